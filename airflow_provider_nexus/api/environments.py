@@ -1,0 +1,92 @@
+"""Where Nexus is, and which addresses may carry a token. Fact sheet 1.1."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from airflow_provider_nexus.exceptions import NexusConfigurationError
+
+BASE_URLS = {
+    "test": "https://api.test.casp.quantoznexus.com",
+    "production": "https://api.quantoznexus.com",
+}
+"""The two environments of the vendor's authentication page."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One Nexus to talk to.
+
+    :param name: ``test`` or ``production``; ``sandbox`` for a host on this machine, else the name of the own host.
+        It labels paths, manifests and assets, so it has no port: a sandbox that comes back elsewhere is the same place.
+    :param base_url: scheme, host and port, with no slash at the end
+    """
+
+    name: str
+    base_url: str
+
+
+def resolve(environment: str | None = None, host: str | None = None, port: int | None = None) -> Environment:
+    """The environment of a connection; an own base URL in ``host`` wins over the name.
+
+    :raises NexusConfigurationError: when the name is unknown, or the address may not carry a token
+    """
+    if host:
+        return _own(host.strip(), port)
+    name = (environment or "test").strip().lower()
+    if name not in BASE_URLS:
+        known = ", ".join(sorted(BASE_URLS))
+        raise NexusConfigurationError(f"unknown Nexus environment {name!r}: use one of {known}, or give a base URL as the host")
+    return Environment(name, BASE_URLS[name])
+
+
+def _own(host: str, port: int | None) -> Environment:
+    parts = urlsplit(host if "://" in host else f"https://{host}")
+    address = parts.hostname or ""
+    _refuse_unsafe(host, parts.scheme, address, bool(parts.username or parts.password))
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise NexusConfigurationError(f"the base URL must end after the host, as in {parts.scheme}://{address}")
+    netloc = parts.netloc if parts.port or not port else f"{parts.netloc}:{port}"
+    base_url = f"{parts.scheme}://{netloc}".lower()
+    known = {url: name for name, url in BASE_URLS.items()}
+    return Environment(known.get(base_url) or ("sandbox" if is_loopback(address) else address.lower()), base_url)
+
+
+def _refuse_unsafe(host: str, scheme: str, address: str, has_credentials: bool) -> None:
+    if has_credentials:
+        raise NexusConfigurationError(
+            "the base URL may not hold a user name or password: the API token belongs in the password field"
+        )
+    if not address or scheme not in ("http", "https"):
+        raise NexusConfigurationError(f"the base URL {host!r} is not an https address, as in https://api.quantoznexus.com")
+    if scheme == "http" and not is_loopback(address):
+        raise NexusConfigurationError(
+            f"plain http would send the token in the clear to {address}: use https (http is for this machine only)"
+        )
+
+
+def is_loopback(address: str) -> bool:
+    """Whether a host name or address is this machine."""
+    if address.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+def join(base_url: str, endpoint: str) -> str:
+    """The full URL of an endpoint. An absolute endpoint is taken only when it names the same host.
+
+    :raises NexusConfigurationError: when the endpoint leads elsewhere: a token is for one host
+    """
+    parts = urlsplit(endpoint)
+    if not parts.scheme and not parts.netloc:
+        return f"{base_url}/{endpoint.lstrip('/')}"
+    if f"{parts.scheme}://{parts.netloc}".lower() != base_url.lower():
+        raise NexusConfigurationError(
+            f"the endpoint names the host {parts.netloc or parts.scheme!r}, the connection is for {base_url}: give the path alone"
+        )
+    return endpoint

@@ -1,0 +1,131 @@
+"""What the catalogue says of one resource."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from urllib.parse import quote
+
+from airflow_provider_nexus.api.lifecycles import Lifecycle
+from airflow_provider_nexus.api.schemas.field import Schema
+
+
+class Shape(StrEnum):
+    """How the records of a resource lie in its answer."""
+
+    PAGED = "paged"
+    """``values`` is a page object with ``records``."""
+    ARRAY = "array"
+    """An array of records, all of them."""
+    OBJECT = "object"
+    """One object that is the record."""
+    LISTS = "lists"
+    """An object with one or more arrays of records."""
+    KEYED = "keyed"
+    """An object keyed by the record's code, or one that holds such an object."""
+
+
+@dataclass(frozen=True)
+class DateFilter:
+    """A pair of query names that bounds a time stamp. Whether the bounds are inclusive is not known (fact sheet 7.13).
+
+    :param since: name of the lower bound
+    :param until: name of the upper bound; empty where there is none
+    :param stamp: wire name of the field that it bounds
+    """
+
+    since: str
+    until: str
+    stamp: str = "created"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """One collection or snapshot of Nexus.
+
+    :param name: snake_case plural
+    :param path: path of the collection; ``{parent}`` stands for the parent's code
+    :param schema: fields of a record
+    :param meaning: one line for a person
+    :param surface: ``A`` (classic), ``B`` (CASP) or ``AB``
+    :param api_version: the ``api_version`` header, fact sheet 1.3
+    :param shape: how the records lie in the answer
+    :param envelope: whether the answer is wrapped in ``{message, errors, values}``
+    :param key: wire names of the fields that tell one record from another
+    :param member_path: path of one record, ``{code}`` standing for its key; empty where there is none
+    :param created: the date filter on the creation stamp, also the stamp to sort by; ``None`` where there is none
+    :param finished: a second date filter on the stamp of the end
+    :param stamp: the field to sort by where there is no date filter; empty where there is none
+    :param filters: other query names
+    :param mutable: whether a record changes after it was made
+    :param lifecycle: statuses by phase
+    :param parent: the resource whose records each have a collection of this kind; empty for a top-level one
+    :param parent_field: wire name under which the parent's code is kept in a record
+    :param parent_query: query name that carries the parent's code where the path does not
+    :param parent_only: a flag of the parent's records that must be true for the collection to be read
+    :param totals_path: path of sums per status and currency
+    :param holders: for ``LISTS`` and ``KEYED``: members of the answer that hold records, each with the mark that its
+        records get in ``holder_field``
+    :param holder_field: wire name of that mark
+    :param keyed_by: for ``KEYED``: wire name under which the dictionary's key is kept in a record
+    :param lifted: members of the answer that are kept in each record
+    :param fiat_code: path of the currency that ``fiat`` amounts are in
+    :param crypto_code: path of the currency that ``crypto`` amounts are in
+    """
+
+    name: str
+    path: str
+    schema: Schema
+    meaning: str
+    surface: str = "AB"
+    api_version: str = "1.2"
+    shape: Shape = Shape.PAGED
+    envelope: bool = True
+    key: tuple[str, ...]
+    member_path: str = ""
+    created: DateFilter | None = None
+    finished: DateFilter | None = None
+    stamp: str = ""
+    filters: tuple[str, ...] = ()
+    mutable: bool = False
+    lifecycle: Lifecycle | None = None
+    parent: str = ""
+    parent_field: str = ""
+    parent_query: str = ""
+    parent_only: str = ""
+    totals_path: str = ""
+    holders: Mapping[str, str] = field(default_factory=dict)
+    holder_field: str = ""
+    keyed_by: str = ""
+    lifted: tuple[str, ...] = ()
+    fiat_code: tuple[str, ...] = ()
+    crypto_code: tuple[str, ...] = ()
+
+    @property
+    def is_windowed(self) -> bool:
+        """Whether a window of time can be asked for: it has both bounds and stands alone."""
+        return self.created is not None and bool(self.created.until) and not self.parent
+
+    def collection_path(self, parent: str = "") -> str:
+        """The path of the collection, the parent's code percent-encoded."""
+        return self.path.replace("{parent}", quote(parent, safe=""))
+
+    def record_path(self, code: str) -> str:
+        """The path of one record, its code percent-encoded.
+
+        :raises LookupError: when single records of the resource can't be read
+        """
+        if not self.member_path:
+            raise LookupError(f"Nexus offers no call for one record of {self.name}: iterate over the collection instead")
+        return self.member_path.replace("{code}", quote(code, safe=""))
+
+    def owns_path(self, path: str) -> bool:
+        """Whether a path is this resource's collection or one of its records; letters' case does not count."""
+        return any(_pattern(known).fullmatch(path.rstrip("/")) for known in (self.path, self.member_path) if known)
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    pieces = re.split(r"\{\w+\}", template)
+    return re.compile("[^/]+".join(re.escape(piece) for piece in pieces), re.IGNORECASE)

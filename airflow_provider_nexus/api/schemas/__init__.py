@@ -1,0 +1,1 @@
+"""The fields of every Nexus resource: wire name, kind, meaning, unit, personal data or not."""

@@ -1,0 +1,139 @@
+"""What one field of a Nexus record is, and the words to declare it with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+Kind = Literal["text", "time", "date", "money", "integer", "flag", "object", "list", "map"]
+"""How a value is read. ``money`` is any number that must stay decimal: amounts, prices, rates, percentages."""
+
+Unit = Literal["", "fiat", "crypto", "price", "ratio", "MB"]
+"""What a number counts. Amounts in ``fiat`` and ``crypto`` may be summed per currency, the others may not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field as Nexus sends it. Every field may be null or missing: the OpenAPI document marks none as required.
+
+    :param name: the name on the wire, misspellings included
+    :param kind: how the value is read
+    :param meaning: one line for a person
+    :param unit: what a number counts
+    :param personal: whether it can identify a person
+    :param surface: where it was seen: ``A`` (classic), ``B`` (CASP) or ``AB``
+    :param children: the fields of an ``object``, or of the objects in a ``list`` or ``map``
+    :param column: the column name in typed tables where it is not the plain snake_case of ``name``
+    """
+
+    name: str
+    kind: Kind
+    meaning: str
+    unit: Unit = ""
+    personal: bool = False
+    surface: str = "AB"
+    children: tuple[Field, ...] = ()
+    column: str = ""
+
+    @property
+    def column_name(self) -> str:
+        """The snake_case name in typed tables, with the wire's misspellings put right."""
+        return self.column or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", self.name).lower()
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The fields of one kind of record, found by name without regard to case."""
+
+    name: str
+    fields: tuple[Field, ...]
+
+    @cached_property
+    def by_folded_name(self) -> dict[str, Field]:
+        """Fields by their lower-case wire name."""
+        return {field.name.lower(): field for field in self.fields}
+
+    def walk(self) -> Iterator[tuple[tuple[str, ...], Field]]:
+        """Every field, nested ones included, with its path of wire names; objects inside lists and maps as well."""
+        yield from _walk((), self.fields)
+
+    def amounts(self) -> Iterator[tuple[tuple[str, ...], Field]]:
+        """The money fields that may be summed per currency, each with its path; none from inside lists or maps."""
+        yield from _amounts((), self.fields)
+
+
+def _walk(prefix: tuple[str, ...], fields: tuple[Field, ...]) -> Iterator[tuple[tuple[str, ...], Field]]:
+    for field in fields:
+        yield (*prefix, field.name), field
+        yield from _walk((*prefix, field.name), field.children)
+
+
+def _amounts(prefix: tuple[str, ...], fields: tuple[Field, ...]) -> Iterator[tuple[tuple[str, ...], Field]]:
+    for field in fields:
+        if field.kind == "money" and field.unit in ("fiat", "crypto"):
+            yield (*prefix, field.name), field
+        elif field.kind == "object":
+            yield from _amounts((*prefix, field.name), field.children)
+
+
+def text(name: str, meaning: str, *, personal: bool = False, surface: str = "AB", column: str = "") -> Field:
+    """A string; ids and numbers-as-text included."""
+    return Field(name, "text", meaning, personal=personal, surface=surface, column=column)
+
+
+def time(name: str, meaning: str, *, surface: str = "AB") -> Field:
+    """A time stamp in UTC, in any form that Nexus is known to send."""
+    return Field(name, "time", meaning, surface=surface)
+
+
+def date(name: str, meaning: str, *, personal: bool = False, surface: str = "AB") -> Field:
+    """A calendar date, ``yyyy-MM-dd``."""
+    return Field(name, "date", meaning, personal=personal, surface=surface)
+
+
+def fiat(name: str, meaning: str, *, surface: str = "AB") -> Field:
+    """An amount in the record's currency."""
+    return Field(name, "money", meaning, unit="fiat", surface=surface)
+
+
+def crypto(name: str, meaning: str, *, surface: str = "AB") -> Field:
+    """An amount in the record's crypto."""
+    return Field(name, "money", meaning, unit="crypto", surface=surface)
+
+
+def price(name: str, meaning: str, *, surface: str = "AB") -> Field:
+    """A price, rate or fee that is a number per unit of something and so has no meaningful sum."""
+    return Field(name, "money", meaning, unit="price", surface=surface)
+
+
+def ratio(name: str, meaning: str, *, surface: str = "AB") -> Field:
+    """A fraction."""
+    return Field(name, "money", meaning, unit="ratio", surface=surface)
+
+
+def integer(name: str, meaning: str, *, surface: str = "AB") -> Field:
+    """A whole number that is not money."""
+    return Field(name, "integer", meaning, surface=surface)
+
+
+def flag(name: str, meaning: str, *, surface: str = "AB") -> Field:
+    """True or false."""
+    return Field(name, "flag", meaning, surface=surface)
+
+
+def nested(name: str, meaning: str, *children: Field, surface: str = "AB") -> Field:
+    """An object with known fields."""
+    return Field(name, "object", meaning, surface=surface, children=children)
+
+
+def many(name: str, meaning: str, *children: Field, personal: bool = False, surface: str = "AB") -> Field:
+    """An array; of objects when children are given, of strings when not."""
+    return Field(name, "list", meaning, personal=personal, surface=surface, children=children)
+
+
+def mapping(name: str, meaning: str, *children: Field, personal: bool = False, surface: str = "AB") -> Field:
+    """An object with free keys; its values are objects when children are given, scalars when not."""
+    return Field(name, "map", meaning, personal=personal, surface=surface, children=children)

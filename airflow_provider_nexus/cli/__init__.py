@@ -1,0 +1,1 @@
+"""The command line: `airflow nexus` and `python -m airflow_provider_nexus`."""

@@ -1,0 +1,1 @@
+"""How Nexus is called: sessions, retries, typed errors. No Airflow."""

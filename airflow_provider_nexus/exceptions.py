@@ -1,0 +1,169 @@
+"""Every error that the provider raises on purpose. Each says what happened and what to do.
+
+``NexusError`` is the root. ``NexusApiError`` and its children speak of one call and carry what is known of it; they
+never hold the token, and bodies only as a short redacted excerpt.
+"""
+
+from __future__ import annotations
+
+
+class NexusError(Exception):
+    """Root of all errors of the provider."""
+
+
+class NexusConfigurationError(NexusError, ValueError):
+    """The connection or an argument is wrong; nothing was called."""
+
+
+class NexusUnknownResourceError(NexusError, LookupError):
+    """The catalogue has no resource of that name."""
+
+
+class NexusWriteRefusedError(NexusError):
+    """The connection does not allow writes, and the call would change something. Nothing was sent."""
+
+
+class NexusDataError(NexusError, ValueError):
+    """A value can't be read as what the schema says it is.
+
+    :param resource: name of the resource
+    :param key: key of the record
+    :param field: wire name of the field
+    :param value: the value as it came
+    """
+
+    def __init__(self, resource: str, key: str, field: str, value: object, expected: str) -> None:
+        self.resource, self.key, self.field, self.value = resource, key, field, value
+        super().__init__(f"{resource} record {key or '?'}: field {field!r} holds {value!r}, which is not {expected}")
+
+
+class NexusWindowError(NexusError, ValueError):
+    """No window could be resolved, or it is no window."""
+
+
+class NexusUnprovedError(NexusError):
+    """The window could not be proved complete, so nothing was published.
+
+    :param verdict: ``unproved``
+    :param reasons: what did not match, one line each
+    """
+
+    def __init__(self, message: str, reasons: tuple[str, ...] = ()) -> None:
+        self.verdict = "unproved"
+        self.reasons = reasons
+        super().__init__(message)
+
+
+class NexusApiError(NexusError):
+    """A call failed. Children say how.
+
+    :param method: HTTP method
+    :param path: path with codes blanked out, as they can be personal data
+    :param status: HTTP status, if an answer came
+    :param codes: Nexus' own error codes
+    :param detail: Nexus' message
+    :param request_id: the server's id of the request, if it gave one
+    :param excerpt: a short, redacted piece of the body
+    """
+
+    advice = "Read the codes and the message above."
+
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        *,
+        status: int | None = None,
+        codes: tuple[str, ...] = (),
+        detail: str = "",
+        request_id: str = "",
+        excerpt: str = "",
+    ) -> None:
+        self.method, self.path, self.status = method, path, status
+        self.codes, self.detail, self.request_id, self.excerpt = codes, detail, request_id, excerpt
+        super().__init__(self._text())
+
+    def _text(self) -> str:
+        facts = [
+            f"HTTP {self.status}" if self.status else "",
+            ", ".join(self.codes),
+            self.detail,
+            f"request id {self.request_id}" if self.request_id else "",
+        ]
+        return f"{self.method} {self.path}: {'; '.join(fact for fact in facts if fact) or 'no answer'}. {self.advice}"
+
+
+class NexusConnectionError(NexusApiError):
+    """Nexus could not be reached; the call never left."""
+
+    advice = "Check the base URL, DNS, the proxy and the firewall between the worker and Nexus."
+
+
+class NexusTimeoutError(NexusApiError):
+    """No whole answer came in time."""
+
+    advice = "Raise the timeout of the connection, or ask for less at once."
+
+
+class NexusAuthenticationError(NexusApiError):
+    """401: the token was not accepted."""
+
+    advice = (
+        "The token is wrong, expired or of the other environment: make a new API key for the Service Account "
+        "in the Nexus Identity portal and store it as the connection's password."
+    )
+
+
+class NexusPermissionError(NexusApiError):
+    """403: the token is known but may not do this."""
+
+    advice = "Give the Service Account the role for this call in the Nexus Identity portal."
+
+
+class NexusNotFoundError(NexusApiError):
+    """404: no such record, or the endpoint is not offered on this host."""
+
+    advice = "Check the code; for an endpoint of the classic generation, Nexus may not offer it on this host."
+
+
+class NexusConflictError(NexusApiError):
+    """409: the record is not in a state that allows this, or exists already."""
+
+    advice = "Read the record again and decide."
+
+
+class NexusValidationError(NexusApiError):
+    """400, 422 or another refusal: Nexus read the call and would not do it."""
+
+    advice = "Correct what the codes name; the same call will be refused again."
+
+
+class NexusRateLimitError(NexusApiError):
+    """429: too many calls.
+
+    :param retry_after: seconds to wait that the server named, if any
+    """
+
+    advice = "Call less often, or share a pool between the tasks of this connection."
+
+    def __init__(self, method: str, path: str, *, retry_after: float | None = None, **facts: object) -> None:
+        self.retry_after = retry_after
+        super().__init__(method, path, **facts)  # type: ignore[arg-type]
+
+
+class NexusServerError(NexusApiError):
+    """5xx: Nexus or something before it broke."""
+
+    advice = "Try again later; if it lasts, give Quantoz the time and the request id."
+
+
+class NexusResponseError(NexusApiError):
+    """An answer came that can't be read: cut, not JSON, a redirect, or not the shape that the catalogue knows."""
+
+    advice = "Check that the base URL is Nexus itself, not a portal or a proxy's page."
+
+
+class NexusAmbiguousWriteError(NexusApiError):
+    """A call that changes something may or may not have been carried out. It was not sent again."""
+
+    advice = "Look up by hand whether Nexus carried it out before anything is sent again."

@@ -1,0 +1,1 @@
+"""File formats that a window can be published in."""

@@ -1,0 +1,1 @@
+"""Airflow transfers that bring Nexus data elsewhere."""
