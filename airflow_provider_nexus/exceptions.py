@@ -64,6 +64,7 @@ class NexusApiError(NexusError):
     :param detail: Nexus' message
     :param request_id: the server's id of the request, if it gave one
     :param excerpt: a short, redacted piece of the body
+    :param retry_after: seconds to wait that the server named, if any
     """
 
     advice = "Read the codes and the message above."
@@ -78,9 +79,11 @@ class NexusApiError(NexusError):
         detail: str = "",
         request_id: str = "",
         excerpt: str = "",
+        retry_after: float | None = None,
     ) -> None:
         self.method, self.path, self.status = method, path, status
         self.codes, self.detail, self.request_id, self.excerpt = codes, detail, request_id, excerpt
+        self.retry_after = retry_after
         super().__init__(self._text())
 
     def _text(self) -> str:
@@ -103,6 +106,12 @@ class NexusTimeoutError(NexusApiError):
     """No whole answer came in time."""
 
     advice = "Raise the timeout of the connection, or ask for less at once."
+
+
+class NexusInterruptedError(NexusApiError):
+    """The connection broke after the call had left."""
+
+    advice = "Try again; if it lasts, look at what stands between the worker and Nexus."
 
 
 class NexusAuthenticationError(NexusApiError):
@@ -139,16 +148,9 @@ class NexusValidationError(NexusApiError):
 
 
 class NexusRateLimitError(NexusApiError):
-    """429: too many calls.
-
-    :param retry_after: seconds to wait that the server named, if any
-    """
+    """429: too many calls."""
 
     advice = "Call less often, or share a pool between the tasks of this connection."
-
-    def __init__(self, method: str, path: str, *, retry_after: float | None = None, **facts: object) -> None:
-        self.retry_after = retry_after
-        super().__init__(method, path, **facts)  # type: ignore[arg-type]
 
 
 class NexusServerError(NexusApiError):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 
@@ -13,6 +14,8 @@ BASE_URLS = {
     "production": "https://api.quantoznexus.com",
 }
 """The two environments of the vendor's authentication page."""
+
+_NAME = re.compile(r"[A-Za-z0-9.-]+")
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ def resolve(environment: str | None = None, host: str | None = None, port: int |
 
 
 def _own(host: str, port: int | None) -> Environment:
-    parts = urlsplit(host if "://" in host else f"https://{host}")
+    parts = _split(host if "://" in host else f"https://{host}")
     address = parts.hostname or ""
     _refuse_unsafe(host, parts.scheme, address, bool(parts.username or parts.password))
     if parts.path.strip("/") or parts.query or parts.fragment:
@@ -59,12 +62,32 @@ def _refuse_unsafe(host: str, scheme: str, address: str, has_credentials: bool) 
         raise NexusConfigurationError(
             "the base URL may not hold a user name or password: the API token belongs in the password field"
         )
-    if not address or scheme not in ("http", "https"):
+    if not _is_address(address) or scheme not in ("http", "https"):
         raise NexusConfigurationError(f"the base URL {host!r} is not an https address, as in https://api.quantoznexus.com")
     if scheme == "http" and not is_loopback(address):
         raise NexusConfigurationError(
             f"plain http would send the token in the clear to {address}: use https (http is for this machine only)"
         )
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        # without the address itself, which may hold a password
+        raise NexusConfigurationError("that is no address: its host or port can't be read; write https://host:port") from None
+    return parts
+
+
+def _is_address(address: str) -> bool:
+    # libraries disagree on where a name with other characters ends, so one could check a host that another does not call
+    if _NAME.fullmatch(address):
+        return True
+    try:
+        return bool(ipaddress.ip_address(address))
+    except ValueError:
+        return False
 
 
 def is_loopback(address: str) -> bool:
@@ -82,7 +105,7 @@ def join(base_url: str, endpoint: str) -> str:
 
     :raises NexusConfigurationError: when the endpoint leads elsewhere: a token is for one host
     """
-    parts = urlsplit(endpoint)
+    parts = _split(endpoint)
     if not parts.scheme and not parts.netloc:
         return f"{base_url}/{endpoint.lstrip('/')}"
     if f"{parts.scheme}://{parts.netloc}".lower() != base_url.lower():

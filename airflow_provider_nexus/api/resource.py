@@ -66,6 +66,8 @@ class Resource:
     :param parent_query: query name that carries the parent's code where the path does not
     :param parent_only: a flag of the parent's records that must be true for the collection to be read
     :param totals_path: path of sums per status and currency
+    :param not_members: paths of other calls that only look like one record's
+    :param totals_fields: wire name of a sum in the totals -> wire name of the amount that it adds up
     :param holders: for ``LISTS`` and ``KEYED``: members of the answer that hold records, each with the mark that its
         records get in ``holder_field``
     :param holder_field: wire name of that mark
@@ -96,6 +98,8 @@ class Resource:
     parent_query: str = ""
     parent_only: str = ""
     totals_path: str = ""
+    totals_fields: Mapping[str, str] = field(default_factory=dict)
+    not_members: tuple[str, ...] = ()
     holders: Mapping[str, str] = field(default_factory=dict)
     holder_field: str = ""
     keyed_by: str = ""
@@ -123,7 +127,10 @@ class Resource:
 
     def owns_path(self, path: str) -> bool:
         """Whether a path is this resource's collection or one of its records; letters' case does not count."""
-        return any(_pattern(known).fullmatch(path.rstrip("/")) for known in (self.path, self.member_path) if known)
+        whole = "/" + path.strip("/")
+        if whole.lower() in (self.totals_path, *self.not_members):
+            return False
+        return any(_pattern(known).fullmatch(whole) for known in (self.path, self.member_path) if known)
 
 
 def _pattern(template: str) -> re.Pattern[str]:

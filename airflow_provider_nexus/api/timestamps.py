@@ -12,10 +12,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import pendulum
 
-_STAMP = re.compile(
-    r"(?P<seconds>\d{4}-\d{2}-\d{2}T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d)(?:\.(?P<fraction>\d+))?(?P<zone>Z|[+-]\d{2}:\d{2})?"
-)
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_SECONDS = r"(?P<seconds>\d{4}-\d{2}-\d{2}T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d)"
+_STAMP = re.compile(_SECONDS + r"(?:\.(?P<fraction>\d+))?(?P<zone>Z|[+-]\d{2}:\d{2})?", re.ASCII)
+_PLAIN = re.compile(_SECONDS + "Z", re.ASCII)
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 SECOND = timedelta(seconds=1)
 
 
@@ -25,7 +25,10 @@ def _parts(value: str) -> tuple[datetime, str]:
         raise ValueError(f"not an ISO 8601 time stamp: {value!r}")
     zone = match["zone"] or "Z"
     moment = datetime.fromisoformat(match["seconds"] + ("+00:00" if zone == "Z" else zone))
-    return moment.astimezone(UTC), (match["fraction"] or "").rstrip("0")
+    try:
+        return moment.astimezone(UTC), (match["fraction"] or "").rstrip("0")
+    except OverflowError:
+        raise ValueError(f"outside of the calendar in UTC: {value!r}") from None
 
 
 def normalise(value: str) -> str:
@@ -33,11 +36,11 @@ def normalise(value: str) -> str:
 
     :raises ValueError: when the text is no stamp of a known form
     """
-    if len(value) == 20 and value[19] == "Z" and value[10] == "T" and value[4] == "-":
+    if _PLAIN.fullmatch(value):
         datetime.fromisoformat(value)
         return value[:19]
     moment, fraction = _parts(value)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S") + (f".{fraction}" if fraction else "")
+    return _text(moment) + (f".{fraction}" if fraction else "")
 
 
 def to_pendulum(value: str) -> pendulum.DateTime:
@@ -78,4 +81,9 @@ def to_wire(moment: datetime) -> str:
     """
     if moment.tzinfo is None:
         raise ValueError(f"a moment without a zone could be any time: {moment.isoformat()}")
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _text(moment.astimezone(UTC)) + "Z"
+
+
+def _text(moment: datetime) -> str:
+    # not strftime: it writes the year 1, which .NET sends for "never", without its zeros
+    return moment.replace(tzinfo=None).isoformat(timespec="seconds")

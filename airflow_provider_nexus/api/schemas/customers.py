@@ -117,6 +117,7 @@ BANK_ACCOUNT = Schema(
 TRACE = Schema(
     "Trace",
     (
+        text("customerCode", "Customer that acted; not on the wire, kept by the provider", personal=True),
         text("ip", "IP address of the end customer", personal=True),
         time("created", "When it happened"),
         text("action", "What was done"),

@@ -1,0 +1,244 @@
+"""The bytes of an answer -> values, records or what Nexus says went wrong. Fact sheet 1.5, 1.6, 6.
+
+Numbers never become floats: a fraction or an exponent is read as ``Decimal``, digit by digit. Records of a collection
+stay the raw bytes that came. Member names are matched without regard to case, as the vendor's own client does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Raw
+
+from airflow_provider_nexus.api.resource import Resource, Shape
+
+T = TypeVar("T")
+
+_BOM = b"\xef\xbb\xbf"
+_EXCERPT_LENGTH = 300
+_NEWLINES = bytes.maketrans(b"\r\n", b"  ")
+_PERSONAL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+|\b[A-Z]{2}\d{2}[A-Z0-9]{8,30}\b|\b\d{8,}\b|eyJ[\w-]+\.[\w-]+\.[\w-]*")
+
+_decode_any = msgspec.json.Decoder(float_hook=Decimal).decode
+_decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
+_decode_list = msgspec.json.Decoder(list[Raw]).decode
+
+
+class MalformedAnswerError(ValueError):
+    """The body is not JSON, or not of the shape that the catalogue knows."""
+
+
+class RefusedAnswerError(ValueError):
+    """The body is a well-formed envelope whose ``errors`` are not empty, whatever the HTTP status."""
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """What an error body says.
+
+    :param codes: Nexus' codes
+    :param detail: Nexus' message
+    :param excerpt: a short piece of the body with personal data blanked
+    """
+
+    codes: tuple[str, ...] = ()
+    detail: str = ""
+    excerpt: str = ""
+
+
+@dataclass(frozen=True)
+class Records:
+    """The records of one answer.
+
+    :param raw: each record's JSON text, on one line, as it came
+    :param total: how many records match, by the server's word; the number in hand where the answer is the whole
+    :param total_pages: how many pages there are, by the server's word
+    """
+
+    raw: list[bytes] = field(default_factory=list)
+    total: int | None = None
+    total_pages: int | None = None
+
+
+class _PageValues(msgspec.Struct, rename="camel"):
+    records: list[Raw] | None = None
+    total: int | None = None
+    total_pages: int | None = None
+
+
+class _PageEnvelope(msgspec.Struct):
+    values: _PageValues | None = None
+    errors: Raw = Raw(b"null")
+
+
+_decode_page = msgspec.json.Decoder(_PageEnvelope, strict=False).decode
+
+
+def decode(body: bytes) -> Any:
+    """Any JSON text, with fractions as ``Decimal``.
+
+    :raises MalformedAnswerError: when it is no JSON
+    """
+    return _checked(_decode_any, body)
+
+
+def unwrap(body: bytes) -> Any:
+    """The decoded ``values`` of an envelope, or the whole of a body that is none; ``None`` for an empty body.
+
+    :raises MalformedAnswerError: when it is no JSON
+    :raises RefusedAnswerError: when the envelope carries errors
+    """
+    if not body.strip():
+        return None
+    answer = decode(body)
+    if not isinstance(answer, dict) or "values" not in (folded := {name.lower(): value for name, value in answer.items()}):
+        return answer
+    if folded.get("errors"):
+        raise RefusedAnswerError
+    return folded["values"]
+
+
+def records(resource: Resource, body: bytes) -> Records:
+    """The records of an answer to a call of the resource's collection.
+
+    :raises MalformedAnswerError: when the body is no JSON or of another shape
+    :raises RefusedAnswerError: when the envelope carries errors
+    """
+    if resource.shape is Shape.PAGED:
+        return _page(body)
+    values = _values(body) if resource.envelope else _clean(body)
+    raw = [_one_line(record) for record in _READERS[resource.shape](resource, values)]
+    return Records(raw, total=len(raw), total_pages=1)
+
+
+def complaint(body: bytes) -> Complaint:
+    """What an error body says; empty bodies, pages of a proxy and RFC 7807 problems included. Never raises."""
+    excerpt = redact(body[: 4 * _EXCERPT_LENGTH].decode("utf-8", "replace"))[:_EXCERPT_LENGTH]
+    try:
+        answer = decode(body)
+    except MalformedAnswerError:
+        return Complaint(excerpt=excerpt)
+    if not isinstance(answer, dict):
+        return Complaint(excerpt=excerpt)
+    folded = {name.lower(): value for name, value in answer.items()}
+    errors = folded.get("errors")
+    codes = tuple(redact(str(code)) for code in (errors if isinstance(errors, list) else [errors] if errors else []))
+    detail = folded.get("message") or folded.get("detail") or folded.get("title") or ""
+    return Complaint(codes, redact(str(detail))[:_EXCERPT_LENGTH], excerpt)
+
+
+def redact(text: str) -> str:
+    """Text without what can identify a person or let somebody in: mail addresses, account numbers, tokens."""
+    return " ".join(_PERSONAL.sub("***", text).split())
+
+
+def inject(raw: bytes, members: Mapping[str, bytes]) -> bytes:
+    """The record with members put before its own, none that it has already; the rest stays as it came.
+
+    :param members: JSON texts by name
+    """
+    own = {name.lower() for name in _checked(_decode_members, raw)}
+    new = [msgspec.json.encode(name) + b":" + value for name, value in members.items() if name.lower() not in own]
+    rest = raw.strip()[1:].lstrip()
+    return b"{" + b",".join([*new, rest]) if own else b"{" + b",".join(new) + rest
+
+
+def _page(body: bytes) -> Records:
+    try:
+        answer = _decode_page(_clean(body))
+        values = answer.values
+    except msgspec.ValidationError:
+        values = None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise MalformedAnswerError(str(error)) from None
+    else:
+        _refuse_errors(answer.errors)
+    if values is None or values.records is None:
+        return _page_in_any_case(body)
+    return Records([_one_line(record) for record in values.records], values.total, values.total_pages)
+
+
+def _page_in_any_case(body: bytes) -> Records:
+    page = _fold(_values(body))
+    if "records" not in page:
+        raise MalformedAnswerError("a page without records")
+    raw = [_one_line(record) for record in _checked(_decode_list, page["records"])]
+    return Records(raw, _number(page.get("total")), _number(page.get("totalpages")))
+
+
+def _values(body: bytes) -> bytes:
+    answer = _fold(_clean(body))
+    _refuse_errors(answer.get("errors", Raw(b"null")))
+    if "values" not in answer:
+        raise MalformedAnswerError("an answer without values")
+    return bytes(answer["values"])
+
+
+def _array(resource: Resource, values: bytes) -> Iterator[bytes]:  # noqa: ARG001 - all readers are called alike
+    yield from _checked(_decode_list, values)
+
+
+def _object(resource: Resource, values: bytes) -> Iterator[bytes]:  # noqa: ARG001 - all readers are called alike
+    _fold(values)
+    yield values
+
+
+def _lists(resource: Resource, values: bytes) -> Iterator[bytes]:
+    members = _fold(values)
+    for holder, mark in resource.holders.items():
+        mark_member = {resource.holder_field: msgspec.json.encode(mark)} if mark else {}
+        held = members.get(holder.lower())
+        for record in _checked(_decode_list, held) if held is not None and bytes(held) != b"null" else ():
+            yield inject(bytes(record), mark_member)
+
+
+def _keyed(resource: Resource, values: bytes) -> Iterator[bytes]:
+    members = _fold(values)
+    lifted = {name: bytes(members[name.lower()]) for name in resource.lifted if name.lower() in members}
+    held = _checked(_decode_members, next(iter(members[h.lower()] for h in resource.holders), values))
+    for code, record in held.items():
+        yield inject(bytes(record), {**lifted, resource.keyed_by: msgspec.json.encode(code)})
+
+
+_READERS: dict[Shape, Callable[[Resource, bytes], Iterator[bytes]]] = {
+    Shape.ARRAY: _array,
+    Shape.OBJECT: _object,
+    Shape.LISTS: _lists,
+    Shape.KEYED: _keyed,
+}
+
+
+def _fold(body: bytes) -> dict[str, Raw]:
+    return {name.lower(): value for name, value in _checked(_decode_members, body).items()}
+
+
+def _checked(decoder: Callable[[bytes], T], body: bytes | Raw) -> T:
+    try:
+        return decoder(_clean(bytes(body)))
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise MalformedAnswerError(str(error)) from None
+
+
+def _clean(body: bytes) -> bytes:
+    return body.removeprefix(_BOM)
+
+
+def _refuse_errors(errors: Raw) -> None:
+    if bytes(errors).strip() not in (b"null", b"[]", b'""'):
+        raise RefusedAnswerError
+
+
+def _number(value: Raw | None) -> int | None:
+    decoded = _decode_any(value) if value is not None else None
+    return decoded if isinstance(decoded, int) else None
+
+
+def _one_line(record: Raw | bytes) -> bytes:
+    """JSON allows line breaks between tokens only, never inside a string, so a blank in their place changes no value."""
+    text = bytes(record)
+    return text.translate(_NEWLINES) if b"\n" in text or b"\r" in text else text

@@ -1,0 +1,219 @@
+"""The little that a walk needs of each record: key, stamp, and the amounts to add up. All else stays raw bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import Raw
+
+from airflow_provider_nexus.api import timestamps
+from airflow_provider_nexus.api.resource import Resource
+from airflow_provider_nexus.exceptions import NexusDataError
+
+_KIND = "of the kind that the schema names"
+_Tree = dict[str, Any]
+_decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
+_decode_plain = msgspec.json.Decoder(float_hook=str).decode
+
+
+class Row(NamedTuple):
+    """One record on its way.
+
+    :param stamp: its creation stamp, normalised so that it sorts as time; empty where the resource has none
+    :param key: its key as one text
+    :param raw: its JSON text as it came
+    :param amounts: decoded holder of the amounts, for :class:`RowReader` to read
+    """
+
+    stamp: str
+    key: str
+    raw: bytes
+    amounts: Any = None
+
+    @property
+    def second(self) -> str:
+        """The whole second that the stamp lies in."""
+        return self.stamp[:19]
+
+
+def in_order(rows: Iterable[Row]) -> list[Row]:
+    """Rows by stamp, key and text: the order of every file, whatever order the server gave."""
+    return sorted(rows, key=itemgetter(0, 1, 2))
+
+
+class Amount(NamedTuple):
+    """One amount of a record.
+
+    :param field: dotted wire name
+    :param currency: code of the currency or crypto; empty when the record names none
+    """
+
+    field: str
+    currency: str
+    value: Decimal
+
+
+class RowReader:
+    """Reads :class:`Row` objects of one resource.
+
+    :param resource: the resource
+    """
+
+    def __init__(self, resource: Resource) -> None:
+        self._resource = resource
+        self._stamp = resource.created.stamp if resource.created else resource.stamp
+        self._amounts = list(resource.schema.amounts())
+        self._tree = self._wanted()
+        self._decode = msgspec.json.Decoder(_struct(resource.name, self._tree)).decode
+        self._getters = [_getter(path) for path, _ in self._amounts]
+        self._fiat, self._crypto = _getter(resource.fiat_code), _getter(resource.crypto_code)
+        self._status = _getter((resource.lifecycle.status_field,)) if resource.lifecycle else None
+
+    def _wanted(self) -> _Tree:
+        tree: _Tree = {}
+        for path, _ in self._amounts:
+            _plant(tree, path, Decimal)
+        for path in (self._resource.fiat_code, self._resource.crypto_code):
+            if path:
+                _plant(tree, path, str)
+        if self._resource.lifecycle:
+            _plant(tree, (self._resource.lifecycle.status_field,), str)
+        for name in self._resource.key:
+            tree[name] = Raw
+        if self._stamp:
+            tree[self._stamp] = Raw if self._stamp in self._resource.key else str
+        return tree
+
+    def read(self, raw: bytes) -> Row:
+        """One record.
+
+        :raises NexusDataError: when the key is missing, or the stamp or an amount can't be read
+        """
+        try:
+            found = self._decode(raw)
+            if self._key(found) is None:
+                found = self._decode(_refold(raw, self._tree))
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            found = self._decode_slowly(raw)
+        key = self._key(found)
+        if not key:
+            raise NexusDataError(self._resource.name, "", "|".join(self._resource.key), None, "a key")
+        return Row(self._stamp_of(found, key), key, raw, found)
+
+    def status(self, row: Row) -> str:
+        """The status of a record in upper case; empty where it has none."""
+        return str((self._status and self._status(row.amounts)) or "").upper()
+
+    def currency(self, row: Row) -> str:
+        """The currency of a record's fiat amounts; empty where it names none."""
+        return str(self._fiat(row.amounts) or "")
+
+    def amounts(self, row: Row) -> list[Amount]:
+        """The amounts of a record that are not null."""
+        fiat, crypto = self._fiat(row.amounts) or "", self._crypto(row.amounts) or ""
+        found = []
+        for (path, field), getter in zip(self._amounts, self._getters, strict=True):
+            value = getter(row.amounts)
+            if value is not None:
+                found.append(Amount(".".join(path), fiat if field.unit == "fiat" else crypto, value))
+        return found
+
+    def _key(self, found: Any) -> str | None:
+        parts = [_plain(getattr(found, name)) for name in self._resource.key]
+        return "|".join(parts) if any(parts) else None
+
+    def _stamp_of(self, found: Any, key: str) -> str:
+        value = getattr(found, self._stamp) if self._stamp else None
+        value = _plain(value) if isinstance(value, Raw) else value
+        if not value:
+            if self._resource.created:
+                raise NexusDataError(self._resource.name, key, self._stamp, value, "an ISO 8601 time stamp")
+            return ""
+        try:
+            return timestamps.normalise(value)
+        except ValueError:
+            raise NexusDataError(self._resource.name, key, self._stamp, value, "an ISO 8601 time stamp") from None
+
+    def _decode_slowly(self, raw: bytes) -> Any:
+        folded = _refold(raw, self._tree)
+        try:
+            return self._decode(folded)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            field = str(error).rpartition("$.")[2].rstrip("`")
+            raise NexusDataError(self._resource.name, self._loose_key(folded), field or "?", _at(folded, field), _KIND) from None
+
+    def _loose_key(self, raw: bytes) -> str:
+        try:
+            members = _decode_members(raw)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return ""
+        return "|".join(_plain(members.get(name)) for name in self._resource.key)
+
+
+def _plant(tree: _Tree, path: tuple[str, ...], leaf: object) -> None:
+    for name in path[:-1]:
+        tree = tree.setdefault(name, {})
+    tree[path[-1]] = leaf
+
+
+def _struct(name: str, tree: _Tree) -> type[msgspec.Struct]:
+    fields = []
+    for wire, leaf in tree.items():
+        kind = _struct(f"{name}_{wire}", leaf) if isinstance(leaf, dict) else leaf
+        fields.append((wire, kind if kind is Raw else kind | None, Raw(b"") if kind is Raw else None))
+    return msgspec.defstruct(name, fields, gc=False)
+
+
+def _getter(path: tuple[str, ...]) -> Callable[[Any], Any]:
+    if not path:
+        return lambda _: None
+    if len(path) == 1:
+        return lambda found: getattr(found, path[0])
+
+    def get(found: Any) -> Any:
+        for name in path:
+            if found is None:
+                return None
+            found = getattr(found, name)
+        return found
+
+    return get
+
+
+def _plain(value: Raw | str | None) -> str:
+    """A JSON scalar as text: strings without their quotes, numbers as they were written, null as nothing."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    text = bytes(value)
+    if text[:1] == b'"':
+        return str(_decode_plain(text))
+    return "" if text in (b"null", b"") else text.decode()
+
+
+def _refold(raw: bytes, tree: _Tree) -> bytes:
+    """The record with wanted names in the catalogue's spelling, whatever case they came in."""
+    spelling = {name.lower(): name for name in tree}
+    try:
+        members = _decode_members(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return raw
+    out: dict[str, Raw] = {}
+    for name, value in members.items():
+        known = spelling.get(name.lower(), name)
+        branch = tree.get(known)
+        out[known] = Raw(_refold(bytes(value), branch)) if isinstance(branch, dict) and bytes(value)[:1] == b"{" else value
+    return msgspec.json.encode(out)
+
+
+def _at(raw: bytes, dotted: str) -> object:
+    """The value at a dotted path, as it was written."""
+    try:
+        for name in dotted.split(".") if dotted else ():
+            raw = bytes(_decode_members(raw)[name])
+    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError):
+        return "a value"
+    return raw.decode("utf-8", "replace")[:80]
