@@ -1,0 +1,94 @@
+"""One call of the API: what it asks for, whether it changes something, and whether it may be sent twice."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from airflow_provider_nexus.api.resources import RESOURCES, find_by_path
+from airflow_provider_nexus.exceptions import NexusConfigurationError
+
+_WORDS = frozenset(
+    word.lower() for resource in RESOURCES.values() for word in re.findall(r"(?<=/)[A-Za-z]+(?=/|$)", resource.path)
+) | frozenset(
+    """
+    activate api banks bankaccounts broker brokerbuy brokersell buy callbacks cancel clawback comments compliancehistory
+    countries cryptoaddress cryptocurrencies data datatemplates fees file flows getdefault gift historic history interest
+    intervals limits lists minutechart nonnativeaccount notifications payout payoutconfirming paymentrequest personaldata
+    sanction schedules search sell sendinternal sendout sendtobucket sent simulate subintervals summary swap tag totals type
+    uploads validatedentry
+    """.split()  # noqa: SIM905 - a list of forty quoted words reads worse
+)
+_ACTIVATE = re.compile(r"/accounts/activate/[^/]+/?$", re.IGNORECASE)
+_PAYOUT = re.compile(r"/payout/?$", re.IGNORECASE)
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+_MINUTE_CHART = re.compile(r"^/?api/minutechart/", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call before it is sent.
+
+    :param method: HTTP method in upper case
+    :param path: path from the root, codes percent-encoded
+    :param params: query; ``None`` values are left out
+    :param json: body
+    :param api_version: the ``api_version`` header; by default what the catalogue says of the path, else 1.2
+    """
+
+    method: str
+    path: str
+    params: Mapping[str, Any] | None = None
+    json: Any = None
+    api_version: str | None = None
+
+    @property
+    def changes_something(self) -> bool:
+        """Whether Nexus is another after the call. One GET does, and the simulate twins do not (fact sheet 2.2, 2.5)."""
+        if self.method in ("GET", "HEAD"):
+            return bool(_ACTIVATE.search(self._bare_path))
+        return not self._bare_path.rstrip("/").lower().endswith("/simulate")
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether a second copy does no harm: reads, simulations, deletions and setting a state; never a payout."""
+        if not self.changes_something:
+            return True
+        return self.method == "DELETE" or (self.method == "PUT" and not _PAYOUT.search(self._bare_path))
+
+    @property
+    def label(self) -> str:
+        """The path for logs and errors: codes are blanked, as they can be personal data."""
+        words = self._bare_path.strip("/").split("/")
+        return "/" + "/".join(word if word.lower() in _WORDS else "{code}" for word in words) if words != [""] else "/"
+
+    @property
+    def version(self) -> str:
+        """The value of the ``api_version`` header, fact sheet 1.3."""
+        if self.api_version:
+            return self.api_version
+        if _MINUTE_CHART.match(self._bare_path):
+            return "1.0"
+        resource = find_by_path(self._bare_path)
+        return resource.api_version if resource else "1.2"
+
+    @property
+    def body(self) -> bytes | None:
+        """The body as JSON text, a ``Decimal`` with the digits that it has.
+
+        :raises NexusConfigurationError: when it holds what JSON can't
+        """
+        if self.json is None:
+            return None
+        try:
+            return _encode(self.json)
+        except (TypeError, msgspec.MsgspecError) as error:
+            raise NexusConfigurationError(f"the body of {self.method} {self.label} can't be written as JSON: {error}") from None
+
+    @property
+    def _bare_path(self) -> str:
+        return self.path.partition("?")[0]

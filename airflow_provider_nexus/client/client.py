@@ -1,0 +1,73 @@
+"""The calls of the API in the words of the catalogue: any call, one record, one page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow_provider_nexus.api import envelope
+from airflow_provider_nexus.api.records import typed
+from airflow_provider_nexus.api.resource import Resource
+from airflow_provider_nexus.api.resources import find_by_path, get_resource
+from airflow_provider_nexus.client.call import Call
+from airflow_provider_nexus.client.session import Answer, NexusSession
+from airflow_provider_nexus.exceptions import NexusConfigurationError
+
+
+class NexusClient:
+    """Nexus, spoken to through one session.
+
+    :param session: sends the calls
+    """
+
+    def __init__(self, session: NexusSession) -> None:
+        self.session = session
+
+    def run(
+        self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None, api_version: str | None = None
+    ) -> Any:
+        """Any call: the decoded ``values``, or the bare body where there is no envelope; ``None`` for an empty one.
+
+        Fractions are ``Decimal``. Where the catalogue knows the path, money is ``Decimal`` throughout and times are pendulum.
+
+        :raises NexusApiError: one class per cause
+        """
+        call = Call(method.strip().upper(), path, params, json, api_version)
+        values = self.session.send(call, envelope.unwrap).value
+        resource = find_by_path(path)
+        return typed_values(resource, values) if resource else values
+
+    def get_record(self, resource: str, code: str) -> dict[str, Any]:
+        """One record: times as pendulum in UTC, money as ``Decimal``.
+
+        :raises NexusNotFoundError: when there is none
+        :raises NexusConfigurationError: when the resource has no call for one record
+        """
+        entry = get_resource(resource)
+        try:
+            path = entry.record_path(code)
+        except LookupError as error:
+            raise NexusConfigurationError(str(error)) from None
+        values = self.session.send(Call("GET", path, api_version=entry.api_version), envelope.unwrap).value
+        return typed(entry, values)
+
+    def fetch(self, resource: Resource, parent: str = "", params: Mapping[str, Any] | None = None) -> Answer[envelope.Records]:
+        """One answer of a collection: its records raw.
+
+        :param parent: code of the parent's record, for a child
+        """
+        query = {resource.parent_query: parent, **(params or {})} if resource.parent_query else params
+        call = Call("GET", resource.collection_path(parent), query, api_version=resource.api_version)
+        return self.session.send(call, lambda body: envelope.records(resource, body))
+
+
+def typed_values(resource: Resource, values: Any) -> Any:
+    """The values of an answer with the records in them typed: one record, a list of them, or a page."""
+    if isinstance(values, list):
+        return [typed(resource, item) if isinstance(item, dict) else item for item in values]
+    if not isinstance(values, dict):
+        return values
+    holders = {"records", *(name.lower() for name in resource.holders)}
+    if not any(name.lower() in holders for name in values):
+        return typed(resource, values)
+    return {name: typed_values(resource, value) if name.lower() in holders else value for name, value in values.items()}

@@ -1,0 +1,59 @@
+"""An answer that is no success -> the error class of its cause."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from airflow_provider_nexus.api import envelope
+from airflow_provider_nexus.client.call import Call
+from airflow_provider_nexus.client.retry import retry_after
+from airflow_provider_nexus.exceptions import (
+    NexusApiError,
+    NexusAuthenticationError,
+    NexusConflictError,
+    NexusNotFoundError,
+    NexusPermissionError,
+    NexusRateLimitError,
+    NexusResponseError,
+    NexusServerError,
+    NexusTimeoutError,
+    NexusValidationError,
+)
+
+_BY_STATUS: dict[int, type[NexusApiError]] = {
+    401: NexusAuthenticationError,
+    403: NexusPermissionError,
+    404: NexusNotFoundError,
+    408: NexusTimeoutError,
+    409: NexusConflictError,
+    429: NexusRateLimitError,
+}
+_REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-correlation-id", "traceparent")
+
+
+def from_answer(call: Call, status: int, headers: Mapping[str, str], body: bytes, server_time: datetime | None) -> NexusApiError:
+    """The error that an answer is.
+
+    :param headers: of the answer, found without regard to case
+    """
+    said = envelope.complaint(body)
+    request_id = next((headers[name] for name in _REQUEST_ID_HEADERS if name in headers), "")
+    return _class_of(status)(
+        call.method,
+        call.label,
+        status=status,
+        codes=said.codes,
+        detail=said.detail,
+        request_id=request_id,
+        excerpt=said.excerpt,
+        retry_after=retry_after(headers.get("Retry-After"), server_time),
+    )
+
+
+def _class_of(status: int) -> type[NexusApiError]:
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    if status >= 500:
+        return NexusServerError
+    return NexusResponseError if 300 <= status < 400 else NexusValidationError

@@ -1,0 +1,140 @@
+"""When a call is sent again, and after how long. One classification for every client of the provider.
+
+Built on tenacity: exponential back-off with full jitter, a cap, ``Retry-After`` in both of its forms, a number of
+attempts and a total deadline, whichever ends first.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TypeVar
+
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_any,
+    stop_before_delay,
+    wait_random_exponential,
+)
+
+from airflow_provider_nexus.client.call import Call
+from airflow_provider_nexus.client.log import Log
+from airflow_provider_nexus.exceptions import (
+    NexusAmbiguousWriteError,
+    NexusApiError,
+    NexusConnectionError,
+    NexusInterruptedError,
+    NexusRateLimitError,
+    NexusResponseError,
+    NexusServerError,
+    NexusTimeoutError,
+)
+
+T = TypeVar("T")
+_PASSING = frozenset({500, 502, 503, 504})
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How patient a client is.
+
+    :param retries: attempts after the first
+    :param base: seconds that the first wait is at most, doubled with each further one
+    :param cap: seconds that a wait is at most, unless the server asks for more
+    :param deadline: seconds after which no further attempt is begun
+    """
+
+    retries: int = 5
+    base: float = 0.5
+    cap: float = 60.0
+    deadline: float = 600.0
+
+    def wait(self, state: RetryCallState) -> float:
+        """Seconds to wait before the next attempt: full jitter, or what the server asked for if that is longer."""
+        drawn = wait_random_exponential(multiplier=self.base, max=self.cap)(state)
+        error = state.outcome.exception() if state.outcome else None
+        asked = getattr(error, "retry_after", None) or 0.0
+        return max(float(drawn), float(asked))
+
+
+def may_repeat(error: BaseException, call: Call) -> bool:
+    """Whether a call that ended in this error may be sent again without asking."""
+    if isinstance(error, NexusConnectionError):
+        return True
+    if not call.is_repeatable:
+        return False
+    if isinstance(error, NexusResponseError):
+        return error.status == 200
+    if isinstance(error, NexusServerError):
+        return error.status in _PASSING
+    return isinstance(error, NexusTimeoutError | NexusInterruptedError | NexusRateLimitError)
+
+
+def fate_is_unknown(error: NexusApiError, call: Call) -> bool:
+    """Whether Nexus may have carried out a change although the call failed."""
+    unclear = NexusTimeoutError | NexusInterruptedError | NexusServerError | NexusResponseError
+    return call.changes_something and isinstance(error, unclear)
+
+
+def run(policy: RetryPolicy, call: Call, attempt: Callable[[], T], log: Log, sleep: Callable[[float], None] = time.sleep) -> T:
+    """The result of a call, sent again while that is safe and the policy allows.
+
+    :param attempt: sends the call once; raises :class:`NexusApiError`
+    :raises NexusAmbiguousWriteError: when a change may or may not have happened
+    :raises NexusApiError: the last error otherwise
+    """
+    retrying = Retrying(
+        retry=retry_if_exception(lambda error: may_repeat(error, call)),
+        wait=policy.wait,
+        stop=stop_any(stop_after_attempt(1 + policy.retries), stop_before_delay(policy.deadline)),
+        before_sleep=lambda state: _report(state, call, log),
+        sleep=sleep,
+        reraise=True,
+    )
+    try:
+        return retrying(attempt)
+    except NexusApiError as error:
+        if not fate_is_unknown(error, call):
+            raise
+        raise _ambiguous(error) from error
+
+
+def retry_after(header: str | None, server_date: datetime | None) -> float | None:
+    """Seconds that a ``Retry-After`` header asks for, given as seconds or as a date; ``None`` for nonsense.
+
+    :param server_date: the answer's own ``Date``, so that the clocks need not agree
+    """
+    text = (header or "").strip()
+    if text.isdigit():
+        return float(text)
+    try:
+        moment = parsedate_to_datetime(text)
+    except (TypeError, ValueError):
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - (server_date or datetime.now(UTC))).total_seconds())
+
+
+def _report(state: RetryCallState, call: Call, log: Log) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    status = getattr(error, "status", None) or type(error).__name__
+    wait = state.next_action.sleep if state.next_action else 0.0
+    log.warning("%s %s: %s, attempt %d, next in %.1f s", call.method, call.label, status, state.attempt_number, wait)
+
+
+def _ambiguous(error: NexusApiError) -> NexusAmbiguousWriteError:
+    return NexusAmbiguousWriteError(
+        error.method,
+        error.path,
+        status=error.status,
+        codes=error.codes,
+        detail=error.detail or type(error).__name__,
+        request_id=error.request_id,
+        excerpt=error.excerpt,
+    )

@@ -1,0 +1,176 @@
+"""Calls over one kept-alive ``requests.Session``: time-outs, no redirects, TLS verified, typed errors, retries."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from functools import cached_property
+from typing import Generic, NoReturn, TypeVar
+
+import requests
+from requests.auth import AuthBase
+
+from airflow_provider_nexus import __version__
+from airflow_provider_nexus.api import envelope
+from airflow_provider_nexus.api.environments import join
+from airflow_provider_nexus.client import retry
+from airflow_provider_nexus.client.call import Call
+from airflow_provider_nexus.client.errors import from_answer
+from airflow_provider_nexus.client.log import Log
+from airflow_provider_nexus.client.settings import ClientSettings
+from airflow_provider_nexus.exceptions import (
+    NexusApiError,
+    NexusConnectionError,
+    NexusInterruptedError,
+    NexusResponseError,
+    NexusTimeoutError,
+    NexusWriteRefusedError,
+)
+
+T = TypeVar("T")
+CONNECT_TIMEOUT = 5.0
+
+
+@dataclass(frozen=True)
+class Answer(Generic[T]):
+    """What came back.
+
+    :param value: the body as the caller's decoder reads it
+    :param server_time: the answer's ``Date``; ``None`` when it had none
+    """
+
+    value: T
+    server_time: datetime | None
+
+
+class _Bearer(AuthBase):
+    """Puts the token on a request. As an auth object it also keeps requests from taking credentials out of a netrc."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+class NexusSession:
+    """Sends calls to one Nexus with one token.
+
+    :param settings: the connection
+    :param policy: when to try again; by default the connection's number of retries
+    :param log: where retries are reported
+    """
+
+    def __init__(self, settings: ClientSettings, *, policy: retry.RetryPolicy | None = None, log: Log | None = None) -> None:
+        self.environment = settings.environment
+        self._settings = settings
+        self._policy = policy or retry.RetryPolicy(retries=settings.retries)
+        self._log = log or logging.getLogger(__name__)
+        self.calls = 0
+        self._clock: tuple[datetime, float] | None = None
+
+    @cached_property
+    def _http(self) -> requests.Session:
+        session = requests.Session()
+        session.auth = _Bearer(self._settings.token)
+        session.headers.update(
+            {
+                "Accept": "application/json",
+                "User-Agent": f"airflow-provider-nexus/{__version__}",
+                "request_iso8601": "true",
+            }
+        )
+        return session
+
+    @property
+    def server_now(self) -> datetime | None:
+        """The time by the server's clock, from the latest answer's ``Date``; ``None`` before the first."""
+        if self._clock is None:
+            return None
+        date, seen = self._clock
+        return date + timedelta(seconds=time.monotonic() - seen)
+
+    def send(self, call: Call, decode: Callable[[bytes], T]) -> Answer[T]:
+        """Send a call, again while that is safe, and decode its answer.
+
+        :param decode: bytes of a 2xx body -> value; an answer that it can't read counts as cut and is asked for again
+        :raises NexusWriteRefusedError: when it would change something and the connection does not allow that
+        :raises NexusAmbiguousWriteError: when a change may or may not have happened
+        :raises NexusApiError: one class per cause
+        """
+        if call.changes_something and not self._settings.allow_writes:
+            raise NexusWriteRefusedError(
+                f"{call.method} {call.label} would change something in Nexus ({self.environment.name}) and the connection does "
+                "not allow that: switch on 'Allow writes' in the connection, or use one that has it on"
+            )
+        return retry.run(self._policy, call, lambda: self._send_once(call, decode), self._log)
+
+    def close(self) -> None:
+        """Give the connection back."""
+        if "_http" in self.__dict__:
+            self._http.close()
+
+    def _send_once(self, call: Call, decode: Callable[[bytes], T]) -> Answer[T]:
+        self.calls += 1
+        began = time.monotonic()
+        try:
+            response = self._http.request(
+                call.method,
+                join(self.environment.base_url, call.path),
+                params={name: value for name, value in (call.params or {}).items() if value is not None},
+                data=call.body,
+                headers={"api_version": call.version, "Content-Type": "application/json" if call.body else None},
+                timeout=(min(CONNECT_TIMEOUT, self._settings.timeout), self._settings.timeout),
+                allow_redirects=False,
+            )
+        except requests.RequestException as error:
+            _raise_typed(call, error)
+        self._log.debug("%s %s: %d, %.0f ms", call.method, call.label, response.status_code, (time.monotonic() - began) * 1000)
+        return self._read(call, response, decode)
+
+    def _read(self, call: Call, response: requests.Response, decode: Callable[[bytes], T]) -> Answer[T]:
+        server_time = _date(response)
+        if server_time:
+            self._clock = (server_time, time.monotonic())
+        facts = (call, response.status_code, response.headers, response.content, server_time)
+        if not 200 <= response.status_code < 300:
+            raise from_answer(*facts)
+        try:
+            return Answer(decode(response.content), server_time)
+        except envelope.RefusedAnswerError:
+            raise from_answer(*facts) from None
+        except envelope.MalformedAnswerError as error:
+            raise NexusResponseError(
+                call.method, call.label, status=response.status_code, detail=f"unreadable body: {error}"
+            ) from None
+
+
+def _date(response: requests.Response) -> datetime | None:
+    try:
+        return parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _raise_typed(call: Call, error: requests.RequestException) -> NoReturn:
+    """Raise the cause as one of ours. The original is left out of the chain: its text holds the full URL, codes included."""
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    detail = envelope.redact(str(reason)) if reason else type(error).__name__
+    raise _kind(error)(call.method, call.label, detail=detail) from None
+
+
+def _kind(error: requests.RequestException) -> type[NexusApiError]:
+    never_left = requests.exceptions.ConnectTimeout | requests.exceptions.SSLError | requests.exceptions.ProxyError
+    if isinstance(error, never_left) or _never_connected(error):
+        return NexusConnectionError
+    return NexusTimeoutError if isinstance(error, requests.Timeout) else NexusInterruptedError
+
+
+def _never_connected(error: requests.RequestException) -> bool:
+    """Whether urllib3 gave up before a connection stood; a broken one has no ``reason``."""
+    return isinstance(error, requests.ConnectionError) and hasattr(error.args[0] if error.args else None, "reason")

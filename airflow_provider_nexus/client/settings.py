@@ -1,0 +1,105 @@
+"""What a connection says, read tolerantly: nulls, blanks and texts from forms and URIs count as what they are."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_nexus.api.environments import Environment, resolve
+from airflow_provider_nexus.exceptions import NexusConfigurationError
+
+EXTRAS = ("environment", "allow_writes", "timeout", "retries")
+"""The keys that the extra of a connection may hold."""
+
+_TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
+
+
+@dataclass(frozen=True)
+class ClientSettings:
+    """One connection, understood.
+
+    :param environment: where to call
+    :param token: the API key; not part of the repr
+    :param allow_writes: whether calls that change something may be sent
+    :param timeout: seconds without a byte after which an answer is given up
+    :param retries: attempts after the first
+    """
+
+    environment: Environment
+    token: str = field(repr=False)
+    allow_writes: bool = False
+    timeout: float = 30.0
+    retries: int = 5
+
+
+def read_settings(
+    *,
+    token: str | None,
+    host: str | None = None,
+    port: int | None = None,
+    extra: Mapping[str, Any] | None = None,
+    conn_id: str = "nexus_default",
+) -> ClientSettings:
+    """The settings of a connection.
+
+    :raises NexusConfigurationError: when the token is missing or can't be one, a key is unknown, or a value is not of its kind
+    """
+    extra = {key: value for key, value in (extra or {}).items() if not _is_blank(value)}
+    _refuse_unknown(extra, conn_id)
+    return ClientSettings(
+        environment=resolve(_text(extra, "environment"), host or None, port or None),
+        token=_token(token, conn_id),
+        allow_writes=_flag(extra, "allow_writes", default=False),
+        timeout=_number(extra, "timeout", default=30.0, low=1, high=600),
+        retries=int(_number(extra, "retries", default=5, low=0, high=10)),
+    )
+
+
+def _is_blank(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def _refuse_unknown(extra: Mapping[str, Any], conn_id: str) -> None:
+    for key in extra:
+        if key not in EXTRAS:
+            nearest = difflib.get_close_matches(key, EXTRAS, n=1, cutoff=0.5)
+            hint = f"did you mean {nearest[0]!r}?" if nearest else f"known are {', '.join(EXTRAS)}"
+            raise NexusConfigurationError(f"connection {conn_id!r} has an unknown extra {key!r}: {hint}")
+
+
+def _token(token: str | None, conn_id: str) -> str:
+    token = (token or "").strip()
+    if not token:
+        raise NexusConfigurationError(
+            f"connection {conn_id!r} has no API token: put the Service Account's API key in the password field"
+        )
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise NexusConfigurationError(
+            f"the API token of connection {conn_id!r} holds blanks, line breaks or signs that no token has"
+        )
+    return token
+
+
+def _text(extra: Mapping[str, Any], key: str) -> str | None:
+    value = extra.get(key)
+    return None if value is None else str(value)
+
+
+def _flag(extra: Mapping[str, Any], key: str, *, default: bool) -> bool:
+    text = str(extra.get(key, default)).strip().lower()
+    if text not in (*_TRUE, *_FALSE):
+        raise NexusConfigurationError(f"the extra {key!r} is {extra[key]!r}: give true or false")
+    return text in _TRUE
+
+
+def _number(extra: Mapping[str, Any], key: str, *, default: float, low: float, high: float) -> float:
+    value = extra.get(key, default)
+    try:
+        number = float(value) if not isinstance(value, bool) else float("nan")
+    except (TypeError, ValueError):
+        number = float("nan")
+    if not low <= number <= high:
+        raise NexusConfigurationError(f"the extra {key!r} is {value!r}: give a number from {low:g} to {high:g}")
+    return number
