@@ -1,0 +1,43 @@
+"""Window bisection: a span with more records than a page holds is halved, and only first pages are read.
+
+For a server that filters by the stamp but does not sort by it. Each leaf is one answer and so a picture of one moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from airflow_provider_nexus.api.rows import Row, in_order
+from airflow_provider_nexus.api.timestamps import SECOND
+from airflow_provider_nexus.sync.guarded import guarded_walk
+from airflow_provider_nexus.sync.seek import check_page
+from airflow_provider_nexus.sync.source import Source, Span, widened
+
+
+def bisect_walk(source: Source, span: Span) -> Iterator[list[Row]]:
+    """Groups of rows of a span and one second around it, each row once, ascending by stamp and key.
+
+    :raises NotFilteredDoubt: when rows lie outside what was asked for
+    :raises Doubt: when the counts contradict each other
+    """
+    todo = [span]
+    while todo:
+        part = todo.pop()
+        rows = _leaf(source, part)
+        if rows is None:
+            middle = part.start + SECOND * (part.seconds // 2)
+            todo += [Span(middle, part.end), Span(part.start, middle)]
+        else:
+            low = "" if part.start == span.start else f"{part.start:%FT%T}"
+            high = "~" if part.end == span.end else f"{part.end:%FT%T}"
+            yield in_order(row for row in rows if low <= row.stamp < high)
+
+
+def _leaf(source: Source, part: Span) -> list[Row] | None:
+    """All rows of a part, or ``None`` when it has to be halved."""
+    since, until = widened(part)
+    page = source.page(since, until)
+    check_page(page, since, until)
+    if page.is_whole:
+        return page.rows
+    return guarded_walk(source, since, until) if part.seconds <= 1 else None

@@ -1,0 +1,85 @@
+"""Collections that belong to a record of another one: each parent's is read and proved by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from airflow_provider_nexus.api.envelope import decode
+from airflow_provider_nexus.api.resource import Resource
+from airflow_provider_nexus.api.resources import get_resource
+from airflow_provider_nexus.client.client import NexusClient
+from airflow_provider_nexus.client.log import Log
+from airflow_provider_nexus.exceptions import NexusNotFoundError
+from airflow_provider_nexus.sync.proof import Proof, Verdict
+from airflow_provider_nexus.sync.reading import Reading, Sink, stream
+from airflow_provider_nexus.sync.sink import Basket
+from airflow_provider_nexus.sync.source import Source, Span
+from airflow_provider_nexus.sync.window import BEGINNING
+
+WORST_FIRST = (Verdict.UNPROVED, Verdict.PROVED_SHRUNK, Verdict.PROVED)
+
+
+class Family:
+    """All children of one kind.
+
+    :param client: makes the calls
+    :param resource: the child's entry of the catalogue
+    :param page_size: records asked for in one call
+    """
+
+    def __init__(self, client: NexusClient, resource: Resource, page_size: int, log: Log) -> None:
+        self._client, self._resource, self._page_size, self._log = client, resource, page_size, log
+        self._parent = get_resource(resource.parent)
+        self.pages = 0
+
+    def parents(self, server_now: datetime) -> Iterator[str]:
+        """The codes of all records of the parent resource as of now."""
+        span = Span(BEGINNING, server_now) if self._parent.is_windowed else None
+        for row in stream(Source(self._client, self._parent, page_size=self._page_size), span):
+            record = decode(row.raw)
+            if not self._resource.parent_only or record.get(self._resource.parent_only):
+                yield row.key
+
+    def read(self, parents: Iterable[str], sink: Sink) -> Proof:
+        """Read the children of all parents into a sink, and say what the worst of the proofs is.
+
+        :raises NexusNotFoundError: when Nexus does not offer the children at all
+        """
+        sink.begin()
+        proofs = [proof for parent in parents if (proof := self._read_one(parent, sink))]
+        worst = min((proof.verdict for proof in proofs), key=WORST_FIRST.index, default=Verdict.PROVED)
+        unique = sum(proof.unique for proof in proofs)
+        return Proof(
+            worst,
+            "guarded" if proofs else "whole answer",
+            max((proof.readings for proof in proofs), default=1),
+            unique,
+            unique,
+            unique,
+            reasons=tuple(reason for proof in proofs for reason in proof.reasons)[:10],
+        )
+
+    def _read_one(self, parent: str, sink: Sink) -> Proof | None:
+        source = Source(self._client, self._resource, parent=parent, page_size=self._page_size)
+        basket = Basket()
+        try:
+            proof = Reading(source, None, basket).read()
+        except NexusNotFoundError:
+            self._refuse_missing_endpoint(parent)
+            return None
+        self.pages += source.pages
+        if basket.rows:
+            sink.write(basket.rows)
+        return proof
+
+    def _refuse_missing_endpoint(self, parent: str) -> None:
+        """A 404 means that the parent is gone, which is nothing, or that the endpoint is, which must not look like no rows."""
+        if not self._parent.member_path:
+            raise
+        try:
+            self._client.get_record(self._parent.name, parent)
+        except NexusNotFoundError:
+            self._log.warning("%s: a record of %s is gone, its children with it", self._resource.name, self._parent.name)
+            return
+        raise

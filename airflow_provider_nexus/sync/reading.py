@@ -1,0 +1,135 @@
+"""One collection read completely into a sink, again when in doubt, with the proof that nothing is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+from airflow_provider_nexus.api.rows import Row
+from airflow_provider_nexus.exceptions import NexusUnprovedError
+from airflow_provider_nexus.sync.doubt import Doubt, NotFilteredDoubt, NotSortedDoubt
+from airflow_provider_nexus.sync.proof import Proof, Verdict
+from airflow_provider_nexus.sync.source import Source, Span
+from airflow_provider_nexus.sync.tally import TotalsTally
+from airflow_provider_nexus.sync.walks import Count, Walks
+
+READINGS = 3
+"""Times that a window is read before it is called unproved."""
+
+
+class Sink(Protocol):
+    """Takes the rows of a reading. A reading that failed is begun again, and what it wrote is void."""
+
+    def begin(self) -> None:
+        """A reading begins; forget what was written."""
+
+    def write(self, rows: list[Row]) -> None:
+        """Rows of the span, ascending by stamp and key over all calls of a reading."""
+
+
+Totals = Callable[[Span], list[dict[str, Any]] | None]
+"""Asks the totals endpoint for a span; ``None`` when the server does not offer it."""
+
+
+class Reading:
+    """Reads one collection into a sink until a reading is proved.
+
+    :param source: the collection
+    :param span: the stamps to deliver; ``None`` for all there is
+    :param sink: where rows go
+    :param totals: asks the totals endpoint, where the resource has one
+    """
+
+    def __init__(self, source: Source, span: Span | None, sink: Sink, totals: Totals | None = None) -> None:
+        self._source, self._span, self._sink, self._totals = source, span, sink, totals
+        self._walks = Walks(source, span)
+        self._reasons: list[str] = []
+        self._totals_said = "none"
+
+    def read(self) -> Proof:
+        """Read, and again when in doubt, and say what came of it."""
+        for number in range(1, READINGS + 1):
+            verdict, count = self._read_once()
+            if verdict is not Verdict.UNPROVED or number == READINGS:
+                break
+        return Proof(
+            verdict,
+            self._walks.strategy,
+            number,
+            count.total_first,
+            count.total_last,
+            count.unique,
+            count.outside,
+            self._totals_said,
+            tuple(dict.fromkeys(self._reasons)),
+        )
+
+    def _read_once(self) -> tuple[Verdict, Count]:
+        """One reading to its end; a strategy that the server does not allow is changed on the way."""
+        while True:
+            count, tally = Count(), self._new_totals()
+            try:
+                self._fill(count, tally)
+                return self._judge(count, tally), count
+            except (NotSortedDoubt, NotFilteredDoubt) as doubt:
+                self._walks.give_way(doubt)
+            except Doubt as doubt:
+                self._reasons.append(str(doubt))
+                return Verdict.UNPROVED, count
+
+    def _fill(self, count: Count, tally: TotalsTally | None) -> None:
+        self._sink.begin()
+        for group, inside in self._walks.groups(count):
+            if tally:
+                tally.add_all(group)
+            if inside:
+                self._sink.write(inside)
+
+    def _new_totals(self) -> TotalsTally | None:
+        fields = self._source.resource.totals_fields
+        return TotalsTally(self._source.reader, fields) if fields and self._totals and self._span else None
+
+    def _judge(self, count: Count, tally: TotalsTally | None) -> Verdict:
+        if count.verdict is Verdict.UNPROVED:
+            self._reasons.append(count.doubt)
+        elif tally and self._differ(tally):
+            return Verdict.UNPROVED
+        return count.verdict
+
+    def _differ(self, tally: TotalsTally) -> bool:
+        """Whether the totals endpoint says something else than the records do."""
+        totals = self._totals(self._span) if self._totals and self._span else None
+        differences = tally.differences(totals) if totals is not None else []
+        self._totals_said = "not offered" if totals is None else "differ" if differences else "matched"
+        self._reasons += differences[:10]
+        return bool(differences)
+
+
+def stream(source: Source, span: Span | None) -> Iterator[Row]:
+    """The rows of a collection as they come, each once, one page in memory.
+
+    The rows are on their way before the last count is known, so there is one reading and no second.
+
+    :raises NexusUnprovedError: at the end, or where it shows, when the rows can't be proved complete
+    """
+    walks, given = Walks(source, span), 0
+    while True:
+        count = Count()
+        try:
+            for _, inside in walks.groups(count):
+                given += len(inside)
+                yield from inside
+        except (NotSortedDoubt, NotFilteredDoubt) as doubt:
+            if given:
+                raise _unproved(source, str(doubt)) from None
+            walks.give_way(doubt)
+            continue
+        except Doubt as doubt:
+            raise _unproved(source, str(doubt)) from None
+        if count.verdict is Verdict.UNPROVED:
+            raise _unproved(source, count.doubt)
+        return
+
+
+def _unproved(source: Source, reason: str) -> NexusUnprovedError:
+    return NexusUnprovedError(f"{source.resource.name} can't be proved complete: {reason}. Read it again", (reason,))

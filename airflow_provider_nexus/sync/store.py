@@ -1,0 +1,82 @@
+"""Where files are published: any path object that behaves like ``pathlib.Path``, Airflow's ``ObjectStoragePath`` included."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import IO, Any, Protocol
+
+
+class Folder(Protocol):
+    """What is used of a path object."""
+
+    name: str
+
+    def __truediv__(self, name: str) -> Any:
+        """A path below this one."""
+
+    def exists(self) -> bool:
+        """Whether something is there."""
+
+    def open(self, mode: str) -> IO[bytes]:
+        """The file."""
+
+    def mkdir(self, mode: int = ..., parents: bool = ..., exist_ok: bool = ...) -> None:
+        """Make the folder."""
+
+    def iterdir(self) -> Iterator[Any]:
+        """What is in the folder."""
+
+
+def is_local(path: Any) -> bool:
+    """Whether a path is a file of this machine."""
+    return (getattr(path, "protocol", "") or "file") in ("file", "local")
+
+
+def put(path: Any, data: IO[bytes]) -> None:
+    """Write a file whole or not at all.
+
+    Object stores show an object only when it was closed. On a local file system a hidden neighbour is written and renamed.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not is_local(path):
+        with path.open("wb") as target:
+            shutil.copyfileobj(data, target, 1 << 20)
+        return
+    neighbour = path.parent / f".{path.name}.{os.getpid()}.tmp"
+    try:
+        with neighbour.open("wb") as target:
+            shutil.copyfileobj(data, target, 1 << 20)
+            target.flush()
+            os.fsync(target.fileno())
+        os.replace(_local(neighbour), _local(path))  # noqa: PTH105 - pathlib's own does not take an ObjectStoragePath
+    finally:
+        remove(neighbour)
+
+
+def remove(path: Any) -> None:
+    """Remove a file if it is there."""
+    with suppress(FileNotFoundError):
+        path.unlink()
+
+
+def read(path: Any) -> bytes | None:
+    """A file's bytes; ``None`` when there is none."""
+    try:
+        with path.open("rb") as source:
+            return bytes(source.read())
+    except FileNotFoundError:
+        return None
+
+
+def names(folder: Any) -> list[str]:
+    """The names in a folder, sorted; none when it is not there."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        return sorted(child.name for child in folder.iterdir())
+    return []
+
+
+def _local(path: Any) -> str:
+    return str(getattr(path, "path", path))

@@ -1,0 +1,111 @@
+"""The walks in order of preference, and the change from one to the next when the server does not oblige."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from airflow_provider_nexus.api.resource import Shape
+from airflow_provider_nexus.api.rows import Row
+from airflow_provider_nexus.sync.bisect import bisect_walk
+from airflow_provider_nexus.sync.doubt import Doubt, NotSortedDoubt
+from airflow_provider_nexus.sync.guarded import guarded_walk
+from airflow_provider_nexus.sync.proof import Verdict, judge
+from airflow_provider_nexus.sync.seek import check_page, seek_walk
+from airflow_provider_nexus.sync.source import Page, Source, Span, widened
+
+
+@dataclass
+class Count:
+    """Counts of one walk, records around the span's edges included.
+
+    :param unique: records given out, each once
+    :param outside: those of them that lay outside the span
+    :param total_first: the server's count when the walk began
+    :param total_last: the server's count when it had ended
+    """
+
+    unique: int = 0
+    outside: int = 0
+    total_first: int | None = None
+    total_last: int | None = None
+
+    def add(self, group: list[Row], inside: list[Row]) -> None:
+        """Count a group and the part of it that lies inside the span."""
+        self.unique += len(group)
+        self.outside += len(group) - len(inside)
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the counts say."""
+        return judge(self.unique, self.total_first, self.total_last)
+
+    @property
+    def doubt(self) -> str:
+        """Why they prove nothing."""
+        said = f"{self.total_first} at first and {self.total_last} at the end"
+        return f"{self.unique} unique records were read, the server counts {said}"
+
+
+class Walks:
+    """Walks one collection, by seek if the server sorts, by bisection if it only filters, else by guarded pages.
+
+    :param source: the collection
+    :param span: the stamps to deliver; ``None`` for all there is
+    """
+
+    def __init__(self, source: Source, span: Span | None) -> None:
+        self._source, self._span = source, span
+        if source.resource.shape is not Shape.PAGED:
+            self.strategy = "whole answer"
+        else:
+            self.strategy = "seek" if span else "guarded"
+
+    def give_way(self, doubt: Doubt) -> None:
+        """Take the next strategy that needs less of the server."""
+        self.strategy = "bisect" if isinstance(doubt, NotSortedDoubt) else "guarded"
+
+    def groups(self, count: Count) -> Iterator[tuple[list[Row], list[Row]]]:
+        """One walk: groups of rows, and the part of each that lies inside the span.
+
+        :param count: filled in on the way; complete when the iterator ends
+        :raises NotSortedDoubt: when the strategy needs sorting and the server does not sort
+        :raises NotFilteredDoubt: when the strategy needs filtering and the server does not filter
+        :raises Doubt: when the server's answers contradict each other
+        """
+        for group in self._walk(count):
+            inside = self._inside(group)
+            count.add(group, inside)
+            yield group, inside
+
+    def _walk(self, count: Count) -> Iterator[list[Row]]:
+        if self._span and self.strategy == "seek":
+            return self._seek(self._span, count)
+        if self._span and self.strategy == "bisect":
+            return self._bisect(self._span, count)
+        return self._all_at_once(count)
+
+    def _seek(self, span: Span, count: Count) -> Iterator[list[Row]]:
+        first: Page = self._source.page(*widened(span))
+        check_page(first, *widened(span))
+        count.total_first = first.total
+        yield from seek_walk(self._source, span, first)
+        count.total_last = first.total if first.is_whole else self._source.count(span)
+
+    def _bisect(self, span: Span, count: Count) -> Iterator[list[Row]]:
+        count.total_first = self._source.count(span)
+        yield from bisect_walk(self._source, span)
+        count.total_last = self._source.count(span)
+
+    def _all_at_once(self, count: Count) -> Iterator[list[Row]]:
+        """Either one answer that is the whole, or a guarded walk, which has compared all counts when it returns."""
+        bounds = widened(self._span) if self._span else (None, None)
+        rows = self._source.whole().rows if self.strategy == "whole answer" else guarded_walk(self._source, *bounds)
+        count.total_first = count.total_last = len(rows)
+        yield rows
+
+    def _inside(self, group: list[Row]) -> list[Row]:
+        if self._span is None:
+            return group
+        low, high = f"{self._span.start:%FT%T}", f"{self._span.end:%FT%T}"
+        return [row for row in group if low <= row.stamp < high]

@@ -1,0 +1,61 @@
+"""Where the last contiguous sync of a resource ended, kept beside the data."""
+
+from __future__ import annotations
+
+import io
+from datetime import datetime
+from typing import Any, Protocol
+
+import msgspec
+
+from airflow_provider_nexus.api.timestamps import to_wire
+from airflow_provider_nexus.client.log import Log
+from airflow_provider_nexus.sync import store
+from airflow_provider_nexus.sync.window import Window, parse
+
+NAME = "_watermark.json"
+
+
+class Watermark(Protocol):
+    """A stamp that outlives the run."""
+
+    def get(self) -> str | None:
+        """The stamp; ``None`` before the first sync."""
+
+    def set(self, moment: str) -> None:
+        """Replace the stamp."""
+
+
+class FileWatermark:
+    """A small JSON file in the folder of the resource's windows.
+
+    :param collection: that folder
+    """
+
+    def __init__(self, collection: Any) -> None:
+        self._path = collection / NAME
+
+    def get(self) -> str | None:
+        """The stamp; ``None`` before the first sync."""
+        raw = store.read(self._path)
+        return None if raw is None else str(msgspec.json.decode(raw)["watermark"])
+
+    def set(self, moment: str) -> None:
+        """Replace the stamp."""
+        store.put(self._path, io.BytesIO(msgspec.json.encode({"watermark": moment}) + b"\n"))
+
+
+def advance(watermark: Watermark, window: Window, log: Log) -> datetime | None:
+    """Move the watermark to a published window's end, if no gap lies between.
+
+    :return: where it stands now
+    """
+    known = watermark.get()
+    stands = parse(known, "watermark") if known else None
+    if stands and window.start > stands:
+        log.warning("%s to %s was never read: the watermark stays", to_wire(stands), to_wire(window.start))
+        return stands
+    if stands is None or window.end > stands:
+        watermark.set(to_wire(window.end))
+        return window.end
+    return stands

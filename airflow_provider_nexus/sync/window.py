@@ -1,0 +1,124 @@
+"""Which span of time a sync reads: how it is found, and when it is settled enough to be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from airflow_provider_nexus.exceptions import NexusWindowError
+
+Moment = str | datetime | None
+"""A moment as users give it: ISO 8601 text (a date alone is its midnight, no zone is UTC), a datetime, or nothing."""
+
+BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
+"""Before any record of Nexus."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """A half-open span ``[start, end)`` in UTC, whole seconds.
+
+    :param how: where it came from: ``arguments``, ``params``, ``data interval`` or ``watermark``
+    :raises NexusWindowError: when it is empty or backwards
+    """
+
+    start: datetime
+    end: datetime
+    how: str = "arguments"
+
+    def __post_init__(self) -> None:
+        if self.end <= self.start:
+            raise NexusWindowError(f"the window ends at {self.end:%FT%TZ}, not after its start {self.start:%FT%TZ}")
+
+    @property
+    def label(self) -> str:
+        """The window as a folder name: ``20260101T000000Z-20260201T000000Z``."""
+        return f"{self.start:%Y%m%dT%H%M%SZ}-{self.end:%Y%m%dT%H%M%SZ}"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A window as it is asked for, its ends perhaps open.
+
+    :param start: ``None`` to go on from the watermark
+    :param end: ``None`` to go up to now
+    """
+
+    start: datetime | None
+    end: datetime | None
+    how: str
+
+
+def wish(
+    *,
+    arguments: tuple[Moment, Moment] = (None, None),
+    params: tuple[Moment, Moment] = (None, None),
+    interval: tuple[Moment, Moment] = (None, None),
+    watermark: Callable[[], Moment] = lambda: None,
+) -> Wish:
+    """What is asked for: explicit arguments, else DAG params, else a data interval that is not empty, else the watermark.
+
+    :param watermark: looks up where the last sync ended; called only when that is needed
+    :raises NexusWindowError: when nothing names a start
+    """
+    for how, (start, end) in (("arguments", arguments), ("params", params)):
+        if _given(start) or _given(end):
+            first = parse(start, how) if _given(start) else _parse_watermark(watermark)
+            return Wish(_needed(first), parse(end, how) if _given(end) else None, how)
+    start, end = (parse(moment, "data interval") if _given(moment) else None for moment in interval)
+    if start and end and start < end:
+        return Wish(start, end, "data interval")
+    return Wish(_needed(_parse_watermark(watermark)), None, "watermark")
+
+
+def settle(wanted: Wish, server_now: datetime, lag: timedelta) -> tuple[Window | None, float]:
+    """The window to read, and the seconds to wait until it is settled.
+
+    A window that is over waits until the settle lag has passed, so that rows which appear late are in it. An end that is
+    open or in the future is cut to the server's clock minus the lag. Nothing is left to read: ``None``.
+    """
+    start = _floor(wanted.start or BEGINNING)
+    settled = _floor(server_now - lag)
+    if wanted.end is None or wanted.end > server_now:
+        return (Window(start, settled, wanted.how), 0.0) if settled > start else (None, 0.0)
+    window = Window(start, _floor(wanted.end), wanted.how)
+    return window, max(0.0, (window.end + lag - server_now).total_seconds())
+
+
+def parse(moment: Moment, what: str) -> datetime:
+    """A moment in UTC.
+
+    :param what: where it was given, for the error
+    :raises NexusWindowError: when it can't be read
+    """
+    try:
+        value = datetime.fromisoformat(moment.strip()) if isinstance(moment, str) else moment
+    except ValueError:
+        value = None
+    if not isinstance(value, datetime):
+        raise NexusWindowError(f"{what}: {moment!r} is no ISO 8601 moment; give one as in 2026-01-31T00:00:00Z")
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _given(moment: Moment) -> bool:
+    """Templates render what is missing as an empty text or as the word None."""
+    return moment is not None and not (isinstance(moment, str) and moment.strip() in ("", "None"))
+
+
+def _parse_watermark(watermark: Callable[[], Moment]) -> datetime | None:
+    moment = watermark()
+    return parse(moment, "watermark") if _given(moment) else None
+
+
+def _needed(start: datetime | None) -> datetime:
+    if start is None:
+        raise NexusWindowError(
+            "no window: this run has no data interval and no earlier sync left a watermark. Give window_start (and window_end, "
+            "else up to now) as arguments of the operator, or as params 'window_start' and 'window_end' of the run"
+        )
+    return start
+
+
+def _floor(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(microsecond=0)

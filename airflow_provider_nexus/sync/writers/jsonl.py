@@ -1,0 +1,100 @@
+"""Gzip JSON lines: each record's text as it came, one a line, in parts of bounded size.
+
+Parts are spooled to unnamed temporary files, so that nothing is published before the window is proved and nothing is
+left behind by a process that dies. The same records give the same bytes: no time stamp, no file name in the header.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import zlib
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from airflow_provider_nexus.api.rows import Row
+
+PART_RECORDS = 250_000
+"""Records in a part file at most."""
+_LEVEL = 1
+"""Twice as fast as level 6 for a tenth more bytes (design notes, measured)."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One finished part.
+
+    :param name: its file name
+    :param size: its size in bytes
+    :param sha256: of the file
+    """
+
+    name: str
+    records: int
+    size: int
+    sha256: str
+    spool: BinaryIO
+
+
+class JsonLinesWriter:
+    """Writes rows into parts."""
+
+    suffix = ".jsonl.gz"
+
+    def __init__(self) -> None:
+        self._done: list[Part] = []
+        self._open: _OpenPart | None = None
+
+    def begin(self) -> None:
+        """Forget what was written."""
+        self.close()
+        self._done, self._open = [], None
+
+    def write(self, rows: list[Row]) -> None:
+        """Add rows; a part that is full is finished."""
+        while rows:
+            part = self._open = self._open or _OpenPart()
+            room = PART_RECORDS - part.records
+            part.write(rows[:room])
+            rows = rows[room:]
+            if part.records == PART_RECORDS:
+                self._finish(part)
+
+    def parts(self) -> list[Part]:
+        """The finished parts; at least one, which is empty when no row was written."""
+        if self._open or not self._done:
+            self._finish(self._open or _OpenPart())
+        return self._done
+
+    def close(self) -> None:
+        """Give the spool files back."""
+        for part in self._done:
+            part.spool.close()
+        if self._open:
+            self._open.spool.close()
+
+    def _finish(self, part: _OpenPart) -> None:
+        self._done.append(part.finish(f"part-{len(self._done):05d}{self.suffix}"))
+        self._open = None
+
+
+class _OpenPart:
+    def __init__(self) -> None:
+        self.records = 0
+        self.spool: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the part
+        self._sha256 = hashlib.sha256()
+        self._zip = zlib.compressobj(_LEVEL, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+
+    def write(self, rows: list[Row]) -> None:
+        self.records += len(rows)
+        self._put(self._zip.compress(b"".join(b"%b\n" % row.raw for row in rows)))
+
+    def finish(self, name: str) -> Part:
+        self._put(self._zip.flush())
+        size = self.spool.tell()
+        self.spool.seek(0)
+        return Part(name, self.records, size, self._sha256.hexdigest(), self.spool)
+
+    def _put(self, data: bytes) -> None:
+        self._sha256.update(data)
+        self.spool.write(data)
