@@ -1,0 +1,41 @@
+"""`python -m airflow_provider_nexus`: the commands of `airflow nexus` on every version of Airflow."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib import import_module
+
+from airflow_provider_nexus.cli.commands import COMMANDS
+from airflow_provider_nexus.exceptions import NexusError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Carry out a command.
+
+    :return: the exit status
+    """
+    parsed = _parser().parse_args(arguments)
+    module, _, function = parsed.function.rpartition(".")
+    try:
+        return int(getattr(import_module(module), function)(parsed) or 0)
+    except NexusError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m airflow_provider_nexus", description="Work with Quantoz Nexus")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        added = commands.add_parser(command.name, help=command.help, description=command.help)
+        added.set_defaults(function=command.function)
+        for argument in command.arguments:
+            added.add_argument(argument.flag, help=argument.help, **argument.options)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,49 @@
+"""`airflow nexus sandbox`: a Nexus of one's own until it is stopped."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from argparse import Namespace
+from typing import Any
+
+from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.sandbox import Sandbox
+
+
+def run(arguments: Namespace) -> None:
+    """Serve until interrupted."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with Sandbox(
+        seed=arguments.seed,
+        customers=arguments.customers,
+        transactions=arguments.transactions,
+        days=arguments.days,
+        port=arguments.port,
+        **parse_settings(arguments.set),
+    ) as sandbox:
+        print(f"A Nexus sandbox listens on {sandbox.base_url}")
+        print(f"  token       {sandbox.token}")
+        print(f"  connection  export AIRFLOW_CONN_NEXUS_DEFAULT='{sandbox.connection_uri}'")
+        print("Ctrl-C stops it.", flush=True)
+        stop.wait()
+
+
+def parse_settings(texts: list[str]) -> dict[str, Any]:
+    """Settings given as ``NAME=VALUE``; a value that is JSON is read as such, any other is text.
+
+    :raises NexusConfigurationError: when one has no name
+    """
+    settings: dict[str, Any] = {}
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not sign or not name:
+            raise NexusConfigurationError(f"--set takes NAME=VALUE, not {text!r}")
+        try:
+            settings[name] = json.loads(value)
+        except ValueError:
+            settings[name] = value
+    return settings

@@ -1,0 +1,178 @@
+"""The hook: an Airflow connection of type ``nexus`` turned into calls."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+from airflow.sdk import BaseHook
+
+from airflow_provider_nexus.api.envelope import decode
+from airflow_provider_nexus.api.records import typed
+from airflow_provider_nexus.api.resources import get_resource
+from airflow_provider_nexus.client.client import NexusClient
+from airflow_provider_nexus.client.retry import RetryPolicy
+from airflow_provider_nexus.client.session import NexusSession
+from airflow_provider_nexus.client.settings import ClientSettings, read_settings
+from airflow_provider_nexus.exceptions import (
+    NexusAuthenticationError,
+    NexusConnectionError,
+    NexusError,
+    NexusNotFoundError,
+    NexusPermissionError,
+    NexusTimeoutError,
+)
+from airflow_provider_nexus.sync.reading import stream
+from airflow_provider_nexus.sync.source import PAGE_SIZE, Source, Span
+from airflow_provider_nexus.sync.window import BEGINNING, Moment, parse
+
+TEST_TIMEOUT = 10.0
+"""Seconds that the connection test waits: a person looks on."""
+
+
+class NexusHook(BaseHook):
+    """Calls Quantoz Nexus with the token of a connection.
+
+    Nothing is read before the first call. One kept-alive session serves all calls of a hook.
+
+    :param nexus_conn_id: the connection
+    :param timeout: seconds without a byte after which an answer is given up; by default the connection's
+    :param retries: attempts after the first; by default the connection's
+    """
+
+    conn_name_attr = "nexus_conn_id"
+    default_conn_name = "nexus_default"
+    conn_type = "nexus"
+    hook_name = "Quantoz Nexus"
+
+    def __init__(
+        self,
+        nexus_conn_id: str = default_conn_name,
+        *,
+        timeout: float | None = None,
+        retries: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.nexus_conn_id = nexus_conn_id
+        self._overrides = {name: value for name, value in (("timeout", timeout), ("retries", retries)) if value is not None}
+
+    @cached_property
+    def settings(self) -> ClientSettings:
+        """The connection, understood.
+
+        :raises NexusConfigurationError: when something in it is wrong
+        """
+        connection = self.get_connection(self.nexus_conn_id)
+        settings = read_settings(
+            token=connection.password,
+            host=connection.host,
+            port=connection.port,
+            extra=connection.extra_dejson,
+            conn_id=self.nexus_conn_id,
+        )
+        return dataclasses.replace(settings, **self._overrides)  # type: ignore[arg-type]
+
+    @cached_property
+    def client(self) -> NexusClient:
+        """The client, its session opened at the first call."""
+        return NexusClient(NexusSession(self.settings, log=self.log))
+
+    def get_conn(self) -> NexusClient:
+        """The client."""
+        return self.client
+
+    def run(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        api_version: str | None = None,
+    ) -> Any:
+        """One authenticated call, sent again while that is safe.
+
+        :param path: path from the root; codes in it percent-encoded
+        :param api_version: the header of that name; by default what the catalogue says of the path
+        :return: the decoded ``values``, or the bare body where there is no envelope. Fractions are ``Decimal``; where the
+            catalogue knows the path, all money is, and times are pendulum in UTC
+        :raises NexusApiError: one class per cause
+        :raises NexusWriteRefusedError: when it would change something and the connection does not allow that
+        """
+        return self.client.run(method, path, params=params, json=json, api_version=api_version)
+
+    def get_record(self, resource: str, code: str) -> dict[str, Any]:
+        """One record: times as pendulum in UTC, money as ``Decimal``.
+
+        :param resource: name in the catalogue, such as ``transactions``
+        :param code: its code, as it is; it is percent-encoded here
+        :raises NexusNotFoundError: when there is none
+        """
+        return self.client.get_record(resource, code)
+
+    def iter_records(
+        self,
+        resource: str,
+        *,
+        start: Moment = None,
+        end: Moment = None,
+        filters: Mapping[str, Any] | None = None,
+        limit: int | None = None,
+        parent: str = "",
+    ) -> Iterator[dict[str, Any]]:
+        """The records of a collection, lazily, each once, oldest first, with one page in memory.
+
+        All records are given that were there when the walk began, still are when their page is read, and whose creation
+        stamp lies in ``[start, end)``.
+
+        :param start: by default the beginning
+        :param end: by default now, by the server's clock
+        :param filters: other query parameters, as Nexus names them
+        :param limit: records asked for in one call
+        :param parent: code of the parent's record, for a child such as ``customer_persons``
+        :raises NexusUnprovedError: at the end, when the count does not agree with the server's
+        """
+        entry = get_resource(resource)
+        source = Source(self.client, entry, parent=parent, filters=filters, page_size=limit or PAGE_SIZE)
+        for row in stream(source, self._span(source, start, end) if entry.is_windowed else None):
+            yield typed(entry, decode(row.raw))
+
+    def _span(self, source: Source, start: Moment, end: Moment) -> Span:
+        until = parse(end, "end") if end else None
+        if until is None:
+            source.page(limit=1)
+            until = self.client.session.server_now
+        if until is None:
+            raise NexusError("the server sends no Date header, so it is not known what now is: give an end")
+        return Span(parse(start, "start") if start else BEGINNING, until.replace(microsecond=0))
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Whether Nexus can be reached and takes the token, in words for a person. Asks for the tenant once, no retries."""
+        try:
+            settings = dataclasses.replace(self.settings, timeout=min(TEST_TIMEOUT, self.settings.timeout))
+        except NexusError as error:
+            return False, str(error)
+        session = NexusSession(settings, policy=RetryPolicy(retries=0), log=self.log)
+        where = f"{settings.environment.name} ({settings.environment.base_url})"
+        try:
+            values = NexusClient(session).run("GET", "/labelpartner")
+        except NexusError as error:
+            return _explain(where, error)
+        finally:
+            session.close()
+        return True, f"Nexus {where} answers as tenant {(values or {}).get('labelPartnerCode') or 'without a code'}"
+
+
+def _explain(where: str, error: NexusError) -> tuple[bool, str]:
+    if isinstance(error, NexusPermissionError):
+        return True, f"Nexus {where} takes the token; its roles do not let it read the tenant (HTTP 403)"
+    if isinstance(error, NexusAuthenticationError):
+        return False, f"Nexus {where} does not take the token (HTTP 401). {error.advice}"
+    if isinstance(error, NexusNotFoundError):
+        return False, f"{where} answers, but not as Nexus does (HTTP 404): check the base URL"
+    if isinstance(error, NexusConnectionError | NexusTimeoutError):
+        return False, f"Nexus {where} can't be reached: {error.detail}. {error.advice}"
+    return False, f"Nexus {where}: {error}"

@@ -1,0 +1,67 @@
+"""A month of Nexus in files, every window proved complete.
+
+Needs a connection `nexus_default` of type Quantoz Nexus; `airflow nexus sandbox` gives one to try it with.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, Asset, Param, TaskGroup, task
+
+from airflow_provider_nexus.api.resources import RESOURCES
+from airflow_provider_nexus.hooks.nexus import NexusHook
+from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObjectStorageOperator
+
+WINDOWED = [name for name, resource in RESOURCES.items() if resource.is_windowed]
+SNAPSHOTS = [name for name, resource in RESOURCES.items() if not resource.is_windowed and not resource.parent] + ["prices"]
+OF_CUSTOMERS = [name for name, resource in RESOURCES.items() if resource.parent == "customers"]
+OF_TRANSACTIONS = [name for name, resource in RESOURCES.items() if resource.parent == "transactions"]
+
+with DAG(
+    dag_id="example_nexus_sync",
+    schedule="@daily",
+    catchup=False,
+    max_active_runs=1,
+    tags=["nexus", "example"],
+    doc_md=__doc__,
+    params={
+        "path": Param("file:///tmp/nexus", type="string", description="Folder or URL that everything is published under"),
+        "window_start": Param(None, type=["null", "string"], description="Start of the window; else the run's data interval"),
+        "window_end": Param(None, type=["null", "string"], description="End of the window; else the run's data interval"),
+        "sample": Param(10, type="integer", description="Customers and transactions whose children are read"),
+    },
+    render_template_as_native_obj=True,
+):
+    # [START howto_sync_window]
+    with TaskGroup("windows"):
+        for name in WINDOWED:
+            NexusToObjectStorageOperator(
+                task_id=name,
+                resource=name,
+                path="{{ params.path }}",
+                outlets=[Asset(f"nexus_{name}")],
+            )
+    # [END howto_sync_window]
+
+    # [START howto_sync_snapshot]
+    with TaskGroup("snapshots"):
+        for name in SNAPSHOTS:
+            NexusToObjectStorageOperator(task_id=name, resource=name, path="{{ params.path }}")
+    # [END howto_sync_snapshot]
+
+    # [START howto_iter_records]
+    @task
+    def sample_of(resource: str, *, params: dict[str, object]) -> list[str]:
+        """The first codes of a collection; the walk stops where its reader stops."""
+        key = RESOURCES[resource].key[0]
+        records = NexusHook().iter_records(resource)
+        return [record[key] for _, record in zip(range(int(str(params["sample"]))), records, strict=False)]
+
+    # [END howto_iter_records]
+
+    # [START howto_sync_children]
+    with TaskGroup("children"):
+        for parent, children in (("customers", OF_CUSTOMERS), ("transactions", OF_TRANSACTIONS)):
+            codes = sample_of.override(task_id=f"sample_of_{parent}")(parent)
+            for name in children:
+                NexusToObjectStorageOperator(task_id=name, resource=name, path="{{ params.path }}", parents=codes)
+    # [END howto_sync_children]
