@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
 
 import msgspec
@@ -22,7 +22,15 @@ T = TypeVar("T")
 _BOM = b"\xef\xbb\xbf"
 _EXCERPT_LENGTH = 300
 _NEWLINES = bytes.maketrans(b"\r\n", b"  ")
-_PERSONAL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+|\b[A-Z]{2}\d{2}[A-Z0-9]{8,30}\b|\b\d{8,}\b|eyJ[\w-]+\.[\w-]+\.[\w-]*")
+_PERSONAL = re.compile(
+    r"[\w.+-]+@[\w-]+\.[\w.-]+"
+    r"|\b[A-Za-z]{2}\d{2}[A-Za-z0-9]{8,30}\b"
+    r"|\b[A-Z]{2}\d{2}(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,3})?\b"
+    r"|\b\d{8,}\b"
+    r"|eyJ[\w-]+\.[\w-]+\.[\w-]*"
+)
+
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, InvalidOperation, RecursionError)
 
 _decode_any = msgspec.json.Decoder(float_hook=Decimal).decode
 _decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
@@ -65,6 +73,9 @@ class Records:
     total_pages: int | None = None
 
 
+_NULL = Raw(b"null")
+
+
 class _PageValues(msgspec.Struct, rename="camel"):
     records: list[Raw] | None = None
     total: int | None = None
@@ -73,7 +84,7 @@ class _PageValues(msgspec.Struct, rename="camel"):
 
 class _PageEnvelope(msgspec.Struct):
     values: _PageValues | None = None
-    errors: Raw = Raw(b"null")
+    errors: Raw | None = None
 
 
 _decode_page = msgspec.json.Decoder(_PageEnvelope, strict=False).decode
@@ -93,14 +104,13 @@ def unwrap(body: bytes) -> Any:
     :raises MalformedAnswerError: when it is no JSON
     :raises RefusedAnswerError: when the envelope carries errors
     """
-    if not body.strip():
+    if not _clean(body).strip():
         return None
     answer = decode(body)
-    if not isinstance(answer, dict) or "values" not in (folded := {name.lower(): value for name, value in answer.items()}):
-        return answer
-    if folded.get("errors"):
+    folded = {name.lower(): value for name, value in answer.items()} if isinstance(answer, dict) else {}
+    if folded.get("errors") and not folded.keys().isdisjoint(("values", "message")):
         raise RefusedAnswerError
-    return folded["values"]
+    return folded["values"] if "values" in folded else answer
 
 
 def records(resource: Resource, body: bytes) -> Records:
@@ -109,9 +119,10 @@ def records(resource: Resource, body: bytes) -> Records:
     :raises MalformedAnswerError: when the body is no JSON or of another shape
     :raises RefusedAnswerError: when the envelope carries errors
     """
+    _refuse_bad_text(body)
     if resource.shape is Shape.PAGED:
         return _page(body)
-    values = _values(body) if resource.envelope else _clean(body)
+    values = _values(body) if resource.envelope else _bare(body)
     raw = [_one_line(record) for record in _READERS[resource.shape](resource, values)]
     return Records(raw, total=len(raw), total_pages=1)
 
@@ -154,11 +165,11 @@ def _page(body: bytes) -> Records:
         values = answer.values
     except msgspec.ValidationError:
         values = None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         raise MalformedAnswerError(str(error)) from None
     else:
-        _refuse_errors(answer.errors)
-    if values is None or values.records is None:
+        _refuse_errors(answer.errors or _NULL)
+    if values is None or values.records is None or values.total is None or answer.errors is None:
         return _page_in_any_case(body)
     return Records([_one_line(record) for record in values.records], values.total, values.total_pages)
 
@@ -173,10 +184,18 @@ def _page_in_any_case(body: bytes) -> Records:
 
 def _values(body: bytes) -> bytes:
     answer = _fold(_clean(body))
-    _refuse_errors(answer.get("errors", Raw(b"null")))
+    _refuse_errors(answer.get("errors", _NULL))
     if "values" not in answer:
         raise MalformedAnswerError("an answer without values")
     return bytes(answer["values"])
+
+
+def _bare(body: bytes) -> bytes:
+    """A body that has no envelope; one that comes all the same says what went wrong."""
+    body = _clean(body)
+    if body.lstrip().startswith(b"{") and {"errors", "values"} <= (members := _fold(body)).keys():
+        _refuse_errors(members["errors"])
+    return body
 
 
 def _array(resource: Resource, values: bytes) -> Iterator[bytes]:  # noqa: ARG001 - all readers are called alike
@@ -200,6 +219,9 @@ def _lists(resource: Resource, values: bytes) -> Iterator[bytes]:
 def _keyed(resource: Resource, values: bytes) -> Iterator[bytes]:
     members = _fold(values)
     lifted = {name: bytes(members[name.lower()]) for name in resource.lifted if name.lower() in members}
+    missing = [holder for holder in resource.holders if holder.lower() not in members]
+    if missing:
+        raise MalformedAnswerError(f"an answer without {missing[0]}")
     held = _checked(_decode_members, next(iter(members[h.lower()] for h in resource.holders), values))
     for code, record in held.items():
         yield inject(bytes(record), {**lifted, resource.keyed_by: msgspec.json.encode(code)})
@@ -220,7 +242,7 @@ def _fold(body: bytes) -> dict[str, Raw]:
 def _checked(decoder: Callable[[bytes], T], body: bytes | Raw) -> T:
     try:
         return decoder(_clean(bytes(body)))
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         raise MalformedAnswerError(str(error)) from None
 
 
@@ -229,8 +251,14 @@ def _clean(body: bytes) -> bytes:
 
 
 def _refuse_errors(errors: Raw) -> None:
-    if bytes(errors).strip() not in (b"null", b"[]", b'""'):
+    if bytes(errors) != b"null" and _decode_any(errors):
         raise RefusedAnswerError
+
+
+def _refuse_bad_text(body: bytes) -> None:
+    """Raw records are taken over unread, so this is the place to see whether they are text at all."""
+    if not body.isascii():
+        _checked(bytes.decode, body)
 
 
 def _number(value: Raw | None) -> int | None:

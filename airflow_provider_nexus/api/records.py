@@ -64,7 +64,7 @@ def _container(place: _Place, field: Field, value: Any) -> Any:
     if field.kind == "list" and isinstance(value, list):
         return [_object(place, field.children, item) if isinstance(item, dict) else item for item in value]
     if field.kind == "map" and isinstance(value, dict):
-        return {name: _object(place, field.children, item) for name, item in value.items()}
+        return {name: _object(place, field.children, item) if isinstance(item, dict) else item for name, item in value.items()}
     if field.kind == "object" and isinstance(value, dict):
         return _object(place, field.children, value)
     raise place.error(field, value)
@@ -80,11 +80,17 @@ def _money(value: Any) -> Decimal:
 
 
 def _time(value: Any) -> Any:
-    return timestamps.to_pendulum(value) if value.strip() else None
+    return timestamps.to_pendulum(value) if _filled(value) else None
 
 
 def _date(value: Any) -> Any:
-    return timestamps.to_date(value) if value.strip() else None
+    return timestamps.to_date(value) if _filled(value) else None
+
+
+def _filled(value: Any) -> bool:
+    if not isinstance(value, str):
+        raise TypeError
+    return bool(value.strip())
 
 
 def _text(value: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from airflow_provider_nexus.api import timestamps
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.exceptions import NexusDataError
 
+_NAN = Decimal("NaN")
 _KIND = "of the kind that the schema names"
 _Tree = dict[str, Any]
 _decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
@@ -71,21 +72,18 @@ class RowReader:
         self._decode = msgspec.json.Decoder(_struct(resource.name, self._tree)).decode
         self._getters = [_getter(path) for path, _ in self._amounts]
         self._fiat, self._crypto = _getter(resource.fiat_code), _getter(resource.crypto_code)
-        self._status = _getter((resource.lifecycle.status_field,)) if resource.lifecycle else None
+        self._status = _getter((resource.lifecycle.status_field,) if resource.lifecycle else ())
 
     def _wanted(self) -> _Tree:
-        tree: _Tree = {}
+        """What to decode. Key parts stay raw, as a key may be sent as text or as a number."""
+        resource, tree = self._resource, _Tree()
         for path, _ in self._amounts:
             _plant(tree, path, Decimal)
-        for path in (self._resource.fiat_code, self._resource.crypto_code):
-            if path:
-                _plant(tree, path, str)
-        if self._resource.lifecycle:
-            _plant(tree, (self._resource.lifecycle.status_field,), str)
-        for name in self._resource.key:
-            tree[name] = Raw
-        if self._stamp:
-            tree[self._stamp] = Raw if self._stamp in self._resource.key else str
+        for name in resource.key:
+            _plant(tree, (name,), Raw)
+        status = (resource.lifecycle.status_field,) if resource.lifecycle else ()
+        for path in (resource.fiat_code, resource.crypto_code, status, (self._stamp,) if self._stamp else ()):
+            _plant(tree, path, str)
         return tree
 
     def read(self, raw: bytes) -> Row:
@@ -106,29 +104,42 @@ class RowReader:
 
     def status(self, row: Row) -> str:
         """The status of a record in upper case; empty where it has none."""
-        return str((self._status and self._status(row.amounts)) or "").upper()
+        return _plain(self._status(row.amounts)).upper()
 
     def currency(self, row: Row) -> str:
         """The currency of a record's fiat amounts; empty where it names none."""
-        return str(self._fiat(row.amounts) or "")
+        return _plain(self._fiat(row.amounts))
 
     def amounts(self, row: Row) -> list[Amount]:
-        """The amounts of a record that are not null."""
-        fiat, crypto = self._fiat(row.amounts) or "", self._crypto(row.amounts) or ""
+        """The amounts of a record that are not null.
+
+        :raises NexusDataError: when one is no finite number
+        """
+        fiat, crypto = _plain(self._fiat(row.amounts)), _plain(self._crypto(row.amounts))
         found = []
         for (path, field), getter in zip(self._amounts, self._getters, strict=True):
             value = getter(row.amounts)
-            if value is not None:
-                found.append(Amount(".".join(path), fiat if field.unit == "fiat" else crypto, value))
+            if value is not None and (number := self._number(row, path, value)) is not None:
+                found.append(Amount(".".join(path), fiat if field.unit == "fiat" else crypto, number))
         return found
+
+    def _number(self, row: Row, path: tuple[str, ...], value: Decimal | Raw) -> Decimal | None:
+        """An amount; a part of the key is still as it came."""
+        text = _plain(value) if isinstance(value, Raw) else value
+        try:
+            number = Decimal(text) if text else None
+        except InvalidOperation:
+            number = _NAN
+        if number is None or number.is_finite():
+            return number
+        raise NexusDataError(self._resource.name, row.key, ".".join(path), str(text), "a decimal number")
 
     def _key(self, found: Any) -> str | None:
         parts = [_plain(getattr(found, name)) for name in self._resource.key]
         return "|".join(parts) if any(parts) else None
 
     def _stamp_of(self, found: Any, key: str) -> str:
-        value = getattr(found, self._stamp) if self._stamp else None
-        value = _plain(value) if isinstance(value, Raw) else value
+        value = _plain(getattr(found, self._stamp)) if self._stamp else ""
         if not value:
             if self._resource.created:
                 raise NexusDataError(self._resource.name, key, self._stamp, value, "an ISO 8601 time stamp")
@@ -155,9 +166,11 @@ class RowReader:
 
 
 def _plant(tree: _Tree, path: tuple[str, ...], leaf: object) -> None:
+    """Want a value, unless it is wanted already."""
     for name in path[:-1]:
         tree = tree.setdefault(name, {})
-    tree[path[-1]] = leaf
+    if path:
+        tree.setdefault(path[-1], leaf)
 
 
 def _struct(name: str, tree: _Tree) -> type[msgspec.Struct]:
@@ -184,10 +197,10 @@ def _getter(path: tuple[str, ...]) -> Callable[[Any], Any]:
     return get
 
 
-def _plain(value: Raw | str | None) -> str:
+def _plain(value: Raw | Decimal | str | None) -> str:
     """A JSON scalar as text: strings without their quotes, numbers as they were written, null as nothing."""
-    if value is None or isinstance(value, str):
-        return value or ""
+    if not isinstance(value, Raw):
+        return "" if value is None else str(value)
     text = bytes(value)
     if text[:1] == b'"':
         return str(_decode_plain(text))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -42,3 +45,30 @@ def environment(home: Path, connection_uri: str) -> dict[str, str]:
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "AIRFLOW_CONN_NEXUS_DEFAULT": connection_uri,
     }
+
+
+def serving(port: int) -> dict[str, str]:
+    """The variables that an Airflow which serves a user interface needs besides.
+
+    The address is this machine's own: by default Airflow listens on all of them. The two log servers have no setting for
+    their address, only for their ports.
+    """
+    base_url = f"http://127.0.0.1:{port}"
+    return {
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__BASE_URL": base_url,
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{base_url}/execution/",
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
+        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(port + 713),
+        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(port + 714),
+    }
+
+
+def stop(process: subprocess.Popen[bytes], seconds: float = 20.0) -> None:
+    """Stop an Airflow and what it started, by the process group that it was started with."""
+    for number, patience in ((signal.SIGTERM, seconds), (signal.SIGKILL, 5.0)):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(patience)
+            return

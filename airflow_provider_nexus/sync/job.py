@@ -98,13 +98,13 @@ class SyncJob:
             proof = self._read(window, server_now, sink)
             self._refuse_unproved(proof, window)
             folder = self._folder(window, server_now)
-            manifest = self._manifest(window, proof, sink, self._client.session.calls - calls)
+            manifest = self._manifest(window, proof, sink, (self._client.session.calls - calls, time.monotonic() - began))
             changed = publish(folder, sink.writer.parts(), manifest)
         finally:
             sink.writer.close()
         if self._watermark and window:
             advance(self._watermark, window, self._log)
-        return _summary(manifest, folder, changed, time.monotonic() - began)
+        return _summary(manifest, folder, changed)
 
     @property
     def _collection(self) -> Any:
@@ -174,7 +174,7 @@ class SyncJob:
             raise NexusUnprovedError(f"{text}. Nothing was published; run it again", proof.reasons)
         self._log.warning("%s. It is published as unproved", text)
 
-    def _manifest(self, window: Window | None, proof: Proof, sink: WindowSink, calls: int) -> Manifest:
+    def _manifest(self, window: Window | None, proof: Proof, sink: WindowSink, cost: tuple[int, float]) -> Manifest:
         tally, server_date = sink.tally, self._client.session.server_now
         return Manifest(
             environment=self._client.session.environment.name,
@@ -185,7 +185,8 @@ class SyncJob:
             request=self._asked(),
             proof=proof,
             pages=self._pages,
-            calls=calls,
+            calls=cost[0],
+            seconds=round(cost[1], 3),
             records=tally.records,
             first={"key": tally.first.key, "stamp": tally.first.stamp} if tally.first else None,
             last={"key": tally.last.key, "stamp": tally.last.stamp} if tally.last else None,
@@ -214,7 +215,7 @@ def collection_folder(target: Any, environment: str, resource: Resource) -> Any:
     return target / environment / resource.name
 
 
-def _summary(manifest: Manifest, folder: Any, changed: bool, seconds: float) -> dict[str, Any]:
+def _summary(manifest: Manifest, folder: Any, changed: bool) -> dict[str, Any]:
     return {
         "resource": manifest.resource,
         "environment": manifest.environment,
@@ -223,7 +224,7 @@ def _summary(manifest: Manifest, folder: Any, changed: bool, seconds: float) -> 
         "verdict": str(manifest.proof.verdict),
         "records": manifest.records,
         "calls": manifest.calls,
-        "seconds": round(seconds, 3),
+        "seconds": manifest.seconds,
         "path": str(folder),
         "manifest": str(folder / NAME),
         "key_digest": manifest.key_digest,

@@ -42,6 +42,7 @@ class Manifest:
     :param proof: how completeness was checked
     :param pages: answers read
     :param calls: calls made, retries included
+    :param seconds: how long it took
     :param first: key and stamp of the first record
     :param last: key and stamp of the last record
     :param key_digest: digest of the set of keys, whatever their order
@@ -60,6 +61,7 @@ class Manifest:
     proof: Proof
     pages: int
     calls: int
+    seconds: float
     records: int
     first: dict[str, str] | None
     last: dict[str, str] | None

@@ -1,0 +1,141 @@
+"""`make demo`: a month of a sandbox through real Airflow into files, and the proof of each window."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import time
+from argparse import Namespace
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from airflow_provider_nexus.api.resources import RESOURCES
+from airflow_provider_nexus.cli import throwaway
+from airflow_provider_nexus.exceptions import NexusError
+from airflow_provider_nexus.sandbox import Sandbox
+from airflow_provider_nexus.sync.manifest import NAME
+
+CUSTOMERS, TRANSACTIONS, DAYS = 3_000, 30_000, 30
+DAG_ID = "example_nexus_sync"
+_SYNCED = re.compile(r"(\w+: (?:proved|unproved)\w*, [\d,]+ records in [\d,]+ calls)")
+_OWN_CONNECTION = {"conn_type": "nexus", "password": "YOUR-TOKEN", "extra": {"environment": "test"}}
+_SHOWN_SUMS = ("executedAmounts.fiatValue", "tradeValue", "executed.value", "amount", "cryptoAmount", "total", "available")
+"""Which amount stands for a resource in the table; the first that it has."""
+
+
+def run(arguments: Namespace) -> None:
+    """Run the demonstration.
+
+    :raises NexusError: when any of it fails
+    """
+    console, began = Console(highlight=False), time.monotonic()
+    home = Path(arguments.home).resolve()
+    data, airflow_home, log = home / "data", home / "airflow-demo", home / "demo.log"
+    for folder in (data, airflow_home):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    with Sandbox(customers=CUSTOMERS, transactions=TRANSACTIONS, days=DAYS) as sandbox, log.open("w") as lines:
+        console.print(f"[bold]1.[/] A Nexus sandbox listens on {sandbox.base_url}: {CUSTOMERS:,} customers, {TRANSACTIONS:,}")
+        console.print(f"   transactions and all that belongs to them over {DAYS} days, made from a seed.")
+        environment = throwaway.environment(airflow_home, sandbox.connection_uri)
+        console.print("[bold]2.[/] A throw-away Airflow with SQLite is set up.")
+        _airflow(["db", "migrate"], environment, lines)
+        console.print(
+            f"[bold]3.[/] Airflow runs the DAG {DAG_ID}; each task reads one resource and proves that nothing is missing."
+        )
+        conf = {
+            "path": data.as_uri(),
+            "window_start": (today - timedelta(days=DAYS)).isoformat(),
+            "window_end": today.isoformat(),
+        }
+        for line in _lines(["dags", "test", DAG_ID, "--conf", json.dumps(conf)], environment, lines):
+            console.print(f"   {line}")
+    manifests = _manifests(data)
+    console.print(_table(manifests, home))
+    _refuse_gaps(manifests, log)
+    _what_next(console, data, time.monotonic() - began)
+
+
+def _airflow(command: list[str], environment: dict[str, str], log: Any) -> None:
+    done = subprocess.run(["airflow", *command], env=environment, stdout=log, stderr=subprocess.STDOUT, check=False)  # noqa: S603, S607
+    if done.returncode:
+        raise NexusError(f"airflow {' '.join(command)} ended with status {done.returncode}; its output is in {log.name}")
+
+
+def _lines(command: list[str], environment: dict[str, str], log: Any) -> Iterator[str]:
+    """Run Airflow, keep its output in the log and give what our tasks say of each finished resource."""
+    with subprocess.Popen(  # noqa: S603 - the command is ours
+        ["airflow", *command],  # noqa: S607 - found by the PATH of the environment given
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        for line in process.stdout or ():
+            log.write(line)
+            if found := _SYNCED.search(line):
+                yield found[1]
+    if process.returncode:
+        raise NexusError(f"the DAG {command[2]} failed; what Airflow said is in {log.name}")
+
+
+def _manifests(data: Path) -> list[dict[str, Any]]:
+    found = [{**json.loads(path.read_bytes()), "path": path.parent} for path in sorted(data.rglob(NAME))]
+    order = list(RESOURCES)
+    return sorted(found, key=lambda manifest: order.index(manifest["resource"]))
+
+
+def _table(manifests: list[dict[str, Any]], home: Path) -> Table:
+    table = Table(title="What is in the files now", title_justify="left", show_lines=False)
+    for name in ("resource", "window", "records", "calls", "verdict"):
+        table.add_column(name, justify="right" if name in ("records", "calls") else "left", no_wrap=True)
+    table.add_column("sums per currency", overflow="fold")
+    table.add_column("seconds", justify="right", no_wrap=True)
+    table.add_column(f"path below {home.name}", overflow="fold")
+    for manifest in manifests:
+        table.add_row(
+            manifest["resource"],
+            _window(manifest),
+            f"{manifest['records']:,}",
+            f"{manifest['calls']:,}",
+            manifest["proof"]["verdict"],
+            _sums(manifest["sums"]),
+            f"{manifest['seconds']:.1f}",
+            str(manifest["path"].relative_to(home)),
+        )
+    return table
+
+
+def _window(manifest: dict[str, Any]) -> str:
+    window = manifest["window"]
+    return f"{window['start'][:10]} to {window['end'][:10]}" if window else "as of now"
+
+
+def _sums(sums: dict[str, dict[str, str]]) -> str:
+    """The sums of the amount that stands for the resource, fiat first; the manifest has the others."""
+    name = next((name for name in _SHOWN_SUMS if name in sums), "")
+    shown = [f"{currency} {value}" for currency, value in sorted(sums.get(name, {}).items(), key=lambda item: len(item[0]))][:4]
+    more = len(sums.get(name, {})) - len(shown)
+    return f"{name}: {', '.join(shown)}{f' and {more} more' if more else ''}" if shown else ""
+
+
+def _refuse_gaps(manifests: list[dict[str, Any]], log: Path) -> None:
+    missing = set(RESOURCES) - {manifest["resource"] for manifest in manifests if manifest["proof"]["verdict"] != "unproved"}
+    if missing:
+        raise NexusError(f"not proved: {', '.join(sorted(missing))}; what Airflow said is in {log}")
+
+
+def _what_next(console: Console, data: Path, seconds: float) -> None:
+    console.print(f"\nDone in {seconds:.0f} s. Every window has a manifest beside its files, such as")
+    console.print(f"  {next(iter(sorted(data.rglob(NAME))))}", soft_wrap=True)
+    console.print("\n[bold]In Airflow's user interface:[/] make ui")
+    console.print("[bold]With your own Nexus:[/] make a connection of type Quantoz Nexus with your API token, or")
+    console.print(f"  export AIRFLOW_CONN_NEXUS_DEFAULT='{json.dumps(_OWN_CONNECTION)}'", soft_wrap=True, markup=False)
