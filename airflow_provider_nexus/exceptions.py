@@ -6,9 +6,14 @@ never hold the token, and bodies only as a short redacted excerpt.
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class NexusError(Exception):
-    """Root of all errors of the provider."""
+    """Root of all errors of the provider. All can be pickled, as Airflow hands them from process to process."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.args), self.__dict__
 
 
 class NexusConfigurationError(NexusError, ValueError):
@@ -169,3 +174,10 @@ class NexusAmbiguousWriteError(NexusApiError):
     """A call that changes something may or may not have been carried out. It was not sent again."""
 
     advice = "Look up by hand whether Nexus carried it out before anything is sent again."
+
+
+def _rebuild(kind: type[NexusError], args: tuple[Any, ...]) -> NexusError:
+    """An error from its text; what else it holds is put back by pickle."""
+    error = kind.__new__(kind, *args)
+    error.args = args
+    return error

@@ -50,6 +50,8 @@ CHILDREN = (
         mutable=True,
         parent="transactions",
         parent_field="transactionCode",
+        fiat_code=("notification", "currencyCode"),
+        crypto_code=("notification", "cryptoCurrencyCode"),
         surface="B",
     ),
     Resource(

@@ -110,7 +110,7 @@ def unwrap(body: bytes) -> Any:
     folded = {name.lower(): value for name, value in answer.items()} if isinstance(answer, dict) else {}
     if folded.get("errors") and not folded.keys().isdisjoint(("values", "message")):
         raise RefusedAnswerError
-    return folded["values"] if "values" in folded else answer
+    return folded.get("values", answer)
 
 
 def records(resource: Resource, body: bytes) -> Records:

@@ -51,10 +51,16 @@ def _own(host: str, port: int | None) -> Environment:
     _refuse_unsafe(host, parts.scheme, address, bool(parts.username or parts.password))
     if parts.path.strip("/") or parts.query or parts.fragment:
         raise NexusConfigurationError(f"the base URL must end after the host, as in {parts.scheme}://{address}")
-    netloc = parts.netloc if parts.port or not port else f"{parts.netloc}:{port}"
-    base_url = f"{parts.scheme}://{netloc}".lower()
+    base_url = f"{parts.scheme}://{_netloc(parts, port)}".lower()
     known = {url: name for name, url in BASE_URLS.items()}
     return Environment(known.get(base_url) or ("sandbox" if is_loopback(address) else address.lower()), base_url)
+
+
+def _netloc(parts: SplitResult, port: int | None) -> str:
+    """Host and port; a port that the scheme implies is left out, so that one place has one name."""
+    address, number = parts.hostname or "", parts.port or port
+    host = f"[{address}]" if ":" in address else address
+    return f"{host}:{number}" if number and number != {"https": 443, "http": 80}[parts.scheme] else host
 
 
 def _refuse_unsafe(host: str, scheme: str, address: str, has_credentials: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -14,7 +14,6 @@ from airflow_provider_nexus.api import timestamps
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.exceptions import NexusDataError
 
-_NAN = Decimal("NaN")
 _KIND = "of the kind that the schema names"
 _Tree = dict[str, Any]
 _decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
@@ -69,6 +68,7 @@ class RowReader:
         self._stamp = resource.created.stamp if resource.created else resource.stamp
         self._amounts = list(resource.schema.amounts())
         self._tree = self._wanted()
+        self._is_respelt: bool | None = None
         self._decode = msgspec.json.Decoder(_struct(resource.name, self._tree)).decode
         self._getters = [_getter(path) for path, _ in self._amounts]
         self._fiat, self._crypto = _getter(resource.fiat_code), _getter(resource.crypto_code)
@@ -91,8 +91,10 @@ class RowReader:
 
         :raises NexusDataError: when the key is missing, or the stamp or an amount can't be read
         """
+        if self._is_respelt is None:
+            self._is_respelt = _is_respelt(raw, self._tree)
         try:
-            found = self._decode(raw)
+            found = self._decode(_refold(raw, self._tree) if self._is_respelt else raw)
             if self._key(found) is None:
                 found = self._decode(_refold(raw, self._tree))
         except (msgspec.MsgspecError, UnicodeDecodeError):
@@ -119,20 +121,15 @@ class RowReader:
         found = []
         for (path, field), getter in zip(self._amounts, self._getters, strict=True):
             value = getter(row.amounts)
-            if value is not None and (number := self._number(row, path, value)) is not None:
-                found.append(Amount(".".join(path), fiat if field.unit == "fiat" else crypto, number))
+            if value is not None:
+                currency = fiat if field.unit == "fiat" else crypto
+                found.append(Amount(".".join(path), currency, self._finite(row, path, value)))
         return found
 
-    def _number(self, row: Row, path: tuple[str, ...], value: Decimal | Raw) -> Decimal | None:
-        """An amount; a part of the key is still as it came."""
-        text = _plain(value) if isinstance(value, Raw) else value
-        try:
-            number = Decimal(text) if text else None
-        except InvalidOperation:
-            number = _NAN
-        if number is None or number.is_finite():
-            return number
-        raise NexusDataError(self._resource.name, row.key, ".".join(path), str(text), "a decimal number")
+    def _finite(self, row: Row, path: tuple[str, ...], value: Decimal) -> Decimal:
+        if value.is_finite():
+            return value
+        raise NexusDataError(self._resource.name, row.key, ".".join(path), str(value), "a decimal number")
 
     def _key(self, found: Any) -> str | None:
         parts = [_plain(getattr(found, name)) for name in self._resource.key]
@@ -205,6 +202,17 @@ def _plain(value: Raw | Decimal | str | None) -> str:
     if text[:1] == b'"':
         return str(_decode_plain(text))
     return "" if text in (b"null", b"") else text.decode()
+
+
+def _is_respelt(raw: bytes, tree: _Tree) -> bool:
+    """Whether a record writes a wanted name in another case than the catalogue. Asked once, as a server keeps to its ways."""
+    try:
+        members = _decode_members(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return False
+    spelling = {name.lower(): name for name in tree}
+    branches = ((bytes(members[name]), branch) for name, branch in tree.items() if isinstance(branch, dict) and name in members)
+    return any(spelling.get(name.lower(), name) != name for name in members) or any(_is_respelt(*each) for each in branches)
 
 
 def _refold(raw: bytes, tree: _Tree) -> bytes:

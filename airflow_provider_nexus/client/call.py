@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from posixpath import normpath
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
@@ -25,6 +27,7 @@ _WORDS = frozenset(
 )
 _ACTIVATE = re.compile(r"/accounts/activate/[^/]+/?$", re.IGNORECASE)
 _PAYOUT = re.compile(r"/payout/?$", re.IGNORECASE)
+_SIMULATE = re.compile(r"/simulate/?$", re.IGNORECASE)
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _MINUTE_CHART = re.compile(r"^/?api/minutechart/", re.IGNORECASE)
 
@@ -50,15 +53,15 @@ class Call:
     def changes_something(self) -> bool:
         """Whether Nexus is another after the call. One GET does, and the simulate twins do not (fact sheet 2.2, 2.5)."""
         if self.method in ("GET", "HEAD"):
-            return bool(_ACTIVATE.search(self._bare_path))
-        return not self._bare_path.rstrip("/").lower().endswith("/simulate")
+            return bool(_ACTIVATE.search(self._decoded_path))
+        return not (self.method == "POST" and _SIMULATE.search(self._bare_path))
 
     @property
     def is_repeatable(self) -> bool:
         """Whether a second copy does no harm: reads, simulations, deletions and setting a state; never a payout."""
         if not self.changes_something:
             return True
-        return self.method == "DELETE" or (self.method == "PUT" and not _PAYOUT.search(self._bare_path))
+        return self.method == "DELETE" or (self.method == "PUT" and not _PAYOUT.search(self._decoded_path))
 
     @property
     def label(self) -> str:
@@ -91,4 +94,10 @@ class Call:
 
     @property
     def _bare_path(self) -> str:
-        return self.path.partition("?")[0]
+        """Without host, query and fragment; none of them tells one call from another, and a fragment is not even sent."""
+        return urlsplit(self.path).path
+
+    @property
+    def _decoded_path(self) -> str:
+        """As the server reads it, so that no other spelling hides what a call does."""
+        return normpath(unquote(self._bare_path))

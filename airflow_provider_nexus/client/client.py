@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow_provider_nexus.api import envelope
 from airflow_provider_nexus.api.records import typed
-from airflow_provider_nexus.api.resource import Resource
+from airflow_provider_nexus.api.resource import Resource, Shape
 from airflow_provider_nexus.api.resources import find_by_path, get_resource
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.session import Answer, NexusSession
@@ -48,8 +48,7 @@ class NexusClient:
             path = entry.record_path(code)
         except LookupError as error:
             raise NexusConfigurationError(str(error)) from None
-        values = self.session.send(Call("GET", path, api_version=entry.api_version), envelope.unwrap).value
-        return typed(entry, values)
+        return typed(entry, self.session.send(Call("GET", path, api_version=entry.api_version), _record).value)
 
     def fetch(self, resource: Resource, parent: str = "", params: Mapping[str, Any] | None = None) -> Answer[envelope.Records]:
         """One answer of a collection: its records raw.
@@ -61,13 +60,22 @@ class NexusClient:
         return self.session.send(call, lambda body: envelope.records(resource, body))
 
 
+def _record(body: bytes) -> dict[str, Any]:
+    values = envelope.unwrap(body)
+    if not isinstance(values, dict):
+        raise envelope.MalformedAnswerError("an answer without a record")
+    return values
+
+
 def typed_values(resource: Resource, values: Any) -> Any:
-    """The values of an answer with the records in them typed: one record, a list of them, or a page."""
+    """The values of an answer with the records in them typed: one record, a list or dictionary of them, or a page."""
     if isinstance(values, list):
         return [typed(resource, item) if isinstance(item, dict) else item for item in values]
     if not isinstance(values, dict):
         return values
     holders = {"records", *(name.lower() for name in resource.holders)}
-    if not any(name.lower() in holders for name in values):
-        return typed(resource, values)
-    return {name: typed_values(resource, value) if name.lower() in holders else value for name, value in values.items()}
+    if any(name.lower() in holders for name in values):
+        return {name: typed_values(resource, value) if name.lower() in holders else value for name, value in values.items()}
+    if resource.shape is Shape.KEYED:
+        return {code: typed(resource, value) if isinstance(value, dict) else value for code, value in values.items()}
+    return typed(resource, values)

@@ -111,7 +111,7 @@ def retry_after(header: str | None, server_date: datetime | None) -> float | Non
     :param server_date: the answer's own ``Date``, so that the clocks need not agree
     """
     text = (header or "").strip()
-    if text.isdigit():
+    if text.isascii() and text.isdigit():
         return float(text)
     try:
         moment = parsedate_to_datetime(text)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from typing import Generic, NoReturn, TypeVar
+from typing import Generic, TypeVar
 
 import requests
 from requests.auth import AuthBase
+from urllib3.exceptions import MaxRetryError, NewConnectionError, ReadTimeoutError, SSLError
 
 from airflow_provider_nexus import __version__
 from airflow_provider_nexus.api import envelope
@@ -118,6 +120,7 @@ class NexusSession:
     def _send_once(self, call: Call, decode: Callable[[bytes], T]) -> Answer[T]:
         self.calls += 1
         began = time.monotonic()
+        failure: NexusApiError | None = None
         try:
             response = self._http.request(
                 call.method,
@@ -129,7 +132,9 @@ class NexusSession:
                 allow_redirects=False,
             )
         except requests.RequestException as error:
-            _raise_typed(call, error)
+            failure = _typed(call, error)
+        if failure:
+            raise failure  # out here, so that it does not hold on to the original, whose request holds the token
         self._log.debug("%s %s: %d, %.0f ms", call.method, call.label, response.status_code, (time.monotonic() - began) * 1000)
         return self._read(call, response, decode)
 
@@ -137,17 +142,21 @@ class NexusSession:
         server_time = _date(response)
         if server_time:
             self._clock = (server_time, time.monotonic())
-        facts = (call, response.status_code, response.headers, response.content, server_time)
         if not 200 <= response.status_code < 300:
-            raise from_answer(*facts)
+            raise self._refusal(call, response, server_time)
         try:
             return Answer(decode(response.content), server_time)
         except envelope.RefusedAnswerError:
-            raise from_answer(*facts) from None
+            raise self._refusal(call, response, server_time) from None
         except envelope.MalformedAnswerError as error:
             raise NexusResponseError(
                 call.method, call.label, status=response.status_code, detail=f"unreadable body: {error}"
             ) from None
+
+    def _refusal(self, call: Call, response: requests.Response, server_time: datetime | None) -> NexusApiError:
+        """The error that an answer is; some servers repeat in it what they were sent, the token included."""
+        said = response.content.replace(self._settings.token.encode(), b"***")
+        return from_answer(call, response.status_code, response.headers, said, server_time)
 
 
 def _date(response: requests.Response) -> datetime | None:
@@ -157,20 +166,22 @@ def _date(response: requests.Response) -> datetime | None:
         return None
 
 
-def _raise_typed(call: Call, error: requests.RequestException) -> NoReturn:
-    """Raise the cause as one of ours. The original is left out of the chain: its text holds the full URL, codes included."""
-    reason = getattr(error.args[0] if error.args else None, "reason", None)
+def _typed(call: Call, error: requests.RequestException) -> NexusApiError:
+    """The cause as one of ours. The original's own text is not used: it holds the full URL, codes included."""
+    cause = error.args[0] if error.args else None
+    reason = cause.reason if isinstance(cause, MaxRetryError) else None
     detail = envelope.redact(str(reason)) if reason else type(error).__name__
-    raise _kind(error)(call.method, call.label, detail=detail) from None
+    return _kind(error, cause, reason)(call.method, call.label, detail=detail)
 
 
-def _kind(error: requests.RequestException) -> type[NexusApiError]:
-    never_left = requests.exceptions.ConnectTimeout | requests.exceptions.SSLError | requests.exceptions.ProxyError
-    if isinstance(error, never_left) or _never_connected(error):
+def _kind(error: requests.RequestException, cause: object, reason: Exception | None) -> type[NexusApiError]:
+    never_left = requests.exceptions.ConnectTimeout | requests.exceptions.ProxyError
+    if isinstance(error, never_left) or isinstance(reason, NewConnectionError) or _is_distrust(reason):
         return NexusConnectionError
-    return NexusTimeoutError if isinstance(error, requests.Timeout) else NexusInterruptedError
+    is_late = isinstance(error, requests.Timeout) or isinstance(cause, ReadTimeoutError)
+    return NexusTimeoutError if is_late else NexusInterruptedError
 
 
-def _never_connected(error: requests.RequestException) -> bool:
-    """Whether urllib3 gave up before a connection stood; a broken one has no ``reason``."""
-    return isinstance(error, requests.ConnectionError) and hasattr(error.args[0] if error.args else None, "reason")
+def _is_distrust(reason: Exception | None) -> bool:
+    """Whether the server's certificate was refused. Any other trouble with TLS can come after the call has left."""
+    return isinstance(reason, SSLError) and isinstance(next(iter(reason.args), None), ssl.SSLCertVerificationError)

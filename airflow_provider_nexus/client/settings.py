@@ -53,7 +53,7 @@ def read_settings(
         token=_token(token, conn_id),
         allow_writes=_flag(extra, "allow_writes", default=False),
         timeout=_number(extra, "timeout", default=30.0, low=1, high=600),
-        retries=int(_number(extra, "retries", default=5, low=0, high=10)),
+        retries=_whole(extra, "retries", default=5, low=0, high=10),
     )
 
 
@@ -92,6 +92,13 @@ def _flag(extra: Mapping[str, Any], key: str, *, default: bool) -> bool:
     if text not in (*_TRUE, *_FALSE):
         raise NexusConfigurationError(f"the extra {key!r} is {extra[key]!r}: give true or false")
     return text in _TRUE
+
+
+def _whole(extra: Mapping[str, Any], key: str, *, default: int, low: int, high: int) -> int:
+    number = _number(extra, key, default=default, low=low, high=high)
+    if number != int(number):
+        raise NexusConfigurationError(f"the extra {key!r} is {extra[key]!r}: give a whole number")
+    return int(number)
 
 
 def _number(extra: Mapping[str, Any], key: str, *, default: float, low: float, high: float) -> float:

@@ -1,0 +1,70 @@
+# `make demo` shows the provider at work, `make test` proves it. Both need make and Python 3.11 or newer, nothing else:
+# everything else is installed into .venv, once, and again when pyproject.toml or constraints.txt change.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+TEST_EXTRAS := test,docs,parquet,sql,openlineage
+CODE := $(wildcard airflow_provider_nexus example_dags tests benchmarks docs)
+
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.PHONY: help demo ui test lint types unit airflow standalone docs clean
+
+help:
+	@echo "make demo    run a sync with its proof against a sandbox on this machine"
+	@echo "make ui      the same in Airflow's own user interface"
+	@echo "make test    lint, types, unit, airflow, standalone and docs, one after the other"
+	@echo "make clean   remove everything that was built here, .venv included"
+
+demo: $(VENV)/run.stamp
+	$(BIN)/python -m airflow_provider_nexus demo
+
+ui: $(VENV)/run.stamp
+	$(BIN)/python -m airflow_provider_nexus ui
+
+test: lint types unit airflow standalone docs
+
+lint: $(VENV)/test.stamp
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+
+types: $(VENV)/test.stamp
+	$(BIN)/mypy
+
+unit: $(VENV)/test.stamp
+	$(BIN)/python -m pytest -n auto -m "not airflow and not standalone" --ignore=tests/airflow --ignore=tests/standalone
+
+airflow: $(VENV)/test.stamp
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "airflow and not standalone"
+
+# One at a time: a whole Airflow wants both cores.
+standalone: $(VENV)/test.stamp
+	$(if $(wildcard tests/standalone/test_*.py),$(BIN)/python -m pytest -m standalone tests/standalone)
+
+docs: $(VENV)/test.stamp
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+
+clean:
+	rm -rf $(VENV) .demo .airflow .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build docs/_build docs/_generated
+
+# Python itself is checked here, as pip would say it less clearly.
+$(VENV)/made.stamp:
+	@command -v $(PYTHON) >/dev/null \
+	  || { echo "Python 3.11 or newer is needed, but there is no $(PYTHON): install it, or name another one with PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed, but $(PYTHON) is $$($(PYTHON) -V 2>&1): name another one with PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) \
+	  || { echo "$(PYTHON) can't make virtual environments: install its venv module (python3-venv on Debian and Ubuntu)" >&2; exit 1; }
+	@touch $@
+
+$(VENV)/run.stamp: $(VENV)/made.stamp pyproject.toml constraints.txt
+	@echo "Installing the provider with Airflow into $(VENV); this happens once and takes a minute or two."
+	$(INSTALL) --editable .
+	@touch $@
+
+$(VENV)/test.stamp: $(VENV)/made.stamp pyproject.toml constraints.txt
+	@echo "Installing the provider, Airflow and the test tools into $(VENV); this happens once and takes a minute or two."
+	$(INSTALL) --editable '.[$(TEST_EXTRAS)]'
+	@touch $(VENV)/run.stamp $@

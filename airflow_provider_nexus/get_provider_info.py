@@ -1,0 +1,86 @@
+"""What Airflow reads about the provider. It is called by every Airflow process, so this module imports nothing."""
+
+from __future__ import annotations
+
+_NEXUS = "Quantoz Nexus"
+_STORAGE = "Object storage"
+_DOCS = "https://docs.quantoznexus.com"
+
+
+def get_provider_info() -> dict[str, object]:
+    """Name, modules, connection form and command line of the provider, as Airflow's provider schema wants them."""
+    return {
+        "package-name": "airflow-provider-nexus",
+        "name": _NEXUS,
+        "description": "`Quantoz Nexus <https://www.quantoz.com/>`__: proved syncs, exact money, an offline sandbox.\n",
+        "integrations": [
+            {"integration-name": _NEXUS, "external-doc-url": _DOCS, "tags": ["service"]},
+            {
+                "integration-name": _STORAGE,
+                "external-doc-url": "https://airflow.apache.org/docs/apache-airflow/stable/core-concepts/objectstorage.html",
+                "tags": ["software"],
+            },
+        ],
+        "connection-types": [_connection_type()],
+        "hooks": [_modules("airflow_provider_nexus.hooks.nexus")],
+        "operators": [_modules("airflow_provider_nexus.operators.nexus")],
+        "transfers": [
+            {
+                "source-integration-name": _NEXUS,
+                "target-integration-name": _STORAGE,
+                "python-module": "airflow_provider_nexus.transfers.nexus_to_object_storage",
+            }
+        ],
+        "cli": ["airflow_provider_nexus.cli.definition.get_nexus_cli_commands"],
+    }
+
+
+def _modules(*names: str) -> dict[str, object]:
+    return {"integration-name": _NEXUS, "python-modules": list(names)}
+
+
+def _connection_type() -> dict[str, object]:
+    return {
+        "connection-type": "nexus",
+        "hook-class-name": "airflow_provider_nexus.hooks.nexus.NexusHook",
+        "hook-name": _NEXUS,
+        "ui-field-behaviour": {
+            "hidden-fields": ["login", "schema", "port", "extra"],
+            "relabeling": {"password": "API token", "host": "Base URL"},
+            "placeholders": {
+                "password": "API key of a Service Account, made in the Nexus Identity portal",
+                "host": "for a sandbox or a host that Quantoz gave you; wins over the environment",
+            },
+        },
+        "conn-fields": _connection_fields(),
+    }
+
+
+def _connection_fields() -> dict[str, object]:
+    return {
+        "environment": {
+            "label": "Environment",
+            "description": "Which Nexus to call. A base URL wins over it.",
+            "schema": {
+                "type": ["string", "null"],
+                "enum": ["test", "production"],
+                "values_display": {"test": "Test", "production": "Production (live money)"},
+                "default": "test",
+            },
+        },
+        "allow_writes": {
+            "label": "Allow writes",
+            "description": "Let tasks change things in Nexus: orders, transfers, payouts, customers. Off: reading only.",
+            "schema": {"type": ["boolean", "null"], "default": False},
+        },
+        "timeout": {
+            "label": "Read timeout",
+            "description": "Seconds to wait for the next piece of an answer, 1 to 600.",
+            "schema": {"type": ["number", "null"], "minimum": 1, "maximum": 600, "default": 30},
+        },
+        "retries": {
+            "label": "Retries",
+            "description": "How often a call that is safe to repeat is sent again, 0 to 10.",
+            "schema": {"type": ["integer", "null"], "minimum": 0, "maximum": 10, "default": 5},
+        },
+    }

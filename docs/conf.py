@@ -1,0 +1,25 @@
+"""How the documentation is built: `make docs`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from airflow_provider_nexus import __version__
+
+_HERE = Path(__file__).parent
+sys.path.insert(0, str(_HERE))
+
+import generate  # noqa: E402
+
+project = "airflow-provider-nexus"
+author = "airflow-provider-nexus"
+project_copyright = "the authors of airflow-provider-nexus, Apache License 2.0"
+release = version = __version__
+
+html_theme = "furo"
+html_title = f"Airflow provider for Quantoz Nexus {__version__}"
+exclude_patterns = ["_build", "_generated"]
+nitpicky = True
+
+generate.write_all(_HERE / "_generated")

@@ -1,0 +1,134 @@
+"""The pages that are made from the code, so that they can't say anything else than it does."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from airflow_provider_nexus import exceptions
+from airflow_provider_nexus.api.lifecycles import Lifecycle, Phase
+from airflow_provider_nexus.api.resource import DateFilter, Resource
+from airflow_provider_nexus.api.resources import RESOURCES
+from airflow_provider_nexus.api.schemas.field import Field
+from airflow_provider_nexus.exceptions import NexusApiError, NexusError
+
+SURFACES = {"A": "A", "B": "B", "AB": "A and B"}
+PHASES = {Phase.IN_FLIGHT: "in flight", Phase.HELD: "held", Phase.SUCCEEDED: "succeeded", Phase.FAILED: "failed"}
+COLUMNS = {"Field": 26, "Kind": 8, "Unit": 7, "Personal data": 9, "Surface": 8, "Meaning": 42}
+_PARAM = re.compile(r"^:param (\w+): ", re.MULTILINE)
+
+
+def write_all(folder: Path) -> None:
+    """Write every generated page; a page that did not change is left alone, so that Sphinx does not read it again."""
+    folder.mkdir(exist_ok=True)
+    for name, text in (("data_dictionary.rst", data_dictionary()), ("errors.rst", errors())):
+        page = folder / name
+        if not page.exists() or page.read_text() != text:
+            page.write_text(text)
+
+
+def data_dictionary() -> str:
+    """Every resource of the catalogue with every field of its records."""
+    return "\n".join(line for resource in RESOURCES.values() for line in _resource(resource))
+
+
+def errors() -> str:
+    """Every error of the provider, children after their parent."""
+    return "\n".join(line for error in _tree(NexusError) for line in _error(error))
+
+
+def _resource(resource: Resource) -> Iterator[str]:
+    yield from (f".. _resource-{resource.name}:", "", resource.name, "-" * len(resource.name), "")
+    yield from (f"{_escape(resource.meaning)}.", "")
+    yield from (f":{name}: {text}" for name, text in _facts(resource) if text)
+    yield ""
+    yield from _table(COLUMNS, (_row(path, field) for path, field in resource.schema.walk()))
+
+
+def _facts(resource: Resource) -> Iterator[tuple[str, str]]:
+    yield "Path", _code(f"GET {resource.path}")
+    yield "One record", _code(f"GET {resource.member_path}") if resource.member_path else ""
+    yield "Totals", _code(f"GET {resource.totals_path}") if resource.totals_path else ""
+    yield "Surface", SURFACES[resource.surface]
+    yield "API version", resource.api_version
+    yield "Shape", resource.shape.value if resource.envelope else f"{resource.shape.value}, without an envelope"
+    yield "Key", _codes(resource.key)
+    yield "Stamp", _codes(filter(None, [resource.created.stamp if resource.created else resource.stamp])) or "none"
+    yield "Date filters", "; ".join(_date_filter(each) for each in (resource.created, resource.finished) if each) or "none"
+    yield "Other filters", _codes(resource.filters)
+    yield "Mutable", "yes" if resource.mutable else "no, a record stays as it was made"
+    yield "Parent", _parent(resource) if resource.parent else ""
+    yield "Lifecycle", _lifecycle(resource.lifecycle) if resource.lifecycle else ""
+
+
+def _date_filter(bounds: DateFilter) -> str:
+    names = _codes(filter(None, (bounds.since, bounds.until)))
+    return f"{names} on {_code(bounds.stamp)}" + ("" if bounds.until else " (no upper bound)")
+
+
+def _parent(resource: Resource) -> str:
+    where = f"in the query as {_code(resource.parent_query)}" if resource.parent_query else "in the path"
+    only = f", only where {_code(resource.parent_only)} is true" if resource.parent_only else ""
+    return (
+        f":ref:`{resource.parent} <resource-{resource.parent}>`, its code {where}{only}; kept as {_code(resource.parent_field)}"
+    )
+
+
+def _lifecycle(lifecycle: Lifecycle) -> str:
+    phases = (f"{words}: {_codes(lifecycle.of(phase))}" for phase, words in PHASES.items() if lifecycle.of(phase))
+    return f"{_code(lifecycle.status_field)}; " + "; ".join(phases) + "; any other status is unknown and never success"
+
+
+def _row(path: tuple[str, ...], field: Field) -> tuple[str, ...]:
+    personal = "yes" if field.personal else ""
+    return _code(".".join(path)), field.kind, field.unit, personal, SURFACES[field.surface], _escape(field.meaning)
+
+
+def _table(columns: dict[str, int], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    widths = " ".join(str(width) for width in columns.values())
+    yield from (".. list-table::", "   :header-rows: 1", f"   :widths: {widths}", "")
+    for row in (tuple(columns), *rows):
+        yield from (f"   {'* -' if number == 0 else '  -'} {cell}".rstrip() for number, cell in enumerate(row))
+    yield ""
+
+
+def _tree(root: type[NexusError]) -> Iterator[type[NexusError]]:
+    yield root
+    for child in sorted(root.__subclasses__(), key=_order):
+        if child.__module__ == exceptions.__name__:
+            yield from _tree(child)
+
+
+def _order(error: type[NexusError]) -> int:
+    return list(vars(exceptions)).index(error.__name__)
+
+
+def _error(error: type[NexusError]) -> Iterator[str]:
+    yield from (f".. _error-{error.__name__}:", "", error.__name__, "-" * len(error.__name__), "")
+    summary, *params = _PARAM.split(inspect.cleandoc(error.__doc__ or ""))
+    yield from (summary.strip(), "")
+    yield from (f":{_code(name)}: {' '.join(text.split())}" for name, text in zip(params[::2], params[1::2], strict=True))
+    yield from ("", f"Is a kind of {_bases(error)}.", "")
+    if issubclass(error, NexusApiError) and "advice" in vars(error) and error is not NexusApiError:
+        yield from (f"What to do: {_escape(error.advice)}", "")
+
+
+def _bases(error: type[NexusError]) -> str:
+    own = (base for base in error.__bases__ if issubclass(base, NexusError))
+    other = (base for base in error.__bases__ if not issubclass(base, NexusError))
+    links = [f":ref:`{base.__name__} <error-{base.__name__}>`" for base in own]
+    return " and of ".join([*links, *(_code(base.__name__) for base in other)])
+
+
+def _code(text: str) -> str:
+    return f"``{text}``"
+
+
+def _codes(texts: Iterable[str]) -> str:
+    return ", ".join(_code(text) for text in texts)
+
+
+def _escape(text: str) -> str:
+    return re.sub(r"([\\*`|_])", r"\\\1", text)

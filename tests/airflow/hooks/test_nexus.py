@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pendulum
+import pytest
+from airflow.sdk import Connection
+
+from airflow_provider_nexus.exceptions import (
+    NexusConfigurationError,
+    NexusNotFoundError,
+    NexusUnknownResourceError,
+    NexusUnprovedError,
+    NexusWriteRefusedError,
+)
+from airflow_provider_nexus.hooks.nexus import NexusHook
+from airflow_provider_nexus.sandbox import Sandbox
+from tests.airflow.nexus import connection
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(customers=30, transactions=250, days=2, clock_speed=0) as running, connection(running):
+        yield running
+
+
+def test_nothing_is_read_before_it_is_needed() -> None:
+    NexusHook("a_connection_that_is_not_there")
+
+
+def test_run_types_what_the_catalogue_knows(sandbox: Sandbox) -> None:
+    page = NexusHook().run("GET", "/transactions/custodian", params={"limit": 5})
+    record = page["records"][0]
+    assert isinstance(record["created"], pendulum.DateTime)
+    assert record["created"].timezone_name == "UTC"
+    assert all(isinstance(value, Decimal | None) for value in record["requestedAmounts"].values())
+    assert page["total"] == 250
+
+
+def test_get_record(sandbox: Sandbox) -> None:
+    raw = json.loads(sandbox.truth("orders")[0], parse_float=Decimal)
+    record = NexusHook().get_record("orders", raw["orderCode"])
+    assert (record["orderCode"], record["amount"]) == (raw["orderCode"], Decimal(raw["amount"]))
+    assert record["created"].to_iso8601_string() == raw["created"]
+    with pytest.raises(NexusNotFoundError):
+        NexusHook().get_record("orders", "ORD-NONE")
+    with pytest.raises(NexusUnknownResourceError, match="orders"):
+        NexusHook().get_record("order", "x")
+
+
+def test_iter_records_is_complete_ordered_and_lazy(sandbox: Sandbox) -> None:
+    hook = NexusHook()
+    records = list(hook.iter_records("transactions", limit=37))
+    order = [(record["created"], record["transactionCode"]) for record in records]
+    assert order == sorted(set(order))
+    assert {code for _, code in order} == {json.loads(raw)["transactionCode"] for raw in sandbox.truth("transactions")}
+    before = sandbox.call_count
+    assert next(iter(hook.iter_records("transactions", limit=10)))
+    assert sandbox.call_count - before <= 4
+
+
+def test_iter_records_takes_a_window_and_filters(sandbox: Sandbox) -> None:
+    start, end = sandbox.now - timedelta(hours=20), sandbox.now - timedelta(hours=2)
+    windowed = list(NexusHook().iter_records("orders", start=start, end=end))
+    assert len(windowed) == len(sandbox.truth("orders", start, end)) > 0
+    customer = json.loads(sandbox.truth("transactions")[0])["customerCode"]
+    filtered = list(NexusHook().iter_records("transactions", filters={"customerCode": customer}))
+    assert {record["customerCode"] for record in filtered} == {customer}
+
+
+@pytest.mark.parametrize("resource", ["trust_levels", "buckets", "portfolios", "currencies", "reserves", "label_partner"])
+def test_iter_records_of_what_has_no_window(sandbox: Sandbox, resource: str) -> None:
+    assert len(list(NexusHook().iter_records(resource))) == len(sandbox.truth(resource)) > 0
+
+
+def test_iter_records_of_a_child(sandbox: Sandbox) -> None:
+    for raw in sandbox.truth("customers"):
+        code = json.loads(raw)["customerCode"]
+        found = list(NexusHook().iter_records("customer_bank_accounts", parent=code))
+        assert len(found) == len(sandbox.truth("customer_bank_accounts", parent=code))
+
+
+def test_iter_records_is_never_silently_short(sandbox: Sandbox) -> None:
+    sandbox.configure(total_error=1)
+    try:
+        with pytest.raises(NexusUnprovedError):
+            list(NexusHook().iter_records("orders"))
+    finally:
+        sandbox.configure(total_error=0)
+
+
+def test_one_connection_serves_all_calls_of_a_hook(sandbox: Sandbox) -> None:
+    hook, before = NexusHook(), sandbox.connection_count
+    list(hook.iter_records("transactions", limit=10))
+    hook.run("GET", "/labelpartner")
+    assert sandbox.connection_count - before == 1
+
+
+def test_writes_need_leave(sandbox: Sandbox) -> None:
+    body = {"customerCode": "NEW-1", "trustLevel": "Trusted"}
+    with connection(sandbox, extra={"allow_writes": None}):
+        before = sandbox.call_count
+        with pytest.raises(NexusWriteRefusedError, match="Allow writes"):
+            NexusHook().run("POST", "/customer", json=body)
+        assert sandbox.call_count == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "ok", "words"),
+    [
+        ({}, True, "answers as tenant"),
+        ({"password": "wrong"}, False, "does not take the token"),
+        ({"host": "http://127.0.0.1:9"}, False, "can't be reached"),
+        ({"password": ""}, False, "has no API token"),
+        ({"host": "http://example.com"}, False, "plain http"),
+        ({"extra": {"enviroment": "test"}}, False, "did you mean 'environment'?"),
+        ({"extra": {"environment": "live"}, "host": ""}, False, "unknown Nexus environment 'live'"),
+    ],
+)
+def test_the_connection_test_speaks_to_a_person(sandbox: Sandbox, changes: dict[str, Any], ok: bool, words: str) -> None:
+    with connection(sandbox, **changes):
+        success, message = NexusHook().test_connection()
+    assert (success, words in message) == (ok, True), message
+    assert sandbox.token not in message
+
+
+def test_a_role_that_may_not_read_the_tenant_still_connects(sandbox: Sandbox) -> None:
+    sandbox.configure(roles={"narrow-token": frozenset()})
+    try:
+        with connection(sandbox, password="narrow-token"):
+            success, message = NexusHook().test_connection()
+    finally:
+        sandbox.configure(roles={})
+    assert (success, "403" in message) == (True, True), message
+
+
+def test_uri_and_form_connections_mean_the_same(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_NEXUS_URI", sandbox.connection_uri + "&timeout=12.5&retries=2&environment=test")
+    settings = NexusHook("nexus_uri").settings
+    assert (settings.timeout, settings.retries, settings.allow_writes) == (12.5, 2, True)
+    assert settings.environment.base_url == sandbox.base_url
+    form = Connection(
+        conn_id="f", conn_type="nexus", host="", port=0, password="t" * 20, extra='{"environment": "production", "timeout": null}'
+    )
+    monkeypatch.setenv("AIRFLOW_CONN_NEXUS_FORM", form.as_json())
+    settings = NexusHook("nexus_form", timeout=7).settings
+    assert (settings.environment.name, settings.timeout, settings.retries) == ("production", 7, 5)
+    assert "t" * 20 not in repr(settings)
+
+
+def test_an_unknown_extra_is_refused(sandbox: Sandbox) -> None:
+    with connection(sandbox, extra={"time_out": 5}), pytest.raises(NexusConfigurationError, match="did you mean 'timeout'"):
+        NexusHook().run("GET", "/labelpartner")

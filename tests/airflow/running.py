@@ -1,0 +1,86 @@
+"""Run a DAG for real, and read what it left behind. Airflow's internals that the tests need are in this file alone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow.models.dagrun import DagRun
+    from airflow.sdk import DAG
+
+_BUNDLE = "dags-folder"
+
+
+def run_dag(dag: DAG, **options: Any) -> DagRun:
+    """Run every task of a DAG in this process, deferred ones included.
+
+    :param options: handed to ``dag.test``, such as ``run_conf`` or ``logical_date``
+    """
+    _store(dag)
+    run: DagRun = dag.test(**options)
+    return run
+
+
+def _store(dag: DAG) -> None:
+    from airflow.dag_processing.bundles.manager import DagBundlesManager
+    from airflow.models.serialized_dag import SerializedDagModel
+    from airflow.serialization.definitions.dag import SerializedDAG
+    from airflow.serialization.serialized_objects import DagSerialization, LazyDeserializedDAG
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        DagBundlesManager().sync_bundles_to_db(session=session)  # type: ignore[no-untyped-call]
+        session.flush()
+        serialized = LazyDeserializedDAG(data=DagSerialization.to_dict(dag))
+        SerializedDAG.bulk_write_to_db(_BUNDLE, None, [serialized], session=session)
+        SerializedDagModel.write_dag(serialized, _BUNDLE, session=session)
+
+
+def state_of(run: DagRun, task_id: str) -> str:
+    """The state that a task of the run ended in."""
+    instance = run.get_task_instance(task_id)
+    assert instance is not None, f"the run has no task {task_id}"
+    return str(instance.state)
+
+
+def xcom_of(run: DagRun, task_id: str, key: str = "return_value") -> Any:
+    """What a task of the run pushed; ``None`` when it pushed nothing."""
+    instance = run.get_task_instance(task_id)
+    assert instance is not None, f"the run has no task {task_id}"
+    return instance.xcom_pull(task_ids=task_id, key=key)
+
+
+def xcom_texts(run: DagRun) -> list[str]:
+    """Everything that the run pushed, as text that was stored; for checks that something is not in there."""
+    from airflow.models.xcom import XComModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        rows = session.scalars(select(XComModel).where(XComModel.dag_id == run.dag_id, XComModel.run_id == run.run_id))
+        return [f"{row.task_id} {row.key} {row.value}" for row in rows]
+
+
+def asset_events_of(run: DagRun) -> list[tuple[str, dict[str, Any]]]:
+    """The asset events that the run's tasks caused, each as the asset's URI and the event's extra, oldest first."""
+    from airflow.models.asset import AssetEvent, AssetModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    query = (
+        select(AssetModel.uri, AssetEvent.extra)
+        .join(AssetModel, AssetModel.id == AssetEvent.asset_id)
+        .where(AssetEvent.source_dag_id == run.dag_id, AssetEvent.source_run_id == run.run_id)
+        .order_by(AssetEvent.id)
+    )
+    with create_session() as session:
+        return [(uri, dict(extra or {})) for uri, extra in session.execute(query)]
+
+
+def airflow_cli(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The answer of Airflow's command line, run as a process of its own."""
+    command = Path(sys.executable).with_name("airflow")
+    return subprocess.run([command, *arguments], capture_output=True, text=True, check=False, timeout=120)

@@ -1,0 +1,94 @@
+"""The pages that are made from the code leave nothing of it out."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from airflow_provider_nexus import exceptions
+from airflow_provider_nexus.api.resource import Resource
+from airflow_provider_nexus.api.resources import RESOURCES
+from airflow_provider_nexus.exceptions import NexusApiError, NexusError
+
+DOCS = Path(__file__).parents[2] / "docs"
+ERRORS = [value for value in vars(exceptions).values() if inspect.isclass(value) and issubclass(value, NexusError)]
+
+
+def _load() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("docs_generate", DOCS / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+generate = _load()
+SECTIONS = dict(re.findall(r"\.\. _resource-(\w+):\n(.*?)(?=\n\.\. _resource-|\Z)", generate.data_dictionary(), re.DOTALL))
+ERROR_SECTIONS = dict(re.findall(r"\.\. _error-(\w+):\n(.*?)(?=\n\.\. _error-|\Z)", generate.errors(), re.DOTALL))
+
+ROW = re.compile(r"^   \* - (.+)\n     - (.+)\n     -(.*)\n     -(.*)\n     - (.+)\n     - (.+)$", re.MULTILINE)
+
+every_resource = pytest.mark.parametrize("resource", RESOURCES.values(), ids=lambda resource: resource.name)
+
+
+def test_the_dictionary_has_every_resource_once() -> None:
+    assert list(SECTIONS) == list(RESOURCES)
+    assert generate.data_dictionary().count(".. _resource-") == len(RESOURCES)
+
+
+@every_resource
+def test_the_dictionary_has_every_field(resource: Resource) -> None:
+    rows = re.findall(
+        r"^   \* - (.+)\n     - (.+)\n     -(.*)\n     -(.*)\n     - (.+)\n     - (.+)$", SECTIONS[resource.name], re.MULTILINE
+    )
+    assert rows[0] == ("Field", "Kind", " Unit", " Personal data", "Surface", "Meaning")
+    expected = [
+        (f"``{'.'.join(path)}``", field.kind, field.unit, "yes" if field.personal else "", field.surface.replace("AB", "A and B"))
+        for path, field in resource.schema.walk()
+    ]
+    assert [
+        (name, kind, unit.strip(), personal.strip(), surface) for name, kind, unit, personal, surface, _ in rows[1:]
+    ] == expected
+    assert all(meaning for *_, meaning in rows)
+
+
+@every_resource
+def test_the_dictionary_says_what_a_resource_is(resource: Resource) -> None:
+    section = SECTIONS[resource.name]
+    named = [resource.path, resource.member_path, resource.totals_path, resource.api_version, *resource.key, *resource.filters]
+    named += [
+        name for bounds in (resource.created, resource.finished) if bounds for name in (bounds.since, bounds.until, bounds.stamp)
+    ]
+    named += [resource.parent, resource.parent_field, resource.parent_query, resource.parent_only]
+    named += resource.lifecycle.statuses if resource.lifecycle else []
+    assert [name for name in named if name not in section] == []
+    assert f":Mutable: {'yes' if resource.mutable else 'no'}" in section
+
+
+def test_the_list_of_errors_is_complete() -> None:
+    assert sorted(ERROR_SECTIONS) == sorted(error.__name__ for error in ERRORS)
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.__name__)
+def test_every_error_is_explained(error: type[NexusError]) -> None:
+    section = ERROR_SECTIONS[error.__name__]
+    summary, *params = re.split(r"^:param (\w+): ", inspect.cleandoc(error.__doc__ or ""), flags=re.MULTILINE)
+    assert summary.strip()
+    assert summary.strip() in section
+    assert [name for name in params[::2] if f":``{name}``:" not in section] == []
+    if issubclass(error, NexusApiError) and error is not NexusApiError:
+        assert "What to do: " in section
+
+
+def test_pages_that_did_not_change_are_left_alone(tmp_path: Path) -> None:
+    generate.write_all(tmp_path / "new")
+    before = {page: page.stat().st_mtime_ns for page in (tmp_path / "new").iterdir()}
+    generate.write_all(tmp_path / "new")
+    assert {page: page.stat().st_mtime_ns for page in before} == before
+    assert sorted(page.name for page in before) == ["data_dictionary.rst", "errors.rst"]

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import json
+import tomllib
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jsonschema  # type: ignore[import-untyped]
+import pytest
+
+import airflow_provider_nexus
+from airflow_provider_nexus.client.settings import EXTRAS, ClientSettings, read_settings
+from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.get_provider_info import get_provider_info
+
+DISTRIBUTION = "airflow-provider-nexus"
+INFO: dict[str, Any] = get_provider_info()
+CONNECTION: dict[str, Any] = INFO["connection-types"][0]
+FIELDS: dict[str, dict[str, Any]] = CONNECTION["conn-fields"]
+
+
+def _schema(name: str) -> dict[str, Any]:
+    schema: dict[str, Any] = json.loads(files("airflow").joinpath(name).read_text())
+    return schema
+
+
+def _dotted_paths() -> Iterator[str]:
+    for section in ("hooks", "operators"):
+        for entry in INFO[section]:
+            yield from entry["python-modules"]
+    yield from (entry["python-module"] for entry in INFO["transfers"])
+    yield from INFO["cli"]
+    yield CONNECTION["hook-class-name"]
+
+
+def test_airflow_takes_it_at_run_time() -> None:
+    jsonschema.validate(INFO, _schema("provider_info.schema.json"))
+
+
+@pytest.mark.parametrize("section", ["connection-types", "integrations", "hooks", "operators", "transfers", "cli"])
+def test_the_strict_schema_knows_every_key(section: str) -> None:
+    strict = _schema("provider.yaml.schema.json")
+    jsonschema.validate(INFO[section], {**strict["properties"][section], "definitions": strict.get("definitions", {})})
+
+
+def test_the_strict_schema_knows_every_section() -> None:
+    assert set(INFO) <= set(_schema("provider.yaml.schema.json")["properties"])
+
+
+def test_a_misspelt_key_would_be_noticed() -> None:
+    wrong = [{**CONNECTION, "ui-field-behaviour": {"hidden_fields": []}}]
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(wrong, _schema("provider.yaml.schema.json")["properties"]["connection-types"])
+
+
+def test_integrations_that_are_used_are_declared() -> None:
+    declared = {entry["integration-name"] for entry in INFO["integrations"]}
+    used = {entry["integration-name"] for section in ("hooks", "operators") for entry in INFO[section]}
+    used |= {entry[f"{end}-integration-name"] for entry in INFO["transfers"] for end in ("source", "target")}
+    assert used == declared
+
+
+@pytest.mark.parametrize("path", list(_dotted_paths()))
+def test_every_dotted_path_leads_somewhere(path: str) -> None:
+    try:
+        importlib.import_module(path)
+    except ModuleNotFoundError:
+        module, _, name = path.rpartition(".")
+        assert callable(getattr(importlib.import_module(module), name))
+
+
+def test_every_module_for_dags_is_listed() -> None:
+    root = Path(airflow_provider_nexus.__file__).parent
+    found = {
+        f"{root.name}.{part}.{path.stem}"
+        for part in ("hooks", "operators", "transfers", "sensors", "triggers")
+        for path in (root / part).glob("[!_]*.py")
+    }
+    assert found <= set(_dotted_paths())
+
+
+def test_names_are_those_of_the_distribution() -> None:
+    assert INFO["package-name"] == DISTRIBUTION
+    assert airflow_provider_nexus.__name__ == DISTRIBUTION.replace("-", "_")
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+    assert project["name"] == DISTRIBUTION
+
+
+def test_the_installed_distribution_has_the_entry_point() -> None:
+    distribution = importlib.metadata.distribution(DISTRIBUTION)
+    points = distribution.entry_points.select(group="apache_airflow_provider")
+    assert [point.load() for point in points] == [get_provider_info]
+    assert distribution.version == airflow_provider_nexus.__version__
+
+
+def test_the_form_has_a_field_for_every_extra() -> None:
+    assert set(FIELDS) == set(EXTRAS)
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_no_field_of_the_form_is_required(name: str) -> None:
+    assert "null" in FIELDS[name]["schema"]["type"]
+    assert FIELDS[name]["description"]
+
+
+def test_an_untouched_form_means_the_defaults_of_the_code() -> None:
+    untouched = {name: field["schema"]["default"] for name, field in FIELDS.items()}
+    assert read_settings(token="t0ken", extra=untouched) == read_settings(token="t0ken")
+    defaults = read_settings(token="t0ken")
+    assert untouched == {
+        "environment": defaults.environment.name,
+        "allow_writes": defaults.allow_writes,
+        "timeout": defaults.timeout,
+        "retries": defaults.retries,
+    }
+
+
+@pytest.mark.parametrize("environment", FIELDS["environment"]["schema"]["enum"])
+def test_every_choice_of_the_form_is_understood(environment: str) -> None:
+    assert _settings(environment=environment).environment.name == environment
+    assert set(FIELDS["environment"]["schema"]["values_display"]) == set(FIELDS["environment"]["schema"]["enum"])
+
+
+@pytest.mark.parametrize("name", ["timeout", "retries"])
+def test_the_bounds_of_the_form_are_those_of_the_code(name: str) -> None:
+    low, high = FIELDS[name]["schema"]["minimum"], FIELDS[name]["schema"]["maximum"]
+    assert [getattr(_settings(**{name: value}), name) for value in (low, high)] == [low, high]
+    for value in (low - 1, high + 1):
+        with pytest.raises(NexusConfigurationError):
+            _settings(**{name: value})
+
+
+def test_the_token_is_a_password_and_nothing_else_is_asked_for() -> None:
+    behaviour = CONNECTION["ui-field-behaviour"]
+    assert behaviour["hidden-fields"] == ["login", "schema", "port", "extra"]
+    assert behaviour["relabeling"]["password"] == "API token"
+    assert not [name for name in FIELDS if "token" in name or "password" in name]
+
+
+def _settings(**extra: object) -> ClientSettings:
+    return read_settings(token="t0ken", extra=extra)
