@@ -10,7 +10,7 @@ CODE := $(wildcard airflow_provider_nexus example_dags tests benchmarks docs)
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo ui test lint types unit airflow standalone docs clean
+.PHONY: help demo ui test lint types unit slow airflow standalone docs clean
 
 help:
 	@echo "make demo    run a sync with its proof against a sandbox on this machine"
@@ -24,7 +24,7 @@ demo: $(VENV)/run.stamp
 ui: $(VENV)/run.stamp
 	$(BIN)/python -m airflow_provider_nexus ui
 
-test: lint types unit airflow standalone docs
+test: lint types unit slow airflow standalone docs
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check $(CODE)
@@ -34,7 +34,10 @@ types: $(VENV)/test.stamp
 	$(BIN)/mypy
 
 unit: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -n auto -m "not airflow and not standalone" --ignore=tests/airflow --ignore=tests/standalone
+	$(BIN)/python -m pytest -n auto -m "not airflow and not standalone and not slow" --ignore=tests/airflow --ignore=tests/standalone
+
+slow: $(VENV)/test.stamp
+	$(BIN)/python -m pytest -n auto -m slow
 
 airflow: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "airflow and not standalone"

@@ -21,5 +21,9 @@ html_theme = "furo"
 html_title = f"Airflow provider for Quantoz Nexus {__version__}"
 exclude_patterns = ["_build", "_generated"]
 nitpicky = True
+nitpick_ignore = [("py:exc", "ValueError")]
+extensions = ["sphinx.ext.autodoc"]
+autodoc_typehints = "none"
+autodoc_class_signature = "separated"
 
 generate.write_all(_HERE / "_generated")

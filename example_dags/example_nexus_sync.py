@@ -1,4 +1,7 @@
-"""A month of Nexus in files, every window proved complete.
+"""Nexus in files, day by day, every window proved complete.
+
+The timetable gives each run the day that has just ended as its data interval; Airflow's plain `@daily` gives none, and
+then each run goes on from the watermark that the last one left. A run by hand takes `window_start` and `window_end`.
 
 Needs a connection `nexus_default` of type Quantoz Nexus; `airflow nexus sandbox` gives one to try it with.
 """
@@ -6,6 +9,7 @@ Needs a connection `nexus_default` of type Quantoz Nexus; `airflow nexus sandbox
 from __future__ import annotations
 
 from airflow.sdk import DAG, Asset, Param, TaskGroup, task
+from airflow.timetables.interval import CronDataIntervalTimetable
 
 from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.hooks.nexus import NexusHook
@@ -18,7 +22,7 @@ OF_TRANSACTIONS = [name for name, resource in RESOURCES.items() if resource.pare
 
 with DAG(
     dag_id="example_nexus_sync",
-    schedule="@daily",
+    schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
     catchup=False,
     max_active_runs=1,
     tags=["nexus", "example"],

@@ -26,6 +26,7 @@ CUSTOMERS, TRANSACTIONS, DAYS = 3_000, 30_000, 30
 DAG_ID = "example_nexus_sync"
 _SYNCED = re.compile(r"(\w+: (?:proved|unproved)\w*, [\d,]+ records in [\d,]+ calls)")
 _OWN_CONNECTION = {"conn_type": "nexus", "password": "YOUR-TOKEN", "extra": {"environment": "test"}}
+_WIDTH_OF_A_FILE = 150
 _SHOWN_SUMS = ("executedAmounts.fiatValue", "tradeValue", "executed.value", "amount", "cryptoAmount", "total", "available")
 """Which amount stands for a resource in the table; the first that it has."""
 
@@ -35,7 +36,9 @@ def run(arguments: Namespace) -> None:
 
     :raises NexusError: when any of it fails
     """
-    console, began = Console(highlight=False), time.monotonic()
+    began, console = time.monotonic(), Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _WIDTH_OF_A_FILE
     home = Path(arguments.home).resolve()
     data, airflow_home, log = home / "data", home / "airflow-demo", home / "demo.log"
     for folder in (data, airflow_home):
@@ -59,7 +62,7 @@ def run(arguments: Namespace) -> None:
         for line in _lines(["dags", "test", DAG_ID, "--conf", json.dumps(conf)], environment, lines):
             console.print(f"   {line}")
     manifests = _manifests(data)
-    console.print(_table(manifests, home))
+    console.print(_table(manifests, data))
     _refuse_gaps(manifests, log)
     _what_next(console, data, time.monotonic() - began)
 
@@ -93,13 +96,13 @@ def _manifests(data: Path) -> list[dict[str, Any]]:
     return sorted(found, key=lambda manifest: order.index(manifest["resource"]))
 
 
-def _table(manifests: list[dict[str, Any]], home: Path) -> Table:
+def _table(manifests: list[dict[str, Any]], data: Path) -> Table:
     table = Table(title="What is in the files now", title_justify="left", show_lines=False)
     for name in ("resource", "window", "records", "calls", "verdict"):
         table.add_column(name, justify="right" if name in ("records", "calls") else "left", no_wrap=True)
-    table.add_column("sums per currency", overflow="fold")
+    table.add_column("sums per currency", min_width=36, overflow="fold")
     table.add_column("seconds", justify="right", no_wrap=True)
-    table.add_column(f"path below {home.name}", overflow="fold")
+    table.add_column(f"path below {data.parent.name}/{data.name}", overflow="fold")
     for manifest in manifests:
         table.add_row(
             manifest["resource"],
@@ -109,22 +112,22 @@ def _table(manifests: list[dict[str, Any]], home: Path) -> Table:
             manifest["proof"]["verdict"],
             _sums(manifest["sums"]),
             f"{manifest['seconds']:.1f}",
-            str(manifest["path"].relative_to(home)),
+            str(manifest["path"].relative_to(data)),
         )
     return table
 
 
 def _window(manifest: dict[str, Any]) -> str:
     window = manifest["window"]
-    return f"{window['start'][:10]} to {window['end'][:10]}" if window else "as of now"
+    return f"{window['start'][:10]}\nto {window['end'][:10]}" if window else "as of now"
 
 
 def _sums(sums: dict[str, dict[str, str]]) -> str:
-    """The sums of the amount that stands for the resource, fiat first; the manifest has the others."""
+    """The first sums of the amount that stands for the resource; the manifest has them all."""
     name = next((name for name in _SHOWN_SUMS if name in sums), "")
-    shown = [f"{currency} {value}" for currency, value in sorted(sums.get(name, {}).items(), key=lambda item: len(item[0]))][:4]
-    more = len(sums.get(name, {})) - len(shown)
-    return f"{name}: {', '.join(shown)}{f' and {more} more' if more else ''}" if shown else ""
+    found = sorted(sums.get(name, {}).items(), key=lambda item: (item[0] != "EUR", item[0]))
+    more = f" (+{len(found) - 2} more)" if len(found) > 2 else ""
+    return "\n".join([f"{name}{more}:", *(f"{currency} {value}" for currency, value in found[:2])]) if found else ""
 
 
 def _refuse_gaps(manifests: list[dict[str, Any]], log: Path) -> None:

@@ -13,7 +13,7 @@ from airflow.sdk.definitions.param import ParamsDict
 from airflow_provider_nexus.hooks.nexus import NexusHook
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import DAG, Context, Param
 
 
 class NexusOperator(BaseOperator):
@@ -52,7 +52,7 @@ class NexusOperator(BaseOperator):
         nexus_conn_id: str = NexusHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
-        query, dag_params = _own_and_inherited(params)
+        query, dag_params = _own_and_inherited(params, kwargs.get("dag"))
         super().__init__(params=dag_params, **kwargs)
         self.endpoint = endpoint
         self.method = method
@@ -72,12 +72,19 @@ class NexusOperator(BaseOperator):
         return for_xcom(self.response_filter(values) if self.response_filter else values)
 
 
-def _own_and_inherited(params: Mapping[str, Any] | None) -> tuple[dict[str, Any] | None, ParamsDict]:
-    """Airflow mixes the DAG's params into an argument of this name before the operator sees it, each marked with its source."""
+def _own_and_inherited(params: Mapping[str, Any] | None, dag: DAG | None) -> tuple[dict[str, Any] | None, ParamsDict]:
+    """Airflow mixes the DAG's params into an argument of this name before the operator sees it. Take them apart again."""
     mixed = params if isinstance(params, ParamsDict) else ParamsDict(dict(params or {}))
-    inherited = {name for name in mixed if mixed.get_param(name).source == "dag"}
+    inherited = {name for name in mixed if _is_of_dag(name, mixed.get_param(name), dag)}
     own = {name: mixed.get_param(name).value for name in mixed if name not in inherited}
     return own or None, ParamsDict({name: mixed.get_param(name) for name in inherited})
+
+
+def _is_of_dag(name: str, param: Param, dag: DAG | None) -> bool:
+    """Whether a param came from the DAG: Airflow marks that from 3.2 on; before, the DAG has it with the same value."""
+    if hasattr(param, "source"):
+        return bool(param.source == "dag")
+    return dag is not None and name in dag.params and dag.params.get_param(name).value == param.value
 
 
 def for_xcom(value: Any) -> Any:

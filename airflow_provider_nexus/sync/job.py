@@ -89,15 +89,14 @@ class SyncJob:
         :raises NexusApiError: one class per cause
         """
         began, calls = time.monotonic(), self._client.session.calls
-        server_now = self._server_now()
-        window = self._window(server_now)
+        window = self._window()
         if self._request.wish and window is None:
             return None
         sink = WindowSink(self._resource, self._progress)
         try:
-            proof = self._read(window, server_now, sink)
+            proof = self._read(window, sink)
             self._refuse_unproved(proof, window)
-            folder = self._folder(window, server_now)
+            folder = self._folder(window)
             manifest = self._manifest(window, proof, sink, (self._client.session.calls - calls, time.monotonic() - began))
             changed = publish(folder, sink.writer.parts(), manifest)
         finally:
@@ -110,24 +109,23 @@ class SyncJob:
     def _collection(self) -> Any:
         return collection_folder(self._request.target, self._client.session.environment.name, self._resource)
 
-    def _folder(self, window: Window | None, server_now: datetime) -> Any:
-        return self._collection / (window.label if window else f"{server_now:%Y%m%dT%H%M%SZ}")
+    def _folder(self, window: Window | None) -> Any:
+        return self._collection / (window.label if window else f"{self._server_now():%Y%m%dT%H%M%SZ}")
 
     def _server_now(self) -> datetime:
         """The time by the server's clock. The worker's own is never asked: it decides which records are owed."""
         if self._client.session.server_now is None:
-            probe = {"page": 1, "limit": 1} if self._resource.is_windowed else None
             asked = get_resource(self._resource.parent) if self._resource.parent else self._resource
-            self._client.fetch(asked, params=probe)
+            self._client.fetch(asked, params={"page": 1, "limit": 1} if asked.is_windowed else None)
         now = self._client.session.server_now
         if now is None:
             raise NexusWindowError("the server sends no Date header, so it is not known which records are settled")
         return now.astimezone(UTC).replace(microsecond=0)
 
-    def _window(self, server_now: datetime) -> Window | None:
+    def _window(self) -> Window | None:
         if self._request.wish is None:
             return None
-        window, wait = settle(self._request.wish, server_now, self._request.settle_lag)
+        window, wait = settle(self._request.wish, self._server_now(), self._request.settle_lag)
         if window is None:
             self._log.info("%s: nothing is settled yet (lag %s)", self._resource.name, self._request.settle_lag)
             return None
@@ -137,10 +135,10 @@ class SyncJob:
         self._log.info("%s: window %s to %s (%s)", self._resource.name, to_wire(window.start), to_wire(window.end), window.how)
         return window
 
-    def _read(self, window: Window | None, server_now: datetime, sink: WindowSink) -> Proof:
+    def _read(self, window: Window | None, sink: WindowSink) -> Proof:
         if self._resource.parent:
             family = Family(self._client, self._resource, self._request.page_size, self._log)
-            parents = self._request.parents if self._request.parents is not None else family.parents(server_now)
+            parents = self._request.parents if self._request.parents is not None else family.parents(self._server_now())
             proof = family.read(parents, sink)
             self._pages = family.pages
             return proof

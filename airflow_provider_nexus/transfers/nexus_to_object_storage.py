@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow import __version__ as airflow_version
 from airflow.sdk import Asset, BaseOperator, ObjectStoragePath
-from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import get_resource
+from airflow_provider_nexus.compat import AirflowSkipException
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.sync.job import SETTLE_LAG, SyncJob, SyncRequest, collection_folder

@@ -27,14 +27,21 @@ def run_dag(dag: DAG, **options: Any) -> DagRun:
 def _store(dag: DAG) -> None:
     from airflow.dag_processing.bundles.manager import DagBundlesManager
     from airflow.models.serialized_dag import SerializedDagModel
-    from airflow.serialization.definitions.dag import SerializedDAG
-    from airflow.serialization.serialized_objects import DagSerialization, LazyDeserializedDAG
+    from airflow.serialization import serialized_objects
     from airflow.utils.session import create_session
+
+    try:
+        from airflow.serialization.definitions.dag import SerializedDAG
+
+        to_dict = serialized_objects.DagSerialization.to_dict
+    except ImportError:  # Airflow 3.1
+        SerializedDAG = serialized_objects.SerializedDAG  # type: ignore[attr-defined,misc]  # noqa: N806
+        to_dict = SerializedDAG.to_dict  # type: ignore[attr-defined]
 
     with create_session() as session:
         DagBundlesManager().sync_bundles_to_db(session=session)  # type: ignore[no-untyped-call]
         session.flush()
-        serialized = LazyDeserializedDAG(data=DagSerialization.to_dict(dag))
+        serialized = serialized_objects.LazyDeserializedDAG(data=to_dict(dag))
         SerializedDAG.bulk_write_to_db(_BUNDLE, None, [serialized], session=session)
         SerializedDagModel.write_dag(serialized, _BUNDLE, session=session)
 

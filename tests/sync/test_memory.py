@@ -1,0 +1,55 @@
+"""A million records in one window cost no more memory than ten thousand, but for a few megabytes, and one connection."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import timedelta
+
+import pytest
+
+from airflow_provider_nexus.sandbox import Sandbox
+
+SYNC = """
+import resource, sys, tempfile
+from datetime import datetime, timedelta
+from pathlib import Path
+from airflow_provider_nexus.api.resources import get_resource
+from airflow_provider_nexus.client.client import NexusClient
+from airflow_provider_nexus.client.session import NexusSession
+from airflow_provider_nexus.client.settings import read_settings
+from airflow_provider_nexus.sync.job import SyncJob, SyncRequest
+from airflow_provider_nexus.sync.window import Wish
+
+url, token, end, hours = sys.argv[1:]
+client = NexusClient(NexusSession(read_settings(token=token, host=url)))
+last = datetime.fromisoformat(end)
+wish = Wish(last - timedelta(hours=float(hours)), last, "arguments")
+with tempfile.TemporaryDirectory() as folder:
+    request = SyncRequest(resource=get_resource("mails"), target=Path(folder), wish=wish, page_size=500)
+    summary = SyncJob(client, request).run()
+print(summary["verdict"], summary["records"], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+"""Mails are a quarter as many as transactions and the quickest to make, so the sandbox does not take all the time."""
+
+
+def peak(sandbox: Sandbox, hours: float) -> tuple[int, float]:
+    """Records synced and the peak memory of the process that did, in MB."""
+    end = (sandbox.now - timedelta(hours=1)).replace(microsecond=0)
+    command = [sys.executable, "-c", SYNC, sandbox.base_url, sandbox.token, end.isoformat(), str(hours)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=280)
+    verdict, records, kilobytes = done.stdout.split()
+    assert verdict == "proved"
+    return int(records), int(kilobytes) / 1024
+
+
+@pytest.mark.slow
+def test_a_million_records() -> None:
+    with Sandbox(customers=1_000, transactions=4_100_000, days=41, clock_speed=0) as sandbox:
+        few, small = peak(sandbox, 9.6)
+        connections = sandbox.connection_count
+        many, large = peak(sandbox, 960)
+        assert sandbox.connection_count - connections == 1
+    assert 9_000 < few < 11_000
+    assert many >= 990_000
+    assert large - small <= 5, f"{small:.1f} MB for {few:,} records, {large:.1f} MB for {many:,}"
