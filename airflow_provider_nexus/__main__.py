@@ -15,12 +15,13 @@ def main(arguments: list[str] | None = None) -> int:
 
     :return: the exit status
     """
-    parsed = _parser().parse_args(arguments)
+    parser = _parser()
+    parsed = parser.parse_args(arguments)
     module, _, function = parsed.function.rpartition(".")
     try:
         return int(getattr(import_module(module), function)(parsed) or 0)
-    except NexusError as error:
-        print(error, file=sys.stderr)
+    except (NexusError, OSError) as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -34,7 +34,7 @@ with DAG(
         "sample": Param(10, type="integer", description="Customers and transactions whose children are read"),
     },
     render_template_as_native_obj=True,
-):
+) as dag:
     # [START howto_sync_window]
     with TaskGroup("windows"):
         for name in WINDOWED:

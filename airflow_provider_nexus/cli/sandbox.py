@@ -17,19 +17,20 @@ def run(arguments: Namespace) -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    with Sandbox(
-        seed=arguments.seed,
-        customers=arguments.customers,
-        transactions=arguments.transactions,
-        days=arguments.days,
-        port=arguments.port,
-        **parse_settings(arguments.set),
-    ) as sandbox:
+    with _sandbox(arguments) as sandbox:
         print(f"A Nexus sandbox listens on {sandbox.base_url}")
         print(f"  token       {sandbox.token}")
         print(f"  connection  export AIRFLOW_CONN_NEXUS_DEFAULT='{sandbox.connection_uri}'")
         print("Ctrl-C stops it.", flush=True)
         stop.wait()
+
+
+def _sandbox(arguments: Namespace) -> Sandbox:
+    own = ("seed", "customers", "transactions", "days", "port")
+    try:
+        return Sandbox(**{name: getattr(arguments, name) for name in own}, **parse_settings(arguments.set))
+    except (TypeError, ValueError) as error:
+        raise NexusConfigurationError(str(error)) from error
 
 
 def parse_settings(texts: list[str]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from argparse import Namespace
 from pathlib import Path
@@ -17,6 +18,7 @@ def run(arguments: Namespace) -> None:
 
     :raises NexusError: when Airflow ends by itself
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     home = Path(arguments.home).resolve() / "airflow-ui"
     home.mkdir(parents=True, exist_ok=True)
     with Sandbox(customers=CUSTOMERS, transactions=TRANSACTIONS, days=DAYS) as sandbox:

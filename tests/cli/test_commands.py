@@ -1,0 +1,90 @@
+"""The commands, run as a person runs them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+
+from airflow_provider_nexus.__main__ import main
+from airflow_provider_nexus.cli.commands import COMMANDS
+from airflow_provider_nexus.cli.sandbox import parse_settings
+from airflow_provider_nexus.exceptions import NexusConfigurationError
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-u", "-m", "airflow_provider_nexus", *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_the_sandbox_says_how_to_reach_it_and_stops_when_told() -> None:
+    with start("sandbox", "--port", "0", "--customers", "20", "--transactions", "50", "--set", "max_limit=7") as process:
+        assert process.stdout is not None
+        url, token, connection = (process.stdout.readline().split()[-1] for _ in range(3))
+        page = requests.get(f"{url}/customer", params={"limit": 50}, headers={"Authorization": f"Bearer {token}"}, timeout=10)
+        assert len(page.json()["values"]["records"]) == 7
+        assert connection.startswith("AIRFLOW_CONN_NEXUS_DEFAULT='nexus://:")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+
+
+def test_a_port_that_is_taken_is_one_clear_sentence() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with start("sandbox", "--port", str(taken.getsockname()[1])) as process:
+            _, said = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "Traceback" not in said
+    assert "in use" in said
+
+
+def test_a_demo_that_fails_says_so_in_a_sentence(tmp_path: Path) -> None:
+    blocker = tmp_path / "home"
+    blocker.write_text("a file where a folder is wanted")
+    with start("demo", "--home", str(blocker)) as process:
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert said.count("\n") == 1, said
+
+
+@pytest.mark.parametrize("name", [command.name for command in COMMANDS])
+def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([name, "--help"])
+    assert ended.value.code == 0
+    assert next(command.help for command in COMMANDS if command.name == name)[:30] in capsys.readouterr().out
+
+
+def test_settings_of_the_sandbox() -> None:
+    assert parse_settings(["max_limit=7", "sort=ignored", "since_inclusive=false", "late_share=0.5"]) == {
+        "max_limit": 7,
+        "sort": "ignored",
+        "since_inclusive": False,
+        "late_share": 0.5,
+    }
+    with pytest.raises(NexusConfigurationError, match="NAME=VALUE"):
+        parse_settings(["max_limit"])
+
+
+@pytest.mark.parametrize("setting", ["max_limt=7", "sort=sometimes"])
+def test_a_wrong_setting_is_named(setting: str) -> None:
+    with start("sandbox", "--port", "0", "--set", setting) as process:
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "Traceback" not in said
+    assert setting.split("=")[0] in said
+
+
+def test_no_command_starts_with_a_home_of_airflow(tmp_path: Path) -> None:
+    """What the commands import leaves the user's own Airflow alone."""
+    environment = {**os.environ, "AIRFLOW_HOME": str(tmp_path / "airflow")}
+    command = [sys.executable, "-m", "airflow_provider_nexus", "demo", "--help"]
+    subprocess.run(command, env=environment, check=True, capture_output=True, timeout=30)
+    assert not (tmp_path / "airflow").exists()
