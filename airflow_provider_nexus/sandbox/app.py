@@ -1,0 +1,89 @@
+"""The web side: FastAPI routes, matched without regard to case, around :func:`front.meet`. Imported when a sandbox starts."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route as WebRoute
+from starlette.types import Receive, Scope, Send
+
+from airflow_provider_nexus.sandbox.call import Answer, Call
+from airflow_provider_nexus.sandbox.control import control_routes
+from airflow_provider_nexus.sandbox.front import meet
+from airflow_provider_nexus.sandbox.routing import Route
+from airflow_provider_nexus.sandbox.state import State
+
+Closer = Callable[[Scope, bool], None]
+"""Closes the connection of a scope: at once, or after what was written has been sent."""
+
+_METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH"]
+
+
+class CaselessRoute(WebRoute):
+    """A route that is matched without regard to case; what its placeholders stand for keeps its case."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], methods: list[str]) -> None:
+        super().__init__(path, endpoint, methods=methods)
+        self.path_regex = re.compile(self.path_regex.pattern.replace("$", "/?$"), re.IGNORECASE)
+
+
+class Broken(Response):
+    """An answer that ends before its time.
+
+    :param sends: whether half of the body is sent first
+    """
+
+    def __init__(self, answer: Answer, closer: Closer, *, sends: bool) -> None:
+        super().__init__(answer.body, answer.status, dict(answer.headers), answer.media or None)
+        self._closer, self._sends = closer, sends
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send half or nothing, close, and wait until the connection is gone."""
+        if self._sends:
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            await send({"type": "http.response.body", "body": self.body[: len(self.body) // 2], "more_body": True})
+        self._closer(scope, not self._sends)
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+
+def build_app(state: State, routes: Iterable[Route], closer: Closer) -> FastAPI:
+    """The application: control routes, then the API's, those with fewest placeholders first, then 404 for the rest."""
+    ordered = sorted(routes, key=lambda route: (route.path.count("{"), -len(route.path)))
+    paths = [CaselessRoute(route.path, _endpoint(state, route, closer), [route.method]) for route in ordered]
+    rest = WebRoute("/{rest:path}", _endpoint(state, None, closer), methods=_METHODS)
+    app = FastAPI(title="Nexus sandbox", openapi_url=None, redirect_slashes=False)
+    app.router.routes.extend([*control_routes(state), *paths, rest])
+    return app
+
+
+def _endpoint(state: State, route: Route | None, closer: Closer) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        outcome = meet(state, route, await _call(request), request.client.port if request.client else 0)
+        fault, answer = outcome.fault, outcome.answer
+        if fault and fault.kind == "slow":
+            await asyncio.sleep(fault.seconds)
+        if fault and fault.kind in ("drop", "drop_after", "truncate"):
+            return Broken(answer, closer, sends=fault.kind == "truncate")
+        return Response(answer.body, answer.status, dict(answer.headers), answer.media or None)
+
+    return endpoint
+
+
+async def _call(request: Request) -> Call:
+    query = {name.lower(): value for name, value in request.query_params.multi_items() if value}
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return Call(
+        method=request.method,
+        path=request.url.path,
+        query=query,
+        headers=headers,
+        body=await request.body(),
+        parts=dict(request.path_params),
+    )

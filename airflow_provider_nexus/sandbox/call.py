@@ -1,0 +1,117 @@
+"""One call and its answer, free of any web framework."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from airflow_provider_nexus.sandbox.stamps import Form, form_for
+
+SUCCESS = "Successfully processed your request"
+"""The sentence in every test body of the vendor."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One call as the handlers see it.
+
+    :param query: query names in lower case; empty values are left out
+    :param headers: header names in lower case
+    :param parts: what the path's placeholders stand for
+    :param at: virtual time in microseconds
+    :param serial: number of the call
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes = b""
+    parts: Mapping[str, str] = field(default_factory=dict)
+    at: int = 0
+    serial: int = 0
+
+    @property
+    def iso8601(self) -> bool:
+        """Whether all stamps are asked for in one form."""
+        return self.headers.get("request_iso8601", "").strip().lower() == "true"
+
+    def form(self, resource: str) -> Form:
+        """The form in which a resource's stamps are answered."""
+        return form_for(resource, iso8601=self.iso8601)
+
+    def json(self) -> dict[str, Any]:
+        """The body with names in lower case, as Nexus binds names without case; ``{}`` for none.
+
+        :raises Refusal: when the body is not a JSON object
+        """
+        if not self.body.strip():
+            return {}
+        try:
+            body = msgspec.json.decode(self.body)
+        except msgspec.DecodeError:
+            raise Refusal(400, "InvalidRequestBody", "The request body is not valid JSON") from None
+        if body is not None and not isinstance(body, dict):
+            raise Refusal(400, "InvalidRequestBody", "The request body is not a JSON object")
+        return _folded(body or {})
+
+
+def _folded(body: dict[str, Any]) -> dict[str, Any]:
+    """Names in lower case, also inside; free key and value data stays as it is."""
+    return {
+        name.lower(): _folded(value) if isinstance(value, dict) and name.lower() != "data" else _folded_all(value)
+        for name, value in body.items()
+    }
+
+
+def _folded_all(value: Any) -> Any:
+    return [_folded(item) if isinstance(item, dict) else item for item in value] if isinstance(value, list) else value
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What goes back."""
+
+    status: int = 200
+    body: bytes = b""
+    media: str = "application/json; charset=utf-8"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Refusal(Exception):  # noqa: N818
+    """An error answer in the envelope.
+
+    :param values: help for the caller, in the shapes of fact sheet 1.6
+    """
+
+    def __init__(self, status: int, code: str, message: str, values: object = None) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message, self.values = status, code, message, values
+
+    @property
+    def answer(self) -> Answer:
+        """The refusal as an answer."""
+        return Answer(self.status, envelope(self.values, message=self.message, errors=[self.code]))
+
+
+def envelope(values: object, *, message: str = SUCCESS, errors: list[str] | None = None) -> bytes:
+    """The three members that almost every answer has. Fact sheet 1.5."""
+    return msgspec.json.encode({"message": message, "errors": errors, "values": values})
+
+
+def success(values: object) -> Answer:
+    """A success in the envelope."""
+    return Answer(body=envelope(values))
+
+
+def bare(value: object, status: int = 200) -> Answer:
+    """JSON without the envelope. Fact sheet 6.2."""
+    return Answer(status, msgspec.json.encode(value))
+
+
+def not_found(kind: str, code: str) -> Refusal:
+    """The refusal of an unknown code."""
+    return Refusal(404, f"{kind}NotFound", f"{kind} {code!r} was not found")

@@ -1,0 +1,60 @@
+"""The control surface for tests in other processes, under ``/_sandbox/``: no token, and only this machine can reach it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route as WebRoute
+
+from airflow_provider_nexus.sandbox.faults import Fault
+from airflow_provider_nexus.sandbox.state import State
+
+_Reply = dict[str, Any]
+
+
+def control_routes(state: State) -> list[WebRoute]:
+    """Counts, clock, settings and reset."""
+    return [
+        WebRoute("/_sandbox/stats", _answering(lambda body: state.journal.stats()), methods=["GET"]),  # noqa: ARG005
+        WebRoute("/_sandbox/clock", _answering(lambda body: _advance(state, body)), methods=["POST"]),
+        WebRoute("/_sandbox/settings", _answering(lambda body: _configure(state, body)), methods=["POST"]),
+        WebRoute("/_sandbox/reset", _answering(lambda body: _reset(state)), methods=["POST"]),  # noqa: ARG005
+    ]
+
+
+def _answering(act: Callable[[_Reply], _Reply]) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            body = await request.body()
+            return JSONResponse(act(msgspec.json.decode(body) if body else {}))
+        except (ValueError, TypeError) as error:
+            return JSONResponse({"error": str(error)}, status_code=400)
+
+    return endpoint
+
+
+def _advance(state: State, body: _Reply) -> _Reply:
+    with state.lock:
+        state.clock.advance(float(body.get("advance", 0)))
+        return {"now": state.now.isoformat()}
+
+
+def _configure(state: State, body: _Reply) -> _Reply:
+    changes = dict(body)
+    for name in ("now", "token_expires"):
+        if isinstance(changes.get(name), str):
+            changes[name] = datetime.fromisoformat(changes[name])
+    if "faults" in changes:
+        changes["faults"] = tuple(Fault(**fault) for fault in changes["faults"])
+    state.configure(**changes)
+    return {"now": state.now.isoformat()}
+
+
+def _reset(state: State) -> _Reply:
+    state.reset()
+    return {"now": state.now.isoformat()}

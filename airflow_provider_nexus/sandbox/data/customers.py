@@ -1,0 +1,161 @@
+"""Customers. They are made all over the span, evenly; the first one at its start, so that every transaction has one."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_nexus.api.schemas.customers import CUSTOMER
+from airflow_provider_nexus.sandbox.chance import Words, dealer
+from airflow_provider_nexus.sandbox.codes import WRITTEN
+from airflow_provider_nexus.sandbox.collection import Path, Record, Timed
+from airflow_provider_nexus.sandbox.data import vocabulary as words
+from airflow_provider_nexus.sandbox.stamps import DAY, HOUR, Form, date_only
+from airflow_provider_nexus.sandbox.timeline import Presence, Timeline
+
+if TYPE_CHECKING:
+    from airflow_provider_nexus.sandbox.data.world import World
+
+_STYLES = ("C{:07d}", "NL20NEXS{:010d}", "cust_{:05d}", "WEB-SHOP-{:06d}", "Klant{:d}")
+_RISKS = ("None", "Low", "Low", "Medium", "High", "VeryHigh")
+
+
+def code_of(row: int) -> str:
+    """The code of a seeded customer; one in five looks like an IBAN."""
+    return _STYLES[row % 5].format(row)
+
+
+def iban_of(row: int, place: int = 0) -> str:
+    """The number of a seeded bank account."""
+    return f"NL{(row * 7 + place) % 90 + 10}INGB{row * 2 + place:010d}"
+
+
+class Customers(Timed):
+    """The generator of ``customers``."""
+
+    def __init__(self, world: World, timeline: Timeline, presence: Presence) -> None:
+        super().__init__(timeline, presence)
+        self._world = world
+        self._deal = dealer(world.settings.seed, "customer")
+        self._codes: dict[str, int] = {}
+
+    def code(self, row: int) -> str:
+        """The row's customer code."""
+        return code_of(row) if row < WRITTEN else str(self.patches[row]["customerCode"])
+
+    def is_business(self, row: int) -> bool:
+        """Whether the customer is a business."""
+        return row % 4 == 3 if row < WRITTEN else bool(self.patches[row]["isBusiness"])
+
+    def currency(self, row: int) -> words.Currency:
+        """The customer's currency; mostly euro."""
+        if row >= WRITTEN:
+            return words.currency_of(self.patches[row]["currencyCode"]) or words.CURRENCIES[0]
+        return words.CURRENCIES[(0, 0, 0, 0, 0, 0, 0, 1, 2, 3)[row * 7 // 3 % 10]]
+
+    def status(self, row: int, at: int) -> str:
+        """The status in upper case, as seen on the wire: new for an hour, then mostly active."""
+        if "status" in self.patches.get(row, {}):
+            return str(self.patches[row]["status"])
+        if row and at - self.stamp(row) < HOUR:
+            return "NEW"
+        pick = self._deal(row)[0] % 100 if row else 99
+        return "BLOCKED" if pick < 3 else "UNDERREVIEW" if pick < 5 else "DELETED" if pick < 7 else "ACTIVE"
+
+    def register(self, code: str, stamp: int, values: Record) -> int:
+        """A customer made over the API."""
+        row = self.add(stamp)
+        self.patch(row, **values)
+        self._codes[code.casefold()] = row
+        return row
+
+    def find(self, code: str, at: int) -> int | None:
+        """The row of a customer code."""
+        row = self._codes.get(code.casefold())
+        if row is None:
+            digits = re.search(r"\d{1,10}$", code)
+            row = int(digits[0]) if digits else None
+            if row is None or code_of(row) != code:
+                return None
+        return row if self.is_seen(row, at) else None
+
+    def value(self, row: int, at: int, path: Path) -> Any:
+        """One value of the row."""
+        if path == ("status",):
+            return self.status(row, at)
+        if path == ("customerCode",):
+            return self.code(row)
+        return super().value(row, at, path)
+
+    def record(self, row: int, at: int, form: Form, *, single: bool = False) -> Record:
+        """The row as it is at a moment."""
+        blank = row >= WRITTEN
+        record = blank_customer() if blank else self._seeded(row, at, form)
+        record["created"] = form(self.stamp(row))
+        record = self.patched(row, record, form)
+        if single:
+            record.setdefault("data", {"source": "sandbox", "score": str(row % 100)} if not blank else None)
+        else:
+            record.pop("data", None)
+        return self._world.fitted("customers", record)
+
+    def _seeded(self, row: int, at: int, form: Form) -> Record:
+        dealt = self._deal(row)
+        code = code_of(row)
+        first = words.FIRST_NAMES[dealt[1] % 12]
+        last = words.LAST_NAMES[dealt[2] % 12]
+        business = row % 4 == 3
+        since = self.stamp(row)
+        record = blank_customer()
+        record.update(
+            customerCode=code,
+            email=f"{code.lower()}@example.org" if dealt[3] % 10 else None,
+            countryCode=words.COUNTRIES[row % 5][0],
+            currencyCode=self.currency(row).code,
+            status=self.status(row, at),
+            trustlevel=words.TRUST_LEVELS[3 if business else dealt[4] % 3],
+            portFolioCode=words.PORTFOLIOS[2 if business else row % 2][0],
+            isBusiness=business,
+            bankAccount=iban_of(row),
+            name=f"{first} {last}",
+            firstName=first,
+            lastName=last,
+        )
+        record.update(self._details(row, dealt, business=business), **self._history(row, dealt, since, at, form))
+        return record
+
+    def _details(self, row: int, dealt: Words, *, business: bool) -> Record:
+        risk = _RISKS[dealt[5] % 6]
+        name = words.COMPANIES[dealt[6] % 5] if business else None
+        return {
+            "bankAccountName": name or f"{words.LAST_NAMES[dealt[2] % 12]} ",
+            "identifiedBankAccountName": name,
+            "isHighRisk": risk in ("High", "VeryHigh"),
+            "hasPhotoId": dealt[7] % 3 > 0,
+            "riskQualification": risk,
+            "comment": "" if dealt[8] % 3 else "called on \t monday\nasked for a refund",
+            "dateOfBirth": None if business else date_only((dealt[9] % 18_000) * DAY),
+            "phone": f"+31 6 {dealt[10] % 10**8:08d}" if dealt[10] % 4 else None,
+            "companyName": name,
+            "address": f"{words.STREETS[dealt[11] % 5]} {dealt[11] % 300 + 1}  ",
+            "city": words.CITIES[row % 5],
+            "zipCode": f"{1000 + dealt[12] % 9000} {'AB' if row % 2 else 'ZX'}",
+            "state": None,
+            "tag": "vip" if dealt[13] % 20 == 0 else None,
+            "externalCustomerCode": str(10_000_000 + row) if row % 3 else None,
+        }
+
+    def _history(self, row: int, dealt: Words, since: int, at: int, form: Form) -> Record:
+        review = since + dealt[14] % 20 * DAY
+        return {
+            "firstTransaction": form(since + HOUR) if at > since + HOUR and row % 6 else None,
+            "latestTransaction": form(since + 2 * HOUR) if at > since + 2 * HOUR and row % 6 else None,
+            "latestReview": form(review) if at > review and dealt[14] % 2 else None,
+            "isReviewRecommended": dealt[15] % 10 == 0,
+            "latestComplianceHistoryReason": "periodic review" if dealt[15] % 3 == 0 else None,
+        }
+
+
+def blank_customer() -> Record:
+    """A customer of whom nothing is known but the defaults of the API."""
+    return {field.name: False if field.kind == "flag" else None for field in CUSTOMER.fields if field.name != "data"}

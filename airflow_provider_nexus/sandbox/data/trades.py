@@ -1,0 +1,197 @@
+"""Trades: the facts beneath transactions, in both generations' views, and beneath the hot wallet's ledger.
+
+Rows go in tens. Places 1, 3, 6 and 8 are broker trades; 4 and 5 have one stamp and are often both ends of a swap or
+send; the others are custodian trades of all kinds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_nexus.sandbox import codes, money
+from airflow_provider_nexus.sandbox.chance import Words, dealer
+from airflow_provider_nexus.sandbox.codes import WRITTEN
+from airflow_provider_nexus.sandbox.data import accounts, progress
+from airflow_provider_nexus.sandbox.data.progress import Course
+from airflow_provider_nexus.sandbox.data.vocabulary import Currency
+from airflow_provider_nexus.sandbox.stamps import HOUR, compact
+from airflow_provider_nexus.sandbox.timeline import Timeline
+
+if TYPE_CHECKING:
+    from airflow_provider_nexus.sandbox.data.world import World
+
+UNITS = 8
+"""Scale of crypto amounts."""
+CENTS = 2
+"""Scale of fiat amounts."""
+
+_KINDS = ("BUY",) * 7 + ("SELL",) * 4 + ("SENDOUT",) * 2 + ("RECEIVEIN",) * 3 + ("GIFT", "SENDTOBUCKET", "INTEREST", "CLAWBACK")
+_BROKER = (1, 3, 6, 8)
+_OUTGOING = frozenset({"SELL", "SENDOUT", "SENDTOBUCKET", "CLAWBACK", "SENDINTERNAL-SOURCE", "SWAP-SOURCE"})
+_SIZES = (100, 1_000, 10_000, 100_000, 1_000_000)
+
+
+@dataclass(slots=True)
+class Trade:
+    """The facts of one trade.
+
+    :param created: stamp in microseconds
+    :param kind: type as under ``/transactions/custodian``
+    :param customer: the customer's row; ``None`` for an incoming payment of nobody yet
+    :param account: the account's row
+    :param crypto: the crypto's place in the list
+    :param cents: value at scale 2
+    :param units: crypto at scale 8
+    :param price: millionths of the currency per crypto
+    :param direction: SOURCE, DESTINATION or nothing
+    :param twin: row of the other end
+    :param extra: what a call over the API gave
+    """
+
+    row: int
+    created: int
+    kind: str
+    customer: int | None
+    account: int | None
+    crypto: int
+    currency: Currency
+    cents: int
+    units: int
+    price: int
+    spelt: int
+    course: Course
+    dealt: Words
+    direction: str | None = None
+    twin: int | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_broker(self) -> bool:
+        """Whether it is a broker trade, shown by the classic generation too."""
+        return self.kind.startswith("BROKER")
+
+    @property
+    def signed_units(self) -> int:
+        """The change of the customer's balance, at scale 8."""
+        name = f"{self.kind}-{self.direction}" if self.kind in ("SENDINTERNAL", "SWAP") else self.kind
+        return -self.units if name in _OUTGOING else self.units
+
+
+class Trades:
+    """All trades, seeded and written."""
+
+    def __init__(self, world: World, timeline: Timeline) -> None:
+        self._world, self.timeline = world, timeline
+        self._deal = dealer(world.settings.seed, "trade")
+        self.written: list[Trade] = []
+        self.pins: dict[int, list[tuple[int, int]]] = {}
+        """Phases set by calls: (moment, phase), oldest first."""
+
+    def get(self, row: int) -> Trade:
+        """The facts of a row."""
+        return self.written[row - WRITTEN] if row >= WRITTEN else self._seeded(row)
+
+    def code(self, row: int) -> str:
+        """The transaction code of a row."""
+        return codes.transaction(row, compact(self.stamp(row)))
+
+    def code_of(self, trade: Trade) -> str:
+        """The transaction code of a trade at hand."""
+        return codes.transaction(trade.row, compact(trade.created))
+
+    def stamp(self, row: int) -> int:
+        """When the row was made."""
+        return self.written[row - WRITTEN].created if row >= WRITTEN else self.timeline.stamp(row)
+
+    def find(self, code: str) -> int | None:
+        """The row of a transaction code."""
+        row = codes.transaction_row(code.upper())
+        if row is None or (row >= WRITTEN and row - WRITTEN >= len(self.written)):
+            return None
+        return row if self.code(row) == code.upper() else None
+
+    def phase(self, trade: Trade, at: int) -> int:
+        """Where the trade stands at a moment."""
+        if trade.row in self.pins:
+            for moment, phase in reversed(self.pins[trade.row]):
+                if moment <= at:
+                    return phase
+        return trade.course.phase(at - trade.created)
+
+    def pin(self, row: int, at: int, phase: int) -> None:
+        """Put a trade in a phase from now on."""
+        self.pins.setdefault(row, []).append((at, phase))
+
+    def status(self, trade: Trade, at: int) -> str:
+        """The status under ``/transactions/custodian``."""
+        return progress.custodian_status(trade.kind, trade.course, self.phase(trade, at))
+
+    def broker_status(self, trade: Trade, at: int) -> str:
+        """The status under ``/transaction``."""
+        return progress.broker_status(trade.kind, trade.course, self.phase(trade, at))
+
+    def _seeded(self, row: int) -> Trade:
+        place, created = row % 10, self.timeline.stamp(row)
+        dealt = self._deal(row)
+        if place in (4, 5):
+            return self._end_of_pair(row, created, dealt)
+        if place in _BROKER:
+            kind = "BROKERBUY" if dealt[0] % 5 < 3 else "BROKERSELL"
+            return self._trade(row, created, kind, self._pick(created, dealt), accounts.BROKER_PLACE, dealt)
+        return self._trade(row, created, _KINDS[dealt[0] % 20], self._pick(created, dealt), dealt[3] % 2, dealt)
+
+    def _pick(self, created: int, dealt: Words) -> int:
+        return dealt[2] % self._choice(created)
+
+    def _choice(self, created: int) -> int:
+        return max(1, self._world.customers.timeline.first(created - HOUR))
+
+    def _end_of_pair(self, row: int, created: int, dealt: Words) -> Trade:
+        is_source = row % 10 == 4
+        lead = dealt if is_source else self._deal(row - 1)
+        customer, choice = self._pick(created, lead), self._choice(created)
+        partner = customer + 10 if customer + 10 < choice else customer - 10
+        kind = ("SWAP", "SENDINTERNAL", "")[lead[1] % 3]
+        if not kind or (kind == "SENDINTERNAL" and partner < 0):
+            return self._trade(row, created, "BUY" if is_source else "SELL", self._pick(created, dealt), 0, dealt)
+        swap = kind == "SWAP"
+        owner = customer if is_source or swap else partner
+        trade = self._trade(row, created, kind, owner, 0 if is_source or not swap else 1, lead)
+        trade.direction = "SOURCE" if is_source else "DESTINATION"
+        trade.twin = row + 1 if is_source else row - 1
+        return trade
+
+    def _trade(self, row: int, created: int, kind: str, customer: int, place: int, dealt: Words) -> Trade:
+        crypto = accounts.crypto_of(customer, place)
+        currency = self._world.customers.currency(customer)
+        price = self._world.market.price(crypto, currency, created)
+        spelt = money.spelling(dealt[6])
+        cents, units = _size(dealt, spelt, price)
+        course = progress.course_of(dealt, kind, spoiled=spelt == money.HUGE)
+        account = customer * accounts.EACH + place
+        return Trade(row, created, kind, customer, account, crypto, currency, cents, units, price, spelt, course, dealt)
+
+
+def _size(dealt: Words, spelt: int, price: int) -> tuple[int, int]:
+    if spelt == money.HUGE:
+        return 123_456_789_012_34 + dealt[7] % 1000, 12_345_678_901_212_345_678 + dealt[7] % 1000
+    if spelt == money.ZERO:
+        return 0, 0
+    if spelt == money.TINY:
+        units = 1 + dealt[7] % 999
+        return units * price // 10**12, units
+    cents = _SIZES[dealt[4] % 5] * (100 + dealt[5] % 900) // 100
+    if spelt == money.WHOLE:
+        cents = -(-cents // 100) * 100
+    return cents, units_for(cents, price)
+
+
+def units_for(cents: int, price: int) -> int:
+    """How much crypto a value buys."""
+    return cents * 10**12 // price
+
+
+def cents_for(units: int, price: int) -> int:
+    """What an amount of crypto is worth."""
+    return units * price // 10**12

@@ -1,0 +1,115 @@
+"""Transfers between exchanges, hot wallet and cold store: one for every twentieth trade. Fact sheet 3.7, 4.3."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_nexus.api.schemas.trading import TRANSFER
+from airflow_provider_nexus.sandbox import codes, money
+from airflow_provider_nexus.sandbox.chance import salt_of, scatter
+from airflow_provider_nexus.sandbox.codes import WRITTEN
+from airflow_provider_nexus.sandbox.collection import Path, Record
+from airflow_provider_nexus.sandbox.data.accounts import address_of
+from airflow_provider_nexus.sandbox.data.market import PRICE_SCALE
+from airflow_provider_nexus.sandbox.data.trades import UNITS
+from airflow_provider_nexus.sandbox.data.views import TradeView
+from airflow_provider_nexus.sandbox.data.vocabulary import CRYPTOS, EXCHANGES
+from airflow_provider_nexus.sandbox.stamps import HOUR, MINUTE, Form, compact
+from airflow_provider_nexus.sandbox.timeline import Timeline
+
+if TYPE_CHECKING:
+    from airflow_provider_nexus.sandbox.data.world import World
+
+STRIDE, OFFSET = 20, 4
+_STEPS = ("Initiated", "Sending", "Confirming")
+_ENDS = {
+    "DEPOSIT": ("HotWallet", "Exchange"),
+    "WITHDRAW": ("Exchange", "HotWallet"),
+    "CORRECTION": ("HotWallet", "Coldstore"),
+}
+
+
+class Transfers(TradeView):
+    """The generator of ``transfers``."""
+
+    def __init__(self, world: World, timeline: Timeline) -> None:
+        super().__init__(world, timeline)
+        self._salt = salt_of(world.settings.seed, "transfer")
+
+    def code(self, row: int) -> str:
+        """The transfer code of a row."""
+        return codes.serial("TRF", row, compact(self.stamp(row)))
+
+    def kind(self, row: int) -> str:
+        """The type of a seeded row: mostly deposits and withdrawals."""
+        pick = scatter(self._salt, row) % 10
+        return "CORRECTION" if pick == 0 else "DEPOSIT" if pick < 6 else "WITHDRAW"
+
+    def find(self, code: str, at: int) -> int | None:
+        """The row of a transfer code."""
+        row = codes.serial_row(code)
+        return row if row is not None and self.is_seen(row, at) and self.code(row) == code else None
+
+    def register(self, stamp: int, values: Record) -> int:
+        """A transfer made over the API."""
+        row = self.add(stamp)
+        self.patch(row, **values)
+        return row
+
+    def status(self, row: int, at: int) -> str:
+        """The status at a moment: settled ones in upper case."""
+        settles, fate = self._course(row)
+        age = at - self.stamp(row)
+        return fate if age >= settles else _STEPS[max(0, age) * 3 // settles]
+
+    def _course(self, row: int) -> tuple[int, str]:
+        bits = scatter(self._salt + 1, row)
+        pick = bits % 100
+        settles = 2 * MINUTE + (bits >> 20) % (HOUR if pick < 90 else 20 * HOUR)
+        return settles, "CANCELLED" if pick < 3 else "REJECTED" if pick < 6 else "COMPLETED"
+
+    def value(self, row: int, at: int, path: Path) -> Any:
+        """One value of the row."""
+        return self.status(row, at) if path == ("status",) else super().value(row, at, path)
+
+    def record(self, row: int, at: int, form: Form, *, single: bool = False) -> Record:  # noqa: ARG002
+        """The row as it is at a moment."""
+        status = self.status(row, at)
+        settles, _ = self._course(row)
+        record = _blank(row) if row >= WRITTEN else self._base(row, status)
+        record["transferCode"] = self.code(row)
+        record["status"] = status
+        record["created"] = form(self.stamp(row))
+        record["finished"] = form(self.stamp(row) + settles) if status.isupper() else None
+        return self._world.fitted("transfers", self.patched(row, record, form))
+
+    def _base(self, row: int, status: str) -> Record:
+        trade, bits, kind = self.trade(row), scatter(self._salt + 2, row), self.kind(row)
+        source, sink = _ENDS[kind]
+        exchange = EXCHANGES[bits % 3][0]
+        chain = bits >> 8
+        return {
+            "transferCode": "",
+            "type": kind,
+            "status": "",
+            "amount": money.number(trade.units, UNITS, trade.spelt),
+            "created": None,
+            "finished": None,
+            "exchangeTransferCode": f"EX-{bits % 10**8}" if bits % 3 else None,
+            "price": money.number(trade.price, PRICE_SCALE) if bits % 5 else None,
+            "txId": (str(chain) if bits % 2 else f"0x{chain:064x}") if status not in ("Initiated", "REJECTED") else None,
+            "userName": "treasury@example.org" if bits % 4 == 0 else None,
+            "comment": None if bits % 3 else "",
+            "cryptoCode": CRYPTOS[trade.crypto].code,
+            "address": {
+                "sourceType": source,
+                "sinkType": sink,
+                "address": address_of(bits * 17),
+                "sinkExchangeCode": exchange if sink == "Exchange" else None,
+                "sourceExchangeCode": exchange if source == "Exchange" else None,
+            },
+        }
+
+
+def _blank(row: int) -> Record:
+    return {**{field.name: None for field in TRANSFER.fields}, "txId": f"{row - WRITTEN + 10**15}"}

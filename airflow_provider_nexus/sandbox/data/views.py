@@ -1,0 +1,40 @@
+"""Collections whose rows each come from a trade."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_provider_nexus.sandbox.codes import WRITTEN
+from airflow_provider_nexus.sandbox.collection import Timed
+from airflow_provider_nexus.sandbox.data.trades import Trade
+from airflow_provider_nexus.sandbox.timeline import Timeline
+
+if TYPE_CHECKING:
+    from airflow_provider_nexus.sandbox.data.world import World
+
+
+class TradeView(Timed):
+    """Rows that come from trades, and appear and vanish with them."""
+
+    def __init__(self, world: World, timeline: Timeline) -> None:
+        super().__init__(timeline, world.trade_presence)
+        self._world = world
+        self._links: list[int] = []
+
+    def link(self, trade: Trade) -> int:
+        """A row for a trade made over the API."""
+        self._links.append(trade.row)
+        return self.add(trade.created)
+
+    def trade(self, row: int) -> Trade:
+        """The trade that a row comes from."""
+        return self._world.trades.get(self.timeline.origin(row) if row < WRITTEN else self._links[row - WRITTEN])
+
+    def row_of(self, trade_row: int) -> int | None:
+        """The row that shows a trade, if one does."""
+        if trade_row >= WRITTEN:
+            return WRITTEN + self._links.index(trade_row) if trade_row in self._links else None
+        row = self.timeline.first(self._world.trades.stamp(trade_row))
+        while self.timeline.origin(row) < trade_row:
+            row += 1
+        return row if self.timeline.origin(row) == trade_row else None

@@ -1,0 +1,200 @@
+"""GET endpoints beside the catalogue's. Fact sheet section 2."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from msgspec import Raw
+
+from airflow_provider_nexus.api.resources import RESOURCES
+from airflow_provider_nexus.api.schemas.customers import CUSTOMER
+from airflow_provider_nexus.sandbox import money
+from airflow_provider_nexus.sandbox.call import Answer, Call, bare, not_found, success
+from airflow_provider_nexus.sandbox.collection import Collection, Listed, Path, Record
+from airflow_provider_nexus.sandbox.data.accounts import Accounts, address_of
+from airflow_provider_nexus.sandbox.data.broker import totals
+from airflow_provider_nexus.sandbox.data.trades import CENTS, UNITS
+from airflow_provider_nexus.sandbox.data.vocabulary import CRYPTOS
+from airflow_provider_nexus.sandbox.data.world import World
+from airflow_provider_nexus.sandbox.filters import select
+from airflow_provider_nexus.sandbox.listing import page_values
+from airflow_provider_nexus.sandbox.routing import Route
+from airflow_provider_nexus.sandbox.stamps import Form
+
+_PERSONAL = [field.name for field in CUSTOMER.fields if field.personal and field.surface == "B"]
+
+
+class AccountsOf(Collection):
+    """The accounts of one customer."""
+
+    def __init__(self, accounts: Accounts, customer: int) -> None:
+        self._accounts, self._customer = accounts, customer
+
+    def rows(self, since: int | None, until: int | None, at: int) -> Sequence[int]:
+        """The rows stamped in ``[since, until)`` that can be seen."""
+        rows = self._accounts.of_customer(self._customer, at)
+        return [row for row in rows if (since is None or self.stamp(row) >= since) and (until is None or self.stamp(row) < until)]
+
+    def stamp(self, row: int) -> int:
+        """The row's stamp."""
+        return self._accounts.stamp(row)
+
+    def record(self, row: int, at: int, form: Form, *, single: bool = False) -> Record:
+        """The row as it is at a moment."""
+        return self._accounts.record(row, at, form, single=single)
+
+    def value(self, row: int, at: int, path: Path) -> Any:
+        """One value of the row."""
+        return self._accounts.value(row, at, path)
+
+    def find(self, code: str, at: int) -> int | None:
+        """The row of an account code of this customer."""
+        row = self._accounts.find(code, at)
+        return row if row is not None and self._accounts.owner(row) == self._customer else None
+
+
+def customer_row(world: World, call: Call) -> int:
+    """The customer that the path names.
+
+    :raises Refusal: 404 when there is none
+    """
+    row = world.customers.find(call.parts["customer"], call.at)
+    if row is None:
+        raise not_found("Customer", call.parts["customer"])
+    return row
+
+
+def _totals(world: World, call: Call) -> Answer:
+    resource = RESOURCES["broker_transactions"]
+    chosen = select(resource, world.broker_transactions, call, world.settings)
+    rows = chosen.rows(world.broker_transactions, call.at)
+    return success({"filteringParameters": chosen.echo, "totals": totals(world.broker_transactions, rows, call.at)})
+
+
+def _accounts(world: World, call: Call) -> Answer:
+    accounts = AccountsOf(world.accounts, customer_row(world, call))
+    return success(page_values(RESOURCES["accounts"], accounts, call, world.settings))
+
+
+def _callbacks(world: World, call: Call) -> Answer:
+    row = world.broker_transactions.find(call.parts["code"], call.at)
+    if row is None:
+        raise not_found("Transaction", call.parts["code"])
+    collection = world.children["transaction_callbacks"](world.broker_transactions.trade(row).row, call.at)
+    return success(page_values(RESOURCES["transaction_callbacks"], collection, call, world.settings))
+
+
+def _flows(world: World, call: Call) -> Answer:
+    row = world.transactions.find(call.parts["code"], call.at)
+    if row is None:
+        raise not_found("Transaction", call.parts["code"])
+    trade, bits = world.trades.get(row), world.trades.get(row).dealt[11]
+    amount = money.number(trade.units, UNITS, trade.spelt)
+    flow = {
+        "transactionCode": call.parts["code"],
+        "transactionHash": f"{bits:064x}",
+        "senders": [{"address": address_of(bits), "amount": amount}],
+        "receivers": [{"address": address_of(bits + 1), "amount": amount}],
+        "token": CRYPTOS[trade.crypto].code,
+    }
+    return success(flow)
+
+
+def _limits(world: World, call: Call) -> Answer:
+    row = customer_row(world, call)
+    used = row * 137 % 1000
+    remaining = {"dailyLimit": money.number(100_000 - used, CENTS), "monthlyLimit": money.number(1_000_000 - used, CENTS)}
+    total = {"dailyLimit": Raw(b"1000.00"), "monthlyLimit": Raw(b"10000")}
+    more = {"yearlyLimit": None, "lifetimeLimit": None}
+    parameters = {name: call.query.get(name.lower()) for name in ("currencyCode", "paymentMethodCode", "cryptoCode")}
+    reasons = None if world.customers.status(row, call.at) == "ACTIVE" else ["UnidentifiedBusiness"]
+    return success(
+        {"limitParameters": parameters, "limitReasons": reasons, "remaining": {**remaining, **more}, "total": {**total, **more}}
+    )
+
+
+def _personal(world: World, call: Call) -> Answer:
+    record = world.customers.record(customer_row(world, call), call.at, call.form("customers"), single=True)
+    return success({name: record.get(name) for name in _PERSONAL})
+
+
+def _data(world: World, call: Call) -> Answer:
+    record = world.customers.record(customer_row(world, call), call.at, call.form("customers"), single=True)
+    return success(record.get("data"))
+
+
+def _compliance(world: World, call: Call) -> Answer:
+    row, form = customer_row(world, call), call.form("customers")
+    customer = world.customers.record(row, call.at, form)
+    names = "customerCode created status trustlevel currencyCode isBusiness riskQualification latestReview isReviewRecommended"
+    first = {name: customer.get(name) for name in names.split()} | {"reason": "created", "initiatedBy": "api"}
+    first["status"] = "NEW"
+    now = {**first, "status": customer.get("status"), "reason": customer.get("latestComplianceHistoryReason")}
+    records = [now, first] if now["status"] != "NEW" else [first]
+    return success({"page": 1, "total": len(records), "totalPages": 1, "filteringParameters": {}, "records": records})
+
+
+def _trace_summary(world: World, call: Call) -> Answer:
+    """An array, not paged."""
+    resource = RESOURCES["customer_traces"]
+    traces = world.children[resource.name](customer_row(world, call), call.at)
+    rows = select(resource, traces, call, world.settings).rows(traces, call.at)
+    seen: Counter[tuple[str, str | None, str | None, str | None]] = Counter()
+    for row in rows:
+        record = traces.record(row, call.at, call.form(resource.name))
+        place = record["geoLocation"] or {}
+        seen[record["ip"], place.get("countryCode"), place.get("countryName"), place.get("isp")] += 1
+    names = ("ip", "countryCode", "countryName", "isp")
+    return success([dict(zip(names, key, strict=True)) | {"count": count} for key, count in seen.items()])
+
+
+def _hot_wallet(world: World, call: Call) -> Answer:
+    row = world.collections["hot_wallet_balances"].find(call.parts["crypto"].upper(), call.at)
+    if row is None:
+        raise not_found("CryptoCurrency", call.parts["crypto"])
+    return bare(world.collections["hot_wallet_balances"].record(row, call.at, call.form("hot_wallet_balances")))
+
+
+def _trade_pairs(world: World, call: Call) -> Answer:
+    pairs = world.collections["trade_pairs"]
+    records = [pairs.record(row, call.at, call.form("trade_pairs")) for row in pairs.rows(None, None, call.at)]
+    chosen = [record for record in records if record["exchange"]["code"].casefold() == call.parts["exchange"].casefold()]
+    if not chosen:
+        raise not_found("Exchange", call.parts["exchange"])
+    return success(chosen)
+
+
+def _document(world: World, call: Call) -> Answer:
+    """The bytes of a file, without the envelope."""
+    path = call.query.get("filepath", "")
+    row = world.customers.find(path.partition("/")[0], call.at)
+    documents = None if row is None else world.children["documents"](row, call.at)
+    if not isinstance(documents, Listed) or documents.find(path, call.at) is None:
+        raise not_found("Document", path)
+    return Answer(200, b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n" + path.encode(), media="application/pdf")
+
+
+def _of_snapshot(name: str) -> Callable[[World, Call], Answer]:
+    return lambda world, call: success(world.snapshots[name](call))
+
+
+ROUTES = (
+    Route("GET", "/transaction/totals", _totals, "A"),
+    Route("GET", "/transaction/{code}/callbacks", _callbacks),
+    Route("GET", "/transaction/{code}/flows", _flows, "B"),
+    Route("GET", "/customer/{customer}/accounts", _accounts),
+    Route("GET", "/customer/{customer}/limits/broker/buy", _limits),
+    Route("GET", "/customer/{customer}/limits/broker/sell", _limits),
+    Route("GET", "/customer/{customer}/personalData", _personal, "B"),
+    Route("GET", "/customer/{customer}/data", _data, "B"),
+    Route("GET", "/customer/{customer}/complianceHistory", _compliance, "B"),
+    Route("GET", "/customer/{customer}/trace/summary", _trace_summary, "A"),
+    Route("GET", "/prices/{parent}/{crypto}", _of_snapshot("prices"), "B"),
+    Route("GET", "/balances/customers/{customer}", _of_snapshot("balances"), "B"),
+    Route("GET", "/balances/hotwallet/{crypto}", _hot_wallet, "B"),
+    Route("GET", "/tradepairs/{exchange}", _trade_pairs, "B"),
+    Route("GET", "/integrations/documentstore/file", _document),
+)
+"""What the catalogue does not hold."""

@@ -1,0 +1,148 @@
+"""Pages of a collection: filter, sort, cut, and answer with what was done. Fact sheet 1.7."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from msgspec import Raw
+
+from airflow_provider_nexus.api.resource import Resource
+from airflow_provider_nexus.sandbox import money
+from airflow_provider_nexus.sandbox.call import Call, Refusal
+from airflow_provider_nexus.sandbox.chance import scatter
+from airflow_provider_nexus.sandbox.collection import Collection
+from airflow_provider_nexus.sandbox.filters import select
+from airflow_provider_nexus.sandbox.settings import SandboxSettings
+
+_STAMP = "stamp"
+_STAMP_NAMES = ("created", "createdon", "createddate")
+
+
+@dataclass(frozen=True)
+class Sort:
+    """What to sort by: a path in the record, or the row's own stamp."""
+
+    field: str
+    descending: bool
+
+
+def page_values(resource: Resource, collection: Collection, call: Call, settings: SandboxSettings) -> dict[str, Any]:
+    """The ``values`` of a paged list.
+
+    :raises Refusal: for a query that can't be read
+    """
+    page, limit = _page(call, settings), _limit(call, settings)
+    sort = _sort(resource, call, settings)
+    chosen = select(resource, collection, call, settings)
+    rows = chosen.rows(collection, call.at)
+    total = max(0, len(rows) + settings.total_error)
+    pages = -(-total // limit)
+    if page > max(pages, 1) and settings.past_last_page == "error":
+        raise Refusal(400, "InvalidQueryParameter", f"Page {page} is past the last page {pages}")
+    salt = call.serial if settings.ties == "shuffled" else None
+    cut = _cut(collection, rows, sort, (page - 1) * limit, page * limit, call.at, salt)
+    form = call.form(resource.name)
+    return {
+        "page": page,
+        "total": total,
+        "totalPages": pages,
+        "filteringParameters": chosen.echo | _echoed_sort(resource, call),
+        "records": [collection.record(row, call.at, form) for row in cut],
+    }
+
+
+def _page(call: Call, settings: SandboxSettings) -> int:
+    page = _whole(call, "page", 1)
+    if page == 0 and settings.page_zero == "first":
+        return 1
+    if page < 1:
+        raise Refusal(400, "InvalidQueryParameter", "The page starts at 1")
+    return page
+
+
+def _limit(call: Call, settings: SandboxSettings) -> int:
+    limit = _whole(call, "limit", settings.default_limit)
+    if limit < 1:
+        raise Refusal(400, "InvalidQueryParameter", "The limit starts at 1")
+    return min(limit, settings.max_limit or limit)
+
+
+def _whole(call: Call, name: str, default: int) -> int:
+    text = call.query.get(name)
+    try:
+        return default if text is None else int(text)
+    except ValueError:
+        raise Refusal(400, "InvalidQueryParameter", f"The value {text!r} of {name} is not a whole number") from None
+
+
+def _default_sort(resource: Resource) -> Sort:
+    if resource.created is not None or resource.stamp or resource.name == "buckets":
+        return Sort(_STAMP, descending=True)
+    return Sort(resource.key[0], descending=False)
+
+
+def _sort(resource: Resource, call: Call, settings: SandboxSettings) -> Sort:
+    direction = call.query.get("sortdirection", "").lower()
+    if direction not in ("", "asc", "desc"):
+        raise Refusal(400, "InvalidQueryParameter", "The sort direction is Asc or Desc")
+    if settings.sort == "ignored":
+        return Sort(_STAMP, descending=True)
+    default, wanted = _default_sort(resource), call.query.get("sortby", "").lower()
+    if not wanted:
+        return Sort(default.field, direction == "desc" if direction else default.descending)
+    own = resource.created.stamp if resource.created else resource.stamp
+    if wanted in (own.lower(), *_STAMP_NAMES):
+        return Sort(_STAMP, direction == "desc")
+    known = resource.schema.by_folded_name.get(wanted)
+    if known is None:
+        raise Refusal(400, "InvalidQueryParameter", f"{resource.schema.name} can't be sorted by {wanted!r}")
+    return Sort(known.name, direction == "desc")
+
+
+def _echoed_sort(resource: Resource, call: Call) -> dict[str, str]:
+    """Mails tell their default sort even when it was not asked for."""
+    if resource.name != "mails":
+        return {}
+    return {"sortBy": call.query.get("sortby", "Created"), "sortDirection": call.query.get("sortdirection", "Desc")}
+
+
+def _cut(
+    collection: Collection, rows: Sequence[int], sort: Sort, start: int, stop: int, at: int, salt: int | None
+) -> Iterable[int]:
+    """The rows from ``start`` till ``stop`` in the order asked for."""
+    size = len(rows)
+    if sort.field != _STAMP:
+        return _by_field(collection, rows, sort, at, salt)[start:stop]
+    if sort.descending:
+        start, stop = max(0, size - stop), max(0, size - start)
+    cut = rows[start:stop] if salt is None else _shuffled(collection, rows, start, min(stop, size), salt)
+    return reversed(cut) if sort.descending else cut
+
+
+def _by_field(collection: Collection, rows: Sequence[int], sort: Sort, at: int, salt: int | None) -> list[int]:
+    def key(row: int) -> tuple[Any, ...]:
+        value = collection.value(row, at, (sort.field,))
+        return (*_ranked(value), scatter(salt, row) if salt is not None else (collection.stamp(row), row))
+
+    return sorted(rows, key=key, reverse=sort.descending)
+
+
+def _ranked(value: object) -> tuple[int, Any]:
+    if isinstance(value, Raw | int):
+        return 1, money.decimal(int(value) if isinstance(value, bool) else value)
+    return (2, value.casefold()) if isinstance(value, str) else (0, 0)
+
+
+def _shuffled(collection: Collection, rows: Sequence[int], start: int, stop: int, salt: int) -> list[int]:
+    """The cut, rows of one stamp in an order of this call alone: groups that reach over its edges are shuffled whole."""
+    if start >= stop:
+        return []
+    low, high = start, stop
+    while low > 0 and collection.stamp(rows[low - 1]) == collection.stamp(rows[start]):
+        low -= 1
+    while high < len(rows) and collection.stamp(rows[high]) == collection.stamp(rows[stop - 1]):
+        high += 1
+    mixed = sorted(rows[low:high], key=lambda row: (collection.stamp(row), scatter(salt, row)))
+    return mixed[start - low : stop - low]

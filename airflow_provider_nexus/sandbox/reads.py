@@ -1,0 +1,74 @@
+"""Routes for every resource of the catalogue: lists and single records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from airflow_provider_nexus.api.resource import Resource, Shape
+from airflow_provider_nexus.api.resources import RESOURCES
+from airflow_provider_nexus.sandbox.call import Answer, Call, Refusal, bare, not_found, success
+from airflow_provider_nexus.sandbox.collection import Collection
+from airflow_provider_nexus.sandbox.data.world import World
+from airflow_provider_nexus.sandbox.listing import page_values
+from airflow_provider_nexus.sandbox.routing import Route
+
+_KINDS = {
+    "transactions": "Transaction",
+    "broker_transactions": "Transaction",
+    "customers": "Customer",
+    "accounts": "Account",
+    "orders": "Order",
+    "mails": "Mail",
+    "payment_methods": "PaymentMethod",
+    "currencies": "Currency",
+}
+
+
+def catalogue_routes() -> Iterator[Route]:
+    """A list route for every resource, and a record route where the catalogue has one."""
+    for resource in RESOURCES.values():
+        handler = _list if resource.shape in (Shape.PAGED, Shape.ARRAY) else _snapshot
+        yield Route("GET", resource.path, partial(handler, resource), resource.surface)
+        if resource.member_path:
+            yield Route("GET", resource.member_path, partial(_record, resource), resource.surface)
+
+
+def collection_of(world: World, resource: Resource, parent: str, at: int) -> Collection:
+    """The collection of a resource; a child's belongs to the parent of that code.
+
+    :raises Refusal: 404 when there is no such parent
+    """
+    if not resource.parent:
+        return world.collections[resource.name]
+    row = world.collections[resource.parent].find(parent, at)
+    if row is None:
+        raise not_found(_KINDS[resource.parent], parent)
+    return world.children[resource.name](row, at)
+
+
+def _list(resource: Resource, world: World, call: Call) -> Answer:
+    parent = call.parts.get("parent", "") or call.query.get(resource.parent_query.lower(), "")
+    if resource.parent_query and not parent:
+        raise Refusal(
+            400, "InvalidQueryParameter", f"{resource.parent_query} is required", [f"{resource.parent_query} is required"]
+        )
+    collection = collection_of(world, resource, parent, call.at)
+    if resource.shape is Shape.PAGED:
+        return success(page_values(resource, collection, call, world.settings))
+    form = call.form(resource.name)
+    records = [collection.record(row, call.at, form) for row in collection.rows(None, None, call.at)]
+    return success(records) if resource.envelope else bare(records)
+
+
+def _record(resource: Resource, world: World, call: Call) -> Answer:
+    collection = world.collections[resource.name]
+    row = collection.find(call.parts["code"], call.at)
+    if row is None:
+        raise not_found(_KINDS.get(resource.name, resource.schema.name), call.parts["code"])
+    return success(collection.record(row, call.at, call.form(resource.name), single=True))
+
+
+def _snapshot(resource: Resource, world: World, call: Call) -> Answer:
+    values = world.snapshots[resource.name](call)
+    return success(values) if resource.envelope else bare(values)

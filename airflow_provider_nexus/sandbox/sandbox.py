@@ -1,0 +1,148 @@
+"""The sandbox as users and tests hold it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote
+
+from airflow_provider_nexus.sandbox.settings import SandboxSettings, refuse_unknown
+from airflow_provider_nexus.sandbox.state import RecordedCall, State
+from airflow_provider_nexus.sandbox.truth import records
+
+if TYPE_CHECKING:
+    from airflow_provider_nexus.sandbox.server import SandboxServer
+
+
+class Sandbox:
+    """A Nexus of one's own on 127.0.0.1, for as long as the ``with`` block lasts.
+
+    :param port: 0 for a free one
+    :param settings: see :class:`~airflow_provider_nexus.sandbox.settings.SandboxSettings`
+    :raises ValueError: for an unknown setting, naming the nearest, or a bad value
+    """
+
+    def __init__(self, *, port: int = 0, **settings: Any) -> None:
+        refuse_unknown(settings)
+        self._state = State(SandboxSettings(**settings))
+        self._port = port
+        self._server: SandboxServer | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Serve in a thread of this process.
+
+        :raises OSError: when the port is taken
+        """
+        self._server = self._make_server()
+        self._server.start()
+
+    def close(self) -> None:
+        """Stop serving; also when it never started."""
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+
+    def _make_server(self) -> SandboxServer:
+        from airflow_provider_nexus.sandbox.server import SandboxServer
+
+        server = SandboxServer(self._state, self._port)
+        self._port = server.port
+        return server
+
+    @property
+    def base_url(self) -> str:
+        """Where it is."""
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def token(self) -> str:
+        """A token with all roles; new for every sandbox."""
+        return self._state.token
+
+    @property
+    def connection_uri(self) -> str:
+        """An Airflow connection to it, for ``AIRFLOW_CONN_NEXUS_DEFAULT``."""
+        return f"nexus://:{quote(self.token, safe='')}@{quote(self.base_url, safe='')}/?allow_writes=true"
+
+    @property
+    def settings(self) -> SandboxSettings:
+        """The settings in force."""
+        return self._state.settings
+
+    def configure(self, **changes: Any) -> SandboxSettings:
+        """Change settings while it runs; see ``State.configure``.
+
+        :raises ValueError: for an unknown setting or a bad value
+        """
+        return self._state.configure(**changes)
+
+    def reset(self) -> None:
+        """Drop writes, counts and recorded calls, and put the clock back."""
+        self._state.reset()
+
+    @property
+    def now(self) -> datetime:
+        """The virtual time."""
+        return self._state.now
+
+    def advance(self, seconds: float) -> None:
+        """Move the virtual clock on."""
+        with self._state.lock:
+            self._state.clock.advance(seconds)
+
+    @property
+    def calls(self) -> list[RecordedCall]:
+        """The last calls, oldest first, at most ten thousand."""
+        with self._state.lock:
+            return list(self._state.journal.calls)
+
+    @property
+    def call_count(self) -> int:
+        """All calls since the start or the last reset."""
+        return self._state.journal.count
+
+    @property
+    def connection_count(self) -> int:
+        """All connections opened since the start or the last reset."""
+        return self._state.journal.connections
+
+    def truth(
+        self,
+        resource: str,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        parent: str = "",
+        at: datetime | None = None,
+    ) -> list[bytes]:
+        """What there is: the JSON text of every record, oldest first, as sent with ``request_iso8601: true``.
+
+        Records count whose displayed creation stamp lies in ``[start, end)`` and that can be seen at ``at``, now if left out.
+
+        :param parent: code of the parent for a child's collection
+        :raises LookupError: for an unknown resource or parent
+        """
+        with self._state.lock:
+            return records(self._state, resource, start, end, parent, at)
+
+
+def serve(*, port: int = 0, on_ready: Callable[[Sandbox], None] | None = None, **settings: Any) -> None:
+    """Run a sandbox in this thread until interrupted, for the command line.
+
+    :param on_ready: called with the sandbox once its address is known
+    :raises OSError: when the port is taken
+    :raises ValueError: for an unknown setting or a bad value
+    """
+    sandbox = Sandbox(port=port, **settings)
+    server = sandbox._make_server()
+    if on_ready is not None:
+        on_ready(sandbox)
+    server.serve()

@@ -1,0 +1,119 @@
+"""Broker trading of the classic generation. Fact sheet 2.5, 3.5."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from airflow_provider_nexus.sandbox import money
+from airflow_provider_nexus.sandbox.call import Answer, Call, success
+from airflow_provider_nexus.sandbox.collection import Record
+from airflow_provider_nexus.sandbox.data.accounts import address_of
+from airflow_provider_nexus.sandbox.data.market import PRICE_SCALE
+from airflow_provider_nexus.sandbox.data.trades import CENTS, UNITS, Trade
+from airflow_provider_nexus.sandbox.data.transactions import fees
+from airflow_provider_nexus.sandbox.data.vocabulary import CRYPTOS
+from airflow_provider_nexus.sandbox.data.world import World
+from airflow_provider_nexus.sandbox.routing import Route
+from airflow_provider_nexus.sandbox.writes import checks, trade
+from airflow_provider_nexus.sandbox.writes.checks import Body
+
+_FIXED_MINUTES = 15
+
+
+def _ordered(world: World, call: Call, kind: str, body: Body) -> Trade:
+    account = trade.find_account(world, call, checks.text(body, "accountCode"))
+    if account is None or world.accounts.status(account, call.at) != "ACTIVE":
+        raise checks.refuse("InvalidAccountStatus", "The account is not active")
+    customer = checks.active_customer(world, world.customers.code(world.accounts.owner(account)), call)
+    asked = {
+        "cryptocode": CRYPTOS[world.accounts.crypto(account)].code,
+        "currencycode": body.get("currency") or world.customers.currency(customer).code,
+        "fiatvalue": body.get("amount"),
+        "cryptoamount": body.get("cryptoamount"),
+        "accountcode": body.get("accountcode"),
+    }
+    method = checks.payment_method(world, body, call)
+    made = trade.build(world, call, trade.order(world, call, kind, asked, customer), body, method)
+    made.extra["destinationCryptoAddress"] = None
+    return made
+
+
+def _fees(made: Trade) -> tuple[Record, int]:
+    """The fees as they are called here, and their sum in cents."""
+    charged = fees(made, executed=False)
+    names = {"networkFee": "networkFeeFiat", "serviceFee": "partnerFeeFiat", "bankFee": "bankFeeFiat"}
+    taken = {name: charged[source] for name, source in names.items()}
+    return taken, int(sum(money.decimal(fee) for fee in taken.values()) * 10**CENTS)
+
+
+def _buy(simulated: bool, world: World, call: Call) -> Answer:
+    body = call.json()
+    checks.require(body, "paymentMethodCode", "accountCode", "amount", "currency")
+    made = _ordered(world, call, "BROKERBUY", body)
+    taken, total = _fees(made)
+    if simulated:
+        return success(_buy_simulation(made, taken, total))
+    trade.write(world, call, made)
+    method = str(made.extra["paymentMethodCode"])
+    info = {"transactionFixedInMinutes": _FIXED_MINUTES, "paymentMethodCode": method, "paymentMethodName": method.title()}
+    return success(
+        {
+            "transactionCode": world.trades.code(made.row),
+            "created": call.form("broker_transactions")(made.created),
+            "paymentMethodInfo": info,
+            "accountCode": trade.account_code(made),
+            "customerCode": world.customers.code(made.customer or 0),
+            **taken,
+            "comment": None,
+            "status": world.trades.broker_status(made, call.at),
+            "blockchainMessage": made.extra["blockchainMessage"],
+        }
+    )
+
+
+def _buy_simulation(made: Trade, taken: Record, total: int) -> Record:
+    return {
+        "cryptoBuyPriceBeforeFee": money.number(made.price, PRICE_SCALE),
+        "cryptoBuyPriceAfterServiceFee": money.number(made.price * 101 // 100, PRICE_SCALE),
+        "cryptoAmount": money.number(made.units, UNITS),
+        "currencyBankFee": taken["bankFee"],
+        "currencyServiceFee": taken["serviceFee"],
+        "currencyNetworkFee": taken["networkFee"],
+        "totalCurrency": money.number(made.cents, CENTS),
+        "totalCurrencyToPay": money.number(made.cents + total, CENTS),
+        "currencyCode": made.currency.code,
+        "cryptoCode": CRYPTOS[made.crypto].code,
+    }
+
+
+def _sell(simulated: bool, world: World, call: Call) -> Answer:
+    body = call.json()
+    checks.require(body, "accountCode", "paymentMethodCode", "cryptoAmount")
+    made = _ordered(world, call, "BROKERSELL", body)
+    taken, total = _fees(made)
+    values = {
+        "valueInFiatBeforeFees": money.number(made.cents, CENTS),
+        "valueInFiatAfterFees": money.number(made.cents - total, CENTS),
+        **taken,
+    }
+    if simulated:
+        return success(values)
+    trade.write(world, call, made)
+    return success(
+        {
+            "accountCode": trade.account_code(made),
+            "transactionCode": world.trades.code(made.row),
+            "customerCode": world.customers.code(made.customer or 0),
+            "cryptoAddress": f"{address_of(made.dealt[0])}  ",
+            "currencyCode": made.currency.code,
+            **values,
+        }
+    )
+
+
+ROUTES = tuple(
+    Route("POST", path + ending, partial(handler, bool(ending)), "A", writes=True)
+    for path, handler in (("/buy/broker", _buy), ("/sell/broker", _sell))
+    for ending in ("", "/simulate")
+)
+"""Broker trading of the classic generation."""

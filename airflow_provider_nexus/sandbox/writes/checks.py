@@ -1,0 +1,132 @@
+"""Checks of request bodies; refusals have the shapes of fact sheet 1.6."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from airflow_provider_nexus.sandbox.call import Call, Refusal, not_found
+from airflow_provider_nexus.sandbox.data.vocabulary import Currency, crypto_index, currency_of
+from airflow_provider_nexus.sandbox.data.world import World
+
+Body = Mapping[str, Any]
+"""A request body, names in lower case."""
+
+_EMAIL = re.compile(r"[^@\s,]+@[^@\s,]+\.[^@\s,]+")
+_CODE = re.compile(r"[A-Za-z0-9_-]{1,40}")
+
+
+def refuse(code: str, message: str, *problems: str) -> Refusal:
+    """A 400; the problems become an array of strings."""
+    return Refusal(400, code, message, list(problems) or None)
+
+
+def require(body: Body, *names: str) -> None:
+    """Refuse a body that lacks one of the names, or has it empty."""
+    missing = [name for name in names if body.get(name.lower()) in (None, "")]
+    if missing:
+        raise refuse("ValidationError", "The request is not valid", *(f"{name} is required" for name in missing))
+
+
+def text(body: Body, name: str) -> str | None:
+    """A text, or ``None``."""
+    value = body.get(name.lower())
+    return None if value is None else str(value)
+
+
+def part(body: Body, name: str) -> Body:
+    """An object inside the body.
+
+    :raises Refusal: when it is missing or something else
+    """
+    value = body.get(name.lower())
+    if not isinstance(value, dict):
+        raise refuse("ValidationError", "The request is not valid", f"{name} is required")
+    return value
+
+
+def units(body: Body, name: str, scale: int) -> int | None:
+    """An amount above zero as whole units at a scale, or ``None`` when it is not given.
+
+    :raises Refusal: when it is no number, or not above zero
+    """
+    value = body.get(name.lower())
+    if value is None:
+        return None
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation:
+        raise refuse("ValidationError", "The request is not valid", f"{name} is not a number") from None
+    if not amount.is_finite() or amount <= 0:
+        raise refuse("ValidationError", "The request is not valid", f"{name} must be above zero")
+    return int(amount.scaleb(scale))
+
+
+def choice(body: Body, name: str, known: Mapping[str, str] | tuple[str, ...]) -> str:
+    """One of the known words, in any case, as it is spelt.
+
+    :raises Refusal: when it is none of them
+    """
+    words = known if isinstance(known, Mapping) else {word.casefold(): word for word in known}
+    found = words.get((text(body, name) or "").casefold())
+    if found is None:
+        raise refuse("ValidationError", "The request is not valid", f"{name} is one of {', '.join(words.values())}")
+    return found
+
+
+def code_like(value: str) -> bool:
+    """Whether a text is made of letters, digits, ``_`` and ``-``, at most 40 of them."""
+    return _CODE.fullmatch(value) is not None
+
+
+def email_like(value: str) -> bool:
+    """Whether a text looks like an e-mail address."""
+    return _EMAIL.fullmatch(value.strip()) is not None
+
+
+def active_customer(world: World, code: str | None, call: Call) -> int:
+    """The row of a customer that may trade.
+
+    :raises Refusal: 404 for an unknown one; 400 for one that is not active
+    """
+    row = None if code is None else world.customers.find(code, call.at)
+    if row is None:
+        raise not_found("Customer", code or "")
+    if world.customers.status(row, call.at) != "ACTIVE":
+        raise refuse("InvalidCustomerStatus", f"The customer is {world.customers.status(row, call.at)}")
+    return row
+
+
+def crypto(body: Body, name: str = "cryptoCode") -> int:
+    """The place of the crypto that the body names.
+
+    :raises Refusal: when it names none
+    """
+    place = crypto_index(text(body, name) or "")
+    if place is None:
+        raise refuse("CryptoCurrencyNotFound", f"{name} is no known crypto currency", f"{name} is not valid")
+    return place
+
+
+def currency(body: Body, name: str = "currencyCode") -> Currency:
+    """The currency that the body names.
+
+    :raises Refusal: when it names none that is in use
+    """
+    found = currency_of(text(body, name) or "")
+    if found is None or not found.is_active:
+        raise refuse("CurrencyNotFound", f"{name} is no currency in use", f"{name} is not valid")
+    return found
+
+
+def payment_method(world: World, body: Body, call: Call) -> str:
+    """The code of the payment method that the body names.
+
+    :raises Refusal: when it names none
+    """
+    code = text(body, "paymentMethodCode") or ""
+    if world.collections["payment_methods"].find(code, call.at) is None:
+        raise refuse("PaymentMethodNotFound", f"Payment method {code!r} was not found")
+    return code

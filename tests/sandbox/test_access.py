@@ -1,0 +1,179 @@
+"""Tokens, roles, generations, versions, the clock, and the control surface."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import requests
+
+from airflow_provider_nexus.sandbox import Fault, Sandbox, SandboxSettings
+from tests.sandbox.conftest import NOW, Client, Make
+
+
+@pytest.mark.parametrize("header", [None, "Bearer wrong", "Basic {token}", "{token}"])
+def test_unknown_tokens(shared: Client, header: str | None) -> None:
+    headers = {"Authorization": header.format(token=shared.sandbox.token)} if header else {}
+    answer = requests.get(f"{shared.sandbox.base_url}/customer", headers=headers, timeout=5)
+    assert (answer.status_code, answer.content) == (401, b"")
+
+
+@pytest.mark.parametrize(("body", "media"), [("empty", None), ("envelope", "application/json"), ("html", "text/html")])
+def test_denial_bodies(make: Make, body: str, media: str | None) -> None:
+    client = make(denial_body=body, roles={"reader": ["read"]})
+    client.session.headers["Authorization"] = "Bearer reader"
+    assert client.get("/customer").status_code == 200
+    for answer in (client.post("/customer"), client.get("/accounts/activate/x")):
+        assert answer.status_code == 403
+        assert answer.headers.get("content-type", "").partition(";")[0] == (media or "")
+        assert bool(answer.content) is (body != "empty")
+
+
+def test_token_expires(make: Make) -> None:
+    client = make(token_expires=NOW + timedelta(minutes=1))
+    assert client.get("/customer").status_code == 200
+    client.sandbox.advance(60)
+    assert client.get("/customer").status_code == 401
+
+
+def test_generations(make: Make) -> None:
+    classic, casp = make(casp=False), make(classic=False)
+    assert (classic.get("/transaction").status_code, casp.get("/transaction").status_code) == (200, 404)
+    assert (classic.get("/transactions/custodian").status_code, casp.get("/transactions/custodian").status_code) == (404, 200)
+    assert (classic.get("/customer").status_code, casp.get("/customer").status_code) == (200, 200)
+
+
+def test_api_version(make: Make) -> None:
+    client = make(api_version_required=True)
+    assert client.get("/customer").status_code == 400
+    assert client.call("GET", "/customer", headers={"api_version": "1.2"}).status_code == 200
+
+
+def test_unknown_path(shared: Client) -> None:
+    assert shared.get("/nothing/here").status_code == 404
+    assert shared.call("PATCH", "/customer").status_code in (404, 405)
+
+
+def test_date_is_the_virtual_time(make: Make) -> None:
+    client = make()
+    client.sandbox.advance(90.5)
+    answer = client.get("/customer", limit=1)
+    assert parsedate_to_datetime(answer.headers["Date"]) == NOW + timedelta(seconds=90)
+    assert answer.headers["Date"] == "Sun, 01 Mar 2026 12:01:30 GMT"
+
+
+def test_clock() -> None:
+    with Sandbox(customers=2, transactions=0) as sandbox:
+        assert abs(sandbox.now - datetime.now(UTC)) < timedelta(seconds=3)
+    fast = Sandbox(customers=2, transactions=0, now=NOW, clock_speed=100_000)
+    assert fast.now > NOW
+    fast.configure(clock_speed=0)
+    stopped = fast.now
+    assert stopped == fast.now
+    fast.advance(5)
+    assert fast.now == stopped + timedelta(seconds=5)
+    fast.reset()
+    assert fast.now == NOW
+
+
+def test_seconds_per_call(make: Make) -> None:
+    client = make(seconds_per_call=2.5)
+    for _ in range(2):
+        client.get("/customer", limit=1)
+    assert client.sandbox.now == NOW + timedelta(seconds=5)
+    assert [call.at for call in client.sandbox.calls] == [NOW, NOW + timedelta(seconds=2.5)]
+
+
+def test_calls_are_recorded(make: Make) -> None:
+    client = make()
+    client.get("/Customer", LIMIT="2")
+    client.get("/customer/no-such")
+    first, second = client.sandbox.calls
+    assert (first.method, first.path, first.query, first.status) == ("GET", "/Customer", {"limit": "2"}, 200)
+    assert (second.status, second.connection) == (404, first.connection)
+    assert (client.sandbox.call_count, client.sandbox.connection_count) == (2, 1)
+    requests.get(client.sandbox.base_url, timeout=5)
+    assert (client.sandbox.call_count, client.sandbox.connection_count) == (3, 2)
+    client.sandbox.reset()
+    assert (client.sandbox.call_count, client.sandbox.calls) == (0, [])
+
+
+def test_connection_uri(shared: Client) -> None:
+    parts = urlsplit(shared.sandbox.connection_uri)
+    assert (parts.scheme, parts.username, parts.query) == ("nexus", "", "allow_writes=true")
+    assert unquote(parts.password or "") == shared.sandbox.token
+    assert unquote(parts.netloc.rpartition("@")[2]) == shared.sandbox.base_url
+    assert shared.sandbox.base_url.startswith("http://127.0.0.1:")
+
+
+def test_control_surface(make: Make) -> None:
+    client = make()
+    client.get("/customer")
+    client.get("/customer/no-such")
+    plain = requests.Session()
+    base = f"{client.sandbox.base_url}/_sandbox"
+    stats = plain.get(f"{base}/stats", timeout=5).json()
+    assert stats["calls"] == 2
+    assert stats["by_status"] == {"200": 1, "404": 1}
+    assert stats["by_route"] == {"GET /customer": 1, "GET /customer/{code}": 1}
+    assert plain.post(f"{base}/clock", json={"advance": 60}, timeout=5).json() == {"now": "2026-03-01T12:01:00+00:00"}
+    changes = {"max_limit": 3, "faults": [{"kind": "status", "status": 503}]}
+    assert plain.post(f"{base}/settings", json=changes, timeout=5).status_code == 200
+    assert client.sandbox.settings.faults == (Fault("status", status=503),)
+    assert client.get("/customer").status_code == 503
+    assert len(client.page("/customer").records) == 3
+    refused = plain.post(f"{base}/settings", json={"max_limits": 3}, timeout=5)
+    assert (refused.status_code, "max_limit" in refused.json()["error"]) == (400, True)
+    assert plain.post(f"{base}/reset", timeout=5).status_code == 200
+    assert client.sandbox.call_count == 0
+
+
+def test_port_can_be_given(make: Make) -> None:
+    client = make()
+    port = int(client.sandbox.base_url.rpartition(":")[2])
+    with pytest.raises(OSError, match="in use"), Sandbox(port=port, customers=1, transactions=0):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"max_limits": 1}, "did you mean 'max_limit'"),
+        ({"sort": "never"}, "'honoured', 'ignored'"),
+        ({"late_share": 2}, "share from 0 to 1"),
+        ({"now": datetime(2026, 1, 1)}, "time zone"),
+        ({"customers": 0}, "need customers"),
+        ({"days": 0}, "at least 1"),
+        ({"roles": {"x": ["admin"]}}, "known are read and write"),
+        ({"tie_seconds": -1}, "negative"),
+    ],
+)
+def test_bad_settings(settings: dict[str, object], words: str) -> None:
+    with pytest.raises(ValueError, match=words.replace("(", r"\(")):
+        Sandbox(**settings)
+
+
+def test_settings_are_frozen_and_configurable(client: Client) -> None:
+    assert isinstance(client.sandbox.settings, SandboxSettings)
+    with pytest.raises(AttributeError):
+        client.sandbox.settings.seed = 3  # type: ignore[misc]
+    client.sandbox.configure(default_limit=2)
+    assert (client.sandbox.settings.default_limit, len(client.page("/customer").records)) == (2, 2)
+    with pytest.raises(ValueError, match="did you mean 'default_limit'"):
+        client.sandbox.configure(defaultlimit=2)
+
+
+def test_unknown_fault() -> None:
+    with pytest.raises(ValueError, match="known are status"):
+        Fault("explode")  # type: ignore[arg-type]
+
+
+def test_import_is_light() -> None:
+    code = "import sys, airflow_provider_nexus.sandbox as s; s.Sandbox(customers=1, transactions=0); "
+    code += "print([m for m in ('fastapi', 'starlette', 'uvicorn', 'airflow', 'requests') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
