@@ -84,7 +84,7 @@ class _PageValues(msgspec.Struct, rename="camel"):
 
 class _PageEnvelope(msgspec.Struct):
     values: _PageValues | None = None
-    errors: Raw | None = None
+    errors: Raw = Raw(b"")
 
 
 _decode_page = msgspec.json.Decoder(_PageEnvelope, strict=False).decode
@@ -168,8 +168,8 @@ def _page(body: bytes) -> Records:
     except _UNREADABLE as error:
         raise MalformedAnswerError(str(error)) from None
     else:
-        _refuse_errors(answer.errors or _NULL)
-    if values is None or values.records is None or values.total is None or answer.errors is None:
+        _refuse_errors(answer.errors)
+    if values is None or values.records is None or values.total is None or not bytes(answer.errors):
         return _page_in_any_case(body)
     return Records([_one_line(record) for record in values.records], values.total, values.total_pages)
 
@@ -251,7 +251,7 @@ def _clean(body: bytes) -> bytes:
 
 
 def _refuse_errors(errors: Raw) -> None:
-    if bytes(errors) != b"null" and _decode_any(errors):
+    if bytes(errors) not in (b"", b"null") and _decode_any(errors):
         raise RefusedAnswerError
 
 

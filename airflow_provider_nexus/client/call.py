@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
+from math import isfinite
 from posixpath import normpath
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -19,8 +21,8 @@ _WORDS = frozenset(
 ) | frozenset(
     """
     activate api banks bankaccounts broker brokerbuy brokersell buy callbacks cancel clawback comments compliancehistory
-    countries cryptoaddress cryptocurrencies data datatemplates fees file flows getdefault gift historic history interest
-    intervals limits lists minutechart nonnativeaccount notifications payout payoutconfirming paymentrequest personaldata
+    countries cryptoaddress cryptocurrencies customers data datatemplates fees file flows getdefault gift historic history
+    interest intervals limits lists minutechart nonnativeaccount notifications payout payoutconfirming paymentrequest personaldata
     sanction schedules search sell sendinternal sendout sendtobucket sent simulate subintervals summary swap tag totals type
     uploads validatedentry
     """.split()  # noqa: SIM905 - a list of forty quoted words reads worse
@@ -88,16 +90,28 @@ class Call:
         if self.json is None:
             return None
         try:
+            _refuse_no_numbers(self.json)
             return _encode(self.json)
-        except (TypeError, msgspec.MsgspecError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise NexusConfigurationError(f"the body of {self.method} {self.label} can't be written as JSON: {error}") from None
 
     @property
     def _bare_path(self) -> str:
         """Without host, query and fragment; none of them tells one call from another, and a fragment is not even sent."""
-        return urlsplit(self.path).path
+        try:
+            return urlsplit(self.path).path
+        except ValueError:
+            raise NexusConfigurationError("that is no path: it starts like a host that can't be read") from None
 
     @property
     def _decoded_path(self) -> str:
         """As the server reads it, so that no other spelling hides what a call does."""
-        return normpath(unquote(self._bare_path))
+        return normpath("/" + unquote(self._bare_path))
+
+
+def _refuse_no_numbers(value: Any) -> None:
+    """The encoder would write NaN and infinities as null or as no JSON, and the amount would be gone."""
+    if isinstance(value, float | Decimal) and not isfinite(value):
+        raise ValueError(f"{value} is no number")
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ():
+        _refuse_no_numbers(item)

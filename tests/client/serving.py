@@ -1,0 +1,54 @@
+"""Sessions for servers of the tests, and what to look for in their errors."""
+
+from __future__ import annotations
+
+import dataclasses
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from airflow_provider_nexus.client.call import Call
+from airflow_provider_nexus.client.log import Log
+from airflow_provider_nexus.client.retry import RetryPolicy
+from airflow_provider_nexus.client.session import NexusSession
+from airflow_provider_nexus.client.settings import read_settings
+
+QUICK = RetryPolicy(retries=3, base=0.01, cap=0.03, deadline=10)
+CANARY = "canary-5b7e0d91c3"
+IBAN = "NL91ABNA0417164300"
+GET = Call("GET", f"/customer/{IBAN}", {"email": "jan@example.nl"})
+POST = Call("POST", "/transfers", {"note": IBAN}, {"amount": 1, "userName": "jan@example.nl"})
+
+
+@contextmanager
+def session_for(
+    base_url: str,
+    *,
+    token: str = CANARY,
+    timeout: float = 5.0,
+    writes: bool = True,
+    policy: RetryPolicy = QUICK,
+    log: Log | None = None,
+) -> Iterator[NexusSession]:
+    """A session that is quick to try again, and may write."""
+    settings = dataclasses.replace(read_settings(token=token, host=base_url), timeout=timeout, allow_writes=writes)
+    session = NexusSession(settings, policy=policy, log=log)
+    yield session
+    session.close()
+
+
+def chain(error: BaseException | None) -> list[BaseException]:
+    """An error with all that led to it, shown or not."""
+    if error is None:
+        return []
+    return [error, *chain(error.__cause__), *chain(error.__context__)]
+
+
+def all_that_it_says(error: BaseException) -> str:
+    """Every text that somebody could print of an error and of what led to it."""
+    said: list[Any] = traceback.format_exception(error)
+    for each in chain(error):
+        said += [str(each), repr(each), each.args, each.__dict__, getattr(each, "__notes__", "")]
+        said += [(getattr(held, "__dict__", ""), getattr(held, "headers", "")) for held in each.__dict__.values()]
+    return "\n".join(str(piece) for piece in said)

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+
+from airflow_provider_nexus.client.settings import EXTRAS, ClientSettings, read_settings
+from airflow_provider_nexus.exceptions import NexusConfigurationError
+
+TOKEN = "canary-4f1d2c"
+
+
+def read(**extra: Any) -> ClientSettings:
+    return read_settings(token=TOKEN, extra=extra)
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [None, {}, dict.fromkeys(EXTRAS), dict.fromkeys(EXTRAS, ""), dict.fromkeys(EXTRAS, "  "), {"unknown": None, "other": ""}],
+)
+def test_nulls_and_blanks_are_the_defaults(extra: dict[str, Any] | None) -> None:
+    settings = read_settings(token=TOKEN, host="", port=0, extra=extra)
+    assert settings == ClientSettings(settings.environment, TOKEN, allow_writes=False, timeout=30.0, retries=5)
+    assert settings.environment.name == "test"
+
+
+def test_extras_are_the_fields() -> None:
+    assert {field.name for field in dataclasses.fields(ClientSettings)} - {"token"} == set(EXTRAS)
+
+
+@pytest.mark.parametrize("text", ["true", "True", " TRUE ", "1", "yes", "on", True, 1])
+def test_writes_allowed(text: object) -> None:
+    assert read(allow_writes=text).allow_writes is True
+
+
+@pytest.mark.parametrize("text", ["false", "False", "0", "no", "off", False, 0])
+def test_writes_refused(text: object) -> None:
+    assert read(allow_writes=text).allow_writes is False
+
+
+@pytest.mark.parametrize("value", ["maybe", "2", 2, [], {"a": 1}, 1.5])
+def test_no_flag(value: object) -> None:
+    with pytest.raises(NexusConfigurationError, match=r"'allow_writes'.*give true or false"):
+        read(allow_writes=value)
+
+
+@pytest.mark.parametrize(("value", "seconds"), [("45", 45.0), (" 2.5 ", 2.5), (1, 1.0), (600, 600.0), ("1e2", 100.0)])
+def test_timeout(value: object, seconds: float) -> None:
+    assert read(timeout=value).timeout == seconds
+
+
+@pytest.mark.parametrize(("value", "number"), [("0", 0), (10, 10), ("3", 3), (2.0, 2)])
+def test_retries(value: object, number: int) -> None:
+    retries = read(retries=value).retries
+    assert retries == number
+    assert type(retries) is int
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [(key, value) for key in ("timeout", "retries") for value in (-1, 601, "nan", "inf", "many", True, [], {})]
+    + [("timeout", 0), ("timeout", 0.99), ("timeout", 600.1), ("retries", 11), ("retries", 2.5), ("retries", "2.5")],
+)
+def test_out_of_range(key: str, value: object) -> None:
+    with pytest.raises(NexusConfigurationError, match=f"the extra '{key}' is .*: give a"):
+        read(**{key: value})
+
+
+@pytest.mark.parametrize(
+    ("key", "nearest"),
+    [("enviroment", "environment"), ("allowWrites", "allow_writes"), ("time_out", "timeout"), ("retry", "retries")],
+)
+def test_unknown_extra_names_the_nearest(key: str, nearest: str) -> None:
+    with pytest.raises(NexusConfigurationError, match=f"'mine' has an unknown extra '{key}': did you mean '{nearest}'"):
+        read_settings(token=TOKEN, extra={key: "x"}, conn_id="mine")
+
+
+def test_unknown_extra_names_the_known_ones() -> None:
+    with pytest.raises(NexusConfigurationError, match="known are environment, allow_writes, timeout, retries"):
+        read(**{"zzz": 1})
+
+
+@pytest.mark.parametrize("environment", ["production", "Production", " PRODUCTION "])
+def test_environment(environment: str) -> None:
+    assert read(environment=environment).environment.base_url == "https://api.quantoznexus.com"
+
+
+def test_unknown_environment() -> None:
+    with pytest.raises(NexusConfigurationError, match="unknown Nexus environment 'staging'"):
+        read(environment="staging")
+
+
+def test_host_wins_over_environment() -> None:
+    settings = read_settings(token=TOKEN, host="http://127.0.0.1", port=8081, extra={"environment": "production"})
+    assert settings.environment.base_url == "http://127.0.0.1:8081"
+
+
+@pytest.mark.parametrize("token", [None, "", "   ", "\n"])
+def test_no_token(token: str | None) -> None:
+    with pytest.raises(NexusConfigurationError, match=r"'mine' has no API token: put .* password"):
+        read_settings(token=token, conn_id="mine")
+
+
+@pytest.mark.parametrize("token", ["a b", "a\nb", "a\tb", "a\r\nX-Evil: 1", "tökén", "a\x00b", "a\u200bb", "Bearer canary"])
+def test_impossible_token_is_not_repeated(token: str) -> None:
+    with pytest.raises(NexusConfigurationError, match="the API token of connection") as caught:
+        read_settings(token=token)
+    assert token not in str(caught.value)
+
+
+def test_token_is_stripped() -> None:
+    assert read_settings(token=f" {TOKEN}\n").token == TOKEN
+
+
+def test_token_is_never_shown() -> None:
+    settings = read(timeout=3)
+    for shown in (repr(settings), str(settings), f"{settings}", f"{[settings]}", json.dumps({"settings": settings}, default=str)):
+        assert TOKEN not in shown
+    assert "timeout=3" in repr(settings)
