@@ -227,7 +227,7 @@ COLLECTIONS = (
         schema=trading.TRADE_PAIR,
         meaning="Trade pairs with bid and ask",
         shape=Shape.ARRAY,
-        key=("exchange", "code"),
+        key=("exchange.code", "code"),
         mutable=True,
         surface="B",
     ),

@@ -26,9 +26,16 @@ def typed(resource: Resource, record: dict[str, Any]) -> dict[str, Any]:
 
 def key_text(resource: Resource, record: dict[str, Any]) -> str:
     """The key of a record as one text, its parts joined by a bar; empty parts for missing ones."""
-    folded = {name.lower(): value for name, value in record.items()}
-    parts = (folded.get(name.lower()) for name in resource.key)
+    parts = (_at(record, name.split(".")) for name in resource.key)
     return "|".join("" if part is None else str(part) for part in parts)
+
+
+def _at(record: Any, path: list[str]) -> Any:
+    for name in path:
+        if not isinstance(record, dict):
+            return None
+        record = next((value for known, value in record.items() if known.lower() == name.lower()), None)
+    return record
 
 
 class _Place:

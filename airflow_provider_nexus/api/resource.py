@@ -53,7 +53,7 @@ class Resource:
     :param api_version: the ``api_version`` header, fact sheet 1.3
     :param shape: how the records lie in the answer
     :param envelope: whether the answer is wrapped in ``{message, errors, values}``
-    :param key: wire names of the fields that tell one record from another
+    :param key: wire names of the fields that tell one record from another, dotted where they lie deeper
     :param member_path: path of one record, ``{code}`` standing for its key; empty where there is none
     :param created: the date filter on the creation stamp, also the stamp to sort by; ``None`` where there is none
     :param finished: a second date filter on the stamp of the end

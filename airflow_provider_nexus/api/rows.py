@@ -71,6 +71,7 @@ class RowReader:
         self._is_respelt: bool | None = None
         self._decode = msgspec.json.Decoder(_struct(resource.name, self._tree)).decode
         self._getters = [_getter(path) for path, _ in self._amounts]
+        self._keys = [_getter(tuple(name.split("."))) for name in resource.key]
         self._fiat, self._crypto = _getter(resource.fiat_code), _getter(resource.crypto_code)
         self._status = _getter((resource.lifecycle.status_field,) if resource.lifecycle else ())
 
@@ -80,7 +81,7 @@ class RowReader:
         for path, _ in self._amounts:
             _plant(tree, path, Decimal)
         for name in resource.key:
-            _plant(tree, (name,), Raw)
+            _plant(tree, tuple(name.split(".")), Raw)
         status = (resource.lifecycle.status_field,) if resource.lifecycle else ()
         for path in (resource.fiat_code, resource.crypto_code, status, (self._stamp,) if self._stamp else ()):
             _plant(tree, path, str)
@@ -132,7 +133,7 @@ class RowReader:
         raise NexusDataError(self._resource.name, row.key, ".".join(path), str(value), "a decimal number")
 
     def _key(self, found: Any) -> str | None:
-        parts = [_plain(getattr(found, name)) for name in self._resource.key]
+        parts = [_plain(getter(found)) for getter in self._keys]
         return "|".join(parts) if any(parts) else None
 
     def _stamp_of(self, found: Any, key: str) -> str:

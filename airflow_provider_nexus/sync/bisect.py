@@ -39,5 +39,6 @@ def _leaf(source: Source, part: Span) -> list[Row] | None:
     page = source.page(since, until)
     check_page(page, since, until)
     if page.is_whole:
+        source.confirm_end(page, since, until)
         return page.rows
     return guarded_walk(source, since, until) if part.seconds <= 1 else None

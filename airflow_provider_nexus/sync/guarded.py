@@ -21,12 +21,14 @@ def guarded_walk(source: Source, since: datetime | None = None, until: datetime 
 
     One reading is enough when no count moved, every record came once, and there are as many as the server says. When
     records came twice and others not at all while the count stood still (ties in changing order), further readings are
-    united until the count is reached. A count that moves means that the set changed, and only a clean reading counts.
+    united until the count is reached. A count that moves, or that the number of rows belies, means that the set changed or
+    that the count is wrong; then only a clean reading counts.
 
     :raises Doubt: when the counts never agreed
     """
     union: dict[str, Row] = {}
     totals: set[int | None] = set()
+    belied = False
     for _ in range(READS):
         pages = list(_pages(source, since, until))
         rows = [row for page in pages for row in page.rows]
@@ -34,8 +36,9 @@ def guarded_walk(source: Source, since: datetime | None = None, until: datetime 
         if seen == {len(rows)} and len(unique) == len(rows):
             return in_order(rows)
         totals |= seen
+        belied = belied or seen != {len(rows)}
         union.update(unique)
-        if totals == {len(union)}:
+        if totals == {len(union)} and not belied:
             return in_order(union.values())
     raise Doubt(f"{READS} readings of the pages never agreed: {len(union)} records, totals {_shown(totals)}")
 
@@ -43,25 +46,25 @@ def guarded_walk(source: Source, since: datetime | None = None, until: datetime 
 def _pages(source: Source, since: datetime | None, until: datetime | None) -> Iterator[Page]:
     """The pages of one reading.
 
-    A server that caps the page size is asked for its own size from then on, so that the pages do not overlap. An empty
-    page, or the one that the server names as the last, ends the reading.
+    A server that caps the page size is asked for its own size from then on, so that the pages do not overlap. Where the
+    count says that the end is reached on a page that is full, the next one is asked for all the same: it must be empty.
     """
-    page = source.page(since, until)
-    size = len(page.rows)
+    page = first = source.page(since, until)
     read, number = 0, 1
-    while True:
+    while page.rows:
         yield page
         read += len(page.rows)
-        if not page.rows or page.total is None or read >= page.total or number >= _last(page, size):
+        if page.total is None or (read >= page.total and source.has_room(page)) or number > _last(page, first):
             return
         number += 1
-        page = source.page(since, until, number=number, limit=size)
+        page = source.page_after(first, since, until, number=number)
+    if number == 1:
+        yield page
 
 
-def _last(page: Page, size: int) -> int:
-    """A bound on the page number that no mistaken ``totalPages`` can lift."""
-    by_count = -(-(page.total or 0) // max(size, 1)) + 1
-    return min(page.total_pages or by_count, by_count)
+def _last(page: Page, first: Page) -> int:
+    """A bound on the page number that no mistaken count of pages can lift."""
+    return -(-(page.total or 0) // len(first.rows))
 
 
 def _shown(totals: set[int | None]) -> str:

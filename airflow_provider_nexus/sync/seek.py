@@ -34,6 +34,7 @@ def seek_walk(source: Source, span: Span, first: Page | None = None) -> Iterator
     while True:
         rows = seek.fresh(page)
         if page.is_whole:
+            source.confirm_end(page, seek.asked, until)
             yield in_order(rows)
             return
         last = second_of(rows[-1].stamp) if rows else seek.position
@@ -48,13 +49,15 @@ def seek_walk(source: Source, span: Span, first: Page | None = None) -> Iterator
 class _Seek:
     """Where the walk stands.
 
+    ``asked`` is the lower bound of the latest page as it was sent.
+
     :param since: lower bound of the whole walk
     :param until: upper bound of the whole walk
     """
 
     def __init__(self, source: Source, since: datetime, until: datetime) -> None:
         self._source, self._since, self._until = source, since, until
-        self.position = self._asked = since
+        self.position = self.asked = since
         self._exclusive = False
 
     def move_to(self, position: datetime, held: set[str]) -> Page:
@@ -71,15 +74,15 @@ class _Seek:
         return page
 
     def _ask(self) -> Page:
-        self._asked = self.position - SECOND if self._exclusive else self.position
-        return self._source.page(self._asked, self._until)
+        self.asked = self.position - SECOND if self._exclusive else self.position
+        return self._source.page(self.asked, self._until)
 
     def fresh(self, page: Page) -> list[Row]:
         """The rows of a page that were not given out yet.
 
         :raises Doubt: when the page can't be what was asked for
         """
-        check_page(page, self._asked, self._until)
+        check_page(page, self.asked, self._until)
         if not page.is_ascending:
             raise NotSortedDoubt("the server does not sort by the stamp")
         edge = f"{self.position:%FT%T}"

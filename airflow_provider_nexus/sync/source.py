@@ -14,7 +14,8 @@ from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.rows import Row, RowReader
 from airflow_provider_nexus.api.timestamps import SECOND, to_wire
 from airflow_provider_nexus.client.client import NexusClient
-from airflow_provider_nexus.exceptions import NexusValidationError
+from airflow_provider_nexus.exceptions import NexusNotFoundError, NexusValidationError
+from airflow_provider_nexus.sync.doubt import Doubt
 
 PAGE_SIZE = 100
 """Records asked for in one call. The largest that Nexus takes is not documented; the vendor's sample uses 100."""
@@ -80,7 +81,7 @@ class Source:
         self.resource = resource
         self.reader = RowReader(resource)
         self.page_size = page_size
-        self.pages = 0
+        self.pages = self._largest = 0
         self.server_time: datetime | None = None
         self._client, self._parent, self._filters, self._on_page = client, parent, dict(filters or {}), on_page
         self._sorts = bool(resource.created or resource.stamp)
@@ -95,8 +96,28 @@ class Source:
         query = {**self._filters, **self._bounds(since, until), "page": number, "limit": limit or self.page_size}
         page = self._read(query)
         self.pages += 1
+        self._largest = max(self._largest, len(page.rows))
         self._on_page(page)
         return page
+
+    def has_room(self, page: Page) -> bool:
+        """Whether the server could have put more on a page, as it has done before: then nothing comes after it."""
+        return len(page.rows) < self._largest
+
+    def page_after(self, page: Page, since: datetime | None, until: datetime | None, *, number: int = 2) -> Page:
+        """The page that follows one of the same size; an empty one when the server refuses to go beyond the last."""
+        try:
+            return self.page(since, until, number=number, limit=len(page.rows))
+        except (NexusValidationError, NexusNotFoundError):
+            return Page([], page.total, page.total_pages)
+
+    def confirm_end(self, page: Page, since: datetime, until: datetime) -> None:
+        """Make sure that nothing follows a first page that is the whole by the server's count.
+
+        :raises Doubt: when something does, so that the count is wrong
+        """
+        if page.rows and not self.has_room(page) and self.page_after(page, since, until).rows:
+            raise Doubt(f"more records follow a page that holds {len(page.rows)} of a total of {page.total}")
 
     def whole(self) -> Page:
         """All records of a resource that has no pages."""

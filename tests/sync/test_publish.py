@@ -65,7 +65,16 @@ def test_killed_anywhere(tmp_path: Path) -> None:
         end = (sandbox.now - timedelta(hours=1)).replace(microsecond=0)
         start = end - timedelta(hours=24)
         target = tmp_path / "killed"
-        command = [sys.executable, "-c", FOREVER, sandbox.base_url, sandbox.token, str(target), start.isoformat(), end.isoformat()]
+        command = [
+            sys.executable,
+            "-c",
+            FOREVER,
+            sandbox.base_url,
+            sandbox.token,
+            str(target),
+            start.isoformat(),
+            end.isoformat(),
+        ]
         for _ in range(KILLS):
             with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
                 assert process.stdout is not None

@@ -66,8 +66,20 @@ def test_the_key_digest_is_of_the_set() -> None:
 
 ROWS = [raw("A", "1.10"), raw("B", "2.20"), raw("C", "5", "USD", "SellCompleted", "0.25")]
 TOTALS = [
-    {"status": "BUYCOMPLETED", "currencyCode": "EUR", "transactionCount": 2, "payoutValue": Decimal("3.3"), "bankCommission": None},
-    {"status": "SELLCOMPLETED", "currencyCode": "USD", "transactionCount": 1, "payoutValue": 5, "bankCommission": Decimal("0.250")},
+    {
+        "status": "BUYCOMPLETED",
+        "currencyCode": "EUR",
+        "transactionCount": 2,
+        "payoutValue": Decimal("3.3"),
+        "bankCommission": None,
+    },
+    {
+        "status": "SELLCOMPLETED",
+        "currencyCode": "USD",
+        "transactionCount": 1,
+        "payoutValue": 5,
+        "bankCommission": Decimal("0.250"),
+    },
 ]
 
 
@@ -85,7 +97,12 @@ def test_totals_that_agree_leave_no_difference() -> None:
     ("row", "field", "value", "line"),
     [
         (0, "transactionCount", 3, "count of BUYCOMPLETED EUR: 2 delivered, 3 in the totals"),
-        (0, "payoutValue", Decimal("3.30000001"), "sum of BUYCOMPLETED EUR payoutValue: 3.30 delivered, 3.30000001 in the totals"),
+        (
+            0,
+            "payoutValue",
+            Decimal("3.30000001"),
+            "sum of BUYCOMPLETED EUR payoutValue: 3.30 delivered, 3.30000001 in the totals",
+        ),
         (1, "bankCommission", Decimal(0), "sum of SELLCOMPLETED USD bankCommission: 0.25 delivered, 0 in the totals"),
         (1, "tradeValue", Decimal(1), "sum of SELLCOMPLETED USD tradeValue: 0 delivered, 1 in the totals"),
     ],

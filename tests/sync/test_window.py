@@ -24,7 +24,12 @@ def moment(text: str) -> datetime:
         ({"arguments": ("2026-01-01", "2026-01-02T00:00:00+01:00")}, "arguments", "2026-01-01", "2026-01-01T23:00"),
         ({"arguments": ("2026-01-01", ""), "interval": DAY}, "arguments", "2026-01-01", None),
         ({"arguments": ("None", "None"), "params": ("2026-01-03T00:00:00Z", None)}, "params", "2026-01-03", None),
-        ({"params": (None, None), "interval": DAY, "watermark": lambda: "2025-01-01"}, "data interval", "2026-01-01", "2026-01-02"),
+        (
+            {"params": (None, None), "interval": DAY, "watermark": lambda: "2025-01-01"},
+            "data interval",
+            "2026-01-01",
+            "2026-01-02",
+        ),
         ({"interval": (DAY[0], DAY[0]), "watermark": lambda: "2025-12-31T00:00:00Z"}, "watermark", "2025-12-31", None),
         ({"watermark": lambda: "2025-12-31T00:00:00Z"}, "watermark", "2025-12-31", None),
         ({"arguments": (None, "2026-01-05"), "watermark": lambda: "2026-01-01"}, "arguments", "2026-01-01", "2026-01-05"),

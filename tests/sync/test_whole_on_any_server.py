@@ -1,0 +1,75 @@
+"""Collections without a window, and children, under each setting of the server: delivered exactly or called unproved."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from airflow_provider_nexus.api.resource import Shape
+from airflow_provider_nexus.api.resources import RESOURCES, get_resource
+from airflow_provider_nexus.sandbox import Sandbox
+from airflow_provider_nexus.sync.proof import Proof, Verdict
+from airflow_provider_nexus.sync.reading import Reading
+from airflow_provider_nexus.sync.sink import Basket
+from airflow_provider_nexus.sync.source import Source
+from tests.sync.serving import client_of
+from tests.sync.test_walks_on_any_server import PLAIN, SETTINGS
+
+WHOLE = [name for name, resource in RESOURCES.items() if not resource.is_windowed and not resource.parent]
+CHILDREN = ["customer_persons", "customer_bank_accounts", "customer_traces", "documents", "transaction_callbacks"]
+QUIET = [name for name in SETTINGS if name not in ("late rows", "deleted rows")]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Sandbox]:
+    with Sandbox(customers=40, transactions=300, days=2, clock_speed=0) as sandbox:
+        yield sandbox
+
+
+def read(sandbox: Sandbox, resource: str, parent: str = "", page_size: int = 50) -> tuple[Proof, list[bytes]]:
+    client, basket = client_of(sandbox), Basket()
+    proof = Reading(Source(client, get_resource(resource), parent=parent, page_size=page_size), None, basket).read()
+    client.session.close()
+    return proof, sorted(row.raw for row in basket.rows)
+
+
+def check(proof: Proof, rows: list[bytes], truth: list[bytes], changes: dict[str, Any], *, paged: bool) -> None:
+    if paged and changes.get("total_error"):
+        assert proof.verdict is Verdict.UNPROVED
+        assert proof.reasons
+    else:
+        assert proof.verdict is Verdict.PROVED, proof
+        assert sorted(map(without_mark, rows)) == sorted(truth)
+
+
+def without_mark(row: bytes) -> bytes:
+    """A record without what says which list it stood in."""
+    return re.sub(rb'^{"reserveKind":"\w+",', b"{", row)
+
+
+@pytest.mark.parametrize("name", QUIET)
+@pytest.mark.parametrize("resource", WHOLE)
+def test_each_setting(server: Sandbox, name: str, resource: str) -> None:
+    server.configure(**{**PLAIN, **SETTINGS[name]})
+    server.reset()
+    proof, rows = read(server, resource)
+    check(proof, rows, server.truth(resource), SETTINGS[name], paged=RESOURCES[resource].shape is Shape.PAGED)
+
+
+@pytest.mark.parametrize("name", QUIET)
+@pytest.mark.parametrize("resource", CHILDREN)
+def test_each_setting_for_children(server: Sandbox, name: str, resource: str) -> None:
+    server.configure(**{**PLAIN, **SETTINGS[name]})
+    server.reset()
+    entry = RESOURCES[resource]
+    parents = [json.loads(raw)[RESOURCES[entry.parent].key[0]] for raw in server.truth(entry.parent)[:40]]
+    busiest = max(parents, key=lambda code: len(server.truth(resource, parent=code)))
+    truth = server.truth(resource, parent=busiest)
+    assert truth, "a parent without children proves nothing"
+    proof, rows = read(server, resource, busiest, page_size=10)
+    assert len(rows) == len(truth) or SETTINGS[name].get("total_error")
+    check(proof, rows, rows if entry.name == "customer_traces" else truth, SETTINGS[name], paged=True)
