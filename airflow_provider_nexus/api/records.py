@@ -45,6 +45,7 @@ class _Place:
         self.resource, self.key = resource, key
 
     def error(self, field: Field, value: object) -> NexusDataError:
+        """What to raise for a value."""
         return NexusDataError(self.resource.name, self.key, field.name, value, _EXPECTED.get(field.kind, f"a {field.kind}"))
 
 

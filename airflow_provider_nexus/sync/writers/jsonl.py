@@ -86,10 +86,12 @@ class _OpenPart:
         self._zip = zlib.compressobj(_LEVEL, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
 
     def write(self, rows: list[Row]) -> None:
+        """Add rows."""
         self.records += len(rows)
         self._put(self._zip.compress(b"".join(b"%b\n" % row.raw for row in rows)))
 
     def finish(self, name: str) -> Part:
+        """Close the stream and give the part its name."""
         self._put(self._zip.flush())
         size = self.spool.tell()
         self.spool.seek(0)
