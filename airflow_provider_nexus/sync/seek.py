@@ -17,20 +17,19 @@ from airflow_provider_nexus.sync.guarded import guarded_walk
 from airflow_provider_nexus.sync.source import Page, Source, Span, second_of, widened
 
 
-def seek_walk(source: Source, span: Span, first: Page | None = None) -> Iterator[list[Row]]:
+def seek_walk(source: Source, span: Span, first: Page) -> Iterator[list[Row]]:
     """Groups of rows of a span and one second around it, each row once, ascending by stamp and key.
 
     The rows of the last second on a page may go on on the next one, so that second is held back and asked for again; a
     group is given out when all its seconds are complete. One page is in memory.
 
-    :param first: the first page, when it was read already
-    :raises NotSortedDoubt: when stamps fall
+    :param first: the first page of the span
+    :raises NotSortedDoubt: when stamps fall, or the first page was not the oldest one
     :raises NotFilteredDoubt: when rows lie outside what was asked for
     :raises Doubt: when the counts contradict each other
     """
     since, until = widened(span)
-    seek = _Seek(source, since, until)
-    page = first or source.page(since, until)
+    seek, page = _Seek(source, since, until), first
     while True:
         rows = seek.fresh(page)
         if page.is_whole:
@@ -39,8 +38,11 @@ def seek_walk(source: Source, span: Span, first: Page | None = None) -> Iterator
             return
         last = second_of(rows[-1].stamp) if rows else seek.position
         if last > seek.position:
-            yield in_order(row for row in rows if row.second < rows[-1].second)
-            page = seek.move_to(last, {row.key for row in rows if row.second == rows[-1].second})
+            complete = in_order(row for row in rows if row.second < rows[-1].second)
+            yield complete
+            before, page = page, seek.move_to(last, {row.key for row in rows if row.second == rows[-1].second})
+            if before is first:
+                refuse_skipped(first, len(complete), page)
         else:
             yield seek.crowded_second()
             page = seek.move_to(seek.position + SECOND, set())
@@ -93,6 +95,19 @@ class _Seek:
         since, until = max(self.position - SECOND, self._since), min(self.position + 2 * SECOND, self._until)
         edge = f"{self.position:%FT%T}"
         return [row for row in guarded_walk(self._source, since, until) if row.second == edge]
+
+
+def refuse_skipped(first: Page, given: int, second: Page) -> None:
+    """Refuse to go on when the first move left rows behind.
+
+    A first page of newest rows that share a stamp looks sorted. A row deleted between the two calls looks the same and costs
+    a walk by bisection.
+
+    :param given: rows given out of the first page
+    :raises NotSortedDoubt: when fewer rows are left than should be
+    """
+    if first.total is not None and second.total is not None and given + second.total < first.total:
+        raise NotSortedDoubt("the first page did not hold the oldest rows")
 
 
 def check_page(page: Page, since: datetime, until: datetime) -> None:
