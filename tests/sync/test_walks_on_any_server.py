@@ -37,7 +37,7 @@ PLAIN: dict[str, Any] = {
     "filters": "honoured",
     "seconds_per_call": 0.0,
 }
-SETTINGS = {
+SETTINGS: dict[str, dict[str, Any]] = {
     "plain": {},
     "newest first": {"sort": "ignored"},
     "capped at 37": {"max_limit": 37},
@@ -155,3 +155,22 @@ def test_a_span_of_one_second(server: Sandbox) -> None:
     result = Outcome(server, "transactions", Span(start, start + timedelta(seconds=1)), 50)
     result.check()
     assert result.proof.verdict is Verdict.PROVED
+
+
+@pytest.mark.parametrize("name", ["plain", "newest first, capped at 7", "lower bound exclusive", "ties in changing order"])
+@pytest.mark.parametrize("resource", WINDOWED)
+def test_a_server_that_takes_no_notice_of_request_iso8601(server: Sandbox, name: str, resource: str) -> None:
+    """Stamps then come in the forms of each endpoint, with fractions of a second and without a zone."""
+    server.configure(**{**PLAIN, **SETTINGS[name]})
+    server.reset()
+    end = (server.now - timedelta(hours=1)).replace(microsecond=0)
+    span = Span(end - timedelta(hours=36), end)
+    client, basket = client_of(server), Basket()
+    del client.session._http.headers["request_iso8601"]
+    source = Source(client, get_resource(resource), page_size=50)
+    proof = Reading(source, span, basket).read()
+    client.session.close()
+    truth = [source.reader.read(raw) for raw in server.truth(resource, span.start, span.end)]
+    assert proof.verdict is Verdict.PROVED, proof
+    assert sorted(row.key[:19] for row in basket.rows) == sorted(row.key[:19] for row in truth)
+    assert sorted(row.second for row in basket.rows) == sorted(row.second for row in truth)
