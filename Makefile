@@ -15,7 +15,7 @@ CODE := $(wildcard airflow_provider_nexus example_dags tests benchmarks docs)
 help:
 	@echo "make demo    run a sync with its proof against a sandbox on this machine"
 	@echo "make ui      the same in Airflow's own user interface"
-	@echo "make test    lint, types, unit, airflow, standalone and docs, one after the other"
+	@echo "make test    lint, types, unit, slow, airflow, standalone and docs, one after the other"
 	@echo "make clean   remove everything that was built here, .venv included"
 
 demo: $(VENV)/run.stamp
@@ -37,7 +37,7 @@ unit: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -n auto -m "not airflow and not standalone and not slow" --ignore=tests/airflow --ignore=tests/standalone
 
 slow: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -n auto -m slow
+	NEXUS_SERVERS=200 $(BIN)/python -m pytest -n auto -m "slow or servers"
 
 airflow: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "airflow and not standalone"

@@ -109,7 +109,7 @@ def test_each_setting(server: Sandbox, name: str, resource: str) -> None:
     assert len(result.before) > 5, "a window with nothing in it proves nothing"
 
 
-EXAMPLES = int(os.environ.get("NEXUS_SERVERS", "100"))
+EXAMPLES = int(os.environ.get("NEXUS_SERVERS", "30"))
 """How many servers are drawn; more by NEXUS_SERVERS."""
 CHURN = st.sampled_from(
     [
@@ -121,6 +121,7 @@ CHURN = st.sampled_from(
 )
 
 
+@pytest.mark.servers
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     base=st.fixed_dictionaries(
