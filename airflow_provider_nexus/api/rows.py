@@ -70,7 +70,7 @@ class RowReader:
         self._tree = self._wanted()
         self._is_respelt: bool | None = None
         self._decode = msgspec.json.Decoder(_struct(resource.name, self._tree)).decode
-        self._getters = [_getter(path) for path, _ in self._amounts]
+        self._holders = self._by_holder()
         self._keys = [_getter(tuple(name.split("."))) for name in resource.key]
         self._fiat, self._crypto = _getter(resource.fiat_code), _getter(resource.crypto_code)
         self._status = _getter((resource.lifecycle.status_field,) if resource.lifecycle else ())
@@ -120,17 +120,22 @@ class RowReader:
         """
         fiat, crypto = _plain(self._fiat(row.amounts)), _plain(self._crypto(row.amounts))
         found = []
-        for (path, field), getter in zip(self._amounts, self._getters, strict=True):
-            value = getter(row.amounts)
-            if value is not None:
-                currency = fiat if field.unit == "fiat" else crypto
-                found.append(Amount(".".join(path), currency, self._finite(row, path, value)))
+        for holder_of, members in self._holders:
+            holder = holder_of(row.amounts)
+            for member, name, is_fiat in members if holder is not None else ():
+                value = getattr(holder, member)
+                if value is not None:
+                    found.append(Amount(name, fiat if is_fiat else crypto, value))
+                    if not value.is_finite():
+                        raise NexusDataError(self._resource.name, row.key, name, str(value), "a decimal number")
         return found
 
-    def _finite(self, row: Row, path: tuple[str, ...], value: Decimal) -> Decimal:
-        if value.is_finite():
-            return value
-        raise NexusDataError(self._resource.name, row.key, ".".join(path), str(value), "a decimal number")
+    def _by_holder(self) -> list[tuple[Callable[[Any], Any], list[tuple[str, str, bool]]]]:
+        """The amounts by the object that holds them, so that each is looked up once and skipped whole when it is null."""
+        members: dict[tuple[str, ...], list[tuple[str, str, bool]]] = {}
+        for path, field in self._amounts:
+            members.setdefault(path[:-1], []).append((path[-1], ".".join(path), field.unit == "fiat"))
+        return [(_getter(path) if path else _itself, inside) for path, inside in members.items()]
 
     def _key(self, found: Any) -> str | None:
         parts = [_plain(getter(found)) for getter in self._keys]
@@ -161,6 +166,10 @@ class RowReader:
         except (msgspec.MsgspecError, UnicodeDecodeError):
             return ""
         return "|".join(_plain(members.get(name)) for name in self._resource.key)
+
+
+def _itself(found: Any) -> Any:
+    return found
 
 
 def _plant(tree: _Tree, path: tuple[str, ...], leaf: object) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from airflow_provider_nexus.api.resource import Shape
 from airflow_provider_nexus.api.resources import RESOURCES, get_resource
+from airflow_provider_nexus.exceptions import NexusNotFoundError
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sync.proof import Proof, Verdict
 from airflow_provider_nexus.sync.reading import Reading
@@ -73,3 +74,30 @@ def test_each_setting_for_children(server: Sandbox, name: str, resource: str) ->
     proof, rows = read(server, resource, busiest, page_size=10)
     assert len(rows) == len(truth) or SETTINGS[name].get("total_error")
     check(proof, rows, rows if entry.name == "customer_traces" else truth, SETTINGS[name], paged=True)
+
+
+@pytest.mark.parametrize("name", ["late rows", "deleted rows"])
+@pytest.mark.parametrize("resource", [*WHOLE, *CHILDREN])
+def test_while_the_set_changes(server: Sandbox, name: str, resource: str) -> None:
+    """What was there before and after is delivered, each record once, or the reading is called unproved."""
+    server.configure(**{**PLAIN, **SETTINGS[name], "seconds_per_call": 0.2})
+    server.reset()
+    entry = RESOURCES[resource]
+    parent = json.loads(server.truth(entry.parent)[0])[RESOURCES[entry.parent].key[0]] if entry.parent else ""
+    before = {key_of(resource, raw) for raw in server.truth(resource, parent=parent)}
+    try:
+        proof, rows = read(server, resource, parent, page_size=10)
+        after = {key_of(resource, raw) for raw in server.truth(resource, parent=parent)}
+    except (NexusNotFoundError, LookupError):
+        return  # the parent itself was deleted, which is said aloud
+    given = [key_of(resource, raw) for raw in rows]
+    assert len(given) == len(set(given))
+    if proof.is_complete:
+        assert (before & after) <= set(given)
+
+
+def key_of(resource: str, raw: bytes) -> bytes:
+    """What tells a record from another: its key, less what the reader itself puts into it."""
+    entry, row = RESOURCES[resource], json.loads(raw)
+    added = (entry.holder_field, entry.parent_field)
+    return json.dumps([row[name.split(".")[0]] for name in entry.key if name not in added]).encode()
