@@ -100,4 +100,4 @@ def key_of(resource: str, raw: bytes) -> bytes:
     """What tells a record from another: its key, less what the reader itself puts into it."""
     entry, row = RESOURCES[resource], json.loads(raw)
     added = (entry.holder_field, entry.parent_field)
-    return json.dumps([row[name.split(".")[0]] for name in entry.key if name not in added]).encode()
+    return json.dumps([row.get(name.split(".")[0]) for name in entry.key if name not in added]).encode()
