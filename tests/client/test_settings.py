@@ -58,9 +58,12 @@ def test_retries(value: object, number: int) -> None:
     assert type(retries) is int
 
 
+NO_NUMBERS: tuple[object, ...] = (-1, 601, "nan", "inf", "many", True, [], {})
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
-    [(key, value) for key in ("timeout", "retries") for value in (-1, 601, "nan", "inf", "many", True, [], {})]
+    [(key, value) for key in ("timeout", "retries") for value in NO_NUMBERS]
     + [("timeout", 0), ("timeout", 0.99), ("timeout", 600.1), ("retries", 11), ("retries", 2.5), ("retries", "2.5")],
 )
 def test_out_of_range(key: str, value: object) -> None:

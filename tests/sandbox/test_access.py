@@ -6,6 +6,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -152,7 +153,7 @@ def test_port_can_be_given(make: Make) -> None:
         ({"tie_seconds": -1}, "negative"),
     ],
 )
-def test_bad_settings(settings: dict[str, object], words: str) -> None:
+def test_bad_settings(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words.replace("(", r"\(")):
         Sandbox(**settings)
 

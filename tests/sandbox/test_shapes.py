@@ -15,8 +15,8 @@ ISO = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
 STAMP = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z?")
 
 
-def first(client: Client, name: str, **parts: str) -> Any:
-    return decoded(client.sandbox.truth(name, **parts)[0])
+def first(client: Client, name: str, parent: str = "") -> Any:
+    return decoded(client.sandbox.truth(name, parent=parent)[0])
 
 
 def test_success(shared: Client) -> None:
