@@ -119,15 +119,15 @@ class NexusSession:
 
     def _send_once(self, call: Call, decode: Callable[[bytes], T]) -> Answer[T]:
         self.calls += 1
-        began = time.monotonic()
+        began, body = time.monotonic(), call.body
         failure: NexusApiError | None = None
         try:
             response = self._http.request(
                 call.method,
                 join(self.environment.base_url, call.path),
                 params={name: value for name, value in (call.params or {}).items() if value is not None},
-                data=call.body,
-                headers={"api_version": call.version, "Content-Type": "application/json" if call.body else None},
+                data=body,
+                headers={"api_version": call.version, "Content-Type": "application/json" if body else None},
                 timeout=(min(CONNECT_TIMEOUT, self._settings.timeout), self._settings.timeout),
                 allow_redirects=False,
             )

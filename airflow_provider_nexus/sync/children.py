@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
 from airflow_provider_nexus.api.envelope import decode
@@ -14,7 +14,7 @@ from airflow_provider_nexus.exceptions import NexusNotFoundError
 from airflow_provider_nexus.sync.proof import Proof, Verdict
 from airflow_provider_nexus.sync.reading import Reading, Sink, stream
 from airflow_provider_nexus.sync.sink import Basket
-from airflow_provider_nexus.sync.source import Source, Span
+from airflow_provider_nexus.sync.source import Page, Source, Span
 from airflow_provider_nexus.sync.window import BEGINNING
 
 WORST_FIRST = (Verdict.UNPROVED, Verdict.PROVED_SHRUNK, Verdict.PROVED)
@@ -26,12 +26,14 @@ class Family:
     :param client: makes the calls
     :param resource: the child's entry of the catalogue
     :param page_size: records asked for in one call
+    :param on_page: told of every page of children
     """
 
-    def __init__(self, client: NexusClient, resource: Resource, page_size: int, log: Log) -> None:
+    def __init__(
+        self, client: NexusClient, resource: Resource, page_size: int, log: Log, on_page: Callable[[Page], None]
+    ) -> None:
         self._client, self._resource, self._page_size, self._log = client, resource, page_size, log
-        self._parent = get_resource(resource.parent)
-        self.pages = 0
+        self._parent, self._on_page = get_resource(resource.parent), on_page
 
     def parents(self, server_now: datetime) -> Iterator[str]:
         """The codes of all records of the parent resource as of now."""
@@ -61,14 +63,13 @@ class Family:
         )
 
     def _read_one(self, parent: str, sink: Sink) -> Proof | None:
-        source = Source(self._client, self._resource, parent=parent, page_size=self._page_size)
+        source = Source(self._client, self._resource, parent=parent, page_size=self._page_size, on_page=self._on_page)
         basket = Basket()
         try:
             proof = Reading(source, None, basket).read()
         except NexusNotFoundError:
             self._refuse_missing_endpoint(parent)
             return None
-        self.pages += source.pages
         if basket.rows:
             sink.write(basket.rows)
         return proof

@@ -137,17 +137,18 @@ class SyncJob:
 
     def _read(self, window: Window | None, sink: WindowSink) -> Proof:
         if self._resource.parent:
-            family = Family(self._client, self._resource, self._request.page_size, self._log)
+            family = Family(self._client, self._resource, self._request.page_size, self._log, self._count_page)
             parents = self._request.parents if self._request.parents is not None else family.parents(self._server_now())
-            proof = family.read(parents, sink)
-            self._pages = family.pages
-            return proof
+            return family.read(parents, sink)
         source = Source(self._client, self._resource, page_size=self._request.page_size, on_page=self._on_page)
         span = Span(window.start, window.end) if window else None
         return Reading(source, span, sink, self._ask_totals).read()
 
-    def _on_page(self, page: Page) -> None:
+    def _count_page(self, _: Page) -> None:
         self._pages += 1
+
+    def _on_page(self, page: Page) -> None:
+        self._count_page(page)
         self._progress.total = max(self._progress.total or 0, page.total or 0)
 
     def _ask_totals(self, span: Span) -> list[dict[str, Any]] | None:

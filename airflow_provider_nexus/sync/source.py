@@ -81,8 +81,7 @@ class Source:
         self.resource = resource
         self.reader = RowReader(resource)
         self.page_size = page_size
-        self.pages = self._largest = 0
-        self.server_time: datetime | None = None
+        self._largest = 0
         self._client, self._parent, self._filters, self._on_page = client, parent, dict(filters or {}), on_page
         self._sorts = bool(resource.created or resource.stamp)
 
@@ -95,7 +94,6 @@ class Source:
         """
         query = {**self._filters, **self._bounds(since, until), "page": number, "limit": limit or self.page_size}
         page = self._read(query)
-        self.pages += 1
         self._largest = max(self._largest, len(page.rows))
         self._on_page(page)
         return page
@@ -144,7 +142,6 @@ class Source:
                 raise
             self._sorts = False
             return self._read(query)
-        self.server_time = answer.server_time
         rows = [self.reader.read(raw) for raw in self._with_parent(answer.value.raw)]
         return Page(rows, answer.value.total, answer.value.total_pages)
 

@@ -4,30 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
 from contextlib import suppress
-from typing import IO, Any, Protocol
-
-
-class Folder(Protocol):
-    """What is used of a path object."""
-
-    name: str
-
-    def __truediv__(self, name: str) -> Any:
-        """A path below this one."""
-
-    def exists(self) -> bool:
-        """Whether something is there."""
-
-    def open(self, mode: str) -> IO[bytes]:
-        """The file."""
-
-    def mkdir(self, mode: int = ..., parents: bool = ..., exist_ok: bool = ...) -> None:
-        """Make the folder."""
-
-    def iterdir(self) -> Iterator[Any]:
-        """What is in the folder."""
+from typing import IO, Any
 
 
 def is_local(path: Any) -> bool:
