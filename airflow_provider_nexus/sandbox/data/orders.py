@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_nexus.api.schemas.trading import ORDER
 from airflow_provider_nexus.sandbox import codes, money
 from airflow_provider_nexus.sandbox.chance import salt_of, scatter
 from airflow_provider_nexus.sandbox.codes import WRITTEN
-from airflow_provider_nexus.sandbox.collection import Path, Record
+from airflow_provider_nexus.sandbox.collection import Record
 from airflow_provider_nexus.sandbox.data.market import PRICE_SCALE
 from airflow_provider_nexus.sandbox.data.trades import CENTS, UNITS, Trade
-from airflow_provider_nexus.sandbox.data.views import TradeView
+from airflow_provider_nexus.sandbox.data.views import SerialView
 from airflow_provider_nexus.sandbox.data.vocabulary import CRYPTOS, EXCHANGES
 from airflow_provider_nexus.sandbox.stamps import DAY, MINUTE, Form, compact
 from airflow_provider_nexus.sandbox.timeline import Timeline
@@ -24,7 +24,7 @@ _STEPS = ("Initiated", "Queued", "Open")
 _REASONS = {"REJECTED": "EOrder:Insufficient funds", "EXPIRED": "", "CANCELLED": "Cancelled by user"}
 
 
-class Orders(TradeView):
+class Orders(SerialView):
     """The generator of ``orders``."""
 
     def __init__(self, world: World, timeline: Timeline) -> None:
@@ -38,17 +38,6 @@ class Orders(TradeView):
 
     def _crypto(self, row: int) -> int:
         return int(self.patches[row]["_crypto"]) if row >= WRITTEN else self.trade(row).crypto
-
-    def find(self, code: str, at: int) -> int | None:
-        """The row of an order code."""
-        row = codes.serial_row(code)
-        return row if row is not None and self.is_seen(row, at) and self.code(row) == code else None
-
-    def register(self, stamp: int, values: Record) -> int:
-        """An order placed over the API."""
-        row = self.add(stamp)
-        self.patch(row, **values)
-        return row
 
     def status(self, row: int, at: int) -> str:
         """The status at a moment: settled ones in upper case."""
@@ -68,10 +57,6 @@ class Orders(TradeView):
             return DAY, "EXPIRED"
         settles = MINUTE // 6 + (bits >> 20) % (10 * MINUTE if pick < 90 else DAY // 2)
         return settles, "REJECTED" if pick < 6 else "CANCELLED" if pick < 10 else "FILLED"
-
-    def value(self, row: int, at: int, path: Path) -> Any:
-        """One value of the row."""
-        return self.status(row, at) if path == ("status",) else super().value(row, at, path)
 
     def record(self, row: int, at: int, form: Form, *, single: bool = False) -> Record:  # noqa: ARG002
         """The row as it is at a moment."""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_nexus.api.schemas.trading import TRANSFER
 from airflow_provider_nexus.sandbox import codes, money
 from airflow_provider_nexus.sandbox.chance import salt_of, scatter
 from airflow_provider_nexus.sandbox.codes import WRITTEN
-from airflow_provider_nexus.sandbox.collection import Path, Record
+from airflow_provider_nexus.sandbox.collection import Record
 from airflow_provider_nexus.sandbox.data.accounts import address_of
 from airflow_provider_nexus.sandbox.data.market import PRICE_SCALE
 from airflow_provider_nexus.sandbox.data.trades import UNITS
-from airflow_provider_nexus.sandbox.data.views import TradeView
+from airflow_provider_nexus.sandbox.data.views import SerialView
 from airflow_provider_nexus.sandbox.data.vocabulary import CRYPTOS, EXCHANGES
 from airflow_provider_nexus.sandbox.stamps import HOUR, MINUTE, Form, compact
 from airflow_provider_nexus.sandbox.timeline import Timeline
@@ -29,7 +29,7 @@ _ENDS = {
 }
 
 
-class Transfers(TradeView):
+class Transfers(SerialView):
     """The generator of ``transfers``."""
 
     def __init__(self, world: World, timeline: Timeline) -> None:
@@ -45,17 +45,6 @@ class Transfers(TradeView):
         pick = scatter(self._salt, row) % 10
         return "CORRECTION" if pick == 0 else "DEPOSIT" if pick < 6 else "WITHDRAW"
 
-    def find(self, code: str, at: int) -> int | None:
-        """The row of a transfer code."""
-        row = codes.serial_row(code)
-        return row if row is not None and self.is_seen(row, at) and self.code(row) == code else None
-
-    def register(self, stamp: int, values: Record) -> int:
-        """A transfer made over the API."""
-        row = self.add(stamp)
-        self.patch(row, **values)
-        return row
-
     def status(self, row: int, at: int) -> str:
         """The status at a moment: settled ones in upper case."""
         settles, fate = self._course(row)
@@ -67,10 +56,6 @@ class Transfers(TradeView):
         pick = bits % 100
         settles = 2 * MINUTE + (bits >> 20) % (HOUR if pick < 90 else 20 * HOUR)
         return settles, "CANCELLED" if pick < 3 else "REJECTED" if pick < 6 else "COMPLETED"
-
-    def value(self, row: int, at: int, path: Path) -> Any:
-        """One value of the row."""
-        return self.status(row, at) if path == ("status",) else super().value(row, at, path)
 
     def record(self, row: int, at: int, form: Form, *, single: bool = False) -> Record:  # noqa: ARG002
         """The row as it is at a moment."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any
 
+from airflow_provider_nexus.sandbox import codes
 from airflow_provider_nexus.sandbox.codes import WRITTEN
-from airflow_provider_nexus.sandbox.collection import Timed
+from airflow_provider_nexus.sandbox.collection import Path, Record, Timed
 from airflow_provider_nexus.sandbox.data.trades import Trade
 from airflow_provider_nexus.sandbox.timeline import Timeline
 
@@ -38,3 +40,30 @@ class TradeView(Timed):
         while self.timeline.origin(row) < trade_row:
             row += 1
         return row if self.timeline.origin(row) == trade_row else None
+
+
+class SerialView(TradeView):
+    """Rows with a serial code and a status that moves with the clock, which can also be made over the API."""
+
+    @abstractmethod
+    def code(self, row: int) -> str:
+        """The code of a row."""
+
+    @abstractmethod
+    def status(self, row: int, at: int) -> str:
+        """The status at a moment: settled ones in upper case."""
+
+    def find(self, code: str, at: int) -> int | None:
+        """The row of a code."""
+        row = codes.serial_row(code)
+        return row if row is not None and self.is_seen(row, at) and self.code(row) == code else None
+
+    def register(self, stamp: int, values: Record) -> int:
+        """A row made over the API."""
+        row = self.add(stamp)
+        self.patch(row, **values)
+        return row
+
+    def value(self, row: int, at: int, path: Path) -> Any:
+        """One value of the row."""
+        return self.status(row, at) if path == ("status",) else super().value(row, at, path)
