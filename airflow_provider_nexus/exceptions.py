@@ -6,11 +6,14 @@ never hold the token, and bodies only as a short redacted excerpt.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 
 class NexusError(Exception):
     """Root of all errors of the provider. All can be pickled, as Airflow hands them from process to process."""
+
+    is_permanent: ClassVar[bool] = False
+    """Whether another try of the same task must end the same way, or would do harm."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.args), self.__dict__
@@ -19,13 +22,19 @@ class NexusError(Exception):
 class NexusConfigurationError(NexusError, ValueError):
     """The connection or an argument is wrong; nothing was called."""
 
+    is_permanent = True
+
 
 class NexusUnknownResourceError(NexusError, LookupError):
     """The catalogue has no resource of that name."""
 
+    is_permanent = True
+
 
 class NexusWriteRefusedError(NexusError):
     """The connection does not allow writes, and the call would change something. Nothing was sent."""
+
+    is_permanent = True
 
 
 class NexusDataError(NexusError, ValueError):
@@ -37,6 +46,8 @@ class NexusDataError(NexusError, ValueError):
     :param value: the value as it came
     """
 
+    is_permanent = True
+
     def __init__(self, resource: str, key: str, field: str, value: object, expected: str) -> None:
         self.resource, self.key, self.field, self.value = resource, key, field, value
         super().__init__(f"{resource} record {key or '?'}: field {field!r} holds {value!r}, which is not {expected}")
@@ -44,6 +55,8 @@ class NexusDataError(NexusError, ValueError):
 
 class NexusWindowError(NexusError, ValueError):
     """No window could be resolved, or it is no window."""
+
+    is_permanent = True
 
 
 class NexusUnprovedError(NexusError):
@@ -57,6 +70,36 @@ class NexusUnprovedError(NexusError):
         self.verdict = "unproved"
         self.reasons = reasons
         super().__init__(message)
+
+
+class NexusStatusError(NexusError):
+    """A record that was waited for is held, or ended otherwise than the task waits for.
+
+    :param resource: name of the resource
+    :param code: its code
+    :param status: as Nexus wrote it
+    :param what: how it stands
+    :param reason: what the record itself says of it
+    """
+
+    is_permanent = True
+
+    def __init__(self, resource: str, code: str, status: str, what: str, reason: str = "") -> None:
+        self.resource, self.code, self.status, self.reason = resource, code, status, reason
+        said = f"Nexus says: {reason}. " if reason else ""
+        super().__init__(
+            f"{code!r} of {resource} is {status or 'without a status'} {what}. {said}Look at it in the Nexus portal."
+        )
+
+
+class NexusWaitError(NexusError):
+    """The triggerer could not go on waiting."""
+
+
+class NexusWaitTimeoutError(NexusError):
+    """What was waited for did not come in time."""
+
+    is_permanent = True
 
 
 class NexusApiError(NexusError):
@@ -122,6 +165,7 @@ class NexusInterruptedError(NexusApiError):
 class NexusAuthenticationError(NexusApiError):
     """401: the token was not accepted."""
 
+    is_permanent = True
     advice = (
         "The token is wrong, expired or of the other environment: make a new API key for the Service Account "
         "in the Nexus Identity portal and store it as the connection's password."
@@ -131,24 +175,28 @@ class NexusAuthenticationError(NexusApiError):
 class NexusPermissionError(NexusApiError):
     """403: the token is known but may not do this."""
 
+    is_permanent = True
     advice = "Give the Service Account the role for this call in the Nexus Identity portal."
 
 
 class NexusNotFoundError(NexusApiError):
     """404: no such record, or the endpoint is not offered on this host."""
 
+    is_permanent = True
     advice = "Check the code; for an endpoint of the classic generation, Nexus may not offer it on this host."
 
 
 class NexusConflictError(NexusApiError):
     """409: the record is not in a state that allows this, or exists already."""
 
+    is_permanent = True
     advice = "Read the record again and decide."
 
 
 class NexusValidationError(NexusApiError):
     """400, 422 or another refusal: Nexus read the call and would not do it."""
 
+    is_permanent = True
     advice = "Correct what the codes name; the same call will be refused again."
 
 
@@ -173,7 +221,27 @@ class NexusResponseError(NexusApiError):
 class NexusAmbiguousWriteError(NexusApiError):
     """A call that changes something may or may not have been carried out. It was not sent again."""
 
+    is_permanent = True
     advice = "Look up by hand whether Nexus carried it out before anything is sent again."
+
+
+class NexusUnsentMailError(NexusError):
+    """Mails could not be delivered, or were delivered and not marked as sent in Nexus. The next try goes on with them."""
+
+
+class NexusAmbiguousMailError(NexusUnsentMailError):
+    """It is not known of some mails whether they went out. They are not sent again until somebody has looked."""
+
+
+def fails_at_once(error: BaseException, *, looks_up_first: bool = False) -> bool:
+    """Whether a task that ended in this error must not be tried again.
+
+    :param looks_up_first: whether the task looks up what became of its call before it sends it again, which is the one
+        thing that makes another try of an ambiguous call safe
+    """
+    if isinstance(error, NexusAmbiguousWriteError):
+        return not looks_up_first
+    return isinstance(error, NexusError) and error.is_permanent
 
 
 def _rebuild(kind: type[NexusError], args: tuple[Any, ...]) -> NexusError:

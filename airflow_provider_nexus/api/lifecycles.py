@@ -30,6 +30,8 @@ class Lifecycle:
     """The statuses of one kind of record by phase, spelt as the API's documents spell them.
 
     :param status_field: wire name of the field that holds the status
+    :param reopens: whether a record can leave a status that means success, as an active customer can be blocked
+    :param is_complete: whether the sources list every status
     """
 
     name: str
@@ -38,6 +40,13 @@ class Lifecycle:
     succeeded: tuple[str, ...]
     failed: tuple[str, ...]
     status_field: str = "status"
+    reopens: bool = False
+    is_complete: bool = True
+
+    @property
+    def unsettled(self) -> tuple[str, ...]:
+        """The known statuses that something may still come after."""
+        return (*self.in_flight, *self.held)
 
     def phase(self, status: str | None) -> Phase:
         """The phase of a status in any case; ``UNKNOWN`` for null and for a status that is not listed."""
@@ -68,6 +77,7 @@ BROKER_TRANSACTION = Lifecycle(
     held=("PayoutOnHold", "Blocked"),
     succeeded=("BuyCompleted", "SellCompleted"),
     failed=("SellReturned",),
+    is_complete=False,
 )
 """No source lists all statuses of a broker transaction; the two with RETURN are inferred from the sample and mail types."""
 
@@ -103,6 +113,7 @@ CUSTOMER = Lifecycle(
     held=("UnderReview", "Blocked"),
     succeeded=("Active",),
     failed=("Deleted",),
+    reopens=True,
 )
 
 ACCOUNT = Lifecycle(
@@ -112,5 +123,6 @@ ACCOUNT = Lifecycle(
     succeeded=("Active",),
     failed=("Invalid", "Deleted"),
     status_field="accountStatus",
+    reopens=True,
 )
 """Valid and Invalid describe the check of the address (inferred); a valid account still has to be activated."""

@@ -61,6 +61,7 @@ class Resource:
     :param filters: other query names
     :param mutable: whether a record changes after it was made
     :param lifecycle: statuses by phase
+    :param cancel: method and path of the call that cancels a record; empty where there is none
     :param parent: the resource whose records each have a collection of this kind; empty for a top-level one
     :param parent_field: wire name under which the parent's code is kept in a record
     :param parent_query: query name that carries the parent's code where the path does not
@@ -93,6 +94,7 @@ class Resource:
     filters: tuple[str, ...] = ()
     mutable: bool = False
     lifecycle: Lifecycle | None = None
+    cancel: tuple[str, str] | tuple[()] = ()
     parent: str = ""
     parent_field: str = ""
     parent_query: str = ""

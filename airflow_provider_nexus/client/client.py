@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from airflow_provider_nexus.api import envelope
 from airflow_provider_nexus.api.records import typed
 from airflow_provider_nexus.api.resource import Resource, Shape
 from airflow_provider_nexus.api.resources import find_by_path, get_resource
 from airflow_provider_nexus.client.call import Call
-from airflow_provider_nexus.client.session import Answer, NexusSession
+from airflow_provider_nexus.client.reply import Answer
+from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 
 
@@ -44,23 +46,46 @@ class NexusClient:
         :raises NexusConfigurationError: when the resource has no call for one record
         """
         entry = get_resource(resource)
-        try:
-            path = entry.record_path(code)
-        except LookupError as error:
-            raise NexusConfigurationError(str(error)) from None
-        return typed(entry, self.session.send(Call("GET", path, api_version=entry.api_version), _record).value)
+        return typed(entry, self.session.send(record_call(entry, code), whole_record).value)
 
     def fetch(self, resource: Resource, parent: str = "", params: Mapping[str, Any] | None = None) -> Answer[envelope.Records]:
         """One answer of a collection: its records raw.
 
         :param parent: code of the parent's record, for a child
         """
-        query = {resource.parent_query: parent, **(params or {})} if resource.parent_query else params
-        call = Call("GET", resource.collection_path(parent), query, api_version=resource.api_version)
-        return self.session.send(call, lambda body: envelope.records(resource, body))
+        return self.session.send(collection_call(resource, parent, params), lambda body: envelope.records(resource, body))
 
 
-def _record(body: bytes) -> dict[str, Any]:
+def collection_call(resource: Resource, parent: str = "", params: Mapping[str, Any] | None = None) -> Call:
+    """The call for one answer of a collection."""
+    query = {resource.parent_query: parent, **(params or {})} if resource.parent_query else params
+    return Call("GET", resource.collection_path(parent), query, api_version=resource.api_version)
+
+
+def record_call(resource: Resource, code: str) -> Call:
+    """The call for one record.
+
+    :raises NexusConfigurationError: when the resource has none
+    """
+    try:
+        return Call("GET", resource.record_path(code), api_version=resource.api_version)
+    except LookupError as error:
+        raise NexusConfigurationError(str(error)) from None
+
+
+def cancel_call(resource: Resource, code: str) -> Call:
+    """The call that cancels a record.
+
+    :raises NexusConfigurationError: when the resource has none
+    """
+    if not resource.cancel:
+        raise NexusConfigurationError(f"Nexus offers no call that cancels one of {resource.name}")
+    method, path = resource.cancel
+    return Call(method, path.replace("{code}", quote(code, safe="")), api_version=resource.api_version)
+
+
+def whole_record(body: bytes) -> dict[str, Any]:
+    """The decoder of an answer that is one record."""
     values = envelope.unwrap(body)
     if not isinstance(values, dict):
         raise envelope.MalformedAnswerError("an answer without a record")

@@ -6,47 +6,30 @@ import logging
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 import requests
 from requests.auth import AuthBase
 from urllib3.exceptions import MaxRetryError, NewConnectionError, ReadTimeoutError, SSLError
 
-from airflow_provider_nexus import __version__
 from airflow_provider_nexus.api import envelope
 from airflow_provider_nexus.api.environments import join
-from airflow_provider_nexus.client import retry
+from airflow_provider_nexus.client import reply, retry
 from airflow_provider_nexus.client.call import Call
-from airflow_provider_nexus.client.errors import from_answer
 from airflow_provider_nexus.client.log import Log
+from airflow_provider_nexus.client.reply import Answer
 from airflow_provider_nexus.client.settings import ClientSettings
 from airflow_provider_nexus.exceptions import (
     NexusApiError,
     NexusConnectionError,
     NexusInterruptedError,
-    NexusResponseError,
     NexusTimeoutError,
     NexusWriteRefusedError,
 )
 
 T = TypeVar("T")
-CONNECT_TIMEOUT = 5.0
-
-
-@dataclass(frozen=True)
-class Answer(Generic[T]):
-    """What came back.
-
-    :param value: the body as the caller's decoder reads it
-    :param server_time: the answer's ``Date``; ``None`` when it had none
-    """
-
-    value: T
-    server_time: datetime | None
 
 
 class _Bearer(AuthBase):
@@ -80,13 +63,7 @@ class NexusSession:
     def _http(self) -> requests.Session:
         session = requests.Session()
         session.auth = _Bearer(self._settings.token)
-        session.headers.update(
-            {
-                "Accept": "application/json",
-                "User-Agent": f"airflow-provider-nexus/{__version__}",
-                "request_iso8601": "true",
-            }
-        )
+        session.headers.update(reply.HEADERS)
         return session
 
     @property
@@ -128,7 +105,7 @@ class NexusSession:
                 params={name: value for name, value in (call.params or {}).items() if value is not None},
                 data=body,
                 headers={"api_version": call.version, "Content-Type": "application/json" if body else None},
-                timeout=(min(CONNECT_TIMEOUT, self._settings.timeout), self._settings.timeout),
+                timeout=(min(reply.CONNECT_TIMEOUT, self._settings.timeout), self._settings.timeout),
                 allow_redirects=False,
             )
         except requests.RequestException as error:
@@ -139,31 +116,10 @@ class NexusSession:
         return self._read(call, response, decode)
 
     def _read(self, call: Call, response: requests.Response, decode: Callable[[bytes], T]) -> Answer[T]:
-        server_time = _date(response)
+        server_time = reply.server_time(response.headers)
         if server_time:
             self._clock = (server_time, time.monotonic())
-        if not 200 <= response.status_code < 300:
-            raise self._refusal(call, response, server_time)
-        try:
-            return Answer(decode(response.content), server_time)
-        except envelope.RefusedAnswerError:
-            raise self._refusal(call, response, server_time) from None
-        except envelope.MalformedAnswerError as error:
-            raise NexusResponseError(
-                call.method, call.label, status=response.status_code, detail=f"unreadable body: {error}"
-            ) from None
-
-    def _refusal(self, call: Call, response: requests.Response, server_time: datetime | None) -> NexusApiError:
-        """The error that an answer is; some servers repeat in it what they were sent, the token included."""
-        said = response.content.replace(self._settings.token.encode(), b"***")
-        return from_answer(call, response.status_code, response.headers, said, server_time)
-
-
-def _date(response: requests.Response) -> datetime | None:
-    try:
-        return parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
-    except (KeyError, TypeError, ValueError):
-        return None
+        return reply.read(call, response.status_code, response.headers, response.content, self._settings.token, decode)
 
 
 def _typed(call: Call, error: requests.RequestException) -> NexusApiError:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_nexus.api.environments import Environment, resolve
+from airflow_provider_nexus.client.portal import check_template
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 
-EXTRAS = ("environment", "allow_writes", "timeout", "retries")
+EXTRAS = ("environment", "allow_writes", "timeout", "retries", "portal_url")
 """The keys that the extra of a connection may hold."""
 
 _TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
@@ -25,6 +26,7 @@ class ClientSettings:
     :param allow_writes: whether calls that change something may be sent
     :param timeout: seconds without a byte after which an answer is given up
     :param retries: attempts after the first
+    :param portal_url: what addresses of the portal look like, with ``{resource}`` and ``{code}``; empty when not known
     """
 
     environment: Environment
@@ -32,6 +34,7 @@ class ClientSettings:
     allow_writes: bool = False
     timeout: float = 30.0
     retries: int = 5
+    portal_url: str = ""
 
 
 def read_settings(
@@ -54,6 +57,7 @@ def read_settings(
         allow_writes=_flag(extra, "allow_writes", default=False),
         timeout=_number(extra, "timeout", default=30.0, low=1, high=600),
         retries=_whole(extra, "retries", default=5, low=0, high=10),
+        portal_url=_portal(extra),
     )
 
 
@@ -85,6 +89,11 @@ def _token(token: str | None, conn_id: str) -> str:
 def _text(extra: Mapping[str, Any], key: str) -> str | None:
     value = extra.get(key)
     return None if value is None else str(value)
+
+
+def _portal(extra: Mapping[str, Any]) -> str:
+    template = _text(extra, "portal_url")
+    return check_template(template.strip()) if template else ""
 
 
 def _flag(extra: Mapping[str, Any], key: str, *, default: bool) -> bool:

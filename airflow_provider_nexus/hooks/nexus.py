@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
 from airflow_provider_nexus.api.envelope import decode
 from airflow_provider_nexus.api.records import typed
 from airflow_provider_nexus.api.resources import get_resource
+from airflow_provider_nexus.client.aio import AsyncNexusClient
 from airflow_provider_nexus.client.client import NexusClient
+from airflow_provider_nexus.client.portal import record_address
 from airflow_provider_nexus.client.retry import RetryPolicy
 from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.client.settings import ClientSettings, read_settings
@@ -27,6 +29,9 @@ from airflow_provider_nexus.exceptions import (
 from airflow_provider_nexus.sync.reading import stream
 from airflow_provider_nexus.sync.source import PAGE_SIZE, Source, Span
 from airflow_provider_nexus.sync.window import BEGINNING, Moment, parse
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
 
 TEST_TIMEOUT = 10.0
 """Seconds that the connection test waits: a person looks on."""
@@ -65,7 +70,9 @@ class NexusHook(BaseHook):
 
         :raises NexusConfigurationError: when something in it is wrong
         """
-        connection = self.get_connection(self.nexus_conn_id)
+        return self._understood(self.get_connection(self.nexus_conn_id))
+
+    def _understood(self, connection: Connection) -> ClientSettings:
         settings = read_settings(
             token=connection.password,
             host=connection.host,
@@ -74,6 +81,13 @@ class NexusHook(BaseHook):
             conn_id=self.nexus_conn_id,
         )
         return dataclasses.replace(settings, **self._overrides)  # type: ignore[arg-type]
+
+    async def aclient(self) -> AsyncNexusClient:
+        """A client for an event loop. The caller closes it.
+
+        :raises NexusConfigurationError: when something in the connection is wrong
+        """
+        return AsyncNexusClient(self._understood(await self.aget_connection(self.nexus_conn_id)))
 
     @cached_property
     def client(self) -> NexusClient:
@@ -112,6 +126,15 @@ class NexusHook(BaseHook):
         :raises NexusNotFoundError: when there is none
         """
         return self.client.get_record(resource, code)
+
+    def portal_link(self, resource: str, code: str) -> str | None:
+        """The address of a record in the Nexus portal; ``None`` when the connection does not say how they look.
+
+        :param resource: name in the catalogue, such as ``transactions``
+        :param code: its code, as it is; it is percent-encoded here
+        """
+        template = self.settings.portal_url
+        return record_address(template, resource, code) if template else None
 
     def iter_records(
         self,

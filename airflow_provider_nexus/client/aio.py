@@ -1,0 +1,153 @@
+"""Calls from an event loop, for triggers: one try each, the same answers and typed errors as the blocking session.
+
+Who waits for hours tries again at the next poll, so nothing is repeated here. Only what changes nothing is sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow_provider_nexus.api import envelope
+from airflow_provider_nexus.api.environments import join
+from airflow_provider_nexus.api.records import typed
+from airflow_provider_nexus.api.resource import Resource
+from airflow_provider_nexus.api.resources import get_resource
+from airflow_provider_nexus.client import reply
+from airflow_provider_nexus.client.call import Call
+from airflow_provider_nexus.client.client import collection_call, record_call, whole_record
+from airflow_provider_nexus.client.reply import Answer
+from airflow_provider_nexus.client.settings import ClientSettings
+from airflow_provider_nexus.exceptions import (
+    NexusApiError,
+    NexusConnectionError,
+    NexusInterruptedError,
+    NexusTimeoutError,
+    NexusWriteRefusedError,
+)
+
+if TYPE_CHECKING:
+    import httpx
+
+T = TypeVar("T")
+_CONNECTIONS = 4
+
+
+class AsyncNexusClient:
+    """Reads Nexus from an event loop.
+
+    :param settings: the connection
+    """
+
+    def __init__(self, settings: ClientSettings) -> None:
+        self._settings = settings
+        self._http: httpx.AsyncClient | None = None
+        self._clock: tuple[datetime, float] | None = None
+        self.environment = settings.environment
+        self.calls = 0
+
+    @property
+    def server_now(self) -> datetime | None:
+        """The time by the server's clock, from the latest answer's ``Date``; ``None`` before the first."""
+        if self._clock is None:
+            return None
+        date, seen = self._clock
+        return date + timedelta(seconds=time.monotonic() - seen)
+
+    async def fetch(self, resource: Resource, params: Mapping[str, Any] | None = None) -> Answer[envelope.Records]:
+        """One answer of a collection: its records raw.
+
+        :raises NexusApiError: one class per cause, after one try
+        """
+        return await self.send(collection_call(resource, params=params), lambda body: envelope.records(resource, body))
+
+    async def get_record(self, resource: str, code: str) -> dict[str, Any]:
+        """One record: times as pendulum in UTC, money as ``Decimal``.
+
+        :raises NexusNotFoundError: when there is none
+        :raises NexusConfigurationError: when the resource has no call for one record
+        """
+        entry = get_resource(resource)
+        return typed(entry, (await self.send(record_call(entry, code), whole_record)).value)
+
+    async def cancel(self, call: Call) -> None:
+        """Send a cancellation, the one change that is asked for from an event loop: when a person kills a waiting task.
+
+        :raises NexusWriteRefusedError: when the connection does not allow writes
+        """
+        if not self._settings.allow_writes:
+            raise NexusWriteRefusedError(
+                f"{call.method} {call.label} would change something, and the connection does not allow that"
+            )
+        await self.send(call, lambda body: body)
+
+    async def send(self, call: Call, decode: Callable[[bytes], T]) -> Answer[T]:
+        """Send a call once and decode its answer."""
+        self.calls += 1
+        failure: NexusApiError | None = None
+        try:
+            response = await asyncio.wait_for(self._request(call), self._settings.timeout * 2)
+        except TimeoutError:
+            failure = NexusTimeoutError(call.method, call.label, detail="no whole answer came in time")
+        except _http_errors() as error:
+            failure = _typed(call, error)
+        if failure:
+            raise failure  # out here, so that it does not hold on to the original, whose request holds the token
+        answer = reply.read(call, response.status_code, response.headers, response.content, self._settings.token, decode)
+        self._clock = (answer.server_time, time.monotonic()) if answer.server_time else self._clock
+        return answer
+
+    async def aclose(self) -> None:
+        """Give the connections back."""
+        if self._http is not None:
+            await self._http.aclose()
+            self._http = None
+
+    async def _request(self, call: Call) -> httpx.Response:
+        body = call.body
+        return await self._session().request(
+            call.method,
+            join(self.environment.base_url, call.path),
+            params={name: value for name, value in (call.params or {}).items() if value is not None} or None,
+            content=body,
+            headers={"api_version": call.version, **({"Content-Type": "application/json"} if body else {})},
+        )
+
+    def _session(self) -> httpx.AsyncClient:
+        import httpx
+
+        if self._http is None:
+            self._http = httpx.AsyncClient(
+                headers={**reply.HEADERS, "Authorization": f"Bearer {self._settings.token}"},
+                timeout=httpx.Timeout(self._settings.timeout, connect=min(reply.CONNECT_TIMEOUT, self._settings.timeout)),
+                limits=httpx.Limits(max_connections=_CONNECTIONS),
+                follow_redirects=False,
+            )
+        return self._http
+
+
+def _http_errors() -> tuple[type[Exception], ...]:
+    import httpx
+
+    return (httpx.HTTPError, httpx.StreamError)
+
+
+def _typed(call: Call, error: Exception) -> NexusApiError:
+    """The cause as one of ours; the original's own text is not used, as it can hold the full URL."""
+    import httpx
+
+    if isinstance(error, httpx.ConnectTimeout | httpx.ProxyError | httpx.PoolTimeout) or _never_left(error):
+        return NexusConnectionError(call.method, call.label, detail=type(error).__name__)
+    kind = NexusTimeoutError if isinstance(error, httpx.TimeoutException) else NexusInterruptedError
+    return kind(call.method, call.label, detail=type(error).__name__)
+
+
+def _never_left(error: Exception) -> bool:
+    import httpx
+
+    cause = error.__cause__ or error.__context__
+    return isinstance(error, httpx.ConnectError) or isinstance(cause, ssl.SSLCertVerificationError)

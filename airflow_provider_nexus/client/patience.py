@@ -1,0 +1,45 @@
+"""How many failures in a row somebody who waits puts up with, and for how long a wait goes on between two looks."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from airflow_provider_nexus.exceptions import NexusError
+
+_SHARE_OF_AGE = 0.1
+_JITTER = 0.1
+
+
+@dataclass
+class Patience:
+    """Counts failures; any answer forgives them.
+
+    :param most: failures in a row that are too many
+    """
+
+    most: int = 5
+    failures: int = 0
+
+    def failed(self, error: NexusError) -> float:
+        """Put up with an error.
+
+        :return: seconds that the server asked to be left alone for; 0 when it named none
+        :raises NexusError: the error itself, when it can't pass or was one too many
+        """
+        self.failures += 1
+        if error.is_permanent or self.failures >= self.most:
+            raise error
+        return float(getattr(error, "retry_after", None) or 0.0)
+
+    def answered(self) -> None:
+        """Forget the failures."""
+        self.failures = 0
+
+
+def interval(age: float, shortest: float, longest: float) -> float:
+    """Seconds until the next look: a tenth of the time waited so far within two bounds, and up to a tenth more by chance.
+
+    It depends on the time waited alone, so that a wait that moves to another process keeps its pace.
+    """
+    return min(max(age * _SHARE_OF_AGE, shortest), max(longest, shortest)) * (1 + random.random() * _JITTER)

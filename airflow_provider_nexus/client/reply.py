@@ -1,0 +1,59 @@
+"""What every session sends along, and how each reads an answer: a value, or the error of its cause."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Generic, TypeVar
+
+from airflow_provider_nexus import __version__
+from airflow_provider_nexus.api import envelope
+from airflow_provider_nexus.client.call import Call
+from airflow_provider_nexus.client.errors import from_answer
+from airflow_provider_nexus.exceptions import NexusResponseError
+
+T = TypeVar("T")
+CONNECT_TIMEOUT = 5.0
+"""Seconds to wait for a connection."""
+HEADERS = {"Accept": "application/json", "User-Agent": f"airflow-provider-nexus/{__version__}", "request_iso8601": "true"}
+"""Headers of every call."""
+
+
+@dataclass(frozen=True)
+class Answer(Generic[T]):
+    """What came back.
+
+    :param value: the body as the caller's decoder reads it
+    :param server_time: the answer's ``Date``; ``None`` when it had none
+    """
+
+    value: T
+    server_time: datetime | None
+
+
+def read(call: Call, status: int, headers: Mapping[str, str], body: bytes, token: str, decode: Callable[[bytes], T]) -> Answer[T]:
+    """The answer to a call.
+
+    :param token: blanked in what the server says, since some servers repeat what they were sent
+    :raises NexusApiError: for a refusal, or for a body that the decoder can't read
+    """
+    date = server_time(headers)
+    said = body.replace(token.encode(), b"***")
+    if not 200 <= status < 300:
+        raise from_answer(call, status, headers, said, date)
+    try:
+        return Answer(decode(body), date)
+    except envelope.RefusedAnswerError:
+        raise from_answer(call, status, headers, said, date) from None
+    except envelope.MalformedAnswerError as error:
+        raise NexusResponseError(call.method, call.label, status=status, detail=f"unreadable body: {error}") from None
+
+
+def server_time(headers: Mapping[str, str]) -> datetime | None:
+    """The answer's ``Date`` in UTC; ``None`` when it has none that can be read."""
+    try:
+        return parsedate_to_datetime(headers["Date"]).astimezone(UTC)
+    except (KeyError, TypeError, ValueError):
+        return None
