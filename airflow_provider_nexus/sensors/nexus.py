@@ -1,0 +1,208 @@
+"""The sensor that waits for records of Nexus."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf
+from airflow.sdk.exceptions import AirflowSensorTimeout
+
+from airflow_provider_nexus.client.patience import Patience, interval
+from airflow_provider_nexus.compat import AirflowSkipException
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError, NexusWaitTimeoutError
+from airflow_provider_nexus.hooks.nexus import NexusHook
+from airflow_provider_nexus.operators.waiting import (
+    OnHeld,
+    StatusWatch,
+    check_event,
+    go_on_or_raise,
+    look_patiently,
+)
+from airflow_provider_nexus.operators.xcom import for_xcom
+from airflow_provider_nexus.triggers.nexus import NexusStatusTrigger
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+    from airflow.sdk.execution_time.context import TaskStateStoreAccessor
+
+_FAILURES = "nexus_failures"
+
+
+class NexusStatusSensor(BaseSensorOperator):
+    """Waits until records are settled, or in a status of your choice.
+
+    All modes give the same answers. A record that ends otherwise fails the task with the record's own reason; a status
+    that is not known is never success. Failed looks are put up with, except a 401, 403 or 404, and ``Retry-After`` is
+    kept. Looks get rarer as the wait ages. Deferred, all waits on one connection and resource share their calls.
+
+    Returns the record, or a list in the order of the codes when several were given.
+
+    :param resource: ``transactions``, ``broker_transactions``, ``orders``, ``transfers``, ``mails``, ``customers`` or
+        ``accounts`` (templated)
+    :param code: code of the record, or several (templated)
+    :param targets: statuses that end the wait well; by default every one that means success (templated)
+    :param on_held: what to do about a record that is held, for an operator or by a rule: ``wait`` or ``fail``
+    :param on_held_callback: called with the context and the record, once for each that is held, such as a notifier's
+        ``notify``; the wait goes on
+    :param poke_interval: seconds between two looks at first
+    :param max_interval: seconds between two looks at most
+    :param timeout: seconds until the task is given up
+    :param deferrable: whether the wait is the triggerer's, so that it holds no worker
+    :param max_consecutive_failures: failed looks in a row that fail the task
+    :param nexus_conn_id: the connection (templated)
+    """
+
+    template_fields: Sequence[str] = ("resource", "code", "targets", "nexus_conn_id")
+    ui_color = "#e3f2ee"
+
+    def __init__(
+        self,
+        *,
+        resource: str,
+        code: str | Sequence[str],
+        targets: Sequence[str] = (),
+        on_held: OnHeld = "wait",
+        on_held_callback: Callable[[Context, dict[str, Any]], None] | None = None,
+        max_interval: float = 600.0,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        max_consecutive_failures: int = 5,
+        nexus_conn_id: str = NexusHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.resource = resource
+        self.code = code
+        self.targets = targets
+        self.on_held = on_held
+        self.on_held_callback = on_held_callback
+        self.max_interval = max_interval
+        self.deferrable = deferrable
+        self.max_consecutive_failures = max_consecutive_failures
+        self.nexus_conn_id = nexus_conn_id
+
+    def execute(self, context: Context) -> Any:
+        """Wait.
+
+        :raises NexusStatusError: when a record ended otherwise, or is held and that shall fail
+        :raises AirflowSensorTimeout: when it took too long
+        """
+        if not self.deferrable:
+            return super().execute(context)
+        started = datetime.now(UTC)
+        with _Softly(self):
+            if self._look(context) is None:
+                return self._records()
+        return self._hand_over(started, started + timedelta(seconds=self.timeout))
+
+    def poke(self, context: Context) -> PokeReturnValue | bool:
+        """Look once."""
+        with _Softly(self):
+            self._pause = self._look(context)
+        return PokeReturnValue(is_done=True, xcom_value=self._records()) if self._pause is None else False
+
+    def execute_complete(self, context: Context, event: dict[str, Any] | None) -> Any:
+        """Look again and return the records, or go on waiting.
+
+        :raises NexusWaitError: when the triggerer could not go on
+        """
+        with _Softly(self):
+            started, deadline = check_event(event)
+            self._told |= set((event or {})["told"])
+            if self._look(context) is None:
+                return self._records()
+            go_on_or_raise(event, self._watch)
+        return self._hand_over(started, deadline)
+
+    _pause: float | None = 0.0
+
+    @cached_property
+    def _told(self) -> set[str]:
+        return set()
+
+    @cached_property
+    def _watch(self) -> StatusWatch:
+        codes = [self.code] if isinstance(self.code, str) else list(self.code)
+        if not codes or not all(codes):
+            raise NexusConfigurationError(f"the sensor has no code to wait for: {codes}")
+        return StatusWatch(NexusHook(self.nexus_conn_id, retries=0), self.resource, dict.fromkeys(codes, ""), self.targets)
+
+    def _records(self) -> Any:
+        records = [for_xcom(self._watch.record(code)) for code in self._watch.codes]
+        return records[0] if isinstance(self.code, str) else records
+
+    def _look(self, context: Context) -> float | None:
+        """Look once: ``None`` when all are there, else seconds that the server asked to be left alone for."""
+        store = context.get("task_state_store") if self.reschedule else None
+        before = _remembered(store) if store else self._patience.failures
+        self._patience.failures = before
+        pause = look_patiently(self._watch, self._patience)
+        if store and self._patience.failures != before:
+            store.set(_FAILURES, self._patience.failures)
+        self._mind_held(context)
+        return pause
+
+    @cached_property
+    def _patience(self) -> Patience:
+        return Patience(self.max_consecutive_failures)
+
+    def _mind_held(self, context: Context) -> None:
+        for code in self._watch.held:
+            if self.on_held == "fail":
+                raise self._watch.trouble(code, "and is held")
+            if self.on_held_callback and code not in self._told:
+                self.on_held_callback(context, self._watch.record(code))
+            self._told.add(code)
+
+    def _get_next_poke_interval(
+        self,
+        started_at: dt.datetime | float,  # noqa: ARG002 - Airflow's signature
+        run_duration: Callable[[], float],
+        poke_count: int,  # noqa: ARG002
+    ) -> float:
+        return max(interval(run_duration(), self.poke_interval, self.max_interval), self._pause or 0.0)
+
+    def _hand_over(self, started: datetime, deadline: datetime) -> NoReturn:
+        self.defer(
+            trigger=NexusStatusTrigger(
+                resource=self._watch.resource.name,
+                codes=self._watch.codes,
+                started=started.isoformat(),
+                deadline=deadline.isoformat(),
+                targets=list(self.targets),
+                held_is_news=self.on_held == "fail" or self.on_held_callback is not None,
+                told=sorted(self._told),
+                poll_interval=self.poke_interval,
+                max_interval=self.max_interval,
+                max_consecutive_failures=self.max_consecutive_failures,
+                nexus_conn_id=self.nexus_conn_id,
+            ),
+            method_name="execute_complete",
+        )
+
+
+def _remembered(store: TaskStateStoreAccessor) -> int:
+    """The failures in a row before the sensor was rescheduled, which is another process each time."""
+    failures = store.get(_FAILURES)
+    return failures if isinstance(failures, int) else 0
+
+
+class _Softly:
+    """Turns what ends a wait into what the sensor's ``soft_fail`` and ``never_fail`` ask for."""
+
+    def __init__(self, sensor: NexusStatusSensor) -> None:
+        self._sensor = sensor
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if not isinstance(error, NexusError):
+            return
+        if self._sensor.soft_fail or self._sensor.never_fail:
+            raise AirflowSkipException(f"skipped instead of failed: {error}") from error
+        if isinstance(error, NexusWaitTimeoutError):
+            raise AirflowSensorTimeout(str(error)) from error

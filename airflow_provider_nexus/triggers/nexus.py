@@ -1,0 +1,7 @@
+"""The triggers under their public address."""
+
+from __future__ import annotations
+
+from airflow_provider_nexus.triggers.status import NexusStatusTrigger
+
+__all__ = ["NexusStatusTrigger"]

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Timer
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG
+
+from airflow_provider_nexus.api.aim import Verdict, aim_at
+from airflow_provider_nexus.api.resources import get_resource
+from airflow_provider_nexus.sandbox import Sandbox
+from airflow_provider_nexus.sandbox.faults import Fault
+from airflow_provider_nexus.sensors.nexus import NexusStatusSensor
+from tests.airflow.nexus import connection
+from tests.airflow.running import run_dag, state_of, xcom_of
+
+MODES: dict[str, dict[str, Any]] = {"poke": {}, "reschedule": {"mode": "reschedule"}, "deferrable": {"deferrable": True}}
+QUICK = {"poke_interval": 0.2, "max_interval": 0.2}
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Sandbox]:
+    with Sandbox(customers=60, transactions=500, days=1, clock_speed=0, arrivals_per_hour=0) as sandbox, connection(sandbox):
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(running: Sandbox) -> Iterator[Sandbox]:
+    running.reset()
+    yield running
+    running.configure(faults=())
+
+
+def records(sandbox: Sandbox, resource: str = "transactions") -> list[dict[str, Any]]:
+    return [json.loads(raw) for raw in sandbox.truth(resource)]
+
+
+def with_verdict(sandbox: Sandbox, verdict: Verdict, resource: str = "transactions") -> dict[str, Any]:
+    aim = aim_at(get_resource(resource))
+    return next(record for record in records(sandbox, resource) if aim.judge(record["status"]) is verdict)
+
+
+def succeeding(sandbox: Sandbox, resource: str = "transactions") -> list[str]:
+    """Codes of records that are in flight now and will succeed."""
+    aim, key = aim_at(get_resource(resource)), get_resource(resource).key[0]
+    waiting = {r[key] for r in records(sandbox, resource) if aim.judge(r["status"]) is Verdict.PENDING}
+    sandbox.advance(30 * 86_400)
+    good = [r[key] for r in records(sandbox, resource) if r[key] in waiting and aim.judge(r["status"]) is Verdict.REACHED]
+    sandbox.reset()
+    return good
+
+
+@contextmanager
+def later(do: Callable[[], Any], seconds: float = 1.0) -> Iterator[None]:
+    timer = Timer(seconds, do)
+    timer.start()
+    yield
+    timer.join()
+
+
+def waited(code: Any, **given: Any) -> tuple[str, Any]:
+    with DAG("wait", schedule=None) as dag:
+        NexusStatusSensor(task_id="wait", **{"resource": "transactions", "code": code, **QUICK, **given})
+    run = run_dag(dag)
+    return state_of(run, "wait"), xcom_of(run, "wait")
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("resource", ["transactions", "orders", "transfers"])
+def test_it_returns_the_record_once_it_is_settled(sandbox: Sandbox, resource: str, mode: str) -> None:
+    code = succeeding(sandbox, resource)[0]
+    with later(lambda: sandbox.advance(30 * 86_400)):
+        state, record = waited(code, resource=resource, **MODES[mode])
+    assert state == "success"
+    assert record[get_resource(resource).key[0]] == code
+    assert record["status"].upper() in ("COMPLETED", "FILLED")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_many_are_waited_for_together(sandbox: Sandbox, mode: str) -> None:
+    codes = succeeding(sandbox)[:6]
+    with later(lambda: sandbox.advance(30 * 86_400)):
+        state, found = waited(codes, **MODES[mode])
+    assert (state, [record["transactionCode"] for record in found]) == ("success", codes)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_failed_record_fails_the_task_with_its_reason(
+    sandbox: Sandbox, mode: str, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    order = next(r for r in records(sandbox, "orders") if r["status"].upper() == "REJECTED")
+    assert order["reason"]
+    assert waited(order["orderCode"], resource="orders", **MODES[mode])[0] == "failed"
+    assert order["reason"] in caplog.text + "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_is_held_fails_waits_or_calls(sandbox: Sandbox, mode: str) -> None:
+    code = with_verdict(sandbox, Verdict.HELD)["transactionCode"]
+    told: list[str] = []
+    assert waited(code, on_held="fail", **MODES[mode])[0] == "failed"
+    assert (
+        waited(code, timeout=0.7, on_held_callback=lambda _, record: told.append(record["status"]), **MODES[mode])[0] == "failed"
+    )
+    assert set(told) == {"BLOCKED"}
+    assert waited(code, targets=["BLOCKED"], **MODES[mode])[0] == "success"
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_soft_fail_skips(sandbox: Sandbox, mode: str) -> None:
+    failed = with_verdict(sandbox, Verdict.MISSED)["transactionCode"]
+    assert waited(failed, soft_fail=True, **MODES[mode])[0] == "skipped"
+    pending = with_verdict(sandbox, Verdict.PENDING)["transactionCode"]
+    assert waited(pending, soft_fail=True, timeout=0.5, **MODES[mode])[0] == "skipped"
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(("status", "calls"), [(401, 1), (403, 1), (404, 1), (503, 4), (429, 4)])
+def test_failed_looks_cost_what_they_should(sandbox: Sandbox, mode: str, status: int, calls: int) -> None:
+    code = succeeding(sandbox)[0]
+    sandbox.configure(faults=(Fault("status", status=status, times=-1),))
+    state, _ = waited(code, max_consecutive_failures=4, **MODES[mode])
+    # deferred: one look of the task, four of the trigger, one of the task that hears of it
+    looks = calls if calls == 1 or mode != "deferrable" else 1 + calls + 1
+    assert (state, sandbox.call_count) == ("failed", looks)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_burst_is_survived_and_retry_after_kept(sandbox: Sandbox, mode: str) -> None:
+    code = succeeding(sandbox)[0]
+    faults = (Fault("status", status=503, times=1), Fault("drop", first=2), Fault("status", status=429, retry_after="1", first=3))
+    sandbox.configure(faults=faults)
+    with later(lambda: sandbox.advance(30 * 86_400), seconds=0.3):
+        assert waited(code, **MODES[mode])[0] == "success"
+    assert [call.status for call in sandbox.calls][:4] == [503, 0, 429, 200]
+
+
+def test_a_record_that_does_not_exist_fails_at_once(sandbox: Sandbox) -> None:
+    for mode in MODES.values():
+        assert waited("NOSUCH", **mode)[0] == "failed"
+        assert waited("NOSUCH", resource="transfers", **mode)[0] == "failed"
+
+
+def test_bad_arguments_call_nothing(sandbox: Sandbox) -> None:
+    assert waited([])[0] == waited("X", targets=["NOSUCH"])[0] == waited("X", resource="prices")[0] == "failed"
+    assert sandbox.call_count == 0
