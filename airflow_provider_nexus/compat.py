@@ -2,9 +2,57 @@
 
 from __future__ import annotations
 
-try:
-    from airflow.sdk.exceptions import AirflowSkipException
-except ImportError:  # Airflow 3.1
-    from airflow.exceptions import AirflowSkipException  # type: ignore[no-redef]
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["AirflowSkipException"]
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+try:
+    from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
+except ImportError:  # Airflow 3.1
+    from airflow.exceptions import (  # type: ignore[no-redef]
+        AirflowFailException,
+        AirflowSkipException,
+        AirflowTaskTimeout,
+    )
+
+try:
+    from airflow.sdk import NEVER_EXPIRE, ResumableJobMixin  # type: ignore[attr-defined]
+except ImportError:  # Airflow 3.1, 3.2
+    NEVER_EXPIRE = None
+
+    class ResumableJobMixin:  # type: ignore[no-redef]
+        """Submits a job and waits for it. Without a task state store no try can go on with the job of an earlier one.
+
+        :param durable: without effect
+        """
+
+        external_id_key = ""
+
+        def __init__(self, *, durable: bool = True, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.durable = durable
+
+        def execute_resumable(self, context: Context) -> Any:
+            """Submit, wait, return the result."""
+            code = self.submit_job(context)  # type: ignore[attr-defined]
+            self.poll_until_complete(code, context)  # type: ignore[attr-defined]
+            return self.get_job_result(code, context)  # type: ignore[attr-defined]
+
+
+HAS_TASK_STATE = NEVER_EXPIRE is not None
+"""Whether a task can keep values from one try to the next (Airflow 3.3 on)."""
+
+HAS_RETRY_POLICIES = find_spec("airflow.sdk.definitions.retry_policy") is not None
+"""Whether a task can say which errors are worth another try (Airflow 3.3 on)."""
+
+__all__ = [
+    "HAS_RETRY_POLICIES",
+    "HAS_TASK_STATE",
+    "NEVER_EXPIRE",
+    "AirflowFailException",
+    "AirflowSkipException",
+    "AirflowTaskTimeout",
+    "ResumableJobMixin",
+]

@@ -219,10 +219,20 @@ class NexusResponseError(NexusApiError):
 
 
 class NexusAmbiguousWriteError(NexusApiError):
-    """A call that changes something may or may not have been carried out. It was not sent again."""
+    """A call that changes something may or may not have been carried out. It was not sent again.
+
+    :param lookup: the look-up to make by hand
+    """
 
     is_permanent = True
     advice = "Look up by hand whether Nexus carried it out before anything is sent again."
+
+    def __init__(self, method: str, path: str, *, lookup: str = "", **known: Any) -> None:
+        self.lookup = lookup
+        super().__init__(method, path, **known)
+
+    def _text(self) -> str:
+        return f"{super()._text()} {self.lookup}".rstrip()
 
 
 class NexusUnsentMailError(NexusError):

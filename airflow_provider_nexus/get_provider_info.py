@@ -23,7 +23,17 @@ def get_provider_info() -> dict[str, object]:
         ],
         "connection-types": [_connection_type()],
         "hooks": [_modules("airflow_provider_nexus.hooks.nexus")],
-        "operators": [_modules("airflow_provider_nexus.operators.nexus")],
+        "operators": [
+            _modules(
+                "airflow_provider_nexus.operators.nexus",
+                "airflow_provider_nexus.operators.customers",
+                "airflow_provider_nexus.operators.transactions",
+                "airflow_provider_nexus.operators.trading",
+                "airflow_provider_nexus.operators.mails",
+            )
+        ],
+        "sensors": [_modules("airflow_provider_nexus.sensors.nexus")],
+        "triggers": [_modules("airflow_provider_nexus.triggers.nexus")],
         "transfers": [
             {
                 "source-integration-name": _NEXUS,
@@ -31,12 +41,23 @@ def get_provider_info() -> dict[str, object]:
                 "python-module": "airflow_provider_nexus.transfers.nexus_to_object_storage",
             }
         ],
+        "asset-uris": [_asset_uri()],
+        "extra-links": ["airflow_provider_nexus.links.nexus.NexusPortalLink"],
         "cli": ["airflow_provider_nexus.cli.definition.get_nexus_cli_commands"],
     }
 
 
 def _modules(*names: str) -> dict[str, object]:
     return {"integration-name": _NEXUS, "python-modules": list(names)}
+
+
+def _asset_uri() -> dict[str, object]:
+    return {
+        "schemes": ["nexus"],
+        "handler": "airflow_provider_nexus.assets.nexus.sanitize_uri",
+        "factory": "airflow_provider_nexus.assets.nexus.create_asset",
+        "to_openlineage_converter": "airflow_provider_nexus.assets.nexus.convert_asset_to_openlineage",
+    }
 
 
 def _connection_type() -> dict[str, object]:
@@ -82,5 +103,11 @@ def _connection_fields() -> dict[str, object]:
             "label": "Retries",
             "description": "How often a call that is safe to repeat is sent again, 0 to 10.",
             "schema": {"type": ["integer", "null"], "minimum": 0, "maximum": 10, "default": 5},
+        },
+        "portal_url": {
+            "label": "Portal URL",
+            "description": "How addresses of your Nexus portal look, such as https://portal.example.com/{resource}/{code}. "
+            "Tasks then link to their record.",
+            "schema": {"type": ["string", "null"], "default": None},
         },
     }

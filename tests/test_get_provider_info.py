@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import json
+import re
 import tomllib
 from collections.abc import Iterator
 from importlib.resources import files
@@ -20,6 +21,8 @@ from airflow_provider_nexus.get_provider_info import get_provider_info
 DISTRIBUTION = "airflow-provider-nexus"
 INFO: dict[str, Any] = get_provider_info()
 CONNECTION: dict[str, Any] = INFO["connection-types"][0]
+SECTIONS = ("hooks", "operators", "sensors", "triggers")
+BASES = {"NexusBaseOperator", "NexusOnceOperator"}
 FIELDS: dict[str, dict[str, Any]] = CONNECTION["conn-fields"]
 
 
@@ -29,11 +32,14 @@ def _schema(name: str) -> dict[str, Any]:
 
 
 def _dotted_paths() -> Iterator[str]:
-    for section in ("hooks", "operators"):
+    for section in SECTIONS:
         for entry in INFO[section]:
             yield from entry["python-modules"]
     yield from (entry["python-module"] for entry in INFO["transfers"])
     yield from INFO["cli"]
+    yield from INFO["extra-links"]
+    for entry in INFO["asset-uris"]:
+        yield from (entry[name] for name in ("handler", "factory", "to_openlineage_converter"))
     yield CONNECTION["hook-class-name"]
 
 
@@ -41,7 +47,7 @@ def test_airflow_takes_it_at_run_time() -> None:
     jsonschema.validate(INFO, _schema("provider_info.schema.json"))
 
 
-@pytest.mark.parametrize("section", ["connection-types", "integrations", "hooks", "operators", "transfers", "cli"])
+@pytest.mark.parametrize("section", sorted(set(INFO) - {"package-name", "name", "description"}))
 def test_the_strict_schema_knows_every_key(section: str) -> None:
     strict = _schema("provider.yaml.schema.json")
     jsonschema.validate(INFO[section], {**strict["properties"][section], "definitions": strict.get("definitions", {})})
@@ -59,7 +65,7 @@ def test_a_misspelt_key_would_be_noticed() -> None:
 
 def test_integrations_that_are_used_are_declared() -> None:
     declared = {entry["integration-name"] for entry in INFO["integrations"]}
-    used = {entry["integration-name"] for section in ("hooks", "operators") for entry in INFO[section]}
+    used = {entry["integration-name"] for section in SECTIONS for entry in INFO[section]}
     used |= {entry[f"{end}-integration-name"] for entry in INFO["transfers"] for end in ("source", "target")}
     assert used == declared
 
@@ -73,14 +79,15 @@ def test_every_dotted_path_leads_somewhere(path: str) -> None:
         assert callable(getattr(importlib.import_module(module), name))
 
 
-def test_every_module_for_dags_is_listed() -> None:
-    root = Path(airflow_provider_nexus.__file__).parent
-    found = {
-        f"{root.name}.{part}.{path.stem}"
-        for part in ("hooks", "operators", "transfers", "sensors", "triggers")
-        for path in (root / part).glob("[!_]*.py")
-    }
-    assert found <= set(_dotted_paths())
+@pytest.mark.parametrize("section", [*SECTIONS, "transfers"])
+def test_every_class_for_dags_is_in_a_module_that_is_listed(section: str) -> None:
+    kind = "Operator" if section == "transfers" else section[:-1].capitalize()
+    sources = (Path(airflow_provider_nexus.__file__).parent / section).glob("*.py")
+    found = {name for path in sources for name in re.findall(rf"^class (Nexus\w*{kind})\b", path.read_text(), re.MULTILINE)}
+    listed = [path for entry in INFO[section] for path in entry.get("python-modules") or [entry["python-module"]]]
+    offered = {name for path in listed for name in dir(importlib.import_module(path))}
+    assert found - BASES <= offered
+    assert found
 
 
 def test_names_are_those_of_the_distribution() -> None:
@@ -116,6 +123,7 @@ def test_an_untouched_form_means_the_defaults_of_the_code() -> None:
         "allow_writes": defaults.allow_writes,
         "timeout": defaults.timeout,
         "retries": defaults.retries,
+        "portal_url": defaults.portal_url or None,
     }
 
 

@@ -21,6 +21,7 @@ def check_template(template: str) -> str:
     try:
         parts = urlsplit(template)
         address, has_credentials = parts.hostname or "", "@" in parts.netloc
+        _ = parts.port
     except ValueError:
         raise NexusConfigurationError(f"the extra 'portal_url' is no address: give one such as {_EXAMPLE}") from None
     if has_credentials:

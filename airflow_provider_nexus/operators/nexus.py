@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
 from airflow.sdk.definitions.param import ParamsDict
 
+from airflow_provider_nexus.api.resources import find_by_path
+from airflow_provider_nexus.client.call import Call
+from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.hooks.nexus import NexusHook
+from airflow_provider_nexus.operators.base import NexusBaseOperator
+from airflow_provider_nexus.operators.sent import send_once
+from airflow_provider_nexus.operators.xcom import for_xcom
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG, Context, Param
 
 
-class NexusOperator(BaseOperator):
+class NexusOperator(NexusBaseOperator):
     """Makes one call of the Nexus API and returns what came back.
 
     In ``response_filter`` fractions are ``Decimal``, and where the catalogue knows the path all money is and times are
     pendulum in UTC. XCom gets amounts as text with every digit and times as ISO 8601, since Airflow's own XCom
     serialisation turns a ``Decimal`` into a float.
 
-    A call that may have reached Nexus is sent again only where that is safe. One that changes something is refused unless
-    the connection allows writes.
+    A call that may have reached Nexus is sent again only where that is safe, by the task's next try as little as by this
+    one: where it is not known what became of it, the task fails at once with ``NexusAmbiguousWriteError``. From Airflow 3.3
+    on that holds for a worker that died on the way as well. A call that changes something is refused unless the connection
+    allows writes.
 
     :param endpoint: path from the root, such as ``/customer/C1`` (templated)
     :param method: HTTP method (templated)
@@ -62,13 +67,26 @@ class NexusOperator(BaseOperator):
         self.api_version = api_version
         self.nexus_conn_id = nexus_conn_id
 
-    def execute(self, context: Context) -> Any:  # noqa: ARG002 - Airflow's signature
+    def execute(self, context: Context) -> Any:
         """Make the call.
 
-        :raises NexusApiError: one class per cause
+        :raises NexusAmbiguousWriteError: when it may have changed something, now or in an earlier try
+        :raises NexusApiError: one class per cause otherwise
         """
-        hook = NexusHook(self.nexus_conn_id)
-        values = hook.run(self.method, self.endpoint, params=self.query, json=self.json, api_version=self.api_version)
+        client = NexusHook(self.nexus_conn_id).client
+        call = Call(self.method.strip().upper(), self.endpoint, self.query, self.json, self.api_version)
+        if call.is_repeatable:
+            return self._finish(context, self._send(client))
+        return send_once(context, call, lambda: self._send(client), lambda values: self._finish(context, values))
+
+    def _send(self, client: NexusClient) -> Any:
+        return client.run(self.method, self.endpoint, params=self.query, json=self.json, api_version=self.api_version)
+
+    def _finish(self, context: Context, values: Any) -> Any:
+        resource = find_by_path(self.endpoint)
+        code = values.get(resource.key[0]) if resource and isinstance(values, dict) else None
+        if resource and isinstance(code, str):
+            self.remember(context, resource.name, code)
         return for_xcom(self.response_filter(values) if self.response_filter else values)
 
 
@@ -85,16 +103,3 @@ def _is_of_dag(name: str, param: Param, dag: DAG | None) -> bool:
     if hasattr(param, "source"):
         return bool(param.source == "dag")
     return dag is not None and name in dag.params and dag.params.get_param(name).value == param.value
-
-
-def for_xcom(value: Any) -> Any:
-    """A value as XCom keeps it whole: ``Decimal`` as its digits, times and dates as ISO 8601."""
-    if isinstance(value, Decimal):
-        return str(value)
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    if isinstance(value, Mapping):
-        return {str(name): for_xcom(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [for_xcom(item) for item in value]
-    return value

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow.sdk import conf
+from airflow.sdk import BaseOperator, conf
 
 from airflow_provider_nexus.api.aim import Verdict, aim_at
 from airflow_provider_nexus.api.resources import get_resource
@@ -130,8 +130,8 @@ def _reason(record: Mapping[str, Any]) -> str:
     return "; ".join(str(text) for text in said if text)
 
 
-class NexusWaiting:
-    """Waits for one record on behalf of an operator: a mixin that comes before ``BaseOperator``.
+class NexusWaiting(BaseOperator):
+    """Waits for one record on behalf of an operator, which it comes first among the bases of.
 
     :param poll_interval: seconds between two looks at first
     :param max_interval: seconds between two looks at most; they get rarer as the wait ages
@@ -232,7 +232,7 @@ class NexusWaiting:
         self, context: Context, watch: StatusWatch, targets: Sequence[str], started: datetime, deadline: datetime
     ) -> None:
         del context
-        self.defer(  # type: ignore[attr-defined]
+        self.defer(
             trigger=NexusStatusTrigger(
                 resource=watch.resource.name,
                 codes=watch.codes,

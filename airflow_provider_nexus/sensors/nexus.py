@@ -15,6 +15,7 @@ from airflow_provider_nexus.client.patience import Patience, interval
 from airflow_provider_nexus.compat import AirflowSkipException
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError, NexusWaitTimeoutError
 from airflow_provider_nexus.hooks.nexus import NexusHook
+from airflow_provider_nexus.operators.base import NexusBaseOperator
 from airflow_provider_nexus.operators.waiting import (
     OnHeld,
     StatusWatch,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 _FAILURES = "nexus_failures"
 
 
-class NexusStatusSensor(BaseSensorOperator):
+class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
     """Waits until records are settled, or in a status of your choice.
 
     All modes give the same answers. A record that ends otherwise fails the task with the record's own reason; a status
@@ -90,6 +91,8 @@ class NexusStatusSensor(BaseSensorOperator):
         :raises NexusStatusError: when a record ended otherwise, or is held and that shall fail
         :raises AirflowSensorTimeout: when it took too long
         """
+        if isinstance(self.code, str) and self.code:
+            self.remember(context, self.resource, self.code)
         if not self.deferrable:
             return super().execute(context)
         started = datetime.now(UTC)

@@ -7,13 +7,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow import __version__ as airflow_version
-from airflow.sdk import Asset, BaseOperator, ObjectStoragePath
+from airflow.sdk import Asset, ObjectStoragePath
 
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.compat import AirflowSkipException
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.hooks.nexus import NexusHook
+from airflow_provider_nexus.operators.base import NexusBaseOperator
 from airflow_provider_nexus.sync.job import SETTLE_LAG, SyncJob, SyncRequest, collection_folder
 from airflow_provider_nexus.sync.source import PAGE_SIZE
 from airflow_provider_nexus.sync.watermark import FileWatermark, Watermark
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 FILE_FORMATS = ("jsonl",)
 
 
-class NexusToObjectStorageOperator(BaseOperator):
+class NexusToObjectStorageOperator(NexusBaseOperator):
     """Brings a window of a Nexus collection, or a snapshot, into files and proves that nothing is missing.
 
     Files lie under ``path/environment/resource/window/`` with a ``manifest.json`` beside them, which is written last:
@@ -62,6 +63,7 @@ class NexusToObjectStorageOperator(BaseOperator):
         "nexus_conn_id",
     )
     ui_color = "#e3f2ee"
+    operator_extra_links = ()  # a window is no one record
 
     def __init__(
         self,

@@ -60,6 +60,7 @@ def test_the_form_offers_the_environments(form: dict[str, Any]) -> None:
         ("allow_writes", False, "boolean", None, None),
         ("timeout", 30, "number", 1, 600),
         ("retries", 5, "integer", 0, 10),
+        ("portal_url", None, "string", None, None),
     ],
 )
 def test_the_form_has_the_other_fields(
@@ -73,7 +74,7 @@ def test_the_form_has_the_other_fields(
 
 @since_3_2
 def test_the_form_has_no_further_field(form: dict[str, Any]) -> None:
-    assert set(form["extra_fields"]) == {"environment", "allow_writes", "timeout", "retries"}
+    assert set(form["extra_fields"]) == {"environment", "allow_writes", "timeout", "retries", "portal_url"}
 
 
 def test_a_saved_connection_does_not_show_its_token(airflow_api: TestClient) -> None:

@@ -22,7 +22,7 @@ def read(**extra: Any) -> ClientSettings:
 )
 def test_nulls_and_blanks_are_the_defaults(extra: dict[str, Any] | None) -> None:
     settings = read_settings(token=TOKEN, host="", port=0, extra=extra)
-    assert settings == ClientSettings(settings.environment, TOKEN, allow_writes=False, timeout=30.0, retries=5)
+    assert settings == ClientSettings(settings.environment, TOKEN, allow_writes=False, timeout=30.0, retries=5, portal_url="")
     assert settings.environment.name == "test"
 
 
@@ -81,7 +81,7 @@ def test_unknown_extra_names_the_nearest(key: str, nearest: str) -> None:
 
 
 def test_unknown_extra_names_the_known_ones() -> None:
-    with pytest.raises(NexusConfigurationError, match="known are environment, allow_writes, timeout, retries"):
+    with pytest.raises(NexusConfigurationError, match="known are environment, allow_writes, timeout, retries, portal_url"):
         read(**{"zzz": 1})
 
 
@@ -98,6 +98,17 @@ def test_unknown_environment() -> None:
 def test_host_wins_over_environment() -> None:
     settings = read_settings(token=TOKEN, host="http://127.0.0.1", port=8081, extra={"environment": "production"})
     assert settings.environment.base_url == "http://127.0.0.1:8081"
+
+
+def test_portal_url() -> None:
+    template = "https://portal.example/{resource}/{code}"
+    assert read(portal_url=f" {template} ").portal_url == template
+
+
+@pytest.mark.parametrize("value", ["http://portal.example", "https://portal.example/{kode}", 5, ["https://portal.example"]])
+def test_no_portal_url(value: object) -> None:
+    with pytest.raises(NexusConfigurationError, match="the extra 'portal_url'"):
+        read(portal_url=value)
 
 
 @pytest.mark.parametrize("token", [None, "", "   ", "\n"])

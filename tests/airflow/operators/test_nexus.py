@@ -1,19 +1,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from datetime import datetime
+import re
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pendulum
 import pytest
 from airflow.sdk import DAG, Param
 
-from airflow_provider_nexus.operators.nexus import NexusOperator, for_xcom
-from airflow_provider_nexus.sandbox import Sandbox
+from airflow_provider_nexus.compat import HAS_RETRY_POLICIES
+from airflow_provider_nexus.exceptions import NexusAmbiguousWriteError
+from airflow_provider_nexus.operators.nexus import NexusOperator
+from airflow_provider_nexus.operators.sent import SENT_KEY
+from airflow_provider_nexus.operators.xcom import for_xcom
+from airflow_provider_nexus.sandbox import Fault, Sandbox
 from tests.airflow.nexus import connection
 from tests.airflow.running import run_dag, state_of, xcom_of
+
+if TYPE_CHECKING:
+    from airflow.models.dagrun import DagRun
+    from fastapi.testclient import TestClient
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +102,155 @@ def test_mapped(sandbox: Sandbox) -> None:
     run = run_dag(dag)
     assert run.state == "success"
     assert [call.query for call in sandbox.calls][-3:] == [{"x": "1"}] * 3
+
+
+RETRIES: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(0)}
+has_store = pytest.mark.skipif(not HAS_RETRY_POLICIES, reason="tasks have a state store from Airflow 3.3 on")
+
+
+@pytest.fixture
+def trouble(sandbox: Sandbox) -> Iterator[Callable[..., None]]:
+    """Orders faults, on a sandbox that has seen nothing yet."""
+
+    def order(*faults: Fault) -> None:
+        sandbox.configure(faults=faults)
+        sandbox.reset()
+
+    yield order
+    order()
+
+
+def creating(code: str, **options: Any) -> NexusOperator:
+    body = {"code": code}
+    return NexusOperator(task_id="create", method="POST", endpoint="/portfolios", json=body, **{**RETRIES, **options})
+
+
+def posts(sandbox: Sandbox) -> int:
+    return len([call for call in sandbox.calls if call.method == "POST"])
+
+
+class DyingWorker(NexusOperator):
+    """Its worker dies in the first tries, when the call has left."""
+
+    deaths = 1
+
+    def _finish(self, context: Any, values: Any) -> Any:
+        if context["ti"].try_number <= self.deaths:
+            raise _Death
+        return super()._finish(context, values)
+
+
+class _Death(BaseException):
+    """Nothing but the mark is left behind, as with a killed process."""
+
+
+@pytest.mark.parametrize("kind", ["drop", "drop_after", "truncate", "status"])
+def test_an_ambiguous_call_goes_out_once_for_all_tries(sandbox: Sandbox, trouble: Callable[..., None], kind: Any) -> None:
+    trouble(Fault(kind, method="POST", times=-1))
+    with DAG("ambiguous", schedule=None) as dag:
+        creating("P-1")
+    assert state_of(run_dag(dag), "create") == "failed"
+    assert posts(sandbox) == 1
+
+
+def test_a_call_that_was_refused_goes_out_once(sandbox: Sandbox, trouble: Callable[..., None]) -> None:
+    trouble(Fault("status", method="POST", status=400, times=-1))
+    with DAG("refused", schedule=None) as dag:
+        creating("P-1")
+    assert state_of(run_dag(dag), "create") == "failed"
+    assert posts(sandbox) == 1
+
+
+def test_a_call_that_was_one_too_many_goes_out_again(sandbox: Sandbox, trouble: Callable[..., None]) -> None:
+    trouble(Fault("status", method="POST", status=429, retry_after="0"))
+    with DAG("too_many", schedule=None) as dag:
+        creating("P-1")
+    assert run_dag(dag).state == "success"
+    assert posts(sandbox) == 2
+
+
+def test_a_call_that_never_left_is_tried_again(sandbox: Sandbox, trouble: Callable[..., None]) -> None:
+    trouble()
+    with DAG("nowhere", schedule=None) as dag:
+        creating("P-1", nexus_conn_id="{{ 'nexus_nowhere' if ti.try_number == 1 else 'nexus_default' }}")
+    with connection(sandbox, "nexus_nowhere", host="http://127.0.0.1:9", extra={"retries": 0}):
+        run = run_dag(dag)
+    assert run.state == "success"
+    assert posts(sandbox) == 1
+
+
+def test_a_filter_that_fails_does_not_send_the_call_again(sandbox: Sandbox, trouble: Callable[..., None]) -> None:
+    trouble()
+    with DAG("bad_filter", schedule=None) as dag:
+        creating("P-1", response_filter=lambda values: values["no such field"])
+    assert state_of(run_dag(dag), "create") == "failed"
+    assert posts(sandbox) == 1
+
+
+def test_a_read_is_tried_again(sandbox: Sandbox, trouble: Callable[..., None]) -> None:
+    trouble(Fault("status", path="/orders", status=500, times=2))
+    with DAG("again", schedule=None) as dag:
+        NexusOperator(task_id="read", endpoint="/orders", response_filter=len, **RETRIES)
+    assert run_dag(dag).state == "success"
+
+
+def marks(api: TestClient, run: DagRun) -> list[str]:
+    """The keys in the state store of the run's task ``create``."""
+    answer = api.get(f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/create/state-store")
+    assert answer.status_code == 200, answer.text
+    return [entry["key"] for entry in answer.json()["task_state_store"]]
+
+
+@has_store
+def test_a_call_of_a_worker_that_died_is_not_sent_again(
+    sandbox: Sandbox, trouble: Callable[..., None], airflow_api: TestClient
+) -> None:
+    trouble()
+    errors: list[Any] = []
+    with DAG("dead_worker", schedule=None) as dag:
+        DyingWorker(
+            task_id="create",
+            method="POST",
+            endpoint="/portfolios",
+            json={"code": "P-1"},
+            on_failure_callback=lambda context: errors.append(context["exception"]),
+            **RETRIES,
+        )
+    run = run_dag(dag)
+    assert state_of(run, "create") == "failed"
+    assert posts(sandbox) == 1
+    assert [type(error) for error in errors] == [NexusAmbiguousWriteError]
+    assert re.search(r"POST /portfolios: try 1 of this task sent it at 2\S+, and .* delete 'nexus_sent'.*Look up", str(errors[0]))
+    assert marks(airflow_api, run) == [SENT_KEY]
+
+
+@has_store
+@pytest.mark.parametrize("status", [0, 400])
+def test_no_mark_is_left_when_the_end_is_known(
+    sandbox: Sandbox, trouble: Callable[..., None], airflow_api: TestClient, status: int
+) -> None:
+    trouble(*[Fault("status", method="POST", status=status, times=-1)] if status else [])
+    with DAG(f"marks_{status}", schedule=None) as dag:
+        creating("P-1")
+    run = run_dag(dag)
+    assert run.state == ("failed" if status else "success")
+    assert marks(airflow_api, run) == []
+
+
+@has_store
+def test_the_mark_of_an_ambiguous_call_stays(sandbox: Sandbox, trouble: Callable[..., None], airflow_api: TestClient) -> None:
+    trouble(Fault("drop_after", method="POST"))
+    with DAG("marked", schedule=None) as dag:
+        creating("P-1")
+    assert marks(airflow_api, run_dag(dag)) == [SENT_KEY]
+
+
+def test_a_task_that_runs_out_of_time_does_not_send_again(sandbox: Sandbox, trouble: Callable[..., None]) -> None:
+    trouble(Fault("slow", method="POST", seconds=3, times=-1))
+    with DAG("out_of_time", schedule=None) as dag:
+        creating("P-1", execution_timeout=timedelta(seconds=1))
+    assert state_of(run_dag(dag), "create") == "failed"
+    assert posts(sandbox) == 1
 
 
 def test_for_xcom() -> None:

@@ -1,0 +1,111 @@
+"""What all operators and sensors of the provider share: when they are tried again, and the way to their record."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.sdk import BaseOperator
+
+from airflow_provider_nexus.compat import HAS_RETRY_POLICIES, AirflowFailException, AirflowSkipException
+from airflow_provider_nexus.exceptions import NexusError, fails_at_once
+from airflow_provider_nexus.hooks.nexus import NexusHook
+from airflow_provider_nexus.links.nexus import PORTAL_KEY, NexusPortalLink
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperatorLink, Context
+
+    from airflow_provider_nexus.retry_policy import NexusRetryPolicy
+
+RECORD_KEY = "nexus_record"
+"""The XCom that names the record that a task dealt with."""
+
+
+class NexusBaseOperator(BaseOperator):
+    """Fails at once where another try can't help, and links to the record in the Nexus portal.
+
+    It stands before other operators among the bases, as in ``class MySensor(NexusBaseOperator, BaseSensorOperator)``. From
+    Airflow 3.3 on it gives the task a :class:`~airflow_provider_nexus.retry_policy.NexusRetryPolicy`; below, errors that are
+    permanent leave ``execute`` and the method that a deferred task resumes in as ``AirflowFailException``. Sensors that are
+    to skip instead of failing (``soft_fail``, ``never_fail``) skip.
+
+    An operator that looks up what became of its call before it sends it again sets ``looks_up_first = True`` in its class;
+    a change that may or may not have happened is then tried again like any other failure.
+
+    :param retry_policy: the task's own policy; by default the provider's. ``ExceptionRetryPolicy(rules=[])`` has none
+    """
+
+    looks_up_first: ClassVar[bool] = False
+    """Whether another try looks up what became of the call before it is sent again."""
+
+    operator_extra_links: tuple[BaseOperatorLink, ...] = (NexusPortalLink(),)
+    nexus_conn_id: str
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "execute" in cls.__dict__:
+            cls.execute = _guarded(cls.execute)  # type: ignore[method-assign]
+
+    def __init__(self, *, retry_policy: Any = None, **kwargs: Any) -> None:
+        policy = retry_policy or _default_policy(looks_up_first=self.looks_up_first)
+        if policy:
+            kwargs["retry_policy"] = policy
+        super().__init__(**kwargs)
+
+    def execute(self, context: Context) -> Any:
+        """What the next base does; permanent errors fail the task at once."""
+        with _failing_at_once(self):
+            return super().execute(context)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Go on after a wait; permanent errors fail the task at once."""
+        with _failing_at_once(self):
+            return super().resume_execution(next_method, next_kwargs, context)
+
+    def remember(self, context: Context, resource: str, code: str) -> None:
+        """Say which record the task deals with: for later tasks, and for the link to the portal.
+
+        Pushes the XCom ``nexus_record``, and ``nexus_portal_url`` where the connection says how the portal's addresses look.
+
+        :param resource: name in the catalogue, such as ``transactions``
+        :param code: code of the record
+        """
+        instance = context["ti"]
+        instance.xcom_push(key=RECORD_KEY, value={"resource": resource, "code": code})
+        address = NexusHook(self.nexus_conn_id).portal_link(resource, code)
+        if address:
+            instance.xcom_push(key=PORTAL_KEY, value=address)
+
+
+def _default_policy(*, looks_up_first: bool) -> NexusRetryPolicy | None:
+    if not HAS_RETRY_POLICIES:
+        return None
+    from airflow_provider_nexus.retry_policy import NexusRetryPolicy
+
+    return NexusRetryPolicy(looks_up_first=looks_up_first)
+
+
+def _guarded(execute: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(execute)
+    def guarded(self: NexusBaseOperator, *args: Any, **kwargs: Any) -> Any:
+        with _failing_at_once(self):
+            return execute(self, *args, **kwargs)
+
+    return guarded
+
+
+@contextmanager
+def _failing_at_once(operator: NexusBaseOperator) -> Iterator[None]:
+    """Turn permanent errors into what Airflow does not try again, where its retry policy does not see to that."""
+    try:
+        yield
+    except NexusError as error:
+        if not fails_at_once(error, looks_up_first=operator.looks_up_first):
+            raise
+        if getattr(operator, "soft_fail", False) or getattr(operator, "never_fail", False):
+            raise AirflowSkipException(f"skipped instead of failed: {error}") from error
+        if HAS_RETRY_POLICIES:
+            raise
+        raise AirflowFailException(str(error)) from error

@@ -1,0 +1,41 @@
+"""When Airflow tries a task again. Only Airflow 3.3 and later can be told; below, this module can't be imported."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from airflow.sdk import RetryDecision, RetryPolicy
+
+from airflow_provider_nexus.exceptions import NexusRateLimitError, fails_at_once
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class NexusRetryPolicy(RetryPolicy):
+    """Spends a task's retries only where another try can help. The operators of this provider have it by default.
+
+    Errors that another try can't change, such as a refused token or body, fail the task at once. A call that was one too
+    many is tried again after as long as Nexus asked for. All else follows the task's own ``retries`` and ``retry_delay``.
+
+    :param looks_up_first: whether the task looks up what became of its call before it sends it again. Without that, a
+        change that may or may not have happened fails the task at once, so that nothing is done twice
+    """
+
+    def __init__(self, *, looks_up_first: bool = False) -> None:
+        self.looks_up_first = looks_up_first
+
+    def evaluate(
+        self,
+        exception: BaseException,
+        try_number: int,  # noqa: ARG002 - Airflow's signature
+        max_tries: int,  # noqa: ARG002
+        context: Context | None = None,  # noqa: ARG002
+    ) -> RetryDecision:
+        """What to do after a failure, with the error's own text as the reason."""
+        if fails_at_once(exception, looks_up_first=self.looks_up_first):
+            return RetryDecision.fail(str(exception))
+        if isinstance(exception, NexusRateLimitError) and exception.retry_after is not None:
+            return RetryDecision.retry(timedelta(seconds=exception.retry_after), str(exception))
+        return RetryDecision.default()
