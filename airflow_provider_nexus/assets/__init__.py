@@ -1,0 +1,1 @@
+"""Assets: the data that DAGs wait for and make."""
