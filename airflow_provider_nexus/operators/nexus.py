@@ -1,4 +1,4 @@
-"""Operators that call Nexus."""
+"""The operators under their public address, and the one that makes any call."""
 
 from __future__ import annotations
 
@@ -12,11 +12,31 @@ from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators.base import NexusBaseOperator
+from airflow_provider_nexus.operators.customers import NexusCreateCustomerOperator, NexusUpdateCustomerOperator
+from airflow_provider_nexus.operators.mails import NexusMailOperator
 from airflow_provider_nexus.operators.sent import send_once
+from airflow_provider_nexus.operators.trading import NexusOrderOperator, NexusTransferOperator
+from airflow_provider_nexus.operators.transactions import (
+    NexusCancelTransactionOperator,
+    NexusPayoutOperator,
+    NexusTransactionOperator,
+)
 from airflow_provider_nexus.operators.xcom import for_xcom
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG, Context, Param
+
+__all__ = [
+    "NexusCancelTransactionOperator",
+    "NexusCreateCustomerOperator",
+    "NexusMailOperator",
+    "NexusOperator",
+    "NexusOrderOperator",
+    "NexusPayoutOperator",
+    "NexusTransactionOperator",
+    "NexusTransferOperator",
+    "NexusUpdateCustomerOperator",
+]
 
 
 class NexusOperator(NexusBaseOperator):

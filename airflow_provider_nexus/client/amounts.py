@@ -1,0 +1,52 @@
+"""Amounts on their way to Nexus: every digit that was given, or an error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from airflow_provider_nexus.exceptions import NexusConfigurationError
+
+_AMOUNTS = frozenset({"amount", "cryptoamount", "fiatvalue", "limitprice", "requestedprice"})
+
+
+def amount(name: str, value: Any) -> Decimal:
+    """An amount above zero.
+
+    :param name: what it is called, for the error
+    :param value: ``Decimal``, whole number or text
+    :raises NexusConfigurationError: for a float, which has lost digits, and for what is no amount
+    """
+    refuse_float(name, value)
+    try:
+        number = Decimal(value.strip() if isinstance(value, str) else value) if not isinstance(value, bool) else Decimal(0)
+    except (InvalidOperation, TypeError, ValueError):
+        number = Decimal(0)
+    if not number.is_finite() or number <= 0:
+        raise NexusConfigurationError(f"{name} is {value!r}: give an amount above zero, as Decimal or text such as '12.50'")
+    return number
+
+
+def refuse_float(name: str, value: Any) -> None:
+    """Refuse what may have lost digits.
+
+    :raises NexusConfigurationError: for a float
+    """
+    if isinstance(value, float):
+        raise NexusConfigurationError(f"{name} is the float {value!r}, which may have lost digits: give a Decimal or text")
+
+
+def exact(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A body with its amounts as ``Decimal``; nulls are left out.
+
+    :raises NexusConfigurationError: for any float in it, and for an amount that is none
+    """
+    return {name: _exact(name, value) for name, value in values.items() if value is not None}
+
+
+def _exact(name: str, value: Any) -> Any:
+    refuse_float(name, value)
+    if isinstance(value, Mapping):
+        return exact(value)
+    return amount(name, value) if name.lower() in _AMOUNTS else value

@@ -1,0 +1,84 @@
+"""Operators that create and change customers. Fact sheet 3.2, 4.6."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_nexus.client.customers import create_write, update_write
+from airflow_provider_nexus.client.once import MemoryLedger, Once, Write
+from airflow_provider_nexus.operators.action import NexusAction, run_begin
+from airflow_provider_nexus.operators.xcom import for_xcom
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class NexusCustomerAction(NexusAction):
+    """Base of the operators that bring a customer into a wanted state; what is so already is not sent.
+
+    :param customer_code: code of the customer (templated)
+    :param values: fields as Nexus names them (templated)
+    """
+
+    template_fields: Sequence[str] = ("customer_code", "values", "nexus_conn_id")
+    template_fields_renderers = {"values": "json"}  # noqa: RUF012 - as BaseOperator declares it
+
+    def __init__(self, *, customer_code: str, values: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.customer_code = customer_code
+        self.values = values
+
+    def write(self) -> Write:
+        """The call, and how its effect is known."""
+        raise NotImplementedError
+
+    def execute(self, context: Context) -> Any:
+        """Bring the customer into the wanted state, and return the record.
+
+        :raises NexusConflictError: when the customer to create exists with other values
+        :raises NexusAmbiguousWriteError: when it is not known whether Nexus carried it out; another try looks again
+        :raises NexusWriteRefusedError: when the connection does not allow writes
+        """
+        self.refuse_without_leave()
+        record = Once(self.hook.client, MemoryLedger(), log=self.log).carry_out(self.write(), run_begin(context))
+        self.remember(context, "customers", self.customer_code)
+        return for_xcom(record)
+
+
+class NexusCreateCustomerOperator(NexusCustomerAction):
+    """Creates a customer and returns it. One that exists with the same values is returned as it is.
+
+    :param customer_code: code of the customer, letters, digits, ``_`` and ``-`` (templated)
+    :param trust_level: name of the trust level (templated)
+    :param values: further fields as Nexus names them (templated)
+    """
+
+    template_fields: Sequence[str] = ("customer_code", "trust_level", "values", "nexus_conn_id")
+
+    def __init__(self, *, trust_level: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.trust_level = trust_level
+
+    def write(self) -> Write:
+        """The call."""
+        return create_write(self.hook.client, self.customer_code, {**(self.values or {}), "trustLevel": self.trust_level})
+
+
+class NexusUpdateCustomerOperator(NexusCustomerAction):
+    """Changes a customer and returns it. One that is as wanted already is returned without a call.
+
+    :param customer_code: code of the customer (templated)
+    :param values: fields to change, as Nexus names them; a null leaves a field alone (templated)
+    :param fields_to_clear: names of fields to blank (templated)
+    """
+
+    template_fields: Sequence[str] = ("customer_code", "values", "fields_to_clear", "nexus_conn_id")
+
+    def __init__(self, *, fields_to_clear: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.fields_to_clear = fields_to_clear
+
+    def write(self) -> Write:
+        """The call."""
+        return update_write(self.hook.client, self.customer_code, self.values or {}, self.fields_to_clear)

@@ -1,0 +1,222 @@
+"""The operator that sends the mails which Nexus wants sent, each once. Fact sheet 3.8, 4.5."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import Variable
+
+from airflow_provider_nexus.api.resources import get_resource
+from airflow_provider_nexus.exceptions import (
+    NexusAmbiguousMailError,
+    NexusApiError,
+    NexusConfigurationError,
+    NexusUnsentMailError,
+    NexusWriteRefusedError,
+)
+from airflow_provider_nexus.hooks.nexus import NexusHook
+from airflow_provider_nexus.operators.base import NexusBaseOperator
+from airflow_provider_nexus.operators.smtp import send_by_smtp
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+Deliver = Callable[[dict[str, Any]], None]
+"""Delivers one mail, or raises."""
+
+_READY = "ReadyToSend"
+_DELIVERING, _DELIVERED = "delivering", "delivered"
+_ABOUT_CLAIMS = "NexusMailOperator has this mail in hand; see 'Sending mails' in the documentation before you delete it"
+
+
+class NexusMailOperator(NexusBaseOperator):
+    """Sends the mails that are ready to be sent, oldest first, and marks each as sent in Nexus.
+
+    No mail is delivered twice. Before a delivery the mail is claimed in the Airflow Variable
+    ``nexus_mail__<conn_id>__<code>``; the Variable goes when Nexus has the mail as sent. A mail whose delivery was cut off
+    is not sent again: whether it went out is not known, and the task fails and says so. The claim is read and then written,
+    so let one task send the mails of a connection: ``max_active_tis_per_dag`` is 1 unless you say otherwise.
+
+    Returns ``sent`` (number), ``left`` (number still ready to be sent) and ``codes`` (of the mails sent).
+
+    :param deliver: delivers one mail, given as Nexus' record with blanks trimmed from the addresses. When it raises, the
+        mail counts as not delivered and will be delivered by the next try; when it does not know whether the mail went out, it
+        raises :class:`~airflow_provider_nexus.exceptions.NexusAmbiguousMailError`. Left out, mails go out by SMTP
+    :param mail_types: only mails of these types, such as ``TransactionBuyFinish`` (templated); all if left out
+    :param limit: mails delivered in one run at most
+    :param smtp_conn_id: Airflow connection of type ``smtp``, used without ``deliver`` (templated)
+    :param from_email: sender of the mails; by default the one of the SMTP connection (templated)
+    :param nexus_conn_id: the connection; it must allow writes (templated)
+    """
+
+    template_fields: Sequence[str] = ("mail_types", "smtp_conn_id", "from_email", "nexus_conn_id")
+    ui_color = "#e3f2ee"
+
+    def __init__(
+        self,
+        *,
+        deliver: Deliver | None = None,
+        mail_types: Sequence[str] = (),
+        limit: int = 100,
+        smtp_conn_id: str = "smtp_default",
+        from_email: str | None = None,
+        nexus_conn_id: str = NexusHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        kwargs.setdefault("max_active_tis_per_dag", 1)
+        super().__init__(**kwargs)
+        self.deliver = deliver
+        self.mail_types = mail_types
+        self.limit = limit
+        self.smtp_conn_id = smtp_conn_id
+        self.from_email = from_email
+        self.nexus_conn_id = nexus_conn_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Send what is ready.
+
+        :raises NexusAmbiguousMailError: when it is not known of some mails whether they went out
+        :raises NexusUnsentMailError: when some mails could not be delivered, or not be marked as sent
+        :raises NexusWriteRefusedError: when the connection does not allow writes; nothing was delivered
+        """
+        hook = NexusHook(self.nexus_conn_id)
+        self._check(hook)
+        run = _Round(hook, self._by(), f"{context['run_id']} {context['ti'].try_number}", self.log)
+        codes = self._ready(hook)
+        for code in codes:
+            if run.tried == self.limit:
+                break
+            run.send(code)
+        run.fail_if_unfinished()
+        return {"sent": len(run.sent), "left": len(codes) - len(run.sent) - run.gone, "codes": run.sent}
+
+    def _check(self, hook: NexusHook) -> None:
+        if self.limit < 1:
+            raise NexusConfigurationError(f"limit is {self.limit}: give the number of mails to deliver in one run, 1 or more")
+        if not hook.settings.allow_writes:
+            raise NexusWriteRefusedError(
+                f"mails are marked as sent in Nexus, and the connection {self.nexus_conn_id} does not allow that, so none was "
+                "delivered: switch on 'Allow writes' in the connection, or use one that has it on"
+            )
+
+    def _by(self) -> Deliver:
+        return self.deliver or partial(send_by_smtp, smtp_conn_id=self.smtp_conn_id, from_email=self.from_email)
+
+    def _ready(self, hook: NexusHook) -> list[str]:
+        """The codes of what is ready, oldest first, read to the end before the first is marked, as pages move by that."""
+        types = [self.mail_types] if isinstance(self.mail_types, str) else list(self.mail_types or ())
+        filters = {"status": _READY, **({"type": "|".join(types)} if types else {})}
+        wanted = {name.casefold() for name in types}
+        mails = hook.iter_records("mails", filters=filters)
+        return [mail["code"] for mail in mails if _is_ready(mail) and (not wanted or str(mail["type"]).casefold() in wanted)]
+
+
+class _Round:
+    """Mails sent one after the other, and what became of each.
+
+    :param by: identifies this try in the claims
+    """
+
+    def __init__(self, hook: NexusHook, deliver: Deliver, by: str, log: Any) -> None:
+        self._hook, self._deliver, self._by, self._log = hook, deliver, by, log
+        self.sent: list[str] = []
+        self.undelivered: list[str] = []
+        self.unmarked: list[str] = []
+        self.unknown: list[str] = []
+        self.gone = 0
+
+    @property
+    def tried(self) -> int:
+        """Mails that were delivered or marked, or should have been. Those of unknown fate keep none of the others back."""
+        return len(self.sent) + len(self.undelivered) + len(self.unmarked)
+
+    def send(self, code: str) -> None:
+        """Deliver and mark one mail, as far as its claim allows."""
+        mail, claim = self._hook.get_record("mails", code), self._claim(code)
+        if not _is_ready(mail):
+            self.gone += 1
+        elif claim == _DELIVERED or (claim is None and self._delivered(code, mail)):
+            self._mark(code)
+        elif claim is not None:
+            self.unknown.append(code)
+
+    def fail_if_unfinished(self) -> None:
+        """Raise what tells of every mail that is not settled."""
+        if self.unknown:
+            raise NexusAmbiguousMailError(" ".join([self._doubts(), *self._failures()]))
+        if failures := self._failures():
+            raise NexusUnsentMailError(" ".join(failures))
+
+    def _claim(self, code: str) -> str | None:
+        """The state of a claim; one that can't be read is that of a delivery under way, so nothing is sent on its account."""
+        text = Variable.get(self._name(code), default=None)
+        if text is None:
+            return None
+        return _DELIVERED if f'"{_DELIVERED}"' in str(text) else _DELIVERING
+
+    def _name(self, code: str) -> str:
+        return f"nexus_mail__{self._hook.nexus_conn_id}__{code}"
+
+    def _write(self, code: str, state: str) -> None:
+        Variable.set(self._name(code), json.dumps({"by": self._by, "state": state}), description=_ABOUT_CLAIMS)
+
+    def _delivered(self, code: str, mail: dict[str, Any]) -> bool:
+        """Whether the mail is out, for certain."""
+        self._write(code, _DELIVERING)
+        try:
+            self._deliver({**mail, "recipient": _trimmed(mail["recipient"] or {})})
+        except NexusAmbiguousMailError:
+            self._log.exception("mail %s: it is not known whether it went out", code)
+            self.unknown.append(code)
+            return False
+        except Exception:  # noqa: BLE001 - whatever a delivery raises, the other mails go on
+            self._log.exception("mail %s was not delivered", code)
+            Variable.delete(self._name(code))
+            self.undelivered.append(code)
+            return False
+        self._write(code, _DELIVERED)
+        return True
+
+    def _mark(self, code: str) -> None:
+        try:
+            self._hook.run("PUT", f"{get_resource('mails').record_path(code)}/sent")
+        except NexusApiError:
+            self._log.exception("mail %s was delivered and could not be marked as sent", code)
+            self.unmarked.append(code)
+            return
+        Variable.delete(self._name(code))
+        self.sent.append(code)
+
+    def _doubts(self) -> str:
+        return (
+            f"It is not known whether these mails went out, and they were not sent again: {', '.join(self.unknown)}. Look for "
+            "each in the outbox of the mail server or ask its recipient. If it went out, mark it as sent in Nexus "
+            "(PUT /mail/{code}/sent); if not, delete the Airflow Variable "
+            f"{self._name('{code}')}, and the next run sends it."
+        )
+
+    def _failures(self) -> list[str]:
+        return [
+            f"{text}: {', '.join(codes)}."
+            for text, codes in (
+                ("These mails could not be delivered, the log says why, and the next try delivers them", self.undelivered),
+                ("These mails were delivered but not marked as sent in Nexus, which the next try will do", self.unmarked),
+            )
+            if codes
+        ]
+
+
+def _is_ready(mail: Mapping[str, Any]) -> bool:
+    return str(mail["status"]).casefold() == _READY.casefold()
+
+
+def _trimmed(recipient: Mapping[str, Any]) -> dict[str, str | None]:
+    """Recipients without the blanks that Nexus pads them with (fact sheet 6.7); ``None`` where nobody is."""
+    return {name: _addresses(value) for name, value in recipient.items()}
+
+
+def _addresses(text: str | None) -> str | None:
+    return ",".join(filter(None, (address.strip() for address in (text or "").split(",")))) or None

@@ -1,0 +1,240 @@
+"""Operators that place orders at exchanges and make transfers. Fact sheet 2.7."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_nexus.client.amounts import exact
+from airflow_provider_nexus.client.once import Write
+from airflow_provider_nexus.client.trades import with_data_reference
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusNotFoundError
+from airflow_provider_nexus.operators.action import NexusOnceOperator
+from airflow_provider_nexus.sync.lookup import Search, find_by_code, finder
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from airflow_provider_nexus.client.client import NexusClient
+
+_SEARCHED = timedelta(days=30)
+"""How far back the transfer of an earlier try is searched, as single transfers can't be read."""
+
+
+class NexusOrderOperator(NexusOnceOperator):
+    """Places one order at an exchange, once, and returns it. The reference goes into ``data["reference"]``.
+
+    :param exchange_code: code of the exchange (templated)
+    :param action: ``Buy`` or ``Sell`` (templated)
+    :param order_type: ``Market`` or ``Limit`` (templated)
+    :param crypto_code: what is traded (templated)
+    :param currency_code: what it is paid with (templated)
+    :param amount: in the currency, as ``Decimal`` or text (templated)
+    :param limit_price: currency per crypto, as ``Decimal`` or text; a limit order needs it (templated)
+    :param expiring: when it expires, as ISO 8601; Nexus' default is a day after it was placed (templated)
+    """
+
+    template_fields: Sequence[str] = (
+        "exchange_code",
+        "action",
+        "order_type",
+        "crypto_code",
+        "currency_code",
+        "amount",
+        "limit_price",
+        "expiring",
+        "reference",
+        "nexus_conn_id",
+    )
+
+    def __init__(
+        self,
+        *,
+        exchange_code: str,
+        action: str,
+        order_type: str,
+        crypto_code: str,
+        currency_code: str,
+        amount: Decimal | str,
+        limit_price: Decimal | str | None = None,
+        expiring: str | None = None,
+        cancel_on_kill: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(cancel_on_kill=cancel_on_kill, **kwargs)
+        self.exchange_code = exchange_code
+        self.action = action
+        self.order_type = order_type
+        self.crypto_code = crypto_code
+        self.currency_code = currency_code
+        self.amount = amount
+        self.limit_price = limit_price
+        self.expiring = expiring
+
+    @property
+    def resource(self) -> str:
+        """Where the order is read."""
+        return "orders"
+
+    def write(self, reference: str) -> Write:
+        """The call."""
+        values = {
+            "exchangeCode": self.exchange_code,
+            "action": self.action,
+            "type": self.order_type,
+            "crypto": self.crypto_code,
+            "currency": self.currency_code,
+            "amount": self.amount,
+            "limitPrice": self.limit_price,
+            "expiring": self.expiring,
+        }
+        return order_write(self.hook.client, values, reference)
+
+
+def order_write(client: NexusClient, values: Mapping[str, Any], reference: str) -> Write:
+    """The call that places an order.
+
+    :raises NexusConfigurationError: when the values make no order
+    """
+    body = exact(values)
+    _require(body, "exchangeCode", "action", "type", "crypto", "currency", "amount")
+    if body["type"].casefold() == "limit" and "limitPrice" not in body:
+        raise NexusConfigurationError("a limit order needs a limit_price: nothing was sent")
+    pair = {"exchangeCode": body["exchangeCode"], "cryptoCode": body["crypto"], "currencyCode": body["currency"]}
+    search = Search(
+        resource="orders",
+        place="data.reference",
+        filters={**pair, "actionType": body["action"]},
+        alike={**{f"tradePair.{name}": value for name, value in pair.items()}, "action": body["action"]},
+    )
+    query = "&".join(f"{name}={value}" for name, value in {**pair, "actionType": body["action"]}.items())
+    return Write(
+        method="POST",
+        path="/orders",
+        body=with_data_reference(body, reference),
+        find=finder(search, client, reference),
+        read=lambda code: client.get_record("orders", code),
+        code_of=lambda answer: _code("orderCode", answer),
+        record_of=lambda answer: answer if isinstance(answer, dict) else None,
+        lookup_by_hand=f"Look through GET /orders?{query}&createdFrom={{since}} and GET each of them by its code: it is the one "
+        f"whose data.reference is {reference}.",
+    )
+
+
+class NexusTransferOperator(NexusOnceOperator):
+    """Makes one transfer between exchange, hot wallet and cold store, once, and returns it.
+
+    A transfer has no field for references, and Nexus answers nothing when it makes one: the reference goes into
+    ``userName``, where Nexus shows who asked for a transfer. Nexus offers no call that cancels a transfer.
+
+    :param source_type: ``Exchange``, ``HotWallet``, ``Coldstore`` or ``Other`` (templated)
+    :param sink_type: likewise (templated)
+    :param crypto_code: what is moved (templated)
+    :param amount: in the crypto, as ``Decimal`` or text (templated)
+    :param source_exchange_code: the exchange that sends (templated)
+    :param sink_exchange_code: the exchange that receives (templated)
+    :param address: address on the chain to send to (templated)
+    """
+
+    template_fields: Sequence[str] = (
+        "source_type",
+        "sink_type",
+        "crypto_code",
+        "amount",
+        "source_exchange_code",
+        "sink_exchange_code",
+        "address",
+        "reference",
+        "nexus_conn_id",
+    )
+
+    def __init__(
+        self,
+        *,
+        source_type: str,
+        sink_type: str,
+        crypto_code: str,
+        amount: Decimal | str,
+        source_exchange_code: str | None = None,
+        sink_exchange_code: str | None = None,
+        address: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.source_type = source_type
+        self.sink_type = sink_type
+        self.crypto_code = crypto_code
+        self.amount = amount
+        self.source_exchange_code = source_exchange_code
+        self.sink_exchange_code = sink_exchange_code
+        self.address = address
+
+    @property
+    def resource(self) -> str:
+        """Where the transfer is read."""
+        return "transfers"
+
+    def read(self, code: str) -> dict[str, Any]:
+        """The transfer of a code, out of the list."""
+        return read_transfer(self.hook.client, code)
+
+    def write(self, reference: str) -> Write:
+        """The call."""
+        values = {
+            "sourceType": self.source_type,
+            "sinkType": self.sink_type,
+            "cryptoCode": self.crypto_code,
+            "amount": self.amount,
+            "sourceExchangeCode": self.source_exchange_code,
+            "sinkExchangeCode": self.sink_exchange_code,
+            "transferAddress": self.address,
+        }
+        return transfer_write(self.hook.client, values, reference)
+
+
+def transfer_write(client: NexusClient, values: Mapping[str, Any], reference: str) -> Write:
+    """The call that makes a transfer.
+
+    :raises NexusConfigurationError: when the values make no transfer
+    """
+    body = exact(values)
+    _require(body, "sourceType", "sinkType", "cryptoCode", "amount")
+    ends = {name: body[name] for name in ("sourceType", "sinkType")}
+    search = Search(
+        resource="transfers",
+        place="userName",
+        filters=ends,
+        alike={"cryptoCode": body["cryptoCode"], **{f"address.{name}": value for name, value in ends.items()}},
+    )
+    return Write(
+        method="POST",
+        path="/transfers",
+        body={**body, "userName": reference},
+        find=finder(search, client, reference),
+        read=lambda code: read_transfer(client, code),
+        code_of=lambda answer: _code("transferCode", answer),
+        lookup_by_hand=f"Look through GET /transfers?createdFrom={{since}} for the one whose userName is {reference}.",
+    )
+
+
+def read_transfer(client: NexusClient, code: str) -> dict[str, Any]:
+    """One transfer, out of the list of the last thirty days.
+
+    :raises NexusNotFoundError: when it is not among them
+    """
+    now = client.session.server_now or datetime.now(UTC)
+    record = find_by_code(client, "transfers", code, now - _SEARCHED)
+    if record is None:
+        raise NexusNotFoundError("GET", "/transfers", detail=f"none of the last {_SEARCHED.days} days has the code {code}")
+    return record
+
+
+def _require(body: Mapping[str, Any], *names: str) -> None:
+    missing = [name for name in names if body.get(name) in (None, "")]
+    if missing:
+        raise NexusConfigurationError(f"the call lacks {', '.join(missing)}: nothing was sent")
+
+
+def _code(name: str, answer: Any) -> str:
+    return str(answer.get(name) or "") if isinstance(answer, Mapping) else ""

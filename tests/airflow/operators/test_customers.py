@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG
+
+from airflow_provider_nexus.client.customers import differences
+from airflow_provider_nexus.operators.customers import NexusCreateCustomerOperator, NexusUpdateCustomerOperator
+from airflow_provider_nexus.sandbox import Sandbox
+from airflow_provider_nexus.sandbox.faults import Fault
+from tests.airflow.nexus import connection
+from tests.airflow.running import run_dag, state_of, xcom_of
+
+VALUES = {"status": "ACTIVE", "email": "ada@example.org", "data": {"tier": "gold"}, "dateOfBirth": "1990-02-03"}
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Sandbox]:
+    with Sandbox(customers=5, transactions=20, days=1, clock_speed=0, arrivals_per_hour=0) as sandbox, connection(sandbox):
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(running: Sandbox) -> Sandbox:
+    running.reset()
+    running.configure(faults=())
+    return running
+
+
+def customers(sandbox: Sandbox) -> list[dict[str, Any]]:
+    return [row for row in map(json.loads, sandbox.truth("customers")) if row["customerCode"] == "acme-1"]
+
+
+def writes(sandbox: Sandbox) -> int:
+    return sum(call.method in ("POST", "PUT") for call in sandbox.calls)
+
+
+def test_creates_once(sandbox: Sandbox) -> None:
+    sandbox.configure(faults=(Fault(kind="drop_after", path="/customer", method="POST"),))
+    with DAG("creates", schedule=None) as dag:
+        first = NexusCreateCustomerOperator(task_id="first", customer_code="acme-1", trust_level="Trusted", values=VALUES)
+        again = NexusCreateCustomerOperator(task_id="again", customer_code="acme-1", trust_level="trusted", values=VALUES)
+        other = NexusCreateCustomerOperator(task_id="other", customer_code="acme-1", trust_level="New", values=VALUES)
+        first >> again >> other
+    run = run_dag(dag)
+    assert [xcom_of(run, task)["trustlevel"] for task in ("first", "again")] == ["Trusted", "Trusted"]
+    assert state_of(run, "other") == "failed"
+    assert (len(customers(sandbox)), writes(sandbox)) == (1, 1)
+
+
+def test_updates_what_differs(sandbox: Sandbox) -> None:
+    with DAG("updates", schedule=None) as dag:
+        create = NexusCreateCustomerOperator(task_id="create", customer_code="acme-1", trust_level="New", values=VALUES)
+        change = {"trustLevel": "Trusted", "phone": "+31 6"}
+        first = NexusUpdateCustomerOperator(task_id="first", customer_code="acme-1", values=change, fields_to_clear=["email"])
+        again = NexusUpdateCustomerOperator(task_id="again", customer_code="acme-1", values=change, fields_to_clear=["email"])
+        create >> first >> again
+    run = run_dag(dag)
+    record = xcom_of(run, "again")
+    assert (record["trustlevel"], record["phone"], record["email"]) == ("Trusted", "+31 6", None)
+    assert writes(sandbox) == 2
+
+
+def test_differences_tell_no_personal_values() -> None:
+    record = {"trustlevel": "New", "status": "ACTIVE", "email": "ada@example.org", "data": {"a": "1", "b": "2"}}
+    assert differences({"status": "Active", "trustLevelCode": "new", "data": {"b": "2"}, "reason": "x"}, record) == []
+    unlike = differences({"email": "eve@example.org", "trustLevel": "Trusted", "data": {"a": "9"}}, record)
+    assert unlike == ["email differs", "trustLevel is 'New', wanted is 'Trusted'", "data differs"]
+    assert differences({"phone": "1"}, record) == []
+    assert differences({"phone": "1"}, record, missing_differs=True) == ["phone differs"]
