@@ -70,9 +70,11 @@ def is_second_try(running: Standalone, run: str) -> bool:
 def kill_task(sandbox: Sandbox) -> None:
     """Kill the process that asks the sandbox from outside of this one, without a word to it."""
     ports = {call.connection for call in sandbox.calls[-3:]}
-    asking = {c.pid for c in psutil.net_connections("tcp4") if c.laddr.port in ports and c.pid not in (None, os.getpid())}
+    asking = {c.pid for c in psutil.net_connections("tcp4") if c.laddr and c.laddr.port in ports} - {None, os.getpid()}
     assert len(asking) == 1, asking
-    os.kill(asking.pop(), signal.SIGKILL)
+    task_process = asking.pop()
+    assert task_process
+    os.kill(task_process, signal.SIGKILL)
 
 
 def test_the_next_try_goes_on_with_the_transaction(tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def test_it_listens_on_this_machine_only(airflow: Airflow) -> None:
 def test_the_form_is_offered(airflow: Airflow) -> None:
     forms = {form["connection_type"]: form for form in airflow.ask("GET", "/ui/connections/hook_meta").json()}
     assert forms["nexus"]["hook_name"] == "Quantoz Nexus"
-    assert list(forms["nexus"]["extra_fields"]) == ["environment", "allow_writes", "timeout", "retries"]
+    assert list(forms["nexus"]["extra_fields"]) == ["environment", "allow_writes", "timeout", "retries", "portal_url"]
 
 
 def test_the_connection_can_be_tested(airflow: Airflow) -> None:
@@ -125,3 +125,26 @@ def test_the_example_runs_to_its_proofs(airflow: Airflow, tmp_path: Path) -> Non
     assert {manifest["proof"]["verdict"] for manifest in manifests} == {"proved"}
     entry = airflow.ask("GET", f"{path}/taskInstances/windows.orders/xcomEntries/return_value").json()
     assert "proved" in json.dumps(entry["value"])
+
+
+def test_the_examples_that_wait_run_deferred(airflow: Airflow) -> None:
+    """The trades settle in minutes by the sandbox's clock, so it is moved on while they are waited for."""
+    said = (airflow.home / "said.log").read_text()
+    sandbox = next(word.rstrip(";") for word in said.split() if word.startswith("http://127.0.0.1"))
+    dag = "example_nexus_wait"
+    wait_for(dag, lambda: airflow.ask("PATCH", f"/api/v2/dags/{dag}", json={"is_paused": False}).ok, 120)
+    run = airflow.ask("POST", f"/api/v2/dags/{dag}/dagRuns", json={"logical_date": None}).json()["dag_run_id"]
+    path = f"/api/v2/dags/{dag}/dagRuns/{run}"
+    deferred: set[str] = set()
+    states: dict[str, str] = {}
+
+    def state() -> str:
+        requests.post(f"{sandbox}/_sandbox/clock", json={"advance": 20}, timeout=10).raise_for_status()
+        tasks = airflow.ask("GET", f"{path}/taskInstances").json()["task_instances"]
+        states.update({task["task_id"]: task["state"] for task in tasks})
+        deferred.update(task for task in states if states[task] == "deferred")
+        now = str(airflow.ask("GET", path).json()["state"])
+        return now if now in ("success", "failed") else ""
+
+    assert wait_for("the end", state, 180) == "success", states
+    assert deferred & {"buy", "filled"}

@@ -1,0 +1,56 @@
+"""Every five minutes, the mails that Nexus wants sent: each is delivered once and marked as sent.
+
+As it is, a mail becomes a file `<code>.eml` in the folder of the params, so that nobody gets mail by a try. Leave `deliver`
+out, and mails go out by the Airflow connection `smtp_default`.
+
+Needs a connection `nexus_default` of type Quantoz Nexus that allows writes; `airflow nexus sandbox` gives one to try it with.
+"""
+
+from __future__ import annotations
+
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import DAG, Param, get_current_context
+
+from airflow_provider_nexus.operators.nexus import NexusMailOperator
+
+
+# [START howto_mail_deliver]
+def write_to_folder(mail: dict[str, Any]) -> None:
+    """Deliver one mail; whatever is raised in here leaves the mail ready to be sent."""
+    message = EmailMessage()
+    message["To"] = mail["recipient"]["email"]
+    message["Cc"] = mail["recipient"]["cc"]
+    message["Subject"] = mail["content"]["subject"] or mail["type"]
+    message.set_content(mail["content"]["text"] or "")
+    message.add_alternative(mail["content"]["html"] or "", subtype="html")
+    folder = Path(get_current_context()["params"]["folder"])
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{mail['code']}.eml").write_bytes(bytes(message))
+
+
+# [END howto_mail_deliver]
+
+with DAG(
+    dag_id="example_nexus_mails",
+    schedule="*/5 * * * *",
+    catchup=False,
+    max_active_runs=1,
+    tags=["nexus", "example"],
+    doc_md=__doc__,
+    params={
+        "folder": Param("/tmp/nexus_mails", type="string", description="Folder that mails are written to"),  # noqa: S108
+        "mail_types": Param([], type="array", description="Only mails of these types; all if empty"),
+    },
+    render_template_as_native_obj=True,
+) as dag:
+    # [START howto_mail_operator]
+    NexusMailOperator(
+        task_id="send",
+        deliver=write_to_folder,
+        mail_types="{{ params.mail_types }}",
+        limit=50,
+    )
+    # [END howto_mail_operator]

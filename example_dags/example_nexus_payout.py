@@ -1,0 +1,67 @@
+"""Pay out what customers sold, after a person has agreed.
+
+First the window's transactions are copied into files and proved complete, so that nobody decides on half of them. Then the
+sells that wait for their payout are found, a person approves them (*Required Actions* in Airflow's user interface), and each
+is paid out by a task of its own, which never pays twice.
+
+Needs a connection `nexus_default` of type Quantoz Nexus that allows writes; `airflow nexus sandbox` gives one to try it with.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk import DAG, Param, task
+
+from airflow_provider_nexus.compat import AirflowSkipException
+from airflow_provider_nexus.hooks.nexus import NexusHook
+from airflow_provider_nexus.operators.nexus import NexusPayoutOperator
+from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObjectStorageOperator
+
+with DAG(
+    dag_id="example_nexus_payout",
+    schedule=None,
+    catchup=False,
+    max_active_runs=1,
+    tags=["nexus", "example"],
+    doc_md=__doc__,
+    params={
+        "path": Param("file:///tmp/nexus_payout", type="string", description="Folder or URL that the proof is published under"),
+        "window_start": Param("2020-01-01", type="string", description="Transactions created from here on"),
+        "window_end": Param(None, type=["null", "string"], description="Transactions created before; else now"),
+        "limit": Param(20, type="integer", minimum=1, description="Payouts in one run at most"),
+    },
+) as dag:
+    # [START howto_payout_find]
+    proof = NexusToObjectStorageOperator(task_id="prove", resource="transactions", path="{{ params.path }}")
+
+    @task
+    def payable(summary: dict[str, Any], *, params: dict[str, Any]) -> list[str]:
+        """Codes of the sells that wait for their payout, oldest first."""
+        sells = NexusHook().iter_records(
+            "transactions",
+            start=summary["window_start"],
+            end=summary["window_end"],
+            filters={"status": "ToPayout", "type": "SELL"},
+        )
+        codes = [record["transactionCode"] for _, record in zip(range(params["limit"]), sells, strict=False)]
+        if not codes:
+            raise AirflowSkipException("no sell waits for its payout")
+        return codes
+
+    codes = payable(proof.output)
+    # [END howto_payout_find]
+
+    # [START howto_payout_approve]
+    approval = ApprovalOperator(
+        task_id="approve",
+        subject="Pay out {{ ti.xcom_pull('payable') | length }} sells?",
+        body="{{ ti.xcom_pull('payable') | join(', ') }}",
+    )
+    # [END howto_payout_approve]
+
+    # [START howto_payout_operator]
+    pay = NexusPayoutOperator.partial(task_id="pay", max_active_tis_per_dag=4).expand(transaction_code=codes)
+    # [END howto_payout_operator]
+    codes >> approval >> pay

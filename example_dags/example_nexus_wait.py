@@ -1,0 +1,75 @@
+"""Ask for a price, buy, and wait: for the transaction, and for an order at an exchange. No wait holds a worker.
+
+Needs a connection `nexus_default` of type Quantoz Nexus that allows writes; `airflow nexus sandbox` gives one to try it with.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, Param, task
+
+from airflow_provider_nexus.hooks.nexus import NexusHook
+from airflow_provider_nexus.operators.nexus import NexusOrderOperator, NexusTransactionOperator
+from airflow_provider_nexus.sensors.nexus import NexusStatusSensor
+
+with DAG(
+    dag_id="example_nexus_wait",
+    schedule=None,
+    catchup=False,
+    max_active_runs=1,
+    tags=["nexus", "example"],
+    doc_md=__doc__,
+    params={
+        "amount": Param("25.00", type="string", description="Money to spend, as text so that it keeps its digits"),
+        "currency": Param("EUR", type="string"),
+        "crypto": Param("BTC", type="string"),
+        "payment_method": Param("CUST_BUY_IDEAL", type="string"),
+        "exchange": Param("BITVAVO", type="string"),
+    },
+) as dag:
+
+    @task
+    def customer() -> str:
+        """The code of the first customer that may trade."""
+        active = NexusHook().iter_records("customers", filters={"status": "ACTIVE"})
+        return str(next(active)["customerCode"])
+
+    # [START howto_transaction_operator]
+    buying = {
+        "customerCode": customer(),
+        "fiatValue": "{{ params.amount }}",
+        "currencyCode": "{{ params.currency }}",
+        "cryptoCode": "{{ params.crypto }}",
+        "paymentMethodCode": "{{ params.payment_method }}",
+    }
+    price = NexusTransactionOperator(task_id="price", kind="buy", values=buying, simulate=True)
+    buy = NexusTransactionOperator(
+        task_id="buy",
+        kind="buy",
+        values=buying,
+        wait_for_completion=True,
+        deferrable=True,
+        poll_interval=1,
+        wait_timeout=3600,
+    )
+    # [END howto_transaction_operator]
+
+    # [START howto_status_sensor]
+    order = NexusOrderOperator(
+        task_id="order",
+        exchange_code="{{ params.exchange }}",
+        action="Buy",
+        order_type="Market",
+        crypto_code="{{ params.crypto }}",
+        currency_code="{{ params.currency }}",
+        amount="{{ params.amount }}",
+    )
+    filled = NexusStatusSensor(
+        task_id="filled",
+        resource="orders",
+        code="{{ ti.xcom_pull('order')['orderCode'] }}",
+        poke_interval=1,
+        timeout=3600,
+        deferrable=True,
+    )
+    # [END howto_status_sensor]
+    price >> buy >> order >> filled

@@ -1,0 +1,59 @@
+"""A run for every change: when transactions complete in Nexus, the window that they were created in is copied again.
+
+The triggerer watches Nexus; the DAG starts when something changed. A run by hand has no changes, so it takes `since`.
+
+Needs a connection `nexus_default` of type Quantoz Nexus; `airflow nexus sandbox` gives one to try it with.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import DAG, Asset, AssetWatcher, Param, task
+
+from airflow_provider_nexus.assets.nexus import create_asset, fresh_changes
+from airflow_provider_nexus.compat import AirflowSkipException
+from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObjectStorageOperator
+from airflow_provider_nexus.triggers.nexus import NexusChangeTrigger
+
+# [START howto_watch_asset]
+completed = Asset(
+    uri=create_asset(environment="test", resource="transactions").uri,
+    watchers=[
+        AssetWatcher(
+            name="nexus_transactions_completed",
+            trigger=NexusChangeTrigger(resource="transactions", states=["COMPLETED"], poll_interval=30),
+        )
+    ],
+)
+# [END howto_watch_asset]
+
+with DAG(
+    dag_id="example_nexus_watch",
+    schedule=[completed],
+    catchup=False,
+    max_active_runs=1,
+    tags=["nexus", "example"],
+    doc_md=__doc__,
+    params={
+        "path": Param("file:///tmp/nexus_watch", type="string", description="Folder or URL that windows are published under"),
+        "since": Param(None, type=["null", "string"], description="For a run by hand: copy what was created from here on"),
+    },
+) as dag:
+    # [START howto_watch_changes]
+    @task(inlets=[completed])
+    def first_change(**context: Any) -> str:
+        """When the oldest of the changed transactions was created."""
+        stamps = [change["created"] for change in fresh_changes(context, completed)]
+        since = min(stamps, default=context["params"]["since"])
+        if not since:
+            raise AirflowSkipException("nothing changed that an earlier run has not handled")
+        return str(since)
+
+    NexusToObjectStorageOperator(
+        task_id="copy",
+        resource="transactions",
+        path="{{ params.path }}",
+        window_start=first_change(),
+    )
+    # [END howto_watch_changes]
