@@ -20,6 +20,7 @@ from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client import reply
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.client import collection_call, record_call, whole_record
+from airflow_provider_nexus.client.look import Ask
 from airflow_provider_nexus.client.reply import Answer
 from airflow_provider_nexus.client.settings import ClientSettings
 from airflow_provider_nexus.exceptions import (
@@ -73,6 +74,12 @@ class AsyncNexusClient:
         """
         entry = get_resource(resource)
         return typed(entry, (await self.send(record_call(entry, code), whole_record)).value)
+
+    async def answer(self, resource: Resource, ask: Ask) -> Any:
+        """What somebody asks who looks at a resource's records: one record typed, or a page raw."""
+        if ask.code:
+            return await self.get_record(resource.name, ask.code)
+        return (await self.fetch(resource, ask.params)).value
 
     async def cancel(self, call: Call) -> None:
         """Send a cancellation, the one change that is asked for from an event loop: when a person kills a waiting task.

@@ -10,10 +10,10 @@ for its filters, so a server that ignores either costs calls, never a wrong stat
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from airflow_provider_nexus.api.envelope import Records, decode
 from airflow_provider_nexus.api.lifecycles import Phase
@@ -27,6 +27,8 @@ from airflow_provider_nexus.exceptions import (
     NexusValidationError,
 )
 
+T = TypeVar("T")
+_COPED_WITH = (NexusNotFoundError, NexusValidationError)
 FEW = 3
 """As many records are read one by one."""
 LIMIT = 2000
@@ -110,7 +112,7 @@ class Lookout:
         while number <= pages:
             try:
                 page: Records = yield Ask({"status": "|".join(statuses), **self._bounds(wanted), "page": number, "limit": LIMIT})
-            except (NexusNotFoundError, NexusValidationError):
+            except _COPED_WITH:
                 self._lists = number > 1  # the list is not offered here, or not with this filter
                 return seen
             seen |= {code: sighting for code, sighting in self._sightings(page) if code in wanted}
@@ -158,22 +160,37 @@ class Lookout:
             yield row.key, self.sighting(decode(raw)) if is_odd else Sighting(status, created=row.stamp)
 
 
-def drive(looking: Looking, answer: Callable[[Ask], Any]) -> Sightings:
-    """Carry a look out with a function that answers.
+def drive(asking: Generator[Ask, Any, T], answer: Callable[[Ask], Any]) -> T:
+    """Carry out what asks, with a function that answers.
 
-    :raises NexusApiError: what the function raises, where the look does not cope with it
+    :raises NexusApiError: what the function raises, where the asking does not cope with it
     """
     try:
-        ask = next(looking)
+        ask = next(asking)
         while True:
             try:
                 value = answer(ask)
-            except (NexusNotFoundError, NexusValidationError) as error:
-                ask = looking.throw(error)
+            except _COPED_WITH as error:
+                ask = asking.throw(error)
             else:
-                ask = looking.send(value)
+                ask = asking.send(value)
     except StopIteration as stop:
-        return dict(stop.value)
+        return stop.value  # type: ignore[no-any-return]
+
+
+async def adrive(asking: Generator[Ask, Any, T], answer: Callable[[Ask], Awaitable[Any]]) -> T:
+    """The same in an event loop."""
+    try:
+        ask = next(asking)
+        while True:
+            try:
+                value = await answer(ask)
+            except _COPED_WITH as error:
+                ask = asking.throw(error)
+            else:
+                ask = asking.send(value)
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]
 
 
 def _missing(wanted: Mapping[str, str], seen: Sightings) -> dict[str, str]:

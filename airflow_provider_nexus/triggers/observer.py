@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.client.aio import AsyncNexusClient
-from airflow_provider_nexus.client.look import Ask, Sighting
-from airflow_provider_nexus.exceptions import NexusNotFoundError, NexusValidationError
+from airflow_provider_nexus.client.look import Ask, Sighting, adrive
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.sync.changes import Snapshot, Watch
-
-T = TypeVar("T")
 
 
 class Observer:
@@ -35,14 +32,14 @@ class Observer:
 
         :raises NexusApiError: one class per cause, after one try
         """
-        return await self._drive(self.watch.poll(None if since is None else since - self.watch.lag, known))
+        return await adrive(self.watch.poll(None if since is None else since - self.watch.lag, known), self._answer)
 
     async def find(self, wanted: Mapping[str, str]) -> dict[str, Sighting]:
         """Look for records by code.
 
         :raises NexusApiError: one class per cause, after one try
         """
-        return await self._drive(self.watch.find(wanted))
+        return await adrive(self.watch.find(wanted), self._answer)
 
     async def aclose(self) -> None:
         """Give the connections back."""
@@ -52,22 +49,7 @@ class Observer:
     def _now(self) -> datetime | None:
         return self._client.server_now if self._client else None
 
-    async def _drive(self, asking: Generator[Ask, Any, T]) -> T:
-        try:
-            ask = next(asking)
-            while True:
-                try:
-                    value = await self._answer(ask)
-                except (NexusNotFoundError, NexusValidationError) as error:
-                    ask = asking.throw(error)
-                else:
-                    ask = asking.send(value)
-        except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]
-
     async def _answer(self, ask: Ask) -> Any:
         if self._client is None:
             self._client = await self._hook.aclient()
-        if ask.code:
-            return await self._client.get_record(self.watch.resource.name, ask.code)
-        return (await self._client.fetch(self.watch.resource, ask.params)).value
+        return await self._client.answer(self.watch.resource, ask)

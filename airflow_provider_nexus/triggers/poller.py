@@ -10,14 +10,14 @@ import asyncio
 import contextvars
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
 from weakref import WeakKeyDictionary
 
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.aio import AsyncNexusClient
-from airflow_provider_nexus.client.look import FEW, Ask, Looking, Lookout, Sighting, Sightings
+from airflow_provider_nexus.client.look import FEW, Lookout, Sightings, adrive
 from airflow_provider_nexus.client.patience import Patience, interval
-from airflow_provider_nexus.exceptions import NexusError, NexusNotFoundError, NexusValidationError
+from airflow_provider_nexus.exceptions import NexusError
 from airflow_provider_nexus.hooks.nexus import NexusHook
 
 _SLACK = 0.15
@@ -126,7 +126,7 @@ class Poller:
         due = self._due(now)
         wanted = {code: created for wait in due for code, created in wait.codes.items()}
         try:
-            sightings = await _drive(self._lookout.look(wanted), client, self._lookout)
+            sightings = await adrive(self._lookout.look(wanted), partial(client.answer, self._lookout.resource))
         except NexusError as error:
             self._put_up_with(due, error)
         else:
@@ -161,24 +161,3 @@ def poller_of(nexus_conn_id: str, resource: str) -> Poller:
     if key not in pollers:
         pollers[key] = Poller(nexus_conn_id, resource)
     return pollers[key]
-
-
-async def _drive(looking: Looking, client: AsyncNexusClient, lookout: Lookout) -> dict[str, Sighting]:
-    """Carry a look out over an event loop."""
-    try:
-        ask = next(looking)
-        while True:
-            try:
-                value = await _answer(ask, client, lookout)
-            except (NexusNotFoundError, NexusValidationError) as error:
-                ask = looking.throw(error)
-            else:
-                ask = looking.send(value)
-    except StopIteration as stop:
-        return dict(stop.value)
-
-
-async def _answer(ask: Ask, client: AsyncNexusClient, lookout: Lookout) -> Any:
-    if ask.code:
-        return await client.get_record(lookout.resource.name, ask.code)
-    return (await client.fetch(lookout.resource, ask.params)).value
