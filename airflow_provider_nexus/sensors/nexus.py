@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf
 from airflow.sdk.exceptions import AirflowSensorTimeout
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.sdk.execution_time.context import TaskStateStoreAccessor
 
-_FAILURES = "nexus_failures"
+_SO_FAR = "nexus_wait"
 
 
 class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
@@ -47,8 +47,8 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
     :param code: code of the record, or several (templated)
     :param targets: statuses that end the wait well; by default every one that means success (templated)
     :param on_held: what to do about a record that is held, for an operator or by a rule: ``wait`` or ``fail``
-    :param on_held_callback: called with the context and the record, once for each that is held, such as a notifier's
-        ``notify``; the wait goes on
+    :param on_held_callback: called once for each record that is held, with the context and in it the record as
+        ``nexus_record``: a function or an Airflow notifier; the wait goes on. Rescheduled, "once" needs Airflow 3.3
     :param poke_interval: seconds between two looks at first
     :param max_interval: seconds between two looks at most
     :param timeout: seconds until the task is given up
@@ -67,7 +67,7 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
         code: str | Sequence[str],
         targets: Sequence[str] = (),
         on_held: OnHeld = "wait",
-        on_held_callback: Callable[[Context, dict[str, Any]], None] | None = None,
+        on_held_callback: Callable[[Context], Any] | None = None,
         max_interval: float = 600.0,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         max_consecutive_failures: int = 5,
@@ -140,12 +140,17 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
     def _look(self, context: Context) -> float | None:
         """Look once: ``None`` when all are there, else seconds that the server asked to be left alone for."""
         store = context.get("task_state_store") if self.reschedule else None
-        before = _remembered(store) if store else self._patience.failures
-        self._patience.failures = before
-        pause = look_patiently(self._watch, self._patience)
-        if store and self._patience.failures != before:
-            store.set(_FAILURES, self._patience.failures)
-        self._mind_held(context)
+        before = _remembered(store)
+        if store:
+            self._patience.failures = before["failures"]
+            self._told |= set(before["told"])
+        try:
+            pause = look_patiently(self._watch, self._patience)
+            self._mind_held(context)
+        finally:
+            after: dict[str, Any] = {"failures": self._patience.failures, "told": sorted(self._told)}
+            if store and after != before:
+                store.set(_SO_FAR, after)
         return pause
 
     @cached_property
@@ -157,7 +162,7 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
             if self.on_held == "fail":
                 raise self._watch.trouble(code, "and is held")
             if self.on_held_callback and code not in self._told:
-                self.on_held_callback(context, self._watch.record(code))
+                self.on_held_callback(_with_record(context, self._watch.record(code)))
             self._told.add(code)
 
     def _get_next_poke_interval(
@@ -187,10 +192,14 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
         )
 
 
-def _remembered(store: TaskStateStoreAccessor) -> int:
-    """The failures in a row before the sensor was rescheduled, which is another process each time."""
-    failures = store.get(_FAILURES)
-    return failures if isinstance(failures, int) else 0
+def _with_record(context: Context, record: dict[str, Any]) -> Context:
+    return cast("Context", {**context, "nexus_record": for_xcom(record)})
+
+
+def _remembered(store: TaskStateStoreAccessor | None) -> dict[str, Any]:
+    """What happened before the sensor was rescheduled, which is another process each time."""
+    kept = store.get(_SO_FAR) if store else None
+    return kept if isinstance(kept, dict) else {"failures": 0, "told": []}
 
 
 class _Softly:

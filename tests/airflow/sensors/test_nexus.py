@@ -7,7 +7,7 @@ from threading import Timer
 from typing import Any
 
 import pytest
-from airflow.sdk import DAG
+from airflow.sdk import DAG, BaseNotifier, Context
 
 from airflow_provider_nexus.api.aim import Verdict, aim_at
 from airflow_provider_nexus.api.resources import get_resource
@@ -102,11 +102,23 @@ def test_what_is_held_fails_waits_or_calls(sandbox: Sandbox, mode: str) -> None:
     code = with_verdict(sandbox, Verdict.HELD)["transactionCode"]
     told: list[str] = []
     assert waited(code, on_held="fail", **MODES[mode])[0] == "failed"
-    assert (
-        waited(code, timeout=0.7, on_held_callback=lambda _, record: told.append(record["status"]), **MODES[mode])[0] == "failed"
-    )
-    assert set(told) == {"BLOCKED"}
+    assert waited(code, timeout=1.5, on_held_callback=_notifier(told), **MODES[mode])[0] == "failed"
+    assert told == [code]
     assert waited(code, targets=["BLOCKED"], **MODES[mode])[0] == "success"
+
+
+def _notifier(told: list[str]) -> BaseNotifier:
+    class Held(BaseNotifier):
+        template_fields = ("text",)
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.text = "{{ nexus_record.transactionCode }}"
+
+        def notify(self, context: Context) -> None:
+            told.append(self.text)
+
+    return Held()
 
 
 @pytest.mark.parametrize("mode", MODES)
