@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_nexus import exceptions
 from airflow_provider_nexus.api import envelope
 from airflow_provider_nexus.client.call import Call
-from airflow_provider_nexus.exceptions import NexusApiError, NexusDataError, NexusError, NexusUnprovedError
+from airflow_provider_nexus.exceptions import NexusApiError, NexusDataError, NexusError, NexusStatusError, NexusUnprovedError
 from tests.client.serving import CANARY, GET, IBAN, POST, all_that_it_says, chain, session_for
 from tests.client.socket_server import Reply, SocketServer, answer, free_port
 from tests.client.test_session_writes import UNCLEAR
@@ -92,6 +92,8 @@ def made(kind: type[NexusError]) -> NexusError:
         return kind("GET", "/x", **facts)  # type: ignore[arg-type]
     if kind is NexusDataError:
         return NexusDataError("orders", "O1", "amount", "x", "a number")
+    if kind is NexusStatusError:
+        return NexusStatusError("orders", "O1", "REJECTED", "and can't get there", "no funds")
     return NexusUnprovedError("not proved", ("a", "b")) if kind is NexusUnprovedError else kind("what happened")
 
 

@@ -92,6 +92,7 @@ SERVERS: Mapping[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("server", SERVERS)
 @pytest.mark.parametrize("resource", ["transactions", "orders"])
 def test_every_change_is_told_exactly_once_and_kills_miss_none(server: str, resource: str) -> None:
