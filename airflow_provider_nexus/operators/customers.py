@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_nexus.client.customers import create_write, update_write
 from airflow_provider_nexus.client.once import MemoryLedger, Once, Write
-from airflow_provider_nexus.operators.action import NexusAction, run_begin
-from airflow_provider_nexus.operators.xcom import for_xcom
+from airflow_provider_nexus.operators.action import NexusWaitingAction, run_begin
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class NexusCustomerAction(NexusAction):
+class NexusCustomerAction(NexusWaitingAction):
     """Base of the operators that bring a customer into a wanted state; what is so already is not sent.
+
+    A try compares the customer with what is wanted, so it needs no memory of the tries before. With ``wait_for_completion``
+    the task ends when the customer is active.
 
     :param customer_code: code of the customer (templated)
     :param values: fields as Nexus names them (templated)
@@ -25,25 +27,27 @@ class NexusCustomerAction(NexusAction):
     template_fields_renderers = {"values": "json"}  # noqa: RUF012 - as BaseOperator declares it
 
     def __init__(self, *, customer_code: str, values: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+        kwargs.setdefault("durable", False)
         super().__init__(**kwargs)
         self.customer_code = customer_code
         self.values = values
+
+    @property
+    def resource(self) -> str:
+        """Name of the resource."""
+        return "customers"
 
     def write(self) -> Write:
         """The call, and how its effect is known."""
         raise NotImplementedError
 
-    def execute(self, context: Context) -> Any:
-        """Bring the customer into the wanted state, and return the record.
+    def act(self, context: Context) -> dict[str, Any]:
+        """Bring the customer into the wanted state.
 
         :raises NexusConflictError: when the customer to create exists with other values
         :raises NexusAmbiguousWriteError: when it is not known whether Nexus carried it out; another try looks again
-        :raises NexusWriteRefusedError: when the connection does not allow writes
         """
-        self.refuse_without_leave()
-        record = Once(self.hook.client, MemoryLedger(), log=self.log).carry_out(self.write(), run_begin(context))
-        self.remember(context, "customers", self.customer_code)
-        return for_xcom(record)
+        return Once(self.hook.client, MemoryLedger(), log=self.log).carry_out(self.write(), run_begin(context))
 
 
 class NexusCreateCustomerOperator(NexusCustomerAction):

@@ -191,7 +191,7 @@ class NexusWaiting(BaseOperator):
         given = event or {}
         targets = given["targets"]
         watch = self._watch(given["resource"], given["codes"], targets)
-        if not self._is_there(watch, Patience(1)):
+        if not self._is_there(watch, Patience(self.max_consecutive_failures)):
             go_on_or_raise(event, watch)
             self._hand_over(context, watch, targets, started, deadline)
         return self.result(watch.record(next(iter(watch.codes))))

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from threading import Timer
 from typing import Any
 
 import pytest
 from airflow.sdk import DAG
 
 from airflow_provider_nexus.client.customers import differences
+from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators.customers import NexusCreateCustomerOperator, NexusUpdateCustomerOperator
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sandbox.faults import Fault
@@ -62,6 +64,21 @@ def test_updates_what_differs(sandbox: Sandbox) -> None:
     record = xcom_of(run, "again")
     assert (record["trustlevel"], record["phone"], record["email"]) == ("Trusted", "+31 6", None)
     assert writes(sandbox) == 2
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_it_waits_until_the_customer_is_active(sandbox: Sandbox, deferrable: bool) -> None:
+    client = NexusHook().client
+    quick = {"poll_interval": 0.2, "max_interval": 0.2, "deferrable": deferrable, "wait_for_completion": True}
+    with DAG("due_diligence", schedule=None, default_args=quick) as dag:
+        NexusCreateCustomerOperator(task_id="create", customer_code="acme-1", trust_level="New", values={"status": "NEW"})
+    activate = Timer(1.0, lambda: client.run("PUT", "/customer/acme-1", json={"status": "ACTIVE"}))
+    activate.start()
+    run = run_dag(dag)
+    activate.join()
+    assert (state_of(run, "create"), xcom_of(run, "create")["status"]) == ("success", "ACTIVE")
+    assert sum(call.method == "POST" for call in sandbox.calls) == 1
+    assert sum(call.path == "/customer/acme-1" and call.method == "GET" for call in sandbox.calls) > 3
 
 
 def test_differences_tell_no_personal_values() -> None:
