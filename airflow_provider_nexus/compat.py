@@ -9,13 +9,19 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 try:
-    from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
+    from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, AirflowSkipException, AirflowTaskTimeout
 except ImportError:  # Airflow 3.1
     from airflow.exceptions import (  # type: ignore[no-redef]
         AirflowFailException,
+        AirflowSensorTimeout,
         AirflowSkipException,
         AirflowTaskTimeout,
     )
+
+try:
+    from airflow.sdk import conf
+except ImportError:  # Airflow 3.1
+    from airflow.configuration import conf  # type: ignore[assignment]
 
 try:
     from airflow.sdk import NEVER_EXPIRE, ResumableJobMixin  # type: ignore[attr-defined]
@@ -52,7 +58,9 @@ __all__ = [
     "HAS_TASK_STATE",
     "NEVER_EXPIRE",
     "AirflowFailException",
+    "AirflowSensorTimeout",
     "AirflowSkipException",
     "AirflowTaskTimeout",
     "ResumableJobMixin",
+    "conf",
 ]

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow.sdk import BaseOperator, conf
+from airflow.sdk import BaseOperator
 
 from airflow_provider_nexus.api.aim import Verdict, aim_at
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.look import Ask, Lookout, Sighting, drive
 from airflow_provider_nexus.client.patience import Patience, interval
+from airflow_provider_nexus.compat import conf
 from airflow_provider_nexus.exceptions import (
     NexusError,
     NexusNotFoundError,
