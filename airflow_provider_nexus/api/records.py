@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -26,13 +26,14 @@ def typed(resource: Resource, record: dict[str, Any]) -> dict[str, Any]:
 
 def key_text(resource: Resource, record: dict[str, Any]) -> str:
     """The key of a record as one text, its parts joined by a bar; empty parts for missing ones."""
-    parts = (_at(record, name.split(".")) for name in resource.key)
+    parts = (at(record, name) for name in resource.key)
     return "|".join("" if part is None else str(part) for part in parts)
 
 
-def _at(record: Any, path: list[str]) -> Any:
-    for name in path:
-        if not isinstance(record, dict):
+def at(record: Any, place: str) -> Any:
+    """What a decoded record holds at a place, dotted where it lies deeper, names in any case; ``None`` where there is nothing."""
+    for name in place.split("."):
+        if not isinstance(record, Mapping):
             return None
         record = next((value for known, value in record.items() if known.lower() == name.lower()), None)
     return record

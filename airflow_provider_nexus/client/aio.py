@@ -1,15 +1,14 @@
 """Calls from an event loop, for triggers: one try each, the same answers and typed errors as the blocking session.
 
-Who waits for hours tries again at the next poll, so nothing is repeated here. Only what changes nothing is sent.
+Who waits for hours tries again at the next poll, so nothing is repeated here.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-import time
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_nexus.api import envelope
@@ -28,7 +27,6 @@ from airflow_provider_nexus.exceptions import (
     NexusConnectionError,
     NexusInterruptedError,
     NexusTimeoutError,
-    NexusWriteRefusedError,
 )
 
 if TYPE_CHECKING:
@@ -39,7 +37,7 @@ _CONNECTIONS = 4
 
 
 class AsyncNexusClient:
-    """Reads Nexus from an event loop.
+    """Calls Nexus from an event loop.
 
     :param settings: the connection
     """
@@ -47,17 +45,14 @@ class AsyncNexusClient:
     def __init__(self, settings: ClientSettings) -> None:
         self._settings = settings
         self._http: httpx.AsyncClient | None = None
-        self._clock: tuple[datetime, float] | None = None
+        self._clock = reply.ServerClock()
         self.environment = settings.environment
         self.calls = 0
 
     @property
     def server_now(self) -> datetime | None:
         """The time by the server's clock, from the latest answer's ``Date``; ``None`` before the first."""
-        if self._clock is None:
-            return None
-        date, seen = self._clock
-        return date + timedelta(seconds=time.monotonic() - seen)
+        return self._clock.now
 
     async def fetch(self, resource: Resource, params: Mapping[str, Any] | None = None) -> Answer[envelope.Records]:
         """One answer of a collection: its records raw.
@@ -81,19 +76,13 @@ class AsyncNexusClient:
             return await self.get_record(resource.name, ask.code)
         return (await self.fetch(resource, ask.params)).value
 
-    async def cancel(self, call: Call) -> None:
-        """Send a cancellation, the one change that is asked for from an event loop: when a person kills a waiting task.
-
-        :raises NexusWriteRefusedError: when the connection does not allow writes
-        """
-        if not self._settings.allow_writes:
-            raise NexusWriteRefusedError(
-                f"{call.method} {call.label} would change something, and the connection does not allow that"
-            )
-        await self.send(call, lambda body: body)
-
     async def send(self, call: Call, decode: Callable[[bytes], T]) -> Answer[T]:
-        """Send a call once and decode its answer."""
+        """Send a call once and decode its answer.
+
+        :raises NexusWriteRefusedError: when it would change something and the connection does not allow that
+        :raises NexusApiError: one class per cause
+        """
+        reply.refuse_change(self._settings, call)
         self.calls += 1
         failure: NexusApiError | None = None
         try:
@@ -104,9 +93,8 @@ class AsyncNexusClient:
             failure = _typed(call, error)
         if failure:
             raise failure  # out here, so that it does not hold on to the original, whose request holds the token
-        answer = reply.read(call, response.status_code, response.headers, response.content, self._settings.token, decode)
-        self._clock = (answer.server_time, time.monotonic()) if answer.server_time else self._clock
-        return answer
+        self._clock.set_by(response.headers)
+        return reply.read(call, response.status_code, response.headers, response.content, self._settings.token, decode)
 
     async def aclose(self) -> None:
         """Give the connections back."""

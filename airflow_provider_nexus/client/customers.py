@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from airflow_provider_nexus.api.records import typed
+from airflow_provider_nexus.api.records import at, typed
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.once import Record, Write
@@ -43,7 +43,7 @@ def update_write(client: NexusClient, code: str, values: Mapping[str, Any], fiel
 
     def find(_: object) -> Record | None:
         record = client.get_record("customers", code)
-        is_clear = all(_at(record, name) in (None, "") for name in fields_to_clear)
+        is_clear = all(at(record, name) in (None, "") for name in fields_to_clear)
         return record if is_clear and not differences(values, record, missing_differs=True) else None
 
     body = {("trustLevelCode" if name == "trustLevel" else name): value for name, value in values.items()}
@@ -63,7 +63,7 @@ def differences(values: Mapping[str, Any], record: Mapping[str, Any], *, missing
         folded = _OTHER_NAMES.get(name.lower(), name.lower())
         if wanted is None or folded in _NOT_COMPARED or (folded not in shown and not missing_differs):
             continue
-        field, has = schema.by_folded_name.get(folded), _at(record, folded)
+        field, has = schema.by_folded_name.get(folded), at(record, folded)
         if not _is_alike(folded, _typed(field.name if field else name, wanted), has):
             is_told = field is not None and not field.personal
             found.append(f"{name} is {has!r}, wanted is {wanted!r}" if is_told else f"{name} differs")
@@ -104,7 +104,3 @@ def _write(client: NexusClient, code: str, method: str, path: str, body: Any, fi
         lookup_by_hand=_BY_HAND,
         is_personal=True,
     )
-
-
-def _at(record: Mapping[str, Any], name: str) -> Any:
-    return next((value for known, value in record.items() if known.lower() == name.lower()), None)

@@ -123,6 +123,11 @@ def choose_reference(ledger: Ledger, wanted: str) -> str:
     return reference
 
 
+def code_in(answer: Any, name: str) -> str:
+    """The code that an answer or a record names; empty when it names none."""
+    return str(answer.get(name) or "") if isinstance(answer, Mapping) else ""
+
+
 def reference_of(*names: object) -> str:
     """A reference made of names: the same for the same names, without a trace of them."""
     return str(uuid5(_NAMESPACE, "\0".join(str(name) for name in names)))

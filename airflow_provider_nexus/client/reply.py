@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Generic, TypeVar
 
@@ -12,7 +13,8 @@ from airflow_provider_nexus import __version__
 from airflow_provider_nexus.api import envelope
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.errors import from_answer
-from airflow_provider_nexus.exceptions import NexusResponseError
+from airflow_provider_nexus.client.settings import ClientSettings
+from airflow_provider_nexus.exceptions import NexusResponseError, NexusWriteRefusedError
 
 T = TypeVar("T")
 CONNECT_TIMEOUT = 5.0
@@ -31,6 +33,38 @@ class Answer(Generic[T]):
 
     value: T
     server_time: datetime | None
+
+
+class ServerClock:
+    """The time by the server's clock, from the latest answer that had a ``Date``."""
+
+    def __init__(self) -> None:
+        self._seen: tuple[datetime, float] | None = None
+
+    def set_by(self, headers: Mapping[str, str]) -> None:
+        """Take the time of an answer, if it has one."""
+        if date := server_time(headers):
+            self._seen = (date, time.monotonic())
+
+    @property
+    def now(self) -> datetime | None:
+        """The time; ``None`` before the first answer."""
+        if self._seen is None:
+            return None
+        date, seen = self._seen
+        return date + timedelta(seconds=time.monotonic() - seen)
+
+
+def refuse_change(settings: ClientSettings, call: Call) -> None:
+    """Let a call pass unless it would change something and the connection does not allow that.
+
+    :raises NexusWriteRefusedError: when so
+    """
+    if call.changes_something and not settings.allow_writes:
+        raise NexusWriteRefusedError(
+            f"{call.method} {call.label} would change something in Nexus ({settings.environment.name}) and the connection does "
+            "not allow that: switch on 'Allow writes' in the connection, or use one that has it on"
+        )
 
 
 def read(call: Call, status: int, headers: Mapping[str, str], body: bytes, token: str, decode: Callable[[bytes], T]) -> Answer[T]:

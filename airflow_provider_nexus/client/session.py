@@ -6,7 +6,7 @@ import logging
 import ssl
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from typing import TypeVar
 
@@ -26,7 +26,6 @@ from airflow_provider_nexus.exceptions import (
     NexusConnectionError,
     NexusInterruptedError,
     NexusTimeoutError,
-    NexusWriteRefusedError,
 )
 
 T = TypeVar("T")
@@ -57,7 +56,7 @@ class NexusSession:
         self._policy = policy or retry.RetryPolicy(retries=settings.retries)
         self._log = log or logging.getLogger(__name__)
         self.calls = 0
-        self._clock: tuple[datetime, float] | None = None
+        self._clock = reply.ServerClock()
 
     @cached_property
     def _http(self) -> requests.Session:
@@ -69,10 +68,7 @@ class NexusSession:
     @property
     def server_now(self) -> datetime | None:
         """The time by the server's clock, from the latest answer's ``Date``; ``None`` before the first."""
-        if self._clock is None:
-            return None
-        date, seen = self._clock
-        return date + timedelta(seconds=time.monotonic() - seen)
+        return self._clock.now
 
     def send(self, call: Call, decode: Callable[[bytes], T]) -> Answer[T]:
         """Send a call, again while that is safe, and decode its answer.
@@ -82,11 +78,7 @@ class NexusSession:
         :raises NexusAmbiguousWriteError: when a change may or may not have happened
         :raises NexusApiError: one class per cause
         """
-        if call.changes_something and not self._settings.allow_writes:
-            raise NexusWriteRefusedError(
-                f"{call.method} {call.label} would change something in Nexus ({self.environment.name}) and the connection does "
-                "not allow that: switch on 'Allow writes' in the connection, or use one that has it on"
-            )
+        reply.refuse_change(self._settings, call)
         return retry.run(self._policy, call, lambda: self._send_once(call, decode), self._log)
 
     def close(self) -> None:
@@ -113,12 +105,7 @@ class NexusSession:
         if failure:
             raise failure  # out here, so that it does not hold on to the original, whose request holds the token
         self._log.debug("%s %s: %d, %.0f ms", call.method, call.label, response.status_code, (time.monotonic() - began) * 1000)
-        return self._read(call, response, decode)
-
-    def _read(self, call: Call, response: requests.Response, decode: Callable[[bytes], T]) -> Answer[T]:
-        server_time = reply.server_time(response.headers)
-        if server_time:
-            self._clock = (server_time, time.monotonic())
+        self._clock.set_by(response.headers)
         return reply.read(call, response.status_code, response.headers, response.content, self._settings.token, decode)
 
 

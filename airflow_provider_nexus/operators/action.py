@@ -126,7 +126,7 @@ class NexusWaitingAction(NexusWaiting, ResumableJobMixin, NexusAction):
             return self.execute_resumable(context)
         code = self.submit_job(context)
         if self.wait_for_completion:
-            self._record = self._await(context, code)
+            self._record = self._await(code)
         return self.get_job_result(code, context)
 
     def submit_job(self, context: Context) -> str:
@@ -151,7 +151,7 @@ class NexusWaitingAction(NexusWaiting, ResumableJobMixin, NexusAction):
 
     def poll_until_complete(self, external_id: Any, context: Context) -> Any:
         """Wait, and give the result, as that is what the task returns when it goes on with an earlier try's record."""
-        self._record = self._await(context, str(external_id))
+        self._record = self._await(str(external_id))
         return self.get_job_result(external_id, context)
 
     def get_job_result(self, external_id: Any, context: Context) -> Any:  # noqa: ARG002 - Airflow's signature
@@ -169,10 +169,10 @@ class NexusWaitingAction(NexusWaiting, ResumableJobMixin, NexusAction):
         except Exception as error:  # noqa: BLE001 - a task that is killed must end
             self.log.error("killed, and %s of %s could not be cancelled: %s", self._code, self.resource, error)  # noqa: TRY400
 
-    def _await(self, context: Context, code: str) -> dict[str, Any]:
+    def _await(self, code: str) -> dict[str, Any]:
         created = (self._record or {}).get("created")
         stamp = created.isoformat() if isinstance(created, datetime) else None
-        return self.wait(context, self.resource, code, targets=self.targets, created=stamp)
+        return self.wait(self.resource, code, targets=self.targets, created=stamp)
 
     def _known(self, context: Context, code: str) -> None:
         self._code = code

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_nexus.client.amounts import exact
-from airflow_provider_nexus.client.once import Write
+from airflow_provider_nexus.client.once import Write, code_in
 from airflow_provider_nexus.client.trades import with_data_reference
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusNotFoundError
 from airflow_provider_nexus.operators.action import NexusOnceOperator
-from airflow_provider_nexus.sync.lookup import Search, find_by_code, finder
+from airflow_provider_nexus.sync.lookup import FAR_BACK, Search, find_by_codes, finder
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
     from airflow_provider_nexus.client.client import NexusClient
-
-_SEARCHED = timedelta(days=30)
-"""How far back the transfer of an earlier try is searched, as single transfers can't be read."""
 
 
 class NexusOrderOperator(NexusOnceOperator):
@@ -115,7 +112,7 @@ def order_write(client: NexusClient, values: Mapping[str, Any], reference: str) 
         body=with_data_reference(body, reference),
         find=finder(search, client, reference),
         read=lambda code: client.get_record("orders", code),
-        code_of=lambda answer: _code("orderCode", answer),
+        code_of=lambda answer: code_in(answer, "orderCode"),
         record_of=lambda answer: answer if isinstance(answer, dict) else None,
         lookup_by_hand=f"Look through GET /orders?{query}&createdFrom={{since}} and GET each of them by its code: it is the one "
         f"whose data.reference is {reference}.",
@@ -213,7 +210,7 @@ def transfer_write(client: NexusClient, values: Mapping[str, Any], reference: st
         body={**body, "userName": reference},
         find=finder(search, client, reference),
         read=lambda code: read_transfer(client, code),
-        code_of=lambda answer: _code("transferCode", answer),
+        code_of=lambda answer: code_in(answer, "transferCode"),
         lookup_by_hand=f"Look through GET /transfers?createdFrom={{since}} for the one whose userName is {reference}.",
     )
 
@@ -224,17 +221,13 @@ def read_transfer(client: NexusClient, code: str) -> dict[str, Any]:
     :raises NexusNotFoundError: when it is not among them
     """
     now = client.session.server_now or datetime.now(UTC)
-    record = find_by_code(client, "transfers", code, now - _SEARCHED)
-    if record is None:
-        raise NexusNotFoundError("GET", "/transfers", detail=f"none of the last {_SEARCHED.days} days has the code {code}")
-    return record
+    found = find_by_codes(client, "transfers", [code], now - FAR_BACK)
+    if code not in found:
+        raise NexusNotFoundError("GET", "/transfers", detail=f"none of the last {FAR_BACK.days} days has the code {code}")
+    return found[code]
 
 
 def _require(body: Mapping[str, Any], *names: str) -> None:
     missing = [name for name in names if body.get(name) in (None, "")]
     if missing:
         raise NexusConfigurationError(f"the call lacks {', '.join(missing)}: nothing was sent")
-
-
-def _code(name: str, answer: Any) -> str:
-    return str(answer.get(name) or "") if isinstance(answer, Mapping) else ""

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from airflow_provider_nexus.api.records import typed
 from airflow_provider_nexus.api.resources import get_resource
-from airflow_provider_nexus.client.once import Ledger, MemoryLedger, Once, Write, known_to
+from airflow_provider_nexus.client.once import Ledger, MemoryLedger, Once, Write, code_in, known_to
 from airflow_provider_nexus.client.trades import Trade, candidates, get_trade, refer, trade_body
 from airflow_provider_nexus.exceptions import NexusConflictError
 from airflow_provider_nexus.operators.action import NexusOnceOperator, NexusWaitingAction, ledger_of, run_begin
@@ -99,7 +99,7 @@ def transaction_write(client: NexusClient, kind: str, values: Mapping[str, Any],
         body=body,
         find=finder(_search(trade, given, place), client, reference) if place else None,
         read=lambda code: client.get_record(trade.resource, code),
-        code_of=lambda answer: _code(_part(trade, answer)),
+        code_of=lambda answer: code_in(_part(trade, answer), "transactionCode"),
         record_of=lambda answer: _made(client, trade, _part(trade, answer)),
         lookup_by_hand=_by_hand(trade, place, reference),
         is_proof=trade.has_data or place == "paymentReference",
@@ -118,14 +118,10 @@ def _part(trade: Trade, answer: Any) -> Any:
     return part if part is not None else answer
 
 
-def _code(record: Any) -> str:
-    return str(record.get("transactionCode") or "") if isinstance(record, Mapping) else ""
-
-
 def _made(client: NexusClient, trade: Trade, answer: Any) -> dict[str, Any]:
     """The record that an answer is; the classic one says less, and what only it says is added to the record."""
     if trade.is_classic:
-        return {**client.get_record(trade.resource, _code(answer)), **answer}
+        return {**client.get_record(trade.resource, code_in(answer, "transactionCode")), **answer}
     return typed(get_resource(trade.resource), answer)
 
 

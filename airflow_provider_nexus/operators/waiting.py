@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from airflow.sdk import BaseOperator
 
@@ -23,14 +23,13 @@ from airflow_provider_nexus.exceptions import (
 )
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators.xcom import for_xcom
+from airflow_provider_nexus.sync.lookup import FAR_BACK, find_by_codes
 from airflow_provider_nexus.triggers.nexus import NexusStatusTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 OnHeld = Literal["wait", "fail"]
-_SEARCHED = timedelta(days=30)
-"""How far back a record is searched for that Nexus can't be asked for by its code."""
 
 
 class StatusWatch:
@@ -99,11 +98,11 @@ class StatusWatch:
         lost = {code for code, created in self.codes.items() if not created}
         if self.resource.member_path or not lost:
             return
-        self._records |= self._search(lost, datetime.now(UTC) - _SEARCHED)
+        self._records |= self._search(lost, datetime.now(UTC) - FAR_BACK)
         for code in lost & self._records.keys():
             self.codes[code] = self._lookout.sighting(self._records[code]).created
         if missing := sorted(lost - self._records.keys()):
-            detail = f"none of the last {_SEARCHED.days} days has the code {missing[0]!r}"
+            detail = f"none of the last {FAR_BACK.days} days has the code {missing[0]!r}"
             raise NexusNotFoundError("GET", self.resource.path, detail=detail)
 
     def _read(self, code: str) -> dict[str, Any]:
@@ -112,15 +111,23 @@ class StatusWatch:
         created = datetime.fromisoformat(self.codes[code])
         return self._search({code}, created if created.tzinfo else created.replace(tzinfo=UTC))[code]
 
-    def _search(self, codes: set[str], start: datetime) -> dict[str, dict[str, Any]]:
-        found = {}
-        for record in self._hook.iter_records(self.resource.name, start=start):
-            code = str(record.get(self.resource.key[0]))
-            if code in codes:
-                found[code] = record
-            if len(found) == len(codes):
-                break
-        return found
+    def _search(self, codes: Collection[str], start: datetime) -> dict[str, dict[str, Any]]:
+        return find_by_codes(self._hook.client, self.resource.name, codes, start)
+
+    def trigger(self, started: datetime, deadline: datetime, **manners: Any) -> NexusStatusTrigger:
+        """The trigger that goes on with the wait.
+
+        :param manners: its further arguments
+        """
+        return NexusStatusTrigger(
+            resource=self.resource.name,
+            codes=self.codes,
+            targets=self._aim.targets,
+            started=started.isoformat(),
+            deadline=deadline.isoformat(),
+            nexus_conn_id=self._hook.nexus_conn_id,
+            **manners,
+        )
 
 
 def _reason(record: Mapping[str, Any]) -> str:
@@ -164,9 +171,7 @@ class NexusWaiting(BaseOperator):
         self.on_held = on_held
         self.max_consecutive_failures = max_consecutive_failures
 
-    def wait(
-        self, context: Context, resource: str, code: str, *, targets: Sequence[str] = (), created: str | None = None
-    ) -> dict[str, Any]:
+    def wait(self, resource: str, code: str, *, targets: Sequence[str] = (), created: str | None = None) -> dict[str, Any]:
         """The record once it is where the wait leads to. Deferring, it does not come back here but in ``execute_complete``.
 
         :param targets: statuses that end the wait well; by default every one that means success
@@ -179,22 +184,21 @@ class NexusWaiting(BaseOperator):
         watch = self._watch(resource, {code: created or ""}, targets)
         if not self.deferrable:
             return self._wait_here(watch, started, deadline)
-        if not self._is_there(watch, Patience(self.max_consecutive_failures)):
-            self._hand_over(context, watch, targets, started, deadline)
+        if not self._is_there(watch):
+            self._hand_over(watch, started, deadline)
         return watch.record(code)
 
-    def execute_complete(self, context: Context, event: dict[str, Any] | None) -> Any:
+    def execute_complete(self, context: Context, event: dict[str, Any] | None) -> Any:  # noqa: ARG002 - Airflow's signature
         """Read the records again and return what they are, or go on waiting.
 
         :raises NexusWaitError: when the triggerer could not go on
         """
         started, deadline = check_event(event)
         given = event or {}
-        targets = given["targets"]
-        watch = self._watch(given["resource"], given["codes"], targets)
-        if not self._is_there(watch, Patience(self.max_consecutive_failures)):
+        watch = self._watch(given["resource"], given["codes"], given["targets"])
+        if not self._is_there(watch):
             go_on_or_raise(event, watch)
-            self._hand_over(context, watch, targets, started, deadline)
+            self._hand_over(watch, started, deadline)
         return self.result(watch.record(next(iter(watch.codes))))
 
     def result(self, record: dict[str, Any]) -> Any:
@@ -204,14 +208,10 @@ class NexusWaiting(BaseOperator):
     def _watch(self, resource: str, codes: Mapping[str, str], targets: Sequence[str]) -> StatusWatch:
         return StatusWatch(NexusHook(self.nexus_conn_id, retries=0), resource, codes, targets)
 
-    def _is_there(self, watch: StatusWatch, patience: Patience) -> bool:
-        try:
-            is_there = watch.look()
-        except NexusError as error:
-            patience.failed(error)
-            return False
+    def _is_there(self, watch: StatusWatch) -> bool:
+        pause = look_patiently(watch, Patience(self.max_consecutive_failures))
         self._mind_held(watch)
-        return is_there
+        return pause is None
 
     def _mind_held(self, watch: StatusWatch) -> None:
         if watch.held and self.on_held == "fail":
@@ -229,24 +229,17 @@ class NexusWaiting(BaseOperator):
                 raise overdue(watch)
             time.sleep(pause)
 
-    def _hand_over(
-        self, context: Context, watch: StatusWatch, targets: Sequence[str], started: datetime, deadline: datetime
-    ) -> None:
-        del context
+    def _hand_over(self, watch: StatusWatch, started: datetime, deadline: datetime) -> NoReturn:
         self.defer(
-            trigger=NexusStatusTrigger(
-                resource=watch.resource.name,
-                codes=watch.codes,
-                started=started.isoformat(),
-                deadline=deadline.isoformat(),
-                targets=targets,
+            trigger=watch.trigger(
+                started,
+                deadline,
                 held_is_news=self.on_held == "fail",
                 told=watch.held,
                 poll_interval=self.poll_interval,
                 max_interval=self.max_interval,
                 max_consecutive_failures=self.max_consecutive_failures,
                 cancel_on_kill=self.cancel_on_kill,
-                nexus_conn_id=self.nexus_conn_id,
             ),
             method_name="execute_complete",
         )

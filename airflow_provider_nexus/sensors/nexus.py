@@ -23,7 +23,6 @@ from airflow_provider_nexus.operators.waiting import (
     look_patiently,
 )
 from airflow_provider_nexus.operators.xcom import for_xcom
-from airflow_provider_nexus.triggers.nexus import NexusStatusTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -114,6 +113,7 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
         with _Softly(self):
             started, deadline = check_event(event)
             self._told |= set((event or {})["told"])
+            self._watch.codes.update((event or {})["codes"])  # with their stamps, so that none is searched for again
             if self._look(context) is None:
                 return self._records()
             go_on_or_raise(event, self._watch)
@@ -174,18 +174,14 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
 
     def _hand_over(self, started: datetime, deadline: datetime) -> NoReturn:
         self.defer(
-            trigger=NexusStatusTrigger(
-                resource=self._watch.resource.name,
-                codes=self._watch.codes,
-                started=started.isoformat(),
-                deadline=deadline.isoformat(),
-                targets=list(self.targets),
+            trigger=self._watch.trigger(
+                started,
+                deadline,
                 held_is_news=self.on_held == "fail" or self.on_held_callback is not None,
                 told=sorted(self._told),
                 poll_interval=self.poke_interval,
                 max_interval=self.max_interval,
                 max_consecutive_failures=self.max_consecutive_failures,
-                nexus_conn_id=self.nexus_conn_id,
             ),
             method_name="execute_complete",
         )

@@ -128,7 +128,7 @@ class NexusStatusTrigger(BaseTrigger):
         try:
             for code in self._kwargs["codes"]:
                 try:
-                    await client.cancel(cancel_call(get_resource(self._kwargs["resource"]), code))
+                    await client.send(cancel_call(get_resource(self._kwargs["resource"]), code), bytes)
                 except NexusError as error:
                     self.log.warning("could not cancel: %s", error)
         finally:

@@ -100,9 +100,9 @@ def test_nobody_there() -> None:
 def test_a_cancellation_is_refused_unless_writes_are_allowed(sandbox: Sandbox) -> None:
     sandbox.reset()
     with pytest.raises(NexusWriteRefusedError):
-        using(sandbox.base_url, sandbox.token, lambda client: client.cancel(cancel_call(ORDERS, "ORD-1")))
+        using(sandbox.base_url, sandbox.token, lambda client: client.send(cancel_call(ORDERS, "ORD-1"), bytes))
     assert sandbox.call_count == 0
     with pytest.raises(NexusNotFoundError):
-        using(sandbox.base_url, sandbox.token, lambda client: client.cancel(cancel_call(ORDERS, "ORD-1")), allow_writes=True)
+        using(sandbox.base_url, sandbox.token, lambda client: client.send(cancel_call(ORDERS, "ORD-1"), bytes), allow_writes=True)
     with pytest.raises(NexusConfigurationError, match="no call that cancels"):
         cancel_call(get_resource("mails"), "x")

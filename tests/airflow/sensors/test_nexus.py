@@ -11,6 +11,7 @@ from airflow.sdk import DAG, BaseNotifier, Context
 
 from airflow_provider_nexus.api.aim import Verdict, aim_at
 from airflow_provider_nexus.api.resources import get_resource
+from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sandbox.faults import Fault
 from airflow_provider_nexus.sensors.nexus import NexusStatusSensor
@@ -154,6 +155,15 @@ def test_a_record_that_does_not_exist_fails_at_once(sandbox: Sandbox) -> None:
     for mode in MODES.values():
         assert waited("NOSUCH", **mode)[0] == "failed"
         assert waited("NOSUCH", resource="transfers", **mode)[0] == "failed"
+
+
+def test_a_transfer_made_this_very_second_is_found(sandbox: Sandbox) -> None:
+    """Single transfers can't be read, so it is searched for in a list; the sandbox's clock stands still."""
+    body = {"sourceType": "HotWallet", "sinkType": "Coldstore", "cryptoCode": "BTC", "amount": 1}
+    NexusHook().run("POST", "/transfers", json=body)
+    made = records(sandbox, "transfers")[-1]
+    state, found = waited(made["transferCode"], resource="transfers", targets=[made["status"]])
+    assert (state, found["transferCode"]) == ("success", made["transferCode"])
 
 
 def test_bad_arguments_call_nothing(sandbox: Sandbox) -> None:
