@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from threading import Timer
 from typing import Any
 
@@ -13,23 +12,9 @@ from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators.customers import NexusCreateCustomerOperator, NexusUpdateCustomerOperator
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sandbox.faults import Fault
-from tests.airflow.nexus import connection
 from tests.airflow.running import run_dag, state_of, xcom_of
 
 VALUES = {"status": "ACTIVE", "email": "ada@example.org", "data": {"tier": "gold"}, "dateOfBirth": "1990-02-03"}
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Sandbox]:
-    with Sandbox(customers=5, transactions=20, days=1, clock_speed=0, arrivals_per_hour=0) as sandbox, connection(sandbox):
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(running: Sandbox) -> Sandbox:
-    running.reset()
-    running.configure(faults=())
-    return running
 
 
 def customers(sandbox: Sandbox) -> list[dict[str, Any]]:

@@ -1,17 +1,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-import pytest
 from airflow.sdk import DAG
 
 from airflow_provider_nexus.operators.trading import NexusOrderOperator, NexusTransferOperator
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sandbox.faults import Fault
-from tests.airflow.nexus import connection
 from tests.airflow.running import run_dag, state_of, xcom_of
 
 ORDER: dict[str, Any] = {
@@ -30,19 +27,6 @@ TRANSFER: dict[str, Any] = {
     "amount": "0.25",
     "source_exchange_code": "KRAKEN",
 }
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Sandbox]:
-    with Sandbox(customers=5, transactions=20, days=1, clock_speed=0, arrivals_per_hour=0) as sandbox, connection(sandbox):
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(running: Sandbox) -> Sandbox:
-    running.reset()
-    running.configure(faults=(), clock_speed=0)
-    return running
 
 
 def test_orders_and_transfers_are_made_once(sandbox: Sandbox) -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -30,20 +29,13 @@ BUY = {
 SELL = {**{name: value for name, value in BUY.items() if name != "fiatValue"}, "paymentMethodCode": "CUST_SELL_SEPA"}
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[Sandbox]:
-    with Sandbox(customers=5, transactions=20, days=1, clock_speed=0, arrivals_per_hour=0) as sandbox, connection(sandbox):
-        yield sandbox
-
-
 @pytest.fixture
-def sandbox(running: Sandbox) -> Sandbox:
-    running.reset()
-    running.configure(faults=(), clock_speed=0)
-    call(running, "POST", "/customer", customerCode="giver", trustLevel="Trusted", status="ACTIVE")
-    call(running, "POST", "/buy/custodian", **{**BUY, "fiatValue": Decimal(5000)})
-    running.advance(600)
-    return running
+def sandbox(sandbox: Sandbox) -> Sandbox:
+    """With a customer who has something to sell."""
+    call(sandbox, "POST", "/customer", customerCode="giver", trustLevel="Trusted", status="ACTIVE")
+    call(sandbox, "POST", "/buy/custodian", **{**BUY, "fiatValue": Decimal(5000)})
+    sandbox.advance(600)
+    return sandbox
 
 
 def call(sandbox: Sandbox, method: str, path: str, **body: Any) -> Any:
