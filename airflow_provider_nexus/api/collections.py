@@ -62,6 +62,7 @@ COLLECTIONS = (
         mutable=True,
         lifecycle=lifecycles.BROKER_TRANSACTION,
         totals_path="/transaction/totals",
+        totals_flag="isSettled",
         totals_fields={
             "payoutValue": "payout",
             "tradeValue": "tradeValue",

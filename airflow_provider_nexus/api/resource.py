@@ -67,6 +67,7 @@ class Resource:
     :param parent_query: query name that carries the parent's code where the path does not
     :param parent_only: a flag of the parent's records that must be true for the collection to be read
     :param totals_path: path of sums per status and currency
+    :param totals_flag: wire name of a flag that the totals can be asked by, as they don't show it; empty where there is none
     :param not_members: paths of other calls that only look like one record's
     :param totals_fields: wire name of a sum in the totals -> wire name of the amount that it adds up
     :param holders: for ``LISTS`` and ``KEYED``: members of the answer that hold records, each with the mark that its
@@ -100,6 +101,7 @@ class Resource:
     parent_query: str = ""
     parent_only: str = ""
     totals_path: str = ""
+    totals_flag: str = ""
     totals_fields: Mapping[str, str] = field(default_factory=dict)
     not_members: tuple[str, ...] = ()
     holders: Mapping[str, str] = field(default_factory=dict)

@@ -61,6 +61,15 @@ def to_pendulum(value: str) -> pendulum.DateTime:
     )
 
 
+def to_datetime(value: str) -> datetime:
+    """The stamp as a plain ``datetime`` in UTC, cut to microseconds: for tables, where pendulum would only cost time.
+
+    :raises ValueError: when the text is no stamp of a known form
+    """
+    moment, fraction = _parts(value)
+    return moment.replace(microsecond=int(fraction[:6].ljust(6, "0"))) if fraction else moment
+
+
 def to_date(value: str) -> date:
     """A calendar date; the date part when a midnight stamp was sent instead.
 

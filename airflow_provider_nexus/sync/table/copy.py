@@ -1,0 +1,120 @@
+"""What every copy of a resource can do, whatever it is kept in: the names by which readings and copies talk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+from airflow_provider_nexus.sync.table.totals import Totals
+
+Row = tuple[Any, ...]
+"""The values of one version of a record, in the order of ``Table.columns``."""
+Output = Literal["current", "history"]
+"""``current``: one row for each record, as it is. ``history``: one for each version that was seen, none ever changed."""
+Feed = Literal["created", "finished", "open", "reread", "whole"]
+"""Why records were read: their creation or end lies in a window, they were unsettled, an old window is read again, or all are."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a reading is the whole truth of: records in it that were not read are gone from Nexus.
+
+    :param start: creation stamps from here on; ``None`` for all records
+    :param end: up to but not including this one
+    """
+
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A record that does not fit.
+
+    :param key: its key
+    :param field: dotted wire name of what does not fit
+    :param reason: what was expected
+    :param raw: its JSON text as it was read
+    """
+
+    key: str
+    field: str
+    reason: str
+    raw: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sealed:
+    """What is stored with the rows of a reading, known when all of them have been seen.
+
+    :param label: names the reading; the same for a rerun of the same window
+    :param content: digest of all that was read; a rerun that brings the same changes nothing
+    :param manifest: the manifest's members, JSON-able, without ``previous`` and ``state``, which the copy adds
+    :param rejects: records that are not among the rows
+    """
+
+    label: str
+    feed: Feed
+    read_at: datetime
+    start: datetime | None
+    end: datetime | None
+    verdict: str
+    records: int
+    content: str
+    manifest: dict[str, Any]
+    rejects: tuple[Reject, ...] = ()
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What a reading changed in a copy.
+
+    :param changed: whether anything was stored at all; a rerun that brings the same stores nothing
+    :param inserted: records that were not there
+    :param updated: records that were there in another version
+    :param deleted: records that are gone from Nexus
+    :param sha256: digest of the manifest that is stored
+    """
+
+    changed: bool
+    inserted: int
+    updated: int
+    deleted: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A window that a copy holds.
+
+    :param read_at: when it was last read whole
+    """
+
+    start: datetime
+    end: datetime
+    read_at: datetime
+
+
+class Copy(Protocol):
+    """A copy of one resource."""
+
+    def apply(self, rows: Iterable[Row], scope: Scope | None, seal: Callable[[], Sealed]) -> Applied:
+        """Bring versions of records in, all or none.
+
+        A version that was read before the one that is held never replaces it.
+
+        :param rows: in any order, each key once
+        :param scope: what the rows are the whole of; ``None`` when they are no more than themselves
+        :param seal: called once when all rows were taken, before anything is changed; what it raises leaves the copy as it was
+        """
+
+    def unsettled(self) -> dict[str, datetime]:
+        """The records whose status does not mean an end, by key, with their creation stamp."""
+
+    def totals(self, start: datetime, end: datetime) -> Totals:
+        """Counts and sums of the records that were created in a span, as the copy holds them now."""
+
+    def windows(self) -> list[Kept]:
+        """The windows read whole, oldest reading first."""

@@ -1,0 +1,133 @@
+"""Counts and exact sums per status and currency, of rows of a table and of what the API's totals endpoint says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Context, Decimal, Inexact, Overflow
+from typing import Any
+
+from airflow_provider_nexus.sync.table.columns import Table
+
+EXACT = Context(prec=2000, traps=[Inexact, Overflow])
+"""Adds without ever rounding."""
+
+Group = tuple[str, str, bool | None]
+"""Status in upper case, currency, and the flag that the totals can be asked by (``None`` where there is none)."""
+
+
+@dataclass
+class Totals:
+    """Counts and sums by group.
+
+    :param counts: records of each group
+    :param sums: group -> wire name of an amount -> exact sum
+    """
+
+    counts: dict[Group, int] = field(default_factory=dict)
+    sums: dict[Group, dict[str, Decimal]] = field(default_factory=dict)
+
+    def add(self, group: Group, count: int, sums: Mapping[str, Decimal | None]) -> None:
+        """Add records of a group; a negative count with negative sums takes them away again."""
+        self.counts[group] = self.counts.get(group, 0) + count
+        held = self.sums.setdefault(group, {})
+        for name, value in sums.items():
+            held[name] = EXACT.add(held.get(name, Decimal(0)), Decimal(0) if value is None else value)
+
+    def merge(self, other: Totals) -> None:
+        """Add all groups of another one."""
+        for group, count in other.counts.items():
+            self.add(group, count, other.sums.get(group, {}))
+
+    def cut(self, flag: bool | None) -> Totals:
+        """Those of the groups that carry a flag; all with ``None``. The flag itself is left out of the groups."""
+        cut = Totals()
+        for (status, currency, mark), count in self.counts.items():
+            if flag is None or mark is flag:
+                cut.add((status, currency, None), count, self.sums[status, currency, mark])
+        return cut
+
+    def same_as(self, other: Totals) -> bool:
+        """Whether all counts and all sums are equal; groups without records don't count."""
+        return self._filled() == other._filled()
+
+    def _filled(self) -> dict[Group, tuple[int, dict[str, Decimal]]]:
+        sums = {group: {name: value for name, value in held.items() if value} for group, held in self.sums.items()}
+        return {group: (count, sums.get(group, {})) for group, count in self.counts.items() if count}
+
+    def dump(self) -> list[dict[str, Any]]:
+        """JSON-able members, numbers as digits; for manifests."""
+        return [
+            {
+                "status": status,
+                "currency": currency,
+                "flag": flag,
+                "count": count,
+                "sums": _digits(self.sums[status, currency, flag]),
+            }
+            for (status, currency, flag), count in sorted(self.counts.items(), key=lambda item: str(item[0]))
+            if count
+        ]
+
+    @classmethod
+    def load(cls, stored: Iterable[Mapping[str, Any]]) -> Totals:
+        """What was dumped."""
+        totals = cls()
+        for each in stored:
+            sums = {name: Decimal(value) for name, value in each["sums"].items()}
+            totals.add((each["status"], each["currency"], each["flag"]), each["count"], sums)
+        return totals
+
+
+class Grouping:
+    """Tells the group and the amounts of a row of a table.
+
+    :param table: of a resource with a totals endpoint
+    """
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        names = [column.name for column in table.columns]
+        resource = table.resource
+        self.amounts = {path: table.by_path[path].name for path in resource.totals_fields.values()}
+        """Wire name of each amount -> its column."""
+        self.status, self.currency = table.status, table.by_path[".".join(resource.fiat_code)].name
+        self.flag = table.by_path[resource.totals_flag].name if resource.totals_flag else ""
+        self._places = {
+            name: names.index(name) for name in (self.status, self.currency, self.flag, *self.amounts.values()) if name
+        }
+
+    def count(self, totals: Totals, row: Sequence[Any], sign: int = 1) -> None:
+        """Add a row to totals, or with ``sign=-1`` take it away."""
+        group = group_of(row[self._places[self.status]], row[self._places[self.currency]], self._flag(row))
+        totals.add(group, sign, {path: self._signed(row[self._places[name]], sign) for path, name in self.amounts.items()})
+
+    def _flag(self, row: Sequence[Any]) -> bool | None:
+        return bool(row[self._places[self.flag]]) if self.flag else None
+
+    def _signed(self, value: Decimal | None, sign: int) -> Decimal | None:
+        return value if value is None or sign > 0 else value.copy_negate()
+
+
+def group_of(status: str | None, currency: str | None, flag: bool | None) -> Group:
+    """The group of values as a table holds them."""
+    return ((status or "").upper(), currency or "", flag)
+
+
+def said(answer: Iterable[Mapping[str, Any]], fields: Mapping[str, str]) -> Totals:
+    """The totals endpoint's rows.
+
+    :param answer: numbers as ``Decimal``
+    :param fields: wire name of a sum in the answer -> wire name of the amount that it adds up
+    """
+    totals = Totals()
+    for row in answer:
+        folded = {name.lower(): value for name, value in row.items()}
+        sums = {amount: Decimal(folded.get(name.lower()) or 0) for name, amount in fields.items()}
+        group = group_of(folded.get("status"), folded.get("currencycode"), None)
+        totals.add(group, int(folded.get("transactioncount") or 0), sums)
+    return totals
+
+
+def _digits(sums: Mapping[str, Decimal]) -> dict[str, str]:
+    return {name: f"{value:f}" for name, value in sorted(sums.items())}
