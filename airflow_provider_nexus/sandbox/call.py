@@ -73,12 +73,16 @@ def _folded_all(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Answer:
-    """What goes back."""
+    """What goes back.
+
+    :param records: how many records of a list, or 1 for a single one, are in it
+    """
 
     status: int = 200
     body: bytes = b""
     media: str = "application/json; charset=utf-8"
     headers: Mapping[str, str] = field(default_factory=dict)
+    records: int = 0
 
 
 class Refusal(Exception):  # noqa: N818
@@ -102,14 +106,14 @@ def envelope(values: object, *, message: str = SUCCESS, errors: list[str] | None
     return msgspec.json.encode({"message": message, "errors": errors, "values": values})
 
 
-def success(values: object) -> Answer:
-    """A success in the envelope."""
-    return Answer(body=envelope(values))
+def success(values: object, records: int = 0) -> Answer:
+    """A success in the envelope, with so many records."""
+    return Answer(body=envelope(values), records=records)
 
 
-def bare(value: object, status: int = 200) -> Answer:
-    """JSON without the envelope. Fact sheet 6.2."""
-    return Answer(status, msgspec.json.encode(value))
+def bare(value: object, status: int = 200, records: int = 0) -> Answer:
+    """JSON without the envelope, with so many records. Fact sheet 6.2."""
+    return Answer(status, msgspec.json.encode(value), records=records)
 
 
 def not_found(kind: str, code: str) -> Refusal:

@@ -19,7 +19,8 @@ from airflow_provider_nexus.sandbox.data.trades import CENTS, UNITS
 from airflow_provider_nexus.sandbox.data.vocabulary import CRYPTOS
 from airflow_provider_nexus.sandbox.data.world import World
 from airflow_provider_nexus.sandbox.filters import select
-from airflow_provider_nexus.sandbox.listing import page_values
+from airflow_provider_nexus.sandbox.listing import page_answer
+from airflow_provider_nexus.sandbox.misfits import outgoing
 from airflow_provider_nexus.sandbox.routing import Route
 from airflow_provider_nexus.sandbox.stamps import Form
 
@@ -70,12 +71,14 @@ def _totals(world: World, call: Call) -> Answer:
     resource = RESOURCES["broker_transactions"]
     chosen = select(resource, world.broker_transactions, call, world.settings)
     rows = chosen.rows(world.broker_transactions, call.at)
-    return success({"filteringParameters": chosen.echo, "totals": totals(world.broker_transactions, rows, call.at)})
+    return success(
+        {"filteringParameters": chosen.echo, "totals": totals(world.broker_transactions, rows, call.at, world.settings)}
+    )
 
 
 def _accounts(world: World, call: Call) -> Answer:
     accounts = AccountsOf(world.accounts, customer_row(world, call))
-    return success(page_values(RESOURCES["accounts"], accounts, call, world.settings))
+    return page_answer(RESOURCES["accounts"], accounts, call, world.settings)
 
 
 def _callbacks(world: World, call: Call) -> Answer:
@@ -83,7 +86,7 @@ def _callbacks(world: World, call: Call) -> Answer:
     if row is None:
         raise not_found("Transaction", call.parts["code"])
     collection = world.children["transaction_callbacks"](world.broker_transactions.trade(row).row, call.at)
-    return success(page_values(RESOURCES["transaction_callbacks"], collection, call, world.settings))
+    return page_answer(RESOURCES["transaction_callbacks"], collection, call, world.settings)
 
 
 def _flows(world: World, call: Call) -> Answer:
@@ -151,19 +154,25 @@ def _trace_summary(world: World, call: Call) -> Answer:
 
 
 def _hot_wallet(world: World, call: Call) -> Answer:
-    row = world.collections["hot_wallet_balances"].find(call.parts["crypto"].upper(), call.at)
+    resource, balances = RESOURCES["hot_wallet_balances"], world.collections["hot_wallet_balances"]
+    row = balances.find(call.parts["crypto"].upper(), call.at)
     if row is None:
         raise not_found("CryptoCurrency", call.parts["crypto"])
-    return bare(world.collections["hot_wallet_balances"].record(row, call.at, call.form("hot_wallet_balances")))
+    record = balances.record(row, call.at, call.form(resource.name))
+    return bare(outgoing(resource, balances, row, record, world.settings), records=1)
 
 
 def _trade_pairs(world: World, call: Call) -> Answer:
-    pairs = world.collections["trade_pairs"]
-    records = [pairs.record(row, call.at, call.form("trade_pairs")) for row in pairs.rows(None, None, call.at)]
+    resource, pairs = RESOURCES["trade_pairs"], world.collections["trade_pairs"]
+    form = call.form(resource.name)
+    records = [
+        outgoing(resource, pairs, row, pairs.record(row, call.at, form), world.settings)
+        for row in pairs.rows(None, None, call.at)
+    ]
     chosen = [record for record in records if record["exchange"]["code"].casefold() == call.parts["exchange"].casefold()]
     if not chosen:
         raise not_found("Exchange", call.parts["exchange"])
-    return success(chosen)
+    return success(chosen, len(chosen))
 
 
 def _document(world: World, call: Call) -> Answer:

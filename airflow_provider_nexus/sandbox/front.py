@@ -37,6 +37,8 @@ def meet(state: State, route: Route | None, call: Call, connection: int) -> Outc
         moment = to_datetime(call.at)
         noted = RecordedCall(call.method, call.path, dict(call.query), 0 if dropped else answer.status, connection, moment)
         state.journal.note(noted, f"{call.method} {route.path if route else call.path}")
+        if fault is None or fault.kind == "slow":
+            state.journal.records += answer.records
         state.clock.advance(state.settings.seconds_per_call)
         return Outcome(replace(answer, headers={**answer.headers, "Date": http_date(call.at)}), fault)
 

@@ -10,10 +10,11 @@ from msgspec import Raw
 
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.sandbox import money
-from airflow_provider_nexus.sandbox.call import Call, Refusal
+from airflow_provider_nexus.sandbox.call import Answer, Call, Refusal, success
 from airflow_provider_nexus.sandbox.chance import scatter
 from airflow_provider_nexus.sandbox.collection import Collection
 from airflow_provider_nexus.sandbox.filters import select
+from airflow_provider_nexus.sandbox.misfits import outgoing
 from airflow_provider_nexus.sandbox.settings import SandboxSettings
 
 _STAMP = "stamp"
@@ -26,6 +27,15 @@ class Sort:
 
     field: str
     descending: bool
+
+
+def page_answer(resource: Resource, collection: Collection, call: Call, settings: SandboxSettings) -> Answer:
+    """One page of a list.
+
+    :raises Refusal: for a query that can't be read
+    """
+    values = page_values(resource, collection, call, settings)
+    return success(values, len(values["records"]))
 
 
 def page_values(resource: Resource, collection: Collection, call: Call, settings: SandboxSettings) -> dict[str, Any]:
@@ -49,7 +59,7 @@ def page_values(resource: Resource, collection: Collection, call: Call, settings
         "total": total,
         "totalPages": pages,
         "filteringParameters": chosen.echo | _echoed_sort(resource, call),
-        "records": [collection.record(row, call.at, form) for row in cut],
+        "records": [outgoing(resource, collection, row, collection.record(row, call.at, form), settings) for row in cut],
     }
 
 

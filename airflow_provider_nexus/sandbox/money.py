@@ -12,6 +12,9 @@ from msgspec import Raw
 PLAIN, WHOLE, NOISY, TINY, HUGE, ZERO = range(6)
 """Spellings: digits at the scale; an integer where it is one; float noise; exponent form; large; zero."""
 
+HUGE_SHARE = 1 / 64
+"""Share of rows that are spelt large."""
+
 _EXACT = Context(prec=80)
 _PLAIN = {scale: (b"%%d.%%0%dd" % scale, 10**scale) for scale in (2, 6, 8)}
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 from airflow_provider_nexus.api.resource import Resource, Shape
 from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.sandbox.call import Answer, Call, Refusal, bare, not_found, success
 from airflow_provider_nexus.sandbox.collection import Collection
 from airflow_provider_nexus.sandbox.data.world import World
-from airflow_provider_nexus.sandbox.listing import page_values
+from airflow_provider_nexus.sandbox.listing import page_answer
+from airflow_provider_nexus.sandbox.misfits import outgoing
 from airflow_provider_nexus.sandbox.routing import Route
 
 _KINDS = {
@@ -55,10 +57,13 @@ def _list(resource: Resource, world: World, call: Call) -> Answer:
         )
     collection = collection_of(world, resource, parent, call.at)
     if resource.shape is Shape.PAGED:
-        return success(page_values(resource, collection, call, world.settings))
+        return page_answer(resource, collection, call, world.settings)
     form = call.form(resource.name)
-    records = [collection.record(row, call.at, form) for row in collection.rows(None, None, call.at)]
-    return success(records) if resource.envelope else bare(records)
+    records = [
+        outgoing(resource, collection, row, collection.record(row, call.at, form), world.settings)
+        for row in collection.rows(None, None, call.at)
+    ]
+    return success(records, len(records)) if resource.envelope else bare(records, records=len(records))
 
 
 def _record(resource: Resource, world: World, call: Call) -> Answer:
@@ -66,9 +71,19 @@ def _record(resource: Resource, world: World, call: Call) -> Answer:
     row = collection.find(call.parts["code"], call.at)
     if row is None:
         raise not_found(_KINDS.get(resource.name, resource.schema.name), call.parts["code"])
-    return success(collection.record(row, call.at, call.form(resource.name), single=True))
+    record = collection.record(row, call.at, call.form(resource.name), single=True)
+    return success(outgoing(resource, collection, row, record, world.settings), 1)
 
 
 def _snapshot(resource: Resource, world: World, call: Call) -> Answer:
     values = world.snapshots[resource.name](call)
-    return success(values) if resource.envelope else bare(values)
+    count = len(records_in(resource, values))
+    return success(values, count) if resource.envelope else bare(values, records=count)
+
+
+def records_in(resource: Resource, values: Any) -> list[Any]:
+    """The records in the ``values`` of a snapshot."""
+    if resource.shape is Shape.OBJECT:
+        return [values]
+    held = [values[name] for name in resource.holders] or [values]
+    return [record for group in held for record in (group.values() if isinstance(group, dict) else group)]

@@ -115,6 +115,14 @@ class Sandbox:
         """All connections opened since the start or the last reset."""
         return self._state.journal.connections
 
+    @property
+    def records_served(self) -> int:
+        """Records in the list and single answers of all reads since the start or the last reset.
+
+        One that was served twice counts twice; answers that a fault kept from arriving whole do not count.
+        """
+        return self._state.journal.records
+
     def truth(
         self,
         resource: str,

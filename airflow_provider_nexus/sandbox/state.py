@@ -17,7 +17,7 @@ from airflow_provider_nexus.sandbox.stamps import to_datetime, to_micros
 
 _DATA = ("seed", "customers", "transactions", "days", "now")
 _ODD = ("late_share", "late_seconds", "late_mode", "delete_share", "delete_seconds")
-_SHAPE = (*_DATA, *_ODD, "tie_seconds", "arrivals_per_hour")
+_SHAPE = (*_DATA, *_ODD, "tie_seconds", "arrivals_per_hour", "lives")
 _KEPT_CALLS = 10_000
 
 
@@ -46,6 +46,7 @@ class Journal:
     calls: deque[RecordedCall] = field(default_factory=lambda: deque(maxlen=_KEPT_CALLS))
     count: int = 0
     connections: int = 0
+    records: int = 0
     by_status: Counter[str] = field(default_factory=Counter)
     by_route: Counter[str] = field(default_factory=Counter)
 
@@ -61,6 +62,7 @@ class Journal:
         return {
             "calls": self.count,
             "connections": self.connections,
+            "records": self.records,
             "by_status": dict(self.by_status),
             "by_route": dict(self.by_route),
         }

@@ -10,7 +10,8 @@ import msgspec
 from airflow_provider_nexus.api.resource import Resource, Shape
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.sandbox.call import Call, Refusal
-from airflow_provider_nexus.sandbox.reads import collection_of
+from airflow_provider_nexus.sandbox.misfits import outgoing
+from airflow_provider_nexus.sandbox.reads import collection_of, records_in
 from airflow_provider_nexus.sandbox.stamps import ceil_second, to_micros, zulu
 from airflow_provider_nexus.sandbox.state import State
 
@@ -28,7 +29,10 @@ def records(
     except Refusal as refusal:
         raise LookupError(str(refusal)) from None
     rows = collection.rows(_displayed(start), _displayed(end), moment)
-    return [msgspec.json.encode(collection.record(row, moment, zulu)) for row in rows]
+    return [
+        msgspec.json.encode(outgoing(resource, collection, row, collection.record(row, moment, zulu), state.settings))
+        for row in rows
+    ]
 
 
 def _displayed(moment: datetime | None) -> int | None:
@@ -39,8 +43,4 @@ def _displayed(moment: datetime | None) -> int | None:
 def _held(state: State, resource: Resource, parent: str, at: int) -> list[Any]:
     headers = {"request_iso8601": "true"}
     call = Call(method="GET", path=resource.path, query={}, headers=headers, parts={"parent": parent}, at=at)
-    values = state.world.snapshots[resource.name](call)
-    if resource.shape is Shape.OBJECT:
-        return [values]
-    held = [values[name] for name in resource.holders] or [values]
-    return [record for group in held for record in (group.values() if isinstance(group, dict) else group)]
+    return records_in(resource, state.world.snapshots[resource.name](call))

@@ -71,7 +71,7 @@ class Balances:
         """How many rows from the first on, in whole chunks, do not change any more by themselves or were touched."""
         trades = self._world.trades
         touched = min(trades.pins, default=rows.stop)
-        return min(trades.timeline.first(at - LONGEST), touched, rows.stop) // _CHUNK * _CHUNK
+        return min(trades.timeline.first(at - LONGEST[self._world.settings.lives]), touched, rows.stop) // _CHUNK * _CHUNK
 
     def _sum(self, trades: Iterable[Trade], at: int) -> tuple[Sums, Sums]:
         units: dict[int, int] = defaultdict(int)
@@ -86,7 +86,7 @@ class Balances:
                 noisy[trade.crypto] = money.add(noisy.get(trade.crypto, Decimal(0)), value)
             elif phase == progress.DONE:
                 units[trade.crypto] += trade.signed_units
-            elif phase != progress.FAILED and trade.signed_units < 0:
+            elif phase not in progress.ENDED and trade.signed_units < 0:
                 held[trade.crypto] += trade.units
         total = {crypto: Decimal(value).scaleb(-UNITS) for crypto, value in units.items()}
         for crypto, value in noisy.items():

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.sandbox import codes, money
 from airflow_provider_nexus.sandbox.collection import Path, Record
 from airflow_provider_nexus.sandbox.data import progress
@@ -15,11 +16,10 @@ from airflow_provider_nexus.sandbox.data.trades import CENTS, UNITS, Trade, cent
 from airflow_provider_nexus.sandbox.data.transactions import METHODS, NETWORK_FEE_UNITS
 from airflow_provider_nexus.sandbox.data.views import TradeView
 from airflow_provider_nexus.sandbox.data.vocabulary import CRYPTOS, EXCHANGES, PORTFOLIOS
+from airflow_provider_nexus.sandbox.misfits import added_up
+from airflow_provider_nexus.sandbox.settings import SandboxSettings
 from airflow_provider_nexus.sandbox.stamps import DAY, Form, zulu_ticks
 from airflow_provider_nexus.sandbox.timeline import Derived, Timeline
-
-if TYPE_CHECKING:
-    pass
 
 _PLACES = (1, 3, 6, 8)
 _BELOW = (0, 0, 1, 1, 2, 2, 2, 3, 3, 4)
@@ -58,6 +58,8 @@ class BrokerTransactions(TradeView):
             return None if trade.customer is None else self._world.customers.record(trade.customer, at, zulu_ticks).get(path[1])
         if path == ("status",):
             return self._world.trades.broker_status(trade, at)
+        if path == ("isSettled",):
+            return self._is_settled(trade, at)
         return super().value(row, at, path)
 
     def record(self, row: int, at: int, form: Form, *, single: bool = False) -> Record:  # noqa: ARG002
@@ -66,7 +68,7 @@ class BrokerTransactions(TradeView):
         trades, world = self._world.trades, self._world
         status = trades.broker_status(trade, at)
         kind = trade.kind.removeprefix("BROKER")
-        traded = trades.phase(trade, at) in (progress.THIRD, progress.DONE)
+        traded = trades.phase(trade, at) in progress.EXECUTED
         record: Record = {
             "transactionCode": trades.code_of(trade),
             "transactionType": kind,
@@ -87,22 +89,33 @@ class BrokerTransactions(TradeView):
             "payComment": "" if trade.dealt[11] % 2 else None,
             "bankTransferReference": f"NX{trade.dealt[11] % 10**9:09d}" if trade.dealt[11] % 3 else None,
         }
-        record["isSettled"] = record["finished"] is not None and at - trade.created > 7 * DAY
+        record["isSettled"] = self._is_settled(trade, at)
         return world.fitted("broker_transactions", record)
 
     def _dates(self, trade: Trade, at: int, form: Form) -> Record:
         phase, settles = self._world.trades.phase(trade, at), trade.course.settles
-        ended = phase in (progress.DONE, progress.FAILED)
-        finished = trade.created + (settles if phase == progress.FAILED else trade.course.ends)
-        pins = self._world.trades.pins.get(trade.row)
         marks = {"notified": settles // 5, "traded": settles // 2, "confirmed": settles * 4 // 5}
         held = phase in (progress.HELD, progress.FAILED) and trade.course.fate != progress.ON_HOLD
         dates = {
             name: form(trade.created + after) if at >= trade.created + after and not (held and name != "notified") else None
             for name, after in marks.items()
         }
-        end = pins[-1][0] if pins else finished
-        return {"created": form(trade.created), **dates, "finished": form(end) if ended else None}
+        end = self._finished(trade, at)
+        return {"created": form(trade.created), **dates, "finished": None if end is None else form(end)}
+
+    def _finished(self, trade: Trade, at: int) -> int | None:
+        """The stamp of the end, in microseconds; a call that ends a trade always leaves one."""
+        phase, pins = self._world.trades.phase(trade, at), self._world.trades.pins.get(trade.row)
+        if phase not in progress.ENDED:
+            return None
+        if pins:
+            return pins[-1][0]
+        if phase == progress.FAILED:
+            return trade.created + trade.course.settles if trade.course.is_stamped else None
+        return trade.created + trade.course.ends
+
+    def _is_settled(self, trade: Trade, at: int) -> bool:
+        return at - trade.created > 7 * DAY and self._finished(trade, at) is not None
 
 
 def _chain_ids(trade: Trade, *, sent: bool) -> Record:
@@ -136,12 +149,13 @@ def _amounts(trade: Trade, *, traded: bool) -> Record:
     }
 
 
-def totals(collection: BrokerTransactions, rows: Iterable[int], at: int) -> list[Record]:
+def totals(collection: BrokerTransactions, rows: Iterable[int], at: int, settings: SandboxSettings) -> list[Record]:
     """Exact sums per status, in upper case here, and currency. Fact sheet 3.1."""
+    resource = RESOURCES["broker_transactions"]
     counts: dict[tuple[str, str], int] = defaultdict(int)
     sums: dict[tuple[str, str], dict[str, Decimal]] = {}
     for row in rows:
-        record = collection.record(row, at, zulu_ticks)
+        record = added_up(resource, collection, row, collection.record(row, at, zulu_ticks), settings)
         group = record["status"].upper(), record["currencyCode"]
         counts[group] += 1
         held = sums.setdefault(group, dict.fromkeys(_SUMMED, Decimal(0)))

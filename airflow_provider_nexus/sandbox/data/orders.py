@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_nexus.api.schemas.trading import ORDER
 from airflow_provider_nexus.sandbox import codes, money
-from airflow_provider_nexus.sandbox.chance import salt_of, scatter
+from airflow_provider_nexus.sandbox.chance import scatter
 from airflow_provider_nexus.sandbox.codes import WRITTEN
 from airflow_provider_nexus.sandbox.collection import Record
 from airflow_provider_nexus.sandbox.data.market import PRICE_SCALE
+from airflow_provider_nexus.sandbox.data.progress import Course
 from airflow_provider_nexus.sandbox.data.trades import CENTS, UNITS, Trade
 from airflow_provider_nexus.sandbox.data.views import SerialView
 from airflow_provider_nexus.sandbox.data.vocabulary import CRYPTOS, EXCHANGES
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from airflow_provider_nexus.sandbox.data.world import World
 
 STRIDE, OFFSET = 5, 1
+_VALID = {"short": DAY, "long": 60 * DAY}
 _STEPS = ("Initiated", "Queued", "Open")
 _REASONS = {"REJECTED": "EOrder:Insufficient funds", "EXPIRED": "", "CANCELLED": "Cancelled by user"}
 
@@ -28,8 +30,7 @@ class Orders(SerialView):
     """The generator of ``orders``."""
 
     def __init__(self, world: World, timeline: Timeline) -> None:
-        super().__init__(world, timeline)
-        self._salt = salt_of(world.settings.seed, "order")
+        super().__init__(world, timeline, "order", "FILLED")
 
     def code(self, row: int) -> str:
         """The order code of a row."""
@@ -44,33 +45,33 @@ class Orders(SerialView):
         pinned = self.patches.get(row, {}).get("status")
         if pinned:
             return str(pinned)
-        settles, fate = self._course(row)
-        age = at - self.stamp(row)
+        course, age = self.course(row), at - self.stamp(row)
+        settles, fate = course.settles, course.fate
         if age >= settles:
-            return fate
+            return "CANCELLED" if course.is_taken_back(age) else fate
         return "ToCancel" if fate == "CANCELLED" and age * 4 > settles * 3 else _STEPS[max(0, age) * 3 // settles]
 
-    def _course(self, row: int) -> tuple[int, str]:
+    def short_course(self, row: int) -> Course:
+        """Most end in minutes, some in hours; those that expire do so after a day."""
         bits = scatter(self._salt, row)
         pick = bits % 100
         if pick < 3:
-            return DAY, "EXPIRED"
+            return Course(DAY, "EXPIRED")
         settles = MINUTE // 6 + (bits >> 20) % (10 * MINUTE if pick < 90 else DAY // 2)
-        return settles, "REJECTED" if pick < 6 else "CANCELLED" if pick < 10 else "FILLED"
+        return Course(settles, "REJECTED" if pick < 6 else "CANCELLED" if pick < 10 else "FILLED")
 
     def record(self, row: int, at: int, form: Form, *, single: bool = False) -> Record:  # noqa: ARG002
         """The row as it is at a moment."""
         status = self.status(row, at)
-        settles, _ = self._course(row)
         created = self.stamp(row)
         written = row >= WRITTEN
         record = self._written_base(row) if written else self._base(row)
         record["orderCode"] = self.code(row)
         record["status"] = status
         record["created"] = form(created)
-        record["originalValidTill"] = form(created + DAY)
-        record["finished"] = form(created + settles) if status.isupper() else None
-        record["executed"] = self._executed(row, status)
+        record["originalValidTill"] = form(created + _VALID[self._world.settings.lives])
+        record["finished"] = self.finished(row, status, form)
+        record["executed"] = self._executed(row, status, at - created)
         record["reason"] = _REASONS.get(status)
         self.patched(row, record, form)
         for name in ("_crypto", "_trade"):
@@ -105,9 +106,10 @@ class Orders(SerialView):
         blank: Record = {field.name: None for field in ORDER.fields}
         return {**blank, "exchangeTradeCode": f"{row - WRITTEN:012d}"}
 
-    def _executed(self, row: int, status: str) -> Record:
+    def _executed(self, row: int, status: str, age: int) -> Record:
         partial = scatter(self._salt + 2, row) % 10 == 0
-        if status != "FILLED" and not (status == "EXPIRED" and partial):
+        filled = status == "FILLED" or self.course(row).is_taken_back(age)
+        if not filled and not (status == "EXPIRED" and partial):
             return {"amount": None, "price": None, "value": None, "fee": None, "partial": False}
         trade: Trade = self.patches[row]["_trade"] if row >= WRITTEN else self.trade(row)
         part = 2 if partial else 1

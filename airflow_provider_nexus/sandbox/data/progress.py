@@ -1,20 +1,36 @@
-"""How a trade gets on: phases as a closed form of its age, and the status that each view shows. Fact sheet section 4."""
+"""How a trade gets on: phases as a closed form of its age, and the status that each view shows. Fact sheet section 4.
+
+A trade of a long life can be taken back after it succeeded, which no source describes. It shows as ``BuyRefunded``, in no
+source either, or ``SellReturned`` in the classic generation, and as ``CANCELLED`` in the CASP generation.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from airflow_provider_nexus.sandbox.chance import Words
+from airflow_provider_nexus.sandbox.data.lives import CANCELLED_SHARE, LONGEST_LIFE, long_life
+from airflow_provider_nexus.sandbox.money import HUGE_SHARE
 from airflow_provider_nexus.sandbox.stamps import DAY, HOUR, MINUTE, SECOND
 
-FIRST, SECOND_STEP, THIRD, HELD, DONE, FAILED, STAGED = range(7)
-"""Phases: three steps in flight, held, succeeded, failed, and waiting to be confirmed."""
+FIRST, SECOND_STEP, THIRD, HELD, DONE, FAILED, STAGED, TAKEN_BACK = range(8)
+"""Phases: three steps in flight, held, succeeded, failed, waiting to be confirmed, and taken back after it succeeded."""
+
+EXECUTED = frozenset({THIRD, DONE, TAKEN_BACK})
+"""Phases in which amounts were executed."""
+
+ENDED = frozenset({DONE, FAILED, TAKEN_BACK})
+"""Phases after the end."""
 
 COMPLETED, CANCELLED, BLOCKED, ON_HOLD = "completed", "cancelled", "blocked", "on hold"
 """Fates. What is on hold goes on by itself in the end, what is blocked does not."""
 
-LONGEST = 6 * DAY
-"""No trade changes by itself after this."""
+LONGEST = {"short": 6 * DAY + HOUR, "long": LONGEST_LIFE}
+"""No trade of such a life changes by itself after this."""
+
+_CANCELLED_SHARE = (CANCELLED_SHARE - HUGE_SHARE) / (1 - HUGE_SHARE)
+"""Of the long-lived trades that may succeed, so that all that are cancelled make up their share."""
 
 INSTANT = frozenset({"GIFT", "INTEREST", "CLAWBACK", "SENDINTERNAL", "SENDTOBUCKET", "SWAP"})
 
@@ -27,9 +43,18 @@ _STEPS = {
     "BROKERSELL": ("Initiated", "ToPayout", "PayoutConfirming"),
 }
 _ONE_STEP = ("Initiated", "Initiated", "Initiated")
-_SETTLED = {HELD: "BLOCKED", DONE: "COMPLETED", FAILED: "CANCELLED", STAGED: "Staged"}
-_BROKER_BUY = ("BuyIncasso", "BuyIncasso", "BuyIncasso", "Blocked", "BuyCompleted", "BuyCancelled", "BuyIncasso")
-_BROKER_SELL = ("ToPayout", "ToPayout", "PayoutConfirming", "PayoutOnHold", "SellCompleted", "SellReturned", "ToPayout")
+_SETTLED = {HELD: "BLOCKED", DONE: "COMPLETED", FAILED: "CANCELLED", STAGED: "Staged", TAKEN_BACK: "CANCELLED"}
+_BROKER_BUY = (*("BuyIncasso",) * 3, "Blocked", "BuyCompleted", "BuyCancelled", "BuyIncasso", "BuyRefunded")
+_BROKER_SELL = (
+    "ToPayout",
+    "ToPayout",
+    "PayoutConfirming",
+    "PayoutOnHold",
+    "SellCompleted",
+    "SellReturned",
+    "ToPayout",
+    "SellReturned",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +64,24 @@ class Course:
     :param settles: microseconds from its start to its end or hold
     :param fate: how it ends
     :param hold: microseconds that it is on hold
+    :param taken_back: microseconds from its start until it is taken back; 0 for never
+    :param is_stamped: whether its end leaves a stamp
     """
 
     settles: int
     fate: str
     hold: int = 0
+    taken_back: int = 0
+    is_stamped: bool = True
 
     @property
     def ends(self) -> int:
-        """Microseconds until its last change."""
+        """Microseconds until its end."""
         return self.settles + self.hold
+
+    def is_taken_back(self, age: int) -> bool:
+        """Whether it has been taken back at an age in microseconds."""
+        return 0 < self.taken_back <= age
 
     def phase(self, age: int) -> int:
         """The phase at an age in microseconds."""
@@ -56,14 +89,30 @@ class Course:
             return max(0, age) * 3 // self.settles
         if self.fate == BLOCKED or (self.fate == ON_HOLD and age < self.ends):
             return HELD
+        if self.is_taken_back(age):
+            return TAKEN_BACK
         return FAILED if self.fate == CANCELLED else DONE
 
 
-def course_of(dealt: Words, kind: str, *, spoiled: bool) -> Course:
-    """The course of a seeded trade: most settle in minutes, some in hours or days.
+def course_of(dealt: Words, kind: str, lives: Literal["short", "long"], *, spoiled: bool) -> Course:
+    """The course of a seeded trade.
 
     :param spoiled: it may not succeed
     """
+    return _long_course(dealt, spoiled=spoiled) if lives == "long" else _short_course(dealt, kind, spoiled=spoiled)
+
+
+def _long_course(dealt: Words, *, spoiled: bool) -> Course:
+    """See ``lives``; one that may not succeed is one of those that are cancelled."""
+    life = long_life(dealt[8] << 32 | dealt[9], 1 if spoiled else _CANCELLED_SHARE)
+    if life.is_cancelled:
+        return Course(life.ends, CANCELLED, is_stamped=False)
+    hold = life.ends - life.settles
+    return Course(life.settles, ON_HOLD if hold else COMPLETED, hold, life.taken_back)
+
+
+def _short_course(dealt: Words, kind: str, *, spoiled: bool) -> Course:
+    """Most settle in minutes, some in hours or days."""
     pick = dealt[8] % 100
     span = MINUTE if kind in INSTANT else 10 * MINUTE if pick < 80 else 6 * HOUR if pick < 95 else 3 * DAY
     settles = SECOND + dealt[9] * (span - SECOND) // (1 << 32)

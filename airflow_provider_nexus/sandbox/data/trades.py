@@ -168,7 +168,7 @@ class Trades:
         price = self._world.market.price(crypto, currency, created)
         spelt = money.spelling(dealt[6])
         cents, units = _size(dealt, spelt, price)
-        course = progress.course_of(dealt, kind, spoiled=spelt == money.HUGE)
+        course = progress.course_of(dealt, kind, self._world.settings.lives, spoiled=spelt == money.HUGE)
         account = customer * accounts.EACH + place
         return Trade(row, created, kind, customer, account, crypto, currency, cents, units, price, spelt, course, dealt)
 

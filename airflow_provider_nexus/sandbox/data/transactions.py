@@ -81,7 +81,7 @@ class Transactions(Timed):
             "callbackUrl": "https://shop.example.org/hook?a=1&b=2" if bits % 4 == 0 else None,
             "destinationCryptoAddress": address_of(bits) if trade.kind in ("SENDOUT", "BROKERBUY") else None,
             "blockchainMessage": "" if bits % 5 else "memo: \u20bf \U0001f680",
-            "blockchainTransactionId": _chain_id(trade) if progress.THIRD <= phase <= progress.DONE else None,
+            "blockchainTransactionId": _chain_id(trade) if phase in progress.EXECUTED or phase == progress.HELD else None,
             "created": form(trade.created),
         }
         record.update(_amounts(trade, phase))
@@ -110,7 +110,7 @@ def _chain_id(trade: Trade) -> str | None:
 
 
 def _amounts(trade: Trade, phase: int) -> Record:
-    spelt, executed = trade.spelt, phase in (progress.THIRD, progress.DONE)
+    spelt, executed = trade.spelt, phase in progress.EXECUTED
     requested = {
         "cryptoAmount": money.number(trade.units, UNITS, spelt),
         "fiatValue": money.number(trade.cents, CENTS, spelt),

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_nexus.api.schemas.trading import TRANSFER
 from airflow_provider_nexus.sandbox import codes, money
-from airflow_provider_nexus.sandbox.chance import salt_of, scatter
+from airflow_provider_nexus.sandbox.chance import scatter
 from airflow_provider_nexus.sandbox.codes import WRITTEN
 from airflow_provider_nexus.sandbox.collection import Record
 from airflow_provider_nexus.sandbox.data.accounts import address_of
 from airflow_provider_nexus.sandbox.data.market import PRICE_SCALE
+from airflow_provider_nexus.sandbox.data.progress import Course
 from airflow_provider_nexus.sandbox.data.trades import UNITS
 from airflow_provider_nexus.sandbox.data.views import SerialView
 from airflow_provider_nexus.sandbox.data.vocabulary import CRYPTOS, EXCHANGES
@@ -33,8 +34,7 @@ class Transfers(SerialView):
     """The generator of ``transfers``."""
 
     def __init__(self, world: World, timeline: Timeline) -> None:
-        super().__init__(world, timeline)
-        self._salt = salt_of(world.settings.seed, "transfer")
+        super().__init__(world, timeline, "transfer", "COMPLETED")
 
     def code(self, row: int) -> str:
         """The transfer code of a row."""
@@ -47,25 +47,26 @@ class Transfers(SerialView):
 
     def status(self, row: int, at: int) -> str:
         """The status at a moment: settled ones in upper case."""
-        settles, fate = self._course(row)
-        age = at - self.stamp(row)
-        return fate if age >= settles else _STEPS[max(0, age) * 3 // settles]
+        course, age = self.course(row), at - self.stamp(row)
+        if age < course.settles:
+            return _STEPS[max(0, age) * 3 // course.settles]
+        return "CANCELLED" if course.is_taken_back(age) else course.fate
 
-    def _course(self, row: int) -> tuple[int, str]:
+    def short_course(self, row: int) -> Course:
+        """Most end within the hour, the others within a day."""
         bits = scatter(self._salt + 1, row)
         pick = bits % 100
         settles = 2 * MINUTE + (bits >> 20) % (HOUR if pick < 90 else 20 * HOUR)
-        return settles, "CANCELLED" if pick < 3 else "REJECTED" if pick < 6 else "COMPLETED"
+        return Course(settles, "CANCELLED" if pick < 3 else "REJECTED" if pick < 6 else "COMPLETED")
 
     def record(self, row: int, at: int, form: Form, *, single: bool = False) -> Record:  # noqa: ARG002
         """The row as it is at a moment."""
         status = self.status(row, at)
-        settles, _ = self._course(row)
         record = _blank(row) if row >= WRITTEN else self._base(row, status)
         record["transferCode"] = self.code(row)
         record["status"] = status
         record["created"] = form(self.stamp(row))
-        record["finished"] = form(self.stamp(row) + settles) if status.isupper() else None
+        record["finished"] = self.finished(row, status, form)
         return self._world.fitted("transfers", self.patched(row, record, form))
 
     def _base(self, row: int, status: str) -> Record:

@@ -6,13 +6,20 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_nexus.sandbox import codes
+from airflow_provider_nexus.sandbox.chance import salt_of, scatter
 from airflow_provider_nexus.sandbox.codes import WRITTEN
 from airflow_provider_nexus.sandbox.collection import Path, Record, Timed
+from airflow_provider_nexus.sandbox.data.lives import long_life
+from airflow_provider_nexus.sandbox.data.progress import Course
 from airflow_provider_nexus.sandbox.data.trades import Trade
+from airflow_provider_nexus.sandbox.stamps import Form
 from airflow_provider_nexus.sandbox.timeline import Timeline
 
 if TYPE_CHECKING:
     from airflow_provider_nexus.sandbox.data.world import World
+
+
+_REJECTED_PERCENT = 3
 
 
 class TradeView(Timed):
@@ -43,7 +50,39 @@ class TradeView(Timed):
 
 
 class SerialView(TradeView):
-    """Rows with a serial code and a status that moves with the clock, which can also be made over the API."""
+    """Rows with a serial code and a status that moves with the clock, which can also be made over the API.
+
+    Long-lived rows that are taken back after they succeeded show as ``CANCELLED``, the nearest that the documents have.
+
+    :param kind: what the rows are, for their share of chance
+    :param succeeded: the status of success
+    """
+
+    def __init__(self, world: World, timeline: Timeline, kind: str, succeeded: str) -> None:
+        super().__init__(world, timeline)
+        self._salt = salt_of(world.settings.seed, kind)
+        self._life_salt = salt_of(world.settings.seed, f"{kind}-life")
+        self._succeeded = succeeded
+
+    def course(self, row: int) -> Course:
+        """What becomes of a row; the fate is the status at its end."""
+        if self._world.settings.lives == "short":
+            return self.short_course(row)
+        life = long_life(scatter(self._life_salt, row))
+        if life.is_cancelled:
+            return Course(life.ends, "CANCELLED", is_stamped=False)
+        if scatter(self._life_salt, row) % 100 < _REJECTED_PERCENT:
+            return Course(life.ends, "REJECTED")
+        return Course(life.ends, self._succeeded, taken_back=life.taken_back)
+
+    @abstractmethod
+    def short_course(self, row: int) -> Course:
+        """What becomes of a row of a short life."""
+
+    def finished(self, row: int, status: str, form: Form) -> str | None:
+        """The stamp of a row's end, if it has one at that status."""
+        course = self.course(row)
+        return form(self.stamp(row) + course.settles) if status.isupper() and course.is_stamped else None
 
     @abstractmethod
     def code(self, row: int) -> str:

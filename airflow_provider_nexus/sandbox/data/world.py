@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from airflow_provider_nexus.api.resource import Shape
 from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.sandbox.call import Call
 from airflow_provider_nexus.sandbox.collection import Collection, Listed, Record
@@ -23,6 +24,7 @@ from airflow_provider_nexus.sandbox.data.trades import Trade, Trades
 from airflow_provider_nexus.sandbox.data.transactions import Transactions
 from airflow_provider_nexus.sandbox.data.transfers import Transfers
 from airflow_provider_nexus.sandbox.data.treasury import Treasury
+from airflow_provider_nexus.sandbox.misfits import removed
 from airflow_provider_nexus.sandbox.settings import SandboxSettings
 from airflow_provider_nexus.sandbox.timeline import Presence, Twins, every, several, spread
 
@@ -109,7 +111,9 @@ class World:
 
     def _not_offered(self, name: str) -> tuple[str, ...]:
         offered = ("A" if self.settings.classic else "") + ("B" if self.settings.casp else "")
-        return tuple(field.name for field in RESOURCES[name].schema.fields if not set(field.surface) & set(offered))
+        dropped = tuple(field.name for field in RESOURCES[name].schema.fields if not set(field.surface) & set(offered))
+        is_snapshot = RESOURCES[name].shape not in (Shape.PAGED, Shape.ARRAY)
+        return (*dropped, *removed(RESOURCES[name], self.settings)) if is_snapshot else dropped
 
     def fitted(self, name: str, record: Record) -> Record:
         """A record without the fields of a generation that is not offered, and with an unknown one where asked for."""

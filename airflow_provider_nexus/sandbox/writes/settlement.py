@@ -27,7 +27,7 @@ def _answer(world: World, call: Call, found: Trade) -> Answer:
 def _cancel(world: World, call: Call) -> Answer:
     """Both ends of a swap or send are cancelled."""
     found = _trade(world, call)
-    if world.trades.phase(found, call.at) in (progress.DONE, progress.FAILED):
+    if world.trades.phase(found, call.at) in progress.ENDED:
         raise checks.refuse(
             "InvalidTransactionStatus", f"A transaction that is {world.trades.status(found, call.at)} can't be cancelled"
         )
