@@ -1,0 +1,275 @@
+"""Personal data on its way into the warehouse: hashed, masked or dropped, before anything is written.
+
+A record is taken apart only where something is treated. All other members keep their bytes, so that digits and texts
+leave as they came.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+import msgspec
+from msgspec import Raw
+
+from airflow_provider_nexus.api.resource import Resource
+from airflow_provider_nexus.api.rows import Row, RowReader
+from airflow_provider_nexus.api.schemas.field import Field
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusDataError
+
+Treatment = Literal["keep", "hash", "mask", "drop"]
+"""What is done with a value.
+
+* ``keep`` nothing.
+* ``hash`` a text becomes ``h:`` and 32 hex digits: the first half of the HMAC-SHA256 of the text under the secret. 128
+  bits make two of a billion values meet with a chance below one in 10^20, and 34 characters fit every text column and
+  index. The same value has the same hash in every field and resource, so joins survive; a number is hashed by its digits
+  as written.
+* ``mask`` a text becomes ``***``.
+* ``drop`` the value becomes null, whatever it was; the member stays, and so does its column.
+
+Null, the empty text and a missing member tell nothing: ``hash`` and ``mask`` leave them as they are.
+"""
+
+_Path = tuple[str, ...]
+_Change = Callable[[bytes], bytes]
+_ENOUGH_NAMES = 2000
+_EMPTY = (b"null", b'""')
+_members = msgspec.json.Decoder(dict[str, Raw]).decode
+_items = msgspec.json.Decoder(list[Raw]).decode
+_text = msgspec.json.Decoder(str).decode
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Protection:
+    """What is to be done with personal data.
+
+    :param personal: what is done with the fields that the schema marks as personal. ``hash`` and ``mask`` are for texts;
+        personal fields of another kind (dates, lists, maps, objects) are then dropped
+    :param fields: treatments by wire name or dotted wire path, in any case; each wins over ``personal``. Names that no
+        schema knows are allowed. Objects in lists and maps are written as if there were one
+    :param secret: the key of the hashes; not part of the repr
+    """
+
+    personal: Treatment = "keep"
+    fields: Mapping[str, Treatment] = field(default_factory=dict)
+    secret: str = field(default="", repr=False)
+
+
+class Protector:
+    """Applies a :class:`Protection` to the records of one resource.
+
+    :param resource: the resource
+    :param protection: what is to be done
+    :raises NexusConfigurationError: for an unknown treatment, ``hash`` without a secret, ``hash`` or ``mask`` for a field
+        that is no text, any treatment of the creation stamp, and a key that would be masked or dropped
+    """
+
+    def __init__(self, resource: Resource, protection: Protection) -> None:
+        self._resource = resource
+        wanted = _wanted(resource, protection)
+        if protection.secret == "" and "hash" in (protection.personal, *wanted.values()):
+            raise NexusConfigurationError(
+                "fields are to be hashed and there is no secret: put hash_secret into the extra of the Nexus connection"
+            )
+        _check_stamp(resource, wanted)
+        self._changes_key = _key_is_treated(resource, wanted)
+        self.told = {".".join(path): str(treatment) for path, treatment in sorted(wanted.items())}
+        """The fields that are treated, each with its treatment, for the manifest."""
+        self._root = _tree(resource, wanted, _changes(protection.secret))
+        self._reader = RowReader(resource)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is treated, so that records need not pass through here."""
+        return not self._root.places
+
+    @property
+    def changes_key(self) -> bool:
+        """Whether a field of the key is treated, so that records go by another key than in Nexus."""
+        return self._changes_key
+
+    def raw(self, raw: bytes) -> bytes:
+        """The JSON text of a record, treated.
+
+        :raises NexusDataError: when it is no JSON object; the error holds nothing of the text
+        """
+        if self.is_idle:
+            return raw
+        treated = self._root.of_object(raw)
+        if treated is None:
+            raise NexusDataError(self._resource.name, "", "?", "a value", "a JSON object")
+        return treated
+
+    def row(self, row: Row) -> Row:
+        """A row, treated, with the key and the amounts that it has now.
+
+        :raises NexusDataError: when its text is no JSON object
+        """
+        return self._reader.read(self.raw(row.raw))
+
+
+class _Node:
+    """One place in a record: a value to change, or a holder of such places.
+
+    ``places`` are by name in lower case; ``each`` stands for every value of a map, whose names are free.
+    """
+
+    def __init__(self) -> None:
+        self.change: _Change | None = None
+        self.places: dict[str, _Node] = {}
+        self.each: _Node | None = None
+        self._spellings: dict[str, _Node] = {}
+        self._seen: set[str] = set()
+
+    def of(self, raw: bytes) -> bytes:
+        """A value, treated. One that should hold places and is neither object nor list may hold anything: it is dropped."""
+        if self.change:
+            return self.change(raw)
+        if raw[:1] == b"[":
+            return msgspec.json.encode([Raw(self.of(bytes(item))) for item in _items(raw)])
+        treated = self.of_object(raw)
+        return b"null" if treated is None else treated
+
+    def of_object(self, raw: bytes) -> bytes | None:
+        """An object with its places treated; nothing when it is no object."""
+        members = _members_of(raw)
+        if members is None:
+            return None
+        found = self._found(members)
+        for name, node in found:
+            members[name] = Raw(node.of(bytes(members[name])))
+        return msgspec.json.encode(members) if found else raw
+
+    def _found(self, members: Mapping[str, Raw]) -> list[tuple[str, _Node]]:
+        if self.each is not None:
+            return [(name, self.each) for name in members]
+        if not members.keys() <= self._seen:
+            self._learn(members)
+        return [(name, node) for name, node in self._spellings.items() if name in members]
+
+    def _learn(self, names: Iterable[str]) -> None:
+        """Find the places among names not met before. Few are ever new, so that a record costs one comparison of sets."""
+        if len(self._seen) > _ENOUGH_NAMES:
+            self._seen.clear()
+        self._seen.update(names)
+        self._spellings.update({name: self.places[name.lower()] for name in names if name.lower() in self.places})
+
+
+def _members_of(raw: bytes) -> dict[str, Raw] | None:
+    # The errors of the decoders hold the text itself, so none of them may be the context of another one.
+    try:
+        return _members(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+
+
+def _wanted(resource: Resource, protection: Protection) -> dict[_Path, Treatment]:
+    """Treatments by path in lower case: those of the schema, then those given by name."""
+    known = {_folded(path): found for path, found in resource.schema.walk()}
+    _check_treatment("personal", protection.personal)
+    wanted: dict[_Path, Treatment] = {
+        path: protection.personal if found.kind == "text" or protection.personal == "keep" else "drop"
+        for path, found in known.items()
+        if found.personal
+    }
+    named = dict(_named(protection.fields))
+    for path, treatment in named.items():
+        _check_kind(resource, path, known.get(path), treatment)
+    unknown = sorted(".".join(path) for path in named if path not in known)
+    if unknown:
+        _log.warning("%s: fields to protect that the schema does not know: %s", resource.name, ", ".join(unknown))
+    return {path: treatment for path, treatment in (wanted | named).items() if treatment != "keep"}
+
+
+def _named(fields: Mapping[str, Treatment]) -> Iterator[tuple[_Path, Treatment]]:
+    seen = set()
+    for name, treatment in fields.items():
+        _check_treatment(f"fields[{name!r}]", treatment)
+        path = _folded(name.split("."))
+        if not all(path) or path in seen:
+            raise NexusConfigurationError(f"the field to protect {name!r} is named twice, or is no name: name each once")
+        seen.add(path)
+        yield path, treatment
+
+
+def _folded(path: Iterable[str]) -> _Path:
+    return tuple(name.lower() for name in path)
+
+
+def _check_treatment(what: str, treatment: str) -> None:
+    if treatment not in get_args(Treatment):
+        raise NexusConfigurationError(f"the protection {what} is {treatment!r}: give one of {', '.join(get_args(Treatment))}")
+
+
+def _check_kind(resource: Resource, path: _Path, found: Field | None, treatment: Treatment) -> None:
+    if found is not None and found.kind != "text" and treatment in ("hash", "mask"):
+        raise NexusConfigurationError(
+            f"{resource.name}.{'.'.join(path)} is of kind {found.kind!r}, and only a text can take {treatment!r}: use 'drop'"
+        )
+
+
+def _check_stamp(resource: Resource, wanted: Mapping[_Path, Treatment]) -> None:
+    if resource.created and (resource.created.stamp.lower(),) in wanted:
+        raise NexusConfigurationError(
+            f"{resource.name}.{resource.created.stamp} is the creation stamp that windows are read by: it can only be kept"
+        )
+
+
+def _key_is_treated(resource: Resource, wanted: Mapping[_Path, Treatment]) -> bool:
+    """Whether a part of the key is hashed. Masked or dropped keys would make one record of many."""
+    is_treated = False
+    for name in resource.key:
+        path = _folded(name.split("."))
+        treatments = {wanted[path[:depth]] for depth in range(1, len(path) + 1) if path[:depth] in wanted}
+        is_treated = is_treated or bool(treatments)
+        if treatments - {"hash"}:
+            raise NexusConfigurationError(
+                f"{resource.name}.{name} tells one record from another and can't be masked or dropped: "
+                "give it 'hash' or 'keep' by its name"
+            )
+    return is_treated
+
+
+def _tree(resource: Resource, wanted: Mapping[_Path, Treatment], changes: Mapping[Treatment, _Change]) -> _Node:
+    maps = {_folded(path) for path, found in resource.schema.walk() if found.kind == "map" and found.children}
+    root = _Node()
+    for path, treatment in wanted.items():
+        node = root
+        for depth, name in enumerate(path, 1):
+            node = node.places.setdefault(name, _Node())
+            if path[:depth] in maps and depth < len(path):
+                node.each = node.each or _Node()
+                node = node.each
+        node.change = changes[treatment]
+    return root
+
+
+def _changes(secret: str) -> dict[Treatment, _Change]:
+    keyed = hmac.new(secret.encode(), digestmod="sha256")
+
+    def hashed(raw: bytes) -> bytes:
+        if raw in _EMPTY:
+            return raw
+        # A copy of the keyed state costs three quarters of a hash from the start.
+        mac = keyed.copy()
+        mac.update(_plain(raw))
+        return b'"h:%b"' % mac.hexdigest()[:32].encode()
+
+    return {"hash": hashed, "mask": lambda raw: raw if raw in _EMPTY else b'"***"', "drop": lambda _: b"null"}
+
+
+def _plain(raw: bytes) -> bytes:
+    """A JSON value as the text to hash: a string as it reads, whatever way it was escaped; anything else as it was written."""
+    if raw[:1] != b'"':
+        return raw
+    if b"\\" not in raw:
+        return raw[1:-1]
+    try:
+        return _text(raw).encode()
+    except UnicodeDecodeError:
+        return raw
