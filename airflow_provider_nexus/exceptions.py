@@ -72,6 +72,22 @@ class NexusUnprovedError(NexusError):
         super().__init__(message)
 
 
+class NexusContractError(NexusError):
+    """The fields that Nexus sends, or the table that they go into, are not those that were agreed on; nothing was stored."""
+
+    is_permanent = True
+
+
+class NexusRejectedError(NexusError):
+    """More records do not fit the schema than are allowed to be put aside; nothing was stored."""
+
+    is_permanent = True
+
+
+class NexusStorageError(NexusError):
+    """What is stored, or the database that stores it, is not as it must be. A statement that failed left nothing behind."""
+
+
 class NexusStatusError(NexusError):
     """A record that was waited for is held, or ended otherwise than the task waits for.
 

@@ -32,7 +32,9 @@ from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.client.settings import read_settings
 from airflow_provider_nexus.sandbox import Sandbox
-from airflow_provider_nexus.sync.job import SyncJob, SyncRequest
+from airflow_provider_nexus.sync.job import SyncJob
+from airflow_provider_nexus.sync.outlets.lines import LinesOutlet
+from airflow_provider_nexus.sync.request import SyncRequest
 from airflow_provider_nexus.sync.window import Wish
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -92,8 +94,8 @@ def proved(url: str, page_size: int) -> int:
     client = NexusClient(NexusSession(read_settings(token="none-is-asked-for", host=url)))
     wish = Wish(START, START + timedelta(days=DAYS), "arguments")
     with tempfile.TemporaryDirectory() as folder:
-        request = SyncRequest(resource=get_resource("transactions"), target=Path(folder), wish=wish, page_size=page_size)
-        summary = SyncJob(client, request).run()
+        request = SyncRequest(resource=get_resource("transactions"), wish=wish, page_size=page_size)
+        summary = SyncJob(client, request, LinesOutlet(Path(folder))).run()
     client.session.close()
     assert summary is not None
     assert summary["verdict"] == "proved"

@@ -27,12 +27,14 @@ class Row(NamedTuple):
     :param key: its key as one text
     :param raw: its JSON text as it came
     :param amounts: decoded holder of the amounts, for :class:`RowReader` to read
+    :param flaw: dotted wire name of an amount that can't be read; the record then counts as one without amounts
     """
 
     stamp: str
     key: str
     raw: bytes
     amounts: Any = None
+    flaw: str = ""
 
     @property
     def second(self) -> str:
@@ -70,6 +72,7 @@ class RowReader:
         self._tree = self._wanted()
         self._is_respelt: bool | None = None
         self._decode = msgspec.json.Decoder(_struct(resource.name, self._tree)).decode
+        self._decode_bare = msgspec.json.Decoder(_struct(resource.name, _bare(self._tree))).decode
         self._holders = self._by_holder()
         self._keys = [_getter(tuple(name.split("."))) for name in resource.key]
         self._fiat, self._crypto = _getter(resource.fiat_code), _getter(resource.crypto_code)
@@ -90,8 +93,9 @@ class RowReader:
     def read(self, raw: bytes) -> Row:
         """One record.
 
-        :raises NexusDataError: when the key is missing, or the stamp or an amount can't be read
+        :raises NexusDataError: when the key is missing, or the stamp or the status can't be read
         """
+        flaw = ""
         if self._is_respelt is None:
             self._is_respelt = _is_respelt(raw, self._tree)
         try:
@@ -99,11 +103,11 @@ class RowReader:
             if self._key(found) is None:
                 found = self._decode(_refold(raw, self._tree))
         except (msgspec.MsgspecError, UnicodeDecodeError):
-            found = self._decode_slowly(raw)
+            found, flaw = self._decode_slowly(raw)
         key = self._key(found)
         if not key:
             raise NexusDataError(self._resource.name, "", "|".join(self._resource.key), None, "a key")
-        return Row(self._stamp_of(found, key), key, raw, found)
+        return Row(self._stamp_of(found, key), key, raw, found, flaw)
 
     def status(self, row: Row) -> str:
         """The status of a record in upper case; empty where it has none."""
@@ -118,6 +122,8 @@ class RowReader:
 
         :raises NexusDataError: when one is no finite number
         """
+        if row.flaw:
+            return []
         fiat, crypto = _plain(self._fiat(row.amounts)), _plain(self._crypto(row.amounts))
         found = []
         for holder_of, members in self._holders:
@@ -152,12 +158,17 @@ class RowReader:
         except ValueError:
             raise NexusDataError(self._resource.name, key, self._stamp, value, "an ISO 8601 time stamp") from None
 
-    def _decode_slowly(self, raw: bytes) -> Any:
+    def _decode_slowly(self, raw: bytes) -> tuple[Any, str]:
+        """The record, and which amount in it can't be read."""
         folded = _refold(raw, self._tree)
         try:
-            return self._decode(folded)
+            return self._decode(folded), ""
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            field = str(error).rpartition("$.")[2].rstrip("`")
+            field = _field_of(error)
+        try:
+            return self._decode_bare(folded), field
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            field = _field_of(error)
             raise NexusDataError(self._resource.name, self._loose_key(folded), field or "?", _at(folded, field), _KIND) from None
 
     def _loose_key(self, raw: bytes) -> str:
@@ -166,6 +177,16 @@ class RowReader:
         except (msgspec.MsgspecError, UnicodeDecodeError):
             return ""
         return "|".join(_plain(members.get(name)) for name in self._resource.key)
+
+
+def _field_of(error: Exception) -> str:
+    return str(error).rpartition("$.")[2].rstrip("`")
+
+
+def _bare(tree: _Tree) -> _Tree:
+    """What is wanted without the amounts."""
+    kept = {name: _bare(leaf) if isinstance(leaf, dict) else leaf for name, leaf in tree.items() if leaf is not Decimal}
+    return {name: leaf for name, leaf in kept.items() if leaf != {}}
 
 
 def _itself(found: Any) -> Any:

@@ -27,6 +27,8 @@ class FieldWatch:
         self._schema = resource.schema
         self.seen: set[str] = set()
         self.unknown: set[str] = set()
+        self.holders: set[str] = set()
+        """The objects that were seen filled, by dotted name; the record itself is the empty one."""
 
     def look(self, raw: bytes) -> None:
         """Look at one record."""
@@ -34,6 +36,7 @@ class FieldWatch:
 
     def _look(self, record: dict[str, Any], prefix: str, fields: tuple[Field, ...]) -> None:
         known = {field.name.lower(): field for field in fields}
+        self.holders.add(prefix.rstrip("."))
         for name, value in record.items():
             self.seen.add(prefix + name)
             field = known.get(name.lower())
@@ -43,6 +46,7 @@ class FieldWatch:
                 self._look(value, f"{prefix}{name}.", field.children)
 
     def summary(self) -> dict[str, Any]:
-        """For the manifest: a digest of the names seen, and the unknown ones."""
-        digest = hashlib.sha256("\n".join(sorted(self.seen)).encode()).hexdigest()
-        return {"fingerprint": f"sha256:{digest}", "unknown_fields": sorted(self.unknown)}
+        """For the manifest: a digest of the names seen, the names, and those of them that are unknown."""
+        names = sorted(self.seen)
+        digest = hashlib.sha256("\n".join(names).encode()).hexdigest()
+        return {"fingerprint": f"sha256:{digest}", "fields": names, "unknown_fields": sorted(self.unknown)}

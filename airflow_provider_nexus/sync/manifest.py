@@ -1,7 +1,8 @@
-"""The manifest of a window: what was read, how it was proved, which files hold it. It is the commit point.
+"""The manifest of a reading: what was read, how it was proved, what holds it. It is the commit point.
 
 Readers list manifests, not files: a folder without a manifest is no window. Each manifest names the digest of the one of
-the window before, so that a change to published history shows.
+the window before, so that a change to published history shows. One that replaces another names that too, and the replaced
+one is kept, so that it can be told what was known when.
 """
 
 from __future__ import annotations
@@ -9,17 +10,24 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from airflow_provider_nexus import __version__
+from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.exceptions import NexusDataError
 from airflow_provider_nexus.sync import store
-from airflow_provider_nexus.sync.proof import Proof
+from airflow_provider_nexus.sync.window import Window
+
+if TYPE_CHECKING:
+    from airflow_provider_nexus.sync.harvest import Harvest
 
 VERSION = 1
 NAME = "manifest.json"
-_WINDOW_FOLDER = re.compile(r"\d{8}T\d{6}Z-(?P<end>\d{8}T\d{6}Z)")
+SUPERSEDED = "superseded"
+_WINDOW_FOLDER = re.compile(r"(?P<start>\d{8}T\d{6}Z)-(?P<end>\d{8}T\d{6}Z)")
 
 
 @dataclass(frozen=True)
@@ -33,51 +41,70 @@ class File:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Manifest:
-    """What a manifest says; the names are those of the JSON.
+class Facts:
+    """Where and how a reading was done, as its manifest says it.
 
-    :param window: start, end and how it was resolved; ``None`` for a snapshot
+    :param environment: its name
+    :param base_url: where it was called
     :param server_date: the server's clock at the end of the reading
     :param request: path, api_version, the names of the date filter and page size asked with
-    :param proof: how completeness was checked
     :param pages: answers read
     :param calls: calls made, retries included
     :param seconds: how long it took
-    :param first: key and stamp of the first record
-    :param last: key and stamp of the last record
-    :param key_digest: digest of the set of keys, whatever their order
-    :param sums: exact sums by field and currency, as digits
-    :param schema: fingerprint of the fields seen, and those that the catalogue does not know
-    :param previous: window and digest of the manifest before, if there is one
+    :param protected: fields that were treated, each with its treatment
+    :param airflow_version: of the run
     :param run: the Airflow run that wrote it
     """
 
     environment: str
     base_url: str
-    resource: str
-    window: dict[str, str] | None
     server_date: str
     request: dict[str, Any]
-    proof: Proof
     pages: int
     calls: int
     seconds: float
-    records: int
-    first: dict[str, str] | None
-    last: dict[str, str] | None
-    key_digest: str
-    sums: dict[str, dict[str, str]]
-    schema: dict[str, Any]
-    files: list[File]
-    previous: dict[str, str] | None
-    provider_version: str
-    airflow_version: str
+    protected: dict[str, str] = field(default_factory=dict)
+    airflow_version: str = ""
     run: dict[str, Any] = field(default_factory=dict)
-    manifest_version: int = VERSION
 
-    def to_json(self) -> bytes:
-        """The manifest as it is stored: sorted names, two blanks, a line break at the end."""
-        return msgspec.json.format(msgspec.json.encode(asdict(self), order="sorted"), indent=2) + b"\n"
+
+def describe(harvest: Harvest, file_format: str) -> dict[str, Any]:
+    """The members of a manifest that tell of the reading; what stores it adds those of the files or the table.
+
+    ``window`` is null for what has none; ``records`` are those stored, ``rejected`` those put aside; ``first`` and ``last``
+    are key and stamp; ``key_digest`` is of the set of keys, whatever their order; ``sums`` are exact, by field and currency,
+    as digits; ``schema`` is the fingerprint of the fields seen, and those that the catalogue does not know.
+    """
+    tally, window = harvest.sink.tally, harvest.window
+    return {
+        **asdict(harvest.facts),
+        "manifest_version": VERSION,
+        "provider_version": __version__,
+        "resource": harvest.resource.name,
+        "feed": harvest.feed,
+        "format": file_format,
+        "read_at": to_wire(harvest.origin.read_at),
+        "read_by": harvest.origin.read_by,
+        "window": {"start": to_wire(window.start), "end": to_wire(window.end), "how": window.how} if window else None,
+        "proof": asdict(harvest.proof),
+        "records": tally.records,
+        "rejected": [],
+        "first": {"key": tally.first.key, "stamp": tally.first.stamp} if tally.first else None,
+        "last": {"key": tally.last.key, "stamp": tally.last.stamp} if tally.last else None,
+        "key_digest": tally.key_digest,
+        "sums": tally.sums_by_field,
+        "schema": harvest.sink.fields.summary(),
+    }
+
+
+def to_json(manifest: dict[str, Any]) -> bytes:
+    """A manifest as it is stored: sorted names, two blanks, a line break at the end."""
+    return msgspec.json.format(msgspec.json.encode(manifest, order="sorted"), indent=2) + b"\n"
+
+
+def digest_of(raw: bytes) -> str:
+    """SHA-256 of a manifest as it is stored."""
+    return hashlib.sha256(raw).hexdigest()
 
 
 def load(folder: Any) -> dict[str, Any] | None:
@@ -86,27 +113,46 @@ def load(folder: Any) -> dict[str, Any] | None:
     :raises NexusDataError: when it is no manifest
     """
     raw = store.read(folder / NAME)
-    if raw is None:
-        return None
+    return None if raw is None else parse(raw, str(folder))
+
+
+def parse(raw: bytes, where: str) -> dict[str, Any]:
+    """A manifest from its text.
+
+    :raises NexusDataError: when it is none
+    """
     try:
         found = msgspec.json.decode(raw)
     except msgspec.DecodeError:
         found = None
     if not isinstance(found, dict) or "manifest_version" not in found:
-        raise NexusDataError("manifest", str(folder), NAME, "what is stored there", "a manifest; move it away and sync again")
+        raise NexusDataError("manifest", where, NAME, "what is stored there", "a manifest; move it away and sync again")
     return found
 
 
-def previous_of(collection: Any, start: str) -> dict[str, str] | None:
-    """The latest published window that ends at or before a start.
+def windows_of(collection: Any) -> list[tuple[str, Window]]:
+    """The folders of a resource that are named as windows are, oldest first, whether they hold a manifest or not."""
+    found = [(name, match) for name in store.names(collection) if (match := _WINDOW_FOLDER.fullmatch(name))]
+    return sorted(((name, Window(_moment(match["start"]), _moment(match["end"]))) for name, match in found), key=_by_time)
+
+
+def previous_of(collection: Any, window: Window) -> dict[str, str] | None:
+    """The latest published window that ends at or before the start of another.
 
     :param collection: folder of the resource's windows
-    :param start: compact stamp as in folder names
     :return: its folder and the SHA-256 of its manifest
     """
-    ends = {name: match["end"] for name in store.names(collection) if (match := _WINDOW_FOLDER.fullmatch(name))}
-    for name in sorted((n for n, end in ends.items() if end <= start), key=lambda n: (ends[n], n), reverse=True):
+    earlier = [(name, other) for name, other in windows_of(collection) if other.end <= window.start]
+    for name, _ in sorted(earlier, key=lambda each: (each[1].end, each[0]), reverse=True):
         raw = store.read(collection / name / NAME)
         if raw is not None:
-            return {"window": name, "sha256": hashlib.sha256(raw).hexdigest()}
+            return {"window": name, "sha256": digest_of(raw)}
     return None
+
+
+def _by_time(each: tuple[str, Window]) -> tuple[datetime, datetime]:
+    return each[1].start, each[1].end
+
+
+def _moment(compact: str) -> datetime:
+    return datetime.strptime(compact, "%Y%m%dT%H%M%S%z")

@@ -1,68 +1,84 @@
 """Puts the parts of a proved reading where readers find them, the manifest last.
 
 Paths are made of environment, resource and window alone, so a rerun writes the same ones. A rerun that brings the same
-bytes changes nothing, the manifest included. One that brings others withdraws the manifest first: between two states
-there is no manifest, never one that lies.
+records changes nothing, the manifest included. One that brings others withdraws the manifest first: between two states
+there is no manifest, never one that lies. A manifest that is replaced is kept under ``superseded/``.
 """
 
 from __future__ import annotations
 
 import io
 import re
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from airflow_provider_nexus.exceptions import NexusError
+from airflow_provider_nexus.exceptions import NexusStorageError
 from airflow_provider_nexus.sync import manifest as manifests
-from airflow_provider_nexus.sync import store
-from airflow_provider_nexus.sync.manifest import File, Manifest
+from airflow_provider_nexus.sync import rejects, store
+from airflow_provider_nexus.sync.manifest import NAME, SUPERSEDED, File
+from airflow_provider_nexus.sync.table.copy import Reject
 from airflow_provider_nexus.sync.writers.jsonl import Part
 
 _PART = re.compile(r"\.?part-\d{5}\..+")
 
 
-def files_of(parts: list[Part]) -> list[File]:
-    """The parts as a manifest names them."""
-    return [File(part.name, part.size, part.records, part.sha256) for part in parts]
-
-
-def publish(folder: Any, parts: list[Part], manifest: Manifest) -> bool:
+def publish(folder: Any, parts: list[Part], manifest: dict[str, Any], put_aside: Sequence[Reject] = ()) -> tuple[bool, bytes]:
     """Publish a window.
 
     :param folder: of the window
-    :return: whether anything changed
-    :raises NexusError: when the files are not there afterwards, as when another run writes the same window at once
+    :param manifest: its members, without those that tell of files
+    :param put_aside: records that are not in the parts
+    :return: whether anything changed, and the manifest as it is stored
+    :raises NexusStorageError: when the files are not there afterwards, as when another run writes the same window at once
     """
-    published = manifests.load(folder)
-    if published and _same(published, manifest) and _missing(folder, manifest.files) == []:
-        return False
-    store.remove(folder / manifests.NAME)
-    wanted = {file.name for file in manifest.files}
-    for name in store.names(folder):
-        if _PART.fullmatch(name) and name not in wanted:
-            store.remove(folder / name)
+    aside = rejects.dump(put_aside)
+    manifest = {**manifest, "files": [asdict(File(each.name, each.size, each.records, each.sha256)) for each in parts]}
+    manifest["rejected"] = [rejects.entry(aside, len(put_aside))] if put_aside else []
+    former = store.read(folder / NAME)
+    if former is not None and _same(manifests.parse(former, str(folder)), manifest) and not _missing(folder, manifest):
+        return False, former
+    _withdraw(folder, former, manifest)
     for part in parts:
         part.spool.seek(0)
         store.put(folder / part.name, part.spool)
+    if put_aside:
+        store.put(folder / rejects.FOLDER / rejects.NAME, rejects.stream(aside))
     _refuse_missing(folder, manifest)
-    store.put(folder / manifests.NAME, io.BytesIO(manifest.to_json()))
-    return True
+    raw = manifests.to_json(manifest)
+    store.put(folder / NAME, io.BytesIO(raw))
+    return True, raw
 
 
-def _same(published: dict[str, Any], manifest: Manifest) -> bool:
+def _withdraw(folder: Any, former: bytes | None, manifest: dict[str, Any]) -> None:
+    """Take away the manifest that is replaced, then the files that its successor does not name."""
+    if former is not None:
+        manifest["replaces"] = manifests.digest_of(former)
+        store.put(folder / SUPERSEDED / f"{manifest['replaces']}.json", io.BytesIO(former))
+    store.remove(folder / NAME)
+    wanted = {file["name"] for file in manifest["files"]}
+    for name in store.names(folder):
+        if _PART.fullmatch(name) and name not in wanted:
+            store.remove(folder / name)
+    if not manifest["rejected"]:
+        store.remove(folder / rejects.FOLDER / rejects.NAME)
+        store.remove_folder(folder / rejects.FOLDER)
+
+
+def _same(published: dict[str, Any], manifest: dict[str, Any]) -> bool:
     """Whether what is published says the same of the data; who wrote it and when may differ."""
-    files = [asdict(file) for file in manifest.files]
-    same_proof = published.get("proof", {}).get("verdict") == manifest.proof.verdict
-    return same_proof and published.get("files") == files and published.get("manifest_version") == manifest.manifest_version
+    names = ("manifest_version", "format", "rejected", "content" if "content" in manifest else "files")
+    same = all(published.get(name) == manifest.get(name) for name in names)
+    return same and published.get("proof", {}).get("verdict") == manifest["proof"]["verdict"]
 
 
-def _missing(folder: Any, files: list[File]) -> list[str]:
-    there = set(store.names(folder))
-    return [file.name for file in files if file.name not in there or (folder / file.name).stat().st_size != file.bytes]
+def _missing(folder: Any, manifest: dict[str, Any]) -> list[str]:
+    files = [*manifest["files"], *manifest["rejected"]]
+    return [file["name"] for file in files if store.size(folder / file["name"]) != file["bytes"]]
 
 
-def _refuse_missing(folder: Any, manifest: Manifest) -> None:
-    missing = _missing(folder, manifest.files)
+def _refuse_missing(folder: Any, manifest: dict[str, Any]) -> None:
+    missing = _missing(folder, manifest)
     if missing:
         text = f"{missing[0]} is not in {folder} as it was written"
-        raise NexusError(f"{text}: is another run writing the same window? Run it again")
+        raise NexusStorageError(f"{text}: is another run writing the same window? Run it again")

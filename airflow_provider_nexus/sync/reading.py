@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any, Protocol
 
 from airflow_provider_nexus.api.rows import Row
@@ -27,6 +28,22 @@ class Sink(Protocol):
         """Rows of the span, ascending by stamp and key over all calls of a reading."""
 
 
+class Keeper(Protocol):
+    """Keeps what a reading has brought so far, for another try to go on from."""
+
+    def resume(self, count: Count, tally: TotalsTally | None) -> datetime | None:
+        """Put an earlier try's rows into the sink and its counts into ``count`` and ``tally``.
+
+        :return: where to go on; ``None`` when there is nothing to go on from
+        """
+
+    def keep(self, group: list[Row], count: Count, tally: TotalsTally | None) -> None:
+        """Rows were taken, complete up to the second of the last one."""
+
+    def forget(self) -> None:
+        """What was kept is of no use."""
+
+
 Totals = Callable[[Span], list[dict[str, Any]] | None]
 """Asks the totals endpoint for a span; ``None`` when the server does not offer it."""
 
@@ -38,13 +55,17 @@ class Reading:
     :param span: the stamps to deliver; ``None`` for all there is
     :param sink: where rows go
     :param totals: asks the totals endpoint, where the resource has one
+    :param keeper: lets another try go on where this one ends; what it holds counts for the first reading alone
     """
 
-    def __init__(self, source: Source, span: Span | None, sink: Sink, totals: Totals | None = None) -> None:
-        self._source, self._span, self._sink, self._totals = source, span, sink, totals
+    def __init__(
+        self, source: Source, span: Span | None, sink: Sink, totals: Totals | None = None, keeper: Keeper | None = None
+    ) -> None:
+        self._source, self._span, self._sink, self._totals, self._keeper = source, span, sink, totals, keeper
         self._walks = Walks(source, span)
         self._reasons: list[str] = []
         self._totals_said = "none"
+        self._resumes = True
 
     def read(self) -> Proof:
         """Read, and again when in doubt, and say what came of it."""
@@ -52,6 +73,7 @@ class Reading:
             verdict, count = self._read_once()
             if verdict is not Verdict.UNPROVED or number == READINGS:
                 break
+            self._start_anew()
         return Proof(
             verdict,
             self._walks.strategy,
@@ -72,6 +94,7 @@ class Reading:
                 self._fill(count, tally)
                 return self._judge(count, tally), count
             except (NotSortedDoubt, NotFilteredDoubt) as doubt:
+                self._start_anew()
                 self._walks.give_way(doubt)
             except Doubt as doubt:
                 self._reasons.append(str(doubt))
@@ -79,11 +102,20 @@ class Reading:
 
     def _fill(self, count: Count, tally: TotalsTally | None) -> None:
         self._sink.begin()
+        if self._keeper and self._resumes:
+            self._walks.position = self._keeper.resume(count, tally)
         for group, inside in self._walks.groups(count):
             if tally:
                 tally.add_all(group)
             if inside:
                 self._sink.write(inside)
+            if self._keeper and group and self._walks.strategy == "seek":
+                self._keeper.keep(group, count, tally)
+
+    def _start_anew(self) -> None:
+        self._resumes, self._walks.position = False, None
+        if self._keeper:
+            self._keeper.forget()
 
     def _new_totals(self) -> TotalsTally | None:
         fields = self._source.resource.totals_fields

@@ -40,11 +40,26 @@ def remove(path: Any) -> None:
         path.unlink()
 
 
+def remove_folder(path: Any) -> None:
+    """Remove an empty folder; object stores have none."""
+    if is_local(path):
+        with suppress(OSError):
+            path.rmdir()
+
+
 def read(path: Any) -> bytes | None:
     """A file's bytes; ``None`` when there is none."""
     try:
         with path.open("rb") as source:
             return bytes(source.read())
+    except FileNotFoundError:
+        return None
+
+
+def size(path: Any) -> int | None:
+    """A file's size in bytes; ``None`` when there is none."""
+    try:
+        return int(path.stat().st_size)
     except FileNotFoundError:
         return None
 

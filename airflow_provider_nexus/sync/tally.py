@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Context, Decimal, Inexact, Overflow
+from decimal import Decimal
 from typing import Any
 
 from airflow_provider_nexus.api.rows import Row, RowReader
+from airflow_provider_nexus.sync.table.totals import EXACT, Group, Totals, group_of, said
 
-_EXACT = Context(prec=2000, traps=[Inexact, Overflow])
 _MODULUS = 1 << 256
 
 
@@ -31,14 +30,25 @@ class Tally:
     _digest: int = 0
 
     def add(self, row: Row) -> None:
-        """Count a row."""
-        self.records += 1
+        """Count a row.
+
+        :raises NexusDataError: when an amount is no finite number; the row is then not counted
+        """
+        self._count(row, 1)
         self.first = self.first or row
         self.last = row
-        self._digest = (self._digest + int.from_bytes(hashlib.sha256(row.key.encode()).digest())) % _MODULUS
-        for name, currency, value in self.reader.amounts(row):
+
+    def remove(self, row: Row) -> None:
+        """Take a row away again that was counted."""
+        self._count(row, -1)
+
+    def _count(self, row: Row, sign: int) -> None:
+        amounts = self.reader.amounts(row)
+        self.records += sign
+        self._digest = (self._digest + sign * int.from_bytes(hashlib.sha256(row.key.encode()).digest())) % _MODULUS
+        for name, currency, value in amounts:
             place = (name, currency)
-            self.sums[place] = _EXACT.add(self.sums.get(place, Decimal()), value)
+            self.sums[place] = EXACT.add(self.sums.get(place, Decimal()), value if sign > 0 else value.copy_negate())
 
     @property
     def key_digest(self) -> str:
@@ -62,9 +72,9 @@ class TotalsTally:
     """
 
     def __init__(self, reader: RowReader, fields: Mapping[str, str]) -> None:
-        self._reader, self._fields = reader, {amount: total for total, amount in fields.items()}
-        self.counts: Counter[tuple[str, str]] = Counter()
-        self.sums: dict[tuple[str, str, str], Decimal] = {}
+        self._reader, self._fields = reader, dict(fields)
+        self.totals = Totals()
+        self._flawed: set[Group] = set()
 
     def add_all(self, rows: list[Row]) -> None:
         """Count rows."""
@@ -72,32 +82,39 @@ class TotalsTally:
             self._add(row)
 
     def _add(self, row: Row) -> None:
-        status, currency = self._reader.status(row), self._reader.currency(row)
-        self.counts[status, currency] += 1
-        for name, _, value in self._reader.amounts(row):
-            if name in self._fields:
-                place = (status, currency, self._fields[name])
-                self.sums[place] = _EXACT.add(self.sums.get(place, Decimal()), value)
+        group = group_of(self._reader.status(row), self._reader.currency(row), None)
+        if row.flaw:
+            self._flawed.add(group)
+        amounts = {name: value for name, _, value in self._reader.amounts(row) if name in self._fields.values()}
+        self.totals.add(group, 1, amounts)
 
-    def differences(self, totals: list[dict[str, Any]]) -> list[str]:
+    def differences(self, answer: list[dict[str, Any]]) -> list[str]:
         """Where the API's totals say something else, one line each.
 
-        :param totals: rows of the totals endpoint, numbers as ``Decimal``
+        Sums of a group that holds an amount which can't be read are not compared, its count is.
+
+        :param answer: rows of the totals endpoint, numbers as ``Decimal``
         """
-        counts: Counter[tuple[str, str]] = Counter()
-        sums: dict[tuple[str, str, str], Decimal] = {}
-        for total in totals:
-            folded = {name.lower(): value for name, value in total.items()}
-            place = (str(folded.get("status") or "").upper(), str(folded.get("currencycode") or ""))
-            counts[place] += int(folded.get("transactioncount") or 0)
-            for name in self._fields.values():
-                sums[*place, name] = _EXACT.add(sums.get((*place, name), Decimal()), Decimal(folded.get(name.lower()) or 0))
-        found = [_line("count", place, self.counts[place], counts[place]) for place in {*counts, *self.counts}]
-        found += [
-            _line("sum", place, self.sums.get(place, Decimal()), sums.get(place, Decimal())) for place in {*sums, *self.sums}
-        ]
+        theirs = said(answer, self._fields)
+        groups = {*self.totals.counts, *theirs.counts}
+        found = [_line("count", group, self.totals.counts.get(group, 0), theirs.counts.get(group, 0)) for group in groups]
+        for group in groups - self._flawed:
+            mine, other = self.totals.sums.get(group, {}), theirs.sums.get(group, {})
+            found += [
+                _line(f"{amount} in the sum", group, mine.get(amount, Decimal()), other.get(amount, Decimal()))
+                for amount in self._fields.values()
+            ]
         return sorted(line for line in found if line)
 
+    def dump(self) -> dict[str, Any]:
+        """What was counted, JSON-able."""
+        return {"totals": self.totals.dump(), "flawed": sorted(self._flawed, key=str)}
 
-def _line(what: str, place: tuple[str, ...], delivered: Decimal | int, said: Decimal | int) -> str:
-    return "" if delivered == said else f"{what} of {' '.join(place)}: {delivered} delivered, {said} in the totals"
+    def restore(self, stored: Mapping[str, Any]) -> None:
+        """Go on from what was dumped."""
+        self.totals = Totals.load(stored["totals"])
+        self._flawed = {(status, currency, None) for status, currency, _ in stored["flawed"]}
+
+
+def _line(what: str, group: Group, delivered: Decimal | int, said: Decimal | int) -> str:
+    return "" if delivered == said else f"{what} of {group[0]} {group[1]}: {delivered} delivered, {said} in the totals"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from airflow_provider_nexus.api.resource import Shape
 from airflow_provider_nexus.api.rows import Row
@@ -54,6 +55,9 @@ class Walks:
     :param span: the stamps to deliver; ``None`` for all there is
     """
 
+    position: datetime | None = None
+    """Where a seek goes on whose records before this second were taken in an earlier try."""
+
     def __init__(self, source: Source, span: Span | None) -> None:
         self._source, self._span = source, span
         if source.resource.shape is not Shape.PAGED:
@@ -62,7 +66,8 @@ class Walks:
             self.strategy = "seek" if span else "guarded"
 
     def give_way(self, doubt: Doubt) -> None:
-        """Take the next strategy that needs less of the server."""
+        """Take the next strategy that needs less of the server, from the start."""
+        self.position = None
         self.strategy = "bisect" if isinstance(doubt, NotSortedDoubt) else "guarded"
 
     def groups(self, count: Count) -> Iterator[tuple[list[Row], list[Row]]]:
@@ -86,11 +91,14 @@ class Walks:
         return self._all_at_once(count)
 
     def _seek(self, span: Span, count: Count) -> Iterator[list[Row]]:
-        first: Page = self._source.page(*widened(span))
-        check_page(first, *widened(span))
-        count.total_first = first.total
-        yield from seek_walk(self._source, span, first)
-        count.total_last = first.total if first.is_whole else self._source.count(span)
+        left = Span(self.position, span.end) if self.position else span
+        first: Page = self._source.page(*widened(left))
+        check_page(first, *widened(left))
+        if not self.position:
+            count.total_first = first.total
+        for group in seek_walk(self._source, left, first):
+            yield group if left is span else [row for row in group if row.stamp >= f"{left.start:%FT%T}"]
+        count.total_last = first.total if first.is_whole and left is span else self._source.count(span)
 
     def _bisect(self, span: Span, count: Count) -> Iterator[list[Row]]:
         count.total_first = self._source.count(span)

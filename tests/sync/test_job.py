@@ -18,11 +18,10 @@ from airflow_provider_nexus.api.resources import RESOURCES, get_resource
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.exceptions import NexusNotFoundError, NexusUnprovedError
 from airflow_provider_nexus.sandbox import Sandbox
-from airflow_provider_nexus.sync.job import SyncJob, SyncRequest
 from airflow_provider_nexus.sync.manifest import NAME
 from airflow_provider_nexus.sync.watermark import FileWatermark
 from airflow_provider_nexus.sync.window import Wish
-from tests.sync.serving import sandbox_and_client
+from tests.sync.serving import lines_job, sandbox_and_client
 
 WINDOWED = [name for name, resource in RESOURCES.items() if resource.is_windowed]
 WHOLE = [name for name, resource in RESOURCES.items() if not resource.is_windowed and not resource.parent]
@@ -48,8 +47,7 @@ def last_day(sandbox: Sandbox, hours: int = 24) -> Wish:
 
 
 def sync(client: NexusClient, target: Path, resource: str, wish: Wish | None = None, **options: Any) -> dict[str, Any]:
-    request = SyncRequest(resource=get_resource(resource), target=target, wish=wish, **options)
-    summary = SyncJob(client, request).run()
+    summary = lines_job(client, target, resource, wish, **options).run()
     assert summary is not None
     return summary
 
@@ -145,7 +143,7 @@ def test_totals_that_differ_make_it_unproved(fresh: tuple[Sandbox, NexusClient],
                 values["totals"][0]["payoutValue"] = Decimal("0.00000001") + (values["totals"][0]["payoutValue"] or 0)
             return values
 
-    with pytest.raises(NexusUnprovedError, match="payoutValue"):
+    with pytest.raises(NexusUnprovedError, match="payout in the sum"):
         sync(Liar(client.session), tmp_path, "broker_transactions", wish)
     assert list(tmp_path.rglob("*")) == []
 
@@ -191,11 +189,13 @@ def test_a_rerun_brings_what_changed_to_the_same_paths(fresh: tuple[Sandbox, Nex
     sandbox, client = fresh
     wish = last_day(sandbox)
     before = sync(client, tmp_path, "transactions", wish)
-    paths, lines = set(tree(tmp_path)), lines_of(before)
+    paths, lines, former = set(tree(tmp_path)), lines_of(before), Path(before["manifest"]).read_bytes()
     sandbox.advance(seconds=86_400)
     after = sync(client, tmp_path, "transactions", wish)
     assert after["changed"] is True
-    assert set(tree(tmp_path)) == paths
+    kept = Path(after["path"]) / "superseded" / f"{manifest_of(after)['replaces']}.json"
+    assert set(tree(tmp_path)) == {*paths, str(kept.relative_to(tmp_path))}
+    assert kept.read_bytes() == former
     assert lines_of(after) != lines
     assert after["key_digest"] == before["key_digest"]
 
@@ -245,8 +245,7 @@ def test_the_watermark_moves_over_windows_that_touch(
 
     def window(start: int, until: int) -> str | None:
         span = Wish(end - timedelta(hours=start), end - timedelta(hours=until), "arguments")
-        request = SyncRequest(resource=get_resource("orders"), target=tmp_path, wish=span)
-        SyncJob(client, request, watermark=watermark).run()
+        lines_job(client, tmp_path, "orders", span, job={"watermark": watermark}).run()
         return watermark.get()
 
     def at(hours: int) -> str:
@@ -266,9 +265,8 @@ def test_an_unproved_window_leaves_the_watermark(fresh: tuple[Sandbox, NexusClie
     sandbox, client = fresh
     sandbox.configure(total_error=1)
     watermark = FileWatermark(tmp_path / "w")
-    request = SyncRequest(resource=get_resource("orders"), target=tmp_path, wish=last_day(sandbox))
     with pytest.raises(NexusUnprovedError):
-        SyncJob(client, request, watermark=watermark).run()
+        lines_job(client, tmp_path, "orders", last_day(sandbox), job={"watermark": watermark}).run()
     assert watermark.get() is None
 
 
@@ -276,8 +274,7 @@ def test_a_window_just_over_is_waited_for(served: tuple[Sandbox, NexusClient], t
     sandbox, client = served
     naps: list[float] = []
     wish = Wish(sandbox.now - timedelta(hours=12), sandbox.now - timedelta(minutes=1), "data interval")
-    request = SyncRequest(resource=get_resource("orders"), target=tmp_path, wish=wish)
-    summary = SyncJob(client, request, sleep=naps.append).run()
+    summary = lines_job(client, tmp_path, "orders", wish, job={"sleep": naps.append}).run()
     assert summary is not None
     assert summary["window_end"] == f"{wish.end:%FT%TZ}"
     assert 230 < naps[0] <= 241
@@ -285,8 +282,6 @@ def test_a_window_just_over_is_waited_for(served: tuple[Sandbox, NexusClient], t
 
 def test_nothing_settled_reads_nothing(served: tuple[Sandbox, NexusClient], tmp_path: Path) -> None:
     sandbox, client = served
-    request = SyncRequest(
-        resource=get_resource("orders"), target=tmp_path, wish=Wish(sandbox.now - timedelta(minutes=1), None, "watermark")
-    )
-    assert SyncJob(client, request).run() is None
+    wish = Wish(sandbox.now - timedelta(minutes=1), None, "watermark")
+    assert lines_job(client, tmp_path, "orders", wish).run() is None
     assert list(tmp_path.rglob("*")) == []

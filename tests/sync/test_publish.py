@@ -13,25 +13,22 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-from airflow_provider_nexus.api.resources import get_resource
-from airflow_provider_nexus.sync.job import SyncJob, SyncRequest
 from airflow_provider_nexus.sync.manifest import NAME
 from airflow_provider_nexus.sync.window import Wish
 from airflow_provider_nexus.sync.writers import jsonl
-from tests.sync.serving import client_of, sandbox_and_client
+from tests.sync.serving import client_of, lines_job, sandbox_and_client
 
 KILLS = 12
 FOREVER = """
 import sys
 from datetime import datetime
 from pathlib import Path
-from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.client.settings import read_settings
-from airflow_provider_nexus.sync.job import SyncJob, SyncRequest
 from airflow_provider_nexus.sync.window import Wish
 from airflow_provider_nexus.sync.writers import jsonl
+from tests.sync.serving import lines_job
 
 jsonl.PART_RECORDS = 20
 url, token, target, start, end = sys.argv[1:]
@@ -39,7 +36,7 @@ client = NexusClient(NexusSession(read_settings(token=token, host=url)))
 wish = Wish(datetime.fromisoformat(start), datetime.fromisoformat(end), "arguments")
 print("ready", flush=True)
 for _ in range(1000):
-    SyncJob(client, SyncRequest(resource=get_resource("transactions"), target=Path(target), wish=wish)).run()
+    lines_job(client, Path(target), "transactions", wish).run()
     client.session._http.post(url + "/_sandbox/clock", json={"advance": 600})
 """
 
@@ -56,7 +53,7 @@ def lies(target: Path) -> list[str]:
 
 
 def data_of(target: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(target)): p.read_bytes() for p in target.rglob("*") if p.is_file() and p.name != NAME}
+    return {str(p.relative_to(target)): p.read_bytes() for p in target.rglob("*") if p.is_file() and p.suffix != ".json"}
 
 
 def test_killed_anywhere(tmp_path: Path) -> None:
@@ -90,7 +87,7 @@ def test_killed_anywhere(tmp_path: Path) -> None:
         try:
             for folder in (target, tmp_path / "undisturbed"):
                 wish = Wish(start, end, "arguments")
-                assert SyncJob(client, SyncRequest(resource=get_resource("transactions"), target=folder, wish=wish)).run()
+                assert lines_job(client, folder, "transactions", wish).run()
         finally:
             jsonl.PART_RECORDS = jsonl_parts
             client.session.close()

@@ -101,10 +101,10 @@ def test_totals_that_agree_leave_no_difference() -> None:
             0,
             "payoutValue",
             Decimal("3.30000001"),
-            "sum of BUYCOMPLETED EUR payoutValue: 3.30 delivered, 3.30000001 in the totals",
+            "payout in the sum of BUYCOMPLETED EUR: 3.30 delivered, 3.30000001 in the totals",
         ),
-        (1, "bankCommission", Decimal(0), "sum of SELLCOMPLETED USD bankCommission: 0.25 delivered, 0 in the totals"),
-        (1, "tradeValue", Decimal(1), "sum of SELLCOMPLETED USD tradeValue: 0 delivered, 1 in the totals"),
+        (1, "bankCommission", Decimal(0), "bankCommission in the sum of SELLCOMPLETED USD: 0.25 delivered, 0 in the totals"),
+        (1, "tradeValue", Decimal(1), "tradeValue in the sum of SELLCOMPLETED USD: 0 delivered, 1 in the totals"),
     ],
 )
 def test_totals_that_differ_are_named(row: int, field: str, value: object, line: str) -> None:

@@ -6,11 +6,13 @@ left behind by a process that dies. The same records give the same bytes: no tim
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import tempfile
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from airflow_provider_nexus.api.rows import Row
 
@@ -44,11 +46,12 @@ class JsonLinesWriter:
     def __init__(self) -> None:
         self._done: list[Part] = []
         self._open: _OpenPart | None = None
+        self._overhang: list[bytes] = []
 
     def begin(self) -> None:
         """Forget what was written."""
         self.close()
-        self._done, self._open = [], None
+        self._done, self._open, self._overhang = [], None, []
 
     def write(self, rows: list[Row]) -> None:
         """Add rows; a part that is full is finished."""
@@ -59,12 +62,23 @@ class JsonLinesWriter:
             rows = rows[room:]
             if part.records == PART_RECORDS:
                 self._finish(part)
+                self._overhang = [row.raw for row in rows]
 
     def parts(self) -> list[Part]:
         """The finished parts; at least one, which is empty when no row was written."""
         if self._open or not self._done:
             self._finish(self._open or _OpenPart())
         return self._done
+
+    @property
+    def full_parts(self) -> list[Part]:
+        """The parts that are finished so far."""
+        return self._done
+
+    @property
+    def overhang(self) -> list[bytes]:
+        """The records of the latest write that came after the part that it made full."""
+        return self._overhang
 
     def close(self) -> None:
         """Give the spool files back."""
@@ -76,6 +90,14 @@ class JsonLinesWriter:
     def _finish(self, part: _OpenPart) -> None:
         self._done.append(part.finish(f"part-{len(self._done):05d}{self.suffix}"))
         self._open = None
+
+
+def lines(file: IO[bytes]) -> Iterator[bytes]:
+    """The records of a part file as they were written, from its beginning."""
+    file.seek(0)
+    with gzip.GzipFile(fileobj=file, mode="rb") as unzipped:
+        for line in unzipped:
+            yield line.rstrip(b"\n")
 
 
 class _OpenPart:

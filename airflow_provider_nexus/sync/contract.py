@@ -1,0 +1,67 @@
+"""Whether the fields that came are those that were agreed on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from airflow_provider_nexus.client.log import Log
+from airflow_provider_nexus.exceptions import NexusContractError
+from airflow_provider_nexus.sync.fields import FieldWatch
+
+Contract = Literal["report", "freeze", "allow_new_fields"]
+"""What is done about fields that come or go.
+
+* ``report`` tells of both in the log and in the manifest, each time. New fields are kept: in files of JSON lines as they
+  came, in typed tables in ``_raw_extra``.
+* ``freeze`` fails the task before anything is stored.
+* ``allow_new_fields`` takes new fields as agreed on; columns that a newer catalogue has for them are added to tables.
+"""
+CONTRACTS: tuple[Contract, ...] = ("report", "freeze", "allow_new_fields")
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How the fields of a reading differ from those that were agreed on.
+
+    :param new: fields that the catalogue does not know and the reading before did not have
+    :param gone: fields that the reading before had
+    """
+
+    new: tuple[str, ...]
+    gone: tuple[str, ...]
+
+
+def drift(fields: FieldWatch, before: Mapping[str, Any] | None) -> Drift:
+    """Compare with the reading before.
+
+    A field counts as gone when what held it came without it: the record itself, or an object that was not null.
+
+    :param before: member ``schema`` of the manifest before; ``None`` when there is none
+    """
+    known = set((before or {}).get("fields", ()))
+    new = fields.unknown - known if fields.seen else set()
+    gone = {name for name in known - fields.seen if fields.seen and _holder_of(name) in fields.holders}
+    return Drift(tuple(sorted(new)), tuple(sorted(gone)))
+
+
+def check(contract: Contract, resource: str, found: Drift, log: Log) -> None:
+    """Hold a reading to a contract.
+
+    :raises NexusContractError: when fields came or went and the contract is frozen
+    """
+    told = [f"{what} {', '.join(names)}" for what, names in (("new", found.new), ("gone", found.gone)) if names]
+    if not told:
+        return
+    if contract == "freeze":
+        raise NexusContractError(
+            f"{resource}: the fields have changed ({'; '.join(told)}) and the contract is frozen, so nothing was stored. "
+            "When the change is as it should be, run once with contract='report'"
+        )
+    if contract == "report" or found.gone:
+        log.warning("%s: the fields have changed: %s", resource, "; ".join(told))
+
+
+def _holder_of(name: str) -> str:
+    return name.rpartition(".")[0]

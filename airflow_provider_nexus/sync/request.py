@@ -1,0 +1,47 @@
+"""What is asked of a sync."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from airflow_provider_nexus.api.resource import Resource
+from airflow_provider_nexus.sync.contract import Contract
+from airflow_provider_nexus.sync.protect import Protection
+from airflow_provider_nexus.sync.source import PAGE_SIZE
+from airflow_provider_nexus.sync.window import Wish
+
+SETTLE_LAG = timedelta(minutes=5)
+"""How long after its own stamp a record may appear. Not documented; other payment APIs need five to ten minutes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SyncRequest:
+    """What is to be synced.
+
+    :param resource: entry of the catalogue
+    :param wish: the window asked for; ``None`` for resources without windows
+    :param parents: codes of the parents, for a child; all by default
+    :param settle_lag: how old a record must be to be sure to be visible
+    :param strict: whether an unproved window fails and publishes nothing
+    :param page_size: records asked for in one call
+    :param contract: what is done about fields that come or go
+    :param max_rejected: records that may be put aside because they don't fit; one more fails the sync
+    :param protection: what is done with personal data
+    :param run: the Airflow run, for the manifest
+    :param airflow_version: for the manifest
+    """
+
+    resource: Resource
+    wish: Wish | None = None
+    parents: tuple[str, ...] | None = None
+    settle_lag: timedelta = SETTLE_LAG
+    strict: bool = True
+    page_size: int = PAGE_SIZE
+    contract: Contract = "report"
+    max_rejected: int = 0
+    protection: Protection = field(default_factory=Protection)
+    run: Mapping[str, Any] = field(default_factory=dict)
+    airflow_version: str = ""

@@ -1,0 +1,193 @@
+"""What the transfers have in common: the window, the contract, the treatment of personal data, what they tell."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow import __version__ as airflow_version
+from airflow.sdk import Asset
+
+from airflow_provider_nexus.api.resource import Resource
+from airflow_provider_nexus.api.resources import get_resource
+from airflow_provider_nexus.compat import AirflowSkipException
+from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.hooks.nexus import NexusHook
+from airflow_provider_nexus.operators.base import NexusBaseOperator
+from airflow_provider_nexus.sync.contract import CONTRACTS, Contract
+from airflow_provider_nexus.sync.protect import Protection, Treatment
+from airflow_provider_nexus.sync.request import SETTLE_LAG, SyncRequest
+from airflow_provider_nexus.sync.source import PAGE_SIZE
+from airflow_provider_nexus.sync.watermark import Watermark
+from airflow_provider_nexus.sync.window import Moment, Wish, wish
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class NexusTransferOperator(NexusBaseOperator):
+    """Reads a window of a Nexus collection, or a snapshot, and proves that nothing is missing. Not used by itself.
+
+    :param resource: name in the catalogue, such as ``transactions`` (templated)
+    :param window_start: start of the window, included (templated)
+    :param window_end: end of the window, excluded (templated)
+    :param parents: codes of the parents to read the children of; all by default (templated)
+    :param strict: whether an unproved window fails the task and stores nothing; else it is stored with that verdict
+    :param settle_lag: how old a record must be to be sure to be visible
+    :param page_size: records asked for in one call
+    :param contract: what is done about fields that come or go: ``report``, ``freeze`` or ``allow_new_fields``
+    :param max_rejected: records that may be put aside because they don't fit; one more fails the task
+    :param personal: what is done with fields that the catalogue marks as personal: ``keep``, ``hash``, ``mask`` or ``drop``
+    :param protect: the same by name of the field, which wins
+    :param nexus_conn_id: connection of Nexus (templated)
+    """
+
+    template_fields: Sequence[str] = ("resource", "window_start", "window_end", "parents", "nexus_conn_id")
+    ui_color = "#e3f2ee"
+    operator_extra_links = ()  # a window is no one record
+
+    def __init__(
+        self,
+        *,
+        resource: str,
+        window_start: Moment = None,
+        window_end: Moment = None,
+        parents: Sequence[str] | None = None,
+        strict: bool = True,
+        settle_lag: timedelta = SETTLE_LAG,
+        page_size: int = PAGE_SIZE,
+        contract: Contract = "report",
+        max_rejected: int = 0,
+        personal: Treatment = "keep",
+        protect: Mapping[str, Treatment] | None = None,
+        nexus_conn_id: str = NexusHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if page_size < 1:
+            raise NexusConfigurationError(f"page_size is {page_size}: ask for at least one record in a call")
+        if max_rejected < 0:
+            raise NexusConfigurationError(f"max_rejected is {max_rejected}: give 0 to allow none")
+        if contract not in CONTRACTS:
+            raise NexusConfigurationError(f"unknown contract {contract!r}: use {', '.join(CONTRACTS)}")
+        self.resource = resource
+        self.window_start = window_start
+        self.window_end = window_end
+        self.parents = parents
+        self.strict = strict
+        self.settle_lag = settle_lag
+        self.page_size = page_size
+        self.contract = contract
+        self.max_rejected = max_rejected
+        self.personal = personal
+        self.protect = protect
+        self.nexus_conn_id = nexus_conn_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Sync.
+
+        :return: a summary: resource, environment, window, verdict, records, calls, seconds, where it is, digest
+        :raises NexusUnprovedError: when the window can't be proved complete and ``strict`` is on
+        :raises NexusRejectedError: when more records don't fit than ``max_rejected``
+        :raises NexusContractError: when the fields have changed and the contract is frozen
+        :raises NexusWindowError: when there is no window
+        :raises AirflowSkipException: when nothing is old enough to be read
+        """
+        hook = NexusHook(self.nexus_conn_id)
+        try:
+            summary = self.transfer(context, hook, get_resource(self.resource))
+        finally:
+            hook.client.session.close()
+        if summary is None:
+            raise AirflowSkipException(f"nothing of {self.resource} is settled yet; the next run will bring it")
+        self._tell(context, summary)
+        return summary
+
+    @abstractmethod
+    def transfer(self, context: Context, hook: NexusHook, resource: Resource) -> dict[str, Any] | None:
+        """Read and store.
+
+        :return: a summary; ``None`` when nothing is old enough to be read
+        """
+
+    def request(self, context: Context, hook: NexusHook, resource: Resource, watermark: Watermark) -> SyncRequest:
+        """What this run asks for."""
+        return SyncRequest(
+            resource=resource,
+            wish=self._wish(context, watermark, resource),
+            parents=None if self.parents is None else tuple(self.parents),
+            settle_lag=self.settle_lag,
+            strict=self.strict,
+            page_size=self.page_size,
+            contract=self.contract,
+            max_rejected=self.max_rejected,
+            protection=Protection(self.personal, self.protect or {}, hook.settings.hash_secret),
+            run=_run_of(context),
+            airflow_version=airflow_version,
+        )
+
+    def _wish(self, context: Context, watermark: Watermark, resource: Resource) -> Wish | None:
+        if not resource.is_windowed:
+            if self.window_start or self.window_end:
+                raise NexusConfigurationError(f"{resource.name} has no window: Nexus says only how it stands now. Leave it out")
+            return None
+        params = context.get("params") or {}
+        return wish(
+            arguments=(self.window_start, self.window_end),
+            params=(params.get("window_start"), params.get("window_end")),
+            interval=(context.get("data_interval_start"), context.get("data_interval_end")),
+            watermark=watermark.get,
+        )
+
+    def asset_store(self, context: Context) -> Any:
+        """Airflow's state store of this task's asset (3.3 on); ``None`` where there is none, or the task has no asset."""
+        stores = context.get("asset_state_store")
+        return stores[self.assets[0]] if stores is not None and self.assets else None
+
+    @property
+    def assets(self) -> list[Asset]:
+        """The assets among the outlets."""
+        return [outlet for outlet in self.outlets or [] if isinstance(outlet, Asset)]
+
+    def _tell(self, context: Context, summary: dict[str, Any]) -> None:
+        events = context.get("outlet_events")
+        if events is not None:
+            for asset in self.assets:
+                events[asset].extra = dict(summary)
+        self.log.info(
+            "%s: %s, %s records in %s calls, %s, in %s",
+            summary["resource"],
+            summary["verdict"],
+            f"{summary['records']:,}",
+            f"{summary['calls']:,}",
+            "stored" if summary["changed"] else "already there, unchanged",
+            summary["path"],
+        )
+
+
+class AssetWatermark:
+    """A watermark in the state store of an Airflow asset (3.3 on).
+
+    :param store: of the asset
+    :param key: name in it
+    """
+
+    def __init__(self, store: Any, key: str) -> None:
+        self._store, self._key = store, key
+
+    def get(self) -> str | None:
+        """The stamp; ``None`` before the first sync."""
+        found = self._store.get(self._key)
+        return None if found is None else str(found)
+
+    def set(self, moment: str) -> None:
+        """Replace the stamp."""
+        self._store.set(self._key, moment)
+
+
+def _run_of(context: Context) -> dict[str, Any]:
+    instance = context.get("ti")
+    names = ("dag_id", "run_id", "task_id", "map_index", "try_number")
+    return {name: getattr(instance, name) for name in names if getattr(instance, name, None) is not None}
