@@ -30,6 +30,7 @@ def get_provider_info() -> dict[str, object]:
                 "airflow_provider_nexus.operators.transactions",
                 "airflow_provider_nexus.operators.trading",
                 "airflow_provider_nexus.operators.mails",
+                "airflow_provider_nexus.operators.plan",
             )
         ],
         "sensors": [_modules("airflow_provider_nexus.sensors.nexus")],
@@ -104,10 +105,21 @@ def _connection_fields() -> dict[str, object]:
             "description": "How often a call that is safe to repeat is sent again, 0 to 10.",
             "schema": {"type": ["integer", "null"], "minimum": 0, "maximum": 10, "default": 5},
         },
+        "rate_limit": {
+            "label": "Rate limit",
+            "description": "Calls a second that all tasks of a machine make together, 0.1 to 1000. Empty: no limit.",
+            "schema": {"type": ["number", "null"], "minimum": 0.1, "maximum": 1000, "default": None},
+        },
         "portal_url": {
             "label": "Portal URL",
             "description": "How addresses of your Nexus portal look, such as https://portal.example.com/{resource}/{code}. "
             "Tasks then link to their record.",
             "schema": {"type": ["string", "null"], "default": None},
+        },
+        "hash_secret": {
+            "label": "Hash secret",
+            "description": "What personal data is hashed with on its way into files and tables, at least 16 characters. "
+            "With another secret, all hashes are others.",
+            "schema": {"type": ["string", "null"], "format": "password", "default": None},
         },
     }

@@ -123,7 +123,9 @@ def test_an_untouched_form_means_the_defaults_of_the_code() -> None:
         "allow_writes": defaults.allow_writes,
         "timeout": defaults.timeout,
         "retries": defaults.retries,
+        "rate_limit": defaults.rate_limit,
         "portal_url": defaults.portal_url or None,
+        "hash_secret": defaults.hash_secret or None,
     }
 
 
@@ -133,7 +135,7 @@ def test_every_choice_of_the_form_is_understood(environment: str) -> None:
     assert set(FIELDS["environment"]["schema"]["values_display"]) == set(FIELDS["environment"]["schema"]["enum"])
 
 
-@pytest.mark.parametrize("name", ["timeout", "retries"])
+@pytest.mark.parametrize("name", ["timeout", "retries", "rate_limit"])
 def test_the_bounds_of_the_form_are_those_of_the_code(name: str) -> None:
     low, high = FIELDS[name]["schema"]["minimum"], FIELDS[name]["schema"]["maximum"]
     assert [getattr(_settings(**{name: value}), name) for value in (low, high)] == [low, high]

@@ -19,6 +19,7 @@ from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client import reply
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.client import collection_call, record_call, whole_record
+from airflow_provider_nexus.client.governor import Governor
 from airflow_provider_nexus.client.look import Ask
 from airflow_provider_nexus.client.reply import Answer
 from airflow_provider_nexus.client.settings import ClientSettings
@@ -46,6 +47,7 @@ class AsyncNexusClient:
         self._settings = settings
         self._http: httpx.AsyncClient | None = None
         self._clock = reply.ServerClock()
+        self._governor = Governor(settings)
         self.environment = settings.environment
         self.calls = 0
 
@@ -83,6 +85,8 @@ class AsyncNexusClient:
         :raises NexusApiError: one class per cause
         """
         reply.refuse_change(self._settings, call)
+        if wait := self._governor.reserve():
+            await asyncio.sleep(wait)
         self.calls += 1
         failure: NexusApiError | None = None
         try:
@@ -94,7 +98,8 @@ class AsyncNexusClient:
         if failure:
             raise failure  # out here, so that it does not hold on to the original, whose request holds the token
         self._clock.set_by(response.headers)
-        return reply.read(call, response.status_code, response.headers, response.content, self._settings.token, decode)
+        with self._governor.heeding():
+            return reply.read(call, response.status_code, response.headers, response.content, self._settings.token, decode)
 
     async def aclose(self) -> None:
         """Give the connections back."""

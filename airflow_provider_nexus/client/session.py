@@ -18,6 +18,7 @@ from airflow_provider_nexus.api import envelope
 from airflow_provider_nexus.api.environments import join
 from airflow_provider_nexus.client import reply, retry
 from airflow_provider_nexus.client.call import Call
+from airflow_provider_nexus.client.governor import Governor
 from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.client.reply import Answer
 from airflow_provider_nexus.client.settings import ClientSettings
@@ -57,6 +58,7 @@ class NexusSession:
         self._log = log or logging.getLogger(__name__)
         self.calls = 0
         self._clock = reply.ServerClock()
+        self._governor = Governor(settings)
 
     @cached_property
     def _http(self) -> requests.Session:
@@ -87,6 +89,8 @@ class NexusSession:
             self._http.close()
 
     def _send_once(self, call: Call, decode: Callable[[bytes], T]) -> Answer[T]:
+        if wait := self._governor.reserve():
+            time.sleep(wait)
         self.calls += 1
         began, body = time.monotonic(), call.body
         failure: NexusApiError | None = None
@@ -106,7 +110,8 @@ class NexusSession:
             raise failure  # out here, so that it does not hold on to the original, whose request holds the token
         self._log.debug("%s %s: %d, %.0f ms", call.method, call.label, response.status_code, (time.monotonic() - began) * 1000)
         self._clock.set_by(response.headers)
-        return reply.read(call, response.status_code, response.headers, response.content, self._settings.token, decode)
+        with self._governor.heeding():
+            return reply.read(call, response.status_code, response.headers, response.content, self._settings.token, decode)
 
 
 def _typed(call: Call, error: requests.RequestException) -> NexusApiError:

@@ -11,9 +11,10 @@ from airflow_provider_nexus.api.environments import Environment, resolve
 from airflow_provider_nexus.client.portal import check_template
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 
-EXTRAS = ("environment", "allow_writes", "timeout", "retries", "portal_url")
+EXTRAS = ("environment", "allow_writes", "timeout", "retries", "rate_limit", "portal_url", "hash_secret")
 """The keys that the extra of a connection may hold."""
 
+_SECRET_LENGTH = 16
 _TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
 
@@ -26,7 +27,9 @@ class ClientSettings:
     :param allow_writes: whether calls that change something may be sent
     :param timeout: seconds without a byte after which an answer is given up
     :param retries: attempts after the first
+    :param rate_limit: calls a second that all tasks of a machine make together; ``None`` for no limit
     :param portal_url: what addresses of the portal look like, with ``{resource}`` and ``{code}``; empty when not known
+    :param hash_secret: the key that personal data is hashed with; empty for none; not part of the repr
     """
 
     environment: Environment
@@ -35,6 +38,8 @@ class ClientSettings:
     timeout: float = 30.0
     retries: int = 5
     portal_url: str = ""
+    rate_limit: float | None = None
+    hash_secret: str = field(default="", repr=False)
 
 
 def read_settings(
@@ -58,6 +63,8 @@ def read_settings(
         timeout=_number(extra, "timeout", default=30.0, low=1, high=600),
         retries=_whole(extra, "retries", default=5, low=0, high=10),
         portal_url=_portal(extra),
+        rate_limit=_number(extra, "rate_limit", default=0, low=0.1, high=1000) if "rate_limit" in extra else None,
+        hash_secret=_secret(extra),
     )
 
 
@@ -94,6 +101,16 @@ def _text(extra: Mapping[str, Any], key: str) -> str | None:
 def _portal(extra: Mapping[str, Any]) -> str:
     template = _text(extra, "portal_url")
     return check_template(template.strip()) if template else ""
+
+
+def _secret(extra: Mapping[str, Any]) -> str:
+    secret = extra.get("hash_secret", "")
+    if not isinstance(secret, str) or 0 < len(secret.strip()) < _SECRET_LENGTH:
+        raise NexusConfigurationError(
+            f"the extra 'hash_secret' is no text or too short: give at least {_SECRET_LENGTH} characters that nobody can guess, "
+            "such as what `openssl rand -hex 32` prints"
+        )
+    return secret.strip()
 
 
 def _flag(extra: Mapping[str, Any], key: str, *, default: bool) -> bool:

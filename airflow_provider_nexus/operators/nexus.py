@@ -14,6 +14,7 @@ from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators.base import NexusBaseOperator
 from airflow_provider_nexus.operators.customers import NexusCreateCustomerOperator, NexusUpdateCustomerOperator
 from airflow_provider_nexus.operators.mails import NexusMailOperator
+from airflow_provider_nexus.operators.plan import NexusPlanOperator
 from airflow_provider_nexus.operators.sent import send_once
 from airflow_provider_nexus.operators.trading import NexusOrderOperator, NexusTransferOperator
 from airflow_provider_nexus.operators.transactions import (
@@ -33,6 +34,7 @@ __all__ = [
     "NexusOperator",
     "NexusOrderOperator",
     "NexusPayoutOperator",
+    "NexusPlanOperator",
     "NexusTransactionOperator",
     "NexusTransferOperator",
     "NexusUpdateCustomerOperator",

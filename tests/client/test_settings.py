@@ -58,13 +58,19 @@ def test_retries(value: object, number: int) -> None:
     assert type(retries) is int
 
 
-NO_NUMBERS: tuple[object, ...] = (-1, 601, "nan", "inf", "many", True, [], {})
+@pytest.mark.parametrize(("value", "rate"), [("0.1", 0.1), (" 2.5 ", 2.5), (1000, 1000.0), ("", None), (None, None)])
+def test_rate_limit(value: object, rate: float | None) -> None:
+    assert read(rate_limit=value).rate_limit == rate
+
+
+NO_NUMBERS: tuple[object, ...] = (-1, 1001, "nan", "inf", "many", True, [], {})
 
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [(key, value) for key in ("timeout", "retries") for value in NO_NUMBERS]
-    + [("timeout", 0), ("timeout", 0.99), ("timeout", 600.1), ("retries", 11), ("retries", 2.5), ("retries", "2.5")],
+    [(key, value) for key in ("timeout", "retries", "rate_limit") for value in NO_NUMBERS]
+    + [("timeout", 0), ("timeout", 0.99), ("timeout", 600.1), ("retries", 11), ("retries", 2.5), ("retries", "2.5")]
+    + [("rate_limit", value) for value in (0, 0.09, 1000.1, False)],
 )
 def test_out_of_range(key: str, value: object) -> None:
     with pytest.raises(NexusConfigurationError, match=f"the extra '{key}' is .*: give a"):
@@ -73,7 +79,13 @@ def test_out_of_range(key: str, value: object) -> None:
 
 @pytest.mark.parametrize(
     ("key", "nearest"),
-    [("enviroment", "environment"), ("allowWrites", "allow_writes"), ("time_out", "timeout"), ("retry", "retries")],
+    [
+        ("enviroment", "environment"),
+        ("allowWrites", "allow_writes"),
+        ("time_out", "timeout"),
+        ("retry", "retries"),
+        ("ratelimit", "rate_limit"),
+    ],
 )
 def test_unknown_extra_names_the_nearest(key: str, nearest: str) -> None:
     with pytest.raises(NexusConfigurationError, match=f"'mine' has an unknown extra '{key}': did you mean '{nearest}'"):
@@ -81,7 +93,7 @@ def test_unknown_extra_names_the_nearest(key: str, nearest: str) -> None:
 
 
 def test_unknown_extra_names_the_known_ones() -> None:
-    with pytest.raises(NexusConfigurationError, match="known are environment, allow_writes, timeout, retries, portal_url"):
+    with pytest.raises(NexusConfigurationError, match="known are environment, allow_writes, timeout, retries, rate_limit"):
         read(**{"zzz": 1})
 
 
@@ -109,6 +121,23 @@ def test_portal_url() -> None:
 def test_no_portal_url(value: object) -> None:
     with pytest.raises(NexusConfigurationError, match="the extra 'portal_url'"):
         read(portal_url=value)
+
+
+def test_hash_secret_is_stripped_and_never_shown() -> None:
+    secret = "canary-of-sixteen"
+    settings = read(hash_secret=f" {secret}\n")
+    assert settings.hash_secret == secret
+    assert secret not in f"{settings!r} {settings}"
+
+
+@pytest.mark.parametrize("value", ["canary-of-15---", f"{'canary':>20}", 12345678901234567890, ["canary-of-sixteen"], True])
+def test_no_hash_secret_is_not_repeated(value: object) -> None:
+    with pytest.raises(
+        NexusConfigurationError, match=r"the extra 'hash_secret' is no text or too short: .* 16 characters"
+    ) as caught:
+        read(hash_secret=value)
+    assert "canary" not in str(caught.value)
+    assert "1234567" not in str(caught.value)
 
 
 @pytest.mark.parametrize("token", [None, "", "   ", "\n"])

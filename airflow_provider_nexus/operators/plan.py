@@ -1,0 +1,103 @@
+"""The operator that cuts a long window into several, for tasks that are mapped over them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_nexus.api.resources import get_resource
+from airflow_provider_nexus.api.timestamps import to_wire
+from airflow_provider_nexus.compat import AirflowSkipException
+from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.hooks.nexus import NexusHook
+from airflow_provider_nexus.operators.base import NexusBaseOperator
+from airflow_provider_nexus.sync.request import SETTLE_LAG
+from airflow_provider_nexus.sync.plan import PlannedWindow, plan
+from airflow_provider_nexus.sync.window import Moment, Wish, wish
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class NexusPlanOperator(NexusBaseOperator):
+    """Cuts a window into several that lie end to end, with about as many records each, to be read side by side.
+
+    What it returns fits ``NexusToObjectStorageOperator.partial(...).expand_kwargs(plan.output)``. Only totals are asked for.
+
+    The window is ``window_start`` and ``window_end`` if given, else the run's params of these names, else the data interval if
+    it is not empty. An end that is left out or in the future is cut to the server's clock minus ``settle_lag``.
+
+    There are fewer windows than allowed when there are few records: each has at least a page of them, unless it is the only
+    one. A plan that is made again may have its ends elsewhere, while windows of the first one are published already: to
+    repeat a failed window, clear the task that reads it and not the plan.
+
+    :param resource: name in the catalogue, such as ``transactions`` (templated)
+    :param window_start: start of the whole window, included (templated)
+    :param window_end: end of the whole window, excluded (templated)
+    :param at_most: number of windows (templated)
+    :param settle_lag: how old a record must be to be sure to be visible
+    :param nexus_conn_id: connection of Nexus (templated)
+    """
+
+    template_fields: Sequence[str] = ("resource", "window_start", "window_end", "at_most", "nexus_conn_id")
+    ui_color = "#e3f2ee"
+    operator_extra_links = ()  # a window is no one record
+
+    def __init__(
+        self,
+        *,
+        resource: str,
+        window_start: Moment = None,
+        window_end: Moment = None,
+        at_most: int | str = 8,
+        settle_lag: timedelta = SETTLE_LAG,
+        nexus_conn_id: str = NexusHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.resource = resource
+        self.window_start = window_start
+        self.window_end = window_end
+        self.at_most = at_most
+        self.settle_lag = settle_lag
+        self.nexus_conn_id = nexus_conn_id
+
+    def execute(self, context: Context) -> list[dict[str, str]]:
+        """Plan.
+
+        :return: ``window_start`` and ``window_end`` of each window as ISO 8601 text, oldest first
+        :raises NexusConfigurationError: when the resource has no windows or ``at_most`` is no number of windows
+        :raises NexusWindowError: when there is no window
+        :raises AirflowSkipException: when nothing is old enough to be read
+        """
+        hook = NexusHook(self.nexus_conn_id)
+        resource, at_most, wanted = get_resource(self.resource), self._whole_at_most(), self._wish(context)
+        try:
+            windows = plan(hook.client, resource, wanted, at_most, settle_lag=self.settle_lag)
+        finally:
+            hook.client.session.close()
+        if not windows:
+            raise AirflowSkipException(f"nothing of {self.resource} is settled yet; the next run will plan it")
+        self._tell(windows)
+        return [{"window_start": to_wire(window.start), "window_end": to_wire(window.end)} for window in windows]
+
+    def _wish(self, context: Context) -> Wish:
+        params = context.get("params") or {}
+        return wish(
+            arguments=(self.window_start, self.window_end),
+            params=(params.get("window_start"), params.get("window_end")),
+            interval=(context.get("data_interval_start"), context.get("data_interval_end")),
+        )
+
+    def _whole_at_most(self) -> int:
+        """Templates render numbers as text."""
+        try:
+            return int(str(self.at_most).strip())
+        except ValueError:
+            raise NexusConfigurationError(f"at_most is {self.at_most!r}: give a whole number of windows") from None
+
+    def _tell(self, windows: Sequence[PlannedWindow]) -> None:
+        for window in windows:
+            records = "records not counted" if window.records is None else f"about {window.records:,} records"
+            self.log.info("%s: %s to %s, %s", self.resource, to_wire(window.start), to_wire(window.end), records)

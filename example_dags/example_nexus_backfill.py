@@ -1,0 +1,47 @@
+"""A long span of Nexus in files: planned into windows of about as many records each, read side by side, each proved.
+
+Run it by hand with `window_start` and `window_end`. How many windows are read at the same time is the smallest of
+`max_active_tis_per_dag`, the free slots of the pool and what the executor has room for. Give the tasks a pool that all DAGs
+of this connection share, and the connection a `rate_limit`, so that a backfill leaves room for the daily work.
+
+To repeat windows that failed, clear those mapped tasks and not the plan. Needs a connection `nexus_default` of type Quantoz
+Nexus; `airflow nexus sandbox` gives one to try it with.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import DAG, Param
+
+from airflow_provider_nexus.operators.plan import NexusPlanOperator
+from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObjectStorageOperator
+
+with DAG(
+    dag_id="example_nexus_backfill",
+    schedule=None,
+    max_active_runs=1,
+    tags=["nexus", "example"],
+    doc_md=__doc__,
+    params={
+        "resource": Param("transactions", type="string", description="What to read, by its name in the catalogue"),
+        "path": Param("file:///tmp/nexus", type="string", description="Folder or URL that everything is published under"),
+        "window_start": Param("2026-01-01", type="string", description="Start of the whole span"),
+        "window_end": Param(None, type=["null", "string"], description="Its end; left out, all that is settled by now"),
+        "at_most": Param(8, type="integer", minimum=1, maximum=1000, description="Into how many windows it is cut at most"),
+    },
+) as dag:
+    # [START howto_backfill]
+    plan = NexusPlanOperator(task_id="plan", resource="{{ params.resource }}", at_most="{{ params.at_most }}")
+
+    NexusToObjectStorageOperator.partial(
+        task_id="read",
+        resource="{{ params.resource }}",
+        path="{{ params.path }}",
+        retries=2,
+        retry_delay=timedelta(minutes=1),
+        # Windows that are read at the same time. With `pool="nexus_default"` they share their slots with the tasks of other DAGs:
+        # airflow pools set nexus_default 4 "Tasks that call Nexus at the same time"
+        max_active_tis_per_dag=4,
+    ).expand_kwargs(plan.output)
+    # [END howto_backfill]
