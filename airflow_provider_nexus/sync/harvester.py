@@ -134,9 +134,8 @@ class Harvester:
             sink.writer.close()
             raise
         cost = count.pages, self.client.session.calls - calls, round(time.monotonic() - began, 3)
-        stamp = f"{read_at:%Y%m%dT%H%M%SZ}"
-        label = window.label if window else stamp
-        origin = Origin(read_at, f"{feed} {label}" if window else feed)
+        origin = Origin(read_at, f"{feed} {window.label}" if window else feed)
+        label = _label(feed, window, read_at)
         partial = not proof.is_complete or feed == "finished" or self.request.parents is not None
         scope = None if partial else Scope(window.start, window.end) if window else Scope()
         return Harvest(self.resource, feed, window, label, origin, proof, sink, scope, self._facts(feed, cost))
@@ -210,6 +209,16 @@ def ask_totals(
     except NexusNotFoundError:
         return None
     return list(values.get("totals") or [])
+
+
+def _label(feed: Feed, window: Window | None, read_at: datetime) -> str:
+    """A window read for the first time has the same name at every try; other readings are told apart by when they were."""
+    stamp = f"{read_at:%Y%m%dT%H%M%SZ}"
+    if feed == "whole":
+        return stamp
+    if window is None:
+        return f"{feed}-{stamp}"
+    return window.label if feed == "created" else f"{feed}-{window.label}-{stamp}"
 
 
 def _by_finish(resource: Resource) -> Resource:

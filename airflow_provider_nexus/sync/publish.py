@@ -23,18 +23,27 @@ from airflow_provider_nexus.sync.writers.jsonl import Part
 _PART = re.compile(r"\.?part-\d{5}\..+")
 
 
-def publish(folder: Any, parts: list[Part], manifest: dict[str, Any], put_aside: Sequence[Reject] = ()) -> tuple[bool, bytes]:
+def publish(
+    folder: Any,
+    parts: list[Part],
+    manifest: dict[str, Any],
+    put_aside: Sequence[Reject] = (),
+    *,
+    keep_rejected: bool = False,
+) -> tuple[bool, bytes]:
     """Publish a window.
 
     :param folder: of the window
     :param manifest: its members, without those that tell of files
     :param put_aside: records that are not in the parts
+    :param keep_rejected: leave those that were put aside before as they are
     :return: whether anything changed, and the manifest as it is stored
     :raises NexusStorageError: when the files are not there afterwards, as when another run writes the same window at once
     """
     aside = rejects.dump(put_aside)
     manifest = {**manifest, "files": [asdict(File(each.name, each.size, each.records, each.sha256)) for each in parts]}
-    manifest["rejected"] = [rejects.entry(aside, len(put_aside))] if put_aside else []
+    if not keep_rejected:
+        manifest["rejected"] = [rejects.entry(aside, len(put_aside))] if put_aside else []
     former = store.read(folder / NAME)
     if former is not None and _same(manifests.parse(former, str(folder)), manifest) and not _missing(folder, manifest):
         return False, former
@@ -67,7 +76,9 @@ def _withdraw(folder: Any, former: bytes | None, manifest: dict[str, Any]) -> No
 
 def _same(published: dict[str, Any], manifest: dict[str, Any]) -> bool:
     """Whether what is published says the same of the data; who wrote it and when may differ."""
-    names = ("manifest_version", "format", "rejected", "content" if "content" in manifest else "files")
+    names = ["manifest_version", "format", "rejected", "content" if "content" in manifest else "files"]
+    if manifest["feed"] == "reread":
+        names.append("read_at")  # that it was read again and is still the same is news
     same = all(published.get(name) == manifest.get(name) for name in names)
     return same and published.get("proof", {}).get("verdict") == manifest["proof"]["verdict"]
 

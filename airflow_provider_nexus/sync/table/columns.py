@@ -57,10 +57,14 @@ class Table:
         """The columns of the record."""
         return tuple(_columns((), (), self.resource.schema.fields, personal=False))
 
-    @property
+    @cached_property
     def columns(self) -> tuple[Column, ...]:
         """All columns."""
         return (*SYSTEM, *self.fields)
+
+    def place(self, name: str) -> int:
+        """Where a column stands among all."""
+        return [column.name for column in self.columns].index(name)
 
     @cached_property
     def by_path(self) -> dict[str, Column]:

@@ -122,7 +122,8 @@ def exact(value: Decimal, scale: int) -> Decimal:
 
     :raises ArithmeticError: when it has more, or too many before the point
     """
-    return _EXACT.quantize(value, Decimal((0, (1,), -scale)))
+    # no column type knows a negative zero
+    return _EXACT.quantize(value if value else value.copy_abs(), Decimal((0, (1,), -scale)))
 
 
 def _read_text(raw: bytes) -> str:

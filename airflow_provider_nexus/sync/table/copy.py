@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from airflow_provider_nexus.sync.table.totals import Totals
+from airflow_provider_nexus.sync.window import Window
 
 Row = tuple[Any, ...]
 """The values of one version of a record, in the order of ``Table.columns``."""
@@ -76,6 +77,8 @@ class Applied:
     :param updated: records that were there in another version
     :param deleted: records that are gone from Nexus
     :param sha256: digest of the manifest that is stored
+    :param path: folder or table that holds the records
+    :param manifest: where the manifest is
     """
 
     changed: bool
@@ -83,6 +86,8 @@ class Applied:
     updated: int
     deleted: int
     sha256: str
+    path: str = ""
+    manifest: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,9 @@ class Copy(Protocol):
         :param scope: what the rows are the whole of; ``None`` when they are no more than themselves
         :param seal: called once when all rows were taken, before anything is changed; what it raises leaves the copy as it was
         """
+
+    def fields_before(self, window: Window | None) -> dict[str, Any] | None:
+        """Member ``schema`` of the manifest that a reading's fields are compared with; ``None`` when there is none."""
 
     def unsettled(self) -> dict[str, datetime]:
         """The records whose status does not mean an end, by key, with their creation stamp."""

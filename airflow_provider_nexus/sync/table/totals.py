@@ -93,20 +93,20 @@ class Grouping:
         """Wire name of each amount -> its column."""
         self.status, self.currency = table.status, table.by_path[".".join(resource.fiat_code)].name
         self.flag = table.by_path[resource.totals_flag].name if resource.totals_flag else ""
-        self._places = {
-            name: names.index(name) for name in (self.status, self.currency, self.flag, *self.amounts.values()) if name
-        }
+        self.columns = tuple(name for name in (self.status, self.currency, self.flag, *self.amounts.values()) if name)
+        """All columns that matter."""
+        self._places = [names.index(name) for name in self.columns]
 
     def count(self, totals: Totals, row: Sequence[Any], sign: int = 1) -> None:
         """Add a row to totals, or with ``sign=-1`` take it away."""
-        group = group_of(row[self._places[self.status]], row[self._places[self.currency]], self._flag(row))
-        totals.add(group, sign, {path: self._signed(row[self._places[name]], sign) for path, name in self.amounts.items()})
+        self.count_values(totals, [row[place] for place in self._places], sign)
 
-    def _flag(self, row: Sequence[Any]) -> bool | None:
-        return bool(row[self._places[self.flag]]) if self.flag else None
-
-    def _signed(self, value: Decimal | None, sign: int) -> Decimal | None:
-        return value if value is None or sign > 0 else value.copy_negate()
+    def count_values(self, totals: Totals, values: Sequence[Any], sign: int = 1) -> None:
+        """Add a row to totals of which only the columns that matter are known, in their order."""
+        status, currency, *rest = values
+        flag = bool(rest.pop(0)) if self.flag else None
+        signed = [value if value is None or sign > 0 else value.copy_negate() for value in rest]
+        totals.add(group_of(status, currency, flag), sign, dict(zip(self.amounts, signed, strict=True)))
 
 
 def group_of(status: str | None, currency: str | None, flag: bool | None) -> Group:

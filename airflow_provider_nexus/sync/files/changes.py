@@ -1,0 +1,77 @@
+"""How the rows of a window that is read again differ from those that its folder holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_nexus.sync import manifest as manifests
+from airflow_provider_nexus.sync.files.unsettled import Unsettled
+from airflow_provider_nexus.sync.table.columns import Table
+from airflow_provider_nexus.sync.table.copy import Row
+from airflow_provider_nexus.sync.writers.parquet import read_columns
+
+_HELD = ("_key", "_read_at", "_read_by", "_content")
+
+
+class Changes:
+    """Compares rows with those that a folder holds.
+
+    :param table: whose rows they are
+    :param folder: of the window; ``None`` when nothing is compared
+    :param unsettled: learns from each row
+    """
+
+    def __init__(self, table: Table, folder: Any, unsettled: Unsettled | None) -> None:
+        self._unsettled = unsettled
+        self._held = _held(folder) if folder is not None else {}
+        self._fresh: list[Row] = []
+        self.inserted = self.updated = 0
+        self._width = len(table.columns)
+
+    def met(self, row: Row) -> Row:
+        """The row, or as it is held when it is there in the same version: that says since when it is known."""
+        if self._unsettled:
+            self._unsettled.see(row)
+        held = self._held.pop(row[0], None)
+        if held and held[3] == row[3]:
+            return (*held, *row[4:])
+        self.inserted += held is None
+        self.updated += held is not None
+        self._fresh.append(row)
+        return row
+
+    def take(self) -> list[Row]:
+        """The versions that are new since this was asked last."""
+        taken, self._fresh = self._fresh, []
+        return taken
+
+    def gone(self) -> list[Row]:
+        """The rows that are held and did not come, as far as their key."""
+        return list(self._held.values())
+
+    @property
+    def deleted(self) -> int:
+        """How many rows are gone."""
+        return len(self._held)
+
+    @property
+    def told(self) -> dict[str, int]:
+        """The counts by word."""
+        return {"inserted": self.inserted, "updated": self.updated, "deleted": self.deleted}
+
+    @property
+    def any(self) -> bool:
+        """Whether there are any."""
+        return any(self.told.values())
+
+    def remember(self) -> None:
+        """Keep which records may still change."""
+        if self._unsettled:
+            self._unsettled.forget(self._held)
+            self._unsettled.save()
+
+
+def _held(folder: Any) -> dict[str, Row]:
+    manifest = manifests.load(folder)
+    paths = [folder / file["name"] for file in manifest["files"]] if manifest else []
+    return {row[0]: row for path in paths for rows in read_columns(path, _HELD) for row in rows}

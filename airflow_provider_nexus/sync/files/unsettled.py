@@ -1,0 +1,81 @@
+"""The records of a copy that may still change, remembered beside it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import msgspec
+
+from airflow_provider_nexus.api.timestamps import to_wire
+from airflow_provider_nexus.sync import store
+from airflow_provider_nexus.sync.table.columns import Table
+from airflow_provider_nexus.sync.table.copy import Row
+from airflow_provider_nexus.sync.table.openness import Openness
+
+NAME = "_unsettled.json"
+
+
+class Memory(Protocol):
+    """Keeps a small object from run to run."""
+
+    def get(self) -> dict[str, str] | None:
+        """What was kept; ``None`` before the first time."""
+
+    def set(self, kept: dict[str, str]) -> None:
+        """Keep something else."""
+
+
+class FileMemory:
+    """A JSON file in the folder of the resource.
+
+    :param collection: that folder
+    """
+
+    def __init__(self, collection: Any) -> None:
+        self._path = collection / NAME
+
+    def get(self) -> dict[str, str] | None:
+        """What was kept."""
+        raw = store.read(self._path)
+        return None if raw is None else msgspec.json.decode(raw, type=dict[str, str])
+
+    def set(self, kept: dict[str, str]) -> None:
+        """Keep something else."""
+        store.put(self._path, io.BytesIO(msgspec.json.encode(kept, order="sorted") + b"\n"))
+
+
+class Unsettled:
+    """Keys of unsettled records, with their creation stamps.
+
+    :param table: of the copy
+    :param memory: where they are kept
+    """
+
+    def __init__(self, table: Table, memory: Memory) -> None:
+        self._memory, self._openness = memory, Openness(table)
+        self._created = [column.name for column in table.columns].index(table.created)
+        self._known = memory.get() or {}
+
+    def see(self, row: Row) -> None:
+        """Learn from the latest version of a record."""
+        if self._openness.is_open(row):
+            self._known[row[0]] = to_wire(row[self._created])
+        else:
+            self._known.pop(row[0], None)
+
+    def forget(self, keys: Iterable[str]) -> None:
+        """Records are gone."""
+        for key in keys:
+            self._known.pop(key, None)
+
+    def save(self) -> None:
+        """Keep what was learnt."""
+        self._memory.set(self._known)
+
+    @property
+    def codes(self) -> dict[str, datetime]:
+        """Key -> creation stamp in UTC, cut to the second."""
+        return {key: datetime.fromisoformat(stamp).astimezone(UTC) for key, stamp in self._known.items()}

@@ -1,0 +1,106 @@
+"""Readings on their way into a copy with typed columns: what fits is stored, what does not is put aside."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from airflow_provider_nexus.api.rows import Row
+from airflow_provider_nexus.sync import manifest as manifests
+from airflow_provider_nexus.sync.harvest import Harvest
+from airflow_provider_nexus.sync.outlets.outlet import Stored
+from airflow_provider_nexus.sync.rejects import Rejects
+from airflow_provider_nexus.sync.table import copy
+from airflow_provider_nexus.sync.table.conform import Conformer, Misfit
+from airflow_provider_nexus.sync.table.copy import Copy, Sealed
+from airflow_provider_nexus.sync.table.digest import Sum
+from airflow_provider_nexus.sync.window import Window
+
+
+class TableOutlet:
+    """Brings readings into a copy.
+
+    :param copy: where they go
+    :param max_rejected: records of one reading that may be put aside
+    :param since: records created before this are left out; ``None`` for none
+    """
+
+    def __init__(self, copy: Copy, max_rejected: int = 0, *, since: datetime | None = None) -> None:
+        self._copy, self._max_rejected, self._since = copy, max_rejected, since
+
+    def fields_before(self, window: Window | None) -> dict[str, Any] | None:
+        """The fields of the reading before."""
+        return self._copy.fields_before(window)
+
+    def store(self, harvest: Harvest) -> Stored:
+        """Bring a reading in.
+
+        :raises NexusRejectedError: when more records don't fit than are allowed
+        """
+        load = _Load(harvest, self._max_rejected, self._since)
+        applied = self._copy.apply(load.rows(), harvest.scope, load.seal)
+        return Stored(
+            applied.path,
+            applied.manifest,
+            applied.changed,
+            len(load.rejects.found),
+            applied.inserted,
+            applied.updated,
+            applied.deleted,
+        )
+
+
+class _Load:
+    """The rows of one reading as they go by."""
+
+    def __init__(self, harvest: Harvest, max_rejected: int, since: datetime | None) -> None:
+        self._harvest, self._since = harvest, since
+        self._conformer = Conformer(harvest.resource)
+        self._content = Sum()
+        self.rejects = Rejects(harvest.resource.name, max_rejected)
+
+    def rows(self) -> Iterator[copy.Row]:
+        """Those that fit."""
+        created = self._created
+        for row in self._harvest.rows():
+            fitting = self._fitting(row)
+            if fitting is None or (self._since and created and fitting[created] < self._since):
+                self._harvest.sink.tally.remove(row)
+                continue
+            self._content.add(fitting[3])
+            yield fitting
+
+    @property
+    def _created(self) -> int | None:
+        table = self._conformer.table
+        return [column.name for column in table.columns].index(table.created) if table.created else None
+
+    def _fitting(self, row: Row) -> copy.Row | None:
+        try:
+            return self._conformer.row(row, self._harvest.origin)
+        except Misfit as misfit:
+            self.rejects.add(row, misfit.field, misfit.reason)
+            self._content.add(hashlib.sha256(row.raw).hexdigest())
+            return None
+
+    def seal(self) -> Sealed:
+        """What is stored with the rows, now that all have gone by.
+
+        :raises NexusRejectedError: when more records don't fit than are allowed
+        """
+        self.rejects.refuse_too_many()
+        harvest, window = self._harvest, self._harvest.window
+        return Sealed(
+            label=harvest.label,
+            feed=harvest.feed,
+            read_at=harvest.origin.read_at,
+            start=window.start if window else None,
+            end=window.end if window else None,
+            verdict=str(harvest.proof.verdict),
+            records=harvest.sink.tally.records,
+            content=self._content.digest,
+            manifest=manifests.describe(harvest, "table"),
+            rejects=tuple(self.rejects.found),
+        )

@@ -1,0 +1,58 @@
+"""Rows of sandbox records, for tests of what keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+from airflow_provider_nexus.api.envelope import decode, inject
+from airflow_provider_nexus.api.resources import get_resource
+from airflow_provider_nexus.api.rows import RowReader
+from airflow_provider_nexus.sandbox import Sandbox
+from airflow_provider_nexus.sync.table.conform import Conformer, Origin
+from airflow_provider_nexus.sync.table.copy import Row
+from airflow_provider_nexus.sync.writers.parquet import ParquetWriter, read_rows
+
+READ_AT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+
+
+def origin(hours: float = 0) -> Origin:
+    """A reading."""
+    return Origin(READ_AT + timedelta(hours=hours), "created 20260303T000000Z-20260304T000000Z")
+
+
+def rows_of(sandbox: Sandbox, resource: str) -> list[Row]:
+    """All records of a resource, those of all parents where it has them."""
+    entry = get_resource(resource)
+    reader, conformer = RowReader(entry), Conformer(entry)
+    return [conformer.row(reader.read(raw), origin()) for raw in _records(sandbox, resource)]
+
+
+def _records(sandbox: Sandbox, resource: str) -> Iterator[bytes]:
+    entry = get_resource(resource)
+    if not entry.parent:
+        yield from sandbox.truth(resource)
+        return
+    reader = RowReader(get_resource(entry.parent))
+    for parent in sandbox.truth(entry.parent):
+        if not entry.parent_only or decode(parent)[entry.parent_only]:
+            key = reader.read(parent).key
+            yield from (
+                inject(raw, {entry.parent_field: msgspec.json.encode(key)}) for raw in sandbox.truth(resource, parent=key)
+            )
+
+
+def saved(writer: ParquetWriter, folder: Path) -> list[Path]:
+    """The writer's parts as files."""
+    folder.mkdir(exist_ok=True)
+    for part in writer.parts():
+        (folder / part.name).write_bytes(part.spool.read())
+    return sorted(folder.iterdir())
+
+
+def read(paths: Iterable[Path]) -> list[Row]:
+    """All rows of files."""
+    return [row for path in paths for rows in read_rows(path) for row in rows]
