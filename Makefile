@@ -10,12 +10,12 @@ CODE := $(wildcard airflow_provider_nexus example_dags tests benchmarks docs)
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo ui test lint types unit slow airflow standalone docs clean
+.PHONY: help demo ui test lint types unit slow databases airflow standalone docs clean
 
 help:
 	@echo "make demo    run a sync with its proof against a sandbox on this machine"
 	@echo "make ui      the same in Airflow's own user interface"
-	@echo "make test    lint, types, unit, slow, airflow, standalone and docs, one after the other"
+	@echo "make test    lint, types, unit, slow, databases, airflow, standalone and docs, one after the other"
 	@echo "make clean   remove everything that was built here, .venv included"
 
 demo: $(VENV)/run.stamp
@@ -24,7 +24,7 @@ demo: $(VENV)/run.stamp
 ui: $(VENV)/run.stamp
 	$(BIN)/python -m airflow_provider_nexus ui
 
-test: lint types unit slow airflow standalone docs
+test: lint types unit slow databases airflow standalone docs
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check $(CODE)
@@ -34,10 +34,14 @@ types: $(VENV)/test.stamp
 	$(BIN)/mypy
 
 unit: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -n auto -m "not airflow and not standalone and not slow" --ignore=tests/airflow --ignore=tests/standalone
+	$(BIN)/python -m pytest -n auto -m "not airflow and not standalone and not slow and not databases" --ignore=tests/airflow --ignore=tests/standalone
 
 slow: $(VENV)/test.stamp
-	NEXUS_SERVERS=200 $(BIN)/python -m pytest -n auto -m "slow or servers"
+	NEXUS_SERVERS=200 $(BIN)/python -m pytest -n auto -m "(slow or servers) and not databases"
+
+# PostgreSQL and MariaDB are started by the tests; .ci/servers installs them.
+databases: $(VENV)/test.stamp
+	$(BIN)/python -m pytest -n auto --dist loadfile -m databases tests/sync
 
 airflow: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "airflow and not standalone"

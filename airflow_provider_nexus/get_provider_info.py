@@ -4,6 +4,7 @@ from __future__ import annotations
 
 _NEXUS = "Quantoz Nexus"
 _STORAGE = "Object storage"
+_DATABASE = "SQL database"
 _DOCS = "https://docs.quantoznexus.com"
 
 
@@ -18,6 +19,11 @@ def get_provider_info() -> dict[str, object]:
             {
                 "integration-name": _STORAGE,
                 "external-doc-url": "https://airflow.apache.org/docs/apache-airflow/stable/core-concepts/objectstorage.html",
+                "tags": ["software"],
+            },
+            {
+                "integration-name": _DATABASE,
+                "external-doc-url": "https://airflow.apache.org/docs/apache-airflow-providers-common-sql/stable/index.html",
                 "tags": ["software"],
             },
         ],
@@ -40,7 +46,12 @@ def get_provider_info() -> dict[str, object]:
                 "source-integration-name": _NEXUS,
                 "target-integration-name": _STORAGE,
                 "python-module": "airflow_provider_nexus.transfers.nexus_to_object_storage",
-            }
+            },
+            {
+                "source-integration-name": _NEXUS,
+                "target-integration-name": _DATABASE,
+                "python-module": "airflow_provider_nexus.transfers.nexus_to_sql",
+            },
         ],
         "asset-uris": [_asset_uri()],
         "extra-links": ["airflow_provider_nexus.links.nexus.NexusPortalLink"],

@@ -22,7 +22,7 @@ DISTRIBUTION = "airflow-provider-nexus"
 INFO: dict[str, Any] = get_provider_info()
 CONNECTION: dict[str, Any] = INFO["connection-types"][0]
 SECTIONS = ("hooks", "operators", "sensors", "triggers")
-BASES = {"NexusBaseOperator", "NexusOnceOperator"}
+BASES = {"NexusSyncBaseOperator", "NexusBaseOperator", "NexusOnceOperator"}
 FIELDS: dict[str, dict[str, Any]] = CONNECTION["conn-fields"]
 
 

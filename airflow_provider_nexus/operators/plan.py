@@ -12,8 +12,8 @@ from airflow_provider_nexus.compat import AirflowSkipException
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators.base import NexusBaseOperator
-from airflow_provider_nexus.sync.request import SETTLE_LAG
 from airflow_provider_nexus.sync.plan import PlannedWindow, plan
+from airflow_provider_nexus.sync.request import SETTLE_LAG
 from airflow_provider_nexus.sync.window import Moment, Wish, wish
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,7 +28,8 @@ from airflow_provider_nexus.sync.sink import WindowSink
 from airflow_provider_nexus.sync.source import Page, Source, Span, widened
 from airflow_provider_nexus.sync.staging import Staging
 from airflow_provider_nexus.sync.table.conform import Origin
-from airflow_provider_nexus.sync.table.copy import Feed, Scope
+from airflow_provider_nexus.sync.table.copy import Feed, Open, Scope
+from airflow_provider_nexus.sync.unsettled import UnsettledReading
 from airflow_provider_nexus.sync.window import Window, Wish, settle
 
 
@@ -96,6 +97,17 @@ class Harvester:
         harvest.keeper = keeper
         return harvest
 
+    def read_unsettled(self, wanted: Mapping[str, Open], since: datetime) -> Harvest:
+        """Read records again whose end has not been seen.
+
+        :param wanted: by key
+        :param since: they were unsettled then
+        """
+        count = _Pages()
+        sink = self._sink(count)
+        reading = UnsettledReading(self.client, self.resource, self.request.page_size, since, count)
+        return self._harvested("open", None, sink, count, lambda: reading.read(wanted, sink))
+
     def read_whole(self) -> Harvest:
         """Read all that there is: a resource without windows, or the children of all parents or of those asked for."""
         count = _Pages()
@@ -136,7 +148,7 @@ class Harvester:
         cost = count.pages, self.client.session.calls - calls, round(time.monotonic() - began, 3)
         origin = Origin(read_at, f"{feed} {window.label}" if window else feed)
         label = _label(feed, window, read_at)
-        partial = not proof.is_complete or feed == "finished" or self.request.parents is not None
+        partial = not proof.is_complete or feed in ("finished", "open") or self.request.parents is not None
         scope = None if partial else Scope(window.start, window.end) if window else Scope()
         return Harvest(self.resource, feed, window, label, origin, proof, sink, scope, self._facts(feed, cost))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from airflow import __version__ as airflow_version
 from airflow.sdk import Asset
@@ -16,18 +16,25 @@ from airflow_provider_nexus.compat import AirflowSkipException
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators.base import NexusBaseOperator
+from airflow_provider_nexus.sync.capture import CaptureJob
 from airflow_provider_nexus.sync.contract import CONTRACTS, Contract
+from airflow_provider_nexus.sync.job import SyncJob
+from airflow_provider_nexus.sync.outlets.outlet import Outlet
 from airflow_provider_nexus.sync.protect import Protection, Treatment
 from airflow_provider_nexus.sync.request import SETTLE_LAG, SyncRequest
 from airflow_provider_nexus.sync.source import PAGE_SIZE
+from airflow_provider_nexus.sync.table.copy import Copy
 from airflow_provider_nexus.sync.watermark import Watermark
 from airflow_provider_nexus.sync.window import Moment, Wish, wish
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+Capture = Literal["window", "changes"]
+"""What a run brings: the records of its window, or all that is new or different since the run before."""
 
-class NexusTransferOperator(NexusBaseOperator):
+
+class NexusSyncBaseOperator(NexusBaseOperator):
     """Reads a window of a Nexus collection, or a snapshot, and proves that nothing is missing. Not used by itself.
 
     :param resource: name in the catalogue, such as ``transactions`` (templated)
@@ -39,6 +46,9 @@ class NexusTransferOperator(NexusBaseOperator):
     :param page_size: records asked for in one call
     :param contract: what is done about fields that come or go: ``report``, ``freeze`` or ``allow_new_fields``
     :param max_rejected: records that may be put aside because they don't fit; one more fails the task
+    :param capture: ``window`` brings the window alone; ``changes`` also what changed in what earlier runs brought
+    :param history: keep each version of a record that was seen, not only the record as it is
+    :param rereads: with ``changes``: old windows that are read again at each run where Nexus gives no totals
     :param personal: what is done with fields that the catalogue marks as personal: ``keep``, ``hash``, ``mask`` or ``drop``
     :param protect: the same by name of the field, which wins
     :param nexus_conn_id: connection of Nexus (templated)
@@ -60,6 +70,9 @@ class NexusTransferOperator(NexusBaseOperator):
         page_size: int = PAGE_SIZE,
         contract: Contract = "report",
         max_rejected: int = 0,
+        capture: Capture = "window",
+        history: bool = False,
+        rereads: int = 1,
         personal: Treatment = "keep",
         protect: Mapping[str, Treatment] | None = None,
         nexus_conn_id: str = NexusHook.default_conn_name,
@@ -70,8 +83,14 @@ class NexusTransferOperator(NexusBaseOperator):
             raise NexusConfigurationError(f"page_size is {page_size}: ask for at least one record in a call")
         if max_rejected < 0:
             raise NexusConfigurationError(f"max_rejected is {max_rejected}: give 0 to allow none")
-        if contract not in CONTRACTS:
-            raise NexusConfigurationError(f"unknown contract {contract!r}: use {', '.join(CONTRACTS)}")
+        if rereads < 0:
+            raise NexusConfigurationError(f"rereads is {rereads}: give 0 to read no old window again")
+        for name, value, known in (
+            ("contract", contract, CONTRACTS),
+            ("capture", capture, get_args(Capture)),
+        ):
+            if value not in known:
+                raise NexusConfigurationError(f"unknown {name} {value!r}: use {', '.join(known)}")
         self.resource = resource
         self.window_start = window_start
         self.window_end = window_end
@@ -81,6 +100,9 @@ class NexusTransferOperator(NexusBaseOperator):
         self.page_size = page_size
         self.contract = contract
         self.max_rejected = max_rejected
+        self.capture = capture
+        self.history = history
+        self.rereads = rereads
         self.personal = personal
         self.protect = protect
         self.nexus_conn_id = nexus_conn_id
@@ -112,6 +134,22 @@ class NexusTransferOperator(NexusBaseOperator):
         :return: a summary; ``None`` when nothing is old enough to be read
         """
 
+    def sync_window(
+        self, context: Context, hook: NexusHook, resource: Resource, outlet: Outlet, watermark: Watermark, staged: Any
+    ) -> dict[str, Any] | None:
+        """Bring the window alone."""
+        request = self.request(context, hook, resource, watermark)
+        moved = watermark if self.keeps_watermark(context) else None
+        return SyncJob(hook.client, request, outlet, watermark=moved, staging=staged, log=self.log).run()
+
+    def capture_changes(
+        self, context: Context, hook: NexusHook, resource: Resource, copy: Copy, watermark: Watermark, staged: Any
+    ) -> dict[str, Any] | None:
+        """Bring all that is new or different since the run before."""
+        request = self.request(context, hook, resource, watermark)
+        kept = {"watermark": watermark, "rereads": self.rereads, "staging": staged}
+        return CaptureJob(hook.client, request, copy, log=self.log, **kept).run()
+
     def request(self, context: Context, hook: NexusHook, resource: Resource, watermark: Watermark) -> SyncRequest:
         """What this run asks for."""
         return SyncRequest(
@@ -141,6 +179,10 @@ class NexusTransferOperator(NexusBaseOperator):
             watermark=watermark.get,
         )
 
+    def keeps_watermark(self, context: Context) -> bool:
+        """Whether this run moves the watermark: mapped tasks end in any order, so theirs would hide a gap."""
+        return getattr(context.get("ti"), "map_index", -1) in (None, -1)
+
     def asset_store(self, context: Context) -> Any:
         """Airflow's state store of this task's asset (3.3 on); ``None`` where there is none, or the task has no asset."""
         stores = context.get("asset_state_store")
@@ -165,26 +207,6 @@ class NexusTransferOperator(NexusBaseOperator):
             "stored" if summary["changed"] else "already there, unchanged",
             summary["path"],
         )
-
-
-class AssetWatermark:
-    """A watermark in the state store of an Airflow asset (3.3 on).
-
-    :param store: of the asset
-    :param key: name in it
-    """
-
-    def __init__(self, store: Any, key: str) -> None:
-        self._store, self._key = store, key
-
-    def get(self) -> str | None:
-        """The stamp; ``None`` before the first sync."""
-        found = self._store.get(self._key)
-        return None if found is None else str(found)
-
-    def set(self, moment: str) -> None:
-        """Replace the stamp."""
-        self._store.set(self._key, moment)
 
 
 def _run_of(context: Context) -> dict[str, Any]:

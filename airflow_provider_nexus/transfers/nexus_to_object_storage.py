@@ -11,23 +11,31 @@ from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.sync import staging
-from airflow_provider_nexus.sync.job import SyncJob, collection_folder
+from airflow_provider_nexus.sync.files.unsettled import FileMemory, Memory
+from airflow_provider_nexus.sync.job import collection_folder
 from airflow_provider_nexus.sync.outlets.lines import LinesOutlet
+from airflow_provider_nexus.sync.outlets.outlet import Outlet
+from airflow_provider_nexus.sync.outlets.table import TableOutlet
+from airflow_provider_nexus.sync.table.columns import Table
 from airflow_provider_nexus.sync.watermark import FileWatermark, Watermark
-from airflow_provider_nexus.transfers.base import AssetWatermark, NexusTransferOperator
+from airflow_provider_nexus.transfers.base import NexusSyncBaseOperator
+from airflow_provider_nexus.transfers.memory import AssetMemory, AssetWatermark
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-FILE_FORMATS = ("jsonl",)
+    from airflow_provider_nexus.sync.files.copy import ParquetCopy
+
+FILE_FORMATS = ("jsonl", "parquet")
 
 
-class NexusToObjectStorageOperator(NexusTransferOperator):
+class NexusToObjectStorageOperator(NexusSyncBaseOperator):
     """Brings a window of a Nexus collection, or a snapshot, into files and proves that nothing is missing.
 
     Files lie under ``path/environment/resource/window/`` with a ``manifest.json`` beside them, which is written last:
-    a folder without one is no window. Each line of a file is a record with every digit as Nexus sent it. A rerun of a
-    window writes the same paths, and when it brings the same bytes, changes nothing.
+    a folder without one is no window. Each line of a ``jsonl`` file is a record with every digit as Nexus sent it; a
+    ``parquet`` file has typed columns with the same digits. A rerun of a window writes the same paths, and when it brings
+    the same records, changes nothing.
 
     The window is ``window_start`` and ``window_end`` if given, else the run's params of these names, else the data
     interval if it is not empty, else from the watermark up to now. A window that has just ended is waited for until
@@ -36,21 +44,27 @@ class NexusToObjectStorageOperator(NexusTransferOperator):
     Resources that have no window (``prices``, ``balances``, ``payment_methods``, children such as ``customer_persons``)
     are read whole, and their folder carries the server's time.
 
+    With ``capture="changes"`` the folders of earlier windows are kept true: see :doc:`/capture`.
+
     A try that fails in a large window keeps its full parts under ``_staging/``, and the next one goes on from there.
 
-    Further arguments: :class:`~airflow_provider_nexus.transfers.base.NexusTransferOperator`.
+    Further arguments: :class:`~airflow_provider_nexus.transfers.base.NexusSyncBaseOperator`.
 
     :param path: folder or URL that everything is published under (templated)
-    :param file_format: ``jsonl``: gzip JSON lines
+    :param file_format: ``jsonl``: gzip JSON lines; ``parquet``: typed columns, needs the extra ``parquet``
     :param storage_conn_id: connection of the object store (templated)
     """
 
-    template_fields: Sequence[str] = (*NexusTransferOperator.template_fields, "path", "storage_conn_id")
+    template_fields: Sequence[str] = (*NexusSyncBaseOperator.template_fields, "path", "storage_conn_id")
 
     def __init__(self, *, path: str, file_format: str = "jsonl", storage_conn_id: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if file_format not in FILE_FORMATS:
             raise NexusConfigurationError(f"unknown file_format {file_format!r}: use {' or '.join(FILE_FORMATS)}")
+        if self.capture == "changes" and file_format != "parquet":
+            raise NexusConfigurationError("changes are captured in typed rows: use file_format='parquet' (or a SQL table)")
+        if self.history and file_format != "parquet":
+            raise NexusConfigurationError("a history is kept in typed rows: use file_format='parquet' (or a SQL table)")
         self.path = path
         self.file_format = file_format
         self.storage_conn_id = storage_conn_id
@@ -60,15 +74,24 @@ class NexusToObjectStorageOperator(NexusTransferOperator):
         target = ObjectStoragePath(self.path, conn_id=self.storage_conn_id)
         collection = collection_folder(target, hook.settings.environment.name, resource)
         watermark = self._watermark(context, hook, collection, resource)
-        job = SyncJob(
-            hook.client,
-            self.request(context, hook, resource, watermark),
-            LinesOutlet(collection, self.max_rejected),
-            watermark=watermark,
-            staging=collection / staging.FOLDER,
-            log=self.log,
-        )
-        return job.run()
+        staged = collection / staging.FOLDER
+        if self.capture == "changes":
+            copy = self._copy(collection, resource, self._memory(context, hook, collection, resource))
+            return self.capture_changes(context, hook, resource, copy, watermark, staged)
+        return self.sync_window(context, hook, resource, self._outlet(collection, resource), watermark, staged)
+
+    def _outlet(self, collection: Any, resource: Resource) -> Outlet:
+        if self.file_format == "jsonl":
+            return LinesOutlet(collection, self.max_rejected)
+        return TableOutlet(self._copy(collection, resource), self.max_rejected)
+
+    def _copy(self, collection: Any, resource: Resource, memory: Memory | None = None) -> ParquetCopy:
+        from airflow_provider_nexus.sync.files.copy import ParquetCopy
+        from airflow_provider_nexus.sync.files.unsettled import Unsettled
+
+        table = Table(resource)
+        unsettled = Unsettled(table, memory) if memory else None
+        return ParquetCopy(collection, table, unsettled=unsettled, keeps_versions=self.history)
 
     def _watermark(self, context: Context, hook: NexusHook, collection: Any, resource: Resource) -> Watermark:
         """Airflow's asset state store where there is one and the task has an asset, else a file beside the data."""
@@ -76,3 +99,10 @@ class NexusToObjectStorageOperator(NexusTransferOperator):
         if store is None:
             return FileWatermark(collection)
         return AssetWatermark(store, f"nexus.watermark.{hook.settings.environment.name}.{resource.name}")
+
+    def _memory(self, context: Context, hook: NexusHook, collection: Any, resource: Resource) -> Memory:
+        """The same for the records that are not settled."""
+        store = self.asset_store(context)
+        if store is None:
+            return FileMemory(collection)
+        return AssetMemory(store, f"nexus.unsettled.{hook.settings.environment.name}.{resource.name}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import airflow_provider_nexus
+from airflow_provider_nexus.client.settings import EXTRAS
 from tests.airflow.running import airflow_cli
 
 AIRFLOW = tuple(int(number) for number in version("apache-airflow-core").split(".")[:2])
@@ -60,7 +61,9 @@ def test_the_form_offers_the_environments(form: dict[str, Any]) -> None:
         ("allow_writes", False, "boolean", None, None),
         ("timeout", 30, "number", 1, 600),
         ("retries", 5, "integer", 0, 10),
+        ("rate_limit", None, "number", 0.1, 1000),
         ("portal_url", None, "string", None, None),
+        ("hash_secret", None, "string", None, None),
     ],
 )
 def test_the_form_has_the_other_fields(
@@ -74,7 +77,7 @@ def test_the_form_has_the_other_fields(
 
 @since_3_2
 def test_the_form_has_no_further_field(form: dict[str, Any]) -> None:
-    assert set(form["extra_fields"]) == {"environment", "allow_writes", "timeout", "retries", "portal_url"}
+    assert set(form["extra_fields"]) == set(EXTRAS)
 
 
 def test_a_saved_connection_does_not_show_its_token(airflow_api: TestClient) -> None:

@@ -18,6 +18,7 @@ import pytest
 import requests
 
 from airflow_provider_nexus.api.resources import RESOURCES
+from airflow_provider_nexus.client.settings import EXTRAS
 
 pytestmark = pytest.mark.standalone
 DAG = "example_nexus_sync"
@@ -94,7 +95,7 @@ def test_it_listens_on_this_machine_only(airflow: Airflow) -> None:
 def test_the_form_is_offered(airflow: Airflow) -> None:
     forms = {form["connection_type"]: form for form in airflow.ask("GET", "/ui/connections/hook_meta").json()}
     assert forms["nexus"]["hook_name"] == "Quantoz Nexus"
-    assert list(forms["nexus"]["extra_fields"]) == ["environment", "allow_writes", "timeout", "retries", "portal_url"]
+    assert set(forms["nexus"]["extra_fields"]) == set(EXTRAS)
 
 
 def test_the_connection_can_be_tested(airflow: Airflow) -> None:

@@ -12,15 +12,16 @@ from airflow_provider_nexus.sync.files.books import Books
 from airflow_provider_nexus.sync.files.changes import Changes
 from airflow_provider_nexus.sync.files.patch import Patch
 from airflow_provider_nexus.sync.files.readings import Readings, tombstones
+from airflow_provider_nexus.sync.files.scan import Scan
 from airflow_provider_nexus.sync.files.unsettled import Unsettled
 from airflow_provider_nexus.sync.manifest import NAME, previous_of, windows_of
 from airflow_provider_nexus.sync.outlets.outlet import fields_before
 from airflow_provider_nexus.sync.publish import publish
 from airflow_provider_nexus.sync.table.columns import Table
-from airflow_provider_nexus.sync.table.copy import Applied, Kept, Row, Scope, Sealed
-from airflow_provider_nexus.sync.table.totals import Grouping, Totals
+from airflow_provider_nexus.sync.table.copy import Applied, Kept, Open, Row, Scope, Sealed
+from airflow_provider_nexus.sync.table.totals import Totals
 from airflow_provider_nexus.sync.window import Window, parse
-from airflow_provider_nexus.sync.writers.parquet import ParquetWriter, read_columns
+from airflow_provider_nexus.sync.writers.parquet import ParquetWriter
 
 FORMAT = "parquet"
 _BATCH = 1000
@@ -40,6 +41,8 @@ class ParquetCopy:
         self, collection: Any, table: Table, *, unsettled: Unsettled | None = None, keeps_versions: bool = False
     ) -> None:
         self._collection, self._table, self._unsettled = collection, table, unsettled
+        self._known: list[tuple[str, Window, dict[str, Any]]] | None = None
+        self._scan = Scan(table)
         self._readings = Readings(collection, table, keeps_versions=keeps_versions)
 
     def apply(self, rows: Iterable[Row], scope: Scope | None, seal: Callable[[], Sealed]) -> Applied:
@@ -48,7 +51,14 @@ class ParquetCopy:
         :raises NexusConfigurationError: when pyarrow is not installed
         """
         window = Window(scope.start, scope.end) if scope and scope.start and scope.end else None
-        if self._unsettled is None or (window and not self._is_within_another(window)):
+        self._known = None
+        try:
+            return self._apply(rows, window, scope, seal)
+        finally:
+            self._known = None
+
+    def _apply(self, rows: Iterable[Row], window: Window | None, scope: Scope | None, seal: Callable[[], Sealed]) -> Applied:
+        if self._unsettled is None or (window and not self._meets_others(window)):
             return self._replace(rows, window, seal)
         return self._patch(rows, scope, seal)
 
@@ -56,8 +66,8 @@ class ParquetCopy:
         """Member ``schema`` of the manifest of the window before."""
         return fields_before(self._collection, window)
 
-    def unsettled(self) -> dict[str, datetime]:
-        """The records whose status does not mean an end, by key, with their creation stamp."""
+    def unsettled(self) -> dict[str, Open]:
+        """The records whose end has not been seen, by key."""
         return self._unsettled.codes if self._unsettled else {}
 
     def windows(self) -> list[Kept]:
@@ -75,25 +85,20 @@ class ParquetCopy:
             if start <= window.start and window.end <= end:
                 totals.merge(Totals.load(manifest["totals"]))
             elif window.start < end and start < window.end:
-                self._count(totals, [self._collection / name / file["name"] for file in manifest["files"]], start, end)
+                self._scan.count(totals, self._collection / name, manifest, start, end)
         return totals
 
-    def _count(self, totals: Totals, paths: list[Any], start: datetime, end: datetime) -> None:
-        grouping = Grouping(self._table)
-        names = (self._table.created, *grouping.columns)
-        for path in paths:
-            for rows in read_columns(path, names):
-                for created, *values in rows:
-                    if start <= created < end:
-                        grouping.count_values(totals, values)
-
     def _published(self) -> list[tuple[str, Window, dict[str, Any]]]:
-        found = ((name, window, manifests.load(self._collection / name)) for name, window in windows_of(self._collection))
-        return [(name, window, manifest) for name, window, manifest in found if manifest]
+        """The windows with their manifests, read once as long as nothing is changed here."""
+        if self._known is None:
+            found = ((name, window, manifests.load(self._collection / name)) for name, window in windows_of(self._collection))
+            self._known = [(name, window, manifest) for name, window, manifest in found if manifest]
+        return self._known
 
-    def _is_within_another(self, window: Window) -> bool:
-        others = (other for name, other, _ in self._published() if name != window.label)
-        return any(other.start <= window.start and window.end <= other.end for other in others)
+    def _meets_others(self, window: Window) -> bool:
+        """Whether a part of a window lies in folders of other ones."""
+        others = [other for name, other, _ in self._published() if name != window.label]
+        return any(other.start < window.end and window.start < other.end for other in others)
 
     def _replace(self, rows: Iterable[Row], window: Window | None, seal: Callable[[], Sealed]) -> Applied:
         """Write a folder anew, its rows streaming through."""

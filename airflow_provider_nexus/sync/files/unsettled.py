@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Protocol
 
 import msgspec
@@ -12,7 +12,7 @@ import msgspec
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.sync import store
 from airflow_provider_nexus.sync.table.columns import Table
-from airflow_provider_nexus.sync.table.copy import Row
+from airflow_provider_nexus.sync.table.copy import Open, Row
 from airflow_provider_nexus.sync.table.openness import Openness
 
 NAME = "_unsettled.json"
@@ -48,7 +48,7 @@ class FileMemory:
 
 
 class Unsettled:
-    """Keys of unsettled records, with their creation stamps.
+    """Keys of unsettled records, each with its creation stamp and status.
 
     :param table: of the copy
     :param memory: where they are kept
@@ -56,13 +56,14 @@ class Unsettled:
 
     def __init__(self, table: Table, memory: Memory) -> None:
         self._memory, self._openness = memory, Openness(table)
-        self._created = [column.name for column in table.columns].index(table.created)
+        self._created = table.place(table.created)
+        self._status = table.place(table.status) if table.status else 0
         self._known = memory.get() or {}
 
     def see(self, row: Row) -> None:
         """Learn from the latest version of a record."""
         if self._openness.is_open(row):
-            self._known[row[0]] = to_wire(row[self._created])
+            self._known[row[0]] = f"{to_wire(row[self._created])} {row[self._status] or ''}"
         else:
             self._known.pop(row[0], None)
 
@@ -76,6 +77,7 @@ class Unsettled:
         self._memory.set(self._known)
 
     @property
-    def codes(self) -> dict[str, datetime]:
-        """Key -> creation stamp in UTC, cut to the second."""
-        return {key: datetime.fromisoformat(stamp).astimezone(UTC) for key, stamp in self._known.items()}
+    def codes(self) -> dict[str, Open]:
+        """The records by key, their creation stamps cut to the second."""
+        parts = ((key, *kept.partition(" ")) for key, kept in self._known.items())
+        return {key: Open(datetime.fromisoformat(stamp), status) for key, stamp, _, status in parts}

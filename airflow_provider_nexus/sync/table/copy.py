@@ -91,6 +91,18 @@ class Applied:
 
 
 @dataclass(frozen=True)
+class Open:
+    """A record whose end has not been seen.
+
+    :param created: its creation stamp
+    :param status: as it was last seen
+    """
+
+    created: datetime
+    status: str
+
+
+@dataclass(frozen=True)
 class Kept:
     """A window that a copy holds.
 
@@ -118,8 +130,8 @@ class Copy(Protocol):
     def fields_before(self, window: Window | None) -> dict[str, Any] | None:
         """Member ``schema`` of the manifest that a reading's fields are compared with; ``None`` when there is none."""
 
-    def unsettled(self) -> dict[str, datetime]:
-        """The records whose status does not mean an end, by key, with their creation stamp."""
+    def unsettled(self) -> dict[str, Open]:
+        """The records whose end has not been seen, by key."""
 
     def totals(self, start: datetime, end: datetime) -> Totals:
         """Counts and sums of the records that were created in a span, as the copy holds them now."""

@@ -19,22 +19,18 @@ class Openness:
     """
 
     def __init__(self, table: Table) -> None:
-        names = [column.name for column in table.columns]
-        self._status = names.index(table.status) if table.status else None
-        self._ended = names.index(ended) if (ended := ended_of(table)) else None
+        self.status, self.ended = table.status, table.by_path["finished"].name if "finished" in table.by_path else ""
+        """The columns that tell, empty where there are none."""
+        self._places = [table.place(name) if name else None for name in (self.status, self.ended)]
         lifecycle = table.resource.lifecycle
         self._phase = cache(lifecycle.phase if lifecycle else lambda _: Phase.SUCCEEDED)
 
     def is_open(self, row: Sequence[Any]) -> bool:
         """Whether a row's record is unsettled."""
-        if self._status is None:
-            return False
-        phase = self._phase(row[self._status])
-        if phase is Phase.UNKNOWN:
-            return self._ended is None or row[self._ended] is None
-        return not phase.is_settled
+        status, ended = (None if place is None else row[place] for place in self._places)
+        return self.is_unsettled(status, ended)
 
-
-def ended_of(table: Table) -> str:
-    """The column of the time at which a record ended; empty where there is none."""
-    return table.by_path["finished"].name if "finished" in table.by_path else ""
+    def is_unsettled(self, status: str | None, ended: Any) -> bool:
+        """Whether a record is, by its status and the time of its end."""
+        phase = self._phase(status)
+        return ended is None if phase is Phase.UNKNOWN else not phase.is_settled

@@ -39,6 +39,20 @@ class Totals:
         for group, count in other.counts.items():
             self.add(group, count, other.sums.get(group, {}))
 
+    def plus(self, other: Totals) -> Totals:
+        """Those of both together."""
+        both = Totals()
+        both.merge(self)
+        both.merge(other)
+        return both
+
+    def less(self, other: Totals) -> Totals:
+        """What is left when those of a part are taken away."""
+        left = self.plus(Totals())
+        for group, count in other.counts.items():
+            left.add(group, -count, {name: value.copy_negate() for name, value in other.sums.get(group, {}).items()})
+        return left
+
     def cut(self, flag: bool | None) -> Totals:
         """Those of the groups that carry a flag; all with ``None``. The flag itself is left out of the groups."""
         cut = Totals()

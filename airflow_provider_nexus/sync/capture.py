@@ -1,0 +1,144 @@
+"""Keeps a copy true to records that change long after they were made, though Nexus has no "updated since".
+
+Each run reads three feeds: what was created in the window, what ended in it where Nexus can be asked for that, and what was
+not settled when it was last read. What changes behind their backs is found by totals where there are any, and else by
+reading old windows again, the one with the oldest proof first.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from airflow_provider_nexus.api.lifecycles import Phase
+from airflow_provider_nexus.api.timestamps import to_wire
+from airflow_provider_nexus.client.client import NexusClient
+from airflow_provider_nexus.client.log import Log
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusWindowError
+from airflow_provider_nexus.sync.compare import Comparison
+from airflow_provider_nexus.sync.harvest import Harvest
+from airflow_provider_nexus.sync.harvester import Harvester
+from airflow_provider_nexus.sync.job import store, summary_of
+from airflow_provider_nexus.sync.outlets.table import TableOutlet
+from airflow_provider_nexus.sync.request import SyncRequest
+from airflow_provider_nexus.sync.source import Span
+from airflow_provider_nexus.sync.table.copy import Copy, Open
+from airflow_provider_nexus.sync.watermark import Watermark, advance
+from airflow_provider_nexus.sync.window import Window
+
+PATIENCE = timedelta(days=90)
+"""How long an unsettled record is read again at every run; after that, totals and old windows have to tell."""
+
+
+class CaptureJob:
+    """One run.
+
+    :param client: makes the calls
+    :param request: what is to be synced; its window begins where the run before ended
+    :param copy: what is kept true
+    :param rereads: old windows to read again where there are no totals
+    :param watermark: moved to the window's end when all of the run is stored
+    :param staging: folder under which another try finds what this one brought; ``None`` to leave nothing behind
+    :param sleep: waits until a window is settled
+    """
+
+    def __init__(
+        self,
+        client: NexusClient,
+        request: SyncRequest,
+        copy: Copy,
+        *,
+        watermark: Watermark,
+        rereads: int = 1,
+        staging: Any = None,
+        log: Log | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._client, self._request, self._copy = client, request, copy
+        self._watermark, self._rereads = watermark, rereads
+        self._log = log or logging.getLogger(__name__)
+        self._harvester = Harvester(client, request, self._log, staging=staging, sleep=sleep)
+        self._feeds: dict[str, int] = {}
+        self._changes = {"inserted": 0, "updated": 0, "deleted": 0}
+
+    def run(self) -> dict[str, Any] | None:
+        """Bring the copy up to date.
+
+        :return: a summary under two kilobytes, or ``None`` when nothing is old enough to be read
+        :raises NexusConfigurationError: when the records have no window, or go by another key than in Nexus
+        """
+        if self._request.wish is None or self._harvester.protector.changes_key:
+            raise NexusConfigurationError(
+                f"{self._request.resource.name}: changes can be captured of records that have a window and go by their own key"
+            )
+        began, calls = time.monotonic(), self._client.session.calls
+        window = self._harvester.window(self._request.wish)
+        if window is None:
+            return None
+        summary = self._bring(window)
+        advance(self._watermark, window, self._log)
+        cost = {"calls": self._client.session.calls - calls, "seconds": round(time.monotonic() - began, 3)}
+        return summary | cost | {"feeds": self._feeds, "changed": any(self._changes.values()), **self._changes}
+
+    def _bring(self, window: Window) -> dict[str, Any]:
+        """All feeds, in an order in which each finds what the ones before it did not bring."""
+        self._refuse_overlap(window)
+        created = self._harvester.read(window)
+        summary = self._store(created, None)
+        since = min(kept.start for kept in self._copy.windows())
+        if self._request.resource.finished:
+            self._store(self._harvester.read(window, "finished"), since)
+        self._read_unsettled(window)
+        for again in self._to_read_again(window, since, created.origin.read_at):
+            self._store(self._harvester.read(again, "reread"), since)
+        return summary
+
+    def _refuse_overlap(self, window: Window) -> None:
+        for kept in self._copy.windows():
+            if kept.start < window.end and window.start < kept.end and (kept.start, kept.end) != (window.start, window.end):
+                asked, held = (f"{to_wire(each.start)} to {to_wire(each.end)}" for each in (window, kept))
+                hint = "windows of a copy touch. Leave the window out to go on from the last"
+                raise NexusWindowError(f"the window {asked} meets {held}, which the copy holds: {hint}")
+
+    def _read_unsettled(self, window: Window) -> None:
+        """Those that were made before this run's window, which has just been read."""
+        known = {key: each for key, each in self._copy.unsettled().items() if each.created < window.start}
+        wanted = {key: each for key, each in known.items() if window.end - each.created <= PATIENCE and self._is_owed(each)}
+        if len(wanted) < len(known):
+            self._log.info("%s unsettled records are left to the totals, or to old windows", f"{len(known) - len(wanted):,}")
+        if wanted:
+            self._store(self._harvester.read_unsettled(wanted, window.start), None)
+
+    def _is_owed(self, record: Open) -> bool:
+        """Whether a record has to be looked at: one with a status that no source explains may well have ended.
+
+        Where there are totals they tell when it changes; elsewhere it is read again as all others.
+        """
+        lifecycle = self._request.resource.lifecycle
+        is_known = lifecycle is not None and lifecycle.phase(record.status) is not Phase.UNKNOWN
+        return is_known or not self._request.resource.totals_path
+
+    def _to_read_again(self, window: Window, since: datetime, now: datetime) -> Iterator[Window]:
+        comparison = Comparison(self._client, self._request.resource, self._copy, max(1, self._request.page_size // 2))
+        spans = comparison.differences(Span(since, window.end)) if self._request.resource.totals_path else None
+        if spans is not None:
+            self._log.info("%s spans differ from the totals, found in %s calls", len(spans), comparison.calls)
+            yield from (Window(span.start, span.end, "totals") for span in spans)
+            return
+        due = [kept for kept in self._copy.windows() if kept.read_at < now]
+        yield from (Window(kept.start, kept.end, "oldest proof") for kept in due[: self._rereads])
+
+    def _store(self, harvest: Harvest, since: datetime | None) -> dict[str, Any]:
+        try:
+            stored = store(harvest, TableOutlet(self._copy, self._request.max_rejected, since=since), self._request, self._log)
+        finally:
+            harvest.close()
+        records = harvest.sink.tally.records
+        self._feeds[harvest.feed] = self._feeds.get(harvest.feed, 0) + records
+        for word in self._changes:
+            self._changes[word] += getattr(stored, word) or 0
+        self._log.info("%s: %s records, %s", harvest.feed, f"{records:,}", stored.path)
+        return summary_of(harvest, stored)

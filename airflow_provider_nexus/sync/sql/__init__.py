@@ -1,0 +1,1 @@
+"""Copies of a resource in a SQL database, each load one transaction."""

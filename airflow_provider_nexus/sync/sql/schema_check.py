@@ -1,0 +1,180 @@
+"""The tables of a copy are made where they are missing, and compared with what they must be where they are there."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import CreateColumn
+from sqlalchemy.types import TypeEngine
+
+from airflow_provider_nexus.api.schemas.field import PRECISION
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusContractError
+from airflow_provider_nexus.sync.sql.model import Model
+from airflow_provider_nexus.sync.sql.sessions import session, transaction
+from airflow_provider_nexus.sync.sql.types import Key, Moment, Money, Text
+
+Contract = Literal["report", "freeze", "allow_new_fields"]
+"""What becomes of differences between the table and the catalogue: those that do no harm are reported, or any is an error,
+or columns that are missing are added as well."""
+CONTRACTS = ("report", "freeze", "allow_new_fields")
+_TRIES = 5
+_log = logging.getLogger(__name__)
+
+
+def prepare(engine: Engine, model: Model, contract: Contract) -> list[str]:
+    """Make all tables ready for a load.
+
+    :returns: differences that do no harm, one line each
+    :raises NexusContractError: when a column is missing or can't hold its values, or with ``freeze`` at any difference
+    """
+    with session(engine) as connection:
+        for book in (model.owner, model.manifest, model.rejected, model.data):
+            _create(connection, book)
+        found = _compare(connection, model, contract)
+    for line in found:
+        _log.warning("Table %s: %s", model.name, line)
+    return found
+
+
+def _create(connection: Connection, table: sa.Table) -> None:
+    # Two loads may make the same table at the same time: the one that comes second fails, and finds it at its next try.
+    for last in (*[False] * (_TRIES - 1), True):
+        try:
+            with transaction(connection):
+                table.create(connection, checkfirst=True)
+                _create_indexes(connection, table)
+        except DBAPIError:
+            if last:
+                raise
+        else:
+            return
+
+
+def _create_indexes(connection: Connection, table: sa.Table) -> None:
+    there = {index["name"] for index in sa.inspect(connection).get_indexes(table.name, schema=table.schema)}
+    for index in table.indexes:
+        if index.name not in there:
+            index.create(connection)
+
+
+def _compare(connection: Connection, model: Model, contract: Contract) -> list[str]:
+    there = {column["name"]: column for column in sa.inspect(connection).get_columns(model.bare, schema=model.schema)}
+    connection.commit()
+    missing = [column for column in model.data.columns if column.name not in there]
+    wrong = [line for column in model.data.columns if column.name in there for line in _wrong(column, there[column.name])]
+    extra = {name: column for name, column in there.items() if name not in model.data.columns}
+    wrong += [f"column {name} is not ours and takes no null" for name, column in extra.items() if _is_needed(column)]
+    spare = [f"column {name} is not ours and stays as it is" for name in extra]
+    if wrong or (contract == "freeze" and (missing or spare)):
+        absent = [f"column {column.name} is missing" for column in missing]
+        raise NexusContractError(f"Table {model.name} is not as it must be: {'; '.join(wrong + absent + spare)}.")
+    return spare + _add(connection, model, missing, contract)
+
+
+def _add(connection: Connection, model: Model, missing: list[sa.Column[Any]], contract: Contract) -> list[str]:
+    statements = [_statement(connection, model, column) for column in missing]
+    if missing and (contract != "allow_new_fields" or any(not column.nullable for column in missing)):
+        raise NexusContractError(
+            f"Table {model.name} lacks columns. Add them, or with the contract allow_new_fields let them be added: "
+            f"{'; '.join(statements)}"
+        )
+    for statement in statements:
+        with transaction(connection):
+            connection.execute(sa.DDL(statement.replace("%", "%%")))  # type: ignore[no-untyped-call]
+    return [f"column {column.name} was added" for column in missing]
+
+
+def _statement(connection: Connection, model: Model, column: sa.Column[Any]) -> str:
+    table = connection.dialect.identifier_preparer.format_table(model.data)
+    return f"ALTER TABLE {table} ADD COLUMN {CreateColumn(column).compile(dialect=connection.dialect)}"
+
+
+def _is_needed(column: Any) -> bool:
+    filled = column.get("default") or column.get("identity") or column.get("computed") or column.get("autoincrement") is True
+    return not column["nullable"] and not filled
+
+
+def _wrong(column: sa.Column[Any], there: Any) -> list[str]:
+    kind = there["type"]
+    return [] if _holds(column.type, kind) else [f"column {column.name} is {kind!s}, which can't hold {_wanted(column.type)}"]
+
+
+def _wanted(kind: TypeEngine[Any]) -> str:
+    if isinstance(kind, Money):
+        return f"decimal numbers of {PRECISION} digits, {kind.scale} after the point"
+    names = {Moment: "moments in UTC", Key: "its text", Text: "text of any length"}
+    return names.get(type(kind), f"values of the kind {type(kind).__name__.lower()}")
+
+
+def _holds(ours: TypeEngine[Any], there: TypeEngine[Any]) -> bool:
+    if isinstance(there, sa.types.NullType):
+        return False
+    if isinstance(ours, Money):
+        return _holds_money(ours, there)
+    if isinstance(ours, Moment):
+        return _holds_moments(there)
+    if isinstance(ours, Key | Text):
+        length = getattr(there, "length", None)
+        return isinstance(there, sa.String) and (length is None or length >= getattr(ours, "length", 1 << 31))
+    return isinstance(there, _KINDS[type(ours)])
+
+
+def _holds_money(ours: Money, there: TypeEngine[Any]) -> bool:
+    if isinstance(there, sa.String):
+        return there.length is None
+    if not isinstance(there, sa.Numeric) or isinstance(there, sa.Float):
+        return False
+    if there.precision is None:
+        return True
+    scale = there.scale or 0
+    return scale >= ours.scale and there.precision - scale >= PRECISION - ours.scale
+
+
+def _holds_moments(there: TypeEngine[Any]) -> bool:
+    if isinstance(there, sa.String):
+        return there.length is None
+    fraction = getattr(there, "fsp", None)
+    zoned = getattr(there, "timezone", False)
+    return isinstance(there, sa.DateTime) and (bool(zoned) or fraction == 6)
+
+
+_KINDS: dict[type[TypeEngine[Any]], tuple[type[TypeEngine[Any]], ...]] = {
+    sa.Date: (sa.Date,),
+    sa.BigInteger: (sa.BigInteger,),
+    # MySQL has no flags but whole numbers of one digit.
+    sa.Boolean: (sa.Boolean, sa.Integer),
+}
+
+
+def claim(connection: Connection, model: Model, belongs: dict[str, str]) -> None:
+    """Enter a new table into the books, or make sure that it is what the books say.
+
+    :param belongs: resource, environment, base URL and output
+    :raises NexusConfigurationError: when the table holds something else
+    """
+    owner = model.owner
+    where = owner.c.table_name == model.bare
+    with transaction(connection):
+        held = connection.execute(sa.select(owner).where(where)).mappings().one_or_none()
+    if held is None:
+        _enter(connection, model, belongs)
+        with transaction(connection):
+            held = connection.execute(sa.select(owner).where(where)).mappings().one()
+    differing = [name for name, value in belongs.items() if held[name] != value]
+    if differing:
+        lines = "; ".join(f"{name.replace('_', ' ')} {held[name]!r}, not {belongs[name]!r}" for name in differing)
+        raise NexusConfigurationError(f"Table {model.name} holds another copy: {lines}. Give this one a table of its own.")
+
+
+def _enter(connection: Connection, model: Model, belongs: dict[str, str]) -> None:
+    values = {"table_name": model.bare, **belongs, "fingerprint": model.fingerprint, "loads": 0}
+    try:
+        with transaction(connection):
+            connection.execute(sa.insert(model.owner).values(values))
+    except sa.exc.IntegrityError:
+        # Another load was faster.
+        _log.debug("Table %s was entered by another load.", model.name)

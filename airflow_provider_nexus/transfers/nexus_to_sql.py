@@ -1,0 +1,98 @@
+"""Nexus to a table of a SQL database: PostgreSQL, MySQL, MariaDB or SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import ObjectStoragePath
+
+from airflow_provider_nexus.api.resource import Resource
+from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.hooks.nexus import NexusHook
+from airflow_provider_nexus.sync.outlets.table import TableOutlet
+from airflow_provider_nexus.sync.table.columns import Table
+from airflow_provider_nexus.sync.watermark import Watermark
+from airflow_provider_nexus.transfers.base import NexusSyncBaseOperator
+from airflow_provider_nexus.transfers.memory import AssetWatermark
+
+if TYPE_CHECKING:
+    from airflow.providers.common.sql.hooks.sql import DbApiHook
+    from airflow.sdk import Context
+
+    from airflow_provider_nexus.sync.sql.copy import SqlCopy
+
+
+class NexusToSqlOperator(NexusSyncBaseOperator):
+    """Brings a window of a Nexus collection, or a snapshot, into a table and proves that nothing is missing.
+
+    The table is made from the catalogue when it is not there: amounts are NUMERIC (TEXT in SQLite, which has no exact
+    decimals), times have their zone. Rows go into a temporary table first and are merged by their key in one transaction,
+    together with a row in ``nexus_manifest`` beside the table: a rerun changes nothing, and a load that is killed leaves
+    nothing. Records that Nexus no longer has in a proved window are deleted. What does not fit lies in ``nexus_rejected``.
+
+    The window is found as by
+    :class:`~airflow_provider_nexus.transfers.nexus_to_object_storage.NexusToObjectStorageOperator`. With
+    ``capture="changes"`` rows of earlier windows are kept true: see :doc:`/capture`.
+
+    Further arguments: :class:`~airflow_provider_nexus.transfers.base.NexusSyncBaseOperator`.
+
+    :param sql_conn_id: connection of the database (templated)
+    :param table: name of the table, behind a schema and a point if it has one (templated)
+    :param staging_path: folder or URL where a large window's parts are kept for the next try; by default a failed try
+        begins anew (templated)
+    """
+
+    template_fields: Sequence[str] = (*NexusSyncBaseOperator.template_fields, "sql_conn_id", "table", "staging_path")
+
+    def __init__(self, *, sql_conn_id: str, table: str, staging_path: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.sql_conn_id = sql_conn_id
+        self.table = table
+        self.staging_path = staging_path
+
+    def transfer(self, context: Context, hook: NexusHook, resource: Resource) -> dict[str, Any] | None:
+        """Read and load."""
+        engine = self._sql_hook().get_sqlalchemy_engine()
+        try:
+            copy = self._copy(engine, hook, resource)
+            watermark = self._watermark(context, copy)
+            staged = ObjectStoragePath(self.staging_path) / self.table / resource.name if self.staging_path else None
+            if self.capture == "changes":
+                return self.capture_changes(context, hook, resource, copy, watermark, staged)
+            outlet = TableOutlet(copy, self.max_rejected)
+            return self.sync_window(context, hook, resource, outlet, watermark, staged)
+        finally:
+            engine.dispose()
+
+    def _sql_hook(self) -> DbApiHook:
+        from airflow.providers.common.sql.hooks.sql import DbApiHook
+        from airflow.sdk import BaseHook
+
+        hook = BaseHook.get_hook(self.sql_conn_id)
+        if not isinstance(hook, DbApiHook):
+            raise NexusConfigurationError(f"connection {self.sql_conn_id!r} is no connection of a SQL database")
+        return hook
+
+    def _copy(self, engine: Any, hook: NexusHook, resource: Resource) -> SqlCopy:
+        from airflow_provider_nexus.sync.sql.copy import SqlCopy
+
+        environment = hook.settings.environment
+        return SqlCopy(
+            engine,
+            self.table,
+            Table(resource),
+            environment=environment.name,
+            base_url=environment.base_url,
+            output="history" if self.history else "current",
+            contract=self.contract,
+        )
+
+    def _watermark(self, context: Context, copy: SqlCopy) -> Watermark:
+        """Airflow's asset state store where there is one and the task has an asset, else the windows that the table holds."""
+        from airflow_provider_nexus.sync.sql.watermark import TableWatermark
+
+        store = self.asset_store(context)
+        return (
+            TableWatermark(copy) if store is None else AssetWatermark(store, f"nexus.watermark.{self.sql_conn_id}.{self.table}")
+        )

@@ -1,0 +1,92 @@
+"""Rows of the sandbox, and loads of them, for the tests of copies in SQL."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy import Engine
+
+from airflow_provider_nexus.api.resources import get_resource
+from airflow_provider_nexus.api.rows import RowReader
+from airflow_provider_nexus.sandbox import Sandbox
+from airflow_provider_nexus.sync.sql.copy import SqlCopy
+from airflow_provider_nexus.sync.table.columns import Table
+from airflow_provider_nexus.sync.table.conform import Conformer, Origin
+from airflow_provider_nexus.sync.table.copy import Applied, Reject, Row, Scope, Sealed
+
+TABLE = "nexus_copy"
+READ_AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+START, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
+
+
+def copy_of(engine: Engine, resource: str = "transactions", **options: Any) -> SqlCopy:
+    name = options.pop("name", TABLE)
+    whose = {"environment": "test", "base_url": "https://testapi.quantoznexus.com"}
+    return SqlCopy(engine, name, Table(get_resource(resource)), **{**whose, **options})
+
+
+@cache
+def truth(resource: str, transactions: int = 300) -> tuple[bytes, ...]:
+    with Sandbox(transactions=transactions, customers=40) as sandbox:
+        return tuple(sandbox.truth(resource))
+
+
+def rows_of(raws: Iterable[bytes], resource: str = "transactions", read_at: datetime = READ_AT) -> list[Row]:
+    entry = get_resource(resource)
+    reader, conformer = RowReader(entry), Conformer(entry)
+    return [conformer.row(reader.read(raw), Origin(read_at, "created")) for raw in raws]
+
+
+def transaction(code: str, status: str = "Initiated", hour: int = 1, **members: Any) -> bytes:
+    created = f"2026-01-01T{hour:02}:00:00Z"
+    return msgspec.json.encode({"transactionCode": code, "status": status, "created": created, **members})
+
+
+def small(*specs: tuple[str, str], read_at: datetime = READ_AT) -> list[Row]:
+    """Rows by code and status."""
+    return rows_of([transaction(code, status) for code, status in specs], read_at=read_at)
+
+
+def sealed(rows: Iterable[Row], *, rejects: tuple[Reject, ...] = (), **changes: Any) -> Sealed:
+    held = list(rows)
+    content = hashlib.sha256(repr(sorted((row[0], row[3]) for row in held)).encode()).hexdigest()
+    seal = Sealed(
+        label="20260101T000000Z-20260102T000000Z",
+        feed="created",
+        read_at=max((row[1] for row in held), default=READ_AT),
+        start=START,
+        end=END,
+        verdict="proved",
+        records=len(held),
+        content=content,
+        manifest={"version": 1, "resource": "transactions"},
+        rejects=rejects,
+    )
+    return replace(seal, **changes)
+
+
+def load(copy: SqlCopy, rows: list[Row], scope: Scope | None = None, **changes: Any) -> Applied:
+    return copy.apply(iter(rows), scope, lambda: sealed(rows, **changes))
+
+
+def later(hours: int) -> datetime:
+    return READ_AT + timedelta(hours=hours)
+
+
+def dump(engine: Engine, name: str = TABLE) -> list[tuple[Any, ...]]:
+    """All rows, as the database gives them."""
+    with engine.connect() as connection:
+        return sorted((tuple(row) for row in connection.execute(sa.text(f"SELECT * FROM {name}"))), key=repr)
+
+
+def stored(engine: Engine, copy: SqlCopy) -> list[tuple[Any, ...]]:
+    """All rows, as the column types give them."""
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(sa.select(copy._model.data).order_by("_key"))]
