@@ -47,6 +47,16 @@ except ImportError:  # Airflow 3.1, 3.2
             return self.get_job_result(code, context)  # type: ignore[attr-defined]
 
 
+try:
+    from airflow.sdk.observability import stats
+except ImportError:  # Airflow 3.1
+    from airflow.stats import Stats as stats  # type: ignore[no-redef]  # noqa: N813 - a class that is used as a module
+
+try:
+    from airflow.sdk.lineage import get_hook_lineage_collector
+except ImportError:  # Airflow 3.1
+    from airflow.lineage.hook import get_hook_lineage_collector  # type: ignore[no-redef,import-not-found]
+
 HAS_TASK_STATE = NEVER_EXPIRE is not None
 """Whether a task can keep values from one try to the next (Airflow 3.3 on)."""
 
@@ -63,4 +73,6 @@ __all__ = [
     "AirflowTaskTimeout",
     "ResumableJobMixin",
     "conf",
+    "get_hook_lineage_collector",
+    "stats",
 ]

@@ -11,13 +11,14 @@ from airflow.sdk import BaseHook
 
 from airflow_provider_nexus.api.envelope import decode
 from airflow_provider_nexus.api.records import typed
-from airflow_provider_nexus.api.resources import get_resource
+from airflow_provider_nexus.api.resources import find_by_path, get_resource
 from airflow_provider_nexus.client.aio import AsyncNexusClient
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.portal import record_address
 from airflow_provider_nexus.client.retry import RetryPolicy
 from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.client.settings import ClientSettings, read_settings
+from airflow_provider_nexus.compat import get_hook_lineage_collector
 from airflow_provider_nexus.exceptions import (
     NexusAuthenticationError,
     NexusConnectionError,
@@ -116,7 +117,11 @@ class NexusHook(BaseHook):
         :raises NexusApiError: one class per cause
         :raises NexusWriteRefusedError: when it would change something and the connection does not allow that
         """
-        return self.client.run(method, path, params=params, json=json, api_version=api_version)
+        values = self.client.run(method, path, params=params, json=json, api_version=api_version)
+        resource = find_by_path(path)
+        if resource and method.strip().upper() == "GET":
+            self._tell_lineage(resource.name)
+        return values
 
     def get_record(self, resource: str, code: str) -> dict[str, Any]:
         """One record: times as pendulum in UTC, money as ``Decimal``.
@@ -125,7 +130,9 @@ class NexusHook(BaseHook):
         :param code: its code, as it is; it is percent-encoded here
         :raises NexusNotFoundError: when there is none
         """
-        return self.client.get_record(resource, code)
+        record = self.client.get_record(resource, code)
+        self._tell_lineage(resource)
+        return record
 
     def portal_link(self, resource: str, code: str) -> str | None:
         """The address of a record in the Nexus portal; ``None`` when the connection does not say how they look.
@@ -159,9 +166,15 @@ class NexusHook(BaseHook):
         :raises NexusUnprovedError: at the end, when the count does not agree with the server's
         """
         entry = get_resource(resource)
+        self._tell_lineage(resource)
         source = Source(self.client, entry, parent=parent, filters=filters, page_size=limit or PAGE_SIZE)
         for row in stream(source, self._span(source, start, end) if entry.is_windowed else None):
             yield typed(entry, decode(row.raw))
+
+    def _tell_lineage(self, resource: str) -> None:
+        """Let Airflow's lineage know what a task has read."""
+        uri = f"nexus://{self.settings.environment.name}/{resource}"
+        get_hook_lineage_collector().add_input_asset(context=self, scheme="nexus", uri=uri)
 
     def _span(self, source: Source, start: Moment, end: Moment) -> Span:
         until = parse(end, "end") if end else None

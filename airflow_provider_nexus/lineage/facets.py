@@ -1,0 +1,93 @@
+"""A sync as OpenLineage sees it: from which resource to where, how many records, and whether they are proved.
+
+OpenLineage is an extra, so everything of it is imported when it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from airflow_provider_nexus.api.resource import Resource
+from airflow_provider_nexus.sync.proof import Verdict
+from airflow_provider_nexus.sync.table.columns import Column, Table
+
+if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
+
+PROVED = "nexus_window_is_complete"
+FITTING = "nexus_records_fit_the_schema"
+
+
+def lineage_of(summary: Mapping[str, Any], resource: Resource, target: tuple[str, str], columns: bool) -> OperatorLineage[Any, Any]:
+    """The facets of a sync that has ended.
+
+    :param summary: as the operator returns it
+    :param resource: that was read
+    :param target: namespace and name of the data set that was written
+    :param columns: whether it has the columns of the typed table; else it has the fields as Nexus names them
+    """
+    from airflow.providers.openlineage.extractors import OperatorLineage
+
+    return OperatorLineage(inputs=[_source(summary, resource)], outputs=[_target(summary, resource, target, columns)])
+
+
+def file_target(path: str) -> tuple[str, str]:
+    """Namespace and name of files, by OpenLineage's naming.
+
+    :param path: URL or local path
+    """
+    parts = urlsplit(path)
+    if parts.scheme in ("", "file"):
+        return "file", parts.path
+    return f"{parts.scheme}://{parts.netloc}", parts.path.strip("/") or "/"
+
+
+def _source(summary: Mapping[str, Any], resource: Resource) -> Any:
+    from openlineage.client.event_v2 import InputDataset
+    from openlineage.client.facet_v2 import data_quality_assertions_dataset, documentation_dataset
+
+    facets = {
+        "documentation": documentation_dataset.DocumentationDatasetFacet(description=resource.meaning),
+        "schema": _schema([(name, column) for name, column in Table(resource).by_path.items()]),
+    }
+    checks = data_quality_assertions_dataset.DataQualityAssertionsDatasetFacet(assertions=_assertions(summary))
+    return InputDataset(
+        namespace=f"nexus://{summary['environment']}",
+        name=resource.name,
+        facets=facets,
+        inputFacets={"dataQualityAssertions": checks},
+    )
+
+
+def _assertions(summary: Mapping[str, Any]) -> list[Any]:
+    from openlineage.client.facet_v2 import data_quality_assertions_dataset as checks
+
+    return [
+        checks.Assertion(assertion=PROVED, success=summary["verdict"] != Verdict.UNPROVED),
+        checks.Assertion(assertion=FITTING, success=not summary["rejected"]),
+    ]
+
+
+def _target(summary: Mapping[str, Any], resource: Resource, target: tuple[str, str], columns: bool) -> Any:
+    from openlineage.client.event_v2 import OutputDataset
+    from openlineage.client.facet_v2 import output_statistics_output_dataset
+
+    table = Table(resource)
+    shown = [(column.name, column) for column in table.columns] if columns else list(table.by_path.items())
+    written = output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet(rowCount=summary["records"])
+    namespace, name = target
+    return OutputDataset(
+        namespace=namespace, name=name, facets={"schema": _schema(shown)}, outputFacets={"outputStatistics": written}
+    )
+
+
+def _schema(columns: list[tuple[str, Column]]) -> Any:
+    from openlineage.client.facet_v2 import schema_dataset
+
+    fields = [
+        schema_dataset.SchemaDatasetFacetFields(name=name, type=column.kind, description=column.meaning)
+        for name, column in columns
+    ]
+    return schema_dataset.SchemaDatasetFacet(fields=fields)

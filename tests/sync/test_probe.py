@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import base64
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from airflow_provider_nexus.api.resources import RESOURCES
+from airflow_provider_nexus.client.client import NexusClient
+from airflow_provider_nexus.client.session import NexusSession
+from airflow_provider_nexus.client.settings import read_settings
+from airflow_provider_nexus.sync.probe import Finding, Grade, Probe, expiry_of
+from tests.sync.serving import QUICK, sandbox_and_client
+
+
+def jwt(**claims: Any) -> str:
+    middle = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    return f"head.{middle}.sign"
+
+
+def found(client: NexusClient, token: str = "opaque", **options: Any) -> dict[str, Finding]:
+    return {finding.what: finding for finding in Probe(client, token, **options).findings()}
+
+
+def test_a_good_connection_is_described() -> None:
+    with sandbox_and_client() as (sandbox, client):
+        findings = found(client, now=lambda: sandbox.now)
+        assert all(call.method == "GET" for call in sandbox.calls)
+    assert {finding.grade for finding in findings.values()} <= {Grade.OK, Grade.NOTE}
+    assert "tenant" in findings["connection"].detail
+    assert findings["token"].grade is Grade.NOTE
+    for resource in RESOURCES.values():
+        assert resource.parent or findings[f"read {resource.name}"].grade is Grade.OK
+    assert findings["sorting"].detail == "oldest first, as asked"
+    assert "the one form asked for" in findings["dates"].detail
+
+
+@pytest.mark.parametrize(
+    ("settings", "what", "said"),
+    [
+        ({"sort": "ignored"}, "sorting", "halving"),
+        ({"until_inclusive": True}, "upper bound", "in"),
+        ({"max_limit": 20}, "largest page", "20 records when 2,000"),
+        ({"classic": False}, "read broker_transactions", "not offered"),
+    ],
+)
+def test_what_a_server_honours_is_seen(settings: dict[str, Any], what: str, said: str) -> None:
+    with sandbox_and_client(**settings) as (sandbox, client):
+        assert said in found(client, now=lambda: sandbox.now)[what].detail
+
+
+def test_a_token_that_is_not_taken_ends_the_look() -> None:
+    with sandbox_and_client() as (sandbox, _):
+        settings = read_settings(token="no-such-token", host=sandbox.base_url)
+        findings = found(NexusClient(NexusSession(settings, policy=QUICK)), "no-such-token")
+    assert list(findings) == ["connection", "token"]
+    assert findings["connection"].grade is Grade.FAILED
+    assert "no-such-token" not in str(findings)
+
+
+def test_a_role_that_is_missing_is_named() -> None:
+    with sandbox_and_client(roles={"writer": ["write"]}) as (sandbox, _):
+        settings = read_settings(token="writer", host=sandbox.base_url)
+        findings = found(NexusClient(NexusSession(settings, policy=QUICK)), "writer", now=lambda: sandbox.now)
+    assert findings["connection"].grade is Grade.OK
+    assert findings["read customers"].grade is Grade.WARNING
+
+
+def test_a_clock_that_is_off_is_told() -> None:
+    with sandbox_and_client() as (sandbox, client):
+        findings = found(client, now=lambda: sandbox.now - timedelta(minutes=5))
+    assert findings["clock"].grade is Grade.WARNING
+    assert "ahead" in findings["clock"].detail
+
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("days", "grade"), [(-1, Grade.FAILED), (3, Grade.WARNING), (13, Grade.WARNING), (40, Grade.OK)])
+def test_the_end_of_a_token_is_told_in_time(days: int, grade: Grade) -> None:
+    with sandbox_and_client(now=NOW) as (_, client):
+        token = jwt(exp=(NOW + timedelta(days=days)).timestamp())
+        assert found(client, token, now=lambda: NOW)["token"].grade is grade
+
+
+@pytest.mark.parametrize("token", ["opaque", "a.b.c", "a.b", jwt(sub="x"), jwt(exp="soon"), jwt(exp=10**30)])
+def test_a_token_that_does_not_say_its_end(token: str) -> None:
+    assert expiry_of(token) is None
