@@ -10,12 +10,14 @@ CODE := $(wildcard airflow_provider_nexus example_dags tests benchmarks docs)
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo ui test lint types unit slow databases airflow standalone docs clean
+.PHONY: help demo ui test lint types unit slow databases airflow standalone docs package matrix clean
 
 help:
 	@echo "make demo    run a sync with its proof against a sandbox on this machine"
 	@echo "make ui      the same in Airflow's own user interface"
 	@echo "make test    lint, types, unit, slow, databases, airflow, standalone and docs, one after the other"
+	@echo "make package build what is published, and try the wheel in an Airflow of its own"
+	@echo "make matrix  the unit and airflow tests on the oldest and the newest Airflow and Python"
 	@echo "make clean   remove everything that was built here, .venv included"
 
 demo: $(VENV)/run.stamp
@@ -34,7 +36,7 @@ types: $(VENV)/test.stamp
 	$(BIN)/mypy
 
 unit: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -n auto -m "not airflow and not standalone and not slow and not databases" --ignore=tests/airflow --ignore=tests/standalone
+	$(BIN)/python -m pytest -n auto -m "not airflow and not standalone and not slow and not databases and not release" --ignore=tests/airflow --ignore=tests/standalone
 
 slow: $(VENV)/test.stamp
 	NEXUS_SERVERS=200 $(BIN)/python -m pytest -n auto -m "(slow or servers) and not databases"
@@ -53,8 +55,15 @@ standalone: $(VENV)/test.stamp
 docs: $(VENV)/test.stamp
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 
+package: $(VENV)/test.stamp
+	$(BIN)/python -m pytest -m release tests/release
+
+# Environments of their own in .matrix; the pytest of each is its own.
+matrix:
+	bash .ci/matrix
+
 clean:
-	rm -rf $(VENV) .demo .airflow .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build docs/_build docs/_generated
+	rm -rf $(VENV) .matrix .demo .airflow .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build docs/_build docs/_generated
 
 # Python itself is checked here, as pip would say it less clearly.
 $(VENV)/made.stamp:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
 from pathlib import Path
 
 from airflow_provider_nexus import __version__
 
 _HERE = Path(__file__).parent
 sys.path.insert(0, str(_HERE))
+# The reference imports Airflow, which makes itself a home.
+os.environ.setdefault("AIRFLOW_HOME", str(Path(tempfile.gettempdir()) / "nexus-docs-airflow"))
+os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
 
 import generate  # noqa: E402
 

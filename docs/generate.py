@@ -7,24 +7,30 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from inventory import reference
+from remedies import REMEDIES
+
 from airflow_provider_nexus import exceptions
 from airflow_provider_nexus.api.lifecycles import Lifecycle, Phase
 from airflow_provider_nexus.api.resource import DateFilter, Resource
 from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.api.schemas.field import Field
+from airflow_provider_nexus.cli.commands import COMMANDS, Argument, Command
 from airflow_provider_nexus.exceptions import NexusApiError, NexusError
 
 SURFACES = {"A": "A", "B": "B", "AB": "A and B"}
 PHASES = {Phase.IN_FLIGHT: "in flight", Phase.HELD: "held", Phase.SUCCEEDED: "succeeded", Phase.FAILED: "failed"}
 COLUMNS = {"Field": 26, "Kind": 8, "Unit": 7, "Personal data": 9, "Surface": 8, "Meaning": 42}
+CATALOGUE = {"Resource": 18, "Path": 18, "Surface": 8, "Window": 16, "Filters": 14, "Statuses": 8, "Totals": 8, "Key": 10}
+ARGUMENTS = {"Argument": 22, "Default": 14, "Meaning": 64}
 _PARAM = re.compile(r"^:param (\w+): ", re.MULTILINE)
 
 
 def write_all(folder: Path) -> None:
     """Write every generated page; a page that did not change is left alone, so that Sphinx does not read it again."""
     folder.mkdir(exist_ok=True)
-    for name, text in (("data_dictionary.rst", data_dictionary()), ("errors.rst", errors())):
-        page = folder / name
+    for name, make in PAGES.items():
+        page, text = folder / name, make()
         if not page.exists() or page.read_text() != text:
             page.write_text(text)
 
@@ -34,9 +40,42 @@ def data_dictionary() -> str:
     return "\n".join(line for resource in RESOURCES.values() for line in _resource(resource))
 
 
+def catalogue() -> str:
+    """Every resource of the catalogue in one line each."""
+    return "\n".join(_table(CATALOGUE, map(_line, RESOURCES.values())))
+
+
 def errors() -> str:
     """Every error of the provider, children after their parent."""
     return "\n".join(line for error in _tree(NexusError) for line in _error(error))
+
+
+def commands() -> str:
+    """Every command of the command line with its arguments."""
+    return "\n".join(line for command in COMMANDS for line in _command(command))
+
+
+PAGES = {
+    "data_dictionary.rst": data_dictionary,
+    "catalogue.rst": catalogue,
+    "errors.rst": errors,
+    "cli.rst": commands,
+    "reference.rst": reference,
+}
+"""Pages by the name of their file."""
+
+
+def _line(resource: Resource) -> tuple[str, ...]:
+    return (
+        f":ref:`{resource.name} <resource-{resource.name}>`",
+        _code(resource.path),
+        SURFACES[resource.surface],
+        "; ".join(_date_filter(each) for each in (resource.created, resource.finished) if each) or "none, read whole",
+        _codes(resource.filters),
+        _code(resource.lifecycle.status_field) if resource.lifecycle else "",
+        "yes" if resource.totals_path else "",
+        _codes(resource.key),
+    )
 
 
 def _resource(resource: Resource) -> Iterator[str]:
@@ -111,8 +150,33 @@ def _error(error: type[NexusError]) -> Iterator[str]:
     yield from (summary.strip(), "")
     yield from (f":{_code(name)}: {' '.join(text.split())}" for name, text in zip(params[::2], params[1::2], strict=True))
     yield from ("", f"Is a kind of {_bases(error)}.", "")
-    if issubclass(error, NexusApiError) and "advice" in vars(error) and error is not NexusApiError:
-        yield from (f"What to do: {_escape(error.advice)}", "")
+    yield from (f"What to do: {_escape(_remedy(error))}", "")
+
+
+def _remedy(error: type[NexusError]) -> str:
+    is_own = issubclass(error, NexusApiError) and error is not NexusApiError
+    return str(error.__dict__["advice"]) if is_own else REMEDIES[error.__name__]
+
+
+def _command(command: Command) -> Iterator[str]:
+    yield from (f".. _cli-{command.name}:", "", command.name, "-" * len(command.name), "", f"{_escape(command.help)}.", "")
+    if command.arguments:
+        yield from _table(ARGUMENTS, map(_argument, command.arguments))
+    else:
+        yield from ("It takes no arguments.", "")
+
+
+def _argument(argument: Argument) -> tuple[str, ...]:
+    text = argument.help.replace("%%", "%")
+    meaning, _, told = text.partition(" (default: ")
+    default = told.removesuffix(")") or argument.options.get("default")
+    metavar = str(argument.options.get("metavar", ""))
+    name = f"{argument.flag} {metavar}".rstrip() if argument.flag.startswith("-") else metavar or argument.flag
+    return (
+        _code(name),
+        _code(str(default)) if default not in (None, "", [], False) else "",
+        _escape(meaning),
+    )
 
 
 def _bases(error: type[NexusError]) -> str:

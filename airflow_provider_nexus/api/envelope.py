@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Raw
 
+from airflow_provider_nexus.api import lenient
 from airflow_provider_nexus.api.resource import Resource, Shape
 
 T = TypeVar("T")
@@ -33,8 +34,6 @@ _PERSONAL = re.compile(
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, InvalidOperation, RecursionError)
 
 _decode_any = msgspec.json.Decoder(float_hook=Decimal).decode
-_decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
-_decode_list = msgspec.json.Decoder(list[Raw]).decode
 
 
 class MalformedAnswerError(ValueError):
@@ -153,7 +152,7 @@ def inject(raw: bytes, members: Mapping[str, bytes]) -> bytes:
 
     :param members: JSON texts by name
     """
-    own = {name.lower() for name in _checked(_decode_members, raw)}
+    own = {name.lower() for name in _checked(lenient.members, raw)}
     new = [msgspec.json.encode(name) + b":" + value for name, value in members.items() if name.lower() not in own]
     rest = raw.strip()[1:].lstrip()
     return b"{" + b",".join([*new, rest]) if own else b"{" + b",".join(new) + rest
@@ -166,7 +165,9 @@ def _page(body: bytes) -> Records:
     except msgspec.ValidationError:
         values = None
     except _UNREADABLE as error:
-        raise MalformedAnswerError(str(error)) from None
+        if not lenient.has_surrogate(body):
+            raise MalformedAnswerError(str(error)) from None
+        values = None
     else:
         _refuse_errors(answer.errors)
     if values is None or values.records is None or values.total is None or not bytes(answer.errors):
@@ -178,7 +179,7 @@ def _page_in_any_case(body: bytes) -> Records:
     page = _fold(_values(body))
     if "records" not in page:
         raise MalformedAnswerError("a page without records")
-    raw = [_one_line(record) for record in _checked(_decode_list, page["records"])]
+    raw = [_one_line(record) for record in _checked(lenient.items, page["records"])]
     return Records(raw, _number(page.get("total")), _number(page.get("totalpages")))
 
 
@@ -199,7 +200,7 @@ def _bare(body: bytes) -> bytes:
 
 
 def _array(resource: Resource, values: bytes) -> Iterator[bytes]:  # noqa: ARG001 - all readers are called alike
-    yield from _checked(_decode_list, values)
+    yield from _checked(lenient.items, values)
 
 
 def _object(resource: Resource, values: bytes) -> Iterator[bytes]:  # noqa: ARG001 - all readers are called alike
@@ -212,7 +213,7 @@ def _lists(resource: Resource, values: bytes) -> Iterator[bytes]:
     for holder, mark in resource.holders.items():
         mark_member = {resource.holder_field: msgspec.json.encode(mark)} if mark else {}
         held = members.get(holder.lower())
-        for record in _checked(_decode_list, held) if held is not None and bytes(held) != b"null" else ():
+        for record in _checked(lenient.items, held) if held is not None and bytes(held) != b"null" else ():
             yield inject(bytes(record), mark_member)
 
 
@@ -222,7 +223,7 @@ def _keyed(resource: Resource, values: bytes) -> Iterator[bytes]:
     missing = [holder for holder in resource.holders if holder.lower() not in members]
     if missing:
         raise MalformedAnswerError(f"an answer without {missing[0]}")
-    held = _checked(_decode_members, next(iter(members[h.lower()] for h in resource.holders), values))
+    held = _checked(lenient.members, next(iter(members[h.lower()] for h in resource.holders), values))
     for code, record in held.items():
         yield inject(bytes(record), {**lifted, resource.keyed_by: msgspec.json.encode(code)})
 
@@ -236,7 +237,7 @@ _READERS: dict[Shape, Callable[[Resource, bytes], Iterator[bytes]]] = {
 
 
 def _fold(body: bytes) -> dict[str, Raw]:
-    return {name.lower(): value for name, value in _checked(_decode_members, body).items()}
+    return {name.lower(): value for name, value in _checked(lenient.members, body).items()}
 
 
 def _checked(decoder: Callable[[bytes], T], body: bytes | Raw) -> T:

@@ -10,13 +10,12 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Raw
 
-from airflow_provider_nexus.api import timestamps
+from airflow_provider_nexus.api import lenient, timestamps
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.exceptions import NexusDataError
 
 _KIND = "of the kind that the schema names"
 _Tree = dict[str, Any]
-_decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_plain = msgspec.json.Decoder(float_hook=str).decode
 
 
@@ -27,7 +26,8 @@ class Row(NamedTuple):
     :param key: its key as one text
     :param raw: its JSON text as it came
     :param amounts: decoded holder of the amounts, for :class:`RowReader` to read
-    :param flaw: dotted wire name of an amount that can't be read; the record then counts as one without amounts
+    :param flaw: dotted wire name of an amount that can't be read, or of a text that holds an unpaired surrogate; the record
+        then counts as one without amounts
     """
 
     stamp: str
@@ -66,7 +66,7 @@ class RowReader:
     """
 
     def __init__(self, resource: Resource) -> None:
-        self._resource = resource
+        self.resource = resource
         self._stamp = resource.created.stamp if resource.created else resource.stamp
         self._amounts = list(resource.schema.amounts())
         self._tree = self._wanted()
@@ -80,7 +80,7 @@ class RowReader:
 
     def _wanted(self) -> _Tree:
         """What to decode. Key parts stay raw, as a key may be sent as text or as a number."""
-        resource, tree = self._resource, _Tree()
+        resource, tree = self.resource, _Tree()
         for path, _ in self._amounts:
             _plant(tree, path, Decimal)
         for name in resource.key:
@@ -92,6 +92,9 @@ class RowReader:
 
     def read(self, raw: bytes) -> Row:
         """One record.
+
+        An amount that is none, or a surrogate without its other half anywhere but in the key and the stamp, is a flaw of
+        the record alone: it can be put aside. Without key or stamp its place is not known, so the reading can't go on.
 
         :raises NexusDataError: when the key is missing, or the stamp or the status can't be read
         """
@@ -106,8 +109,13 @@ class RowReader:
             found, flaw = self._decode_slowly(raw)
         key = self._key(found)
         if not key:
-            raise NexusDataError(self._resource.name, "", "|".join(self._resource.key), None, "a key")
+            raise NexusDataError(self.resource.name, "", "|".join(self.resource.key), None, "a key")
         return Row(self._stamp_of(found, key), key, raw, found, flaw)
+
+    def expected(self, flaw: str) -> str:
+        """What a flawed field was to hold."""
+        is_amount = any(".".join(path) == flaw for path, _ in self._amounts)
+        return "a decimal number" if is_amount else "text without unpaired surrogates"
 
     def status(self, row: Row) -> str:
         """The status of a record in upper case; empty where it has none."""
@@ -133,7 +141,7 @@ class RowReader:
                 if value is not None:
                     found.append(Amount(name, fiat if is_fiat else crypto, value))
                     if not value.is_finite():
-                        raise NexusDataError(self._resource.name, row.key, name, str(value), "a decimal number")
+                        raise NexusDataError(self.resource.name, row.key, name, str(value), "a decimal number")
         return found
 
     def _by_holder(self) -> list[tuple[Callable[[Any], Any], list[tuple[str, str, bool]]]]:
@@ -150,37 +158,52 @@ class RowReader:
     def _stamp_of(self, found: Any, key: str) -> str:
         value = _plain(getattr(found, self._stamp)) if self._stamp else ""
         if not value:
-            if self._resource.created:
-                raise NexusDataError(self._resource.name, key, self._stamp, value, "an ISO 8601 time stamp")
+            if self.resource.created:
+                raise NexusDataError(self.resource.name, key, self._stamp, value, "an ISO 8601 time stamp")
             return ""
         try:
             return timestamps.normalise(value)
         except ValueError:
-            raise NexusDataError(self._resource.name, key, self._stamp, value, "an ISO 8601 time stamp") from None
+            raise NexusDataError(self.resource.name, key, self._stamp, value, "an ISO 8601 time stamp") from None
 
     def _decode_slowly(self, raw: bytes) -> tuple[Any, str]:
         """The record, and which amount in it can't be read."""
-        folded = _refold(raw, self._tree)
+        folded, unreadable = _refold(raw, self._tree), _unreadable(raw)
         try:
-            return self._decode(folded), ""
+            return self._decode(folded), unreadable
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             field = _field_of(error)
         try:
-            return self._decode_bare(folded), field
+            return self._decode_bare(folded), unreadable or field
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             field = _field_of(error)
-            raise NexusDataError(self._resource.name, self._loose_key(folded), field or "?", _at(folded, field), _KIND) from None
+            value = _at(folded, field) if field else "a value"
+            raise NexusDataError(self.resource.name, self._loose_key(folded), field or "?", value, _KIND) from None
 
     def _loose_key(self, raw: bytes) -> str:
         try:
-            members = _decode_members(raw)
+            members = lenient.members(raw)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             return ""
-        return "|".join(_plain(members.get(name)) for name in self._resource.key)
+        return "|".join(_plain(members.get(name)) for name in self.resource.key)
 
 
 def _field_of(error: Exception) -> str:
-    return str(error).rpartition("$.")[2].rstrip("`")
+    """The place that an error names; empty when the whole is no JSON."""
+    _, found, place = str(error).rpartition("$.")
+    return place.rstrip("`") if found else ""
+
+
+def _unreadable(raw: bytes, prefix: str = "") -> str:
+    """The dotted name of the first value that no text can hold; empty when there is none."""
+    try:
+        msgspec.json.decode(raw, type=Raw)
+    except msgspec.DecodeError:
+        if raw[:1] != b"{" or not lenient.has_surrogate(raw):
+            return prefix.rstrip(".")
+        found = (_unreadable(bytes(value), f"{prefix}{name}.") for name, value in lenient.members(raw).items())
+        return next(filter(None, found), prefix.rstrip(".") or "?")
+    return ""
 
 
 def _bare(tree: _Tree) -> _Tree:
@@ -238,7 +261,7 @@ def _plain(value: Raw | Decimal | str | None) -> str:
 def _is_respelt(raw: bytes, tree: _Tree) -> bool:
     """Whether a record writes a wanted name in another case than the catalogue. Asked once, as a server keeps to its ways."""
     try:
-        members = _decode_members(raw)
+        members = lenient.members(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return False
     spelling = {name.lower(): name for name in tree}
@@ -247,17 +270,22 @@ def _is_respelt(raw: bytes, tree: _Tree) -> bool:
 
 
 def _refold(raw: bytes, tree: _Tree) -> bytes:
-    """The record with wanted names in the catalogue's spelling, whatever case they came in."""
+    """What is wanted of a record and can be read, in the catalogue's spelling, whatever case its names came in."""
     spelling = {name.lower(): name for name in tree}
     try:
-        members = _decode_members(raw)
+        members = lenient.members(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return raw
     out: dict[str, Raw] = {}
     for name, value in members.items():
-        known = spelling.get(name.lower(), name)
-        branch = tree.get(known)
-        out[known] = Raw(_refold(bytes(value), branch)) if isinstance(branch, dict) and bytes(value)[:1] == b"{" else value
+        known = spelling.get(name.lower())
+        if known is None:
+            continue
+        branch = tree[known]
+        if isinstance(branch, dict) and bytes(value)[:1] == b"{":
+            out[known] = Raw(_refold(bytes(value), branch))
+        elif not (lenient.has_surrogate(bytes(value)) and _unreadable(bytes(value), known)):
+            out[known] = value
     return msgspec.json.encode(out)
 
 
@@ -265,7 +293,7 @@ def _at(raw: bytes, dotted: str) -> object:
     """The value at a dotted path, as it was written."""
     try:
         for name in dotted.split(".") if dotted else ():
-            raw = bytes(_decode_members(raw)[name])
+            raw = bytes(lenient.members(raw)[name])
     except (msgspec.MsgspecError, UnicodeDecodeError, KeyError):
         return "a value"
     return raw.decode("utf-8", "replace")[:80]

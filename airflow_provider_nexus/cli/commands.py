@@ -32,6 +32,19 @@ def _whole(flag: str, default: int | None, text: str) -> Argument:
     return Argument(flag, text, {"type": int, "default": default})
 
 
+_OUTPUT = Argument(
+    "--output", "table for a person, json for a program (default: table)", {"choices": ("table", "json"), "default": "table"}
+)
+_CONN_ID = Argument("--conn-id", "connection of Nexus (default: nexus_default)", {"default": "nexus_default"})
+_SQL_CONN_ID = Argument("--sql-conn-id", "connection of a database: TARGET is then the name of a table", {"default": None})
+_TARGET = Argument("target", "path or URL that a sync writes under, or any folder below it", {"metavar": "TARGET"})
+_RESOURCE = Argument("resource", "name in the catalogue, such as transactions", {"metavar": "RESOURCE"})
+
+
+def _moment(flag: str, text: str, *, required: bool = False) -> Argument:
+    return Argument(flag, text, {"default": None, "required": required, "metavar": "MOMENT"})
+
+
 COMMANDS = (
     Command(
         "sandbox",
@@ -64,5 +77,88 @@ COMMANDS = (
             Argument("--home", "folder for the throw-away Airflow and the data (default: .demo)", {"default": ".demo"}),
             _whole("--port", 8080, "port of the user interface on 127.0.0.1 (default: 8080)"),
         ),
+    ),
+    Command(
+        "verify",
+        "Check that a copy is still what a sync has stored, file by file and record by record",
+        "airflow_provider_nexus.cli.verify.run",
+        (
+            _TARGET,
+            _SQL_CONN_ID,
+            Argument(
+                "--against-nexus",
+                "compare counts and totals with what Nexus says now as well",
+                {"action": "store_true", "default": False},
+            ),
+            _CONN_ID,
+            _OUTPUT,
+        ),
+    ),
+    Command(
+        "replay",
+        "Try records again that did not fit, with the catalogue as it is now",
+        "airflow_provider_nexus.cli.replay.run",
+        (_TARGET, _SQL_CONN_ID, _OUTPUT),
+    ),
+    Command(
+        "plan",
+        "Show the windows that a backfill would be cut into",
+        "airflow_provider_nexus.cli.plan.run",
+        (
+            _RESOURCE,
+            _moment("--start", "start of the span, included", required=True),
+            _moment("--end", "end of the span, excluded (default: now)"),
+            _whole("--windows", 8, "windows at most (default: 8)"),
+            _CONN_ID,
+            _OUTPUT,
+        ),
+    ),
+    Command(
+        "sync",
+        "Bring one window, or one snapshot, into files without a DAG",
+        "airflow_provider_nexus.cli.sync.run",
+        (
+            _RESOURCE,
+            Argument("path", "path or URL to write under", {"metavar": "PATH"}),
+            _moment("--start", "start of the window, included (default: where the last sync ended)"),
+            _moment("--end", "end of the window, excluded (default: now)"),
+            Argument("--file-format", "jsonl or parquet (default: jsonl)", {"choices": ("jsonl", "parquet"), "default": "jsonl"}),
+            Argument(
+                "--personal",
+                "what is done with personal data: keep, hash, mask or drop (default: keep)",
+                {"choices": ("keep", "hash", "mask", "drop"), "default": "keep"},
+            ),
+            _CONN_ID,
+            _OUTPUT,
+        ),
+    ),
+    Command(
+        "check",
+        "Look at a connection: token, roles, clock, and what the server honours; nothing is changed",
+        "airflow_provider_nexus.cli.check.run",
+        (
+            _CONN_ID,
+            _whole("--warn-days", 14, "days before a token's end from which on it is a warning (default: 14)"),
+            Argument("--strict", "let warnings count as failures", {"action": "store_true", "default": False}),
+            _OUTPUT,
+        ),
+    ),
+    Command(
+        "resources",
+        "List what can be read",
+        "airflow_provider_nexus.cli.resources.run",
+        (Argument("--filter", "only those whose name, path or meaning holds this", {"default": ""}), _OUTPUT),
+    ),
+    Command(
+        "describe",
+        "Show the fields of a resource: kinds, columns, digits, personal data, statuses",
+        "airflow_provider_nexus.cli.resources.describe",
+        (_RESOURCE, _OUTPUT),
+    ),
+    Command(
+        "report",
+        "Show what the manifests of a copy prove, as one page to be opened in a browser",
+        "airflow_provider_nexus.cli.report.run",
+        (_TARGET, Argument("-o", "file to write (default: report.html)", {"default": "report.html", "dest": "out"})),
     ),
 )

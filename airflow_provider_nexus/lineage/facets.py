@@ -20,7 +20,9 @@ PROVED = "nexus_window_is_complete"
 FITTING = "nexus_records_fit_the_schema"
 
 
-def lineage_of(summary: Mapping[str, Any], resource: Resource, target: tuple[str, str], columns: bool) -> OperatorLineage[Any, Any]:
+def lineage_of(
+    summary: Mapping[str, Any], resource: Resource, target: tuple[str, str], columns: bool
+) -> OperatorLineage[Any, Any]:
     """The facets of a sync that has ended.
 
     :param summary: as the operator returns it

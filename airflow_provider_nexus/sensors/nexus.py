@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
 from airflow_provider_nexus.client.patience import Patience, interval
-from airflow_provider_nexus.compat import AirflowSensorTimeout, AirflowSkipException, conf
+from airflow_provider_nexus.compat import HAS_TASK_STATE, AirflowSensorTimeout, AirflowSkipException, conf
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError, NexusWaitTimeoutError
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators.base import NexusBaseOperator
@@ -51,7 +52,8 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
     :param max_interval: seconds between two looks at most
     :param timeout: seconds until the task is given up
     :param deferrable: whether the wait is the triggerer's, so that it holds no worker
-    :param max_consecutive_failures: failed looks in a row that fail the task
+    :param max_consecutive_failures: failed looks in a row that fail the task. Rescheduled below Airflow 3.3, the worker is
+        kept from the first of them until a look is answered
     :param nexus_conn_id: the connection (templated)
     """
 
@@ -100,9 +102,12 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
         return self._hand_over(started, started + timedelta(seconds=self.timeout))
 
     def poke(self, context: Context) -> PokeReturnValue | bool:
-        """Look once."""
+        """Look once; rescheduled below Airflow 3.3 again after a failure, as the next process would not know of it."""
         with _Softly(self):
             self._pause = self._look(context)
+            while self.reschedule and not HAS_TASK_STATE and self._patience.failures:
+                time.sleep(max(self.poke_interval, self._pause or 0.0))
+                self._pause = self._look(context)
         return PokeReturnValue(is_done=True, xcom_value=self._records()) if self._pause is None else False
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None) -> Any:

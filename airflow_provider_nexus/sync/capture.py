@@ -1,6 +1,6 @@
 """Keeps a copy true to records that change long after they were made, though Nexus has no "updated since".
 
-Each run reads three feeds: what was created in the window, what ended in it where Nexus can be asked for that, and what was
+Each run reads three feeds: what ended in the window where Nexus can be asked for that, what was created in it, and what was
 not settled when it was last read. What changes behind their backs is found by totals where there are any, and else by
 reading old windows again, the one with the oldest proof first.
 """
@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from airflow_provider_nexus.api.lifecycles import Phase
@@ -18,7 +19,7 @@ from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusWindowError
-from airflow_provider_nexus.sync.compare import Comparison
+from airflow_provider_nexus.sync.compare import Comparison, joined
 from airflow_provider_nexus.sync.harvest import Harvest
 from airflow_provider_nexus.sync.harvester import Harvester
 from airflow_provider_nexus.sync.job import store, summary_of
@@ -84,24 +85,38 @@ class CaptureJob:
         return summary | cost | {"feeds": self._feeds, "changed": any(self._changes.values()), **self._changes}
 
     def _bring(self, window: Window) -> dict[str, Any]:
-        """All feeds, in an order in which each finds what the ones before it did not bring."""
-        self._refuse_overlap(window)
-        created = self._harvester.read(window)
-        summary = self._store(created, None)
-        since = min(kept.start for kept in self._copy.windows())
-        if self._request.resource.finished:
+        """All feeds. What was created comes after what ended: a table that holds the window counts as read up to its end."""
+        parts = self._parts(window)
+        for torn in self._copy.torn():
+            self._store(self._harvester.read(torn, "reread"), None)
+        since = min((kept.start for kept in self._copy.windows()), default=window.start)
+        if self._request.resource.finished and since < window.start:
             self._store(self._harvester.read(window, "finished"), since)
+        for part in parts:
+            created = self._harvester.read(part)
+            summary = self._store(created, None)
         self._read_unsettled(window)
-        for again in self._to_read_again(window, since, created.origin.read_at):
-            self._store(self._harvester.read(again, "reread"), since)
-        return summary
+        for again in self._to_read_again(created.origin.read_at):
+            self._store(self._harvester.read(again, "reread"), min(since, window.start))
+        return summary | {"window_start": to_wire(window.start)}
 
-    def _refuse_overlap(self, window: Window) -> None:
-        for kept in self._copy.windows():
-            if kept.start < window.end and window.start < kept.end and (kept.start, kept.end) != (window.start, window.end):
+    def _parts(self, window: Window) -> list[Window]:
+        """The window, parted where the copy's own begin and end: a run that was not finished has left such ones.
+
+        :raises NexusWindowError: when a window that the copy holds lies in it with no more than a part
+        """
+        windows = [Window(kept.start, kept.end) for kept in self._copy.windows()] + self._copy.torn()
+        for kept in windows:
+            if (
+                kept.start < window.end
+                and window.start < kept.end
+                and not (window.start <= kept.start and kept.end <= window.end)
+            ):
                 asked, held = (f"{to_wire(each.start)} to {to_wire(each.end)}" for each in (window, kept))
                 hint = "windows of a copy touch. Leave the window out to go on from the last"
                 raise NexusWindowError(f"the window {asked} meets {held}, which the copy holds: {hint}")
+        edges = {edge for kept in windows for edge in (kept.start, kept.end) if window.start < edge < window.end}
+        return [Window(*ends, window.how) for ends in pairwise(sorted(edges | {window.start, window.end}))]
 
     def _read_unsettled(self, window: Window) -> None:
         """Those that were made before this run's window, which has just been read."""
@@ -121,14 +136,17 @@ class CaptureJob:
         is_known = lifecycle is not None and lifecycle.phase(record.status) is not Phase.UNKNOWN
         return is_known or not self._request.resource.totals_path
 
-    def _to_read_again(self, window: Window, since: datetime, now: datetime) -> Iterator[Window]:
+    def _to_read_again(self, now: datetime) -> Iterator[Window]:
+        windows = self._copy.windows()
         comparison = Comparison(self._client, self._request.resource, self._copy, max(1, self._request.page_size // 2))
-        spans = comparison.differences(Span(since, window.end)) if self._request.resource.totals_path else None
-        if spans is not None:
+        held = joined(Span(kept.start, kept.end) for kept in sorted(windows, key=lambda kept: kept.start))
+        found = [comparison.differences(span) for span in held] if self._request.resource.totals_path else [None]
+        if None not in found:
+            spans = [span for each in found for span in each or ()]
             self._log.info("%s spans differ from the totals, found in %s calls", len(spans), comparison.calls)
             yield from (Window(span.start, span.end, "totals") for span in spans)
             return
-        due = [kept for kept in self._copy.windows() if kept.read_at < now]
+        due = [kept for kept in windows if kept.read_at < now]
         yield from (Window(kept.start, kept.end, "oldest proof") for kept in due[: self._rereads])
 
     def _store(self, harvest: Harvest, since: datetime | None) -> dict[str, Any]:

@@ -1,14 +1,15 @@
 """Where a copy and Nexus differ, found by totals: counts and exact sums, asked for ever smaller spans.
 
-A span whose totals agree needs no further look. One that differs is halved, until what is left is less than a page. Of two
-halves one is asked for: the other one's totals are what is left. A change that leaves every count and every sum as they
-were can't be seen.
+A span whose totals agree needs no further look. One that differs is halved, until what is left is less than a page. Nexus
+is always asked from the beginning up to where a span is halved, and what lies between two such answers is their difference:
+so two halves add up to the whole however bounds are understood, and each takes one call. A change that leaves every count
+and every sum as they were can't be seen.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
+from datetime import datetime
 
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.timestamps import SECOND
@@ -17,6 +18,10 @@ from airflow_provider_nexus.sync.harvester import ask_totals
 from airflow_provider_nexus.sync.source import Span
 from airflow_provider_nexus.sync.table.copy import Copy
 from airflow_provider_nexus.sync.table.totals import Totals, said
+from airflow_provider_nexus.sync.window import BEGINNING
+
+_NEAR = 8
+"""Seconds to each side of a middle in which an empty one is looked for."""
 
 
 class Comparison:
@@ -33,30 +38,56 @@ class Comparison:
         self.calls = 0
 
     def differences(self, span: Span) -> list[Span] | None:
-        """The spans that differ, in order, those that meet joined; ``None`` when the server does not offer totals."""
+        """The spans that differ, in order, those that meet joined; ``None`` when the server has no totals of a span."""
         found: list[Span] = []
         for flag in (None, True) if self._resource.totals_flag else (None,):
             theirs = self._said(span, flag)
             if theirs is None:
                 return None
-            found += self._differing(span, flag, theirs)
-        return list(_joined(sorted(found, key=lambda each: each.start)))
+            found += self._differing(span, span, flag, Totals(), theirs)
+        if found and self._takes_no_notice():
+            return None
+        # A record may be counted with the span beside the one that shows its stamp.
+        wider = (Span(max(span.start, each.start - SECOND), min(span.end, each.end + SECOND)) for each in found)
+        return list(joined(sorted(wider, key=lambda each: each.start)))
 
-    def _differing(self, span: Span, flag: bool | None, theirs: Totals) -> Iterator[Span]:
+    def _differing(self, whole: Span, span: Span, flag: bool | None, before: Totals, theirs: Totals) -> list[Span]:
+        """The parts of a span that differ.
+
+        :param before: what Nexus says of the whole up to the span
+        :param theirs: and of the span
+        """
         held = self._copy.totals(span.start, span.end)
         if self._agree(span, flag, held, theirs):
-            return
+            return []
         most = max(sum(held.counts.values()), sum(theirs.counts.values()))
         if most <= self._enough or span.seconds <= 1:
-            yield span
-            return
-        first, second = _halves(span)
-        part = self._said(first, flag)
-        if part is None:
-            yield span
-            return
-        yield from self._differing(first, flag, part)
-        yield from self._differing(second, flag, theirs.less(part))
+            return [span]
+        middle = self._middle(span)
+        first, second = Span(span.start, middle), Span(middle, span.end)
+        until = self._said(Span(whole.start, first.end), flag)
+        if until is None:
+            return [span]
+        part = until.less(before)
+        found = self._differing(whole, first, flag, before, part)
+        found += self._differing(whole, second, flag, until, theirs.less(part))
+        # Each half may agree by another way to understand bounds: what differs lies where they meet then.
+        return found or [Span(second.start, second.start + SECOND)]
+
+    def _takes_no_notice(self) -> bool:
+        """Whether the totals are the same whatever the bounds: then they tell that something differs, and not where."""
+        nothing = self._said(Span(BEGINNING, BEGINNING + SECOND), None)
+        return nothing is None or any(nothing.counts.values())
+
+    def _middle(self, span: Span) -> datetime:
+        """Where to halve: in a second of which the copy holds nothing, if one is near, as bounds don't matter there."""
+        middle = span.seconds // 2
+        near = range(max(1, middle - _NEAR), min(span.seconds, middle + _NEAR + 1))
+        for second in sorted(near, key=lambda each: abs(each - middle)):
+            moment = span.start + second * SECOND
+            if not self._copy.totals(moment, moment + SECOND).counts:
+                return moment
+        return span.start + middle * SECOND
 
     def _agree(self, span: Span, flag: bool | None, held: Totals, theirs: Totals) -> bool:
         """Whether the totals are equal under one of the ways in which a server can understand bounds.
@@ -77,12 +108,8 @@ class Comparison:
         return None if answer is None else said(answer, self._resource.totals_fields)
 
 
-def _halves(span: Span) -> tuple[Span, Span]:
-    middle = span.start + timedelta(seconds=span.seconds // 2)
-    return Span(span.start, middle), Span(middle, span.end)
-
-
-def _joined(spans: Iterable[Span]) -> Iterator[Span]:
+def joined(spans: Iterable[Span]) -> Iterator[Span]:
+    """Spans in order of their start, those that meet made one."""
     held: Span | None = None
     for span in spans:
         if held and span.start <= held.end:

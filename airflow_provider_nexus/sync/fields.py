@@ -7,14 +7,16 @@ all else in the walk.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
+from msgspec import Raw
 
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.schemas.field import Field
 
-_decode = msgspec.json.Decoder(float_hook=str).decode
+_members = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 class FieldWatch:
@@ -31,19 +33,36 @@ class FieldWatch:
         """The objects that were seen filled, by dotted name; the record itself is the empty one."""
 
     def look(self, raw: bytes) -> None:
-        """Look at one record."""
-        self._look(_decode(raw), "", self._schema.fields)
+        """Look at one record; at nothing where it can't be read."""
+        self._look(raw, "", self._schema.fields)
 
-    def _look(self, record: dict[str, Any], prefix: str, fields: tuple[Field, ...]) -> None:
+    def _look(self, raw: bytes, prefix: str, fields: tuple[Field, ...]) -> None:
+        try:
+            members = _members(raw)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return
         known = {field.name.lower(): field for field in fields}
         self.holders.add(prefix.rstrip("."))
-        for name, value in record.items():
+        for name, value in members.items():
             self.seen.add(prefix + name)
             field = known.get(name.lower())
             if field is None:
                 self.unknown.add(prefix + name)
-            elif field.kind == "object" and isinstance(value, dict):
-                self._look(value, f"{prefix}{name}.", field.children)
+            elif field.kind == "object" and bytes(value)[:1] == b"{":
+                self._look(bytes(value), f"{prefix}{name}.", field.children)
+
+    def dump(self) -> dict[str, list[str]]:
+        """What was seen, JSON-able."""
+        return {name: sorted(seen) for name, seen in self._sets.items()}
+
+    def restore(self, stored: Mapping[str, Collection[str]]) -> None:
+        """Have seen what was dumped too, or what a :meth:`summary` tells."""
+        for name, seen in self._sets.items():
+            seen.update(stored.get(name, ()))
+
+    @property
+    def _sets(self) -> dict[str, set[str]]:
+        return {"fields": self.seen, "unknown_fields": self.unknown, "holders": self.holders}
 
     def summary(self) -> dict[str, Any]:
         """For the manifest: a digest of the names seen, the names, and those of them that are unknown."""

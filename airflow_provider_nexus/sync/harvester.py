@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hmac
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -93,9 +94,7 @@ class Harvester:
         totals = self._ask_totals if feed != "finished" else None
         keeper = self._keeper(sink, window, feed)
         reading = Reading(source, Span(window.start, window.end), sink, totals, keeper)
-        harvest = self._harvested(feed, window, sink, count, reading.read)
-        harvest.keeper = keeper
-        return harvest
+        return self._harvested(feed, window, sink, count, reading.read, keeper)
 
     def read_unsettled(self, wanted: Mapping[str, Open], since: datetime) -> Harvest:
         """Read records again whose end has not been seen.
@@ -130,13 +129,21 @@ class Harvester:
         identity = {
             "base_url": self.client.session.environment.base_url,
             "resource": self.resource.name,
+            "feed": feed,
             "window": window.label,
             "protected": self.protector.told,
+            "secret": hmac.digest(self.request.protection.secret.encode(), b"staging", "sha256").hex()[:16],
         }
-        return PartKeeper(sink, Staging(self._staging / window.label, identity, self.log), self.log)
+        return PartKeeper(sink, Staging(self._staging / window.label, identity, self.log), self.server_now(), self.log)
 
     def _harvested(
-        self, feed: Feed, window: Window | None, sink: WindowSink, count: _Pages, read: Callable[[], Proof]
+        self,
+        feed: Feed,
+        window: Window | None,
+        sink: WindowSink,
+        count: _Pages,
+        read: Callable[[], Proof],
+        keeper: PartKeeper | None = None,
     ) -> Harvest:
         began, calls, read_at = time.monotonic(), self.client.session.calls, self.server_now()
         try:
@@ -145,12 +152,13 @@ class Harvester:
         except BaseException:
             sink.writer.close()
             raise
+        read_at = keeper.read_at if keeper else read_at
         cost = count.pages, self.client.session.calls - calls, round(time.monotonic() - began, 3)
         origin = Origin(read_at, f"{feed} {window.label}" if window else feed)
         label = _label(feed, window, read_at)
         partial = not proof.is_complete or feed in ("finished", "open") or self.request.parents is not None
         scope = None if partial else Scope(window.start, window.end) if window else Scope()
-        return Harvest(self.resource, feed, window, label, origin, proof, sink, scope, self._facts(feed, cost))
+        return Harvest(self.resource, feed, window, label, origin, proof, sink, scope, self._facts(feed, cost), keeper)
 
     def _facts(self, feed: Feed, cost: tuple[int, int, float]) -> Facts:
         session, server_date = self.client.session, self.client.session.server_now

@@ -73,7 +73,10 @@ class SyncJob:
 
 def store(harvest: Harvest, outlet: Outlet, request: SyncRequest, log: Log) -> Stored:
     """Hold a reading to the contract, then store it."""
-    check(request.contract, harvest.resource.name, drift(harvest.sink.fields, outlet.fields_before(harvest.window)), log)
+    fields, before = harvest.sink.fields, outlet.fields_before(harvest.window)
+    check(request.contract, harvest.resource.name, drift(fields, before), log)
+    if before and not fields.seen:
+        fields.restore(before)  # what was agreed on outlives a reading that brought nothing
     stored = outlet.store(harvest)
     if harvest.keeper:
         harvest.keeper.forget()

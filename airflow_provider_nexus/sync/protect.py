@@ -15,6 +15,7 @@ from typing import Literal, get_args
 import msgspec
 from msgspec import Raw
 
+from airflow_provider_nexus.api import lenient
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.rows import Row, RowReader
 from airflow_provider_nexus.api.schemas.field import Field
@@ -38,8 +39,6 @@ _Path = tuple[str, ...]
 _Change = Callable[[bytes], bytes]
 _ENOUGH_NAMES = 2000
 _EMPTY = (b"null", b'""')
-_members = msgspec.json.Decoder(dict[str, Raw]).decode
-_items = msgspec.json.Decoder(list[Raw]).decode
 _text = msgspec.json.Decoder(str).decode
 _log = logging.getLogger(__name__)
 
@@ -131,7 +130,7 @@ class _Node:
         if self.change:
             return self.change(raw)
         if raw[:1] == b"[":
-            return msgspec.json.encode([Raw(self.of(bytes(item))) for item in _items(raw)])
+            return msgspec.json.encode([Raw(self.of(bytes(item))) for item in lenient.items(raw)])
         treated = self.of_object(raw)
         return b"null" if treated is None else treated
 
@@ -143,7 +142,7 @@ class _Node:
         found = self._found(members)
         for name, node in found:
             members[name] = Raw(node.of(bytes(members[name])))
-        return msgspec.json.encode(members) if found else raw
+        return lenient.join(members) if found else raw
 
     def _found(self, members: Mapping[str, Raw]) -> list[tuple[str, _Node]]:
         if self.each is not None:
@@ -163,7 +162,7 @@ class _Node:
 def _members_of(raw: bytes) -> dict[str, Raw] | None:
     # The errors of the decoders hold the text itself, so none of them may be the context of another one.
     try:
-        return _members(raw)
+        return lenient.members(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
 
@@ -271,5 +270,5 @@ def _plain(raw: bytes) -> bytes:
         return raw[1:-1]
     try:
         return _text(raw).encode()
-    except UnicodeDecodeError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return raw

@@ -20,7 +20,8 @@ from airflow_provider_nexus.sync.manifest import NAME, SUPERSEDED, File
 from airflow_provider_nexus.sync.table.copy import Reject
 from airflow_provider_nexus.sync.writers.jsonl import Part
 
-_PART = re.compile(r"\.?part-\d{5}\..+")
+_PART = re.compile(r"\.?part-\d{5}\..+|\.manifest\.json\.\d+\.tmp")
+"""Parts, and what a process that died while it wrote left of a part or of a manifest."""
 
 
 def publish(
@@ -70,8 +71,13 @@ def _withdraw(folder: Any, former: bytes | None, manifest: dict[str, Any]) -> No
         if _PART.fullmatch(name) and name not in wanted:
             store.remove(folder / name)
     if not manifest["rejected"]:
-        store.remove(folder / rejects.FOLDER / rejects.NAME)
-        store.remove_folder(folder / rejects.FOLDER)
+        _remove_rejected(folder / rejects.FOLDER)
+
+
+def _remove_rejected(folder: Any) -> None:
+    for name in store.names(folder):
+        store.remove(folder / name)
+    store.remove_folder(folder)
 
 
 def _same(published: dict[str, Any], manifest: dict[str, Any]) -> bool:

@@ -28,22 +28,25 @@ class Rejects:
     def __init__(self, resource: str, limit: int) -> None:
         self._resource, self._limit = resource, limit
         self.found: list[Reject] = []
+        self.count = 0
 
     def add(self, row: Row, field: str, reason: str) -> None:
-        """Put a record aside."""
-        self.found.append(Reject(row.key, field, reason, row.raw.decode("utf-8", "replace")))
+        """Put a record aside; those that are too many are counted alone."""
+        self.count += 1
+        if len(self.found) < max(self._limit, _SHOWN):
+            self.found.append(Reject(row.key, field, reason, row.raw.decode("utf-8", "replace")))
 
     def refuse_too_many(self) -> None:
         """Hold them to the limit.
 
         :raises NexusRejectedError: when there are more; it names the first ones
         """
-        if len(self.found) <= self._limit:
+        if self.count <= self._limit:
             return
         shown = "; ".join(f"{each.key}: {each.field} is not {each.reason}" for each in self.found[:_SHOWN])
-        more = f" and {len(self.found) - _SHOWN} more" if len(self.found) > _SHOWN else ""
+        more = f" and {self.count - _SHOWN} more" if self.count > _SHOWN else ""
         raise NexusRejectedError(
-            f"{self._resource}: {len(self.found)} records don't fit and max_rejected is {self._limit}, so nothing was stored: "
+            f"{self._resource}: {self.count} records don't fit and max_rejected is {self._limit}, so nothing was stored: "
             f"{shown}{more}. Allow them with max_rejected: they are then put aside, whole, to be replayed later"
         )
 

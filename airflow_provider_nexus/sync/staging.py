@@ -11,6 +11,7 @@ import hashlib
 import io
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -20,6 +21,8 @@ from airflow_provider_nexus.sync import store
 from airflow_provider_nexus.sync.writers.jsonl import Part, lines
 
 FOLDER = "_staging"
+LIFE = timedelta(days=1)
+"""How long after its beginning a reading can be gone on with: its oldest records are as they were then."""
 _NAME = "checkpoint.json"
 
 
@@ -28,21 +31,25 @@ class Checkpoint:
     """How far a reading came.
 
     :param position: all records before this second were taken
+    :param read_at: the server's time at which the first try began
     :param unique: records counted so far, those around the window's edges included
     :param outside: those of them outside of the window
     :param total_first: the server's count when reading began
     :param totals: what the tally of totals holds
+    :param fields: what the watch over the fields has seen
     :param parts: full parts: name and SHA-256
-    :param tail: the records after them, as text
+    :param tail: the records after them
     """
 
     position: str
+    read_at: datetime
     unique: int
     outside: int
     total_first: int | None
     totals: dict[str, Any] | None
+    fields: dict[str, list[str]]
     parts: list[tuple[str, str]]
-    tail: list[str]
+    tail: list[bytes]
 
 
 class Staging:
@@ -55,8 +62,11 @@ class Staging:
     def __init__(self, folder: Any, identity: Mapping[str, Any], log: Log) -> None:
         self._folder, self._identity, self._log = folder, dict(identity), log
 
-    def load(self) -> Checkpoint | None:
-        """What an earlier try left; ``None`` when there is nothing, or nothing that can be used."""
+    def load(self, now: datetime) -> Checkpoint | None:
+        """What an earlier try left; ``None`` when there is nothing, or nothing that can be used.
+
+        :param now: by the server's clock
+        """
         raw = store.read(self._folder / _NAME)
         if raw is None:
             return None
@@ -67,6 +77,8 @@ class Staging:
             return self._without("can't be read")
         if stored.get("identity") != self._identity:
             return self._without("is of another request")
+        if not timedelta() <= now - checkpoint.read_at <= LIFE:
+            return self._without("is too old")
         if any(self._digest(name) != digest for name, digest in checkpoint.parts):
             return self._without("has a damaged part")
         return checkpoint
@@ -80,11 +92,11 @@ class Staging:
         store.put(self._folder / _NAME, io.BytesIO(text))
 
     def records(self, checkpoint: Checkpoint) -> Iterator[bytes]:
-        """The records of all parts and the tail, as text."""
+        """The records of all parts and the tail."""
         for name, _ in checkpoint.parts:
             with (self._folder / name).open("rb") as file:
                 yield from lines(file)
-        yield from (text.encode() for text in checkpoint.tail)
+        yield from checkpoint.tail
 
     def clear(self) -> None:
         """Forget it, the checkpoint first."""

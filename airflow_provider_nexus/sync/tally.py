@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from airflow_provider_nexus.api.rows import Row, RowReader
+from airflow_provider_nexus.exceptions import NexusDataError
 from airflow_provider_nexus.sync.table.totals import EXACT, Group, Totals, group_of, said
 
 _MODULUS = 1 << 256
@@ -32,23 +33,22 @@ class Tally:
     def add(self, row: Row) -> None:
         """Count a row.
 
-        :raises NexusDataError: when an amount is no finite number; the row is then not counted
+        :raises NexusDataError: when an amount is no finite number, or none that can be added up exactly
         """
-        self._count(row, 1)
+        amounts = self.reader.amounts(row)
+        self.records += 1
+        self._digest = (self._digest + int.from_bytes(hashlib.sha256(row.key.encode()).digest())) % _MODULUS
+        for name, currency, value in amounts:
+            self._sum((name, currency), value, row)
         self.first = self.first or row
         self.last = row
 
-    def remove(self, row: Row) -> None:
-        """Take a row away again that was counted."""
-        self._count(row, -1)
-
-    def _count(self, row: Row, sign: int) -> None:
-        amounts = self.reader.amounts(row)
-        self.records += sign
-        self._digest = (self._digest + sign * int.from_bytes(hashlib.sha256(row.key.encode()).digest())) % _MODULUS
-        for name, currency, value in amounts:
-            place = (name, currency)
-            self.sums[place] = EXACT.add(self.sums.get(place, Decimal()), value if sign > 0 else value.copy_negate())
+    def _sum(self, place: tuple[str, str], value: Decimal, row: Row) -> None:
+        try:
+            self.sums[place] = EXACT.add(self.sums.get(place, Decimal()), value)
+        except ArithmeticError:
+            text = f"a number that can be added up in {EXACT.prec:,} digits"
+            raise NexusDataError(self.reader.resource.name, row.key, place[0], "an amount", text) from None
 
     @property
     def key_digest(self) -> str:
@@ -83,10 +83,18 @@ class TotalsTally:
 
     def _add(self, row: Row) -> None:
         group = group_of(self._reader.status(row), self._reader.currency(row), None)
-        if row.flaw:
+        amounts = self._amounts(row)
+        if amounts is None:
             self._flawed.add(group)
-        amounts = {name: value for name, _, value in self._reader.amounts(row) if name in self._fields.values()}
-        self.totals.add(group, 1, amounts)
+        self.totals.add(group, 1, amounts or {})
+
+    def _amounts(self, row: Row) -> dict[str, Decimal] | None:
+        """The amounts to add up; ``None`` when one of the record's can't be read."""
+        try:
+            found = self._reader.amounts(row)
+        except NexusDataError:
+            return None
+        return None if row.flaw else {name: value for name, _, value in found if name in self._fields.values()}
 
     def differences(self, answer: list[dict[str, Any]]) -> list[str]:
         """Where the API's totals say something else, one line each.

@@ -15,6 +15,7 @@ from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.compat import AirflowSkipException
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.hooks.nexus import NexusHook
+from airflow_provider_nexus.lineage import metrics
 from airflow_provider_nexus.operators.base import NexusBaseOperator
 from airflow_provider_nexus.sync.capture import CaptureJob
 from airflow_provider_nexus.sync.contract import CONTRACTS, Contract
@@ -28,6 +29,7 @@ from airflow_provider_nexus.sync.watermark import Watermark
 from airflow_provider_nexus.sync.window import Moment, Wish, wish
 
 if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
 
 Capture = Literal["window", "changes"]
@@ -57,6 +59,8 @@ class NexusSyncBaseOperator(NexusBaseOperator):
     template_fields: Sequence[str] = ("resource", "window_start", "window_end", "parents", "nexus_conn_id")
     ui_color = "#e3f2ee"
     operator_extra_links = ()  # a window is no one record
+
+    _summary: dict[str, Any] | None = None
 
     def __init__(
         self,
@@ -115,17 +119,37 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         :raises NexusRejectedError: when more records don't fit than ``max_rejected``
         :raises NexusContractError: when the fields have changed and the contract is frozen
         :raises NexusWindowError: when there is no window
+        :raises NexusConfigurationError: when changes are to be captured of a resource that has no windows
         :raises AirflowSkipException: when nothing is old enough to be read
         """
+        resource = get_resource(self.resource)
+        if self.capture == "changes" and not resource.is_windowed:
+            hint = "leave capture out: it is read whole at each run"
+            raise NexusConfigurationError(f"{resource.name}: changes can be captured of records that have a window; {hint}")
         hook = NexusHook(self.nexus_conn_id)
         try:
-            summary = self.transfer(context, hook, get_resource(self.resource))
+            summary = self.transfer(context, hook, resource)
         finally:
             hook.client.session.close()
         if summary is None:
             raise AirflowSkipException(f"nothing of {self.resource} is settled yet; the next run will bring it")
         self._tell(context, summary)
+        self._summary = summary
+        metrics.count(summary)
         return summary
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:  # noqa: ARG002 - Airflow gives it
+        """What OpenLineage is told: both data sets with their columns, how many records were written, and the verdict."""
+        if self._summary is None:
+            return None
+        from airflow_provider_nexus.lineage.facets import lineage_of
+
+        target, columns = self.data_set(self._summary)
+        return lineage_of(self._summary, get_resource(self._summary["resource"]), target, columns=columns)
+
+    @abstractmethod
+    def data_set(self, summary: Mapping[str, Any]) -> tuple[tuple[str, str], bool]:
+        """Namespace and name of what was written, by OpenLineage's naming, and whether it has typed columns."""
 
     @abstractmethod
     def transfer(self, context: Context, hook: NexusHook, resource: Resource) -> dict[str, Any] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import ObjectStoragePath
@@ -10,6 +10,7 @@ from airflow.sdk import ObjectStoragePath
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.hooks.nexus import NexusHook
+from airflow_provider_nexus.lineage.facets import file_target
 from airflow_provider_nexus.sync import staging
 from airflow_provider_nexus.sync.files.unsettled import FileMemory, Memory
 from airflow_provider_nexus.sync.job import collection_folder
@@ -80,6 +81,10 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
             return self.capture_changes(context, hook, resource, copy, watermark, staged)
         return self.sync_window(context, hook, resource, self._outlet(collection, resource), watermark, staged)
 
+    def data_set(self, summary: Mapping[str, Any]) -> tuple[tuple[str, str], bool]:
+        """The folder of the window."""
+        return file_target(str(summary["path"])), self.file_format == "parquet"
+
     def _outlet(self, collection: Any, resource: Resource) -> Outlet:
         if self.file_format == "jsonl":
             return LinesOutlet(collection, self.max_rejected)
@@ -102,7 +107,7 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
 
     def _memory(self, context: Context, hook: NexusHook, collection: Any, resource: Resource) -> Memory:
         """The same for the records that are not settled."""
-        store = self.asset_store(context)
+        store, beside = self.asset_store(context), FileMemory(collection)
         if store is None:
-            return FileMemory(collection)
-        return AssetMemory(store, f"nexus.unsettled.{hook.settings.environment.name}.{resource.name}")
+            return beside
+        return AssetMemory(store, f"nexus.unsettled.{hook.settings.environment.name}.{resource.name}", beside)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import ObjectStoragePath
+from airflow.exceptions import AirflowException  # type: ignore[attr-defined]
+from airflow.sdk import BaseHook, ObjectStoragePath
 
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.exceptions import NexusConfigurationError
@@ -19,8 +20,12 @@ from airflow_provider_nexus.transfers.memory import AssetWatermark
 if TYPE_CHECKING:
     from airflow.providers.common.sql.hooks.sql import DbApiHook
     from airflow.sdk import Context
+    from sqlalchemy import Engine
 
     from airflow_provider_nexus.sync.sql.copy import SqlCopy
+
+DATABASES = ("postgresql", "mysql", "mariadb", "sqlite")
+"""SQLAlchemy's names of the databases in which tables can be kept."""
 
 
 class NexusToSqlOperator(NexusSyncBaseOperator):
@@ -53,7 +58,7 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
 
     def transfer(self, context: Context, hook: NexusHook, resource: Resource) -> dict[str, Any] | None:
         """Read and load."""
-        engine = self._sql_hook().get_sqlalchemy_engine()
+        engine = self._engine()
         try:
             copy = self._copy(engine, hook, resource)
             watermark = self._watermark(context, copy)
@@ -65,13 +70,48 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
         finally:
             engine.dispose()
 
-    def _sql_hook(self) -> DbApiHook:
-        from airflow.providers.common.sql.hooks.sql import DbApiHook
-        from airflow.sdk import BaseHook
+    def _engine(self) -> Engine:
+        """An engine of the connection's database.
 
-        hook = BaseHook.get_hook(self.sql_conn_id)
+        :raises NexusConfigurationError: when it is none that tables can be kept in
+        """
+        engine: Engine = self._sql_hook().get_sqlalchemy_engine()
+        if engine.dialect.name not in DATABASES:
+            engine.dispose()
+            raise NexusConfigurationError(
+                f"connection {self.sql_conn_id!r} leads to a database of the kind {engine.dialect.name!r}; tables are kept in "
+                f"{', '.join(DATABASES)}. For others, write Parquet files with NexusToObjectStorageOperator and load those"
+            )
+        return engine
+
+    def data_set(self, summary: Mapping[str, Any]) -> tuple[tuple[str, str], bool]:  # noqa: ARG002 - for files it tells the path
+        """The table in its database."""
+        hook = self._sql_hook()
+        connection = hook.get_connection(self.sql_conn_id)
+        try:
+            place = hook.get_openlineage_database_info(connection)
+        except NotImplementedError:
+            place = None
+        if place is None:
+            return (f"{connection.conn_type}://{connection.host or ''}", self.table), True
+        namespace = f"{place.scheme}://{place.authority}" if place.authority else place.scheme
+        name = ".".join(part for part in (place.database, self.table) if part)
+        return (namespace, name), True
+
+    def _sql_hook(self) -> DbApiHook:
+        try:
+            from airflow.providers.common.sql.hooks.sql import DbApiHook
+        except ImportError as error:
+            raise NexusConfigurationError("tables need the extra 'sql': pip install 'airflow-provider-nexus[sql]'") from error
+        connection = BaseHook.get_connection(self.sql_conn_id)
+        kind = f"connection {self.sql_conn_id!r} is of the type {connection.conn_type!r}"
+        try:
+            hook: object = connection.get_hook()  # type: ignore[no-untyped-call]
+        except AirflowException as error:
+            hint = "install the provider of your database, such as apache-airflow-providers-postgres"
+            raise NexusConfigurationError(f"{kind}, which no installed provider knows: {hint}") from error
         if not isinstance(hook, DbApiHook):
-            raise NexusConfigurationError(f"connection {self.sql_conn_id!r} is no connection of a SQL database")
+            raise NexusConfigurationError(f"{kind}, which is no SQL database: name another one with sql_conn_id")
         return hook
 
     def _copy(self, engine: Any, hook: NexusHook, resource: Resource) -> SqlCopy:

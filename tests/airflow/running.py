@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,3 +93,25 @@ def airflow_cli(*arguments: str) -> subprocess.CompletedProcess[str]:
     """The answer of Airflow's command line, run as a process of its own."""
     command = Path(sys.executable).with_name("airflow")
     return subprocess.run([command, *arguments], capture_output=True, text=True, check=False, timeout=120)
+
+
+@contextmanager
+def hook_for(conn_type: str, hook: type) -> Iterator[None]:
+    """Have Airflow know a hook for a type of connection, as if a provider that is installed brought it."""
+    try:
+        from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime as Manager
+    except ImportError:  # Airflow 3.1
+        from airflow.providers_manager import ProvidersManager as Manager  # type: ignore[assignment]
+    from airflow.providers_manager import HookInfo
+
+    hooks: Any = Manager().hooks  # type: ignore[no-untyped-call]
+    before = hooks.get(conn_type)
+    path = f"{hook.__module__}.{hook.__qualname__}"
+    hooks[conn_type] = HookInfo(path, "conn_id", "tests", hook.__name__, conn_type, False)
+    try:
+        yield
+    finally:
+        if before is None:
+            del hooks[conn_type]
+        else:
+            hooks[conn_type] = before

@@ -14,6 +14,7 @@ from airflow.sdk import DAG
 from airflow_provider_nexus.sandbox import Sandbox
 from tests.airflow.nexus import connection
 from tests.airflow.running import run_dag, state_of
+from tests.airflow.transfers.copies import sql_connection
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 SNIPPETS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
@@ -42,6 +43,20 @@ def test_the_calls_run() -> None:
         exec(compile(SNIPPETS[1].replace("AA20260101120000A00", code), "README.md", "exec"), names)
         assert names["hook"].get_record("transactions", code)["transactionCode"] == code
         assert isinstance(next(names["hook"].iter_records("orders"))["amount"], Decimal)
+
+
+def test_the_table_is_filled(tmp_path: Path) -> None:
+    names: dict[str, Any] = {}
+    exec(compile(SNIPPETS[2].replace("):\n", ") as dag:\n", 1), "README.md", "exec"), names)
+    with (
+        Sandbox(customers=20, transactions=100, days=2, clock_speed=0) as sandbox,
+        connection(sandbox),
+        sql_connection(f"sqlite:///{tmp_path / 'warehouse.db'}"),
+    ):
+        (conf,) = re.findall(r"`(\{\"window_start.*?\})`", README)
+        assert state_of(run_dag(names["dag"], run_conf=json.loads(conf)), "orders") == "success"
+        sandbox.advance(86_400)
+        assert state_of(run_dag(names["dag"]), "orders") == "success"
 
 
 def test_the_connection_of_the_readme_is_one() -> None:

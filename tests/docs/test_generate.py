@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import re
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 from airflow_provider_nexus import exceptions
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import RESOURCES
-from airflow_provider_nexus.exceptions import NexusApiError, NexusError
+from airflow_provider_nexus.cli.commands import COMMANDS, Command
+from airflow_provider_nexus.exceptions import NexusError
+from tests.docs.pages import DOCS, generate, remedies
 
-DOCS = Path(__file__).parents[2] / "docs"
 ERRORS = [value for value in vars(exceptions).values() if inspect.isclass(value) and issubclass(value, NexusError)]
 
 
-def _load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("docs_generate", DOCS / "generate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-generate = _load()
 SECTIONS = dict(re.findall(r"\.\. _resource-(\w+):\n(.*?)(?=\n\.\. _resource-|\Z)", generate.data_dictionary(), re.DOTALL))
 ERROR_SECTIONS = dict(re.findall(r"\.\. _error-(\w+):\n(.*?)(?=\n\.\. _error-|\Z)", generate.errors(), re.DOTALL))
+COMMAND_SECTIONS = dict(re.findall(r"\.\. _cli-([\w-]+):\n(.*?)(?=\n\.\. _cli-|\Z)", generate.commands(), re.DOTALL))
 
 ROW = re.compile(r"^   \* - (.+)\n     - (.+)\n     -(.*)\n     -(.*)\n     - (.+)\n     - (.+)$", re.MULTILINE)
 
@@ -44,9 +34,7 @@ def test_the_dictionary_has_every_resource_once() -> None:
 
 @every_resource
 def test_the_dictionary_has_every_field(resource: Resource) -> None:
-    rows = re.findall(
-        r"^   \* - (.+)\n     - (.+)\n     -(.*)\n     -(.*)\n     - (.+)\n     - (.+)$", SECTIONS[resource.name], re.MULTILINE
-    )
+    rows = ROW.findall(SECTIONS[resource.name])
     assert rows[0] == ("Field", "Kind", " Unit", " Personal data", "Surface", "Meaning")
     expected = [
         (f"``{'.'.join(path)}``", field.kind, field.unit, "yes" if field.personal else "", field.surface.replace("AB", "A and B"))
@@ -82,8 +70,29 @@ def test_every_error_is_explained(error: type[NexusError]) -> None:
     assert summary.strip()
     assert summary.strip() in section
     assert [name for name in params[::2] if f":``{name}``:" not in section] == []
-    if issubclass(error, NexusApiError) and error is not NexusApiError:
-        assert "What to do: " in section
+    assert re.search(r"^What to do: \w.{20,}\.$", section, re.MULTILINE)
+
+
+def test_no_remedy_is_for_an_error_that_is_not_there() -> None:
+    assert sorted(set(remedies.REMEDIES) - {error.__name__ for error in ERRORS}) == []
+
+
+def test_the_catalogue_has_every_resource_in_a_line() -> None:
+    lines = re.findall(r"^   \* - :ref:`(\w+) <resource-\1>`\n     - ``(.+)``$", generate.catalogue(), re.MULTILINE)
+    assert lines == [(resource.name, resource.path) for resource in RESOURCES.values()]
+
+
+def test_the_command_line_is_complete() -> None:
+    assert list(COMMAND_SECTIONS) == [command.name for command in COMMANDS]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_every_argument_is_explained(command: Command) -> None:
+    section = COMMAND_SECTIONS[command.name]
+    assert command.help in section
+    for argument in command.arguments:
+        name = argument.flag if argument.flag.startswith("-") else argument.options.get("metavar", argument.flag)
+        assert re.search(rf"^   \* - ``{re.escape(name)}( .+)?``\n     -.*\n     - \w", section, re.MULTILINE), argument.flag
 
 
 def test_pages_that_did_not_change_are_left_alone(tmp_path: Path) -> None:
@@ -91,4 +100,9 @@ def test_pages_that_did_not_change_are_left_alone(tmp_path: Path) -> None:
     before = {page: page.stat().st_mtime_ns for page in (tmp_path / "new").iterdir()}
     generate.write_all(tmp_path / "new")
     assert {page: page.stat().st_mtime_ns for page in before} == before
-    assert sorted(page.name for page in before) == ["data_dictionary.rst", "errors.rst"]
+    assert sorted(page.name for page in before) == sorted(generate.PAGES)
+
+
+def test_every_generated_page_is_shown() -> None:
+    shown = {name for page in DOCS.glob("*.rst") for name in re.findall(r"include:: _generated/(\S+)", page.read_text())}
+    assert shown == set(generate.PAGES)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.rows import RowReader
+from airflow_provider_nexus.exceptions import NexusDataError
 from airflow_provider_nexus.sync.tally import Tally, TotalsTally
 
 RESOURCE = get_resource("broker_transactions")
@@ -116,3 +117,10 @@ def test_totals_that_differ_are_named(row: int, field: str, value: object, line:
 def test_a_status_that_only_one_side_has_is_a_difference() -> None:
     assert differences(TOTALS[:1]) != []
     assert differences([*TOTALS, {"status": "BLOCKED", "currencyCode": "EUR", "transactionCount": 1}]) != []
+
+
+def test_an_amount_that_can_not_be_added_up_is_named() -> None:
+    tally, rows = Tally(READER), [READER.read(raw("A", amount)) for amount in ("1", "1e-3000")]
+    tally.add(rows[0])
+    with pytest.raises(NexusDataError, match="payout"):
+        tally.add(rows[1])

@@ -14,9 +14,10 @@ from airflow_provider_nexus.sync.files.patch import Patch
 from airflow_provider_nexus.sync.files.readings import Readings, tombstones
 from airflow_provider_nexus.sync.files.scan import Scan
 from airflow_provider_nexus.sync.files.unsettled import Unsettled
-from airflow_provider_nexus.sync.manifest import NAME, previous_of, windows_of
+from airflow_provider_nexus.sync.manifest import NAME, SUPERSEDED, previous_of, windows_of
 from airflow_provider_nexus.sync.outlets.outlet import fields_before
 from airflow_provider_nexus.sync.publish import publish
+from airflow_provider_nexus.sync.store import names
 from airflow_provider_nexus.sync.table.columns import Table
 from airflow_provider_nexus.sync.table.copy import Applied, Kept, Open, Row, Scope, Sealed
 from airflow_provider_nexus.sync.table.totals import Totals
@@ -77,6 +78,12 @@ class ParquetCopy:
             for _, window, manifest in self._published()
         ]
         return sorted(kept, key=lambda each: (each.read_at, each.start))
+
+    def torn(self) -> list[Window]:
+        """The windows whose manifest was withdrawn to be replaced, and never was."""
+        whole = {name for name, _, _ in self._published()}
+        torn = [(name, window) for name, window in windows_of(self._collection) if name not in whole]
+        return [window for name, window in torn if names(self._collection / name / SUPERSEDED)]
 
     def totals(self, start: datetime, end: datetime) -> Totals:
         """Counts and sums of the records that were created in a span, as the copy holds them now."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from airflow_provider_nexus.sync import store
+from airflow_provider_nexus.sync.manifest import NAME
 from airflow_provider_nexus.sync.publish import publish
 from airflow_provider_nexus.sync.table.columns import Table
 from airflow_provider_nexus.sync.table.copy import Row, Sealed
@@ -37,10 +39,15 @@ class Readings:
         :param changes: what it changed in the copy, by word
         :return: its folder, and its manifest as it is stored
         """
-        folder = self._folder / sealed.label
+        folder = self._folder / self._free(sealed.label)
         manifest = {**sealed.manifest, "format": "parquet", "changes": changes, "content": sealed.content}
         _, raw = publish(folder, versions.parts() if self.keeps_versions else [], manifest, sealed.rejects)
         return str(folder), raw
+
+    def _free(self, label: str) -> str:
+        """The reading's name, numbered when one of the same name is kept: a window that is read again has the same."""
+        names = (label, *(f"{label}-{number}" for number in range(2, len(store.names(self._folder)) + 3)))
+        return next(name for name in names if store.size(self._folder / name / NAME) is None)
 
 
 def tombstones(table: Table, gone: Iterable[Row], sealed: Sealed) -> list[Row]:

@@ -10,6 +10,7 @@ from airflow_provider_nexus.sync.manifest import NAME, previous_of
 from airflow_provider_nexus.sync.outlets.outlet import Stored, fields_before
 from airflow_provider_nexus.sync.publish import publish
 from airflow_provider_nexus.sync.rejects import Rejects
+from airflow_provider_nexus.sync.tally import Tally
 from airflow_provider_nexus.sync.window import Window
 from airflow_provider_nexus.sync.writers.jsonl import JsonLinesWriter
 
@@ -45,15 +46,17 @@ class LinesOutlet:
             changed, _ = publish(folder, writer.parts(), manifest, rejects.found)
         finally:
             writer.close()
-        return Stored(str(folder), str(folder / NAME), changed, len(rejects.found))
+        return Stored(str(folder), str(folder / NAME), changed, rejects.count)
 
 
 def _without_flawed(harvest: Harvest, rejects: Rejects) -> JsonLinesWriter:
-    writer = JsonLinesWriter()
+    """The rows without those that can't be added up; the tally is then of what is left."""
+    writer, tally = JsonLinesWriter(), Tally(harvest.sink.reader)
     for row in harvest.rows():
         if row.flaw:
-            rejects.add(row, row.flaw, "a decimal number")
-            harvest.sink.tally.remove(row)
+            rejects.add(row, row.flaw, harvest.sink.reader.expected(row.flaw))
         else:
+            tally.add(row)
             writer.write([row])
+    harvest.sink.tally = tally
     return writer

@@ -16,6 +16,7 @@ from airflow_provider_nexus.sync.table import copy
 from airflow_provider_nexus.sync.table.conform import Conformer, Misfit
 from airflow_provider_nexus.sync.table.copy import Copy, Sealed
 from airflow_provider_nexus.sync.table.digest import Sum
+from airflow_provider_nexus.sync.tally import Tally
 from airflow_provider_nexus.sync.window import Window
 
 
@@ -45,7 +46,7 @@ class TableOutlet:
             applied.path,
             applied.manifest,
             applied.changed,
-            len(load.rejects.found),
+            load.rejects.count,
             applied.inserted,
             applied.updated,
             applied.deleted,
@@ -59,18 +60,29 @@ class _Load:
         self._harvest, self._since = harvest, since
         self._conformer = Conformer(harvest.resource)
         self._content = Sum()
+        self._left_out: set[int] = set()
         self.rejects = Rejects(harvest.resource.name, max_rejected)
 
     def rows(self) -> Iterator[copy.Row]:
         """Those that fit."""
         created = self._created
-        for row in self._harvest.rows():
+        for number, row in enumerate(self._harvest.rows()):
             fitting = self._fitting(row)
             if fitting is None or (self._since and created and fitting[created] < self._since):
-                self._harvest.sink.tally.remove(row)
+                self._left_out.add(number)
                 continue
             self._content.add(fitting[3])
             yield fitting
+
+    def _tally(self) -> Tally:
+        """What the rows add up to that were not left out. Taking away from a sum would leave digits behind."""
+        if not self._left_out:
+            return self._harvest.sink.tally
+        tally = Tally(self._harvest.sink.reader)
+        for number, row in enumerate(self._harvest.rows()):
+            if number not in self._left_out:
+                tally.add(row)
+        return tally
 
     @property
     def _created(self) -> int | None:
@@ -81,7 +93,7 @@ class _Load:
         try:
             return self._conformer.row(row, self._harvest.origin)
         except Misfit as misfit:
-            self.rejects.add(row, misfit.field, misfit.reason)
+            self.rejects.add(row, row.flaw if row.flaw and misfit.field == "?" else misfit.field, misfit.reason)
             self._content.add(hashlib.sha256(row.raw).hexdigest())
             return None
 
@@ -92,6 +104,7 @@ class _Load:
         """
         self.rejects.refuse_too_many()
         harvest, window = self._harvest, self._harvest.window
+        harvest.sink.tally = self._tally()
         return Sealed(
             label=harvest.label,
             feed=harvest.feed,

@@ -168,6 +168,10 @@ class SqlCopy:
         windows = (_read_last(kept, again) for feed, kept in found if feed == "created")
         return sorted(windows, key=lambda kept: (kept.read_at, kept.start))
 
+    def torn(self) -> list[Window]:
+        """None: a load is one transaction."""
+        return []
+
     def check(self) -> Checked:
         """Whether the table holds what its last load left in it, and the books are whole."""
         with failing("check", self._model.name):

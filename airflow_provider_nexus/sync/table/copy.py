@@ -138,3 +138,6 @@ class Copy(Protocol):
 
     def windows(self) -> list[Kept]:
         """The windows read whole, oldest reading first."""
+
+    def torn(self) -> list[Window]:
+        """The windows that a load which did not come to its end has left without proof, to be read again."""

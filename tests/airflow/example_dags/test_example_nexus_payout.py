@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from airflow.utils.state import TaskInstanceState
 
 from airflow_provider_nexus.sandbox import Sandbox
 from tests.airflow.example_dags.loading import example
@@ -20,6 +21,9 @@ from tests.airflow.running import run_dag, state_of, xcom_of
 if TYPE_CHECKING:
     from fastapi.testclient import TestClient
 
+pytestmark = pytest.mark.skipif(
+    not hasattr(TaskInstanceState, "AWAITING_INPUT"), reason="dag.test can't ask a person below Airflow 3.3"
+)
 DETAILS = "/api/v2/dags/example_nexus_payout/dagRuns/~/hitlDetails"
 
 

@@ -32,7 +32,7 @@ def synced(sandbox: Sandbox, folder: Path, **options: Any) -> NexusToObjectStora
     operator = NexusToObjectStorageOperator(
         task_id="sync", resource="transactions", path=f"file://{folder}", window_start=start, window_end=end, **options
     )
-    operator.execute({})  # type: ignore[arg-type]
+    operator.execute({})
     return operator
 
 

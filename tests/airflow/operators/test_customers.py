@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import json
-from threading import Timer
+import time
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -57,7 +58,14 @@ def test_it_waits_until_the_customer_is_active(sandbox: Sandbox, deferrable: boo
     quick = {"poll_interval": 0.2, "max_interval": 0.2, "deferrable": deferrable, "wait_for_completion": True}
     with DAG("due_diligence", schedule=None, default_args=quick) as dag:
         NexusCreateCustomerOperator(task_id="create", customer_code="acme-1", trust_level="New", values={"status": "NEW"})
-    activate = Timer(1.0, lambda: client.run("PUT", "/customer/acme-1", json={"status": "ACTIVE"}))
+
+    def activate_later() -> None:
+        while not any(call.method == "POST" for call in sandbox.calls):  # a task can take seconds to start
+            time.sleep(0.1)
+        time.sleep(1)
+        client.run("PUT", "/customer/acme-1", json={"status": "ACTIVE"})
+
+    activate = Thread(target=activate_later, daemon=True)
     activate.start()
     run = run_dag(dag)
     activate.join()

@@ -11,6 +11,7 @@ from airflow.sdk import DAG, BaseNotifier, Context
 
 from airflow_provider_nexus.api.aim import Verdict, aim_at
 from airflow_provider_nexus.api.resources import get_resource
+from airflow_provider_nexus.compat import HAS_TASK_STATE
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sandbox.faults import Fault
@@ -104,7 +105,7 @@ def test_what_is_held_fails_waits_or_calls(sandbox: Sandbox, mode: str) -> None:
     told: list[str] = []
     assert waited(code, on_held="fail", **MODES[mode])[0] == "failed"
     assert waited(code, timeout=1.5, on_held_callback=_notifier(told), **MODES[mode])[0] == "failed"
-    assert told == [code]
+    assert told == [code] if HAS_TASK_STATE or mode != "reschedule" else set(told) == {code}
     assert waited(code, targets=["BLOCKED"], **MODES[mode])[0] == "success"
 
 

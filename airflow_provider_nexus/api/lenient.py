@@ -1,0 +1,121 @@
+r"""JSON text with an unpaired surrogate such as ``"\ud800"``, taken apart without being read.
+
+A server that cuts a text between the halves of a character sends such an escape. The grammar allows it, no text can hold
+it, and the strict parser refuses all that it stands in: a page for one letter of one record. Here values keep their bytes,
+so that the one record can be told from the others. It is slow, and only for what the strict parser refused.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NoReturn
+
+import msgspec
+from msgspec import Raw
+
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_BLANK = re.compile(r"[ \t\n\r]*")
+_strict_members = msgspec.json.Decoder(dict[str, Raw]).decode
+_strict_items = msgspec.json.Decoder(list[Raw]).decode
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON")
+
+
+_scan = json.JSONDecoder(parse_constant=_refuse).raw_decode
+
+
+def has_surrogate(raw: bytes) -> bool:
+    """Whether a text holds an escaped surrogate, paired or not."""
+    return _SURROGATE.search(raw) is not None
+
+
+def members(raw: bytes) -> dict[str, Raw]:
+    """The members of an object, each value as it came.
+
+    :raises msgspec.DecodeError: when it is no JSON object for another reason than a surrogate
+    """
+    try:
+        return _strict_members(raw)
+    except msgspec.DecodeError:
+        if not has_surrogate(raw):
+            raise
+    return dict(_pairs(_Cursor(raw)))
+
+
+def items(raw: bytes) -> list[Raw]:
+    """The items of an array, each as it came.
+
+    :raises msgspec.DecodeError: when it is no JSON array for another reason than a surrogate
+    """
+    try:
+        return _strict_items(raw)
+    except msgspec.DecodeError:
+        if not has_surrogate(raw):
+            raise
+    cursor = _Cursor(raw)
+    return [Raw(cursor.value()) for _ in cursor.inside("[", "]")]
+
+
+def join(parts: Mapping[str, Raw]) -> bytes:
+    """An object of members that keep their bytes."""
+    try:
+        return msgspec.json.encode(parts)
+    except UnicodeEncodeError:  # a name that no text can hold
+        return b"{%b}" % b",".join(b"%b:%b" % (json.dumps(name).encode(), bytes(value)) for name, value in parts.items())
+
+
+def _pairs(cursor: _Cursor) -> Iterator[tuple[str, Raw]]:
+    for _ in cursor.inside("{", "}"):
+        name: Any = json.loads(cursor.value())
+        if not isinstance(name, str):
+            raise msgspec.DecodeError("JSON is malformed: a name that is no text")
+        cursor.take(":")
+        yield name, Raw(cursor.value())
+
+
+class _Cursor:
+    """A place in a text. One character stands for one byte, so that places in both are the same."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._text, self._place = raw.decode("latin-1"), 0
+
+    def inside(self, opening: str, closing: str) -> Iterator[None]:
+        """Stop at each item between two brackets, up to the end of the text."""
+        self.take(opening)
+        if not self._meets(closing):
+            yield
+            while not self._meets(closing):
+                self.take(",")
+                yield
+        if self._place != len(self._text):
+            raise msgspec.DecodeError("JSON is malformed: something follows")
+
+    def value(self) -> bytes:
+        """The value here, as it is written."""
+        self._skip()
+        start = self._place
+        try:
+            _, self._place = _scan(self._text, start)
+        except (ValueError, RecursionError) as error:
+            raise msgspec.DecodeError(f"JSON is malformed: {error}") from None
+        return self._text[start : self._place].encode("latin-1")
+
+    def take(self, mark: str) -> None:
+        """Go past a mark."""
+        if not self._meets(mark):
+            raise msgspec.DecodeError(f"JSON is malformed: no {mark}")
+
+    def _meets(self, mark: str) -> bool:
+        self._skip()
+        is_here = self._text.startswith(mark, self._place)
+        self._place += len(mark) if is_here else 0
+        self._skip()
+        return is_here
+
+    def _skip(self) -> None:
+        found = _BLANK.match(self._text, self._place)
+        self._place = found.end() if found else self._place

@@ -1,0 +1,34 @@
+"""`airflow nexus check`: what a connection can do and what its server honours, without changing anything."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from dataclasses import asdict
+from datetime import timedelta
+
+from airflow_provider_nexus.cli import running
+from airflow_provider_nexus.sync.probe import Finding, Grade, Probe
+
+_MARKS = {Grade.OK: "ok", Grade.NOTE: "note", Grade.WARNING: "WARNING", Grade.FAILED: "FAILED"}
+
+
+@running.command
+def run(arguments: Namespace) -> int:
+    """Look at a connection.
+
+    :return: 1 when something is a failure, or a warning and ``--strict`` is given
+    :raises NexusConfigurationError: when there is no such connection
+    """
+    with running.nexus(arguments.conn_id) as hook:
+        probe = Probe(hook.client, hook.settings.token, warn_before=timedelta(days=arguments.warn_days))
+        findings = list(running.followed("looking", probe.findings()))
+    if arguments.output == "json":
+        running.print_json([asdict(finding) for finding in findings])
+    else:
+        rows = [(finding.what, _MARKS[finding.grade], finding.detail) for finding in findings]
+        running.print_table(f"Connection {arguments.conn_id}", ("what", "", "seen"), rows)
+    return running.PROBLEMS if any(_is_bad(finding, strict=arguments.strict) for finding in findings) else 0
+
+
+def _is_bad(finding: Finding, *, strict: bool) -> bool:
+    return finding.grade is Grade.FAILED or (strict and finding.grade is Grade.WARNING)

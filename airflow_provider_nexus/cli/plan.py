@@ -1,0 +1,42 @@
+"""`airflow nexus plan`: how a backfill would be cut into windows."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from airflow_provider_nexus.api.resources import get_resource
+from airflow_provider_nexus.api.timestamps import to_wire
+from airflow_provider_nexus.cli import running
+from airflow_provider_nexus.sync.plan import PlannedWindow, plan
+from airflow_provider_nexus.sync.request import SETTLE_LAG
+from airflow_provider_nexus.sync.window import wish
+
+
+@running.command
+def run(arguments: Namespace) -> int:
+    """Show the windows.
+
+    :raises NexusConfigurationError: when the resource has no windows, or there is no such connection
+    :raises NexusWindowError: when the span is none
+    :raises NexusApiError: one class per cause
+    """
+    resource, wanted = get_resource(arguments.resource), wish(arguments=(arguments.start, arguments.end))
+    with running.nexus(arguments.conn_id) as hook:
+        windows = plan(hook.client, resource, wanted, arguments.windows, settle_lag=SETTLE_LAG)
+        calls = hook.client.session.calls
+    if arguments.output == "json":
+        running.print_json([_told(window) for window in windows])
+        return 0
+    rows = [[*_span(window), "?" if window.records is None else f"{window.records:,}"] for window in windows]
+    running.print_table(f"Windows of {resource.name}", ("start", "end", "records"), rows, right=("records",))
+    print(f"{len(windows)} windows, planned in {calls:,} calls")
+    return 0
+
+
+def _span(window: PlannedWindow) -> tuple[str, str]:
+    return to_wire(window.start), to_wire(window.end)
+
+
+def _told(window: PlannedWindow) -> dict[str, str | int | None]:
+    start, end = _span(window)
+    return {"window_start": start, "window_end": end, "records": window.records}

@@ -1,0 +1,185 @@
+"""What the commands that work on copies share: exit codes, connections, places, output."""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow_provider_nexus.exceptions import (
+    NexusConfigurationError,
+    NexusContractError,
+    NexusError,
+    NexusRejectedError,
+    NexusUnprovedError,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from airflow_provider_nexus.hooks.nexus import NexusHook
+
+T = TypeVar("T")
+PROBLEMS, FAILED = 1, 2
+"""Exit codes: the data is not as it should be; the command could not be carried out."""
+_OF_THE_DATA = (NexusUnprovedError, NexusRejectedError, NexusContractError)
+_WIDTH_OF_A_FILE = 150
+
+
+def command(function: Callable[[Namespace], int]) -> Callable[[Namespace], None]:
+    """A command whose errors are one sentence, and whose end is the process' exit code, under Airflow too."""
+
+    @functools.wraps(function)
+    def run(arguments: Namespace) -> None:
+        try:
+            code = function(arguments)
+        except (NexusError, OSError) as error:
+            print(f"{function.__module__.rpartition('.')[2]}: {error}", file=sys.stderr)
+            code = PROBLEMS if isinstance(error, _OF_THE_DATA) else FAILED
+        if code:
+            raise SystemExit(code)
+
+    return run
+
+
+@contextmanager
+def nexus(conn_id: str) -> Iterator[NexusHook]:
+    """The hook of a connection, from the environment, a secrets backend or Airflow's database.
+
+    :raises NexusConfigurationError: when there is no such connection
+    """
+    with _connections(conn_id):
+        from airflow_provider_nexus.hooks.nexus import NexusHook
+
+        hook = NexusHook(conn_id)
+        _ = hook.settings
+    try:
+        yield hook
+    finally:
+        hook.client.session.close()
+
+
+@contextmanager
+def database(conn_id: str) -> Iterator[Engine]:
+    """The database of a connection.
+
+    :raises NexusConfigurationError: when there is no such connection, or it is of no SQL database
+    """
+    with _connections(conn_id):
+        engine = _engine(conn_id)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def _engine(conn_id: str) -> Engine:
+    from airflow.sdk import BaseHook
+
+    try:
+        from airflow.providers.common.sql.hooks.sql import DbApiHook
+    except ImportError:
+        raise NexusConfigurationError("tables need: pip install 'airflow-provider-nexus[sql]'") from None
+    hook = BaseHook.get_hook(conn_id)
+    if not isinstance(hook, DbApiHook):
+        raise NexusConfigurationError(f"connection {conn_id!r} is no connection of a SQL database")
+    engine: Engine = hook.get_sqlalchemy_engine()
+    return engine
+
+
+@contextmanager
+def _connections(conn_id: str) -> Iterator[None]:
+    """Airflow looks connections up in its database only in processes that say so, as its own commands do.
+
+    What it logs meanwhile goes to stderr, as stdout is for the result.
+    """
+    before = os.environ.get("_AIRFLOW_PROCESS_CONTEXT")
+    os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
+    with redirect_stdout(sys.stderr):
+        from airflow.exceptions import AirflowNotFoundException  # type: ignore[attr-defined]
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    except AirflowNotFoundException:
+        name = f"AIRFLOW_CONN_{conn_id.upper()}"
+        raise NexusConfigurationError(f"there is no connection {conn_id!r}: make it in Airflow, or set {name}") from None
+    finally:
+        if before is None:
+            os.environ.pop("_AIRFLOW_PROCESS_CONTEXT", None)
+        else:
+            os.environ["_AIRFLOW_PROCESS_CONTEXT"] = before
+
+
+def place(target: str) -> Any:
+    """A folder of this machine, or one of any store that Airflow knows.
+
+    :param target: path or URL
+    :raises NexusConfigurationError: when the store is not known
+    """
+    if "://" not in target:
+        return Path(target).absolute()
+    from airflow.sdk import ObjectStoragePath
+
+    try:
+        return ObjectStoragePath(target)
+    except ValueError as error:
+        raise NexusConfigurationError(f"{target}: {error}") from None
+
+
+def log_to_stderr() -> logging.Logger:
+    """A log that a person at a terminal follows; what is on stdout stays the result alone."""
+    log = logging.getLogger("airflow_provider_nexus.cli")
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    log.handlers = [handler]
+    return log
+
+
+def followed(what: str, steps: Iterable[T]) -> Iterator[T]:
+    """Steps of long work as they come, with their number on a terminal's last line meanwhile."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed}"), TimeElapsedColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        yield from progress.track(steps, description=what)
+
+
+def print_json(value: Any) -> None:
+    """A result for a program."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_table(title: str, names: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:
+    """A result for a person.
+
+    :param right: names of the columns of numbers
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _WIDTH_OF_A_FILE
+    table = Table(title=title, title_justify="left")
+    for name in names:
+        table.add_column(name, justify="right" if name in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_plain(cell) for cell in row))
+    console.print(table)
+
+
+def _plain(text: str) -> Any:
+    """Text of data is never taken for markup."""
+    from rich.text import Text
+
+    return Text(text)

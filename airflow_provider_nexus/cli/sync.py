@@ -1,0 +1,79 @@
+"""`airflow nexus sync`: one window, or one snapshot, into files without a DAG."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_nexus.api.resource import Resource
+from airflow_provider_nexus.api.resources import get_resource
+from airflow_provider_nexus.cli import running
+from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.sync import staging
+from airflow_provider_nexus.sync.job import SyncJob, collection_folder
+from airflow_provider_nexus.sync.outlets.lines import LinesOutlet
+from airflow_provider_nexus.sync.outlets.outlet import Outlet
+from airflow_provider_nexus.sync.outlets.table import TableOutlet
+from airflow_provider_nexus.sync.protect import Protection
+from airflow_provider_nexus.sync.request import SyncRequest
+from airflow_provider_nexus.sync.table.columns import Table
+from airflow_provider_nexus.sync.watermark import FileWatermark, Watermark
+from airflow_provider_nexus.sync.window import Wish, wish
+
+if TYPE_CHECKING:
+    from airflow_provider_nexus.hooks.nexus import NexusHook
+
+
+@running.command
+def run(arguments: Namespace) -> int:
+    """Sync, and print the summary.
+
+    :raises NexusConfigurationError: when an argument is wrong, or there is no such connection
+    :raises NexusUnprovedError: when it can't be proved complete; nothing is stored then
+    :raises NexusApiError: one class per cause
+    """
+    resource = get_resource(arguments.resource)
+    with running.nexus(arguments.conn_id) as hook:
+        summary = _sync(hook, resource, arguments)
+    if summary is None:
+        summary = {"resource": resource.name, "changed": False, "records": 0}
+    if arguments.output == "json":
+        running.print_json(summary)
+    else:
+        running.print_table("Synced", ("what", "value"), [(name, str(value)) for name, value in summary.items()])
+    return 0
+
+
+def _sync(hook: NexusHook, resource: Resource, arguments: Namespace) -> dict[str, Any] | None:
+    from airflow import __version__ as airflow_version
+
+    log, environment = running.log_to_stderr(), hook.settings.environment.name
+    collection = collection_folder(running.place(arguments.path), environment, resource)
+    watermark = FileWatermark(collection)
+    wanted = _wish(resource, arguments, watermark)
+    request = SyncRequest(
+        resource=resource,
+        wish=wanted,
+        protection=Protection(arguments.personal, {}, hook.settings.hash_secret),
+        run={"command": "airflow nexus sync"},
+        airflow_version=airflow_version,
+    )
+    outlet, staged = _outlet(collection, resource, arguments.file_format), collection / staging.FOLDER
+    moved = watermark if wanted else None
+    return SyncJob(hook.client, request, outlet, watermark=moved, staging=staged, log=log).run()
+
+
+def _wish(resource: Resource, arguments: Namespace, watermark: Watermark) -> Wish | None:
+    if resource.is_windowed:
+        return wish(arguments=(arguments.start, arguments.end), watermark=watermark.get)
+    if arguments.start or arguments.end:
+        raise NexusConfigurationError(f"{resource.name} has no window: Nexus says only how it stands now. Leave it out")
+    return None
+
+
+def _outlet(collection: Any, resource: Resource, file_format: str) -> Outlet:
+    if file_format == "jsonl":
+        return LinesOutlet(collection)
+    from airflow_provider_nexus.sync.files.copy import ParquetCopy
+
+    return TableOutlet(ParquetCopy(collection, Table(resource)))

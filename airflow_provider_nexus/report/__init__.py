@@ -1,0 +1,5 @@
+"""The report: one page that shows what the manifests of a folder tree prove, and what they don't."""
+
+from airflow_provider_nexus.report.page import write_report
+
+__all__ = ["write_report"]

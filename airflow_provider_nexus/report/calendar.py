@@ -1,0 +1,160 @@
+"""The calendar of windows: a square for each day, or for windows shorter than a day a strip for each day.
+
+A mark says its verdict three times: by colour, by letter, and by shape.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from itertools import groupby
+from statistics import median_low
+
+from airflow_provider_nexus.report.days import DAY, LONGEST, days_of, midnight
+
+_PITCH, _CELL, _LEFT, _TOP = 19, 17, 40, 20
+_STRIP, _ROW, _STRIP_LEFT = 960, 22, 90
+_SHORT = timedelta(hours=20)
+_MOMENT = timedelta(minutes=24)
+_CROWDED = 3
+_LETTER_NEEDS = 11
+
+
+@dataclass(frozen=True)
+class Span:
+    """Something to be marked.
+
+    :param kind: ``proved``, ``proved_shrunk``, ``unproved`` or ``gap``
+    :param title: what it is, in words
+    :param href: where it is told of
+    :param again: whether it was read again or patched
+    """
+
+    start: datetime
+    end: datetime | None
+    kind: str
+    title: str
+    href: str
+    again: bool = False
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A shape on a panel, in pixels."""
+
+    span: Span
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @property
+    def letter(self) -> str:
+        """The first of its word; none where there is no room."""
+        letters = {"proved": "P", "proved_shrunk": "S", "unproved": "U", "gap": "G"}
+        return letters[self.span.kind] if self.width >= _LETTER_NEEDS else ""
+
+
+@dataclass
+class Panel:
+    """A drawing.
+
+    :param title: what it shows
+    :param labels: x, y and text
+    """
+
+    title: str
+    width: int
+    height: int
+    labels: list[tuple[int, int, str]] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
+
+
+def draw(spans: list[Span]) -> list[Panel]:
+    """The panels of a calendar, oldest first."""
+    if not spans:
+        return []
+    return list(_strips(spans) if _is_fine(spans) else _years(spans))
+
+
+def _is_fine(spans: list[Span]) -> bool:
+    """Whether there are more marks a day than squares can show."""
+    windows = [span for span in spans if span.kind != "gap"]
+    lengths = [span.end - span.start for span in windows if span.end]
+    crowd = Counter(day for span in windows for day in days_of(span.start, span.end))
+    return max(crowd.values(), default=0) > _CROWDED or bool(lengths and median_low(lengths) < _SHORT)
+
+
+def _years(spans: list[Span]) -> Iterator[Panel]:
+    placed: dict[date, list[Span]] = {}
+    for span in spans:
+        for day in days_of(span.start, span.end):
+            placed.setdefault(day, []).append(span)
+    for year, group in groupby(sorted(placed), key=lambda day: day.year):
+        yield _year(year, list(group), placed)
+
+
+def _year(year: int, days: list[date], placed: dict[date, list[Span]]) -> Panel:
+    monday = days[0] - DAY * days[0].weekday()
+    weeks = (days[-1] - monday).days // 7 + 1
+    panel = Panel(f"Windows by day, {year}", max(_LEFT + weeks * _PITCH, 130), _TOP + 7 * _PITCH)
+    panel.labels = [(0, _TOP + row * _PITCH + 13, name) for row, name in ((0, "Mon"), (2, "Wed"), (4, "Fri"), (6, "Sun"))]
+    panel.labels += _months(year, days, monday)
+    for week, run in groupby(days, key=lambda day: (day - monday).days // 7):
+        for _, same in groupby(run, key=lambda day: [id(span) for span in placed[day]]):
+            mine = list(same)
+            panel.marks += _cell(placed[mine[0]], week, mine)
+    return panel
+
+
+def _months(year: int, days: list[date], monday: date) -> Iterator[tuple[int, int, str]]:
+    for month, group in groupby(days, key=lambda day: day.month):
+        week = (next(group) - monday).days // 7
+        yield _LEFT + week * _PITCH, 13, date(year, month, 1).strftime("%b %Y" if month == days[0].month else "%b")
+
+
+def _cell(spans: list[Span], week: int, days: list[date]) -> Iterator[Mark]:
+    """The marks of days in a row that show the same; a window of more days is one mark."""
+    gaps = [span for span in spans if span.kind == "gap"]
+    shown = [span for span in spans if span.kind != "gap"] or gaps
+    y, height = _TOP + days[0].weekday() * _PITCH, len(days) * _PITCH - (_PITCH - _CELL)
+    for number, span in enumerate(shown):
+        left, right = number * _CELL // len(shown), (number + 1) * _CELL // len(shown)
+        yield Mark(span, _LEFT + week * _PITCH + left, y, max(1, right - left - (len(shown) > 1)), height)
+    if shown is not gaps:
+        yield from (Mark(gap, _LEFT + week * _PITCH, y + height - 5, _CELL, 5) for gap in gaps[:1])
+
+
+def _strips(spans: list[Span]) -> Iterator[Panel]:
+    pieces = sorted(_pieces(spans), key=lambda piece: piece[0])
+    for month, group in groupby(pieces, key=lambda piece: (piece[0].year, piece[0].month)):
+        found = list(group)
+        days = sorted({day for day, *_ in found})
+        name = date(*month, 1).strftime("%B %Y")
+        panel = Panel(f"Windows by time of day (UTC), {name}", _STRIP_LEFT + _STRIP, _TOP + len(days) * _ROW)
+        panel.labels = [(_STRIP_LEFT + hour * _STRIP // 24, 13, f"{hour:02}:00") for hour in range(0, 24, 3)]
+        rows = {day: _TOP + number * _ROW for number, day in enumerate(days)}
+        panel.labels += [(0, y + 14, day.isoformat()) for day, y in rows.items()]
+        panel.marks = [_piece(span, rows[day], first, last) for day, first, last, span in found]
+        yield panel
+
+
+def _pieces(spans: Iterable[Span]) -> Iterator[tuple[date, timedelta, timedelta, Span]]:
+    """Each span cut at midnights: day, and from when to when."""
+    for span in spans:
+        end = span.end or span.start + _MOMENT
+        start = max(span.start, end - LONGEST)
+        while start < end:
+            begin = midnight(start.date())
+            yield start.date(), start - begin, min(end - begin, DAY), span
+            start = begin + DAY
+
+
+def _piece(span: Span, y: int, first: timedelta, last: timedelta) -> Mark:
+    left, right = (moment * _STRIP // DAY for moment in (first, last))
+    lost = {"proved": 0, "proved_shrunk": 4, "unproved": 8, "gap": 6}[span.kind]
+    width = max(2, right - left - 1)
+    lost = 0 if width >= _LETTER_NEEDS else lost
+    return Mark(span, _STRIP_LEFT + left, y + lost, width, 18 - lost)

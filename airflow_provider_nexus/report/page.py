@@ -1,0 +1,80 @@
+"""The page itself: one HTML file that asks for nothing else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from datetime import UTC, datetime
+from importlib import resources
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from airflow_provider_nexus import __version__
+from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.report.section import WORDS, Section
+from airflow_provider_nexus.report.tree import collections
+from airflow_provider_nexus.report.values import count, items, mapping, moment, span, stamp, text
+
+_PACKAGE = "airflow_provider_nexus.report"
+
+
+def write_report(root: Any, *, made_at: datetime | None = None, links_from: str = "") -> str:
+    """A report on the manifests under a folder.
+
+    :param root: the path that a sync was given, or the folder of an environment or of a resource; any path object that
+        behaves like ``pathlib.Path``
+    :param made_at: when it is made; by default now. Ages count up to it, and nothing else on the page depends on the clock
+    :param links_from: how to get from the folder that the page will lie in to ``root``, as in ``../data/``; empty when it
+        will lie in ``root`` itself
+    :return: HTML, one page, the same for the same manifests and arguments
+    :raises NexusConfigurationError: when there is no manifest
+    """
+    every = collections(root)
+    found = [collection for collection in every if collection.entries]
+    if not found:
+        raise NexusConfigurationError(f"no manifest under {root}: give the path that a sync was given, or a folder under it")
+    now = made_at or datetime.now(UTC)
+    found.sort(key=lambda each: (each.environment, each.resource, each.path))
+    sections = [Section(place, collection, now) for place, collection in enumerate(found)]
+    bare = [collection.path for collection in every if not collection.entries]
+    page = _environment(links_from).get_template("report.html")
+    return page.render(sections=sections, summary=_summary(sections, bare), now=now, **_style())
+
+
+def _environment(links_from: str) -> Environment:
+    environment = Environment(
+        loader=PackageLoader(_PACKAGE), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
+    )
+    helpers = (count, items, mapping, moment, span, stamp, text)
+    environment.globals |= {each.__name__: each for each in helpers} | {"words": WORDS, "version": __version__}
+    environment.filters["address"] = lambda path: links_from + quote(path)
+    return environment
+
+
+def _style() -> dict[str, str]:
+    """The style, and its hash: the page's own policy allows no other."""
+    style = resources.files(_PACKAGE).joinpath("templates/report.css").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return {"style": Markup(style), "style_hash": f"sha256-{digest}"}  # noqa: S704 - it is our own
+
+
+def _summary(sections: list[Section], bare: list[str]) -> dict[str, Any]:
+    """What the top of the page says of all resources together."""
+    entries = [entry for section in sections for entry in section.collection.entries]
+    return {
+        "environments": sorted({section.collection.environment for section in sections}),
+        "base_urls": sorted({text(entry.facts.get("base_url")) for entry in entries} - {""}),
+        "versions": sorted({text(entry.facts.get("provider_version")) for entry in entries} - {""}),
+        "windows": len(entries),
+        **{name: sum(section.counts[name] for section in sections) for name in ("proved", "proved_shrunk", "unproved")},
+        "gaps": sum(len(section.gaps) for section in sections),
+        "empty": sum(len(section.collection.empty) for section in sections),
+        "links": sum(section.chain.links for section in sections),
+        "broken": sum(len(section.chain.broken) for section in sections),
+        "rejected": sum(entry.rejected for entry in entries),
+        "bare": bare,
+        "sound": not bare and all(section.is_sound for section in sections),
+    }

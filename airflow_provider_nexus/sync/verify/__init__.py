@@ -1,0 +1,1 @@
+"""Whether what a sync has stored is still what it stored."""

@@ -1,0 +1,43 @@
+"""Whether a tree of files is what its manifests say, record by record and digit by digit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_nexus.sync.files import readings
+from airflow_provider_nexus.sync.manifest import windows_of
+from airflow_provider_nexus.sync.verify.chain import check_kept, check_previous, note_spans
+from airflow_provider_nexus.sync.verify.folder import Folder
+from airflow_provider_nexus.sync.verify.report import Findings, Report
+from airflow_provider_nexus.sync.verify.tree import Collection, collections
+
+
+def verify(root: Any) -> Report:
+    """Check every folder below a root. Nexus is not asked.
+
+    Files are read to their ends: size, SHA-256, records, the digest of their keys, exact sums, and in Parquet every row
+    against its own digest. Manifests are checked against each other. What lies under ``_staging/`` is of no window yet.
+
+    :param root: path of a sync, or the folder of an environment, a resource or one window; ``pathlib.Path`` or any other
+        that behaves like it, as Airflow's ``ObjectStoragePath``
+    :raises NexusConfigurationError: when nothing is there to be checked, or pyarrow is needed and not installed
+    """
+    findings = Findings()
+    for collection in collections(root):
+        _check(collection, findings)
+    return findings.report()
+
+
+def _check(collection: Collection, findings: Findings) -> None:
+    manifests = {}
+    for folder in collection.folders:
+        manifest = Folder(folder, findings).check()
+        check_kept(folder, manifest, findings)
+        if manifest is not None and folder.parent.name != readings.FOLDER:
+            manifests[folder.name] = manifest
+    for name in collection.windows:
+        if name in manifests:
+            check_previous(collection.folder, name, manifests[name], findings)
+    if collection.is_whole:
+        spans = [(window, name) for name, window in windows_of(collection.folder) if name in manifests]
+        note_spans(collection.folder, spans, findings)

@@ -1,0 +1,73 @@
+"""JSON lines, read again and counted as when they were written."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from airflow_provider_nexus.api.resource import Resource
+from airflow_provider_nexus.api.rows import Row, RowReader
+from airflow_provider_nexus.exceptions import NexusDataError
+from airflow_provider_nexus.sync.tally import Tally
+from airflow_provider_nexus.sync.verify.rows import differing
+from airflow_provider_nexus.sync.writers.jsonl import lines
+
+_MEMBERS = ("records", "key_digest", "sums", "first", "last")
+
+
+class LineRows:
+    """Counts the records of a folder.
+
+    :param resource: whose records they are
+    """
+
+    def __init__(self, resource: Resource) -> None:
+        self._reader = RowReader(resource)
+        self._tally = Tally(self._reader)
+        self.records = 0
+
+    def read(self, path: Any) -> Iterator[str]:
+        """Read a file to its end.
+
+        :raises NexusDataError: when a record has no key, or its stamp can't be read
+        :raises ValueError: when the file is not whole
+        """
+        for raw in records_of(path):
+            self.records += 1
+            row = self._reader.read(raw)
+            flaw = self._count(row)
+            if flaw:
+                yield f"the record of key {row.key!r} has an amount that can't be read, field {flaw!r}"
+
+    def differences(self, manifest: Mapping[str, Any]) -> Iterator[str]:
+        """What the manifest says and the records do not."""
+        first, last = ({"key": row.key, "stamp": row.stamp} if row else None for row in (self._tally.first, self._tally.last))
+        found = {
+            "records": self.records,
+            "key_digest": self._tally.key_digest,
+            "sums": self._tally.sums_by_field,
+            # first and last are those that were read, be they put aside or not
+            **({} if manifest["rejected"] else {"first": first, "last": last}),
+        }
+        return differing(_MEMBERS, found, manifest)
+
+    def _count(self, row: Row) -> str:
+        try:
+            self._tally.add(row)
+        except NexusDataError as error:
+            self._tally.add(row._replace(flaw=error.field))
+            return error.field
+        return row.flaw
+
+
+def records_of(path: Any) -> Iterator[bytes]:
+    """The records of a part file, one at a time.
+
+    :raises ValueError: when it is no whole gzip file
+    """
+    with path.open("rb") as source:
+        try:
+            yield from lines(source)
+        except (EOFError, zlib.error) as error:
+            raise ValueError(str(error)) from None

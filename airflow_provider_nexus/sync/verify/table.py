@@ -1,0 +1,93 @@
+"""Whether a table of a SQL database is what its last load left in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy import Engine
+
+from airflow_provider_nexus.api.resource import Resource
+from airflow_provider_nexus.api.resources import RESOURCES, get_resource
+from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.sync.sql.copy import SqlCopy
+from airflow_provider_nexus.sync.sql.model import Model
+from airflow_provider_nexus.sync.sql.sessions import failing
+from airflow_provider_nexus.sync.table.columns import Table
+from airflow_provider_nexus.sync.table.copy import Output
+from airflow_provider_nexus.sync.verify.report import Note, Problem, Report
+
+
+@dataclass(frozen=True)
+class StoredTable:
+    """A copy in a database, as its own books describe it.
+
+    :param engine: of the database; it stays the caller's
+    :param copy: reads and changes it
+    :param model: its tables
+    :param environment: whose records they are
+    :param base_url: where they were read
+    """
+
+    engine: Engine
+    copy: SqlCopy
+    model: Model
+    environment: str
+    base_url: str
+
+    @property
+    def resource(self) -> Resource:
+        """What it is a copy of."""
+        return self.model.source.resource
+
+
+def open_table(engine: Engine, name: str) -> StoredTable:
+    """Find out what a table is a copy of.
+
+    :param name: of the table, behind a schema and a point if it has one
+    :raises NexusConfigurationError: when no sync has made it
+    :raises NexusStorageError: when the database fails
+    """
+    found = _owner(engine, name)
+    if found is None:
+        raise NexusConfigurationError(f"{name} is no table that a sync has made: nexus_table beside it does not name it")
+    output: Output = "history" if found["output"] == "history" else "current"
+    table = Table(get_resource(found["resource"]))
+    environment, base_url = found["environment"], found["base_url"]
+    copy = SqlCopy(engine, name, table, environment=environment, base_url=base_url, output=output)
+    return StoredTable(engine, copy, Model(name, table, output), environment, base_url)
+
+
+def _owner(engine: Engine, name: str) -> dict[str, str] | None:
+    books = Model(name, Table(next(iter(RESOURCES.values()))), "current")
+    owner = books.owner
+    with failing("read", name):
+        if not sa.inspect(engine).has_table(owner.name, schema=owner.schema):
+            return None
+        with engine.connect() as connection:
+            query = sa.select(owner).where(owner.c.table_name == books.bare)
+            row = connection.execute(query).mappings().one_or_none()
+    return dict(row) if row else None
+
+
+def verify_table(stored: StoredTable) -> Report:
+    """Check every row and every manifest of a table. Nexus is not asked.
+
+    :raises NexusStorageError: when the database fails
+    """
+    checked, name = stored.copy.check(), stored.model.name
+    hint = "take it back from a backup, or sync into a new table"
+    problems = tuple(Problem(name, f"{line}: {hint}") for line in checked.problems)
+    return Report(problems, _unproved(stored), checked.manifests, checked.records)
+
+
+def _unproved(stored: StoredTable) -> tuple[Note, ...]:
+    books = stored.model.manifest
+    query = sa.select(books.c.number, books.c.label).where(books.c.table_name == stored.model.bare, books.c.verdict == "unproved")
+    with failing("read", stored.model.name), stored.engine.connect() as connection:
+        if not sa.inspect(connection).has_table(books.name, schema=books.schema):
+            return ()
+        return tuple(
+            Note(f"manifest {number} of table {stored.model.name}", f"warning: reading {label} was never proved complete")
+            for number, label in connection.execute(query.order_by(books.c.number))
+        )

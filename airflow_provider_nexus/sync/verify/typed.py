@@ -1,0 +1,69 @@
+"""Parquet, read again: every row against its own digest, and all of them against the manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from airflow_provider_nexus.api.resource import Resource
+from airflow_provider_nexus.sync.files.books import Books
+from airflow_provider_nexus.sync.files.readings import GONE
+from airflow_provider_nexus.sync.table.columns import Table
+from airflow_provider_nexus.sync.table.conform import content_of
+from airflow_provider_nexus.sync.table.totals import Totals
+from airflow_provider_nexus.sync.verify.rows import differing
+from airflow_provider_nexus.sync.writers.arrow import leaves, load
+from airflow_provider_nexus.sync.writers.parquet import read_rows
+
+_MEMBERS = ("records", "key_digest", "content", "sums", "totals")
+_SYSTEM = 4
+
+
+class TypedRows:
+    """Counts the rows of a folder.
+
+    :param resource: whose rows they are
+    """
+
+    def __init__(self, resource: Resource) -> None:
+        self._table = Table(resource)
+        self._books = Books(self._table)
+        self.records = 0
+
+    def read(self, path: Any) -> Iterator[str]:
+        """Read a file to its end.
+
+        :raises NexusError: when it is no Parquet file
+        :raises ValueError: when it is not whole
+        """
+        places = self._places(path)
+        for rows in read_rows(path):
+            for row in rows:
+                self.records += 1
+                content = _content_of(row)
+                if content != row[3]:
+                    yield f"the row of key {row[0]!r} was edited: its values are not what its _content is of"
+                if row[3] != GONE:
+                    values = [row[place] if place is not None else None for place in places]
+                    self._books.enter((*row[:3], content, *values[_SYSTEM:]))
+
+    def _places(self, path: Any) -> list[int | None]:
+        """Where a file has the columns of this version; it may have been written by another one."""
+        with path.open("rb") as source:
+            schema = load("pyarrow.parquet").read_schema(source)
+        names = list(leaves(schema))
+        return [names.index(column.name) if column.name in names else None for column in self._table.columns]
+
+    def differences(self, manifest: Mapping[str, Any]) -> Iterator[str]:
+        """What the manifest says and the rows do not."""
+        found = self._books.members()
+        if "totals" in found:
+            same = Totals.load(found["totals"]).same_as(Totals.load(manifest["totals"]))
+            found["totals"] = manifest["totals"] if same else found["totals"]
+        return differing(_MEMBERS, found, manifest)
+
+
+def _content_of(row: tuple[Any, ...]) -> str:
+    """The digest of a row's values; that of a record that is gone is empty, as its values are."""
+    values = row[_SYSTEM:]
+    return GONE if row[3] == GONE and not any(value is not None for value in values) else content_of(values)

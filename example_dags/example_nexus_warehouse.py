@@ -1,0 +1,62 @@
+"""Nexus in a database and in Parquet files, kept true: what is new, and what changed in what is there already.
+
+Each run reads what was created since the run before, what has ended since, and what was still unsettled; Nexus' own totals
+tell what else has changed. Each of these readings is proved complete before it is stored. The first run begins at
+`window_start`; the ones after it go on where the last one ended.
+
+Needs a connection `nexus_default` of type Quantoz Nexus (`airflow nexus sandbox` gives one to try it with) and a connection
+`warehouse` of a PostgreSQL, MySQL, MariaDB or SQLite database.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import DAG, Asset, Param
+
+from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObjectStorageOperator
+from airflow_provider_nexus.transfers.nexus_to_sql import NexusToSqlOperator
+
+RESOURCES = ("broker_transactions", "transactions", "orders", "transfers")
+
+with DAG(
+    dag_id="example_nexus_warehouse",
+    schedule="@daily",
+    catchup=False,
+    max_active_runs=1,  # one run after the other: each goes on where the last one ended
+    # `pool="nexus_default"` here lets the tasks share their slots with those of other DAGs of the connection.
+    default_args={"retries": 2, "retry_delay": timedelta(minutes=5)},
+    tags=["nexus", "example"],
+    doc_md=__doc__,
+    params={
+        "path": Param("file:///tmp/nexus-warehouse", type="string", description="Folder or URL of the Parquet files"),
+        "window_start": Param(None, type=["null", "string"], description="Where the first run begins, such as 2026-01-01"),
+    },
+) as dag:
+    for name in RESOURCES:
+        # [START howto_table]
+        NexusToSqlOperator(
+            task_id=f"{name}_table",
+            resource=name,
+            sql_conn_id="warehouse",
+            table=f"nexus_{name}",
+            capture="changes",
+            outlets=[Asset(f"nexus_{name}_table")],
+        )
+        # [END howto_table]
+
+        # [START howto_capture]
+        NexusToObjectStorageOperator(
+            task_id=f"{name}_files",
+            resource=name,
+            path="{{ params.path }}",
+            file_format="parquet",
+            capture="changes",
+            history=True,
+            outlets=[Asset(f"nexus_{name}_files")],
+        )
+        # [END howto_capture]
+
+    # [START howto_table_snapshot]
+    NexusToSqlOperator(task_id="balances_table", resource="balances", sql_conn_id="warehouse", table="nexus_balances")
+    # [END howto_table_snapshot]

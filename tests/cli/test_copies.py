@@ -1,0 +1,185 @@
+"""The commands that make copies and check them: what they print, and how they end."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from airflow_provider_nexus.__main__ import main
+from airflow_provider_nexus.api.resources import get_resource
+from airflow_provider_nexus.sandbox import Sandbox
+from airflow_provider_nexus.sync.job import SyncJob
+from airflow_provider_nexus.sync.manifest import NAME
+from airflow_provider_nexus.sync.outlets.table import TableOutlet
+from airflow_provider_nexus.sync.request import SyncRequest
+from airflow_provider_nexus.sync.sql.copy import SqlCopy
+from airflow_provider_nexus.sync.table.columns import Table
+from tests.airflow.nexus import connection
+from tests.sync.serving import client_of
+from tests.sync.storing import hours_of
+
+BIN = Path(sys.executable).parent
+PYTHON, AIRFLOW = (sys.executable, "-m", "airflow_provider_nexus"), (str(BIN / "airflow"), "nexus")
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with (
+        Sandbox(customers=40, transactions=900, days=3, clock_speed=0) as made,
+        connection(made),
+    ):
+        yield made
+
+
+def token() -> str:
+    """What must never be printed."""
+    return str(json.loads(os.environ["AIRFLOW_CONN_NEXUS_DEFAULT"])["password"])
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str, str]:
+    """A command in this process: exit code and what was printed."""
+    try:
+        code = main([str(each) for each in arguments])
+    except SystemExit as ended:
+        code = int(ended.code or 0)
+    said = capsys.readouterr()
+    assert token() not in said.out + said.err
+    assert "Traceback" not in said.err
+    return code, said.out, said.err
+
+
+def process(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """A command as a person runs it."""
+    done = subprocess.run([str(each) for each in arguments], capture_output=True, text=True, timeout=90, env=dict(os.environ))
+    assert token() not in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def day(sandbox: Sandbox) -> tuple[str, ...]:
+    wish = hours_of(sandbox, start=24, until=0)
+    return ("--start", f"{wish.start:%FT%TZ}", "--end", f"{wish.end:%FT%TZ}")
+
+
+@pytest.mark.parametrize("file_format", ["jsonl", "parquet"])
+def test_from_plan_to_verify_as_processes(sandbox: Sandbox, tmp_path: Path, file_format: str) -> None:
+    program = PYTHON if file_format == "jsonl" else AIRFLOW
+    planned = process(*program, "plan", "transactions", *day(sandbox), "--windows", "2", "--output", "json")
+    windows = json.loads(planned.stdout)
+    assert [set(window) for window in windows] == [{"window_start", "window_end", "records"}] * 2
+    for window in windows:
+        span = ("--start", window["window_start"], "--end", window["window_end"])
+        asked = ("transactions", tmp_path, *span, "--file-format", file_format, "--output", "json")
+        synced = process(*program, "sync", *asked)
+        assert json.loads(synced.stdout)["verdict"] == "proved"
+        assert "transactions: window" in synced.stderr
+    verified = process(*program, "verify", tmp_path, "--against-nexus", "--output", "json")
+    report = json.loads(verified.stdout)
+    assert (verified.returncode, report["fine"], report["windows"], report["calls"]) == (0, True, 2, 2)
+    assert report["records"] == sum(window["records"] for window in windows)
+    replayed = process(*program, "replay", tmp_path)
+    assert (replayed.returncode, replayed.stdout) == (0, "0 records fit now, 0 still do not\n")
+    next(tmp_path.rglob("part-00000*")).unlink()
+    tampered = process(*program, "verify", tmp_path)
+    assert tampered.returncode == 1
+    assert "is missing" in tampered.stdout
+    assert "1 problems" in tampered.stdout
+
+
+def test_a_sync_goes_on_where_the_last_ended(sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "sync", "orders", tmp_path, *day(sandbox))[0] == 0
+    code, out, _ = run(capsys, "sync", "orders", tmp_path, "--output", "json")
+    assert (code, json.loads(out)["window_start"]) == (0, day(sandbox)[3])
+    code, out, _ = run(capsys, "sync", "prices", tmp_path)
+    assert (code, "as of" in out or "prices" in out) == (0, True)
+    assert run(capsys, "verify", tmp_path)[0] == 0
+
+
+def test_personal_data_is_dropped_where_that_is_asked(
+    sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(capsys, "sync", "transactions", tmp_path, *day(sandbox), "--personal", "drop")[0] == 0
+    manifest = json.loads(next(tmp_path.rglob(NAME)).read_bytes())
+    assert set(manifest["protected"].values()) == {"drop"}
+    assert manifest["run"] == {"command": "airflow nexus sync"}
+
+
+WRONG: dict[str, tuple[tuple[str, ...], str]] = {
+    "resource": (("plan", "unicorns", "--start", "2026-01-01"), "unknown Nexus resource"),
+    "no windows": (("plan", "prices", "--start", "2026-01-01"), "has no windows"),
+    "moment": (("plan", "orders", "--start", "yesterday"), "ISO 8601"),
+    "no start": (("sync", "orders", "HERE"), "no window"),
+    "snapshot with a start": (("sync", "prices", "HERE", "--start", "2026-01-01"), "has no window"),
+    "nothing there": (("verify", "HERE"), "no windows lie"),
+    "nothing to replay": (("replay", "HERE"), "no windows lie"),
+    "connection": (("plan", "orders", "--start", "2026-01-01", "--conn-id", "nowhere"), "AIRFLOW_CONN_NOWHERE"),
+    "database": (("verify", "copied", "--sql-conn-id", "nowhere"), "AIRFLOW_CONN_NOWHERE"),
+    "no database": (("verify", "copied", "--sql-conn-id", "nexus_default"), "no connection of a SQL database"),
+    "store": (("verify", "gopher://x/y"), "gopher"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_wrong_is_one_sentence(sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    arguments, said = WRONG[name]
+    code, out, err = run(capsys, *(str(tmp_path) if each == "HERE" else each for each in arguments))
+    assert (code, out) == (2, "")
+    assert said in err
+
+
+def test_a_copy_that_differs_from_nexus_ends_with_1(sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(capsys, "sync", "orders", tmp_path, *day(sandbox))
+    manifest = next(tmp_path.rglob(NAME))
+    manifest.write_bytes(manifest.read_bytes().replace(b'"outside": ', b'"outside": 7'))
+    code, out, _ = run(capsys, "verify", tmp_path, "--against-nexus")
+    assert code == 1
+    assert "records less now" in out
+
+
+def test_an_unproved_sync_ends_with_1(sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sandbox.configure(total_error=1)
+    try:
+        code, _, err = run(capsys, "sync", "orders", tmp_path, *day(sandbox))
+    finally:
+        sandbox.configure(total_error=0)
+    assert code == 1
+    assert "can't be proved complete" in err
+
+
+@pytest.fixture
+def warehouse(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A connection to a database with a copy of the orders."""
+    path = tmp_path / "warehouse.db"
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps({"conn_type": "sqlite", "host": str(path)}))
+    engine, client, entry = sa.create_engine(f"sqlite:///{path}"), client_of(sandbox), get_resource("orders")
+    where = client.session.environment
+    copy = SqlCopy(engine, "copied", Table(entry), environment=where.name, base_url=where.base_url)
+    SyncJob(client, SyncRequest(resource=entry, wish=hours_of(sandbox, start=24, until=0)), TableOutlet(copy)).run()
+    client.session.close()
+    engine.dispose()
+    return f"sqlite:///{path}"
+
+
+def test_a_table_by_the_name_of_its_connection(warehouse: str, capsys: pytest.CaptureFixture[str]) -> None:
+    asked: tuple[Any, ...] = ("verify", "copied", "--sql-conn-id", "warehouse")
+    code, out, _ = run(capsys, *asked, "--against-nexus", "--output", "json")
+    assert (code, json.loads(out)["fine"], json.loads(out)["calls"]) == (0, True, 1)
+    assert run(capsys, "replay", *asked[1:])[:2] == (0, "0 records fit now, 0 still do not\n")
+    engine = sa.create_engine(warehouse)
+    with engine.begin() as changing:
+        changing.execute(sa.text("UPDATE copied SET status = 'EDITED' WHERE _key = (SELECT MIN(_key) FROM copied)"))
+    engine.dispose()
+    code, out, _ = run(capsys, *asked)
+    assert code == 1
+    assert "was edited" in out
+    code, _, err = run(capsys, "verify", "other", *asked[2:])
+    assert code == 2
+    assert "no table that a sync has made" in err

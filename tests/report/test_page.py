@@ -1,0 +1,278 @@
+"""The page says what the manifests say, all of it, and nothing that they smuggle in."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import time
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.report import write_report
+from tests.report.pages import Page
+from tests.report.trees import DAYS, ENVIRONMENT, GAP, MADE_AT, edit, midnight, windows
+
+HOSTILE = "</style></svg><script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7*7 }}"
+
+
+def page_of(root: Path, **arguments: str) -> Page:
+    return Page.of(write_report(root, made_at=MADE_AT, **arguments))
+
+
+def test_a_tree_without_manifests_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(NexusConfigurationError, match="no manifest under"):
+        write_report(tmp_path)
+    with pytest.raises(NexusConfigurationError):
+        write_report(tmp_path / "nowhere")
+
+
+def test_the_same_manifests_make_the_same_page(grown: Path) -> None:
+    assert write_report(grown, made_at=MADE_AT) == write_report(grown, made_at=MADE_AT)
+
+
+def test_all_links_lead_somewhere(grown: Path) -> None:
+    page = page_of(grown)
+    assert len(page.ids) == len(set(page.ids))
+    for link in page.links:
+        assert link[1:] in page.ids if link.startswith("#") else (grown / link).is_file(), link
+    written = {str(path.relative_to(grown)) for path in grown.glob("*/*/2*/manifest.json")}
+    assert {link for link in page.links if not link.startswith("#")} == written
+
+
+def test_links_can_start_elsewhere(grown: Path) -> None:
+    links = [link for link in page_of(grown, links_from="../data/").links if not link.startswith("#")]
+    assert links
+    assert all(link.startswith(f"../data/{ENVIRONMENT}/") for link in links)
+
+
+@pytest.mark.parametrize("under", ["", ENVIRONMENT, f"{ENVIRONMENT}/customers"])
+def test_any_folder_of_the_tree_can_be_reported_on(grown: Path, under: str) -> None:
+    page = page_of(grown / under)
+    assert tuple(page.text.partition("To look into")[2].split()[i] for i in (0, 2)) == ("customers", ENVIRONMENT)
+    for link in page.links:
+        assert link.startswith("#") or (grown / under / link).is_file()
+
+
+def test_each_window_has_a_mark_that_leads_to_it(grown: Path) -> None:
+    page = page_of(grown)
+    details = {each for each in page.ids if re.fullmatch(r"r\d+-[wg]\d+", each)}
+    marked = {link[1:] for link in page.links if link.startswith("#")}
+    assert details
+    assert details <= marked
+    assert len([each for each in details if "-w" in each]) == len(list(grown.glob("*/*/2*/manifest.json")))
+
+
+def test_gaps_and_what_is_unproved_are_told_first(grown: Path) -> None:
+    text = page_of(grown).text
+    assert f"{midnight(GAP):%Y-%m-%d} to {midnight(GAP + 1):%Y-%m-%d} is in no window" in text
+    assert text.count("is unproved") == 2
+    assert "Not everything is proved" in text
+    assert "There is 1 gap between windows" in text
+
+
+def test_a_shrunk_window_is_sound_but_marked(tree: Path) -> None:
+    path = windows(tree, "broker_transactions")[-1]
+    edit(path, lambda manifest: manifest["proof"].update(verdict="proved_shrunk"))
+    page = page_of(tree / ENVIRONMENT / "broker_transactions")
+    assert "Nothing is missing" in page.text
+    assert f"{DAYS - 1} are proved complete, 1 proved though records vanished" in page.text
+    shapes = [attributes["class"] for tag, attributes in page.tags if tag == "rect"]
+    assert shapes.count("S") == shapes.count("U") + 1 == shapes.count("G") + 1  # each is in the legend once
+
+
+def test_a_sound_tree_says_so(grown: Path) -> None:
+    text = page_of(grown / ENVIRONMENT / "broker_transactions").text
+    assert "Nothing is missing, as far as the manifests go." in text
+    assert f"Of {DAYS} windows and readings, {DAYS} are proved complete" in text
+    assert "To look into" not in text
+
+
+def test_amounts_are_exact(grown: Path) -> None:
+    total: dict[str, Decimal] = {}
+    for path in windows(grown, "broker_transactions"):
+        for currency, digits in json.loads(path.read_text())["sums"].get("tradeValue", {}).items():
+            total[currency] = total.get(currency, Decimal(0)) + Decimal(digits)
+    shown = page_of(grown / ENVIRONMENT / "broker_transactions").text.partition("tradeValue Currency")[2]
+    assert total
+    for currency, value in total.items():
+        found = re.search(rf"{currency} ?([\d.]+)", shown)
+        assert found
+        assert Decimal(found[1]) == value
+
+
+def test_more_digits_than_a_float_has_are_kept(tree: Path) -> None:
+    path = windows(tree, "customers")[0]
+    edit(path, lambda manifest: manifest.update(sums={"tradeValue": {"EUR": "12345678901234567890.123456789012345678"}}))
+    assert "12345678901234567890.123456789012345678" in page_of(tree).text
+
+
+def test_patches_and_readings_are_told(grown: Path) -> None:
+    patches = [patch for path in windows(grown, "transactions") for patch in json.loads(path.read_text()).get("patches", ())]
+    text = page_of(grown / ENVIRONMENT / "transactions").text
+    assert patches
+    assert f"Windows that were patched, {len(patches)} times in all" in text
+    assert text.count("open-2026") >= DAYS - 1
+
+
+def test_open_records_are_counted(grown: Path) -> None:
+    kept = json.loads((grown / ENVIRONMENT / "transactions" / "_unsettled.json").read_text())
+    assert f"{len(kept)} records have not come to an end" in page_of(grown / ENVIRONMENT / "transactions").text
+    assert "Not kept beside the data" in page_of(grown / ENVIRONMENT / "customers").text
+
+
+def test_keys_are_not_shown_where_the_resource_is_unknown(tree: Path) -> None:
+    folder = tree / ENVIRONMENT / "transactions"
+    key = min(json.loads((folder / "_unsettled.json").read_text()).items(), key=lambda item: item[1])[0]
+    assert key in page_of(folder).text
+    for path in windows(tree, "transactions"):
+        edit(path, lambda manifest: manifest.update(resource="unheard_of"))
+    assert key not in page_of(folder).text
+
+
+def test_new_fields_are_told(grown: Path) -> None:
+    text = page_of(grown / ENVIRONMENT / "customers").text
+    assert "on: new " in text
+    assert "Not in the catalogue of this provider: " in text
+
+
+def test_members_of_objects_that_are_not_filled_are_no_change(grown: Path, tree: Path) -> None:
+    assert "The same in every window that holds records." in page_of(grown / ENVIRONMENT / "transactions").text
+    path = windows(tree, "transactions")[3]
+    edit(path, lambda manifest: manifest["schema"]["fields"].remove("status"))
+    assert f"From {path.parent.name} on: new none; gone status." in page_of(tree / ENVIRONMENT / "transactions").text
+
+
+def test_rejected_records_are_counted_but_not_shown(grown: Path) -> None:
+    aside = [json.loads(line) for path in grown.rglob("rejected/*") for line in path.read_text().splitlines()]
+    html = write_report(grown / ENVIRONMENT / "orders", made_at=MADE_AT)
+    assert aside
+    assert f"{len(aside)} records did not fit and were put aside" in Page.of(html).text
+    for each in aside:
+        assert each["field"] in html
+        assert each["raw"] not in html
+
+
+def test_a_manifest_changed_by_hand_breaks_the_chain(tree: Path) -> None:
+    path = windows(tree, "customers")[1]
+    edit(path, lambda manifest: manifest.update(records=1))
+    text = page_of(tree).text
+    assert f"the manifest of {path.parent.name} is not the one that was published" in text
+    assert "The chain of manifests is broken in 1 place." in text
+
+
+def test_a_lost_manifest_is_told_as_gap_and_broken_link(tree: Path) -> None:
+    path = windows(tree, "customers")[1]
+    path.unlink()
+    text = page_of(tree).text
+    assert f"{path.parent.name} has no manifest" in text
+    assert f"the window before, {path.parent.name}, has no manifest any more" in text
+    assert "There are 2 gaps" in text
+
+
+@pytest.mark.parametrize("damage", ["gone", "changed"])
+def test_a_replaced_manifest_must_be_kept_as_it_was(tree: Path, damage: str) -> None:
+    kept = next((tree / ENVIRONMENT / "transactions").glob("2*/superseded/*.json"))
+    if damage == "gone":
+        kept.unlink()
+    else:
+        edit(kept, lambda manifest: manifest.update(records=1))
+    text = page_of(tree).text
+    assert "the manifest that was replaced is not kept" in text
+    assert ("is not what its name says" in text) == (damage == "changed")
+
+
+def test_folders_with_no_manifest_at_all_are_told(tree: Path) -> None:
+    for path in windows(tree, "customers"):
+        path.unlink()
+    text = page_of(tree).text
+    assert f"{ENVIRONMENT}/customers holds folders of windows, none of them with a manifest" in text
+    assert "Not everything is proved" in text
+
+
+@pytest.mark.parametrize("raw", [b"", b"{}", b"[1]", b"\xff\xfe", b'{"manifest_version": 1}'])
+def test_damaged_manifests_are_unproved(tree: Path, raw: bytes) -> None:
+    path = windows(tree, "orders")[0]
+    path.write_bytes(raw)
+    assert page_of(tree).text.count("is unproved") == 3
+
+
+@pytest.mark.parametrize("value", [HOSTILE, [HOSTILE], {HOSTILE: HOSTILE}, {HOSTILE: {HOSTILE: "1"}}, -1, 1.5, True, None])
+def test_hostile_values_stay_text(tree: Path, value: object) -> None:
+    clean = page_of(tree)
+    names = set(json.loads(windows(tree, "transactions")[0].read_text())) - {"manifest_version"}
+    for path in tree.rglob("*.json"):
+        if path.name == "manifest.json":
+            edit(path, lambda manifest: manifest.update(dict.fromkeys(names, value)))
+        elif path.name == "_unsettled.json":
+            path.write_text(json.dumps({HOSTILE: f"2026-01-01T00:00:00Z {HOSTILE}"}))
+    hostile = page_of(tree)
+    assert {tag for tag, _ in hostile.tags} <= {tag for tag, _ in clean.tags} | {"strong"}
+    assert not [name for _, attributes in hostile.tags for name in attributes if name.startswith("on")]
+    assert "49" not in re.findall(r"\{\{.*?\}\}|\b49\b", "".join(text for text in hostile.texts if "alert" in text))
+
+
+def test_hostile_amounts_are_left_out(tree: Path) -> None:
+    path = windows(tree, "customers")[0]
+    amounts = {"A": "NaN", "B": "1E+999999999", "C": "x", "D": 1.5, "E": "9" * 5000, "F": "1.0"}
+    edit(path, lambda manifest: manifest.update(sums={"tradeValue": amounts}))
+    assert "tradeValueCurrencyAllwindowsBydayF1.0" in page_of(tree / ENVIRONMENT / "customers").text.replace(" ", "")
+
+
+def test_hostile_names_of_folders_stay_text(tree: Path) -> None:
+    folder = tree / "<b onclick=alert(1)>"
+    shutil.copytree(tree / ENVIRONMENT / "customers", folder)
+    page = page_of(tree)
+    assert not [attributes for tag, attributes in page.tags if tag == "b"]
+    assert all(link.startswith("#") or (tree / link).is_file() for link in page.links)
+
+
+def test_headings_are_in_order_and_the_language_is_said(grown: Path) -> None:
+    page = page_of(grown)
+    levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch(r"h\d", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    assert ("html", {"lang": "en"}) in page.tags
+
+
+def test_nothing_is_asked_for(grown: Path) -> None:
+    page = page_of(grown)
+    assert not {tag for tag, _ in page.tags} & {"script", "link", "img", "iframe", "object", "form", "base"}
+    assert not [attributes for _, attributes in page.tags if {"src", "style", "srcset"} & set(attributes)]
+    policy = next(str(each["content"]) for _, each in page.tags if each.get("http-equiv") == "Content-Security-Policy")
+    assert policy.startswith("default-src 'none'; style-src 'sha256-")
+
+
+@pytest.mark.parametrize("hours", [1, 24, 72])
+def test_a_thousand_windows_are_small_and_quick(grown: Path, tmp_path: Path, hours: int) -> None:
+    model = json.loads(windows(grown, "broker_transactions")[0].read_text())
+    model["patches"] = model["patches"][:4]
+    del model["replaces"]
+    for number in range(1000):
+        start = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(hours=hours) * number
+        end = start + timedelta(hours=hours)
+        folder = tmp_path / "test" / "broker_transactions" / f"{start:%Y%m%dT%H%M%SZ}-{end:%Y%m%dT%H%M%SZ}"
+        folder.mkdir(parents=True)
+        window = {"start": f"{start:%FT%TZ}", "end": f"{end:%FT%TZ}", "how": "arguments"}
+        (folder / "manifest.json").write_text(json.dumps({**model, "window": window, "previous": None}))
+    begun = time.process_time()
+    html = write_report(tmp_path)
+    assert time.process_time() - begun < 2
+    assert len(html.encode()) < 2_000_000
+    assert "Of 1000 windows and readings" in Page.of(html).text
+
+
+def test_a_first_window_from_the_beginning_is_drawn_short(tree: Path) -> None:
+    first = windows(tree, "customers")[0]
+    label = f"20000101T000000Z-{midnight(1):%Y%m%dT%H%M%SZ}"
+    edit(first, lambda manifest: manifest["window"].update(start="2000-01-01T00:00:00Z"))
+    first.parent.rename(first.parent.with_name(label))
+    html = write_report(tree / ENVIRONMENT / "customers", made_at=MADE_AT)
+    assert html.count("Windows by day, ") == 2
+    assert len(html) < 200_000

@@ -1,0 +1,118 @@
+"""Captures of changes, run after run, and what there is to compare the copy with, for the tests of copies of any kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_nexus.api.resources import get_resource
+from airflow_provider_nexus.api.rows import RowReader
+from airflow_provider_nexus.client.client import NexusClient
+from airflow_provider_nexus.sandbox import Sandbox
+from airflow_provider_nexus.sync import manifest as manifests
+from airflow_provider_nexus.sync.capture import CaptureJob
+from airflow_provider_nexus.sync.files.copy import ParquetCopy
+from airflow_provider_nexus.sync.files.unsettled import FileMemory, Unsettled
+from airflow_provider_nexus.sync.request import SyncRequest
+from airflow_provider_nexus.sync.table.columns import Table
+from airflow_provider_nexus.sync.table.conform import Conformer, Origin
+from airflow_provider_nexus.sync.table.copy import Copy, Row
+from airflow_provider_nexus.sync.watermark import FileWatermark, Watermark
+from airflow_provider_nexus.sync.window import parse, wish
+from airflow_provider_nexus.sync.writers.parquet import read_rows
+from tests.sync.serving import client_of
+
+BEGIN = datetime(2026, 1, 1, 0, 10, tzinfo=UTC)
+DAY = 86_400
+
+
+def living(*, per_day: int = 150, **settings: Any) -> Sandbox:
+    """A sandbox one day after ``BEGIN`` whose trades go on changing for weeks."""
+    shape = {"lives": "long", "now": BEGIN + timedelta(days=1), "days": 1, "customers": 40, "clock_speed": 0}
+    return Sandbox(**{**shape, "transactions": per_day, "arrivals_per_hour": per_day / 24, **settings})
+
+
+@dataclass
+class Capture:
+    """A copy of one resource that is brought up to date once a day.
+
+    :param place: gives copy and watermark anew, as each task has its own
+    :param held: the rows of the copy by key
+    :param options: members of the request
+    """
+
+    sandbox: Sandbox
+    resource: str
+    place: Callable[[], tuple[Copy, Watermark]]
+    held: Callable[[], dict[str, Row]]
+    options: Mapping[str, Any] = field(default_factory=lambda: {"page_size": 20})
+    rereads: int = 1
+    client: Callable[[], NexusClient] | None = None
+
+    def __post_init__(self) -> None:
+        self.entry = get_resource(self.resource)
+        self._reader, self._conformer = RowReader(self.entry), Conformer(self.entry)
+        self._rows: dict[bytes, Row] = {}
+
+    def run(self) -> dict[str, Any] | None:
+        """One run, from where the last one ended, or from ``BEGIN``."""
+        copy, watermark = self.place()
+        wanted = wish(watermark=watermark.get) if watermark.get() else wish(arguments=(BEGIN, None))
+        client = self.client() if self.client else client_of(self.sandbox)
+        request = SyncRequest(resource=self.entry, wish=wanted, **self.options)
+        try:
+            return CaptureJob(client, request, copy, watermark=watermark, rereads=self.rereads).run()
+        finally:
+            client.session.close()
+
+    @property
+    def end(self) -> datetime:
+        """Up to where the copy says that it goes."""
+        return parse(self.place()[1].get(), "watermark")
+
+    def truth(self) -> dict[str, Row]:
+        """The rows as they are at this moment, by key, as a copy should hold them."""
+        return {row[0]: row for row in map(self._row, self.sandbox.truth(self.resource, None, self.end))}
+
+    def wrong(self) -> list[str]:
+        """Keys of records that are held other than they are, or not at all, or are not there any more."""
+        held, truth = self.held(), self.truth()
+        return sorted(key for key in held.keys() | truth if held.get(key, ())[4:] != truth.get(key, ())[4:])
+
+    def _row(self, raw: bytes) -> Row:
+        if raw not in self._rows:
+            self._rows[raw] = self._conformer.row(self._reader.read(raw), Origin(BEGIN, ""))
+        return self._rows[raw]
+
+
+def into_files(sandbox: Sandbox, folder: Path, resource: str = "broker_transactions", **options: Any) -> Capture:
+    """A capture into Parquet files."""
+    table, history = Table(get_resource(resource)), options.pop("history", False)
+
+    def place() -> tuple[Copy, Watermark]:
+        memory = Unsettled(table, FileMemory(folder))
+        return ParquetCopy(folder, table, unsettled=memory, keeps_versions=history), FileWatermark(folder)
+
+    return Capture(sandbox, resource, place, lambda: held_in(folder), **options)
+
+
+def held_in(folder: Path) -> dict[str, Row]:
+    """The rows of all windows; fails where a manifest lies or a record is held twice."""
+    held: dict[str, Row] = {}
+    for name, _ in manifests.windows_of(folder):
+        manifest = manifests.load(folder / name)
+        if manifest is None:
+            continue
+        rows = rows_of(folder / name, manifest)
+        assert len(rows) == manifest["records"]
+        assert held.keys().isdisjoint(row[0] for row in rows), "a record lies in two windows"
+        held |= {row[0]: row for row in rows}
+    return held
+
+
+def rows_of(folder: Path, manifest: Mapping[str, Any]) -> list[Row]:
+    """The rows of the files that a manifest names."""
+    return [row for file in manifest["files"] for rows in read_rows(folder / file["name"]) for row in rows]

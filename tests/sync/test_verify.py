@@ -1,0 +1,285 @@
+"""What was tampered with is found and named; what a sync has left, whatever its history, is fine."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
+import pytest
+
+from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.sandbox import Sandbox
+from airflow_provider_nexus.sync.manifest import NAME
+from airflow_provider_nexus.sync.verify.files import verify
+from tests.sync.serving import client_of, sandbox_and_client
+from tests.sync.storing import capture, hours_of, put
+
+Tamper = Callable[[Path], object]
+
+
+@pytest.fixture(scope="module")
+def trees(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
+    """Copies with windows that touch, reruns that brought changes, patches, snapshots and readings."""
+    roots = {name: tmp_path_factory.mktemp(name) for name in ("lines", "typed", "history")}
+    with sandbox_and_client(days=4) as (sandbox, client):
+        spans = [hours_of(sandbox, start=48, until=24), hours_of(sandbox, start=24, until=0)]
+        for name in ("transactions", "broker_transactions", "customers"):
+            for span in spans:
+                put(client, roots["lines"], name, span)
+                put(client, roots["typed"], name, span, "parquet")
+        for file_format, root in (("jsonl", roots["lines"]), ("parquet", roots["typed"])):
+            put(client, root, "prices", None, file_format)
+            put(client, root, "customer_persons", None, file_format)
+        _live_on(sandbox, roots, spans)
+        yield roots
+
+
+def _live_on(sandbox: Sandbox, roots: dict[str, Path], spans: list[Any]) -> None:
+    start = sandbox.now - timedelta(hours=30)
+    for _ in range(8):
+        capture(sandbox, roots["history"], "transactions", start, history=True)
+        sandbox.advance(seconds=2_700)
+    client = client_of(sandbox)
+    for span in spans:
+        put(client, roots["lines"], "transactions", span)
+        put(client, roots["typed"], "broker_transactions", span, "parquet")
+    client.session.close()
+
+
+@pytest.mark.parametrize("name", ["lines", "typed", "history"])
+def test_an_untouched_tree_is_fine(trees: dict[str, Path], name: str) -> None:
+    report = verify(trees[name])
+    assert report.problems == ()
+    assert report.notes == ()
+    assert report.windows == len([path for path in trees[name].rglob(NAME) if path.parent.name != "superseded"]) > 5
+    assert report.records > 200
+    assert json.loads(json.dumps(report.dump()))["fine"] is True
+
+
+def test_the_trees_have_a_history(trees: dict[str, Path]) -> None:
+    assert list(trees["lines"].rglob("superseded/*.json"))
+    patched = [json.loads(path.read_bytes()) for path in trees["history"].rglob(NAME)]
+    assert any(manifest.get("patches") for manifest in patched)
+    assert list(trees["history"].rglob("readings/*/*.parquet"))
+
+
+def test_it_starts_at_any_level(trees: dict[str, Path]) -> None:
+    root = trees["lines"]
+    window = sorted(root.rglob("transactions/*Z-*Z"))[-1]
+    at = {level: verify(level).windows for level in (window, window.parent, window.parent.parent, root)}
+    assert list(at.values())[:2] == [1, 2]
+    assert at[root] == at[window.parent.parent] == 8
+    reading = next(path.parent for path in trees["history"].rglob(f"readings/*/{NAME}"))
+    assert (verify(reading).windows, verify(reading).problems) == (1, ())
+
+
+def test_nothing_to_check_is_no_success(tmp_path: Path) -> None:
+    with pytest.raises(NexusConfigurationError, match="no windows lie"):
+        verify(tmp_path)
+    with pytest.raises(NexusConfigurationError, match="no windows lie"):
+        verify(tmp_path / "20260101T000000Z-20260102T000000Z")
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+
+
+def edited(folder: Path, **members: Any) -> None:
+    manifest = json.loads((folder / NAME).read_bytes())
+    (folder / NAME).write_text(json.dumps({**manifest, **members}, indent=2, sort_keys=True))
+
+
+def with_digests(folder: Path) -> None:
+    """The manifest names files as they are now, as one who covers his tracks would do."""
+    files = json.loads((folder / NAME).read_bytes())["files"]
+    for file in files:
+        data = (folder / file["name"]).read_bytes()
+        file |= {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    edited(folder, files=files)
+
+
+def _part(folder: Path) -> Path:
+    return sorted(folder.glob("part-*"))[0]
+
+
+def _edit_line(folder: Path) -> None:
+    lines = gzip.decompress(_part(folder).read_bytes()).splitlines(keepends=True)
+    record = json.loads(lines[1])
+    record["transactionCode"] = "TX-EDITED"
+    lines[1] = json.dumps(record).encode() + b"\n"
+    _part(folder).write_bytes(gzip.compress(b"".join(lines)))
+    with_digests(folder)
+
+
+def _edit_amount(folder: Path) -> None:
+    lines = gzip.decompress(_part(folder).read_bytes()).splitlines(keepends=True)
+    place = next(place for place, line in enumerate(lines) if json.loads(line)["executedAmounts"])
+    record = json.loads(lines[place])
+    record["executedAmounts"]["fiatValue"] = 123456.78
+    lines[place] = json.dumps(record).encode() + b"\n"
+    _part(folder).write_bytes(gzip.compress(b"".join(lines)))
+    with_digests(folder)
+
+
+def _cut_line(folder: Path) -> None:
+    lines = gzip.decompress(_part(folder).read_bytes()).splitlines(keepends=True)
+    _part(folder).write_bytes(gzip.compress(b"".join(lines[:-1])))
+    with_digests(folder)
+
+
+def _edit_cell(folder: Path) -> None:
+    table = pq.read_table(_part(folder))
+    place = table.schema.get_field_index("status")
+    values = ["Edited", *table["status"].to_pylist()[1:]]
+    pq.write_table(table.set_column(place, table.schema.field(place), [values]), _part(folder))
+    with_digests(folder)
+
+
+def _cut_row(folder: Path) -> None:
+    pq.write_table(pq.read_table(_part(folder)).slice(1), _part(folder))
+    with_digests(folder)
+
+
+BOTH: dict[str, tuple[Tamper, str]] = {
+    "a byte": (lambda folder: flip(_part(folder)), "SHA-256"),
+    "a part gone": (lambda folder: _part(folder).unlink(), "is missing"),
+    "a part too many": (lambda folder: (folder / "part-00007.parquet").write_bytes(b"x"), "not named by"),
+    "a file beside": (lambda folder: (folder / "more.jsonl.gz").write_bytes(b"x"), "not named by"),
+    "a part cut": (lambda folder: _part(folder).write_bytes(_part(folder).read_bytes()[:-9]), "bytes instead of"),
+    "no manifest": (lambda folder: (folder / NAME).unlink(), "has no manifest"),
+    "half a manifest": (lambda folder: (folder / NAME).write_bytes((folder / NAME).read_bytes()[:99]), "manifest"),
+    "a manifest without members": (lambda folder: (folder / NAME).write_text('{"manifest_version": 1}'), "no whole manifest"),
+    "records": (lambda folder: edited(folder, records=3), "records say 3"),
+    "key digest": (lambda folder: edited(folder, key_digest="sha256-sum:" + "0" * 64), "key_digest"),
+    "sums": (lambda folder: edited(folder, sums={"executedAmounts.fiatValue": {"EUR": "1"}}), "sums"),
+    "another resource": (lambda folder: edited(folder, resource="unicorns"), "unicorns"),
+    "a rejected file": (lambda folder: _write(folder / "rejected" / "records.jsonl"), "not named by"),
+    "what it replaced": (lambda folder: edited(folder, replaces="0" * 64), "is missing, and manifest.json says"),
+}
+LINES: dict[str, tuple[Tamper, str]] = {
+    "a line": (_edit_line, "key_digest"),
+    "an amount": (_edit_amount, "sums"),
+    "a line gone": (_cut_line, "records instead of"),
+    "first": (lambda folder: edited(folder, first={"key": "x", "stamp": ""}), "first"),
+}
+TYPED: dict[str, tuple[Tamper, str]] = {
+    "a cell": (_edit_cell, "the row of key"),
+    "a row gone": (_cut_row, "records instead of"),
+    "content": (lambda folder: edited(folder, content="sha256-sum:" + "0" * 64), "content"),
+}
+CASES = [
+    *((tree, *case) for tree in ("lines", "typed") for case in BOTH.items()),
+    *(("lines", *case) for case in LINES.items()),
+    *(("typed", *case) for case in TYPED.items()),
+]
+
+
+def _write(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"{}\n")
+
+
+@pytest.mark.parametrize(("tree", "name", "case"), CASES, ids=lambda value: value if isinstance(value, str) else "")
+def test_tampering_is_found(trees: dict[str, Path], tmp_path: Path, tree: str, name: str, case: tuple[Tamper, str]) -> None:
+    tamper, said = case
+    root = tmp_path / "copy"
+    shutil.copytree(trees[tree], root)
+    last = sorted(root.rglob("transactions/*Z-*Z"))[-1]
+    tamper(last)
+    report = verify(root)
+    assert not report.is_fine
+    assert any(said in problem.what for problem in report.problems), report.problems
+    assert all("/transactions/" in problem.where for problem in report.problems)
+
+
+def test_totals_of_a_manifest_are_counted_again(trees: dict[str, Path], tmp_path: Path) -> None:
+    shutil.copytree(trees["typed"], tmp_path / "copy")
+    folder = sorted(tmp_path.rglob("broker_transactions/*Z-*Z"))[-1]
+    totals = json.loads((folder / NAME).read_bytes())["totals"]
+    totals[0]["count"] += 1
+    edited(folder, totals=totals)
+    assert [problem.what[:16] for problem in verify(folder).problems] == ["its totals say s"]
+
+
+def test_a_manifest_that_others_were_written_after_can_t_be_edited(trees: dict[str, Path], tmp_path: Path) -> None:
+    shutil.copytree(trees["lines"], tmp_path / "copy")
+    first, last = sorted(tmp_path.rglob("customers/*Z-*Z"))
+    edited(first, calls=1)
+    (problem,) = verify(tmp_path / "copy").problems
+    assert problem.where == str(first / NAME)
+    assert last.name in problem.what
+    assert not verify(last).is_fine
+
+
+def test_a_kept_manifest_that_is_gone_or_edited_is_found(trees: dict[str, Path], tmp_path: Path) -> None:
+    shutil.copytree(trees["history"], tmp_path / "copy")
+    kept = sorted(tmp_path.rglob("superseded/*.json"))
+    raw = kept[0].read_bytes()
+    kept[0].unlink()
+    assert any("is missing" in problem.what and kept[0].name in problem.where for problem in verify(tmp_path / "copy").problems)
+    kept[0].write_bytes(raw.replace(b'"calls": ', b'"calls": 1'))
+    assert any("SHA-256 is not its name" in problem.what for problem in verify(tmp_path / "copy").problems)
+    kept[0].write_bytes(raw)
+    assert verify(tmp_path / "copy").is_fine
+
+
+def test_a_version_of_a_history_is_checked(trees: dict[str, Path], tmp_path: Path) -> None:
+    shutil.copytree(trees["history"], tmp_path / "copy")
+    part = next(iter(sorted(tmp_path.rglob("readings/*/part-*.parquet"))))
+    _edit_cell(part.parent)
+    assert any("the row of key" in problem.what and problem.where == str(part) for problem in verify(part.parent).problems)
+
+
+def test_gaps_and_overlaps_are_noted(tmp_path: Path) -> None:
+    with sandbox_and_client() as (sandbox, client):
+        for start, until in ((30, 20), (18, 10), (12, 5)):
+            put(client, tmp_path, "orders", hours_of(sandbox, start=start, until=until))
+    report = verify(tmp_path)
+    assert report.is_fine
+    assert [note.what[:6] for note in report.notes] == ["a gap:", "an ove"]
+
+
+def test_an_unproved_window_is_a_warning(tmp_path: Path) -> None:
+    with sandbox_and_client() as (sandbox, client):
+        sandbox.configure(total_error=1)
+        put(client, tmp_path, "orders", hours_of(sandbox, start=30, until=20), strict=False)
+    report = verify(tmp_path)
+    assert report.is_fine
+    assert "warning: its reading was never proved" in report.notes[0].what
+
+
+def test_what_is_staged_and_what_remembers_is_left_alone(trees: dict[str, Path], tmp_path: Path) -> None:
+    shutil.copytree(trees["history"], tmp_path / "copy")
+    collection = next(tmp_path.rglob("transactions"))
+    (collection / "_staging" / "20260101T000000Z-20260102T000000Z").mkdir(parents=True)
+    (collection / "_staging" / "20260101T000000Z-20260102T000000Z" / "part-00000.jsonl.gz").write_bytes(b"half")
+    assert (collection / "_unsettled.json").exists()
+    assert verify(tmp_path / "copy").problems == ()
+
+
+def test_an_object_store_is_read_as_a_folder(trees: dict[str, Path]) -> None:
+    from airflow.sdk import ObjectStoragePath
+    from airflow.sdk.io import attach
+    from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
+
+    attach(protocol="memory", fs=MemoryFileSystem())
+    root = ObjectStoragePath("memory://verify/data")
+    for path in trees["typed"].rglob("*"):
+        if path.is_file():
+            target = root / str(path.relative_to(trees["typed"]))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(path.read_bytes())
+    report = verify(root)
+    assert report == verify(trees["typed"])
+    part = next(iter(sorted((trees["typed"]).rglob("transactions/*/part-*")))).relative_to(trees["typed"])
+    (root / str(part)).unlink()
+    assert ["is missing" in problem.what for problem in verify(root).problems] == [True]
