@@ -10,12 +10,12 @@ CODE := $(wildcard airflow_provider_nexus example_dags tests benchmarks docs)
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo ui test lint types unit slow databases airflow standalone docs package matrix clean
+.PHONY: help demo ui test lint types unit slow databases airflow browser standalone docs package matrix clean
 
 help:
 	@echo "make demo    run a sync with its proof against a sandbox on this machine"
 	@echo "make ui      the same in Airflow's own user interface"
-	@echo "make test    lint, types, unit, slow, databases, airflow, standalone and docs, one after the other"
+	@echo "make test    all that must hold: lint, types, unit, slow, databases, airflow, browser, standalone, package, docs"
 	@echo "make package build what is published, and try the wheel in an Airflow of its own"
 	@echo "make matrix  the unit and airflow tests on the oldest and the newest Airflow and Python"
 	@echo "make clean   remove everything that was built here, .venv included"
@@ -26,7 +26,7 @@ demo: $(VENV)/run.stamp
 ui: $(VENV)/run.stamp
 	$(BIN)/python -m airflow_provider_nexus ui
 
-test: lint types unit slow databases airflow standalone docs
+test: lint types unit slow databases airflow browser standalone package docs
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check $(CODE)
@@ -36,7 +36,7 @@ types: $(VENV)/test.stamp
 	$(BIN)/mypy
 
 unit: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -n auto -m "not airflow and not standalone and not slow and not databases and not release" --ignore=tests/airflow --ignore=tests/standalone
+	$(BIN)/python -m pytest -n auto -m "not airflow and not standalone and not slow and not databases and not browser and not release" --ignore=tests/airflow --ignore=tests/standalone
 
 slow: $(VENV)/test.stamp
 	NEXUS_SERVERS=200 $(BIN)/python -m pytest -n auto -m "(slow or servers) and not databases"
@@ -47,6 +47,10 @@ databases: $(VENV)/test.stamp
 
 airflow: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "airflow and not standalone"
+
+# Chromium, which .ci/servers installs.
+browser: $(VENV)/test.stamp
+	$(BIN)/python -m pytest -m browser tests/report
 
 # One at a time: a whole Airflow wants both cores.
 standalone: $(VENV)/test.stamp

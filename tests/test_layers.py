@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "api": {"api", "exceptions"},
     "client": {"client", "api", "exceptions"},
     "sync": {"sync", "client", "api", "exceptions"},
+    "report": {"report", "sync", "api", "exceptions"},
     "sandbox": {"sandbox", "api", "exceptions"},
 }
 """Which parts of the package each part may import; the version in the package itself is free to all."""
