@@ -46,7 +46,8 @@ class _Place:
         self.resource, self.key = resource, key
 
     def error(self, field: Field, value: object) -> NexusDataError:
-        """What to raise for a value."""
+        """What to raise for a value; one that can identify a person is not told."""
+        value = "(personal data, not shown)" if field.personal else value
         return NexusDataError(self.resource.name, self.key, field.name, value, _EXPECTED.get(field.kind, f"a {field.kind}"))
 
 

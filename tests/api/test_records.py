@@ -214,3 +214,10 @@ def test_error_names_resource_key_field_and_value() -> None:
 )
 def test_key_text(resource: str, record: dict[str, Any], key: str) -> None:
     assert key_text(get_resource(resource), record) == key
+
+
+def test_a_personal_value_is_in_no_error() -> None:
+    with pytest.raises(NexusDataError) as caught:
+        typed(get_resource("customer_persons"), {"id": 1, "dateOfBirth": "the 4th of May 1970"})
+    assert "1970" not in str(caught.value)
+    assert "1970" not in str(caught.value.value)

@@ -69,6 +69,7 @@ def day(sandbox: Sandbox) -> tuple[str, ...]:
     return ("--start", f"{wish.start:%FT%TZ}", "--end", f"{wish.end:%FT%TZ}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file_format", ["jsonl", "parquet"])
 def test_from_plan_to_verify_as_processes(sandbox: Sandbox, tmp_path: Path, file_format: str) -> None:
     program = PYTHON if file_format == "jsonl" else AIRFLOW

@@ -72,6 +72,7 @@ def test_what_is_deleted_leaves_the_copy(tmp_path: Path, resource: str) -> None:
         assert latest_of(tmp_path) == {key: row[3] for key, row in held_in(tmp_path).items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("resource", ["broker_transactions", "orders"])
 def test_a_history_holds_each_version_that_a_run_saw_once(tmp_path: Path, resource: str) -> None:
     seen: dict[str, list[str]] = {}
@@ -91,6 +92,7 @@ def test_a_history_holds_each_version_that_a_run_saw_once(tmp_path: Path, resour
     assert max(map(len, seen.values())) > 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("resource", "rereads"), [("orders", 2), ("transactions", 4)])
 def test_without_totals_each_window_is_read_again_in_its_turn(tmp_path: Path, resource: str, rereads: int) -> None:
     with living(per_day=40) as sandbox:
@@ -242,3 +244,17 @@ def versions_of(folder: Path) -> dict[str, list[tuple[datetime, str]]]:
 def latest_of(folder: Path) -> dict[str, str]:
     """What a history says that each record is now."""
     return {key: held[-1][1] for key, held in versions_of(folder).items() if held[-1][1]}
+
+
+def test_a_record_that_does_not_fit_any_more_stays_as_it_was_known(tmp_path: Path) -> None:
+    with living(per_day=60) as sandbox:
+        capture = into_files(sandbox, tmp_path, "orders", options={"page_size": 20, "max_rejected": 1000}, rereads=9)
+        capture.run()
+        before = set(capture.held())
+        sandbox.configure(misfit_share=0.5, misfits=("digits",))
+        sandbox.advance(DAY)
+        summary = capture.run()
+        assert summary is not None
+        assert before <= capture.held().keys(), "what did not fit was taken for gone"
+        assert summary["deleted"] == 0
+        assert list(tmp_path.rglob("rejected/records.jsonl"))

@@ -18,6 +18,9 @@ from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.client.settings import read_settings
+from airflow_provider_nexus.sync.job import SyncJob
+from airflow_provider_nexus.sync.outlets.lines import LinesOutlet
+from airflow_provider_nexus.sync.request import SyncRequest
 from airflow_provider_nexus.sync.window import Wish
 
 url, token, end, hours = sys.argv[1:]
@@ -25,7 +28,8 @@ client = NexusClient(NexusSession(read_settings(token=token, host=url)))
 last = datetime.fromisoformat(end)
 wish = Wish(last - timedelta(hours=float(hours)), last, "arguments")
 with tempfile.TemporaryDirectory() as folder:
-    summary = lines_job(client, Path(folder), "mails", wish, page_size=500).run()
+    request = SyncRequest(resource=get_resource("mails"), wish=wish, page_size=500)
+    summary = SyncJob(client, request, LinesOutlet(Path(folder))).run()
 print(summary["verdict"], summary["records"], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 """Mails are a quarter as many as transactions and the quickest to make, so the sandbox does not take all the time."""

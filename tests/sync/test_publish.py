@@ -66,6 +66,7 @@ def data_of(target: Path) -> dict[str, bytes]:
     return {str(p.relative_to(target)): p.read_bytes() for p in target.rglob("*") if p.is_file() and p.suffix != ".json"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("staged", ["plain", "staged"])
 def test_killed_anywhere(tmp_path: Path, staged: str) -> None:
     chance, published = random.Random(20260601), 0
@@ -139,6 +140,7 @@ STATES: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("before", "after"), [("many", "spoilt"), ("spoilt", "many"), ("spoilt", "other"), ("", "spoilt")])
 def test_ended_between_any_two_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str, after: str) -> None:
     monkeypatch.setattr(jsonl, "PART_RECORDS", 60)

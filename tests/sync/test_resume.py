@@ -140,6 +140,7 @@ def test_broken_again_and_again(sandbox: Sandbox, tmp_path: Path) -> None:
     assert stored(tmp_path / "again") == stored(tmp_path / "plain")
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     page_size=st.integers(2, 60),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from airflow_provider_nexus.sync import manifest as manifests
 from airflow_provider_nexus.sync.files.unsettled import Unsettled
-from airflow_provider_nexus.sync.table.columns import Table
 from airflow_provider_nexus.sync.table.copy import Row
-from airflow_provider_nexus.sync.writers.parquet import read_columns
+from airflow_provider_nexus.sync.writers.parquet import read_columns, read_rows
 
 _HELD = ("_key", "_read_at", "_read_by", "_content")
 
@@ -16,17 +16,16 @@ _HELD = ("_key", "_read_at", "_read_by", "_content")
 class Changes:
     """Compares rows with those that a folder holds.
 
-    :param table: whose rows they are
     :param folder: of the window; ``None`` when nothing is compared
     :param unsettled: learns from each row
     """
 
-    def __init__(self, table: Table, folder: Any, unsettled: Unsettled | None) -> None:
+    def __init__(self, folder: Any, unsettled: Unsettled | None) -> None:
         self._unsettled = unsettled
+        self._folder = folder
         self._held = _held(folder) if folder is not None else {}
         self._fresh: list[Row] = []
         self.inserted = self.updated = 0
-        self._width = len(table.columns)
 
     def met(self, row: Row) -> Row:
         """The row, or as it is held when it is there in the same version: that says since when it is known."""
@@ -44,6 +43,12 @@ class Changes:
         """The versions that are new since this was asked last."""
         taken, self._fresh = self._fresh, []
         return taken
+
+    def spare(self, keys: Collection[str]) -> list[Row]:
+        """The rows that are held of records that are there and did not fit: what was known of them stays."""
+        spared = {key for key in keys if self._held.pop(key, None)}
+        paths = _paths(self._folder) if spared else []
+        return [row for path in paths for rows in read_rows(path) for row in rows if row[0] in spared]
 
     def gone(self) -> list[Row]:
         """The rows that are held and did not come, as far as their key."""
@@ -72,6 +77,9 @@ class Changes:
 
 
 def _held(folder: Any) -> dict[str, Row]:
+    return {row[0]: row for path in _paths(folder) for rows in read_columns(path, _HELD) for row in rows}
+
+
+def _paths(folder: Any) -> list[Any]:
     manifest = manifests.load(folder)
-    paths = [folder / file["name"] for file in manifest["files"]] if manifest else []
-    return {row[0]: row for path in paths for rows in read_columns(path, _HELD) for row in rows}
+    return [folder / file["name"] for file in manifest["files"]] if manifest else []

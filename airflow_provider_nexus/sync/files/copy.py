@@ -109,7 +109,7 @@ class ParquetCopy:
 
     def _replace(self, rows: Iterable[Row], window: Window | None, seal: Callable[[], Sealed]) -> Applied:
         """Write a folder anew, its rows streaming through."""
-        changes = Changes(self._table, self._collection / window.label if window else None, self._unsettled)
+        changes = Changes(self._collection / window.label if window else None, self._unsettled)
         writer, versions, books = self._writer(), self._readings.writer(), Books(self._table)
         try:
             for batch in _batches(changes.met(row) for row in rows):
@@ -119,6 +119,7 @@ class ParquetCopy:
                 if self._readings.keeps_versions:
                     versions.write(changes.take())
             sealed = seal()
+            self._keep_known(sealed, changes, writer, books)
             if self._readings.keeps_versions and changes.any:
                 versions.write(tombstones(self._table, changes.gone(), sealed))
                 self._readings.store(sealed, versions, changes.told)
@@ -128,6 +129,12 @@ class ParquetCopy:
             versions.close()
         changes.remember()
         return applied
+
+    def _keep_known(self, sealed: Sealed, changes: Changes, writer: ParquetWriter, books: Books) -> None:
+        """A record of the copy that did not fit this time is not gone; a window that stands for itself holds what it has read."""
+        for row in changes.spare({reject.key for reject in sealed.rejects}) if self._unsettled else ():
+            books.enter(row)
+            writer.write([row])
 
     def _publish(self, sealed: Sealed, window: Window | None, writer: ParquetWriter, books: Books, changes: Changes) -> Applied:
         folder = self._collection / (window.label if window else sealed.label)

@@ -29,7 +29,8 @@ class Patch:
     def rewrite(self, versions: Mapping[str, Row], scope: Scope | None, sealed: Sealed) -> None:
         """Write the folder's rows anew, somewhere else."""
         paths = [self._folder / file["name"] for file in self._manifest["files"]]
-        self._result = rewrite(paths, self._writer, versions, scope=scope, read_at=sealed.read_at)
+        spared = {reject.key for reject in sealed.rejects}
+        self._result = rewrite(paths, self._writer, versions, scope=scope, read_at=sealed.read_at, spared=spared)
         books = Books(self._table, self._manifest)
         for row in self._result.inserted:
             books.enter(row)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -202,6 +202,7 @@ def rewrite(
     *,
     scope: Scope | None = None,
     read_at: datetime | None = None,
+    spared: Collection[str] = (),
 ) -> Rewritten:
     """Write files anew with other versions of some records. Rows that stay never become Python objects.
 
@@ -212,12 +213,13 @@ def rewrite(
     :param versions: by key
     :param scope: what the versions are the whole of: rows created in it that are not among them are gone
     :param read_at: when the versions were read: rows read later are not gone; ``None`` when all may be
+    :param spared: keys of records that are there and did not fit: what is held of them stays
     :raises NexusError: when a file is no Parquet file or has other columns than the writer's table
     """
     held = _held(paths, versions)
     stored = {key: row for key, row in versions.items() if _replaces(row, held.get(key))}
     result = Rewritten(inserted=[row for key, row in stored.items() if key not in held])
-    left = _Leaving(writer.table, versions, stored, scope, read_at)
+    left = _Leaving(writer.table, {*versions, *spared}, stored, scope, read_at)
     coming = _Coming(writer, stored)
     for path in paths:
         with _opened(path) as file:
@@ -244,11 +246,11 @@ class _Leaving:
     """Takes the rows out of batches that are replaced or gone."""
 
     def __init__(
-        self, table: Table, versions: Mapping[str, Row], stored: Mapping[str, Row], scope: Scope | None, read_at: datetime | None
+        self, table: Table, known: Collection[str], stored: Mapping[str, Row], scope: Scope | None, read_at: datetime | None
     ) -> None:
         arrow = load()
         self._stored, self._created, self._scope, self._read_at = stored, table.created, scope, read_at
-        self._versions, self._replaced = (arrow.array(list(keys), arrow.string()) for keys in (versions, stored))
+        self._versions, self._replaced = (arrow.array(list(keys), arrow.string()) for keys in (sorted(known), stored))
 
     def split(self, batch: Batch, result: Rewritten) -> Batch:
         """The rows that stay; the others are added to the result."""
