@@ -39,7 +39,7 @@ unit: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -n auto -m "not airflow and not standalone and not slow and not databases and not browser and not release" --ignore=tests/airflow --ignore=tests/standalone
 
 slow: $(VENV)/test.stamp
-	NEXUS_SERVERS=200 $(BIN)/python -m pytest -n auto -m "(slow or servers) and not databases"
+	NEXUS_SERVERS=120 $(BIN)/python -m pytest -n auto -m "(slow or servers) and not databases"
 
 # PostgreSQL and MariaDB are started by the tests; .ci/servers installs them.
 databases: $(VENV)/test.stamp

@@ -22,7 +22,7 @@ from sqlalchemy import Engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-KINDS = ("sqlite", "postgresql+psycopg", "postgresql+psycopg2", "mysql+pymysql")
+KINDS = ("sqlite", "postgresql+psycopg", "mysql+pymysql")
 USER = "nobody"
 _PLACES = "/usr/sbin:/usr/local/sbin:/usr/local/bin:/usr/bin"
 
