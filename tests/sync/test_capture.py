@@ -171,8 +171,7 @@ def test_a_copy_needs_windows_and_keys_as_they_are(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("resource", ["broker_transactions", "orders"])
-@pytest.mark.parametrize("history", [False, True])
+@pytest.mark.parametrize(("resource", "history"), [("broker_transactions", True), ("orders", False)])
 def test_a_run_that_broke_off_anywhere_is_made_good(tmp_path: Path, resource: str, history: bool, monkeypatch: Any) -> None:
     """Every write of one run is the last one once; the next run comes an hour later, as a retry does."""
     puts = writes_of_a_run(tmp_path / "whole", resource, history, monkeypatch, None)
