@@ -71,6 +71,7 @@ class SqlCopy:
         self._belongs = {"resource": resource, "environment": environment, "base_url": base_url, "output": output}
         self._contract: Contract = contract
         self._batch = batch
+        self._is_ready = False
 
     def prepare(self) -> list[str]:
         """Make the tables where they are missing, and compare them with the catalogue where they are there.
@@ -83,6 +84,7 @@ class SqlCopy:
             found = prepare(self._engine, self._model, self._contract)
             with session(self._engine) as connection:
                 claim(connection, self._model, self._belongs)
+        self._is_ready = True
         return found
 
     def apply(self, rows: Iterable[Row], scope: Scope | None, seal: Callable[[], Sealed]) -> Applied:
@@ -188,7 +190,9 @@ class SqlCopy:
 
     @contextmanager
     def _read(self) -> Iterator[Connection]:
-        self.prepare()
+        """A connection to read by. The tables are compared with the catalogue at each load, and once before the first look."""
+        if not self._is_ready:
+            self.prepare()
         with failing("read", self._model.name), self._engine.connect() as connection:
             yield connection
 
