@@ -12,9 +12,10 @@ from airflow_provider_nexus.compat import AirflowSkipException
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators.base import NexusBaseOperator
+from airflow_provider_nexus.operators.window import wish_of
 from airflow_provider_nexus.sync.plan import PlannedWindow, plan
 from airflow_provider_nexus.sync.request import SETTLE_LAG
-from airflow_provider_nexus.sync.window import Moment, Wish, wish
+from airflow_provider_nexus.sync.window import Moment
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -72,7 +73,8 @@ class NexusPlanOperator(NexusBaseOperator):
         :raises AirflowSkipException: when nothing is old enough to be read
         """
         hook = NexusHook(self.nexus_conn_id)
-        resource, at_most, wanted = get_resource(self.resource), self._whole_at_most(), self._wish(context)
+        resource, at_most = get_resource(self.resource), self._whole_at_most()
+        wanted = wish_of(context, self.window_start, self.window_end)
         try:
             windows = plan(hook.client, resource, wanted, at_most, settle_lag=self.settle_lag)
         finally:
@@ -81,14 +83,6 @@ class NexusPlanOperator(NexusBaseOperator):
             raise AirflowSkipException(f"nothing of {self.resource} is settled yet; the next run will plan it")
         self._tell(windows)
         return [{"window_start": to_wire(window.start), "window_end": to_wire(window.end)} for window in windows]
-
-    def _wish(self, context: Context) -> Wish:
-        params = context.get("params") or {}
-        return wish(
-            arguments=(self.window_start, self.window_end),
-            params=(params.get("window_start"), params.get("window_end")),
-            interval=(context.get("data_interval_start"), context.get("data_interval_end")),
-        )
 
     def _whole_at_most(self) -> int:
         """Templates render numbers as text."""

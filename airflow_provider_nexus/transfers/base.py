@@ -17,6 +17,7 @@ from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.lineage import metrics
 from airflow_provider_nexus.operators.base import NexusBaseOperator
+from airflow_provider_nexus.operators.window import wish_of
 from airflow_provider_nexus.sync.capture import CaptureJob
 from airflow_provider_nexus.sync.contract import CONTRACTS, Contract
 from airflow_provider_nexus.sync.job import SyncJob
@@ -26,7 +27,7 @@ from airflow_provider_nexus.sync.request import SETTLE_LAG, SyncRequest
 from airflow_provider_nexus.sync.source import PAGE_SIZE
 from airflow_provider_nexus.sync.table.copy import Copy
 from airflow_provider_nexus.sync.watermark import Watermark
-from airflow_provider_nexus.sync.window import Moment, Wish, wish
+from airflow_provider_nexus.sync.window import Moment, Wish
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -195,13 +196,7 @@ class NexusSyncBaseOperator(NexusBaseOperator):
             if self.window_start or self.window_end:
                 raise NexusConfigurationError(f"{resource.name} has no window: Nexus says only how it stands now. Leave it out")
             return None
-        params = context.get("params") or {}
-        return wish(
-            arguments=(self.window_start, self.window_end),
-            params=(params.get("window_start"), params.get("window_end")),
-            interval=(context.get("data_interval_start"), context.get("data_interval_end")),
-            watermark=watermark.get,
-        )
+        return wish_of(context, self.window_start, self.window_end, watermark.get)
 
     def keeps_watermark(self, context: Context) -> bool:
         """Whether this run moves the watermark: mapped tasks end in any order, so theirs would hide a gap."""
