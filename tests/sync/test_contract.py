@@ -26,15 +26,9 @@ from airflow_provider_nexus.sync.request import SyncRequest
 from airflow_provider_nexus.sync.table.columns import Table
 from airflow_provider_nexus.sync.watermark import FileWatermark
 from airflow_provider_nexus.sync.window import Wish
-from tests.sync.serving import client_of, lines_job, sandbox_and_client
+from tests.sync.serving import client_of, lines_job
 
 LOG = logging.getLogger("contract")
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Sandbox]:
-    with sandbox_and_client() as (sandbox, _):
-        yield sandbox
 
 
 @pytest.fixture

@@ -27,16 +27,10 @@ from airflow_provider_nexus.sync.table.copy import Reject
 from airflow_provider_nexus.sync.tally import Tally
 from airflow_provider_nexus.sync.window import Wish
 from tests.client.socket_server import SocketServer, answer
-from tests.sync.serving import QUICK, client_of, lines_job, sandbox_and_client
+from tests.sync.serving import QUICK, client_of, lines_job
 from tests.sync.test_contract import files_of, typed
 
 AMOUNTS = {"misfit_share": 0.3, "misfits": ("amount",)}
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Sandbox]:
-    with sandbox_and_client() as (sandbox, _):
-        yield sandbox
 
 
 @pytest.fixture

@@ -34,12 +34,6 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jsonl, "PART_RECORDS", 50)
 
 
-@pytest.fixture(scope="module")
-def served() -> Iterator[Sandbox]:
-    with sandbox_and_client() as (sandbox, _):
-        yield sandbox
-
-
 @pytest.fixture
 def sandbox(served: Sandbox) -> Iterator[Sandbox]:
     before = served.settings

@@ -17,7 +17,7 @@ from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.transfers.nexus_to_sql import NexusToSqlOperator
 from tests.airflow.nexus import connection
 from tests.airflow.running import asset_events_of, run_dag, state_of, xcom_of, xcom_texts
-from tests.airflow.transfers.copies import BOOKS, dump, in_table, query, sql_connection, sql_dag, truth
+from tests.airflow.transfers.copies import BOOKS, dump, in_table, query, sql_dag, truth
 
 NOW = datetime(2026, 6, 2, 0, 30, tzinfo=UTC)
 MAY_31, JUNE_1, JUNE_2 = (datetime(2026, 5, 31, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 6, 2, tzinfo=UTC))
@@ -28,16 +28,6 @@ WINDOW = {"window_start": "2026-05-31", "window_end": "2026-06-01"}
 def sandbox() -> Iterator[Sandbox]:
     with Sandbox(customers=30, transactions=400, days=3, clock_speed=0, now=NOW) as running, connection(running):
         yield running
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    """A file of SQLite, and Airflow's connection to it."""
-    url = f"sqlite:///{tmp_path / 'warehouse.db'}"
-    made = sa.create_engine(url)
-    with sql_connection(url):
-        yield made
-    made.dispose()
 
 
 def test_a_data_interval_is_loaded_and_told(sandbox: Sandbox, engine: Engine) -> None:

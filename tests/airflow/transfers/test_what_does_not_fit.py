@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from airflow_provider_nexus.sandbox import Sandbox
@@ -17,7 +16,7 @@ from airflow_provider_nexus.sandbox.faults import Fault
 from airflow_provider_nexus.sync.writers import jsonl
 from tests.airflow.nexus import connection
 from tests.airflow.running import run_dag, state_of, xcom_of
-from tests.airflow.transfers.copies import files_dag, in_files, parquet_rows, query, sql_connection, sql_dag, truth
+from tests.airflow.transfers.copies import files_dag, in_files, parquet_rows, query, sql_dag, truth
 
 NOW = datetime(2026, 6, 2, 0, 30, tzinfo=UTC)
 MAY_31, JUNE_1 = datetime(2026, 5, 31, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC)
@@ -30,15 +29,6 @@ SECRET = "a-secret-that-nobody-can-guess-5d1f"
 def sandbox() -> Iterator[Sandbox]:
     with Sandbox(customers=30, transactions=400, days=3, clock_speed=0, now=NOW) as running, connection(running):
         yield running
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    url = f"sqlite:///{tmp_path / 'warehouse.db'}"
-    made = sa.create_engine(url)
-    with sql_connection(url):
-        yield made
-    made.dispose()
 
 
 def tries(run: Any) -> int:
