@@ -10,18 +10,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from typing import Protocol
 
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.timestamps import SECOND
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.sync.harvester import ask_totals
 from airflow_provider_nexus.sync.source import Span
-from airflow_provider_nexus.sync.table.copy import Copy
 from airflow_provider_nexus.sync.table.totals import Totals, said
 from airflow_provider_nexus.sync.window import BEGINNING
 
 _NEAR = 8
 """Seconds to each side of a middle in which an empty one is looked for."""
+
+
+class Counted(Protocol):
+    """What can be compared with Nexus."""
+
+    def totals(self, start: datetime, end: datetime) -> Totals:
+        """Counts and sums of the records that were created in a span, as they are held."""
 
 
 class Comparison:
@@ -33,7 +40,7 @@ class Comparison:
     :param enough: a span with as many records need not be halved
     """
 
-    def __init__(self, client: NexusClient, resource: Resource, copy: Copy, enough: int) -> None:
+    def __init__(self, client: NexusClient, resource: Resource, copy: Counted, enough: int) -> None:
         self._client, self._resource, self._copy, self._enough = client, resource, copy, enough
         self.calls = 0
 

@@ -2,41 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from airflow_provider_nexus.sync.table.columns import Table
 from airflow_provider_nexus.sync.table.totals import Grouping, Totals
-from airflow_provider_nexus.sync.writers.parquet import read_columns
 
 _KEPT = 100_000
 """Records of a window that is kept in memory, as the next question is most often about a part of the same one."""
+
+
+Values = Iterator[tuple[Any, ...]]
+"""Of each record its creation, then what :class:`~airflow_provider_nexus.sync.table.totals.Grouping` asks for."""
 
 
 class Scan:
     """Reads the columns that matter.
 
     :param table: whose rows they are
+    :param read: reads them off a folder, given its manifest; by default off Parquet files
     """
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, read: Callable[[Any, Mapping[str, Any]], Values] | None = None) -> None:
         self._table = table
+        self._read = read or self.typed
         self._place, self._rows = "", list[tuple[Any, ...]]()
+
+    @cached_property
+    def _grouping(self) -> Grouping:
+        """Made when it is asked for: a copy of a resource without totals has none."""
+        return Grouping(self._table)
 
     def count(self, totals: Totals, folder: Any, manifest: Mapping[str, Any], start: datetime, end: datetime) -> None:
         """Add the records of a folder that were created in a span."""
-        grouping = Grouping(self._table)
-        for created, *values in self._of(folder, manifest, (self._table.created, *grouping.columns)):
-            if start <= created < end:
-                grouping.count_values(totals, values)
+        for created, *values in self._of(folder, manifest):
+            if created is not None and start <= created < end:
+                self._grouping.count_values(totals, values)
 
-    def _of(self, folder: Any, manifest: Mapping[str, Any], names: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
-        place = f"{folder} {manifest['content']}"
+    def typed(self, folder: Any, manifest: Mapping[str, Any]) -> Values:
+        """Those of Parquet files."""
+        from airflow_provider_nexus.sync.writers.parquet import read_columns
+
+        names = (self._table.created, *self._grouping.columns)
+        for file in manifest["files"]:
+            for rows in read_columns(folder / file["name"], names):
+                yield from rows
+
+    def _of(self, folder: Any, manifest: Mapping[str, Any]) -> Values:
+        place = f"{folder} {[file['sha256'] for file in manifest['files']]}"
         if place == self._place:
             return iter(self._rows)
-        paths = [folder / file["name"] for file in manifest["files"]]
-        rows = (row for path in paths for some in read_columns(path, names) for row in some)
+        rows = self._read(folder, manifest)
         if manifest["records"] > _KEPT:
             return rows
         self._place, self._rows = place, list(rows)

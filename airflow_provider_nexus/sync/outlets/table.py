@@ -65,7 +65,8 @@ class _Load:
 
     def rows(self) -> Iterator[copy.Row]:
         """Those that fit."""
-        created = self._created
+        table = self._conformer.table
+        created = table.place(table.created) if table.created else None
         for number, row in enumerate(self._harvest.rows()):
             fitting = self._fitting(row)
             if fitting is None or (self._since and created and fitting[created] < self._since):
@@ -83,11 +84,6 @@ class _Load:
             if number not in self._left_out:
                 tally.add(row)
         return tally
-
-    @property
-    def _created(self) -> int | None:
-        table = self._conformer.table
-        return [column.name for column in table.columns].index(table.created) if table.created else None
 
     def _fitting(self, row: Row) -> copy.Row | None:
         try:

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from airflow_provider_nexus.api.rows import Row, RowReader
 from airflow_provider_nexus.exceptions import NexusDataError
+from airflow_provider_nexus.sync.sink import flaw_of
 from airflow_provider_nexus.sync.table.conform import Conformer, Misfit, Origin
 from airflow_provider_nexus.sync.table.copy import Reject
 from airflow_provider_nexus.sync.table.copy import Row as Typed
@@ -91,14 +92,9 @@ def _read(reader: RowReader, reject: Reject) -> Row | Reject:
     if _LOST in reject.raw:
         return reject
     try:
-        row = reader.read(reject.raw.encode())
+        return flaw_of(reader, reader.read(reject.raw.encode()))
     except NexusDataError as error:
         return _again(reject, error.field, "of the kind that the schema names")
-    try:
-        reader.amounts(row)
-    except NexusDataError as error:
-        return row._replace(flaw=error.field)
-    return row
 
 
 def _again(reject: Reject, field: str, reason: str) -> Reject:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
 
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.client.client import NexusClient
-from airflow_provider_nexus.sync.compare import Comparison
+from airflow_provider_nexus.sync.compare import Comparison, Counted
 from airflow_provider_nexus.sync.source import PAGE_SIZE, Source, Span
-from airflow_provider_nexus.sync.table.copy import Copy
 from airflow_provider_nexus.sync.verify.report import Findings
 from airflow_provider_nexus.sync.window import Window
 
@@ -44,14 +42,14 @@ class Asked:
         self._client, self._resource, self._findings = client, resource, findings
         self._source = Source(client, resource)
 
-    def totals(self, held: Any, start: datetime, end: datetime, windows: list[Stored]) -> bool:
+    def totals(self, held: Counted, start: datetime, end: datetime, windows: list[Stored]) -> bool:
         """Compare counts and exact sums of a span, and find the parts of it that differ.
 
-        :param held: has ``totals(start, end)``
+        :param held: what is stored
         :param windows: that the span is made of
         :return: whether the server offers totals
         """
-        comparison = Comparison(self._client, self._resource, cast("Copy", held), PAGE_SIZE // 2)
+        comparison = Comparison(self._client, self._resource, held, PAGE_SIZE // 2)
         spans = comparison.differences(Span(start, end))
         for span in spans or ():
             names = [each.where for each in windows if each.window.start < span.end and span.start < each.window.end]

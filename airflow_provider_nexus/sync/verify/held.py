@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -10,16 +10,14 @@ from typing import Any
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.rows import Row, RowReader
 from airflow_provider_nexus.client.client import NexusClient
+from airflow_provider_nexus.sync.files.scan import Scan, Values
 from airflow_provider_nexus.sync.reading import stream
 from airflow_provider_nexus.sync.source import Source, Span
-from airflow_provider_nexus.sync.table.columns import Table
 from airflow_provider_nexus.sync.table.conform import Conformer, Misfit, Origin
 from airflow_provider_nexus.sync.table.totals import Grouping, Totals
 from airflow_provider_nexus.sync.verify.lines import records_of
 from airflow_provider_nexus.sync.window import Window
 
-_KEPT = 100_000
-"""Records of a window that is kept in memory, as the next question is most often about a part of the same one."""
 _ORIGIN = Origin(datetime(2000, 1, 1, tzinfo=UTC), "count")
 
 
@@ -51,10 +49,11 @@ class Held:
 
     def __init__(self, run: Sequence[Kept], resource: Resource, client: NexusClient) -> None:
         self._run, self._resource, self._client = run, resource, client
-        self._conformer, self._grouping = Conformer(resource), Grouping(Table(resource))
+        self._conformer = Conformer(resource)
+        self._grouping = Grouping(self._conformer.table)
         self._created = self._conformer.table.place(self._conformer.table.created)
         self._wholes: dict[str, Totals] = {}
-        self._place, self._rows = "", list[tuple[Any, ...]]()
+        self._scan = Scan(self._conformer.table, self._read)
         self.flaws: set[str] = set()
 
     def totals(self, start: datetime, end: datetime) -> Totals:
@@ -79,36 +78,19 @@ class Held:
 
     def _part(self, kept: Kept, start: datetime, end: datetime) -> Totals:
         totals = Totals()
-        for created, *values in self._values(kept):
-            if created is not None and start <= created < end:
-                self._grouping.count_values(totals, values)
+        self._scan.count(totals, kept.folder, kept.manifest, start, end)
         return totals
 
-    def _values(self, kept: Kept) -> Iterator[tuple[Any, ...]]:
-        """Creation, and the columns that matter, of each record."""
-        if str(kept.folder) == self._place:
-            return iter(self._rows)
-        found = self._typed(kept) if kept.manifest["format"] == "parquet" else self._lines(kept)
-        if kept.manifest["records"] > _KEPT:
-            return found
-        self._place, self._rows = str(kept.folder), list(found)
-        return iter(self._rows)
+    def _read(self, folder: Any, manifest: Mapping[str, Any]) -> Values:
+        return self._scan.typed(folder, manifest) if manifest["format"] == "parquet" else self._lines(folder, manifest)
 
-    def _typed(self, kept: Kept) -> Iterator[tuple[Any, ...]]:
-        from airflow_provider_nexus.sync.writers.parquet import read_columns
-
-        names = (self._conformer.table.created, *self._grouping.columns)
-        for file in kept.manifest["files"]:
-            for rows in read_columns(kept.folder / file["name"], names):
-                yield from rows
-
-    def _lines(self, kept: Kept) -> Iterator[tuple[Any, ...]]:
+    def _lines(self, folder: Any, manifest: Mapping[str, Any]) -> Values:
         reader = RowReader(self._resource)
-        for file in kept.manifest["files"]:
-            for raw in records_of(kept.folder / file["name"]):
+        for file in manifest["files"]:
+            for raw in records_of(folder / file["name"]):
                 values = self._conformed(reader.read(raw))
                 if values is None:
-                    self.flaws.add(str(kept.folder))
+                    self.flaws.add(str(folder))
                 else:
                     yield values
 
