@@ -91,7 +91,7 @@ def select(resource: Resource, collection: Collection, call: Call, settings: San
     dated = {name for dates in _MORE_DATES.get(resource.name, ()) for name in (dates.since, dates.until)}
     for name in resource.filters:
         wanted = call.query.get(name.lower())
-        if wanted is not None and name not in dated:
+        if wanted is not None and name not in dated and name not in settings.ignored_filters:
             chosen.tests.append(_test(resource, collection, name, wanted, call.at))
             chosen.echo[name] = wanted.capitalize() if wanted.lower() in ("true", "false") else wanted
     return chosen

@@ -19,6 +19,7 @@ from airflow_provider_nexus.sandbox.faults import Fault
 
 _MISFITS = ("digits", "date", "amount")
 _NAMES = {field.name.lower(): field.name for resource in RESOURCES.values() for field in resource.schema.fields}
+_FILTERS = {name for resource in RESOURCES.values() for name in resource.filters}
 _KEPT = {resource.key[0].lower() for resource in RESOURCES.values() if len(resource.key) == 1} | {
     stamp.lower()
     for resource in RESOURCES.values()
@@ -56,6 +57,7 @@ class SandboxSettings:
         follow in proportion
     :param total_error: added to every ``total``
     :param filters: ``ignored`` takes no notice of date filters
+    :param ignored_filters: other query names, such as ``status`` or ``isSettled``, that lists and totals take no notice of
     :param api_version_required: 400 without an ``api_version`` header
     :param classic: whether the classic generation (surface A) is offered
     :param casp: whether the CASP generation (surface B) is offered
@@ -103,6 +105,7 @@ class SandboxSettings:
     arrivals_per_hour: float | None = None
     total_error: int = 0
     filters: Literal["honoured", "ignored"] = "honoured"
+    ignored_filters: Collection[str] = ()
     api_version_required: bool = False
     classic: bool = True
     casp: bool = True
@@ -120,7 +123,7 @@ class SandboxSettings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "faults", tuple(self.faults))
-        for name in ("misfits", "removed_fields"):
+        for name in ("misfits", "removed_fields", "ignored_filters"):
             object.__setattr__(self, name, _items(name, getattr(self, name)))
         self._check_choices()
         self._check_numbers()
@@ -167,6 +170,8 @@ class SandboxSettings:
         unknown = set(self.misfits) - set(_MISFITS)
         if unknown:
             raise ValueError(f"unknown misfits {', '.join(sorted(unknown))}: known are {', '.join(_MISFITS)}")
+        for name in sorted(set(self.ignored_filters) - _FILTERS):
+            raise ValueError(f"no list has a filter {name!r} to be ignored: see the catalogue for those there are")
         for name in self.removed_fields:
             if name.lower() in _KEPT:
                 raise ValueError(f"{name} can't be removed: it is a key or a creation stamp")

