@@ -7,6 +7,8 @@ import shutil
 from contextlib import suppress
 from typing import IO, Any
 
+from airflow_provider_nexus.exceptions import NexusStorageError
+
 
 def is_local(path: Any) -> bool:
     """Whether a path is a file of this machine."""
@@ -17,6 +19,8 @@ def put(path: Any, data: IO[bytes]) -> None:
     """Write a file whole or not at all.
 
     Object stores show an object only when it was closed. On a local file system a hidden neighbour is written and renamed.
+
+    :raises NexusStorageError: when another process that writes the same window has taken the neighbour for a leftover
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if not is_local(path):
@@ -29,9 +33,16 @@ def put(path: Any, data: IO[bytes]) -> None:
             shutil.copyfileobj(data, target, 1 << 20)
             target.flush()
             os.fsync(target.fileno())
-        os.replace(_local(neighbour), _local(path))  # noqa: PTH105 - pathlib's own does not take an ObjectStoragePath
+        _rename(neighbour, path)
     finally:
         remove(neighbour)
+
+
+def _rename(neighbour: Any, path: Any) -> None:
+    try:
+        os.replace(_local(neighbour), _local(path))  # noqa: PTH105 - pathlib's own does not take an ObjectStoragePath
+    except FileNotFoundError:
+        raise NexusStorageError(f"{path} vanished while it was written: is another run writing there? Run it again") from None
 
 
 def remove(path: Any) -> None:

@@ -181,10 +181,6 @@ class ParquetCopy:
         return ParquetWriter(self._table, {"resource": self._table.resource.name})
 
 
-def _by_reading(kept: Kept) -> tuple[datetime, datetime]:
-    return kept.read_at, kept.start
-
-
 def _overlap(scope: Scope, window: Window) -> bool:
     return (scope.start is None or scope.start < window.end) and (scope.end is None or window.start < scope.end)
 
