@@ -93,10 +93,10 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
         except NotImplementedError:
             place = None
         if place is None:
-            return (f"{connection.conn_type}://{connection.host or ''}", self.table), True
+            return (f"{connection.conn_type}://{connection.host or ''}", _joined(connection.schema, self.table)), True
         namespace = f"{place.scheme}://{place.authority}" if place.authority else place.scheme
-        name = ".".join(part for part in (place.database, self.table) if part)
-        return (namespace, name), True
+        schema = None if "." in self.table else hook.get_openlineage_default_schema()
+        return (namespace, _joined(place.database, schema, self.table)), True
 
     def _sql_hook(self) -> DbApiHook:
         try:
@@ -136,3 +136,7 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
         return (
             TableWatermark(copy) if store is None else AssetWatermark(store, f"nexus.watermark.{self.sql_conn_id}.{self.table}")
         )
+
+
+def _joined(*parts: str | None) -> str:
+    return ".".join(part for part in parts if part)

@@ -15,6 +15,7 @@ from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.lineage.facets import FITTING, PROVED, file_target
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObjectStorageOperator
+from airflow_provider_nexus.transfers.nexus_to_sql import NexusToSqlOperator
 
 pytestmark = pytest.mark.airflow
 
@@ -63,6 +64,31 @@ def test_an_unproved_window_is_told_as_such(sandbox: Sandbox, tmp_path: Path) ->
 def test_nothing_is_told_before_a_sync() -> None:
     operator = NexusToObjectStorageOperator(task_id="sync", resource="transactions", path="x")
     assert operator.get_openlineage_facets_on_complete(None) is None
+
+
+def test_a_table_is_told_with_its_columns(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", f"sqlite:///{tmp_path}/warehouse.db")
+    operator = NexusToSqlOperator(
+        task_id="sync", resource="orders", sql_conn_id="warehouse", table="nexus_orders", window_start="2020-01-01"
+    )
+    operator.execute({})
+    lineage = operator.get_openlineage_facets_on_complete(None)
+    assert lineage is not None
+    (target,) = lineage.outputs
+    assert (target.namespace, target.name) == ("sqlite://", f"{tmp_path}/warehouse.db.nexus_orders")
+    assert {"order_code", "executed_amount"} <= {field.name for field in target.facets["schema"].fields}
+
+
+@pytest.mark.parametrize(("table", "name"), [("orders", "dwh.public.orders"), ("nexus.orders", "dwh.nexus.orders")])
+def test_a_table_of_postgresql_is_named_as_other_operators_name_it(
+    table: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.providers.postgres.hooks.postgres import PostgresHook
+
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", "postgres://me:secret@db.example.com/dwh")
+    monkeypatch.setattr(PostgresHook, "get_openlineage_default_schema", lambda _: "public")  # else it asks the server
+    operator = NexusToSqlOperator(task_id="sync", resource="orders", sql_conn_id="warehouse", table=table)
+    assert operator.data_set({}) == (("postgres://db.example.com:5432", name), True)
 
 
 @pytest.mark.parametrize(
