@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -108,6 +109,24 @@ def _ids(path: Path) -> str:
 @pytest.mark.parametrize("path", _of(set(MAY_IMPORT)), ids=_ids)
 def test_arrows_point_one_way(path: Path) -> None:
     assert _own_parts(path) <= MAY_IMPORT[_part(path)]
+
+
+def test_the_page_of_the_architecture_tells_the_same() -> None:
+    rows = re.findall(r"^   \* - (``.+)\n     - ((?:.+\n)+?)     - (.+)\n", _layers_on_the_page(), re.MULTILINE)
+    told = {name: allowed for names, _, allowed in rows for name in _quoted(names)}
+    assert {name: _quoted(told.pop(name)) for name in MAY_IMPORT} == {name: may - {name} for name, may in MAY_IMPORT.items()}
+    assert set(told.values()) == {"all of the above"}
+    assert set(told) | set(MAY_IMPORT) - {"exceptions"} == {
+        path.name for path in ROOT.iterdir() if (path / "__init__.py").is_file()
+    }
+
+
+def _layers_on_the_page() -> str:
+    return (ROOT.parent / "docs" / "architecture.rst").read_text().partition("What a sync does\n")[0]
+
+
+def _quoted(text: str) -> set[str]:
+    return set(re.findall(r"``(\w+)``", text))
 
 
 @pytest.mark.parametrize("path", [path for path in MODULES if _part(path) in FOR_DAGS], ids=_ids)

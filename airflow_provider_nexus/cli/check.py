@@ -7,6 +7,7 @@ from dataclasses import asdict
 from datetime import timedelta
 
 from airflow_provider_nexus.cli import running
+from airflow_provider_nexus.cli.bar import followed
 from airflow_provider_nexus.sync.probe import Finding, Grade, Probe
 
 _MARKS = {Grade.OK: "ok", Grade.NOTE: "note", Grade.WARNING: "WARNING", Grade.FAILED: "FAILED"}
@@ -21,7 +22,7 @@ def run(arguments: Namespace) -> int:
     """
     with running.nexus(arguments.conn_id) as hook:
         probe = Probe(hook.client, hook.settings.token, warn_before=timedelta(days=arguments.warn_days))
-        findings = list(running.followed("looking", probe.findings()))
+        findings = list(followed("looking", "findings", probe.findings()))
     if arguments.output == "json":
         running.print_json([asdict(finding) for finding in findings])
     else:

@@ -18,6 +18,7 @@ from rich.table import Table
 
 from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.cli import throwaway
+from airflow_provider_nexus.cli.bar import following
 from airflow_provider_nexus.exceptions import NexusError
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sync.manifest import NAME
@@ -59,8 +60,10 @@ def run(arguments: Namespace) -> None:
             "window_start": (today - timedelta(days=DAYS)).isoformat(),
             "window_end": today.isoformat(),
         }
-        for line in _lines(["dags", "test", DAG_ID, "--conf", json.dumps(conf)], environment, lines):
-            console.print(f"   {line}")
+        with following("syncing", "resources", console) as follow:
+            for done, line in enumerate(_lines(["dags", "test", DAG_ID, "--conf", json.dumps(conf)], environment, lines), 1):
+                console.print(f"   {line}")
+                follow(done, len(RESOURCES))
     manifests = _manifests(data)
     console.print(_table(manifests, data))
     _refuse_gaps(manifests, log)

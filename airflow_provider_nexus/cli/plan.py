@@ -7,6 +7,7 @@ from argparse import Namespace
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.cli import running
+from airflow_provider_nexus.cli.bar import following
 from airflow_provider_nexus.sync.plan import PlannedWindow, plan
 from airflow_provider_nexus.sync.request import SETTLE_LAG
 from airflow_provider_nexus.sync.window import wish
@@ -21,8 +22,8 @@ def run(arguments: Namespace) -> int:
     :raises NexusApiError: one class per cause
     """
     resource, wanted = get_resource(arguments.resource), wish(arguments=(arguments.start, arguments.end))
-    with running.nexus(arguments.conn_id) as hook:
-        windows = plan(hook.client, resource, wanted, arguments.windows, settle_lag=SETTLE_LAG)
+    with running.nexus(arguments.conn_id) as hook, following("planning", "counts") as follow:
+        windows = plan(hook.client, resource, wanted, arguments.windows, settle_lag=SETTLE_LAG, follow=follow)
         calls = hook.client.session.calls
     if arguments.output == "json":
         running.print_json([_told(window) for window in windows])

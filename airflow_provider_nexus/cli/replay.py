@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from airflow_provider_nexus.cli import running
+from airflow_provider_nexus.cli.bar import following
 from airflow_provider_nexus.sync.replay.outcome import Replayed
 
 
@@ -27,7 +28,8 @@ def run(arguments: Namespace) -> int:
 def _files(arguments: Namespace) -> list[Replayed]:
     from airflow_provider_nexus.sync.replay.files import replay
 
-    return replay(running.place(arguments.target))
+    with following("replaying", "folders") as follow:
+        return replay(running.place(arguments.target), follow)
 
 
 def _table(arguments: Namespace) -> list[Replayed]:
@@ -35,7 +37,8 @@ def _table(arguments: Namespace) -> list[Replayed]:
         from airflow_provider_nexus.sync.replay.table import replay_table
         from airflow_provider_nexus.sync.verify.table import open_table
 
-        return replay_table(open_table(engine, arguments.target))
+        with following("replaying", "readings") as follow:
+            return replay_table(open_table(engine, arguments.target), follow)
 
 
 def _show(done: list[Replayed]) -> None:

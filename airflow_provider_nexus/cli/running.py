@@ -8,10 +8,10 @@ import logging
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_nexus.exceptions import (
     NexusConfigurationError,
@@ -26,9 +26,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_nexus.hooks.nexus import NexusHook
 
-T = TypeVar("T")
-PROBLEMS, FAILED = 1, 2
-"""Exit codes: the data is not as it should be; the command could not be carried out."""
+PROBLEMS, FAILED, STOPPED = 1, 2, 130
+"""Exit codes: the data is not as it should be; the command could not be carried out; Ctrl-C ended it."""
 _OF_THE_DATA = (NexusUnprovedError, NexusRejectedError, NexusContractError)
 _WIDTH_OF_A_FILE = 150
 
@@ -43,6 +42,8 @@ def command(function: Callable[[Namespace], int]) -> Callable[[Namespace], None]
         except (NexusError, OSError) as error:
             print(f"{function.__module__.rpartition('.')[2]}: {error}", file=sys.stderr)
             code = PROBLEMS if isinstance(error, _OF_THE_DATA) else FAILED
+        except KeyboardInterrupt:
+            code = STOPPED
         if code:
             raise SystemExit(code)
 
@@ -53,6 +54,8 @@ def command(function: Callable[[Namespace], int]) -> Callable[[Namespace], None]
 def nexus(conn_id: str) -> Iterator[NexusHook]:
     """The hook of a connection, from the environment, a secrets backend or Airflow's database.
 
+    What the hook logs meanwhile goes to stderr: nothing of the result may be printed before the end.
+
     :raises NexusConfigurationError: when there is no such connection
     """
     with _connections(conn_id):
@@ -61,7 +64,8 @@ def nexus(conn_id: str) -> Iterator[NexusHook]:
         hook = NexusHook(conn_id)
         _ = hook.settings
     try:
-        yield hook
+        with redirect_stdout(sys.stderr):
+            yield hook
     finally:
         hook.client.session.close()
 
@@ -138,20 +142,18 @@ def log_to_stderr() -> logging.Logger:
     log = logging.getLogger("airflow_provider_nexus.cli")
     log.setLevel(logging.INFO)
     log.propagate = False
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Stderr()
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
     log.handlers = [handler]
     return log
 
 
-def followed(what: str, steps: Iterable[T]) -> Iterator[T]:
-    """Steps of long work as they come, with their number on a terminal's last line meanwhile."""
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+class _Stderr(logging.StreamHandler[Any]):
+    """Writes to what stderr is at the moment: while a bar is shown, that puts lines above the bar."""
 
-    columns = SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed}"), TimeElapsedColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        yield from progress.track(steps, description=what)
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr
+        super().emit(record)
 
 
 def print_json(value: Any) -> None:

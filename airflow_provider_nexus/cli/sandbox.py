@@ -6,10 +6,13 @@ import json
 import signal
 import threading
 from argparse import Namespace
+from datetime import datetime
 from typing import Any
 
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.sandbox import Sandbox
+
+_MOMENTS = ("now", "token_expires")
 
 
 def run(arguments: Namespace) -> None:
@@ -34,17 +37,24 @@ def _sandbox(arguments: Namespace) -> Sandbox:
 
 
 def parse_settings(texts: list[str]) -> dict[str, Any]:
-    """Settings given as ``NAME=VALUE``; a value that is JSON is read as such, any other is text.
+    """Settings given as ``NAME=VALUE``; a moment is ISO 8601, a value that is JSON is read as such, any other is text.
 
     :raises NexusConfigurationError: when one has no name
+    :raises ValueError: when a moment is none
     """
     settings: dict[str, Any] = {}
     for text in texts:
         name, sign, value = text.partition("=")
         if not sign or not name:
             raise NexusConfigurationError(f"--set takes NAME=VALUE, not {text!r}")
-        try:
-            settings[name] = json.loads(value)
-        except ValueError:
-            settings[name] = value
+        settings[name] = _value(name, value)
     return settings
+
+
+def _value(name: str, text: str) -> Any:
+    if name in _MOMENTS:
+        return datetime.fromisoformat(text)
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

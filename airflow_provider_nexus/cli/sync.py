@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.cli import running
+from airflow_provider_nexus.cli.bar import following
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.sync import staging
 from airflow_provider_nexus.sync.job import SyncJob, collection_folder
@@ -60,7 +61,8 @@ def _sync(hook: NexusHook, resource: Resource, arguments: Namespace) -> dict[str
     )
     outlet, staged = _outlet(collection, resource, arguments.file_format), collection / staging.FOLDER
     moved = watermark if wanted else None
-    return SyncJob(hook.client, request, outlet, watermark=moved, staging=staged, log=log).run()
+    with following(f"reading {resource.name}", "records") as follow:
+        return SyncJob(hook.client, request, outlet, watermark=moved, staging=staged, log=log, follow=follow).run()
 
 
 def _wish(resource: Resource, arguments: Namespace, watermark: Watermark) -> Wish | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from airflow_provider_nexus.cli import running
+from airflow_provider_nexus.cli.bar import following
 from airflow_provider_nexus.sync.verify.report import Report
 
 
@@ -27,13 +28,14 @@ def _files(arguments: Namespace) -> Report:
     from airflow_provider_nexus.sync.verify.files import verify
 
     root = running.place(arguments.target)
-    report = verify(root)
+    with following("checking", "folders") as follow:
+        report = verify(root, follow)
     if not arguments.against_nexus:
         return report
     from airflow_provider_nexus.sync.verify.nexus import files_against_nexus
 
-    with running.nexus(arguments.conn_id) as hook:
-        return report.plus(files_against_nexus(root, hook.client))
+    with running.nexus(arguments.conn_id) as hook, following("asking Nexus", "windows") as follow:
+        return report.plus(files_against_nexus(root, hook.client, follow))
 
 
 def _table(arguments: Namespace) -> Report:
@@ -41,13 +43,14 @@ def _table(arguments: Namespace) -> Report:
         from airflow_provider_nexus.sync.verify.table import open_table, verify_table
 
         stored = open_table(engine, arguments.target)
-        report = verify_table(stored)
+        with following("checking", "rows") as follow:
+            report = verify_table(stored, follow)
         if not arguments.against_nexus:
             return report
         from airflow_provider_nexus.sync.verify.nexus_table import table_against_nexus
 
-        with running.nexus(arguments.conn_id) as hook:
-            return report.plus(table_against_nexus(stored, hook.client))
+        with running.nexus(arguments.conn_id) as hook, following("asking Nexus", "windows") as follow:
+            return report.plus(table_against_nexus(stored, hook.client, follow))
 
 
 def _show(report: Report) -> None:

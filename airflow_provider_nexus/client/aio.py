@@ -6,8 +6,11 @@ Who waits for hours tries again at the next poll, so nothing is repeated here.
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -35,6 +38,17 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _CONNECTIONS = 4
+_calling: ContextVar[bool] = ContextVar("nexus_is_calling", default=False)
+
+
+class _Unseen(logging.Filter):
+    """httpx logs the whole address of every call, with the codes in it. Ours are left out; those of others are theirs."""
+
+    def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002 - Python's signature
+        return not _calling.get()
+
+
+_UNSEEN = _Unseen()
 
 
 class AsyncNexusClient:
@@ -90,7 +104,9 @@ class AsyncNexusClient:
         self.calls += 1
         failure: NexusApiError | None = None
         try:
-            response = await asyncio.wait_for(self._request(call), self._settings.timeout * 2)
+            # Not wait_for, which loses a cancellation on Python 3.11 when it comes together with the answer.
+            async with asyncio.timeout(self._settings.timeout * 2):
+                response = await self._request(call)
         except TimeoutError:
             failure = NexusTimeoutError(call.method, call.label, detail="no whole answer came in time")
         except _http_errors() as error:
@@ -109,13 +125,14 @@ class AsyncNexusClient:
 
     async def _request(self, call: Call) -> httpx.Response:
         body = call.body
-        return await self._session().request(
-            call.method,
-            join(self.environment.base_url, call.path),
-            params={name: value for name, value in (call.params or {}).items() if value is not None} or None,
-            content=body,
-            headers={"api_version": call.version, **({"Content-Type": "application/json"} if body else {})},
-        )
+        with _unlogged():
+            return await self._session().request(
+                call.method,
+                join(self.environment.base_url, call.path),
+                params={name: value for name, value in (call.params or {}).items() if value is not None} or None,
+                content=body,
+                headers={"api_version": call.version, **({"Content-Type": "application/json"} if body else {})},
+            )
 
     def _session(self) -> httpx.AsyncClient:
         import httpx
@@ -130,6 +147,16 @@ class AsyncNexusClient:
         return self._http
 
 
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    logging.getLogger("httpx").addFilter(_UNSEEN)  # the same filter is added once
+    before = _calling.set(True)
+    try:
+        yield
+    finally:
+        _calling.reset(before)
+
+
 def _http_errors() -> tuple[type[Exception], ...]:
     import httpx
 
@@ -141,9 +168,9 @@ def _typed(call: Call, error: Exception) -> NexusApiError:
     import httpx
 
     if isinstance(error, httpx.ConnectTimeout | httpx.ProxyError | httpx.PoolTimeout) or _never_left(error):
-        return NexusConnectionError(call.method, call.label, detail=type(error).__name__)
+        return reply.no_answer(NexusConnectionError, call, error)
     kind = NexusTimeoutError if isinstance(error, httpx.TimeoutException) else NexusInterruptedError
-    return kind(call.method, call.label, detail=type(error).__name__)
+    return reply.no_answer(kind, call, error)
 
 
 def _never_left(error: Exception) -> bool:

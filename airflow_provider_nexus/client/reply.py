@@ -14,13 +14,25 @@ from airflow_provider_nexus.api import envelope
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.errors import from_answer
 from airflow_provider_nexus.client.settings import ClientSettings
-from airflow_provider_nexus.exceptions import NexusResponseError, NexusWriteRefusedError
+from airflow_provider_nexus.exceptions import (
+    NexusApiError,
+    NexusConnectionError,
+    NexusInterruptedError,
+    NexusResponseError,
+    NexusTimeoutError,
+    NexusWriteRefusedError,
+)
 
 T = TypeVar("T")
 CONNECT_TIMEOUT = 5.0
 """Seconds to wait for a connection."""
 HEADERS = {"Accept": "application/json", "User-Agent": f"airflow-provider-nexus/{__version__}", "request_iso8601": "true"}
 """Headers of every call."""
+_NO_ANSWER: dict[type[NexusApiError], str] = {
+    NexusConnectionError: "no connection was made",
+    NexusInterruptedError: "the connection broke before the whole answer had come",
+    NexusTimeoutError: "no whole answer came in time",
+}
 
 
 @dataclass(frozen=True)
@@ -53,6 +65,11 @@ class ServerClock:
             return None
         date, seen = self._seen
         return date + timedelta(seconds=time.monotonic() - seen)
+
+
+def no_answer(kind: type[NexusApiError], call: Call, error: Exception) -> NexusApiError:
+    """The error for a call that brought no answer. Of the original only its class is told: its text may hold the full URL."""
+    return kind(call.method, call.label, detail=f"{_NO_ANSWER[kind]} ({type(error).__name__})")
 
 
 def refuse_change(settings: ClientSettings, call: Call) -> None:

@@ -118,8 +118,10 @@ def _typed(call: Call, error: requests.RequestException) -> NexusApiError:
     """The cause as one of ours. The original's own text is not used: it holds the full URL, codes included."""
     cause = error.args[0] if error.args else None
     reason = cause.reason if isinstance(cause, MaxRetryError) else None
-    detail = envelope.redact(str(reason)) if reason else type(error).__name__
-    return _kind(error, cause, reason)(call.method, call.label, detail=detail)
+    kind = _kind(error, cause, reason)
+    if reason is None:
+        return reply.no_answer(kind, call, error)
+    return kind(call.method, call.label, detail=envelope.redact(str(reason)))
 
 
 def _kind(error: requests.RequestException, cause: object, reason: Exception | None) -> type[NexusApiError]:

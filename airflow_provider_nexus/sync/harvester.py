@@ -19,7 +19,7 @@ from airflow_provider_nexus.exceptions import NexusNotFoundError, NexusUnprovedE
 from airflow_provider_nexus.sync.children import Family
 from airflow_provider_nexus.sync.harvest import Harvest
 from airflow_provider_nexus.sync.manifest import Facts
-from airflow_provider_nexus.sync.progress import Progress
+from airflow_provider_nexus.sync.progress import Follow, Progress, unheard
 from airflow_provider_nexus.sync.proof import Proof
 from airflow_provider_nexus.sync.protect import Protector
 from airflow_provider_nexus.sync.reading import Reading
@@ -40,6 +40,7 @@ class Harvester:
     :param client: makes the calls
     :param request: what is to be synced
     :param staging: folder that unfinished readings are kept under; ``None`` when a failed try is to leave nothing
+    :param follow: told how many records were read
     :param sleep: waits until a window is settled
     """
 
@@ -50,9 +51,11 @@ class Harvester:
         log: Log | None = None,
         *,
         staging: Any = None,
+        follow: Follow = unheard,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.client, self.request, self._sleep, self._staging = client, request, sleep, staging
+        self._follow = follow
         self.log = log or logging.getLogger(__name__)
         self.resource = request.resource
         self.protector = Protector(request.resource, request.protection)
@@ -120,7 +123,7 @@ class Harvester:
         return self._harvested("whole", None, sink, count, Reading(source, None, sink).read)
 
     def _sink(self, count: _Pages) -> WindowSink:
-        count.progress = Progress(self.resource.name, self.log)
+        count.progress = Progress(self.resource.name, self.log, follow=self._follow)
         return WindowSink(self.resource, count.progress, self.protector)
 
     def _keeper(self, sink: WindowSink, window: Window, feed: Feed) -> PartKeeper | None:

@@ -15,6 +15,7 @@ from airflow_provider_nexus.sync.contract import check, drift
 from airflow_provider_nexus.sync.harvest import Harvest
 from airflow_provider_nexus.sync.harvester import Harvester
 from airflow_provider_nexus.sync.outlets.outlet import Outlet, Stored
+from airflow_provider_nexus.sync.progress import Follow, unheard
 from airflow_provider_nexus.sync.request import SyncRequest
 from airflow_provider_nexus.sync.watermark import Watermark, advance
 
@@ -27,6 +28,7 @@ class SyncJob:
     :param outlet: where it goes
     :param watermark: moved to the window's end when it is stored
     :param staging: folder under which another try finds what this one brought; ``None`` to leave nothing behind
+    :param follow: told how many records were read
     :param sleep: waits until a window is settled
     """
 
@@ -39,11 +41,12 @@ class SyncJob:
         watermark: Watermark | None = None,
         staging: Any = None,
         log: Log | None = None,
+        follow: Follow = unheard,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._request, self._outlet, self._watermark = request, outlet, watermark
         self._log = log or logging.getLogger(__name__)
-        self._harvester = Harvester(client, request, self._log, staging=staging, sleep=sleep)
+        self._harvester = Harvester(client, request, self._log, staging=staging, follow=follow, sleep=sleep)
 
     def run(self) -> dict[str, Any] | None:
         """Sync.

@@ -17,6 +17,7 @@ from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.timestamps import SECOND
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusWindowError
+from airflow_provider_nexus.sync.progress import Follow, Steps, unheard
 from airflow_provider_nexus.sync.request import SETTLE_LAG
 from airflow_provider_nexus.sync.source import PAGE_SIZE, Source, Span
 from airflow_provider_nexus.sync.window import Wish, settle
@@ -48,7 +49,13 @@ class PlannedWindow:
 
 
 def plan(
-    client: NexusClient, resource: Resource, wanted: Wish, at_most: int, *, settle_lag: timedelta = SETTLE_LAG
+    client: NexusClient,
+    resource: Resource,
+    wanted: Wish,
+    at_most: int,
+    *,
+    settle_lag: timedelta = SETTLE_LAG,
+    follow: Follow = unheard,
 ) -> list[PlannedWindow]:
     """Windows that lie end to end and cover what is wanted, with about as many records each.
 
@@ -58,6 +65,7 @@ def plan(
 
     :param at_most: number of windows
     :param settle_lag: how old a record must be to be sure to be visible
+    :param follow: told how many spans were counted; nobody knows how many it will be
     :return: the windows, oldest first; none when nothing is settled yet
     :raises NexusConfigurationError: when the resource has no windows, or none are allowed
     :raises NexusWindowError: when it ends before it starts, or the server does not tell the time
@@ -69,7 +77,7 @@ def plan(
         raise NexusConfigurationError(f"at_most is {at_most}: allow at least one window")
     source = Source(client, resource)
     window, _ = settle(wanted, _server_now(client, source), settle_lag)
-    return divide(lambda *bounds: _count(source, *bounds), window.start, window.end, at_most) if window else []
+    return divide(_counting(source, Steps(None, follow)), window.start, window.end, at_most) if window else []
 
 
 def divide(count: Count, start: datetime, end: datetime, at_most: int) -> list[PlannedWindow]:
@@ -80,9 +88,15 @@ def divide(count: Count, start: datetime, end: datetime, at_most: int) -> list[P
     return _Planner(count, at_most).windows(start, end)
 
 
-def _count(source: Source, start: datetime, end: datetime) -> int | None:
+def _counting(source: Source, steps: Steps) -> Count:
     """The source asks for a second more at each end, which would count the records of a bound in both halves."""
-    return source.count(Span(start + SECOND, end - SECOND))
+
+    def count(start: datetime, end: datetime) -> int | None:
+        counted = source.count(Span(start + SECOND, end - SECOND))
+        steps.add()
+        return counted
+
+    return count
 
 
 def _server_now(client: NexusClient, source: Source) -> datetime:

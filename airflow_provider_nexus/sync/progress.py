@@ -1,4 +1,4 @@
-"""How far a sync is, said every few seconds in the task's log."""
+"""How far long work is: told to whoever follows it, and of a sync said every few seconds in the task's log."""
 
 from __future__ import annotations
 
@@ -7,13 +7,38 @@ from collections.abc import Callable
 
 from airflow_provider_nexus.client.log import Log
 
+Follow = Callable[[int, int | None], object]
+"""Is told how much is done, and of how much; the latter is ``None`` while it is not known."""
+
+
+def unheard(done: int, total: int | None) -> None:
+    """For work that nobody follows."""
+
+
+class Steps:
+    """Counts steps of equal weight.
+
+    :param total: how many there are; ``None`` when that is not known
+    :param follow: told of each
+    """
+
+    def __init__(self, total: int | None, follow: Follow) -> None:
+        self._total, self._follow, self._done = total, follow, 0
+        follow(0, total)
+
+    def add(self, steps: int = 1) -> None:
+        """Steps are done."""
+        self._done += steps
+        self._follow(self._done, self._total)
+
 
 class Progress:
     """Counts records and reports.
 
     :param what: what is read, for the line
-    :param total: records to come; ``None`` while unknown
+    :param follow: told of every page
     :param every: seconds between two lines
+    :ivar total: records to come; ``None`` while unknown
     """
 
     def __init__(
@@ -21,10 +46,11 @@ class Progress:
         what: str,
         log: Log,
         *,
+        follow: Follow = unheard,
         every: float = 5.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._what, self._log, self._every, self._clock = what, log, every, clock
+        self._what, self._log, self._follow, self._every, self._clock = what, log, follow, every, clock
         self._began = self._spoke = clock()
         self.total: int | None = None
         self.records = 0
@@ -32,10 +58,12 @@ class Progress:
     def restart(self) -> None:
         """Count from nothing again."""
         self.records = 0
+        self._follow(0, self.total)
 
     def add(self, records: int) -> None:
         """Count records, and speak when it is time."""
         self.records += records
+        self._follow(self.records, self.total)
         now = self._clock()
         if now - self._spoke >= self._every:
             self._spoke = now

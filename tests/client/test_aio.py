@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
+import httpx
 import pytest
 
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.aio import AsyncNexusClient
+from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.client import cancel_call
 from airflow_provider_nexus.client.settings import read_settings
 from airflow_provider_nexus.exceptions import (
@@ -106,3 +109,53 @@ def test_a_cancellation_is_refused_unless_writes_are_allowed(sandbox: Sandbox) -
         using(sandbox.base_url, sandbox.token, lambda client: client.send(cancel_call(ORDERS, "ORD-1"), bytes), allow_writes=True)
     with pytest.raises(NexusConfigurationError, match="no call that cancels"):
         cancel_call(get_resource("mails"), "x")
+
+
+def test_no_log_has_the_address_of_a_call(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    codes = []
+
+    async def read(client: AsyncNexusClient) -> None:
+        codes.append(await _first_customer(client))
+        await client.get_record("customers", codes[0])
+
+    with caplog.at_level(logging.DEBUG):
+        using(sandbox.base_url, sandbox.token, read)
+        said = caplog.text
+    assert "receive_response_headers" in said, "other loggers of httpx are as ever"
+    assert [word for word in (codes[0], sandbox.token, "/customer") if word in said] == []
+
+
+def test_calls_of_others_are_logged_as_ever(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    async def call() -> None:
+        async with httpx.AsyncClient() as theirs:
+            await theirs.get(f"{sandbox.base_url}/theirs")
+
+    using(sandbox.base_url, sandbox.token, _first_customer)
+    with caplog.at_level(logging.INFO):
+        asyncio.run(call())
+    assert "/theirs" in caplog.text
+
+
+class CancelledWithItsAnswer(AsyncNexusClient):
+    """Who waits for it is cancelled at the moment when the answer is there."""
+
+    async def _request(self, call: Call) -> httpx.Response:
+        answer = await super()._request(call)
+        next(task for task in asyncio.all_tasks() if task.get_name() == "the one that waits").cancel()
+        return answer
+
+
+def test_a_cancellation_that_comes_with_the_answer_is_not_lost(sandbox: Sandbox) -> None:
+    client = CancelledWithItsAnswer(read_settings(token=sandbox.token, host=sandbox.base_url))
+
+    async def goes_on() -> None:
+        await _first_customer(client)
+        await asyncio.sleep(0)
+
+    async def main() -> None:
+        waits = asyncio.create_task(goes_on(), name="the one that waits")
+        await asyncio.wait({waits}, timeout=10)
+        await client.aclose()
+        assert waits.cancelled()
+
+    asyncio.run(main())

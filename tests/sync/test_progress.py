@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from airflow_provider_nexus.sync.progress import Progress
+from airflow_provider_nexus.sync.progress import Progress, Steps
 
 
 def test_a_line_every_few_seconds(caplog: pytest.LogCaptureFixture) -> None:
@@ -32,3 +32,21 @@ def test_a_reading_that_begins_again_counts_from_nothing() -> None:
     progress.add(7)
     progress.restart()
     assert progress.records == 0
+
+
+def test_who_follows_is_told_of_every_page_and_of_a_new_beginning() -> None:
+    told: list[tuple[int, int | None]] = []
+    progress = Progress("orders", logging.getLogger("progress"), follow=lambda *numbers: told.append(numbers))
+    progress.add(7)
+    progress.total = 20
+    progress.add(3)
+    progress.restart()
+    assert told == [(7, None), (10, 20), (0, 20)]
+
+
+def test_steps_are_told_from_the_first() -> None:
+    told: list[tuple[int, int | None]] = []
+    steps = Steps(3, lambda *numbers: told.append(numbers))
+    steps.add()
+    steps.add(2)
+    assert told == [(0, 3), (1, 3), (3, 3)]

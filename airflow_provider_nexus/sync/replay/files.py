@@ -9,6 +9,7 @@ from airflow_provider_nexus.exceptions import NexusStorageError
 from airflow_provider_nexus.sync import manifest as manifests
 from airflow_provider_nexus.sync import rejects, store
 from airflow_provider_nexus.sync.files import readings
+from airflow_provider_nexus.sync.progress import Follow, Steps, unheard
 from airflow_provider_nexus.sync.replay.lines import replay_lines
 from airflow_provider_nexus.sync.replay.outcome import Replayed
 from airflow_provider_nexus.sync.table.copy import Reject
@@ -17,18 +18,25 @@ from airflow_provider_nexus.sync.verify.report import Findings
 from airflow_provider_nexus.sync.verify.tree import Collection, collections
 
 
-def replay(root: Any) -> list[Replayed]:
+def replay(root: Any, follow: Follow = unheard) -> list[Replayed]:
     """Bring records that were put aside into their windows, as far as they fit by now.
 
     Each folder is changed whole or not at all, its former manifest is kept, and a second time changes nothing. What still
     does not fit stays, with the reason of now. A folder that is not what its manifest says is not touched.
 
     :param root: path of a sync, or any folder below it
+    :param follow: told how many folders were looked at
     :return: one for each folder that has records put aside
     :raises NexusConfigurationError: when there is nothing, or pyarrow is needed and not installed
     :raises NexusStorageError: when a folder was tampered with, or its files can't be brought into the columns of this version
     """
-    return [done for collection in collections(root) for folder in collection.folders for done in _replay(collection, folder)]
+    found, done = collections(root), list[Replayed]()
+    steps = Steps(sum(each.size for each in found), follow)
+    for collection in found:
+        for folder in collection.folders:
+            done += _replay(collection, folder)
+            steps.add()
+    return done
 
 
 def _replay(collection: Collection, folder: Any) -> list[Replayed]:

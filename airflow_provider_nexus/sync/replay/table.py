@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from airflow_provider_nexus.api.rows import RowReader
 from airflow_provider_nexus.exceptions import NexusStorageError
+from airflow_provider_nexus.sync.progress import Follow, Steps, unheard
 from airflow_provider_nexus.sync.replay.outcome import Replayed, Sorted, sort_typed
 from airflow_provider_nexus.sync.sql.sessions import failing
 from airflow_provider_nexus.sync.table.amounts import Amounts
@@ -24,17 +25,23 @@ _ADDED = ("load", "previous", "state")
 """Members of a manifest that the copy itself adds."""
 
 
-def replay_table(stored: StoredTable) -> list[Replayed]:
+def replay_table(stored: StoredTable, follow: Follow = unheard) -> list[Replayed]:
     """Bring records that were put aside into the table, as far as they fit by now.
 
     Each reading that had such records is loaded once more, as what it would have been with the catalogue of now, in one
     transaction with what is then left of them. A second time changes nothing. A version read later is never replaced.
 
+    :param follow: told how many readings were tried
     :return: one for each reading that has records put aside
     :raises NexusContractError: when the table's columns can't take the records
     :raises NexusStorageError: when the database fails, or the books lack the reading
     """
-    return [_replay(stored, label) for label in _labels(stored)]
+    labels, done = _labels(stored), list[Replayed]()
+    steps = Steps(len(labels), follow)
+    for label in labels:
+        done.append(_replay(stored, label))
+        steps.add()
+    return done
 
 
 def _labels(stored: StoredTable) -> list[str]:

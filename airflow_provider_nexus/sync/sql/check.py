@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from airflow_provider_nexus.sync.progress import Follow, unheard
 from airflow_provider_nexus.sync.sql.ledger import State
 from airflow_provider_nexus.sync.sql.merge import current
 from airflow_provider_nexus.sync.sql.model import Model
@@ -35,12 +36,16 @@ class Checked:
     manifests: int
 
 
-def check(connection: Connection, model: Model) -> Checked:
-    """Look at every manifest and every row."""
+def check(connection: Connection, model: Model, follow: Follow = unheard) -> Checked:
+    """Look at every manifest and every row.
+
+    :param follow: told how many rows were looked at
+    """
     books = _Books(connection, model)
     problems = list(books.problems())
-    rows = _Rows(connection, model, books.shapes)
-    problems += [f"table {model.name}: {line}" for line in rows.problems()]
+    rows, total = _Rows(connection, model, books.shapes), books.state.versions.records if books.state else None
+    problems += [f"table {model.name}: {line}" for line in rows.problems(lambda seen: follow(seen, total))]
+    follow(rows.state.versions.records, total)
     if books.state is not None:
         problems += [f"table {model.name}: {line}" for line in _compare(rows.state, books.state, model)]
     return Checked(tuple(problems), rows.state.versions.records, books.count)
@@ -133,8 +138,11 @@ class _Rows:
         self._keys = _key_places(model)
         self.state = State()
 
-    def problems(self) -> Iterator[str]:
-        """Everything that is wrong with them."""
+    def problems(self, told: Callable[[int], object]) -> Iterator[str]:
+        """Everything that is wrong with them.
+
+        :param told: how many were looked at, every thousand
+        """
         for is_current, key, stored, *kept in self._connection.execution_options(yield_per=_AT_ONCE).execute(self._query()):
             found = stored if self._fits(stored, kept) else content_of(kept)
             if found != stored:
@@ -144,6 +152,8 @@ class _Rows:
             self.state.versions.add(found)
             if is_current:
                 self.state.current.add(found)
+            if not self.state.versions.records % _AT_ONCE:
+                told(self.state.versions.records)
 
     def _query(self) -> sa.Select[Any]:
         columns = self._model.data.c

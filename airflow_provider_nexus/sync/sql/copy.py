@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
 from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.sync.progress import Follow, unheard
 from airflow_provider_nexus.sync.sql.check import Checked, check
 from airflow_provider_nexus.sync.sql.ledger import Ledger
 from airflow_provider_nexus.sync.sql.merge import Merge, current
@@ -174,14 +175,17 @@ class SqlCopy:
         """None: a load is one transaction."""
         return []
 
-    def check(self) -> Checked:
-        """Whether the table holds what its last load left in it, and the books are whole."""
+    def check(self, follow: Follow = unheard) -> Checked:
+        """Whether the table holds what its last load left in it, and the books are whole.
+
+        :param follow: told how many rows were looked at
+        """
         with failing("check", self._model.name):
             missing = self._missing()
             if missing:
                 return Checked((f"table {missing} is not there",), 0, 0)
             with snapshot(self._engine) as connection:
-                return check(connection, self._model)
+                return check(connection, self._model, follow)
 
     def _missing(self) -> str:
         inspector = sa.inspect(self._engine)

@@ -6,13 +6,14 @@ from typing import Any
 
 from airflow_provider_nexus.sync.files import readings
 from airflow_provider_nexus.sync.manifest import windows_of
+from airflow_provider_nexus.sync.progress import Follow, Steps, unheard
 from airflow_provider_nexus.sync.verify.chain import check_kept, check_previous, note_spans
 from airflow_provider_nexus.sync.verify.folder import Folder
 from airflow_provider_nexus.sync.verify.report import Findings, Report
 from airflow_provider_nexus.sync.verify.tree import Collection, collections
 
 
-def verify(root: Any) -> Report:
+def verify(root: Any, follow: Follow = unheard) -> Report:
     """Check every folder below a root. Nexus is not asked.
 
     Files are read to their ends: size, SHA-256, records, the digest of their keys, exact sums, and in Parquet every row
@@ -20,21 +21,24 @@ def verify(root: Any) -> Report:
 
     :param root: path of a sync, or the folder of an environment, a resource or one window; ``pathlib.Path`` or any other
         that behaves like it, as Airflow's ``ObjectStoragePath``
+    :param follow: told how many folders were checked
     :raises NexusConfigurationError: when nothing is there to be checked, or pyarrow is needed and not installed
     """
-    findings = Findings()
-    for collection in collections(root):
-        _check(collection, findings)
+    findings, found = Findings(), collections(root)
+    steps = Steps(sum(each.size for each in found), follow)
+    for collection in found:
+        _check(collection, findings, steps)
     return findings.report()
 
 
-def _check(collection: Collection, findings: Findings) -> None:
+def _check(collection: Collection, findings: Findings, steps: Steps) -> None:
     manifests = {}
     for folder in collection.folders:
         manifest = Folder(folder, findings).check()
         check_kept(folder, manifest, findings)
         if manifest is not None and folder.parent.name != readings.FOLDER:
             manifests[folder.name] = manifest
+        steps.add()
     for name in collection.windows:
         if name in manifests:
             check_previous(collection.folder, name, manifests[name], findings)

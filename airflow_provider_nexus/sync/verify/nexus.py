@@ -12,21 +12,25 @@ from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusDataError, NexusUnknownResourceError
 from airflow_provider_nexus.sync import manifest as manifests
 from airflow_provider_nexus.sync.manifest import windows_of
+from airflow_provider_nexus.sync.progress import Follow, Steps, unheard
 from airflow_provider_nexus.sync.verify.asked import Asked, Stored
 from airflow_provider_nexus.sync.verify.held import Held, Kept
 from airflow_provider_nexus.sync.verify.report import Findings, Report
 from airflow_provider_nexus.sync.verify.tree import Collection, collections
 
 
-def files_against_nexus(root: Any, client: NexusClient) -> Report:
+def files_against_nexus(root: Any, client: NexusClient, follow: Follow = unheard) -> Report:
     """Compare the windows below a root with Nexus; what was read whole, without a window, can't be compared.
 
     :param root: as for :func:`~airflow_provider_nexus.sync.verify.files.verify`
+    :param follow: told how many windows were compared
     :raises NexusConfigurationError: when none of it was read where the client calls
     :raises NexusApiError: one class per cause
     """
     findings, before = Findings(), client.session.calls
-    compared = [_Comparing(collection, client, findings).run() for collection in collections(root)]
+    found = collections(root)
+    steps = Steps(sum(len(each.windows) for each in found), follow)
+    compared = [_Comparing(collection, client, findings, steps).run() for collection in found]
     if not any(compared):
         where = client.session.environment.base_url
         raise NexusConfigurationError(f"nothing in {root} was read from {where}: give the connection that it was read with")
@@ -39,11 +43,13 @@ class _Comparing:
     """The windows of one resource.
 
     :param findings: told of what differs
+    :param steps: told of each window
     """
 
     collection: Collection
     client: NexusClient
     findings: Findings
+    steps: Steps
 
     def run(self) -> bool:
         """Compare.
@@ -89,11 +95,13 @@ class _Comparing:
             if not asked.totals(held, run[0].window.start, run[-1].window.end, [_stored(each) for each in run]):
                 whole = []
                 break
+            self.steps.add(len(run))
             for flaw in held.flaws:
                 self.findings.note(flaw, "holds records that can't be counted as typed rows; their window may seem to differ")
         counted = [each for each in kept if each.rejected or not whole] if resource.totals_path else kept
         for each in counted:
             asked.count(_stored(each))
+            self.steps.add()
 
 
 def _stored(kept: Kept) -> Stored:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.sync.progress import Follow, Steps, unheard
 from airflow_provider_nexus.sync.sql.merge import current
 from airflow_provider_nexus.sync.sql.sessions import failing
 from airflow_provider_nexus.sync.verify.asked import Asked, Stored
@@ -19,9 +20,10 @@ from airflow_provider_nexus.sync.verify.table import StoredTable
 from airflow_provider_nexus.sync.window import Window
 
 
-def table_against_nexus(stored: StoredTable, client: NexusClient) -> Report:
+def table_against_nexus(stored: StoredTable, client: NexusClient, follow: Follow = unheard) -> Report:
     """Compare the windows of a table with Nexus.
 
+    :param follow: told how many windows were compared
     :raises NexusConfigurationError: when it was read elsewhere than where the client calls, or holds no windows
     :raises NexusApiError: one class per cause
     """
@@ -32,17 +34,21 @@ def table_against_nexus(stored: StoredTable, client: NexusClient) -> Report:
     windows = _windows(stored)
     if not windows:
         findings.note(name, "holds no windows, so it is not compared: Nexus says only how it stands now")
-    asked = Asked(client, stored.resource, findings)
+    asked, steps = Asked(client, stored.resource, findings), Steps(len(windows), follow)
     rejected = any(each.rejected for each in windows)
-    if rejected or not stored.resource.totals_path or not all(_totals(asked, stored, run) for run in _runs(windows)):
+    if rejected or not stored.resource.totals_path or not all(_totals(asked, stored, run, steps) for run in _runs(windows)):
         for each in windows:
             asked.count(each)
+            steps.add()
     findings.calls = client.session.calls - before
     return findings.report()
 
 
-def _totals(asked: Asked, stored: StoredTable, run: list[Stored]) -> bool:
-    return asked.totals(stored.copy, run[0].window.start, run[-1].window.end, run)
+def _totals(asked: Asked, stored: StoredTable, run: list[Stored], steps: Steps) -> bool:
+    offered = asked.totals(stored.copy, run[0].window.start, run[-1].window.end, run)
+    if offered:
+        steps.add(len(run))
+    return offered
 
 
 def _runs(windows: Iterable[Stored]) -> list[list[Stored]]:

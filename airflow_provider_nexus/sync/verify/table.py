@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import RESOURCES, get_resource
 from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.sync.progress import Follow, unheard
 from airflow_provider_nexus.sync.sql.copy import SqlCopy
 from airflow_provider_nexus.sync.sql.model import Model
 from airflow_provider_nexus.sync.sql.sessions import failing
@@ -70,12 +71,13 @@ def _owner(engine: Engine, name: str) -> dict[str, str] | None:
     return dict(row) if row else None
 
 
-def verify_table(stored: StoredTable) -> Report:
+def verify_table(stored: StoredTable, follow: Follow = unheard) -> Report:
     """Check every row and every manifest of a table. Nexus is not asked.
 
+    :param follow: told how many rows were checked
     :raises NexusStorageError: when the database fails
     """
-    checked, name = stored.copy.check(), stored.model.name
+    checked, name = stored.copy.check(follow), stored.model.name
     hint = "take it back from a backup, or sync into a new table"
     problems = tuple(Problem(name, f"{line}: {hint}") for line in checked.problems)
     return Report(problems, _unproved(stored), checked.manifests, checked.records)

@@ -42,6 +42,11 @@ class Collection:
         yield from (self.folder / name for name in (*self.windows, *self.snapshots))
         yield from (self.folder / readings.FOLDER / name for name in self.readings)
 
+    @property
+    def size(self) -> int:
+        """How many they are."""
+        return len(self.windows) + len(self.snapshots) + len(self.readings)
+
 
 def collections(root: Any) -> list[Collection]:
     """The resources below a folder.

@@ -1,0 +1,63 @@
+"""How far long work is, on the last line of a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeRemainingColumn
+from rich.table import Column
+from rich.text import Text
+
+from airflow_provider_nexus.sync.progress import Follow
+
+T = TypeVar("T")
+
+
+@contextmanager
+def following(what: str, unit: str, console: Console | None = None) -> Iterator[Follow]:
+    """A bar that is gone at the end. Where the console is no terminal, nothing is written.
+
+    On a narrow terminal the bar is short, so that the numbers stay whole.
+
+    :param what: is done
+    :param unit: what is counted, such as ``records``
+    :param console: to be on; stderr if left out
+    :return: to be told how much is done
+    """
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        _Done(unit),
+        TimeRemainingColumn(elapsed_when_finished=True, table_column=Column(no_wrap=True)),
+    )
+    with Progress(*columns, console=console or Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def followed(what: str, unit: str, steps: Iterable[T]) -> Iterator[T]:
+    """Steps of long work as they come, counted on a bar. How many there will be is not known."""
+    with following(what, unit) as follow:
+        for number, step in enumerate(steps, 1):
+            follow(number, None)
+            yield step
+
+
+class _Done(ProgressColumn):
+    """How much is done, and of how much where that is known.
+
+    :param unit: what is counted
+    """
+
+    def __init__(self, unit: str) -> None:
+        self._unit = unit
+        super().__init__(Column(no_wrap=True))
+
+    def render(self, task: Task) -> Text:
+        """The text of the column."""
+        of = "" if task.total is None else f" of {task.total:,.0f}"
+        return Text(f"{task.completed:,.0f}{of} {self._unit}", style="progress.download")
