@@ -19,6 +19,8 @@ class NexusRetryPolicy(RetryPolicy):
     Errors that another try can't change, such as a refused token or body, fail the task at once. A call that was one too
     many is tried again after as long as Nexus asked for. All else follows the task's own ``retries`` and ``retry_delay``.
 
+    .. seealso:: :doc:`errors`
+
     :param looks_up_first: whether the task looks up what became of its call before it sends it again. Without that, a
         change that may or may not have happened fails the task at once, so that nothing is done twice
     """

@@ -4,8 +4,13 @@ Run it by hand with `window_start` and `window_end`. How many windows are read a
 `max_active_tis_per_dag`, the free slots of the pool and what the executor has room for. Give the tasks a pool that all DAGs
 of this connection share, and the connection a `rate_limit`, so that a backfill leaves room for the daily work.
 
-To repeat windows that failed, clear those mapped tasks and not the plan. Needs a connection `nexus_default` of type Quantoz
-Nexus; `airflow nexus sandbox` gives one to try it with.
+To repeat windows that failed, clear those mapped tasks and not the plan.
+
+- **Connection**: `nexus_default`, of type Quantoz Nexus.
+- **Params**: `resource` is read from `window_start` to `window_end` in `at_most` windows, into `path`.
+- **To try it** without a Nexus, `airflow nexus ui` starts Airflow with a sandbox, its connection and this DAG in place. Give a
+  `window_start` within the last 30 days, which is what the sandbox has.
+- **More**: `docs/scale.rst`
 """
 
 from __future__ import annotations

@@ -3,7 +3,10 @@
 As it is, a mail becomes a file `<code>.eml` in the folder of the params, so that nobody gets mail by a try. Leave `deliver`
 out, and mails go out by the Airflow connection `smtp_default`.
 
-Needs a connection `nexus_default` of type Quantoz Nexus that allows writes; `airflow nexus sandbox` gives one to try it with.
+- **Connection**: `nexus_default`, of type Quantoz Nexus, with *Allow writes* on.
+- **Params**: mails go to `folder`; `mail_types` leaves out all others.
+- **To try it** without a Nexus, `airflow nexus ui` starts Airflow with a sandbox, its connection and this DAG in place.
+- **More**: `docs/acting.rst`
 """
 
 from __future__ import annotations

@@ -4,7 +4,10 @@ First the window's transactions are copied into files and proved complete, so th
 sells that wait for their payout are found, a person approves them (*Required Actions* in Airflow's user interface), and each
 is paid out by a task of its own, which never pays twice.
 
-Needs a connection `nexus_default` of type Quantoz Nexus that allows writes; `airflow nexus sandbox` gives one to try it with.
+- **Connection**: `nexus_default`, of type Quantoz Nexus, with *Allow writes* on.
+- **Params**: sells created from `window_start` to `window_end`, `limit` of them at most; the copy goes to `path`.
+- **To try it** without a Nexus, `airflow nexus ui` starts Airflow with a sandbox, its connection and this DAG in place.
+- **More**: `docs/acting.rst`, and `docs/proof.rst` for what is proved
 """
 
 from __future__ import annotations

@@ -3,7 +3,11 @@
 The timetable gives each run the day that has just ended as its data interval; Airflow's plain `@daily` gives none, and
 then each run goes on from the watermark that the last one left. A run by hand takes `window_start` and `window_end`.
 
-Needs a connection `nexus_default` of type Quantoz Nexus; `airflow nexus sandbox` gives one to try it with.
+- **Connection**: `nexus_default`, of type Quantoz Nexus.
+- **Params**: everything goes to `path`; a run by hand reads from `window_start` to `window_end`; `sample` is the number of
+  customers and transactions whose children are read.
+- **To try it** without a Nexus, `airflow nexus ui` starts Airflow with a sandbox, its connection and this DAG in place.
+- **More**: `docs/sync.rst`
 """
 
 from __future__ import annotations

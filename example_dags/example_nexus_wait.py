@@ -1,6 +1,9 @@
 """Ask for a price, buy, and wait: for the transaction, and for an order at an exchange. No wait holds a worker.
 
-Needs a connection `nexus_default` of type Quantoz Nexus that allows writes; `airflow nexus sandbox` gives one to try it with.
+- **Connection**: `nexus_default`, of type Quantoz Nexus, with *Allow writes* on.
+- **Params**: `amount` of `currency` is spent on `crypto`, paid by `payment_method`; the order goes to `exchange`.
+- **To try it** without a Nexus, `airflow nexus ui` starts Airflow with a sandbox, its connection and this DAG in place.
+- **More**: `docs/waiting.rst`, and `docs/acting.rst` for what changes something
 """
 
 from __future__ import annotations

@@ -2,7 +2,11 @@
 
 The triggerer watches Nexus; the DAG starts when something changed. A run by hand has no changes, so it takes `since`.
 
-Needs a connection `nexus_default` of type Quantoz Nexus; `airflow nexus sandbox` gives one to try it with.
+- **Connection**: `nexus_default`, of type Quantoz Nexus.
+- **Params**: windows go to `path`; `since` is where a run by hand begins.
+- **To try it** without a Nexus, `airflow nexus ui` starts Airflow with a sandbox, its connection and this DAG in place. Unpause
+  the DAG and wait: transactions complete there by themselves.
+- **More**: `docs/watching.rst`
 """
 
 from __future__ import annotations

@@ -43,6 +43,8 @@ class NexusHook(BaseHook):
 
     Nothing is read before the first call. One kept-alive session serves all calls of a hook.
 
+    .. seealso:: :doc:`calling`
+
     :param nexus_conn_id: the connection
     :param timeout: seconds without a byte after which an answer is given up; by default the connection's
     :param retries: attempts after the first; by default the connection's

@@ -15,7 +15,10 @@ PORTAL_KEY = "nexus_portal_url"
 
 
 class NexusPortalLink(BaseOperatorLink):
-    """Leads to a record in the Nexus portal, where the connection says how the portal's addresses look (``portal_url``)."""
+    """Leads to a record in the Nexus portal, where the connection says how the portal's addresses look (``portal_url``).
+
+    .. seealso:: :doc:`connection`
+    """
 
     @property
     def name(self) -> str:

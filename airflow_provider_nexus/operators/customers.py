@@ -53,6 +53,8 @@ class NexusCustomerAction(NexusWaitingAction):
 class NexusCreateCustomerOperator(NexusCustomerAction):
     """Creates a customer and returns it. One that exists with the same values is returned as it is.
 
+    .. seealso:: :doc:`acting`
+
     :param customer_code: code of the customer, letters, digits, ``_`` and ``-`` (templated)
     :param trust_level: name of the trust level (templated)
     :param values: further fields as Nexus names them (templated)
@@ -71,6 +73,8 @@ class NexusCreateCustomerOperator(NexusCustomerAction):
 
 class NexusUpdateCustomerOperator(NexusCustomerAction):
     """Changes a customer and returns it. One that is as wanted already is returned without a call.
+
+    .. seealso:: :doc:`acting`
 
     :param customer_code: code of the customer (templated)
     :param values: fields to change, as Nexus names them; a null leaves a field alone (templated)

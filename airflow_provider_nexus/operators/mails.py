@@ -42,6 +42,8 @@ class NexusMailOperator(NexusBaseOperator):
 
     Returns ``sent`` (number), ``left`` (number still ready to be sent) and ``codes`` (of the mails sent).
 
+    .. seealso:: :doc:`acting`
+
     :param deliver: delivers one mail, given as Nexus' record with blanks trimmed from the addresses. When it raises, the
         mail counts as not delivered and will be delivered by the next try; when it does not know whether the mail went out, it
         raises :class:`~airflow_provider_nexus.exceptions.NexusAmbiguousMailError`. Left out, mails go out by SMTP

@@ -53,6 +53,8 @@ class NexusOperator(NexusBaseOperator):
     on that holds for a worker that died on the way as well. A call that changes something is refused unless the connection
     allows writes.
 
+    .. seealso:: :doc:`calling`
+
     :param endpoint: path from the root, such as ``/customer/C1`` (templated)
     :param method: HTTP method (templated)
     :param params: query (templated, as ``query``). Airflow's own task params can't be given to this operator; the DAG's

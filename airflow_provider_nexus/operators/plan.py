@@ -33,6 +33,8 @@ class NexusPlanOperator(NexusBaseOperator):
     one. A plan that is made again may have its ends elsewhere, while windows of the first one are published already: to
     repeat a failed window, clear the task that reads it and not the plan.
 
+    .. seealso:: :doc:`scale`
+
     :param resource: name in the catalogue, such as ``transactions`` (templated)
     :param window_start: start of the whole window, included (templated)
     :param window_end: end of the whole window, excluded (templated)

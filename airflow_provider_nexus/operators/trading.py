@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 class NexusOrderOperator(NexusOnceOperator):
     """Places one order at an exchange, once, and returns it. The reference goes into ``data["reference"]``.
 
+    .. seealso:: :doc:`acting`
+
     :param exchange_code: code of the exchange (templated)
     :param action: ``Buy`` or ``Sell`` (templated)
     :param order_type: ``Market`` or ``Limit`` (templated)
@@ -124,6 +126,8 @@ class NexusTransferOperator(NexusOnceOperator):
 
     A transfer has no field for references, and Nexus answers nothing when it makes one: the reference goes into
     ``userName``, where Nexus shows who asked for a transfer. Nexus offers no call that cancels a transfer.
+
+    .. seealso:: :doc:`acting`
 
     :param source_type: ``Exchange``, ``HotWallet``, ``Coldstore`` or ``Other`` (templated)
     :param sink_type: likewise (templated)

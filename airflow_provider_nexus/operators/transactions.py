@@ -45,6 +45,8 @@ class NexusTransactionOperator(NexusOnceOperator):
     ``data["reference"]``. A swap has no documented data and the classic calls have no field at all, so one of unknown fate is
     never sent again: the task fails until somebody has looked.
 
+    .. seealso:: :doc:`acting`
+
     :param kind: ``buy``, ``sell``, ``gift``, ``clawback``, ``send_out``, ``send_internal``, ``send_to_bucket``, ``swap``,
         ``broker_buy``, ``broker_sell``, or of the classic generation ``classic_buy`` and ``classic_sell``
     :param values: the body as Nexus names it, amounts as ``Decimal`` or text (templated)
@@ -142,6 +144,8 @@ def _by_hand(trade: Trade, place: str, reference: str) -> str:
 class NexusCancelTransactionOperator(NexusWaitingAction):
     """Cancels a transaction and returns it. One that is cancelled already is returned as it is.
 
+    .. seealso:: :doc:`acting`
+
     :param transaction_code: code of the transaction (templated)
     """
 
@@ -179,6 +183,8 @@ class NexusPayoutOperator(NexusWaitingAction):
 
     One that is paid out already is returned when it carries the ``payment_reference``, or when none is given and this task
     is known to have sent the payout (Airflow 3.3 and later); else it is an error, as somebody else has paid.
+
+    .. seealso:: :doc:`acting`
 
     :param transaction_code: code of the transaction (templated)
     :param bank_account_id: id of the customer's bank account (templated)

@@ -85,7 +85,7 @@ class StatusWatch:
         self.codes[code] = self.codes[code] or sighting.created
         self.verdicts[code] = self._aim.judge(sighting.status, ended=sighting.ended)
         if self.verdicts[code] is Verdict.MISSED:
-            raise self.trouble(code, "and can't get where the task waits for")
+            raise self.trouble(code, "and can't reach the status that the task waits for")
 
     def _answer(self, ask: Ask) -> Any:
         if not ask.code:
@@ -263,7 +263,7 @@ def overdue(watch: StatusWatch) -> NexusWaitTimeoutError:
     """The error for a wait past its deadline."""
     waiting = [code for code in watch.codes if watch.verdicts.get(code) is not Verdict.REACHED]
     return NexusWaitTimeoutError(
-        f"{len(waiting)} of {len(watch.codes)} {watch.resource.name} did not get where the task waits for in time, "
+        f"{len(waiting)} of {len(watch.codes)} {watch.resource.name} did not reach the status that the task waits for in time, "
         f"{waiting[0]!r} among them: look at them in Nexus, or give the task more time"
     )
 

@@ -22,6 +22,7 @@ from airflow_provider_nexus.operators.waiting import (
     check_event,
     go_on_or_raise,
     look_patiently,
+    overdue,
 )
 from airflow_provider_nexus.operators.xcom import for_xcom
 
@@ -40,6 +41,8 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
     kept. Looks get rarer as the wait ages. Deferred, all waits on one connection and resource share their calls.
 
     Returns the record, or a list in the order of the codes when several were given.
+
+    .. seealso:: :doc:`waiting`
 
     :param resource: ``transactions``, ``broker_transactions``, ``orders``, ``transfers``, ``mails``, ``customers`` or
         ``accounts`` (templated)
@@ -94,7 +97,7 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
         if isinstance(self.code, str) and self.code:
             self.remember(context, self.resource, self.code)
         if not self.deferrable:
-            return super().execute(context)
+            return self._wait_here(context)
         started = datetime.now(UTC)
         with _Softly(self):
             if self._look(context) is None:
@@ -123,6 +126,13 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
                 return self._records()
             go_on_or_raise(event, self._watch)
         return self._hand_over(started, deadline)
+
+    def _wait_here(self, context: Context) -> Any:
+        """Airflow's own words for a wait that took too long name no record."""
+        try:
+            return super().execute(context)
+        except AirflowSensorTimeout:
+            raise AirflowSensorTimeout(str(overdue(self._watch))) from None
 
     _pause: float | None = 0.0
 

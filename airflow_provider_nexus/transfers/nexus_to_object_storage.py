@@ -51,6 +51,8 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
 
     Further arguments: :class:`~airflow_provider_nexus.transfers.base.NexusSyncBaseOperator`.
 
+    .. seealso:: :doc:`sync`
+
     :param path: folder or URL that everything is published under (templated)
     :param file_format: ``jsonl``: gzip JSON lines; ``parquet``: typed columns, needs the extra ``parquet``
     :param storage_conn_id: connection of the object store (templated)

@@ -42,6 +42,8 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
 
     Further arguments: :class:`~airflow_provider_nexus.transfers.base.NexusSyncBaseOperator`.
 
+    .. seealso:: :doc:`tables`
+
     :param sql_conn_id: connection of the database (templated)
     :param table: name of the table, behind a schema and a point if it has one (templated)
     :param staging_path: folder or URL where a large window's parts are kept for the next try; by default a failed try

@@ -43,6 +43,8 @@ class NexusChangeTrigger(BaseEventTrigger):
     An event's payload holds ``resource`` and ``changes``; each change has ``id``, ``resource``, ``code``, ``change`` (``created``
     or ``entered``), ``status``, ``previous`` and ``created``.
 
+    .. seealso:: :doc:`watching`
+
     :param nexus_conn_id: the connection
     :param resource: a resource with a window, such as ``transactions``
     :param states: statuses, in any case; without them the creation of a record counts

@@ -28,6 +28,8 @@ class NexusStatusTrigger(BaseTrigger):
     All such triggers of one triggerer share their calls. The event says why it fired and names what the next trigger
     needs to go on; it carries no record, as the task reads the truth itself when it resumes.
 
+    .. seealso:: :doc:`waiting`
+
     :param resource: name of a resource with statuses
     :param codes: code -> creation stamp in ISO 8601, empty where it is not known
     :param started: when the wait began, ISO 8601 in UTC; looks get rarer as it ages

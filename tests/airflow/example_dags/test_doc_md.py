@@ -1,0 +1,37 @@
+"""What each example says of itself in Airflow's user interface."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_nexus.cli.throwaway import example_dags
+from tests.airflow.example_dags.loading import example
+
+ROOT = Path(__file__).parents[3]
+NAMES = sorted({path.stem for path in example_dags().glob("example_*.py")} - {"example_nexus_warehouse"})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_says_what_is_needed_and_where_more_is(name: str) -> None:
+    dag = example(name)
+    said = dag.doc_md or ""
+    assert [param for param in dag.params if f"`{param}`" not in said] == []
+    assert "`nexus_default`" in said
+    assert "sandbox" in said
+    pages = re.findall(r"`(docs/\w+\.rst)`", said)
+    assert pages
+    assert [page for page in pages if not (ROOT / page).is_file()] == []
+    assert len(said.splitlines()[0]) > 40
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_lists_are_markdown(name: str) -> None:
+    """A list needs an empty line before it, and its further lines are indented."""
+    blocks = (example(name).doc_md or "").split("\n\n")
+    for block in blocks:
+        lines = block.splitlines()
+        if any(line.startswith("- ") for line in lines):
+            assert all(line.startswith(("- ", "  ")) for line in lines), block
