@@ -6,13 +6,13 @@ import json
 import signal
 import threading
 from argparse import Namespace
-from datetime import datetime
 from typing import Any
 
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.sandbox import Sandbox
+from airflow_provider_nexus.sandbox.settings import from_json
 
-_MOMENTS = ("now", "token_expires")
+_OWN = ("seed", "customers", "transactions", "days", "port")
 
 
 def run(arguments: Namespace) -> None:
@@ -29,9 +29,8 @@ def run(arguments: Namespace) -> None:
 
 
 def _sandbox(arguments: Namespace) -> Sandbox:
-    own = ("seed", "customers", "transactions", "days", "port")
     try:
-        return Sandbox(**{name: getattr(arguments, name) for name in own}, **parse_settings(arguments.set))
+        return Sandbox(**{name: getattr(arguments, name) for name in _OWN}, **parse_settings(arguments.set))
     except (TypeError, ValueError) as error:
         raise NexusConfigurationError(str(error)) from error
 
@@ -39,21 +38,21 @@ def _sandbox(arguments: Namespace) -> Sandbox:
 def parse_settings(texts: list[str]) -> dict[str, Any]:
     """Settings given as ``NAME=VALUE``; a moment is ISO 8601, a value that is JSON is read as such, any other is text.
 
-    :raises NexusConfigurationError: when one has no name
-    :raises ValueError: when a moment is none
+    :raises NexusConfigurationError: when one has no name, or has an argument of its own
+    :raises ValueError: for a moment or a fault that is none
     """
     settings: dict[str, Any] = {}
     for text in texts:
         name, sign, value = text.partition("=")
         if not sign or not name:
             raise NexusConfigurationError(f"--set takes NAME=VALUE, not {text!r}")
-        settings[name] = _value(name, value)
-    return settings
+        if name in _OWN:
+            raise NexusConfigurationError(f"{name} is no matter of --set: give --{name}")
+        settings[name] = _value(value)
+    return from_json(settings)
 
 
-def _value(name: str, text: str) -> Any:
-    if name in _MOMENTS:
-        return datetime.fromisoformat(text)
+def _value(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -11,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route as WebRoute
 
-from airflow_provider_nexus.sandbox.faults import Fault
+from airflow_provider_nexus.sandbox.settings import from_json
 from airflow_provider_nexus.sandbox.state import State
 
 _Reply = dict[str, Any]
@@ -45,13 +44,7 @@ def _advance(state: State, body: _Reply) -> _Reply:
 
 
 def _configure(state: State, body: _Reply) -> _Reply:
-    changes = dict(body)
-    for name in ("now", "token_expires"):
-        if isinstance(changes.get(name), str):
-            changes[name] = datetime.fromisoformat(changes[name])
-    if "faults" in changes:
-        changes["faults"] = tuple(Fault(**fault) for fault in changes["faults"])
-    state.configure(**changes)
+    state.configure(**from_json(body))
     return {"now": state.now.isoformat()}
 
 

@@ -125,6 +125,7 @@ class SandboxSettings:
         object.__setattr__(self, "faults", tuple(self.faults))
         for name in ("misfits", "removed_fields", "ignored_filters"):
             object.__setattr__(self, name, _items(name, getattr(self, name)))
+        self._check_types()
         self._check_choices()
         self._check_numbers()
         self._check_shapes()
@@ -135,6 +136,14 @@ class SandboxSettings:
         unknown = {role for roles in self.roles.values() for role in roles} - {"read", "write"}
         if unknown:
             raise ValueError(f"unknown roles {', '.join(sorted(unknown))}: known are read and write")
+
+    def _check_types(self) -> None:
+        """Numbers, switches and moments are what they are said to be; texts are checked as choices."""
+        for name, hint in _HINTS.items():
+            kinds = get_args(hint) or (hint,)
+            value, is_plain = getattr(self, name), all(kind in _PLAIN for kind in kinds)
+            if is_plain and not any(_is_of(value, kind) for kind in kinds):
+                raise ValueError(f"{name} is {value!r}: give {' or '.join(_PLAIN[kind] for kind in kinds)}")
 
     def _check_choices(self) -> None:
         for name, hint in _HINTS.items():
@@ -196,6 +205,14 @@ def _items(name: str, value: Collection[str]) -> tuple[str, ...]:
 
 
 _HINTS = get_type_hints(SandboxSettings)
+_PLAIN = {int: "a whole number", float: "a number", bool: "true or false", datetime: "a moment", type(None): "nothing"}
+
+
+def _is_of(value: object, kind: type) -> bool:
+    """Python takes true for a number, and a whole number is good for any other."""
+    if isinstance(value, bool):
+        return kind is bool
+    return isinstance(value, (int, float) if kind is float else kind)
 
 
 def refuse_unknown(names: Collection[str]) -> None:
@@ -206,3 +223,31 @@ def refuse_unknown(names: Collection[str]) -> None:
             nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
             hint = f"did you mean {nearest[0]!r}?" if nearest else f"known are {', '.join(known)}"
             raise ValueError(f"unknown sandbox setting {name!r}: {hint}")
+
+
+def from_json(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as JSON has them: moments as ISO 8601, faults as objects.
+
+    :raises ValueError: for a moment or a fault that is none
+    """
+    settings = dict(values)
+    for name in ("now", "token_expires"):
+        if isinstance(settings.get(name), str):
+            settings[name] = _moment(name, settings[name])
+    if "faults" in settings:
+        settings["faults"] = tuple(map(_fault, settings["faults"]))
+    return settings
+
+
+def _moment(name: str, text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{name} is {text!r}: give a moment such as 2026-03-01T00:00:00Z") from None
+
+
+def _fault(members: Any) -> Fault:
+    try:
+        return Fault(**members)
+    except TypeError as error:
+        raise ValueError(f"faults: {members!r} is none: {error}") from None

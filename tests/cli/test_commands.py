@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -69,11 +70,14 @@ def test_settings_of_the_sandbox() -> None:
         "since_inclusive": False,
         "late_share": 0.5,
     }
+    assert parse_settings(["now=2026-03-01T00:30:00Z"]) == {"now": datetime(2026, 3, 1, 0, 30, tzinfo=UTC)}
     with pytest.raises(NexusConfigurationError, match="NAME=VALUE"):
         parse_settings(["max_limit"])
 
 
-@pytest.mark.parametrize("setting", ["max_limt=7", "sort=sometimes"])
+@pytest.mark.parametrize(
+    "setting", ["max_limt=7", "sort=sometimes", "now=tomorrow", "days=2", "max_limit=abc", 'faults=[{"kin": 1}]']
+)
 def test_a_wrong_setting_is_named(setting: str) -> None:
     with start("sandbox", "--port", "0", "--set", setting) as process:
         _, said = process.communicate(timeout=30)
