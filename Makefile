@@ -15,7 +15,7 @@ CODE := $(wildcard airflow_provider_nexus example_dags tests benchmarks docs)
 help:
 	@echo "make demo    run a sync with its proof against a sandbox on this machine"
 	@echo "make ui      the same in Airflow's own user interface"
-	@echo "make test    all that must hold: lint, types, unit, slow, databases, airflow, browser, standalone, docs"
+	@echo "make test    all that must hold: lint, types, unit, slow, databases, airflow, browser, standalone, docs, package"
 	@echo "make package build what is published, and try the wheel in an Airflow of its own"
 	@echo "make matrix  the unit and airflow tests on the oldest and the newest Airflow and Python"
 	@echo "make clean   remove everything that was built here, .venv included"
@@ -26,7 +26,7 @@ demo: $(VENV)/run.stamp
 ui: $(VENV)/run.stamp
 	$(BIN)/python -m airflow_provider_nexus ui
 
-test: lint types unit slow databases airflow browser standalone docs
+test: lint types unit slow databases airflow browser standalone docs package
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check $(CODE)
@@ -60,6 +60,7 @@ standalone: $(VENV)/test.stamp
 docs: $(VENV)/test.stamp
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 
+# What pip fetched for .venv is in its cache, so the Airflow of its own comes from there.
 package: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -m release tests/release
 

@@ -31,6 +31,11 @@ def _schema(name: str) -> dict[str, Any]:
     return schema
 
 
+of_today = pytest.mark.skipif(
+    "cli" not in _schema("provider.yaml.schema.json")["properties"], reason="Airflow's schema of providers is older than the form"
+)
+
+
 def _dotted_paths() -> Iterator[str]:
     for section in SECTIONS:
         for entry in INFO[section]:
@@ -47,16 +52,19 @@ def test_airflow_takes_it_at_run_time() -> None:
     jsonschema.validate(INFO, _schema("provider_info.schema.json"))
 
 
+@of_today
 @pytest.mark.parametrize("section", sorted(set(INFO) - {"package-name", "name", "description"}))
 def test_the_strict_schema_knows_every_key(section: str) -> None:
     strict = _schema("provider.yaml.schema.json")
     jsonschema.validate(INFO[section], {**strict["properties"][section], "definitions": strict.get("definitions", {})})
 
 
+@of_today
 def test_the_strict_schema_knows_every_section() -> None:
     assert set(INFO) <= set(_schema("provider.yaml.schema.json")["properties"])
 
 
+@of_today
 def test_a_misspelt_key_would_be_noticed() -> None:
     wrong = [{**CONNECTION, "ui-field-behaviour": {"hidden_fields": []}}]
     with pytest.raises(jsonschema.ValidationError):

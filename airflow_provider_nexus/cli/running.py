@@ -132,9 +132,11 @@ def place(target: str) -> Any:
     from airflow.sdk import ObjectStoragePath
 
     try:
-        return ObjectStoragePath(target)
+        found = ObjectStoragePath(target)
+        _ = found.fs  # Airflow 3.1 looks for the store no sooner
     except ValueError as error:
         raise NexusConfigurationError(f"{target}: {error}") from None
+    return found
 
 
 def log_to_stderr() -> logging.Logger:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.airflow.running import share_api_server
+
 if TYPE_CHECKING:
     from fastapi.testclient import TestClient
 
@@ -27,6 +29,7 @@ def airflow_database() -> None:
     from airflow.utils.db import initdb
 
     initdb()
+    share_api_server()
 
 
 @pytest.fixture(scope="session")

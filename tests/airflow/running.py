@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,8 +23,35 @@ def run_dag(dag: DAG, **options: Any) -> DagRun:
     :param options: handed to ``dag.test``, such as ``run_conf`` or ``logical_date``
     """
     _store(dag)
-    run: DagRun = dag.test(**options)
+    with _errors_for_callbacks():
+        run: DagRun = dag.test(**options)
     return run
+
+
+@contextmanager
+def _errors_for_callbacks() -> Iterator[None]:
+    """Give callbacks the error, as every worker does; Airflow 3.1's ``dag.test`` forgets it."""
+    from airflow.sdk.execution_time import task_runner
+
+    finalize = task_runner.finalize
+
+    def finalize_with_error(ti: Any, state: Any, context: Any, log: Any, error: BaseException | None = None) -> None:
+        if context.get("exception") is None:
+            context["exception"] = error
+        finalize(ti, state, context, log, error)
+
+    task_runner.finalize = finalize_with_error
+    try:
+        yield
+    finally:
+        task_runner.finalize = finalize
+
+
+def share_api_server() -> None:
+    """Have every run of this process use one in-process API server, as from Airflow 3.3 on; making it takes a second or more."""
+    from airflow.sdk.execution_time import supervisor
+
+    supervisor.in_process_api_server = functools.cache(supervisor.in_process_api_server)
 
 
 def _store(dag: DAG) -> None:

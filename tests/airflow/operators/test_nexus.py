@@ -11,7 +11,7 @@ import pendulum
 import pytest
 from airflow.sdk import DAG, Param
 
-from airflow_provider_nexus.compat import HAS_RETRY_POLICIES
+from airflow_provider_nexus.compat import HAS_TASK_STATE
 from airflow_provider_nexus.exceptions import NexusAmbiguousWriteError
 from airflow_provider_nexus.operators.nexus import NexusOperator
 from airflow_provider_nexus.operators.sent import SENT_KEY
@@ -105,7 +105,7 @@ def test_mapped(sandbox: Sandbox) -> None:
 
 
 RETRIES: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(0)}
-has_store = pytest.mark.skipif(not HAS_RETRY_POLICIES, reason="tasks have a state store from Airflow 3.3 on")
+has_store = pytest.mark.skipif(not HAS_TASK_STATE, reason="tasks have a state store from Airflow 3.3 on")
 
 
 @pytest.fixture
