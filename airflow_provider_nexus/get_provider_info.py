@@ -54,7 +54,10 @@ def get_provider_info() -> dict[str, object]:
             },
         ],
         "asset-uris": [_asset_uri()],
-        "extra-links": ["airflow_provider_nexus.links.nexus.NexusPortalLink"],
+        "extra-links": [
+            "airflow_provider_nexus.links.nexus.NexusPortalLink",
+            "airflow_provider_nexus.links.nexus.NexusReportLink",
+        ],
         "cli": ["airflow_provider_nexus.cli.definition.get_nexus_cli_commands"],
     }
 

@@ -4,8 +4,11 @@ Each run reads what was created since the run before, what has ended since, and 
 tell what else has changed. Each of these readings is proved complete before it is stored. The first run begins at
 `window_start`; the ones after it go on where the last one ended.
 
-Needs a connection `nexus_default` of type Quantoz Nexus (`airflow nexus sandbox` gives one to try it with) and a connection
-`warehouse` of a PostgreSQL, MySQL, MariaDB or SQLite database.
+- **Connections**: `nexus_default`, of type Quantoz Nexus, and `warehouse`, of a PostgreSQL, MySQL, MariaDB or SQLite database.
+- **Params**: Parquet files and reports go to `path`; the first run begins at `window_start`.
+- **To try it** without a Nexus, `airflow nexus ui` starts Airflow with a sandbox, its connection and this DAG in place. Add the
+  connection `warehouse` there, and give a `window_start` within the last 30 days.
+- **More**: `docs/tables.rst`, and `docs/capture.rst` for what is seen when
 """
 
 from __future__ import annotations
@@ -54,6 +57,7 @@ with DAG(
             capture="changes",
             history=True,
             outlets=[Asset(f"nexus_{name}_files")],
+            report_path="{{ params.path }}/reports/{{ task.resource }}.html",
         )
         # [END howto_capture]
 

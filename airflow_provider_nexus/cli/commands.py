@@ -159,6 +159,13 @@ COMMANDS = (
         "report",
         "Show what the manifests of a copy prove, as one page to be opened in a browser",
         "airflow_provider_nexus.cli.report.run",
-        (_TARGET, Argument("-o", "file to write (default: report.html)", {"default": "report.html", "dest": "out"})),
+        (
+            _TARGET,
+            Argument(
+                "-o",
+                "path or URL of the file to write (default: report.html)",
+                {"default": "report.html", "dest": "out", "metavar": "FILE"},
+            ),
+        ),
     ),
 )

@@ -1,4 +1,4 @@
-"""The way from a task to the record that it dealt with."""
+"""The ways from a task to the record that it dealt with, and to the report on what it has synced."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 PORTAL_KEY = "nexus_portal_url"
 """The XCom that holds the address; a task pushes it as soon as it knows its record."""
+REPORT_KEY = "nexus_report_url"
+"""The XCom that holds the address of a report; a task pushes it when the report is written."""
 
 
 class NexusPortalLink(BaseOperatorLink):
@@ -35,3 +37,31 @@ class NexusPortalLink(BaseOperatorLink):
         from airflow.sdk.execution_time.xcom import XCom
 
         return str(XCom.get_value(ti_key=ti_key, key=PORTAL_KEY) or "")
+
+
+class NexusReportLink(BaseOperatorLink):
+    """Leads to the report that a sync has written, where the task says at which address people read it (``report_url``).
+
+    .. seealso:: :doc:`report`
+    """
+
+    @property
+    def name(self) -> str:
+        """The button's text."""
+        return "Proof report"
+
+    @property
+    def xcom_key(self) -> str:
+        """Where Airflow's API server looks."""
+        return REPORT_KEY
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """The address that the task pushed; empty when it pushed none.
+
+        Airflow logs an XCom that is not there as an error, so tasks that say no address are not asked for theirs.
+        """
+        if not getattr(operator, "report_url", True):
+            return ""
+        from airflow.sdk.execution_time.xcom import XCom
+
+        return str(XCom.get_value(ti_key=ti_key, key=REPORT_KEY) or "")

@@ -65,7 +65,7 @@ def _hook(smtp_conn_id: str) -> SmtpHook:
         from airflow.providers.smtp.hooks.smtp import SmtpHook
     except ImportError:
         raise NexusConfigurationError(
-            "mails can't be sent by SMTP: install apache-airflow-providers-smtp, or give the operator a `deliver`"
+            "mails can't be sent by SMTP: pip install 'airflow-provider-nexus[smtp]', or give the operator a `deliver`"
         ) from None
 
     class OneAttempt(SmtpHook):

@@ -31,7 +31,7 @@ from airflow_provider_nexus.sync.window import Moment, Wish
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
-    from airflow.sdk import Context
+    from airflow.sdk import BaseOperatorLink, Context
 
 Capture = Literal["window", "changes"]
 """What a run brings: the records of its window, or all that is new or different since the run before."""
@@ -59,7 +59,7 @@ class NexusSyncBaseOperator(NexusBaseOperator):
 
     template_fields: Sequence[str] = ("resource", "window_start", "window_end", "parents", "nexus_conn_id")
     ui_color = "#e3f2ee"
-    operator_extra_links = ()  # a window is no one record
+    operator_extra_links: tuple[BaseOperatorLink, ...] = ()  # a window is no one record
 
     _summary: dict[str, Any] | None = None
 
@@ -217,6 +217,10 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         if events is not None:
             for asset in self.assets:
                 events[asset].extra = dict(summary)
+        self._log(summary)
+
+    def _log(self, summary: dict[str, Any]) -> None:
+        """The verdict, and behind a fold all else that is known of the run."""
         self.log.info(
             "%s: %s, %s records in %s calls, %s, in %s",
             summary["resource"],
@@ -226,6 +230,10 @@ class NexusSyncBaseOperator(NexusBaseOperator):
             "stored" if summary["changed"] else "already there, unchanged",
             summary["path"],
         )
+        self.log.info("::group::Summary")  # Airflow's user interface folds what lies between these
+        for name, value in summary.items():
+            self.log.info("%s: %s", name, value)
+        self.log.info("::endgroup::")
 
 
 def _run_of(context: Context) -> dict[str, Any]:

@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from airflow.sdk.io import attach
+from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
 
 from airflow_provider_nexus.__main__ import main
 from airflow_provider_nexus.api.resources import get_resource
-from airflow_provider_nexus.sandbox import Sandbox
+from airflow_provider_nexus.sandbox import Fault, Sandbox
 from airflow_provider_nexus.sync.job import SyncJob
 from airflow_provider_nexus.sync.manifest import NAME
 from airflow_provider_nexus.sync.outlets.table import TableOutlet
@@ -23,6 +25,7 @@ from airflow_provider_nexus.sync.request import SyncRequest
 from airflow_provider_nexus.sync.sql.copy import SqlCopy
 from airflow_provider_nexus.sync.table.columns import Table
 from tests.airflow.nexus import connection
+from tests.report.pages import Page
 from tests.sync.serving import client_of
 from tests.sync.storing import hours_of
 
@@ -104,6 +107,16 @@ def test_a_sync_goes_on_where_the_last_ended(sandbox: Sandbox, tmp_path: Path, c
     assert run(capsys, "verify", tmp_path)[0] == 0
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("program", [PYTHON, AIRFLOW], ids=["python", "airflow"])
+def test_stdout_is_the_result_alone_when_calls_are_tried_again(tmp_path: Path, program: tuple[str, ...]) -> None:
+    broken = Fault("status", "/transactions")
+    with Sandbox(customers=20, transactions=300, days=3, clock_speed=0, faults=(broken,)) as flaky, connection(flaky):
+        done = process(*program, "sync", "transactions", tmp_path, *day(flaky), "--output", "json")
+    assert json.loads(done.stdout)["verdict"] == "proved"
+    assert "attempt 1" in done.stderr
+
+
 def test_personal_data_is_dropped_where_that_is_asked(
     sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -125,15 +138,53 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
     "database": (("verify", "copied", "--sql-conn-id", "nowhere"), "AIRFLOW_CONN_NOWHERE"),
     "no database": (("verify", "copied", "--sql-conn-id", "nexus_default"), "no connection of a SQL database"),
     "store": (("verify", "gopher://x/y"), "gopher"),
+    "nothing to report": (("report", "HERE", "-o", "HERE/report.html"), "no manifest under"),
+    "no folder for the page": (("report", "HERE", "-o", "HERE/missing/report.html"), "there is no folder"),
+    "store of the page": (("report", "HERE", "-o", "gopher://x/y.html"), "gopher"),
 }
 
 
 @pytest.mark.parametrize("name", WRONG)
 def test_what_is_wrong_is_one_sentence(sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
     arguments, said = WRONG[name]
-    code, out, err = run(capsys, *(str(tmp_path) if each == "HERE" else each for each in arguments))
+    code, out, err = run(capsys, *(each.replace("HERE", str(tmp_path)) for each in arguments))
     assert (code, out) == (2, "")
     assert said in err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("where", ["page.html", "copy/page.html", "copy/sandbox/orders/page.html", "else where/#1/page.html"])
+def test_each_link_of_a_report_leads_to_its_manifest(
+    sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str], where: str
+) -> None:
+    page = tmp_path / where
+    run(capsys, "sync", "orders", tmp_path / "copy", *day(sandbox))
+    page.parent.mkdir(parents=True, exist_ok=True)
+    code, out, _ = run(capsys, "report", tmp_path / "copy", "-o", page)
+    assert (code, out) == (0, f"{page}: {page.stat().st_size:,} bytes\n")
+    links = [link for link in Page.of(page.read_text()).links if not link.startswith("#")]
+    assert [(page.parent / link).resolve() for link in links] == list((tmp_path / "copy").rglob(NAME))
+    assert run(capsys, "verify", tmp_path / "copy")[0] == 0
+
+
+def test_a_report_that_fails_leaves_the_one_before(sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "report.html"
+    page.write_text("before")
+    assert run(capsys, "report", tmp_path, "-o", page)[0] == 2
+    assert page.read_text() == "before"
+    run(capsys, "sync", "orders", tmp_path / "copy", *day(sandbox))
+    code, _, err = run(capsys, "report", tmp_path, "-o", tmp_path / "copy")
+    assert (code, f"can't be written to {tmp_path}/copy: " in err) == (2, True)
+    assert {each.name for each in tmp_path.iterdir()} == {"report.html", "copy"}
+
+
+def test_a_report_goes_to_any_store(sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = MemoryFileSystem()
+    attach(protocol="memory", fs=files)
+    run(capsys, "sync", "orders", tmp_path, *day(sandbox))
+    assert run(capsys, "report", tmp_path, "-o", "memory://bucket/reports/orders.html")[0] == 0
+    links = Page.of(files.cat_file("/bucket/reports/orders.html").decode()).links
+    assert [link for link in links if not link.startswith("#")] == [path.as_uri() for path in tmp_path.rglob(NAME)]
 
 
 def test_a_copy_that_differs_from_nexus_ends_with_1(sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ from airflow_provider_nexus.cli.throwaway import example_dags
 from tests.airflow.example_dags.loading import example
 
 ROOT = Path(__file__).parents[3]
-NAMES = sorted({path.stem for path in example_dags().glob("example_*.py")} - {"example_nexus_warehouse"})
+NAMES = sorted(path.stem for path in example_dags().glob("example_*.py"))
 
 
 @pytest.mark.parametrize("name", NAMES)

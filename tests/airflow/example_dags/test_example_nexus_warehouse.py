@@ -10,6 +10,7 @@ from tests.airflow.example_dags.loading import example
 from tests.airflow.nexus import connection
 from tests.airflow.running import run_dag
 from tests.airflow.transfers.copies import in_files, in_table, sql_connection, truth
+from tests.report.pages import Page
 
 NOW = datetime(2026, 6, 2, 0, 30, tzinfo=UTC)
 RESOURCES = ("broker_transactions", "transactions", "orders", "transfers")
@@ -30,6 +31,13 @@ def test_tables_and_files_are_as_nexus_is_day_after_day(tmp_path: Path) -> None:
             for name in RESOURCES:
                 expected = truth(sandbox, name, None, until)
                 assert in_table(engine, f"nexus_{name}") == in_files(files / "sandbox" / name) == expected, name
+                assert_reported(files / "reports" / f"{name}.html", files / "sandbox" / name)
             assert in_table(engine, "nexus_balances") == truth(sandbox, "balances")
             sandbox.advance(86_400)
     engine.dispose()
+
+
+def assert_reported(page: Path, collection: Path) -> None:
+    """Each window has a mark on the page, and a link to its manifest."""
+    links = [link for link in Page.of(page.read_text()).links if not link.startswith("#")]
+    assert {(page.parent / link).resolve() for link in links} == set(collection.glob("2*/manifest.json"))

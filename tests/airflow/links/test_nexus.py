@@ -2,15 +2,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.sdk import DAG, BaseSensorOperator
+from airflow.sdk import DAG, BaseOperatorLink, BaseSensorOperator
 
+from airflow_provider_nexus.get_provider_info import get_provider_info
 from airflow_provider_nexus.hooks.nexus import NexusHook
+from airflow_provider_nexus.links import nexus as links
 from airflow_provider_nexus.operators.base import RECORD_KEY, NexusBaseOperator
 from airflow_provider_nexus.operators.nexus import NexusOperator
 from airflow_provider_nexus.sandbox import Sandbox
+from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObjectStorageOperator
 from tests.airflow.nexus import connection
 from tests.airflow.running import run_dag, state_of, xcom_of, xcom_texts
 
@@ -50,13 +54,13 @@ class RememberingSensor(NexusBaseOperator, BaseSensorOperator):
         return True
 
 
-def link(api: TestClient, run: DagRun, task_id: str, map_index: int = -1) -> str | None:
+def link(api: TestClient, run: DagRun, task_id: str, map_index: int = -1, name: str = "Nexus portal") -> str | None:
     """The address behind the button of a task."""
     path = f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{task_id}/links"
     answer = api.get(path, params={"map_index": map_index})
     assert answer.status_code == 200, answer.text
     links: dict[str, str | None] = answer.json()["extra_links"]
-    return links["Nexus portal"]
+    return links[name]
 
 
 def test_the_button_leads_to_the_record(sandbox: Sandbox, airflow_api: TestClient) -> None:
@@ -90,6 +94,27 @@ def test_the_call_of_one_record_links_to_it(sandbox: Sandbox, airflow_api: TestC
     ]
     assert link(airflow_api, run, "many") is None
     assert not [text for text in xcom_texts(run) if sandbox.token in text]
+
+
+def test_the_button_leads_to_the_report(sandbox: Sandbox, airflow_api: TestClient, tmp_path: Path) -> None:
+    address = "https://reports.example.com/orders%20of%20today.html?version=1#resources"
+    with connection(sandbox), DAG("linked_report", schedule=None) as dag:
+        asked = {"resource": "balances", "path": tmp_path.as_uri()}
+        written = {"report_path": str(tmp_path / "report.html")}
+        NexusToObjectStorageOperator(task_id="linked", **asked, **written, report_url=address)
+        NexusToObjectStorageOperator(task_id="unlinked", **asked, **written)
+        NexusToObjectStorageOperator.partial(task_id="mapped", **asked, **written).expand(report_url=[address, address + "2"])
+        run = run_dag(dag)
+    assert link(airflow_api, run, "linked", name="Proof report") == address
+    assert link(airflow_api, run, "unlinked", name="Proof report") is None
+    mapped = [link(airflow_api, run, "mapped", index, "Proof report") for index in (0, 1)]
+    assert mapped == [address, address + "2"]
+
+
+def test_airflow_is_told_of_every_link() -> None:
+    found = [each for each in vars(links).values() if isinstance(each, type) and issubclass(each, BaseOperatorLink)]
+    names = [f"{each.__module__}.{each.__qualname__}" for each in found if each is not BaseOperatorLink]
+    assert get_provider_info()["extra-links"] == names
 
 
 def test_portal_link_of_the_hook(sandbox: Sandbox) -> None:

@@ -156,3 +156,15 @@ def test_the_token_is_seen_nowhere(sandbox: Sandbox, tmp_path: Path, capfd: pyte
     for file in (path for path in tmp_path.rglob("*") if path.is_file()):
         assert CANARY.encode() not in file.read_bytes()
         assert CANARY.encode() not in (gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else b"")
+
+
+def test_the_log_ends_with_the_verdict_and_folds_the_rest(
+    sandbox: Sandbox, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = run_dag(dag_of("folded", tmp_path, window_start="2026-05-31", window_end="2026-06-01"))
+    before, mark, rest = "".join(capfd.readouterr()).partition("::group::Summary")
+    folded, end, _ = rest.partition("::endgroup::")
+    assert mark
+    assert end
+    assert "orders: proved, " in before
+    assert f"key_digest: {xcom_of(run, 'sync')['key_digest']}" in folded
