@@ -63,3 +63,9 @@ def test_every_page_is_listed_once() -> None:
         "\n".join(re.findall(r"^\.\. toctree::.*?(?=^\S|\Z)", (DOCS / "index.rst").read_text(), re.M | re.S))
     )
     assert sorted(listed) == sorted(page.stem for page in DOCS.glob("*.rst") if page.stem != "index")
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    text = (ROOT / "README.md").read_text()
+    more = text[text.index("## More") :]
+    assert [page.stem for page in sorted(DOCS.glob("*.rst")) if page.stem != "index" and f"](docs/{page.name})" not in more] == []

@@ -1,0 +1,46 @@
+"""Calls of the API: with the operator, with the hook in a task of one's own, and with the provider's retries."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from airflow.sdk import DAG, task
+
+from airflow_provider_nexus.hooks.nexus import NexusHook
+from airflow_provider_nexus.operators.nexus import NexusOperator
+
+
+# [START response_filter]
+def spread(values: dict[str, Any]) -> Decimal:
+    """What lies between buying and selling a bitcoin."""
+    price = values["prices"]["BTC"]
+    return Decimal(price["buy"] - price["sell"])
+
+
+# [END response_filter]
+
+with DAG("nexus_calls", schedule=None, params={"currency": "EUR"}) as dag:
+    # [START operator]
+    NexusOperator(task_id="spread", endpoint="/prices/{{ params.currency }}", response_filter=spread)
+    NexusOperator(
+        task_id="largest_first",
+        endpoint="/orders",
+        params={"limit": 10, "sortBy": "Amount", "sortDirection": "Desc"},
+    )
+    # [END operator]
+
+    # [START hook]
+    @task
+    def filled_today() -> dict[str, str]:
+        """What was traded in the last day, by currency."""
+        sums: defaultdict[str, Decimal] = defaultdict(Decimal)
+        since = datetime.now(UTC) - timedelta(days=1)
+        for order in NexusHook().iter_records("orders", start=since, filters={"status": "FILLED"}):
+            sums[order["tradePair"]["currencyCode"]] += order["executed"]["value"]
+        return {currency: str(value) for currency, value in sums.items()}
+
+    filled_today()
+    # [END hook]

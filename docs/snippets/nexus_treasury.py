@@ -1,0 +1,32 @@
+"""A treasury's morning: coins are bought at the exchange, and moved to the hot wallet once they are there."""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG
+
+from airflow_provider_nexus.operators.nexus import NexusOrderOperator, NexusTransferOperator
+
+with DAG("nexus_treasury", schedule=None, params={"amount": "2500.00"}) as dag:
+    # [START treasury]
+    order = NexusOrderOperator(
+        task_id="order",
+        exchange_code="KRAKEN",
+        action="Buy",
+        order_type="Market",
+        crypto_code="BTC",
+        currency_code="EUR",
+        amount="{{ params.amount }}",
+        reference="treasury-{{ run_id }}",
+        wait_for_completion=True,
+        poll_interval=1,
+    )
+    transfer = NexusTransferOperator(
+        task_id="transfer",
+        source_type="Exchange",
+        source_exchange_code="KRAKEN",
+        sink_type="HotWallet",
+        crypto_code="BTC",
+        amount="{{ ti.xcom_pull('order')['executed']['amount'] }}",
+    )
+    order >> transfer
+    # [END treasury]

@@ -1,0 +1,114 @@
+"""The snippets of the pages run: each DAG through a real Airflow against the sandbox, and the test as pytest would."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from airflow_provider_nexus.compat import HAS_RETRY_POLICIES
+from airflow_provider_nexus.hooks.nexus import NexusHook
+from airflow_provider_nexus.links.nexus import PORTAL_KEY, REPORT_KEY
+from airflow_provider_nexus.sandbox import Sandbox
+from tests.airflow.nexus import connection
+from tests.airflow.running import run_dag, state_of, xcom_of
+from tests.report.pages import Page
+from tests.sync.storing import put
+
+SNIPPETS = Path(__file__).parents[2] / "docs" / "snippets"
+
+
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, SNIPPETS / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    # Its clock runs fast, so that what is made is settled soon.
+    with Sandbox(customers=20, transactions=200, days=3, clock_speed=600) as running, connection(running):
+        yield running
+
+
+def records(sandbox: Sandbox, resource: str) -> list[dict[str, Any]]:
+    return [json.loads(record) for record in sandbox.truth(resource)]
+
+
+def test_calls(sandbox: Sandbox) -> None:
+    run = run_dag(load("nexus_calls").dag)
+    assert Decimal(xcom_of(run, "spread")) > 0
+    amounts = [Decimal(order["amount"]) for order in xcom_of(run, "largest_first")["records"]]
+    assert len(amounts) == 10
+    assert amounts == sorted(amounts, reverse=True)
+    assert Decimal(xcom_of(run, "filled_today")["EUR"]) > 0
+
+
+@pytest.mark.skipif(not HAS_RETRY_POLICIES, reason="Airflow 3.3 on")
+def test_retries(sandbox: Sandbox) -> None:
+    dag = load("nexus_retries").dag
+    assert dag.get_task("tenant").retry_policy.looks_up_first is False
+    assert xcom_of(run_dag(dag), "tenant") == "SANDBOX"
+
+
+def test_an_operator_of_ones_own(sandbox: Sandbox) -> None:
+    code = next(record["transactionCode"] for record in records(sandbox, "transactions") if record["status"] == "COMPLETED")
+    with connection(sandbox, extra={"portal_url": "https://portal.example.com/{resource}/{code}"}):
+        run = run_dag(load("nexus_own_operator").dag, run_conf={"code": code})
+    assert xcom_of(run, "settled") == "COMPLETED"
+    assert xcom_of(run, "settled", PORTAL_KEY) == f"https://portal.example.com/transactions/{code}"
+
+
+def test_customers(sandbox: Sandbox) -> None:
+    run = run_dag(load("nexus_customers").dag)
+    assert xcom_of(run, "create")["status"] == "ACTIVE"
+    assert xcom_of(run, "trust")["trustlevel"] == "Trusted"
+
+
+def test_treasury(sandbox: Sandbox) -> None:
+    run = run_dag(load("nexus_treasury").dag)
+    assert xcom_of(run, "order")["status"] == "FILLED"
+    assert Decimal(xcom_of(run, "transfer")["amount"]) == Decimal(xcom_of(run, "order")["executed"]["amount"])
+
+
+def test_report(sandbox: Sandbox, tmp_path: Path) -> None:
+    end = sandbox.now - timedelta(hours=1)
+    window = {"window_start": (end - timedelta(hours=12)).isoformat(), "window_end": end.isoformat()}
+    run = run_dag(load("nexus_report").dag, run_conf={"path": tmp_path.as_uri(), **window})
+    assert "proved" in (tmp_path / "orders.html").read_text()
+    assert xcom_of(run, "orders", REPORT_KEY) == "https://reports.example.com/nexus/orders.html"
+
+
+def test_cancel() -> None:
+    with Sandbox(customers=20, transactions=2000, days=2, clock_speed=0) as sandbox, connection(sandbox):
+        run = run_dag(load("nexus_cancel").dag, run_conf={"hours": 0})
+        codes = xcom_of(run, "unpaid")
+        states = {each["transactionCode"]: each["status"] for each in records(sandbox, "transactions")}
+    assert codes
+    assert {states[code] for code in codes} <= {"CANCELLED", "ToCancel"}
+    assert state_of(run, "unpaid") == run.state == "success"
+
+
+def test_a_bad_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    load("test_with_sandbox").test_a_bad_day(monkeypatch)
+
+
+def test_a_report_of_all(sandbox: Sandbox, tmp_path: Path) -> None:
+    client = NexusHook().client
+    for name in ("balances", "prices"):
+        put(client, tmp_path, name)
+    client.session.close()
+    run = run_dag(load("nexus_report_of_all").dag, run_conf={"path": tmp_path.as_uri()})
+    assert xcom_of(run, "report", REPORT_KEY) == "https://reports.example.com/nexus/report.html"
+    links = [link for link in Page.of((tmp_path / "report.html").read_text()).links if not link.startswith("#")]
+    assert sorted(tmp_path / link for link in links) == sorted(tmp_path.rglob("manifest.json"))
