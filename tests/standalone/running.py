@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import socket
 import subprocess
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import requests
+
 from airflow_provider_nexus.cli import throwaway
-from tests.standalone.test_ui import Airflow, wait_for
 
 QUICK = {
     "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
@@ -21,6 +23,50 @@ QUICK = {
     "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5",
 }
 """A triggerer that is dead is noticed in seconds, and so is a new DAG."""
+PATIENT = {"AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "30"}
+"""A worker gives up a call after five seconds and sends it again, and Airflow refuses the second one for a connection's test."""
+
+
+def wait_for(what: str, look: Callable[[], Any], seconds: float) -> Any:
+    """What a look gives once it is true."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            found = look()
+        except requests.ConnectionError:
+            found = None
+        if found:
+            return found
+        time.sleep(1)
+    raise AssertionError(f"{what} did not come within {seconds:.0f} s")
+
+
+class Airflow:
+    """A running user interface, spoken to as its admin."""
+
+    def __init__(self, port: int, home: Path) -> None:
+        self.url, self.home, self._session = f"http://127.0.0.1:{port}", home, requests.Session()
+
+    def sign_in(self) -> None:
+        token = self._session.get(f"{self.url}/auth/token", timeout=10).json()["access_token"]
+        self._session.headers["Authorization"] = f"Bearer {token}"
+
+    def is_healthy(self) -> bool:
+        health = requests.get(f"{self.url}/api/v2/monitor/health", timeout=10).json()
+        return all(health[part]["status"] == "healthy" for part in ("metadatabase", "scheduler", "dag_processor"))
+
+    def ask(self, method: str, path: str, **options: Any) -> requests.Response:
+        return self._session.request(method, f"{self.url}{path}", timeout=30, **options)
+
+
+def left_over(home: Path) -> list[str]:
+    """Processes that still have this home in their environment."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if f"AIRFLOW_HOME={home}".encode() in (process / "environ").read_bytes():
+                found.append((process / "cmdline").read_text())
+    return found
 
 
 @dataclass
@@ -67,18 +113,21 @@ class Standalone:
 
 
 @contextmanager
-def standalone(home: Path, connection_uri: str, dags: Mapping[str, str]) -> Iterator[Standalone]:
+def standalone(home: Path, connection_uri: str | None, dags: Mapping[str, str]) -> Iterator[Standalone]:
     """An Airflow with DAG files of its own, until the block ends.
 
+    :param connection_uri: of `nexus_default`; without one this Airflow has no connection
     :param dags: text of each file by its name
     """
     folder = home / "dags"
     folder.mkdir(parents=True)
     for name, text in dags.items():
         (folder / name).write_text(text)
-    port = _free_port()
-    environment = throwaway.environment(home, connection_uri) | throwaway.serving(port) | QUICK
+    port = free_port()
+    environment = throwaway.environment(home, connection_uri or "") | throwaway.serving(port) | QUICK | PATIENT
     environment |= {"AIRFLOW__CORE__DAGS_FOLDER": str(folder)}
+    if not connection_uri:
+        del environment["AIRFLOW_CONN_NEXUS_DEFAULT"]
     with (home / "said.log").open("wb") as log:
         process = subprocess.Popen(["airflow", "standalone"], env=environment, stdout=log, stderr=log, start_new_session=True)
     airflow = Airflow(port, home)
@@ -91,7 +140,8 @@ def standalone(home: Path, connection_uri: str, dags: Mapping[str, str]) -> Iter
         process.wait(10)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nothing listens on."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1]) % 20_000 + 20_000

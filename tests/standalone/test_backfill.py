@@ -14,8 +14,7 @@ import pytest
 
 from airflow_provider_nexus.cli.throwaway import example_dags
 from airflow_provider_nexus.sandbox import Sandbox
-from tests.standalone.running import Standalone, standalone
-from tests.standalone.test_ui import wait_for
+from tests.standalone.running import Standalone, standalone, wait_for
 
 pytestmark = pytest.mark.standalone
 DAG = "example_nexus_backfill"

@@ -12,8 +12,7 @@ import psutil
 import pytest
 
 from airflow_provider_nexus.sandbox import Sandbox
-from tests.standalone.running import Standalone, standalone
-from tests.standalone.test_ui import wait_for
+from tests.standalone.running import Standalone, standalone, wait_for
 from tests.sync.serving import client_of
 
 pytestmark = pytest.mark.standalone

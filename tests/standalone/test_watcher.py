@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_nexus.sandbox import Sandbox
-from tests.standalone.running import Standalone, standalone
-from tests.standalone.test_ui import left_over, wait_for
+from tests.standalone.running import Standalone, left_over, standalone, wait_for
 
 pytestmark = pytest.mark.standalone
 STEP = 300.0
