@@ -32,11 +32,17 @@ class NexusPortalLink(BaseOperatorLink):
         """Where Airflow's API server looks. It is the task's own key, so that the button works before the task is done."""
         return PORTAL_KEY
 
-    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 - Airflow's signature
-        """The address that the task pushed; empty when it pushed none."""
-        from airflow.sdk.execution_time.xcom import XCom
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """The address that the task pushed; empty when it pushed none.
 
-        return str(XCom.get_value(ti_key=ti_key, key=PORTAL_KEY) or "")
+        Airflow logs an XCom that is not there as an error, so it is looked for only where there is a portal.
+        """
+        from airflow_provider_nexus.hooks.nexus import NexusHook
+
+        conn_id = getattr(operator, "nexus_conn_id", None)
+        if conn_id and not NexusHook(conn_id).settings.portal_url:
+            return ""
+        return _pushed(ti_key, PORTAL_KEY)
 
 
 class NexusReportLink(BaseOperatorLink):
@@ -62,6 +68,10 @@ class NexusReportLink(BaseOperatorLink):
         """
         if not getattr(operator, "report_url", True):
             return ""
-        from airflow.sdk.execution_time.xcom import XCom
+        return _pushed(ti_key, REPORT_KEY)
 
-        return str(XCom.get_value(ti_key=ti_key, key=REPORT_KEY) or "")
+
+def _pushed(ti_key: TaskInstanceKey, key: str) -> str:
+    from airflow.sdk.execution_time.xcom import XCom
+
+    return str(XCom.get_value(ti_key=ti_key, key=key) or "")

@@ -191,6 +191,6 @@ def assert_leads_to(run: RunPage, address: str) -> None:
     expect(opened.value).to_have_url(address)
     expect(opened.value.get_by_role("heading")).to_contain_text("/portal/transactions/")
     opened.value.close()
-    run.page.set_viewport_size({**VIEWPORT, "height": 345})
+    run.page.set_viewport_size({**VIEWPORT, "height": 372})
     picture(run.page, "extra_link")
     run.page.set_viewport_size(VIEWPORT)

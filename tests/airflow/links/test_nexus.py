@@ -75,12 +75,15 @@ def test_the_button_leads_to_the_record(sandbox: Sandbox, airflow_api: TestClien
         assert xcom_of(run, task_id, RECORD_KEY) == {"resource": "orders", "code": "A/B é"}
 
 
-def test_without_a_portal_there_is_no_address(sandbox: Sandbox, airflow_api: TestClient) -> None:
+def test_without_a_portal_there_is_no_address(
+    sandbox: Sandbox, airflow_api: TestClient, capfd: pytest.CaptureFixture[str]
+) -> None:
     with connection(sandbox), DAG("unlinked", schedule=None) as dag:
         Remembering(task_id="one")
         run = run_dag(dag)
     assert link(airflow_api, run, "one") is None
     assert xcom_of(run, "one", RECORD_KEY) == {"resource": "orders", "code": "A/B é"}
+    assert "not found" not in "".join(capfd.readouterr()), "Airflow takes an XCom that is looked for in vain for an error"
 
 
 def test_the_call_of_one_record_links_to_it(sandbox: Sandbox, airflow_api: TestClient) -> None:
