@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 
-from airflow_provider_nexus.report.tree import Collection, Entry
+from airflow_provider_nexus.report.collection import Chain, Collection, Entry
 from airflow_provider_nexus.report.values import mapping, text
 
 
-@dataclass
-class Chain:
-    """What following the digests shows.
-
-    :param links: digests that were followed to what they name
-    :param superseded: those of them that lead to a manifest that has been replaced since, and is kept
-    :param broken: window and what is wrong
-    """
-
-    links: int
-    superseded: int
-    broken: list[tuple[str, str]]
-
-
-def follow(collection: Collection) -> Chain:
+def follow(entries: Sequence[Entry]) -> Chain:
     """Follow all digests of a resource."""
-    by_label = {entry.label: entry for entry in collection.entries}
+    by_label = {entry.label: entry for entry in entries}
     chain = Chain(0, 0, [])
-    for entry in collection.entries:
+    for entry in entries:
         chain.broken += [(entry.label, flaw) for flaw in entry.flaws]
         _follow_previous(entry, by_label, chain)
         _follow_replaced(entry, chain)

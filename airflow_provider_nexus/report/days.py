@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Context, Decimal, Inexact, Overflow
 
-from airflow_provider_nexus.report.tree import Entry
+from airflow_provider_nexus.report.collection import Entry
 from airflow_provider_nexus.report.values import amount, mapping
 
 DAY = timedelta(days=1)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_provider_nexus.api.resources import RESOURCES
-from airflow_provider_nexus.report.tree import Collection
+from airflow_provider_nexus.report.collection import Collection
 from airflow_provider_nexus.report.values import age, count, items, mapping, moment, stamp, text
 
 _WORDS = ("inserted", "updated", "deleted")
@@ -82,7 +82,7 @@ def open_records(collection: Collection, now: datetime) -> OpenRecords | None:
     statuses = sorted({status for *_, status in found})
     counted = Counter((_bucket(now - created), status) for created, _, status in found)
     ages = [(name, [counted[name, status] for status in statuses]) for name, _ in _BUCKETS]
-    shows_keys = _has_plain_keys(collection.resource)
+    shows_keys = has_plain_keys(collection.resource)
     oldest = [
         (key if shows_keys else "not shown", stamp(created), age(now - created), status)
         for created, key, status in found[:_OLDEST]
@@ -94,7 +94,7 @@ def _bucket(passed: timedelta) -> str:
     return next(name for name, limit in _BUCKETS if passed < limit)
 
 
-def _has_plain_keys(name: str) -> bool:
+def has_plain_keys(name: str) -> bool:
     """Whether a resource is known and no part of its key is personal."""
     resource = RESOURCES.get(name)
     if resource is None:

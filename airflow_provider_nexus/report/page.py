@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from importlib import resources
 from typing import Any
@@ -14,8 +15,9 @@ from markupsafe import Markup
 
 from airflow_provider_nexus import __version__
 from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.report.collection import Collection, Keeping
 from airflow_provider_nexus.report.section import WORDS, Section
-from airflow_provider_nexus.report.tree import collections
+from airflow_provider_nexus.report.tree import FOLDERS, collections
 from airflow_provider_nexus.report.values import count, items, mapping, moment, span, stamp, text
 
 _PACKAGE = "airflow_provider_nexus.report"
@@ -36,12 +38,34 @@ def write_report(root: Any, *, made_at: datetime | None = None, links_from: str 
     found = [collection for collection in every if collection.entries]
     if not found:
         raise NexusConfigurationError(f"no manifest under {root}: give the path that a sync was given, or a folder under it")
-    now = made_at or datetime.now(UTC)
-    found.sort(key=lambda each: (each.environment, each.resource, each.path))
-    sections = [Section(place, collection, now) for place, collection in enumerate(found)]
     bare = [collection.path for collection in every if not collection.entries]
+    return render(found, FOLDERS, made_at=made_at, links_from=links_from, bare=bare)
+
+
+def render(
+    found: Iterable[Collection],
+    keeping: Keeping,
+    *,
+    made_at: datetime | None = None,
+    links_from: str = "",
+    bare: Sequence[str] = (),
+) -> str:
+    """The page on copies, whatever they are kept in.
+
+    :param found: each with an entry
+    :param keeping: how to speak of what they are kept in
+    :param made_at: when it is made; by default now
+    :param links_from: what comes before the paths of manifests
+    :param bare: folders of windows, none of which has a manifest
+    :return: HTML
+    """
+    now = made_at or datetime.now(UTC)
+    ordered = sorted(found, key=lambda each: (each.environment, each.resource, each.path))
+    sections = [Section(place, collection, now) for place, collection in enumerate(ordered)]
     page = _environment(links_from).get_template("report.html")
-    return page.render(sections=sections, summary=_summary(sections, bare), now=now, **_style())
+    tells = any(collection.manifests for collection in ordered)
+    told = {"sections": sections, "summary": _summary(sections, bare), "keeping": keeping}
+    return page.render(**told, now=now, **_style(*(("manifests.css",) if tells else ())))
 
 
 def _environment(links_from: str) -> Environment:
@@ -54,14 +78,15 @@ def _environment(links_from: str) -> Environment:
     return environment
 
 
-def _style() -> dict[str, str]:
+def _style(*more: str) -> dict[str, str]:
     """The style, and its hash: the page's own policy allows no other."""
-    style = resources.files(_PACKAGE).joinpath("templates/report.css").read_text(encoding="utf-8")
+    templates = resources.files(_PACKAGE) / "templates"
+    style = "".join(templates.joinpath(name).read_text(encoding="utf-8") for name in ("report.css", *more))
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return {"style": Markup(style), "style_hash": f"sha256-{digest}"}  # noqa: S704 - it is our own
 
 
-def _summary(sections: list[Section], bare: list[str]) -> dict[str, Any]:
+def _summary(sections: list[Section], bare: Sequence[str]) -> dict[str, Any]:
     """What the top of the page says of all resources together."""
     entries = [entry for section in sections for entry in section.collection.entries]
     return {
@@ -75,6 +100,6 @@ def _summary(sections: list[Section], bare: list[str]) -> dict[str, Any]:
         "links": sum(section.chain.links for section in sections),
         "broken": sum(len(section.chain.broken) for section in sections),
         "rejected": sum(entry.rejected for entry in entries),
-        "bare": bare,
+        "bare": list(bare),
         "sound": not bare and all(section.is_sound for section in sections),
     }

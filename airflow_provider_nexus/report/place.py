@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import posixpath
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -26,8 +27,19 @@ def put_report(root: Any, target: Any, *, made_at: datetime | None = None) -> in
     :raises NexusConfigurationError: when there is no manifest
     :raises NexusStorageError: when the manifests can't be read, or the file can't be written
     """
+    return put_page(lambda: write_report(root, made_at=made_at, links_from=way(target, root)), target)
+
+
+def put_page(write: Callable[[], str], target: Any) -> int:
+    """Write a page into a file, whole or not at all.
+
+    :param write: makes the page
+    :param target: the file, any path object that behaves like ``pathlib.Path``
+    :return: its size in bytes
+    :raises NexusStorageError: when what it is made from can't be read, or the file can't be written
+    """
     try:
-        page = write_report(root, made_at=made_at, links_from=way(target, root)).encode()
+        page = write().encode()
         store.put(target, io.BytesIO(page))
     except NexusError:
         raise

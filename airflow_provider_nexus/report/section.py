@@ -9,8 +9,8 @@ from functools import cached_property
 
 from airflow_provider_nexus.report import calendar, chain, findings
 from airflow_provider_nexus.report.charts import Bars, bars
+from airflow_provider_nexus.report.collection import Collection, Entry
 from airflow_provider_nexus.report.days import Day, by_day, total
-from airflow_provider_nexus.report.tree import Collection, Entry
 from airflow_provider_nexus.report.values import age, digits, moment, span, stamp
 
 _WIDE, _TALL = 720, 96
@@ -40,7 +40,7 @@ class Section:
 
     def __init__(self, place: int, collection: Collection, now: datetime) -> None:
         self.place, self.collection, self.now = place, collection, now
-        self.chain = chain.follow(collection)
+        self.chain = collection.chain
         self.gaps = chain.gaps(collection)
         self.patches = findings.patches(collection)
         self.readings = findings.readings(collection)

@@ -41,7 +41,7 @@ def check(connection: Connection, model: Model, follow: Follow = unheard) -> Che
 
     :param follow: told how many rows were looked at
     """
-    books = _Books(connection, model)
+    books = Books(connection, model)
     problems = list(books.problems())
     rows, total = _Rows(connection, model, books.shapes), books.state.versions.records if books.state else None
     problems += [f"table {model.name}: {line}" for line in rows.problems(lambda seen: follow(seen, total))]
@@ -62,7 +62,7 @@ def _compare(found: State, stored: State, model: Model) -> Iterator[str]:
             yield f"holds other {what} than after its last load: their digest differs"
 
 
-class _Books:
+class Books:
     """The manifests of a table.
 
     :param connection: on which they are read
@@ -78,17 +78,24 @@ class _Books:
 
     def problems(self) -> Iterator[str]:
         """Everything that is wrong with them."""
+        for row, flaws in self.walk():
+            yield from (f"manifest {row['number']} of table {self._model.name} {flaw}" for flaw in flaws)
+        yield from (f"table {self._model.name} {flaw}" for flaw in self.lost())
+
+    def walk(self) -> Iterator[tuple[Any, list[str]]]:
+        """Each with its columns, the first load first, and what is wrong with it."""
         before = ""
         for row in self._rows():
             self.count += 1
-            for line in self._gap(row["number"]) or self._chain(row, before):
-                yield f"manifest {row['number']} of table {self._model.name} {line}"
-            for line in self._text(row):
-                yield f"manifest {row['number']} of table {self._model.name} {line}"
+            flaws = self._gap(row["number"]) or self._chain(row, before)
+            yield row, [*flaws, *self._text(row)]
             self.count, before = row["number"], row["sha256"]
+
+    def lost(self) -> Iterator[str]:
+        """Whether the last ones are missing, once all have been walked."""
         loads = self._loads()
         if loads != self.count:
-            yield f"table {self._model.name} had {loads} loads, but its last manifest is number {self.count}"
+            yield f"had {loads} loads, but its last manifest is number {self.count}"
 
     def _rows(self) -> Iterator[Any]:
         books = self._model.manifest

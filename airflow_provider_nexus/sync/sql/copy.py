@@ -16,14 +16,14 @@ from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.sync.progress import Follow, unheard
 from airflow_provider_nexus.sync.sql.check import Checked, check
 from airflow_provider_nexus.sync.sql.ledger import Ledger
-from airflow_provider_nexus.sync.sql.merge import Merge, current
+from airflow_provider_nexus.sync.sql.merge import Merge
 from airflow_provider_nexus.sync.sql.model import Model
 from airflow_provider_nexus.sync.sql.schema_check import CONTRACTS, Contract, claim, prepare
 from airflow_provider_nexus.sync.sql.sessions import failing, session, snapshot, transaction
 from airflow_provider_nexus.sync.sql.sums import totals_of
+from airflow_provider_nexus.sync.sql.unsettled import unsettled_in
 from airflow_provider_nexus.sync.table.columns import Table
 from airflow_provider_nexus.sync.table.copy import Applied, Kept, Open, Output, Row, Scope, Sealed
-from airflow_provider_nexus.sync.table.openness import Openness
 from airflow_provider_nexus.sync.table.totals import Totals
 from airflow_provider_nexus.sync.window import Window
 
@@ -127,8 +127,9 @@ class SqlCopy:
             unchanged = "" if merge.changed else ledger.same(sealed)
             if unchanged:
                 raise _Unchanged
-            sha256 = ledger.write(sealed, number, previous, state)
             counts = merge.inserted, merge.updated, merge.deleted
+            changes = dict(zip(("inserted", "updated", "deleted"), counts, strict=True))
+            sha256 = ledger.write(sealed, number, previous, state, changes)
         where = self._model.name, f"{self._model.manifest.name} of {self._model.bare}"
         return Applied(False, 0, 0, 0, unchanged, *where) if unchanged else Applied(True, *counts, sha256, *where)
 
@@ -142,17 +143,8 @@ class SqlCopy:
 
     def unsettled(self) -> dict[str, Open]:
         """The records whose end has not been seen, by key."""
-        openness, source = Openness(self._model.source), self._model.source
-        if not source.created or not source.status:
-            return {}
-        columns, lifecycle = self._model.data.c, source.resource.lifecycle
-        ends = [status.lower() for status in (*lifecycle.succeeded, *lifecycle.failed)] if lifecycle else []
-        status = sa.func.lower(sa.func.trim(sa.func.coalesce(columns[source.status], "")))
-        ended = columns[openness.ended] if openness.ended else sa.null()
-        query = sa.select(columns["_key"], columns[source.created], columns[source.status], ended)
         with self._read() as connection:
-            rows = connection.execute(query.where(status.not_in(ends), current(self._model)))
-            return {key: Open(created, said or "") for key, created, said, end in rows if openness.is_unsettled(said, end)}
+            return unsettled_in(connection, self._model)
 
     def totals(self, start: datetime, end: datetime) -> Totals:
         """Counts and sums of the records that were created in a span, as the copy holds them now."""

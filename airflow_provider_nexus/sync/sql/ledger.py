@@ -77,9 +77,10 @@ class Ledger:
         found = self.connection.execute(latest).one_or_none()
         return str(found[2]) if found and (found[0], found[1]) == (sealed.content, sealed.verdict) else ""
 
-    def write(self, sealed: Sealed, number: int, previous: str, state: State) -> str:
+    def write(self, sealed: Sealed, number: int, previous: str, state: State, changes: dict[str, int]) -> str:
         """Store a load's manifest and what did not fit.
 
+        :param changes: what it changed in the copy, by word
         :returns: the manifest's digest
         """
         self._reject(sealed)
@@ -87,7 +88,7 @@ class Ledger:
         kept = {name: value for name, value in columns.items() if not name.startswith(("window_", "read_at"))}
         text = _text(
             sealed.manifest
-            | {"previous": previous, "state": state.dump(is_history=self.model.is_history)}
+            | {"previous": previous, "changes": changes, "state": state.dump(is_history=self.model.is_history)}
             | {"load": kept | {"columns": list(self.model.names)}}
         )
         sha256 = hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,229 @@
+"""Finds the manifests of a table of a SQL database. Of its rows only the open ones are read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from airflow_provider_nexus.api.timestamps import to_wire
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusDataError
+from airflow_provider_nexus.report.collection import Chain, Collection, Entry, Keeping, Manifest
+from airflow_provider_nexus.report.findings import has_plain_keys
+from airflow_provider_nexus.report.page import render
+from airflow_provider_nexus.report.place import put_page
+from airflow_provider_nexus.report.values import count, mapping, moment
+from airflow_provider_nexus.sync import manifest as manifests
+from airflow_provider_nexus.sync.sql.check import Books
+from airflow_provider_nexus.sync.sql.model import Model
+from airflow_provider_nexus.sync.sql.sessions import failing, snapshot
+from airflow_provider_nexus.sync.sql.unsettled import unsettled_in
+from airflow_provider_nexus.sync.verify.table import StoredTable
+from airflow_provider_nexus.sync.window import Window
+
+TABLES = Keeping(
+    holder="Table",
+    no_open="Not known: these records have no status by which they come to an end.",
+    made_from=(
+        "Made from the manifests of the table; open records are counted in it. Whether its rows still are what the manifests "
+        "say was not looked at:"
+    ),
+    note=(
+        "Counts and sums are of each window as it was last read whole. Rows that other readings have changed since are so in "
+        "the table, and not in these numbers."
+    ),
+)
+_HIDDEN = "not shown"
+
+
+def write_table_report(stored: StoredTable, *, made_at: datetime | None = None) -> str:
+    """A report on the manifests of a table. It holds each of them in full, as there are no files that it could link to.
+
+    :param stored: as :func:`~airflow_provider_nexus.sync.verify.table.open_table` finds it
+    :param made_at: when it is made; by default now
+    :return: HTML, one page, the same for the same table and moment
+    :raises NexusConfigurationError: when nothing was ever loaded into the table
+    :raises NexusStorageError: when the database fails
+    """
+    return render([collection_of(stored)], TABLES, made_at=made_at)
+
+
+def put_table_report(stored: StoredTable, target: Any, *, made_at: datetime | None = None) -> int:
+    """Write a report on the manifests of a table into a file, whole or not at all.
+
+    :param stored: as :func:`~airflow_provider_nexus.sync.verify.table.open_table` finds it
+    :param target: the file, any path object that behaves like ``pathlib.Path``; its folder is made if it is missing
+    :param made_at: when it is made; by default now
+    :return: its size in bytes
+    :raises NexusConfigurationError: when nothing was ever loaded into the table
+    :raises NexusStorageError: when the database fails, or the file can't be written
+    """
+    return put_page(lambda: write_table_report(stored, made_at=made_at), target)
+
+
+def collection_of(stored: StoredTable) -> Collection:
+    """What the books of a table tell.
+
+    :raises NexusConfigurationError: when nothing was ever loaded into the table
+    :raises NexusStorageError: when the database fails
+    """
+    model = stored.model
+    with failing("read", model.name), snapshot(stored.engine) as connection:
+        loads, lost = _read(connection, model)
+        aside, unsettled = _put_aside(connection, model), _unsettled(connection, model)
+    if not loads:
+        raise NexusConfigurationError(f"no manifest of table {model.name}: sync something into it first")
+    named = _by_name(loads)
+    entries = [_entry(name, of_name, aside) for name, of_name in named.items()]
+    entries.sort(key=lambda each: (each.start, each.end or each.start, each.label))
+    shown = [_told(load, hides_keys=not has_plain_keys(stored.resource.name)) for load in loads]
+    readings = [(load.label, load.facts) for load in loads if load.facts and not any(load in each for each in named.values())]
+    return Collection(model.name, entries, [], readings, unsettled, _chain(loads, named, lost), shown)
+
+
+@dataclass(frozen=True)
+class _Load:
+    """One row of the books.
+
+    :param facts: its manifest; empty when it can't be read
+    :param sha256: digest of the manifest's text, as computed
+    :param flaws: what is wrong with it
+    """
+
+    number: int
+    label: str
+    feed: str
+    start: datetime | None
+    end: datetime | None
+    read_at: datetime
+    follows: bool
+    text: str
+    facts: dict[str, Any]
+    sha256: str
+    flaws: tuple[str, ...]
+    anchor: str
+
+    @property
+    def window(self) -> str:
+        """Label of the window that it is of; empty when of none."""
+        return Window(self.start, self.end).label if self.start and self.end and self.start < self.end else ""
+
+
+def _read(connection: Connection, model: Model) -> tuple[list[_Load], list[str]]:
+    """All loads in their order, and what is wrong with all together."""
+    books = Books(connection, model)
+    loads = [_load(model, row, flaws) for row, flaws in books.walk()]
+    return loads, list(books.lost())
+
+
+def _load(model: Model, row: Mapping[str, Any], flaws: Iterable[str]) -> _Load:
+    raw = row["manifest"].encode()
+    facts = _parsed(raw)
+    return _Load(
+        number=row["number"],
+        label=row["label"],
+        feed=row["feed"],
+        start=row["window_start"],
+        end=row["window_end"],
+        read_at=row["read_at"],
+        follows=bool(row["previous"]),
+        text=row["manifest"],
+        facts=facts,
+        sha256=manifests.digest_of(raw),
+        flaws=(*flaws, *_other_window(facts, row)),
+        anchor=f"{model.name}-{row['number']}",
+    )
+
+
+def _parsed(raw: bytes) -> dict[str, Any]:
+    try:
+        return manifests.parse(raw, "")
+    except NexusDataError:
+        return {}
+
+
+def _other_window(facts: dict[str, Any], row: Mapping[str, Any]) -> list[str]:
+    """Its columns are not under its digest, and the calendar is drawn from them."""
+    window = mapping(facts.get("window"))
+    told = moment(window.get("start")), moment(window.get("end"))
+    differs = facts and told != (row["window_start"], row["window_end"])
+    return ["was edited: its text tells of another window than its columns"] if differs else []
+
+
+def _by_name(loads: list[_Load]) -> dict[str, list[_Load]]:
+    """The loads of each window and of each whole reading, by its label. A window that was read again whole is still that one."""
+    named: dict[str, list[_Load]] = {}
+    windows = {load.label for load in loads if load.feed == "created"}
+    for load in loads:
+        if load.feed in ("created", "whole"):
+            named.setdefault(load.label, []).append(load)
+        elif load.feed == "reread" and load.window in windows:
+            named.setdefault(load.window, []).append(load)
+    return named
+
+
+def _entry(name: str, loads: list[_Load], aside: Mapping[str, dict[tuple[str, str], int]]) -> Entry:
+    last = loads[-1]
+    before = ["", *(load.sha256 for load in loads)]
+    return Entry(
+        label=name,
+        path="",
+        start=last.start or last.read_at,
+        end=last.end,
+        facts=last.facts and last.facts | _in_words_of_files(last, before[-2]),
+        sha256=last.sha256,
+        replaced={load.sha256: digest for load, digest in zip(loads[:-1], before, strict=False)},
+        flaws=list(last.flaws),
+        put_aside=aside.get(last.label, {}),
+        anchor=last.anchor,
+    )
+
+
+def _in_words_of_files(load: _Load, replaces: str) -> dict[str, Any]:
+    """Members that the manifest of a file has, and that the books of a table have elsewhere."""
+    rejected = count(mapping(load.facts.get("load")).get("rejected"))
+    return {"rejected": [{"name": "nexus_rejected", "records": rejected}], "replaces": replaces}
+
+
+def _chain(loads: list[_Load], named: Mapping[str, list[_Load]], lost: list[str]) -> Chain:
+    """Each load names the digest of the one before, whatever it was of."""
+    replaced = {load.number for of_name in named.values() for load in of_name[:-1]}
+    broken = [(f"load {load.number}, {load.label}", flaw) for load in loads for flaw in load.flaws]
+    led_to = [load.number - 1 for load in loads if load.follows]
+    return Chain(len(led_to), sum(number in replaced for number in led_to), broken + [("the table", flaw) for flaw in lost])
+
+
+def _told(load: _Load, *, hides_keys: bool) -> Manifest:
+    text = _without_keys(load) if hides_keys else load.text
+    title = f"Load {load.number}: {load.label}, SHA-256 {load.sha256}" + (", without keys, as those are personal" * hides_keys)
+    return Manifest(load.anchor, title, text)
+
+
+def _without_keys(load: _Load) -> str:
+    if not load.facts:
+        return _HIDDEN
+    ends = {name: {**mapping(load.facts.get(name)), "key": _HIDDEN} for name in ("first", "last") if load.facts.get(name)}
+    return json.dumps(load.facts | ends, indent=1, sort_keys=True, ensure_ascii=False)
+
+
+def _put_aside(connection: Connection, model: Model) -> dict[str, dict[tuple[str, str], int]]:
+    """How many records of each label lie in ``nexus_rejected``, by field and reason."""
+    books = model.rejected.c
+    what = (books.label, books.field, books.reason)
+    query = sa.select(*what, sa.func.count()).where(books.table_name == model.bare).group_by(*what).order_by(*what)
+    found: dict[str, dict[tuple[str, str], int]] = {}
+    for label, field, reason, number in connection.execute(query):
+        found.setdefault(label, {})[field, reason] = number
+    return found
+
+
+def _unsettled(connection: Connection, model: Model) -> dict[str, str] | None:
+    source = model.source
+    if not source.created or not source.status or not source.resource.lifecycle:
+        return None
+    return {key: f"{to_wire(each.created)} {each.status}" for key, each in unsettled_in(connection, model).items()}

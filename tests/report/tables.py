@@ -1,0 +1,83 @@
+"""Tables that real syncs made, beside the files of the same readings."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Engine
+
+from airflow_provider_nexus.api.resources import get_resource
+from airflow_provider_nexus.client.client import NexusClient
+from airflow_provider_nexus.sandbox import Sandbox
+from airflow_provider_nexus.sync.capture import CaptureJob
+from airflow_provider_nexus.sync.job import SyncJob
+from airflow_provider_nexus.sync.outlets.table import TableOutlet
+from airflow_provider_nexus.sync.request import SyncRequest
+from airflow_provider_nexus.sync.sql.copy import SqlCopy
+from airflow_provider_nexus.sync.sql.watermark import TableWatermark
+from airflow_provider_nexus.sync.table.columns import Table
+from airflow_provider_nexus.sync.window import Wish
+from tests.report.trees import START, midnight
+from tests.sync.serving import client_of
+from tests.sync.storing import capture, put
+
+DAYS = 5
+UNPROVED, LEFT_OUT = 1, 2
+"""Numbers of the days of orders that can't be proved, and that are left out."""
+
+
+def grow_both(engine: Engine, root: Path) -> None:
+    """Sync some days into tables and into files: a copy that follows its records, windows by day with a gap, whole readings."""
+    life: dict[str, Any] = {"lives": "long", "customers": 20, "transactions": 30, "days": 1, "arrivals_per_hour": 1.5}
+    with Sandbox(now=START + timedelta(days=1), clock_speed=0, **life) as sandbox:
+        for day in range(DAYS):
+            if day:
+                sandbox.advance(86400)
+            capture(sandbox, root, "broker_transactions", START)
+            _capture(sandbox, engine, "broker_transactions")
+            client = client_of(sandbox)
+            _read_orders(sandbox, client, engine, root, day)
+            for name, wish in (("customers", Wish(midnight(day), midnight(day + 1), "arguments")), ("balances", None)):
+                put_table(client, engine, name, wish)
+            client.session.close()
+
+
+def _read_orders(sandbox: Sandbox, client: NexusClient, engine: Engine, root: Path, day: int) -> None:
+    if day == LEFT_OUT:
+        return
+    wish, options = Wish(midnight(day), midnight(day + 1), "arguments"), {"strict": False, "max_rejected": 1000}
+    sandbox.configure(total_error=int(day == UNPROVED), misfit_share=0.2, misfits=["amount"])
+    put(client, root, "orders", wish, "parquet", **options)
+    put_table(client, engine, "orders", wish, **options)
+    sandbox.configure(total_error=0, misfit_share=0.0)
+
+
+def put_table(client: NexusClient, engine: Engine, name: str, wish: Wish | None = None, **options: Any) -> None:
+    """Sync one window or snapshot into a table."""
+    request = SyncRequest(resource=get_resource(name), wish=wish, **options)
+    assert SyncJob(client, request, TableOutlet(_copy(client, engine, name), request.max_rejected)).run() is not None
+
+
+def _capture(sandbox: Sandbox, engine: Engine, name: str) -> None:
+    client = client_of(sandbox)
+    copy = _copy(client, engine, name)
+    watermark = TableWatermark(copy)
+    known = watermark.get()
+    wish = Wish(datetime.fromisoformat(known) if known else START, None, "watermark")
+    CaptureJob(client, SyncRequest(resource=get_resource(name), wish=wish), copy, watermark=watermark).run()
+    client.session.close()
+
+
+def _copy(client: NexusClient, engine: Engine, name: str) -> SqlCopy:
+    environment = client.session.environment
+    whose = {"environment": environment.name, "base_url": environment.base_url}
+    return SqlCopy(engine, f"nexus_{name}", Table(get_resource(name)), **whose)
+
+
+def change(engine: Engine, statement: str) -> None:
+    """Change the books by hand, as nobody should."""
+    with engine.begin() as connection:
+        assert connection.execute(sa.text(statement)).rowcount == 1
