@@ -161,6 +161,7 @@ COMMANDS = (
         "airflow_provider_nexus.cli.report.run",
         (
             _TARGET,
+            _SQL_CONN_ID,
             Argument(
                 "-o",
                 "path or URL of the file to write (default: report.html)",

@@ -1,8 +1,9 @@
-"""`airflow nexus report`: the proofs of a folder of copies as one page."""
+"""`airflow nexus report`: the proofs of a folder of copies, or of a table, as one page."""
 
 from __future__ import annotations
 
 from argparse import Namespace
+from typing import Any
 
 from airflow_provider_nexus.cli import running
 from airflow_provider_nexus.exceptions import NexusConfigurationError
@@ -14,12 +15,20 @@ from airflow_provider_nexus.sync import store
 def run(arguments: Namespace) -> int:
     """Write the page.
 
-    :raises NexusConfigurationError: when there is no manifest, or no folder for the page
-    :raises NexusStorageError: when the page can't be written
+    :raises NexusConfigurationError: when there is no manifest, no such table or connection, or no folder for the page
+    :raises NexusStorageError: when the page can't be written, or the database fails
     """
     page = running.place(arguments.out)
     if store.is_local(page) and not page.parent.is_dir():
         raise NexusConfigurationError(f"there is no folder {page.parent} to write {page.name} into: make it first")
-    size = put_report(running.place(arguments.target), page)
+    size = _table(arguments, page) if arguments.sql_conn_id else put_report(running.place(arguments.target), page)
     print(f"{arguments.out}: {size:,} bytes")
     return 0
+
+
+def _table(arguments: Namespace, page: Any) -> int:
+    with running.database(arguments.sql_conn_id) as engine:
+        from airflow_provider_nexus.report.table import put_table_report
+        from airflow_provider_nexus.sync.verify.table import open_table
+
+        return put_table_report(open_table(engine, arguments.target), page)

@@ -137,6 +137,7 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
     "connection": (("plan", "orders", "--start", "2026-01-01", "--conn-id", "nowhere"), "AIRFLOW_CONN_NOWHERE"),
     "database": (("verify", "copied", "--sql-conn-id", "nowhere"), "AIRFLOW_CONN_NOWHERE"),
     "no database": (("verify", "copied", "--sql-conn-id", "nexus_default"), "no connection of a SQL database"),
+    "database of a report": (("report", "copied", "--sql-conn-id", "nowhere", "-o", "HERE/x.html"), "AIRFLOW_CONN_NOWHERE"),
     "store": (("verify", "gopher://x/y"), "gopher"),
     "nothing to report": (("report", "HERE", "-o", "HERE/report.html"), "no manifest under"),
     "no folder for the page": (("report", "HERE", "-o", "HERE/missing/report.html"), "there is no folder"),
@@ -235,3 +236,14 @@ def test_a_table_by_the_name_of_its_connection(warehouse: str, capsys: pytest.Ca
     code, _, err = run(capsys, "verify", "other", *asked[2:])
     assert code == 2
     assert "no table that a sync has made" in err
+
+
+def test_a_report_on_a_table(warehouse: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "orders.html"
+    code, out, _ = run(capsys, "report", "copied", "--sql-conn-id", "warehouse", "-o", page)
+    assert (code, out) == (0, f"{page}: {page.stat().st_size:,} bytes\n")
+    shown = Page.of(page.read_text())
+    assert "Of 1 windows and readings, 1 are proved complete" in shown.text
+    assert "#copied-1" in shown.links
+    code, _, err = run(capsys, "report", "other", "--sql-conn-id", "warehouse", "-o", tmp_path / "other.html")
+    assert (code, "no table that a sync has made" in err, (tmp_path / "other.html").exists()) == (2, True, False)

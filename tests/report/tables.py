@@ -73,8 +73,8 @@ def _capture(sandbox: Sandbox, engine: Engine, name: str) -> None:
 
 def _copy(client: NexusClient, engine: Engine, name: str) -> SqlCopy:
     environment = client.session.environment
-    whose = {"environment": environment.name, "base_url": environment.base_url}
-    return SqlCopy(engine, f"nexus_{name}", Table(get_resource(name)), **whose)
+    table = Table(get_resource(name))
+    return SqlCopy(engine, f"nexus_{name}", table, environment=environment.name, base_url=environment.base_url)
 
 
 def change(engine: Engine, statement: str) -> None:

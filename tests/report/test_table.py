@@ -203,7 +203,10 @@ def test_hostile_manifests_stay_text(empty: Engine) -> None:
 
 def test_a_reader_who_may_not_write_can_report(engine: Engine) -> None:
     reader = sa.create_engine(f"sqlite:///file:{engine.url.database}?mode=ro&uri=true")
+    said = list[str]()
+    sa.event.listen(reader, "before_cursor_execute", lambda *told: said.append(told[2]))
     assert html_of(reader, "nexus_broker_transactions") == html_of(engine, "nexus_broker_transactions")
+    assert {text for text in said if not text.startswith(("SELECT", "PRAGMA main.table_info"))} == {"BEGIN", "COMMIT"}
     reader.dispose()
 
 
