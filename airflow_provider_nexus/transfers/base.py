@@ -1,9 +1,9 @@
-"""What the transfers have in common: the window, the contract, the treatment of personal data, what they tell."""
+"""What the transfers have in common: the window, the contract, the treatment of personal data, what they tell, the report."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -13,11 +13,13 @@ from airflow.sdk import Asset
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.compat import AirflowSkipException
-from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.lineage import metrics
+from airflow_provider_nexus.links.nexus import REPORT_KEY, NexusReportLink
 from airflow_provider_nexus.operators.base import NexusBaseOperator
 from airflow_provider_nexus.operators.window import wish_of
+from airflow_provider_nexus.report.place import address, put_page
 from airflow_provider_nexus.sync.capture import CaptureJob
 from airflow_provider_nexus.sync.contract import CONTRACTS, Contract
 from airflow_provider_nexus.sync.job import SyncJob
@@ -28,6 +30,7 @@ from airflow_provider_nexus.sync.source import PAGE_SIZE
 from airflow_provider_nexus.sync.table.copy import Copy
 from airflow_provider_nexus.sync.watermark import Watermark
 from airflow_provider_nexus.sync.window import Moment, Wish
+from airflow_provider_nexus.transfers.report import check_address, page_of
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -39,6 +42,10 @@ Capture = Literal["window", "changes"]
 
 class NexusSyncBaseOperator(NexusBaseOperator):
     """Reads a window of a Nexus collection, or a snapshot, and proves that nothing is missing. Not used by itself.
+
+    With ``report_path`` each run that stores something, or finds it stored, then writes :doc:`the report </report>` on all
+    that is kept where it stores. A report that can't be written does not fail the task, as the data is stored and proved by
+    then: it is an error in the log, and ``report`` is null in the summary.
 
     :param resource: name in the catalogue, such as ``transactions`` (templated)
     :param window_start: start of the window, included (templated)
@@ -54,12 +61,17 @@ class NexusSyncBaseOperator(NexusBaseOperator):
     :param rereads: with ``changes``: old windows that are read again at each run where Nexus gives no totals
     :param personal: what is done with fields that the catalogue marks as personal: ``keep``, ``hash``, ``mask`` or ``drop``
     :param protect: the same by name of the field, which wins
+    :param report_path: path or URL of an HTML file to write the report into; each task needs one of its own (templated)
+    :param report_url: http or https address at which people read that file: the button *Proof report* leads there (templated)
     :param nexus_conn_id: connection of Nexus (templated)
     """
 
-    template_fields: Sequence[str] = ("resource", "window_start", "window_end", "parents", "nexus_conn_id")
+    template_fields: Sequence[str] = (
+        *("resource", "window_start", "window_end", "parents", "nexus_conn_id"),
+        *("report_path", "report_url"),
+    )
     ui_color = "#e3f2ee"
-    operator_extra_links: tuple[BaseOperatorLink, ...] = ()  # a window is no one record
+    operator_extra_links: tuple[BaseOperatorLink, ...] = (NexusReportLink(),)  # a window is no one record
 
     _summary: dict[str, Any] | None = None
 
@@ -80,6 +92,8 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         rereads: int = 1,
         personal: Treatment = "keep",
         protect: Mapping[str, Treatment] | None = None,
+        report_path: str | None = None,
+        report_url: str | None = None,
         nexus_conn_id: str = NexusHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
@@ -90,6 +104,8 @@ class NexusSyncBaseOperator(NexusBaseOperator):
             raise NexusConfigurationError(f"max_rejected is {max_rejected}: give 0 to allow none")
         if rereads < 0:
             raise NexusConfigurationError(f"rereads is {rereads}: give 0 to read no old window again")
+        if report_url is not None and report_path is None:
+            raise NexusConfigurationError("report_url is where people read the report: give report_path, where to write it, too")
         for name, value, known in (
             ("contract", contract, CONTRACTS),
             ("capture", capture, get_args(Capture)),
@@ -110,12 +126,14 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         self.rereads = rereads
         self.personal = personal
         self.protect = protect
+        self.report_path = report_path
+        self.report_url = report_url
         self.nexus_conn_id = nexus_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Sync.
+        """Sync, then report.
 
-        :return: a summary: resource, environment, window, verdict, records, calls, seconds, where it is, digest
+        :return: a summary: resource, environment, window, verdict, records, calls, seconds, where it is, digest, report
         :raises NexusUnprovedError: when the window can't be proved complete and ``strict`` is on
         :raises NexusRejectedError: when more records don't fit than ``max_rejected``
         :raises NexusContractError: when the fields have changed and the contract is frozen
@@ -127,9 +145,12 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         if self.capture == "changes" and not resource.is_windowed:
             hint = "leave capture out: it is read whole at each run"
             raise NexusConfigurationError(f"{resource.name}: changes can be captured of records that have a window; {hint}")
+        page = self._page()
         hook = NexusHook(self.nexus_conn_id)
         try:
             summary = self.transfer(context, hook, resource)
+            if summary is not None and page is not None:
+                summary |= {"report": self._report(context, page, lambda: self.report(hook, resource, page))}
         finally:
             hook.client.session.close()
         if summary is None:
@@ -158,6 +179,41 @@ class NexusSyncBaseOperator(NexusBaseOperator):
 
         :return: a summary; ``None`` when nothing is old enough to be read
         """
+
+    @abstractmethod
+    def report(self, hook: NexusHook, resource: Resource, page: Any) -> str:
+        """The report on all that is kept where this task stores, as HTML.
+
+        :param page: the file that it will lie in
+        """
+
+    def report_page(self, report_path: str) -> Any:
+        """The file of the report.
+
+        :raises NexusConfigurationError: when its store is not known
+        """
+        return page_of(report_path)
+
+    def _page(self) -> Any:
+        if self.report_url:
+            check_address(self.report_url)
+        return self.report_page(self.report_path) if self.report_path else None
+
+    def _report(self, context: Context, page: Any, write: Callable[[], str]) -> str | None:
+        """Where the report was written; ``None`` when it could not be.
+
+        That does not fail the task: the watermark has moved, so another try would bring another window, or none and skip.
+        """
+        where = address(page)
+        try:
+            size = put_page(write, page)
+        except NexusError as error:
+            self.log.error("%s. The data is stored; what is there is no report on it", error)  # noqa: TRY400
+            return None
+        if self.report_url:
+            context["ti"].xcom_push(key=REPORT_KEY, value=self.report_url)
+        self.log.info("report: %s bytes, in %s", f"{size:,}", where)
+        return where
 
     def sync_window(
         self, context: Context, hook: NexusHook, resource: Resource, outlet: Outlet, watermark: Watermark, staged: Any

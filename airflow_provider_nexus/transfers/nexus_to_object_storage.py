@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_nexus.api.resource import Resource
-from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError
+from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.lineage.facets import file_target
-from airflow_provider_nexus.links.nexus import REPORT_KEY, NexusReportLink
-from airflow_provider_nexus.report import put_report
-from airflow_provider_nexus.report.place import address
+from airflow_provider_nexus.report import write_report
+from airflow_provider_nexus.report.place import way
 from airflow_provider_nexus.sync import staging
 from airflow_provider_nexus.sync.files.unsettled import FileMemory, Memory
 from airflow_provider_nexus.sync.job import collection_folder
@@ -22,7 +21,7 @@ from airflow_provider_nexus.sync.table.columns import Table
 from airflow_provider_nexus.sync.watermark import FileWatermark, Watermark
 from airflow_provider_nexus.transfers.base import NexusSyncBaseOperator
 from airflow_provider_nexus.transfers.memory import AssetMemory, AssetWatermark
-from airflow_provider_nexus.transfers.report import check_address, opened, page_of
+from airflow_provider_nexus.transfers.report import opened, page_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -51,10 +50,6 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
 
     A try that fails in a large window keeps its full parts under ``_staging/``, and the next one goes on from there.
 
-    With ``report_path`` each run that stores something, or finds it stored, then writes :doc:`the report </report>` on all
-    windows of its resource. A report that can't be written does not fail the task, as the data is stored and proved by then:
-    it is an error in the log, and ``report`` is null in the summary.
-
     Further arguments: :class:`~airflow_provider_nexus.transfers.base.NexusSyncBaseOperator`.
 
     .. seealso:: :doc:`sync`, :doc:`report`
@@ -62,15 +57,9 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
     :param path: folder or URL that everything is published under (templated)
     :param file_format: ``jsonl``: gzip JSON lines; ``parquet``: typed columns, needs the extra ``parquet``
     :param storage_conn_id: connection of the object store (templated)
-    :param report_path: path or URL of an HTML file to write the report into; each task needs one of its own (templated)
-    :param report_url: http or https address at which people read that file: the button *Proof report* leads there (templated)
     """
 
-    template_fields: Sequence[str] = (
-        *NexusSyncBaseOperator.template_fields,
-        *("path", "storage_conn_id", "report_path", "report_url"),
-    )
-    operator_extra_links = (NexusReportLink(),)
+    template_fields: Sequence[str] = (*NexusSyncBaseOperator.template_fields, "path", "storage_conn_id")
 
     def __init__(
         self,
@@ -78,13 +67,9 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
         path: str,
         file_format: str = "jsonl",
         storage_conn_id: str | None = None,
-        report_path: str | None = None,
-        report_url: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if report_url is not None and report_path is None:
-            raise NexusConfigurationError("report_url is where people read the report: give report_path, where to write it, too")
         if file_format not in FILE_FORMATS:
             raise NexusConfigurationError(f"unknown file_format {file_format!r}: use {' or '.join(FILE_FORMATS)}")
         if self.capture == "changes" and file_format != "parquet":
@@ -94,22 +79,10 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
         self.path = path
         self.file_format = file_format
         self.storage_conn_id = storage_conn_id
-        self.report_path = report_path
-        self.report_url = report_url
 
     def transfer(self, context: Context, hook: NexusHook, resource: Resource) -> dict[str, Any] | None:
-        """Read and publish, then report."""
-        if self.report_url:
-            check_address(self.report_url)
-        page = page_of(self.report_path, self.path, self.storage_conn_id) if self.report_path else None
-        target = opened(self.path, self.storage_conn_id)
-        collection = collection_folder(target, hook.settings.environment.name, resource)
-        summary = self._publish(context, hook, resource, collection)
-        if summary is None or page is None:
-            return summary
-        return summary | {"report": self._report(context, collection, page)}
-
-    def _publish(self, context: Context, hook: NexusHook, resource: Resource, collection: Any) -> dict[str, Any] | None:
+        """Read and publish."""
+        collection = self._collection(hook, resource)
         watermark = self._watermark(context, hook, collection, resource)
         staged = collection / staging.FOLDER
         if self.capture == "changes":
@@ -117,21 +90,17 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
             return self.capture_changes(context, hook, resource, copy, watermark, staged)
         return self.sync_window(context, hook, resource, self._outlet(collection, resource), watermark, staged)
 
-    def _report(self, context: Context, collection: Any, page: Any) -> str | None:
-        """Where the report was written; ``None`` when it could not be.
+    def report(self, hook: NexusHook, resource: Resource, page: Any) -> str:
+        """On all windows of the resource, with links to their manifests."""
+        collection = self._collection(hook, resource)
+        return write_report(collection, links_from=way(page, collection))
 
-        That does not fail the task: the watermark has moved, so another try would bring another window, or none and skip.
-        """
-        where = address(page)
-        try:
-            size = put_report(collection, page)
-        except NexusError as error:
-            self.log.error("%s. The data is stored; what is there is no report on it", error)  # noqa: TRY400
-            return None
-        if self.report_url:
-            context["ti"].xcom_push(key=REPORT_KEY, value=self.report_url)
-        self.log.info("report: %s bytes, in %s", f"{size:,}", where)
-        return where
+    def report_page(self, report_path: str) -> Any:
+        """The file of the report, opened by the connection of the data where both are of one kind."""
+        return page_of(report_path, self.path, self.storage_conn_id)
+
+    def _collection(self, hook: NexusHook, resource: Resource) -> Any:
+        return collection_folder(opened(self.path, self.storage_conn_id), hook.settings.environment.name, resource)
 
     def data_set(self, summary: Mapping[str, Any]) -> tuple[tuple[str, str], bool]:
         """The folder of the window."""

@@ -42,7 +42,7 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
 
     Further arguments: :class:`~airflow_provider_nexus.transfers.base.NexusSyncBaseOperator`.
 
-    .. seealso:: :doc:`tables`
+    .. seealso:: :doc:`tables`, :doc:`report`
 
     :param sql_conn_id: connection of the database (templated)
     :param table: name of the table, behind a schema and a point if it has one (templated)
@@ -69,6 +69,17 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
                 return self.capture_changes(context, hook, resource, copy, watermark, staged)
             outlet = TableOutlet(copy, self.max_rejected)
             return self.sync_window(context, hook, resource, outlet, watermark, staged)
+        finally:
+            engine.dispose()
+
+    def report(self, hook: NexusHook, resource: Resource, page: Any) -> str:  # noqa: ARG002 - files have links to lead from it
+        """On all loads of the table, with their manifests."""
+        from airflow_provider_nexus.report.table import write_table_report
+        from airflow_provider_nexus.sync.verify.table import open_table
+
+        engine = self._engine()
+        try:
+            return write_table_report(open_table(engine, self.table))
         finally:
             engine.dispose()
 

@@ -12,11 +12,11 @@ from airflow_provider_nexus.exceptions import NexusConfigurationError
 _EXAMPLE = "https://reports.example.com/transactions.html"
 
 
-def page_of(report_path: str, beside: str, conn_id: str | None) -> Any:
+def page_of(report_path: str, beside: str = "", conn_id: str | None = None) -> Any:
     """The file of a report.
 
     :param report_path: path or URL
-    :param beside: path or URL of the data
+    :param beside: path or URL of the data, where those are files
     :param conn_id: connection of the data's store; it opens the report's too where both are of one kind and the report's URL
         names no other
     :raises NexusConfigurationError: when the store is not known

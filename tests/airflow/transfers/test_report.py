@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from airflow.sdk import DAG, Asset
 from airflow.sdk.io import attach
 from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
+from sqlalchemy import Engine
 
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.links.nexus import REPORT_KEY
@@ -19,6 +21,7 @@ from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObjectStorageOperator
 from tests.airflow.nexus import connection
 from tests.airflow.running import asset_events_of, run_dag, state_of, xcom_of
+from tests.airflow.transfers.copies import in_table, sql_dag
 from tests.report.pages import Page
 
 NOW = datetime(2026, 6, 2, 0, 30, tzinfo=UTC)
@@ -161,3 +164,39 @@ def test_what_is_wrong_is_said_before_anything_is_read(
 def test_an_address_needs_a_report(tmp_path: Path) -> None:
     with pytest.raises(NexusConfigurationError, match="report_path"):
         dag_of("addressed", tmp_path, report_url=ADDRESS)
+
+
+def test_the_report_on_a_table_is_written_and_linked(sandbox: Sandbox, engine: Engine, tmp_path: Path) -> None:
+    page = tmp_path / "reports" / "nexus_orders.html"
+    written = {
+        "report_path": f"{tmp_path.as_uri()}/reports/{{{{ task.table }}}}.html",
+        "report_url": "{{ params.site }}/orders.html",
+    }
+    dag = sql_dag("reporting_table", **written, **WINDOW, capture="changes", outlets=[Asset("nexus_table_reported")])
+    for changed in (True, False):
+        run = run_dag(dag, run_conf={"site": "https://reports.example.com"})
+        shown, summary = Page.of(page.read_text()), xcom_of(run, "sync")
+        assert "Of 1 windows and readings, 1 are proved complete" in shown.text
+        assert [each for each in shown.ids if each.startswith("nexus_orders-")] == ["nexus_orders-1"]
+        assert xcom_of(run, "sync", REPORT_KEY) == ADDRESS
+        assert (summary["report"], summary["changed"]) == (page.as_uri(), changed)
+        assert asset_events_of(run)[0][1]["report"] == page.as_uri()
+        page.unlink()
+
+
+def test_a_report_on_a_table_that_cannot_be_written_leaves_the_rows(
+    sandbox: Sandbox, engine: Engine, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "taken").write_text("no folder")
+    page = tmp_path / "taken" / "orders.html"
+    run = run_dag(sql_dag("blocked_table", report_path=page.as_uri(), report_url=ADDRESS, **WINDOW))
+    summary = xcom_of(run, "sync")
+    assert f"the report can't be written to {page.as_uri()}: " in "".join(capfd.readouterr())
+    assert (run.state, summary["report"], xcom_of(run, "sync", REPORT_KEY) or None) == ("success", None, None)
+    assert len(in_table(engine)) == summary["inserted"] > 0
+
+
+def test_a_wrong_address_is_said_before_a_table_is_made(sandbox: Sandbox, engine: Engine, tmp_path: Path) -> None:
+    options = {"report_path": str(tmp_path / "x.html"), "report_url": "ftp://reports.example.com/x.html"}
+    assert run_dag(sql_dag("wrong_table", **options, **WINDOW)).state == "failed"
+    assert sa.inspect(engine).get_table_names() == []
