@@ -24,6 +24,8 @@ from tests.report.trees import START, midnight
 from tests.sync.serving import client_of
 from tests.sync.storing import capture, put
 
+Grown = tuple[Path, Path]
+"""A file of SQLite, and the root of the files."""
 DAYS = 5
 UNPROVED, LEFT_OUT = 1, 2
 """Numbers of the days of orders that can't be proved, and that are left out."""

@@ -9,9 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import pytest
+import sqlalchemy as sa
 
 from airflow_provider_nexus.report import write_report
+from airflow_provider_nexus.report.table import put_table_report
+from airflow_provider_nexus.sync.verify.table import open_table
 from tests.browser import browser
+from tests.report.tables import Grown
 from tests.report.trees import ENVIRONMENT, MADE_AT
 
 if TYPE_CHECKING:
@@ -161,6 +165,27 @@ def test_it_prints_with_all_details(chromium: Browser, address: str) -> None:
     pdf = page.pdf(prefer_css_page_size=True)
     assert pdf.startswith(b"%PDF")
     assert len(re.findall(rb"/Type\s*/Page\b", pdf)) > 5
+    page.close()
+
+
+def test_a_page_on_a_table_opens_the_manifest_that_a_window_leads_to(chromium: Browser, both: Grown, tmp_path: Path) -> None:
+    engine = sa.create_engine(f"sqlite:///{both[0]}")
+    put_table_report(open_table(engine, "nexus_broker_transactions"), tmp_path / "report.html", made_at=MADE_AT)
+    engine.dispose()
+    page, said = chromium.new_page(viewport={"width": 1017, "height": 700}), list[str]()
+    page.on("console", lambda message: said.append(message.text))
+    page.goto((tmp_path / "report.html").as_uri())
+    told = page.locator("pre")
+    assert [each.is_visible() for each in told.all()] == [False] * told.count()
+    page.locator("tbody[id] a").last.click()
+    (opened,) = [each for each in told.all() if each.is_visible()]
+    assert '"manifest_version"' in opened.inner_text()
+    assert opened.evaluate("each => each.parentElement.getBoundingClientRect().top < innerHeight")
+    assert said == []  # and nothing yet by what measures the contrast
+    assert [each for each in page.evaluate(_CONTRAST) if each[0] < 4.5] == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.emulate_media(media="print")
+    assert not any(each.is_visible() for each in told.all())
     page.close()
 
 

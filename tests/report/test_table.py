@@ -18,21 +18,9 @@ from airflow_provider_nexus.report import write_report
 from airflow_provider_nexus.report.table import put_table_report, write_table_report
 from airflow_provider_nexus.sync.verify.table import open_table, verify_table
 from tests.report.pages import Page
-from tests.report.tables import DAYS, LEFT_OUT, UNPROVED, change, grow_both
+from tests.report.tables import DAYS, LEFT_OUT, UNPROVED, Grown, change
 from tests.report.trees import ENVIRONMENT, MADE_AT, midnight
 from tests.sync.sql.loading import TABLE, copy_of, later, load, small
-
-Grown = tuple[Path, Path]
-"""A file of SQLite, and the root of the files."""
-
-
-@pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Grown:
-    folder = tmp_path_factory.mktemp("both")
-    engine = sa.create_engine(f"sqlite:///{folder / 'books.db'}")
-    grow_both(engine, folder / "files")
-    engine.dispose()
-    return folder / "books.db", folder / "files"
 
 
 @pytest.fixture
