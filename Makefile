@@ -15,7 +15,7 @@ CODE := $(wildcard airflow_provider_nexus example_dags tests benchmarks docs)
 help:
 	@echo "make demo    run a sync with its proof against a sandbox on this machine"
 	@echo "make ui      the same in Airflow's own user interface"
-	@echo "make test    all that must hold: lint, types, unit, slow, databases, airflow, browser, standalone, docs, package"
+	@echo "make test    all that must hold: lint, types, unit, slow, airflow, standalone, docs"
 	@echo "make package build what is published, and try the wheel in an Airflow of its own"
 	@echo "make matrix  the unit and airflow tests on the oldest and the newest Airflow and Python"
 	@echo "make clean   remove everything that was built here, .venv included"
@@ -26,7 +26,7 @@ demo: $(VENV)/run.stamp
 ui: $(VENV)/run.stamp
 	$(BIN)/python -m airflow_provider_nexus ui
 
-test: lint types unit slow databases airflow browser standalone docs package
+test: lint types unit slow airflow standalone docs
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check $(CODE)
@@ -38,8 +38,9 @@ types: $(VENV)/test.stamp
 unit: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -n auto -m "not airflow and not standalone and not slow and not databases and not browser and not release" --ignore=tests/airflow --ignore=tests/standalone
 
+# Those of databases among them: each kind ends with a test of a minute or more, during which the other core would stand still.
 slow: $(VENV)/test.stamp
-	NEXUS_SERVERS=60 $(BIN)/python -m pytest -n auto -m "(slow or servers) and not databases"
+	NEXUS_SERVERS=60 $(BIN)/python -m pytest -n auto --dist worksteal -m "slow or servers or databases" tests/cli tests/client tests/sandbox tests/sync
 
 # PostgreSQL and MariaDB are started by the tests; .ci/servers installs them.
 databases: $(VENV)/test.stamp
@@ -52,9 +53,10 @@ airflow: $(VENV)/test.stamp
 browser: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -m browser tests/report
 
-# Two at a time, as each whole Airflow waits for most of its time; the one that measures delays has the machine for itself.
+# Each whole Airflow waits for most of its time, so there is room for the tests of pages and of what is published beside them. The
+# one that measures delays has the machine for itself.
 standalone: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m standalone tests/standalone --ignore=tests/standalone/test_waits.py
+	$(BIN)/python -m pytest -n 3 --dist loadfile -m "standalone or browser or release" tests/standalone tests/report tests/release --ignore=tests/standalone/test_waits.py
 	$(BIN)/python -m pytest -m standalone tests/standalone/test_waits.py
 
 docs: $(VENV)/test.stamp

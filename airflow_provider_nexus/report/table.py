@@ -17,7 +17,7 @@ from airflow_provider_nexus.report.collection import Chain, Collection, Entry, K
 from airflow_provider_nexus.report.findings import has_plain_keys
 from airflow_provider_nexus.report.page import render
 from airflow_provider_nexus.report.place import put_page
-from airflow_provider_nexus.report.values import count, mapping, moment
+from airflow_provider_nexus.report.values import count, mapping
 from airflow_provider_nexus.sync import manifest as manifests
 from airflow_provider_nexus.sync.sql.check import Books
 from airflow_provider_nexus.sync.sql.model import Model
@@ -135,7 +135,7 @@ def _load(model: Model, row: Mapping[str, Any], flaws: Iterable[str]) -> _Load:
         text=row["manifest"],
         facts=facts,
         sha256=manifests.digest_of(raw),
-        flaws=(*flaws, *_other_window(facts, row)),
+        flaws=tuple(flaws),
         anchor=f"{model.name}-{row['number']}",
     )
 
@@ -145,14 +145,6 @@ def _parsed(raw: bytes) -> dict[str, Any]:
         return manifests.parse(raw, "")
     except NexusDataError:
         return {}
-
-
-def _other_window(facts: dict[str, Any], row: Mapping[str, Any]) -> list[str]:
-    """Its columns are not under its digest, and the calendar is drawn from them."""
-    window = mapping(facts.get("window"))
-    told = moment(window.get("start")), moment(window.get("end"))
-    differs = facts and told != (row["window_start"], row["window_end"])
-    return ["was edited: its text tells of another window than its columns"] if differs else []
 
 
 def _by_name(loads: list[_Load]) -> dict[str, list[_Load]]:

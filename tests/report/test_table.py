@@ -122,7 +122,7 @@ DAMAGE = {
     ),
     "window": (
         "UPDATE nexus_manifest SET window_start = '2026-01-02T01:00:00.000000Z' WHERE {here} AND number = 2",
-        "was edited: its text tells of another window than its columns",
+        "was edited: its text says something else than its columns window_start",
     ),
     "unreadable": (
         "UPDATE nexus_manifest SET manifest = '{{' WHERE {here} AND number = 1",

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.sync.progress import Follow, unheard
 from airflow_provider_nexus.sync.sql.ledger import State
 from airflow_provider_nexus.sync.sql.merge import current
@@ -126,9 +127,16 @@ class Books:
         except (ValueError, LookupError, TypeError, AttributeError):
             yield "can't be read"
             return
-        differing = [name for name, value in kept.items() if row.get(name) != value]
+        differing = [name for name, value in (kept | _moments(told, row)).items() if row.get(name) != value]
         if differing:
             yield f"was edited: its text says something else than its columns {', '.join(differing)}"
+
+
+def _moments(told: dict[str, Any], row: Any) -> dict[str, Any]:
+    """The columns of times that the text has other ones for, with what it has."""
+    window = told.get("window") or {}
+    texts = {"window_start": window.get("start"), "window_end": window.get("end"), "read_at": told.get("read_at")}
+    return {name: text for name, text in texts.items() if text and (row[name] is None or to_wire(row[name]) != text)}
 
 
 class _Rows:

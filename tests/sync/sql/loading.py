@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.rows import RowReader
+from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sync.sql.copy import SqlCopy
 from airflow_provider_nexus.sync.table.columns import Table
@@ -69,7 +70,9 @@ def sealed(rows: Iterable[Row], *, rejects: tuple[Reject, ...] = (), **changes: 
         manifest={"version": 1, "resource": "transactions"},
         rejects=rejects,
     )
-    return replace(seal, **changes)
+    seal = replace(seal, **changes)
+    window = {"start": seal.start and to_wire(seal.start), "end": seal.end and to_wire(seal.end)}
+    return replace(seal, manifest={**seal.manifest, "read_at": to_wire(seal.read_at), "window": window})
 
 
 def load(copy: SqlCopy, rows: list[Row], scope: Scope | None = None, **changes: Any) -> Applied:

@@ -19,6 +19,14 @@ TAMPERED = [
     ("UPDATE nexus_copy SET _key = 'T7' WHERE _key = 'T2'", "row of key 'T7' has a record of another key"),
     ("UPDATE nexus_manifest SET manifest = concat(manifest, ' ') WHERE number = 2", "manifest 2 of table nexus_copy was edited"),
     ("UPDATE nexus_manifest SET records = 7 WHERE number = 1", "manifest 1 of table nexus_copy was edited.* columns records"),
+    (
+        "UPDATE nexus_manifest SET window_end = window_start WHERE number = 2",
+        "manifest 2 of table nexus_copy was edited.* columns window_end",
+    ),
+    (
+        "UPDATE nexus_manifest SET read_at = window_start WHERE number = 3",
+        "manifest 3 of table nexus_copy was edited.* columns read_at",
+    ),
     ("UPDATE nexus_manifest SET sha256 = 'x' WHERE number = 1", "manifest 2 of table nexus_copy does not carry"),
     ("DELETE FROM nexus_manifest WHERE number = 1", "manifest 2 of table nexus_copy should be number 1"),
     ("DELETE FROM nexus_manifest WHERE number = 2", "manifest 3 of table nexus_copy should be number 2"),
