@@ -61,14 +61,7 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
 
     template_fields: Sequence[str] = (*NexusSyncBaseOperator.template_fields, "path", "storage_conn_id")
 
-    def __init__(
-        self,
-        *,
-        path: str,
-        file_format: str = "jsonl",
-        storage_conn_id: str | None = None,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, *, path: str, file_format: str = "jsonl", storage_conn_id: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if file_format not in FILE_FORMATS:
             raise NexusConfigurationError(f"unknown file_format {file_format!r}: use {' or '.join(FILE_FORMATS)}")

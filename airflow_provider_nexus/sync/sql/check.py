@@ -127,16 +127,16 @@ class Books:
         except (ValueError, LookupError, TypeError, AttributeError):
             yield "can't be read"
             return
-        differing = [name for name, value in (kept | _moments(told, row)).items() if row.get(name) != value]
+        differing = [name for name, value in kept.items() if row.get(name) != value] + _other_moments(told, row)
         if differing:
             yield f"was edited: its text says something else than its columns {', '.join(differing)}"
 
 
-def _moments(told: dict[str, Any], row: Any) -> dict[str, Any]:
-    """The columns of times that the text has other ones for, with what it has."""
+def _other_moments(told: dict[str, Any], row: Any) -> list[str]:
+    """The columns of times for which the text has other ones."""
     window = told.get("window") or {}
     texts = {"window_start": window.get("start"), "window_end": window.get("end"), "read_at": told.get("read_at")}
-    return {name: text for name, text in texts.items() if text and (row[name] is None or to_wire(row[name]) != text)}
+    return [name for name, text in texts.items() if text and (row[name] is None or to_wire(row[name]) != text)]
 
 
 class _Rows:
