@@ -104,6 +104,7 @@ COLLECTIONS = (
         name="accounts",
         path="/accounts",
         member_path="/accounts/{code}",
+        has_aliases=True,  # crypto code, dash, address
         not_members=("/accounts/tokens",),
         schema=customers.ACCOUNT,
         meaning="Accounts of all customers",

@@ -31,6 +31,7 @@ _PERSONAL = re.compile(
     r"|eyJ[\w-]+\.[\w-]+\.[\w-]*"
 )
 
+_MADE = frozenset({"transactioncode", "ordercode", "transfercode"})
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, InvalidOperation, RecursionError)
 
 _decode_any = msgspec.json.Decoder(float_hook=Decimal).decode
@@ -51,11 +52,13 @@ class Complaint:
     :param codes: Nexus' codes
     :param detail: Nexus' message
     :param excerpt: a short piece of the body with personal data blanked
+    :param names_record: whether it holds the code of a transaction, an order or a transfer
     """
 
     codes: tuple[str, ...] = ()
     detail: str = ""
     excerpt: str = ""
+    names_record: bool = False
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,17 @@ def complaint(body: bytes) -> Complaint:
     errors = folded.get("errors")
     codes = tuple(redact(str(code)) for code in (errors if isinstance(errors, list) else [errors] if errors else []))
     detail = folded.get("message") or folded.get("detail") or folded.get("title") or ""
-    return Complaint(codes, redact(str(detail))[:_EXCERPT_LENGTH], excerpt)
+    return Complaint(codes, redact(str(detail))[:_EXCERPT_LENGTH], excerpt, _names_record(folded.get("values")))
+
+
+def _names_record(values: Any) -> bool:
+    """Whether values are, or hold, a record of something that was made."""
+    if not isinstance(values, dict):
+        return False
+    return any(
+        (name.lower() in _MADE and isinstance(value, str) and bool(value)) or _names_record(value)
+        for name, value in values.items()
+    )
 
 
 def redact(text: str) -> str:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from urllib.parse import quote
 
+from airflow_provider_nexus.api.codes import path_segment
 from airflow_provider_nexus.api.lifecycles import Lifecycle
 from airflow_provider_nexus.api.schemas.field import Schema
 
@@ -55,6 +55,7 @@ class Resource:
     :param envelope: whether the answer is wrapped in ``{message, errors, values}``
     :param key: wire names of the fields that tell one record from another, dotted where they lie deeper
     :param member_path: path of one record, ``{code}`` standing for its key; empty where there is none
+    :param has_aliases: whether a record is found by other names than its key as well
     :param created: the date filter on the creation stamp, also the stamp to sort by; ``None`` where there is none
     :param finished: a second date filter on the stamp of the end
     :param stamp: the field to sort by where there is no date filter; empty where there is none
@@ -89,6 +90,7 @@ class Resource:
     envelope: bool = True
     key: tuple[str, ...]
     member_path: str = ""
+    has_aliases: bool = False
     created: DateFilter | None = None
     finished: DateFilter | None = None
     stamp: str = ""
@@ -117,17 +119,23 @@ class Resource:
         return self.created is not None and bool(self.created.until) and not self.parent
 
     def collection_path(self, parent: str = "") -> str:
-        """The path of the collection, the parent's code percent-encoded."""
-        return self.path.replace("{parent}", quote(parent, safe=""))
+        """The path of the collection, the parent's code percent-encoded.
+
+        :raises NexusConfigurationError: when the code can't be one
+        """
+        if "{parent}" not in self.path:
+            return self.path
+        return self.path.replace("{parent}", path_segment(parent, f"code of one of {self.parent}"))
 
     def record_path(self, code: str) -> str:
         """The path of one record, its code percent-encoded.
 
         :raises LookupError: when single records of the resource can't be read
+        :raises NexusConfigurationError: when the code can't be one
         """
         if not self.member_path:
             raise LookupError(f"Nexus offers no call for one record of {self.name}: iterate over the collection instead")
-        return self.member_path.replace("{code}", quote(code, safe=""))
+        return self.member_path.replace("{code}", path_segment(code, f"code of one of {self.name}"))
 
     def owns_path(self, path: str) -> bool:
         """Whether a path is this resource's collection or one of its records; letters' case does not count."""

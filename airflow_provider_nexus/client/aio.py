@@ -16,19 +16,22 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_nexus.api import envelope
 from airflow_provider_nexus.api.environments import join
-from airflow_provider_nexus.api.records import typed
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client import reply
 from airflow_provider_nexus.client.call import Call
-from airflow_provider_nexus.client.client import collection_call, record_call, whole_record
+from airflow_provider_nexus.client.client import asked_for, collection_call, record_call, whole_record
 from airflow_provider_nexus.client.governor import Governor
+from airflow_provider_nexus.client.local import distrust, misconfigured, trusted_file
 from airflow_provider_nexus.client.look import Ask
 from airflow_provider_nexus.client.reply import Answer
+from airflow_provider_nexus.client.retry import settle
 from airflow_provider_nexus.client.settings import ClientSettings
+from airflow_provider_nexus.client.wire import Departure
 from airflow_provider_nexus.exceptions import (
     NexusApiError,
     NexusConnectionError,
+    NexusError,
     NexusInterruptedError,
     NexusTimeoutError,
 )
@@ -81,10 +84,11 @@ class AsyncNexusClient:
         """One record: times as pendulum in UTC, money as ``Decimal``.
 
         :raises NexusNotFoundError: when there is none
+        :raises NexusResponseError: when Nexus answers with another one
         :raises NexusConfigurationError: when the resource has no call for one record
         """
         entry = get_resource(resource)
-        return typed(entry, (await self.send(record_call(entry, code), whole_record)).value)
+        return asked_for(entry, code, (await self.send(record_call(entry, code), whole_record)).value)
 
     async def answer(self, resource: Resource, ask: Ask) -> Any:
         """What somebody asks who looks at a resource's records: one record typed, or a page raw."""
@@ -96,21 +100,30 @@ class AsyncNexusClient:
         """Send a call once and decode its answer.
 
         :raises NexusWriteRefusedError: when it would change something and the connection does not allow that
+        :raises NexusAmbiguousWriteError: when a change may or may not have happened
+        :raises NexusConfigurationError: when this machine can't send it as it is set up
         :raises NexusApiError: one class per cause
         """
         reply.refuse_change(self._settings, call)
+        try:
+            return await self._send(call, decode)
+        except NexusApiError as error:
+            settled = settle(error, call)
+        raise settled
+
+    async def _send(self, call: Call, decode: Callable[[bytes], T]) -> Answer[T]:
         if wait := self._governor.reserve():
             await asyncio.sleep(wait)
         self.calls += 1
-        failure: NexusApiError | None = None
+        departure, failure = Departure(), None
         try:
             # Not wait_for, which loses a cancellation on Python 3.11 when it comes together with the answer.
             async with asyncio.timeout(self._settings.timeout * 2):
-                response = await self._request(call)
-        except TimeoutError:
-            failure = NexusTimeoutError(call.method, call.label, detail="no whole answer came in time")
-        except _http_errors() as error:
-            failure = _typed(call, error)
+                response = await self._request(call, departure)
+        except NexusError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is: what counts is whether the call had left
+            failure = _typed(call, error, has_left=departure.has_left)
         if failure:
             raise failure  # out here, so that it does not hold on to the original, whose request holds the token
         self._clock.set_by(response.headers)
@@ -123,26 +136,35 @@ class AsyncNexusClient:
             await self._http.aclose()
             self._http = None
 
-    async def _request(self, call: Call) -> httpx.Response:
-        body = call.body
+    async def _request(self, call: Call, departure: Departure) -> httpx.Response:
+        body, url = call.body, join(self.environment.base_url, call.path)
+
+        async def tell(event: str, info: Mapping[str, Any]) -> None:
+            """Called by httpcore at each step; what it sends to make a tunnel is not of the call."""
+            if event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
+                departure.leave()
+
         with _unlogged():
             return await self._session().request(
                 call.method,
-                join(self.environment.base_url, call.path),
+                url,
                 params={name: value for name, value in (call.params or {}).items() if value is not None} or None,
                 content=body,
                 headers={"api_version": call.version, **({"Content-Type": "application/json"} if body else {})},
+                extensions={"trace": tell},
             )
 
     def _session(self) -> httpx.AsyncClient:
         import httpx
 
         if self._http is None:
+            trusted = trusted_file()
             self._http = httpx.AsyncClient(
                 headers={**reply.HEADERS, "Authorization": f"Bearer {self._settings.token}"},
                 timeout=httpx.Timeout(self._settings.timeout, connect=min(reply.CONNECT_TIMEOUT, self._settings.timeout)),
                 limits=httpx.Limits(max_connections=_CONNECTIONS),
                 follow_redirects=False,
+                verify=ssl.create_default_context(cafile=trusted) if trusted else True,
             )
         return self._http
 
@@ -157,24 +179,15 @@ def _unlogged() -> Iterator[None]:
         _calling.reset(before)
 
 
-def _http_errors() -> tuple[type[Exception], ...]:
-    import httpx
-
-    return (httpx.HTTPError, httpx.StreamError)
-
-
-def _typed(call: Call, error: Exception) -> NexusApiError:
+def _typed(call: Call, error: Exception, *, has_left: bool) -> NexusError:
     """The cause as one of ours; the original's own text is not used, as it can hold the full URL."""
     import httpx
 
-    if isinstance(error, httpx.ConnectTimeout | httpx.ProxyError | httpx.PoolTimeout) or _never_left(error):
-        return reply.no_answer(NexusConnectionError, call, error)
-    kind = NexusTimeoutError if isinstance(error, httpx.TimeoutException) else NexusInterruptedError
-    return reply.no_answer(kind, call, error)
-
-
-def _never_left(error: Exception) -> bool:
-    import httpx
-
-    cause = error.__cause__ or error.__context__
-    return isinstance(error, httpx.ConnectError) or isinstance(cause, ssl.SSLCertVerificationError)
+    if has_left:
+        is_late = isinstance(error, httpx.TimeoutException | TimeoutError)
+        return reply.no_answer(NexusTimeoutError if is_late else NexusInterruptedError, call, error)
+    is_distrust = isinstance(error.__cause__ or error.__context__, ssl.SSLError) and bool(distrust())
+    is_local = isinstance(error, httpx.UnsupportedProtocol) or not isinstance(error, httpx.TransportError | TimeoutError)
+    if is_local or is_distrust:
+        return misconfigured(call, error)
+    return reply.no_answer(NexusConnectionError, call, error)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from airflow_provider_nexus.client.call import LOST_DIGITS
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 
 _AMOUNTS = frozenset({"amount", "cryptoamount", "fiatvalue", "limitprice", "requestedprice"})
@@ -34,7 +35,7 @@ def refuse_float(name: str, value: Any) -> None:
     :raises NexusConfigurationError: for a float
     """
     if isinstance(value, float):
-        raise NexusConfigurationError(f"{name} is the float {value!r}, which may have lost digits: give a Decimal or text")
+        raise NexusConfigurationError(f"{name} is the float {value!r}, {LOST_DIGITS}")
 
 
 def exact(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,13 +6,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from math import isfinite
 from posixpath import normpath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from airflow_provider_nexus.api.codes import IN_QUOTES
 from airflow_provider_nexus.api.resources import RESOURCES, find_by_path
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 
@@ -31,12 +31,16 @@ _ACTIVATE = re.compile(r"/accounts/activate/[^/]+/?$", re.IGNORECASE)
 _PAYOUT = re.compile(r"/payout/?$", re.IGNORECASE)
 _SIMULATE = re.compile(r"/simulate/?$", re.IGNORECASE)
 _encode = msgspec.json.Encoder(decimal_format="number").encode
+LOST_DIGITS = f"which may have lost digits: give a Decimal or text, {IN_QUOTES.removeprefix('give it in quotes; ')}"
+"""What is wrong with a float, and what to do."""
 _MINUTE_CHART = re.compile(r"^/?api/minutechart/", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Call:
     """A call before it is sent.
+
+    A path whose parts can't all be names is refused, as it would lead elsewhere than it reads: ``.``, ``..``, an empty part.
 
     :param method: HTTP method in upper case
     :param path: path from the root, codes percent-encoded
@@ -50,6 +54,17 @@ class Call:
     params: Mapping[str, Any] | None = None
     json: Any = None
     api_version: str | None = None
+
+    def __post_init__(self) -> None:
+        parts = [unquote(part) for part in self._bare_path.removeprefix("/").split("/")]
+        odd = next((part for part in parts if part in ("", ".", "..")), None)
+        if odd is not None and parts != [""]:
+            what = f"the part {odd!r}, which leads to another path" if odd else "an empty part, as where a template has no value"
+            raise NexusConfigurationError(f"the path of {self.method} {self.label} has {what}: nothing was sent")
+        if not self.path.isprintable():
+            raise NexusConfigurationError(
+                f"the path of {self.method} {self.label} holds signs that no path has: nothing was sent"
+            )
 
     @property
     def changes_something(self) -> bool:
@@ -85,13 +100,15 @@ class Call:
     def body(self) -> bytes | None:
         """The body as JSON text, a ``Decimal`` with the digits that it has.
 
-        :raises NexusConfigurationError: when it holds what JSON can't
+        :raises NexusConfigurationError: when it holds what JSON can't, a float, or a number for a code
         """
         if self.json is None:
             return None
         try:
-            _refuse_no_numbers(self.json)
+            _check(self.json, "json")
             return _encode(self.json)
+        except NexusConfigurationError:
+            raise
         except (TypeError, ValueError, RecursionError) as error:
             raise NexusConfigurationError(f"the body of {self.method} {self.label} can't be written as JSON: {error}") from None
 
@@ -109,9 +126,20 @@ class Call:
         return normpath("/" + unquote(self._bare_path))
 
 
-def _refuse_no_numbers(value: Any) -> None:
-    """The encoder would write NaN and infinities as null or as no JSON, and the amount would be gone."""
-    if isinstance(value, float | Decimal) and not isfinite(value):
-        raise ValueError(f"{value} is no number")
-    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ():
-        _refuse_no_numbers(item)
+def _check(value: Any, place: str) -> None:
+    """Refuse what would reach Nexus as something else than it was meant to be.
+
+    :param place: where the value stands in the body, for the error
+    """
+    if isinstance(value, float):
+        raise NexusConfigurationError(f"{place} is the float {value!r}, {LOST_DIGITS}: nothing was sent")
+    if isinstance(value, Decimal) and not value.is_finite():
+        raise NexusConfigurationError(f"{place} is {value}, which is no number: nothing was sent")
+    if isinstance(value, int) and place.rstrip("]").casefold().endswith("code"):
+        raise NexusConfigurationError(f"{place} is the number {value!r}, and a code is text: {IN_QUOTES}; nothing was sent")
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            _check(item, f"{place}.{name}")
+    elif isinstance(value, list | tuple):
+        for number, item in enumerate(value):
+            _check(item, f"{place}[{number}]")

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import quote
 
 from airflow_provider_nexus.api import envelope
-from airflow_provider_nexus.api.records import typed
+from airflow_provider_nexus.api.codes import is_same, path_segment
+from airflow_provider_nexus.api.records import at, typed
 from airflow_provider_nexus.api.resource import Resource, Shape
 from airflow_provider_nexus.api.resources import find_by_path, get_resource
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.reply import Answer
 from airflow_provider_nexus.client.session import NexusSession
-from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.exceptions import (
+    NexusAmbiguousWriteError,
+    NexusConfigurationError,
+    NexusDataError,
+    NexusResponseError,
+)
 
 
 class NexusClient:
@@ -26,27 +31,43 @@ class NexusClient:
         self.session = session
 
     def run(
-        self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None, api_version: str | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        api_version: str | None = None,
+        before: Callable[[], object] | None = None,
     ) -> Any:
         """Any call: the decoded ``values``, or the bare body where there is no envelope; ``None`` for an empty one.
 
         Fractions are ``Decimal``. Where the catalogue knows the path, money is ``Decimal`` throughout and times are pendulum.
 
+        :param before: called right before the first byte leaves; what it raises keeps the call here
+        :raises NexusAmbiguousWriteError: when a change may or may not have happened, or its answer can't be read
         :raises NexusApiError: one class per cause
         """
         call = Call(method.strip().upper(), path, params, json, api_version)
-        values = self.session.send(call, envelope.unwrap).value
+        values = self.session.send(call, envelope.unwrap, before=before).value
         resource = find_by_path(path)
-        return typed_values(resource, values) if resource else values
+        try:
+            return typed_values(resource, values) if resource else values
+        except NexusDataError as error:
+            if call.is_repeatable:
+                raise
+            detail = f"Nexus took it, and its answer can't be read: {error}"
+            raise NexusAmbiguousWriteError(call.method, call.label, detail=detail) from error
 
     def get_record(self, resource: str, code: str) -> dict[str, Any]:
         """One record: times as pendulum in UTC, money as ``Decimal``.
 
         :raises NexusNotFoundError: when there is none
-        :raises NexusConfigurationError: when the resource has no call for one record
+        :raises NexusResponseError: when Nexus answers with another one
+        :raises NexusConfigurationError: when the resource has no call for one record, or the code can't be one
         """
         entry = get_resource(resource)
-        return typed(entry, self.session.send(record_call(entry, code), whole_record).value)
+        return asked_for(entry, code, self.session.send(record_call(entry, code), whole_record).value)
 
     def fetch(self, resource: Resource, parent: str = "", params: Mapping[str, Any] | None = None) -> Answer[envelope.Records]:
         """One answer of a collection: its records raw.
@@ -81,7 +102,7 @@ def cancel_call(resource: Resource, code: str) -> Call:
     if not resource.cancel:
         raise NexusConfigurationError(f"Nexus offers no call that cancels one of {resource.name}")
     method, path = resource.cancel
-    return Call(method, path.replace("{code}", quote(code, safe="")), api_version=resource.api_version)
+    return Call(method, path.replace("{code}", path_segment(code)), api_version=resource.api_version)
 
 
 def whole_record(body: bytes) -> dict[str, Any]:
@@ -90,6 +111,18 @@ def whole_record(body: bytes) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise envelope.MalformedAnswerError("an answer without a record")
     return values
+
+
+def asked_for(resource: Resource, code: str, record: dict[str, Any]) -> dict[str, Any]:
+    """A record, typed, that was asked for by its code.
+
+    :raises NexusResponseError: when it is another one
+    """
+    found = at(record, resource.key[0])
+    if found is not None and not resource.has_aliases and not is_same(code, found):
+        detail = f"Nexus answered with another one of {resource.name} than the one that was asked for"
+        raise NexusResponseError("GET", record_call(resource, code).label, detail=detail)
+    return typed(resource, record)
 
 
 def typed_values(resource: Resource, values: Any) -> Any:

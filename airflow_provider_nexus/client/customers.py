@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
 from airflow_provider_nexus.api.records import at, typed
 from airflow_provider_nexus.api.resources import get_resource
@@ -49,7 +48,7 @@ def update_write(client: NexusClient, code: str, values: Mapping[str, Any], fiel
     body = {("trustLevelCode" if name == "trustLevel" else name): value for name, value in values.items()}
     if fields_to_clear:
         body["fieldsToClear"] = list(fields_to_clear)
-    return _write(client, code, "PUT", f"/customer/{quote(code, safe='')}", body, find)
+    return _write(client, code, "PUT", get_resource("customers").record_path(code), body, find)
 
 
 def differences(values: Mapping[str, Any], record: Mapping[str, Any], *, missing_differs: bool = False) -> list[str]:

@@ -39,7 +39,8 @@ def from_answer(call: Call, status: int, headers: Mapping[str, str], body: bytes
     """
     said = envelope.complaint(body)
     request_id = next((headers[name] for name in _REQUEST_ID_HEADERS if name in headers), "")
-    return _class_of(status)(
+    kind = NexusResponseError if call.changes_something and said.names_record else _class_of(status)
+    return kind(
         call.method,
         call.label,
         status=status,

@@ -24,6 +24,7 @@ from tenacity import (
 )
 
 from airflow_provider_nexus.client.call import Call
+from airflow_provider_nexus.client.fate import is_unknown
 from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.exceptions import (
     NexusAmbiguousWriteError,
@@ -76,12 +77,6 @@ def may_repeat(error: BaseException, call: Call) -> bool:
     return isinstance(error, NexusTimeoutError | NexusInterruptedError | NexusRateLimitError)
 
 
-def fate_is_unknown(error: NexusApiError, call: Call) -> bool:
-    """Whether Nexus may have carried out a change although the call failed."""
-    unclear = NexusTimeoutError | NexusInterruptedError | NexusServerError | NexusResponseError
-    return call.changes_something and isinstance(error, unclear)
-
-
 def run(policy: RetryPolicy, call: Call, attempt: Callable[[], T], log: Log, sleep: Callable[[float], None] = time.sleep) -> T:
     """The result of a call, sent again while that is safe and the policy allows.
 
@@ -100,9 +95,25 @@ def run(policy: RetryPolicy, call: Call, attempt: Callable[[], T], log: Log, sle
     try:
         return retrying(attempt)
     except NexusApiError as error:
-        if not fate_is_unknown(error, call):
+        settled = settle(error, call)
+        if settled is error:
             raise
-        raise _ambiguous(error) from error
+        raise settled from error
+
+
+def settle(error: NexusApiError, call: Call) -> NexusApiError:
+    """The error that a call ends in: its own, or the one that says that nobody knows whether a change was made."""
+    if not is_unknown(error, call):
+        return error
+    return NexusAmbiguousWriteError(
+        error.method,
+        error.path,
+        status=error.status,
+        codes=error.codes,
+        detail=error.detail or type(error).__name__,
+        request_id=error.request_id,
+        excerpt=error.excerpt,
+    )
 
 
 def retry_after(header: str | None, server_date: datetime | None) -> float | None:
@@ -126,15 +137,3 @@ def _report(state: RetryCallState, call: Call, log: Log) -> None:
     status = getattr(error, "status", None) or type(error).__name__
     wait = state.next_action.sleep if state.next_action else 0.0
     log.warning("%s %s: %s, attempt %d, next in %.1f s", call.method, call.label, status, state.attempt_number, wait)
-
-
-def _ambiguous(error: NexusApiError) -> NexusAmbiguousWriteError:
-    return NexusAmbiguousWriteError(
-        error.method,
-        error.path,
-        status=error.status,
-        codes=error.codes,
-        detail=error.detail or type(error).__name__,
-        request_id=error.request_id,
-        excerpt=error.excerpt,
-    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import ssl
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -12,19 +11,21 @@ from typing import TypeVar
 
 import requests
 from requests.auth import AuthBase
-from urllib3.exceptions import MaxRetryError, NewConnectionError, ReadTimeoutError, SSLError
+from urllib3.exceptions import MaxRetryError, ReadTimeoutError
 
 from airflow_provider_nexus.api import envelope
 from airflow_provider_nexus.api.environments import join
 from airflow_provider_nexus.client import reply, retry
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.governor import Governor
+from airflow_provider_nexus.client.local import distrust, misconfigured
 from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.client.reply import Answer
 from airflow_provider_nexus.client.settings import ClientSettings
+from airflow_provider_nexus.client.wire import HeldBackError, departing, telling_session
 from airflow_provider_nexus.exceptions import (
-    NexusApiError,
     NexusConnectionError,
+    NexusError,
     NexusInterruptedError,
     NexusTimeoutError,
 )
@@ -62,7 +63,7 @@ class NexusSession:
 
     @cached_property
     def _http(self) -> requests.Session:
-        session = requests.Session()
+        session = telling_session()
         session.auth = _Bearer(self._settings.token)
         session.headers.update(reply.HEADERS)
         return session
@@ -72,40 +73,46 @@ class NexusSession:
         """The time by the server's clock, from the latest answer's ``Date``; ``None`` before the first."""
         return self._clock.now
 
-    def send(self, call: Call, decode: Callable[[bytes], T]) -> Answer[T]:
+    def send(self, call: Call, decode: Callable[[bytes], T], *, before: Callable[[], object] | None = None) -> Answer[T]:
         """Send a call, again while that is safe, and decode its answer.
 
         :param decode: bytes of a 2xx body -> value; an answer that it can't read counts as cut and is asked for again
+        :param before: called right before the first byte of each attempt, once it is sure that one can go; what it raises keeps
+            the call here
         :raises NexusWriteRefusedError: when it would change something and the connection does not allow that
         :raises NexusAmbiguousWriteError: when a change may or may not have happened
+        :raises NexusConfigurationError: when this machine can't send it as it is set up
         :raises NexusApiError: one class per cause
         """
         reply.refuse_change(self._settings, call)
-        return retry.run(self._policy, call, lambda: self._send_once(call, decode), self._log)
+        return retry.run(self._policy, call, lambda: self._send_once(call, decode, before), self._log)
 
     def close(self) -> None:
         """Give the connection back."""
         if "_http" in self.__dict__:
             self._http.close()
 
-    def _send_once(self, call: Call, decode: Callable[[bytes], T]) -> Answer[T]:
+    def _send_once(self, call: Call, decode: Callable[[bytes], T], before: Callable[[], object] | None) -> Answer[T]:
         if wait := self._governor.reserve():
             time.sleep(wait)
         self.calls += 1
-        began, body = time.monotonic(), call.body
-        failure: NexusApiError | None = None
-        try:
-            response = self._http.request(
-                call.method,
-                join(self.environment.base_url, call.path),
-                params={name: value for name, value in (call.params or {}).items() if value is not None},
-                data=body,
-                headers={"api_version": call.version, "Content-Type": "application/json" if body else None},
-                timeout=(min(reply.CONNECT_TIMEOUT, self._settings.timeout), self._settings.timeout),
-                allow_redirects=False,
-            )
-        except requests.RequestException as error:
-            failure = _typed(call, error)
+        began, body, url = time.monotonic(), call.body, join(self.environment.base_url, call.path)
+        failure: Exception | None = None
+        with departing(before) as departure:
+            try:
+                response = self._http.request(
+                    call.method,
+                    url,
+                    params={name: value for name, value in (call.params or {}).items() if value is not None},
+                    data=body,
+                    headers={"api_version": call.version, "Content-Type": "application/json" if body else None},
+                    timeout=(min(reply.CONNECT_TIMEOUT, self._settings.timeout), self._settings.timeout),
+                    allow_redirects=False,
+                )
+            except HeldBackError as error:
+                failure = error.__cause__  # type: ignore[assignment]
+            except Exception as error:  # noqa: BLE001 - whatever it is: what counts is whether the call had left
+                failure = _typed(call, error, has_left=departure.has_left)
         if failure:
             raise failure  # out here, so that it does not hold on to the original, whose request holds the token
         self._log.debug("%s %s: %d, %.0f ms", call.method, call.label, response.status_code, (time.monotonic() - began) * 1000)
@@ -114,24 +121,16 @@ class NexusSession:
             return reply.read(call, response.status_code, response.headers, response.content, self._settings.token, decode)
 
 
-def _typed(call: Call, error: requests.RequestException) -> NexusApiError:
+def _typed(call: Call, error: Exception, *, has_left: bool) -> NexusError:
     """The cause as one of ours. The original's own text is not used: it holds the full URL, codes included."""
     cause = error.args[0] if error.args else None
     reason = cause.reason if isinstance(cause, MaxRetryError) else None
-    kind = _kind(error, cause, reason)
+    if has_left:
+        is_late = isinstance(error, requests.Timeout) or isinstance(cause, ReadTimeoutError)
+        return reply.no_answer(NexusTimeoutError if is_late else NexusInterruptedError, call, error)
+    is_of_the_network = isinstance(error, requests.ConnectionError | requests.Timeout)
+    if not is_of_the_network or (isinstance(error, requests.exceptions.SSLError) and distrust()):
+        return misconfigured(call, error)
     if reason is None:
-        return reply.no_answer(kind, call, error)
-    return kind(call.method, call.label, detail=envelope.redact(str(reason)))
-
-
-def _kind(error: requests.RequestException, cause: object, reason: Exception | None) -> type[NexusApiError]:
-    never_left = requests.exceptions.ConnectTimeout | requests.exceptions.ProxyError
-    if isinstance(error, never_left) or isinstance(reason, NewConnectionError) or _is_distrust(reason):
-        return NexusConnectionError
-    is_late = isinstance(error, requests.Timeout) or isinstance(cause, ReadTimeoutError)
-    return NexusTimeoutError if is_late else NexusInterruptedError
-
-
-def _is_distrust(reason: Exception | None) -> bool:
-    """Whether the server's certificate was refused. Any other trouble with TLS can come after the call has left."""
-    return isinstance(reason, SSLError) and isinstance(next(iter(reason.args), None), ssl.SSLCertVerificationError)
+        return reply.no_answer(NexusConnectionError, call, error)
+    return NexusConnectionError(call.method, call.label, detail=envelope.redact(str(reason)))

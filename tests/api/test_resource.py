@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import FrozenInstanceError, replace
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_nexus.api.resource import DateFilter, Resource, Shape
 from airflow_provider_nexus.api.schemas.field import Schema, text
+from airflow_provider_nexus.exceptions import NexusConfigurationError
 
 THINGS = Resource(
     name="things",
@@ -46,13 +48,20 @@ def test_a_window_needs_both_bounds_and_no_parent(resource: Resource, windowed: 
     assert resource.is_windowed is windowed
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
+@given(st.text(min_size=1).filter(lambda code: code.isprintable() and code.strip() and code not in (".", "..")))
 def test_a_code_is_one_part_of_the_path_whatever_it_holds(code: str) -> None:
     for path in (THINGS.record_path(code), PARTS.collection_path(code)):
         part = path.split("/")[2]
         assert path.count("/") == THINGS.record_path("x").count("/") + (path.endswith("/parts"))
         assert unquote(part) == code
         assert not set(part) & set("?#\\ ")
+
+
+@pytest.mark.parametrize("code", ["", " ", ".", "..", "A\n", "\x00", "\ud800", None, 10000001, 1.5, True, b"A", ["A"]])
+def test_what_is_no_code_makes_no_path(code: Any) -> None:
+    for path_of, what in ((THINGS.record_path, "code of one of things"), (PARTS.collection_path, "code of one of things")):
+        with pytest.raises(NexusConfigurationError, match=what):
+            path_of(code)
 
 
 def test_a_resource_without_single_records_says_so() -> None:

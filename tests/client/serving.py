@@ -18,6 +18,7 @@ QUICK = RetryPolicy(retries=3, base=0.01, cap=0.03, deadline=10)
 CANARY = "canary-5b7e0d91c3"
 IBAN = "NL91ABNA0417164300"
 GET = Call("GET", f"/customer/{IBAN}", {"email": "jan@example.nl"})
+STATE = Call("PUT", "/mail/M1/sent")
 POST = Call("POST", "/transfers", {"note": IBAN}, {"amount": 1, "userName": "jan@example.nl"})
 
 

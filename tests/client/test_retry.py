@@ -10,7 +10,8 @@ from email.utils import format_datetime
 import pytest
 
 from airflow_provider_nexus.client.call import Call
-from airflow_provider_nexus.client.retry import RetryPolicy, fate_is_unknown, may_repeat, retry_after, run
+from airflow_provider_nexus.client.fate import is_unknown
+from airflow_provider_nexus.client.retry import RetryPolicy, may_repeat, retry_after, run
 from airflow_provider_nexus.exceptions import (
     NexusAmbiguousWriteError,
     NexusApiError,
@@ -166,7 +167,9 @@ TABLE = [
     (error(NexusAuthenticationError, 401), "no no no", "no no no"),
     (error(NexusPermissionError, 403), "no no no", "no no no"),
     (error(NexusNotFoundError, 404), "no no no", "no no no"),
-    (error(NexusConflictError, 409), "no no no", "no no no"),
+    (error(NexusConflictError, 409), "no no no", "no no yes"),
+    (error(NexusValidationError, 200), "no no no", "no no yes"),
+    (error(NexusValidationError, 499), "no no no", "no no yes"),
     (error(NexusValidationError, 400), "no no no", "no no no"),
     (error(NexusValidationError, 422), "no no no", "no no no"),
 ]
@@ -182,7 +185,7 @@ ROWS = [
 
 @pytest.mark.parametrize(("each", "call", "again", "unknown"), ROWS)
 def test_classification(each: NexusApiError, call: Call, again: bool, unknown: bool) -> None:
-    assert (may_repeat(each, call), fate_is_unknown(each, call)) == (again, unknown)
+    assert (may_repeat(each, call), is_unknown(each, call)) == (again, unknown)
     slept: list[float] = []
     with pytest.raises(NexusApiError) as caught:
         run(RetryPolicy(retries=2, deadline=1e9), call, failing(each), LOG, slept.append)

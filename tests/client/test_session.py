@@ -17,6 +17,7 @@ from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.retry import RetryPolicy
 from airflow_provider_nexus.exceptions import (
+    NexusAmbiguousWriteError,
     NexusApiError,
     NexusAuthenticationError,
     NexusConfigurationError,
@@ -30,7 +31,7 @@ from airflow_provider_nexus.exceptions import (
     NexusWriteRefusedError,
 )
 from airflow_provider_nexus.sandbox import Fault, Sandbox
-from tests.client.serving import CANARY, GET, IBAN, POST, session_for
+from tests.client.serving import CANARY, GET, IBAN, POST, STATE, session_for
 from tests.client.socket_server import SocketServer, answer
 
 PATIENT = RetryPolicy(retries=3, base=0.01, cap=0.03, deadline=2)
@@ -156,15 +157,16 @@ class TestAnswers:
             (200, NexusValidationError),
         ],
     )
-    @pytest.mark.parametrize("call", [GET, POST])
+    @pytest.mark.parametrize("call", [GET, POST, STATE])
     def test_refusals_are_final_and_say_why(self, status: int, kind: type[NexusApiError], call: Call) -> None:
         with (
             SocketServer(answer(REFUSED, status, X_Request_Id="req-7")) as server,
             session_for(server.base_url) as session,
-            pytest.raises(kind) as caught,
+            pytest.raises(NexusApiError) as caught,
         ):
             session.send(call, envelope.unwrap)
         error = caught.value
+        kind = NexusAmbiguousWriteError if call is POST and status in (200, 409, 418) else kind
         assert type(error) is kind
         assert (error.method, error.path, error.status) == (call.method, call.label, status)
         assert error.codes == ("CustomerCodeRequired", "ERRORMESSAGE007")

@@ -24,13 +24,12 @@ from airflow_provider_nexus.exceptions import (
     NexusTimeoutError,
 )
 from airflow_provider_nexus.sandbox import Fault, Sandbox
-from tests.client.serving import GET, POST, session_for
+from tests.client.serving import GET, POST, STATE, session_for
 from tests.client.socket_server import Reply, SocketServer, answer, drop, free_port
 
 DONE = answer(b'{"errors":null,"values":{"a":1}}')
 PAYOUT = Call("PUT", "/transactions/custodian/T1/payout", json={})
 ACTIVATION = Call("GET", "/accounts/activate/A1")
-STATE = Call("PUT", "/mail/M1/sent")
 DELETION = Call("DELETE", "/accounts/A1")
 ONCE = pytest.mark.parametrize("call", [POST, PAYOUT, ACTIVATION], ids=lambda call: f"{call.method} {call.label}")
 
