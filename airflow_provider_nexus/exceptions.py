@@ -251,6 +251,10 @@ class NexusAmbiguousWriteError(NexusApiError):
         return f"{super()._text()} {self.lookup}".rstrip()
 
 
+class NexusClaimLostError(NexusError):
+    """Another try or another task has the same write in hand. This one sent nothing; the next try looks up what became of it."""
+
+
 class NexusUnsentMailError(NexusError):
     """Mails could not be delivered, or were delivered and not marked as sent in Nexus. The next try goes on with them."""
 

@@ -6,7 +6,6 @@ from urllib.parse import quote
 
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 
-
 IN_QUOTES = "give it in quotes; where templates are rendered as native objects, as \"'{{ ... }}'\""
 """How to keep a text that looks like a number."""
 

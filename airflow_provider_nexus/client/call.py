@@ -61,6 +61,8 @@ class Call:
         if odd is not None and parts != [""]:
             what = f"the part {odd!r}, which leads to another path" if odd else "an empty part, as where a template has no value"
             raise NexusConfigurationError(f"the path of {self.method} {self.label} has {what}: nothing was sent")
+        if not (self.api_version or "").isprintable():
+            raise NexusConfigurationError(f"api_version is {self.api_version!r}, which no header can hold: nothing was sent")
         if not self.path.isprintable():
             raise NexusConfigurationError(
                 f"the path of {self.method} {self.label} holds signs that no path has: nothing was sent"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from airflow_provider_nexus.api.codes import is_same
 from airflow_provider_nexus.api.records import at, typed
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.client import NexusClient
-from airflow_provider_nexus.client.once import Record, Write
+from airflow_provider_nexus.client.once import Record, Write, code_in
 from airflow_provider_nexus.exceptions import NexusConflictError, NexusNotFoundError
 
 _NOT_COMPARED = frozenset({"accounts", "bankaccounts", "customercode", "fieldstoclear", "isreviewed", "reason"})
@@ -20,7 +21,7 @@ _BY_HAND = "Look at GET /customer/{code}, with the customer's code, and compare 
 def create_write(client: NexusClient, code: str, values: Mapping[str, Any]) -> Write:
     """The call that creates a customer, or finds one that is as wanted."""
 
-    def find(_: object) -> Record | None:
+    def find(_: object) -> list[Record]:
         record = _read(client, code)
         unlike = differences(values, record) if record else []
         if unlike:
@@ -29,7 +30,7 @@ def create_write(client: NexusClient, code: str, values: Mapping[str, Any]) -> W
                 "/customer",
                 detail=f"the customer exists with other values: {'; '.join(unlike)}. Update it, or take these",
             )
-        return record
+        return [record] if record else []
 
     return _write(client, code, "POST", "/customer", {**values, "customerCode": code}, find)
 
@@ -40,10 +41,10 @@ def update_write(client: NexusClient, code: str, values: Mapping[str, Any], fiel
     :raises NexusNotFoundError: when looked for: there is no such customer
     """
 
-    def find(_: object) -> Record | None:
+    def find(_: object) -> list[Record]:
         record = client.get_record("customers", code)
         is_clear = all(at(record, name) in (None, "") for name in fields_to_clear)
-        return record if is_clear and not differences(values, record, missing_differs=True) else None
+        return [record] if is_clear and not differences(values, record, missing_differs=True) else []
 
     body = {("trustLevelCode" if name == "trustLevel" else name): value for name, value in values.items()}
     if fields_to_clear:
@@ -99,7 +100,7 @@ def _write(client: NexusClient, code: str, method: str, path: str, body: Any, fi
         body=body,
         find=find,
         read=lambda known: client.get_record("customers", known),
-        code_of=lambda answer: code if answer else "",  # an empty answer is none: the customer says what became of it
+        code_of=lambda answer: code if is_same(code, code_in(answer, "customerCode")) else "",
         lookup_by_hand=_BY_HAND,
         is_personal=True,
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from airflow_provider_nexus.api.records import at
 from airflow_provider_nexus.client.amounts import exact
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 
@@ -36,6 +37,11 @@ class Trade:
     has_data: bool = True
     simulates: bool = True
     resource: str = "transactions"
+
+    @property
+    def is_searchable(self) -> bool:
+        """Whether its transactions are found by a reference of the user's, as far as the API's documents go."""
+        return self.has_payment_reference or (self.has_data and not self.is_classic)
 
     @property
     def is_classic(self) -> bool:
@@ -158,15 +164,27 @@ def with_data_reference(body: Mapping[str, Any], reference: str) -> dict[str, An
     return {**body, "data": {**data, "reference": reference}}
 
 
-def candidates(trade: Trade, body: Mapping[str, Any]) -> dict[str, str]:
-    """What the transactions that a call makes have in common: field -> value."""
+def asked(trade: Trade, body: Mapping[str, Any]) -> dict[str, Any]:
+    """What the transaction that a call makes should hold: place in the record -> value. Of a pair, the one that gives."""
     given = {**body, **(body.get("source") or {})}
-    shared = {name: str(given[name]) for name in ("customerCode", "cryptoCode") if given.get(name)}
-    return {**shared, "type": trade.type}
+    return {
+        "type": trade.type,
+        "customerCode": given.get("customerCode"),
+        "cryptoCode": given.get("cryptoCode"),
+        "currencyCode": given.get("currencyCode"),
+        "paymentMethodCode": given.get("paymentMethodCode"),
+        "destinationCryptoAddress": at(body, "destination.address") or body.get("destinationAddress"),
+        "requestedAmounts.fiatValue": given.get("fiatValue"),
+        "requestedAmounts.cryptoAmount": given.get("cryptoAmount"),
+    }
+
+
+def asked_of_taker(trade: Trade, body: Mapping[str, Any]) -> dict[str, Any]:
+    """What the other one of a pair should hold; empty where a call makes no pair."""
+    if trade.answer != "sourceTransaction":
+        return {}
+    return {"customerCode": at(body, "destination.customerCode"), "cryptoCode": at(body, "destination.cryptoCode")}
 
 
 def _filled(body: Mapping[str, Any], place: str) -> bool:
-    value: Any = body
-    for name in place.split("."):
-        value = value.get(name) if isinstance(value, Mapping) else None
-    return value not in (None, "")
+    return at(body, place) not in (None, "")

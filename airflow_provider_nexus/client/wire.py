@@ -117,5 +117,5 @@ def _telling_pool(pool: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
     """A kind of pool, with the connections that it makes telling."""
     if issubclass(pool.ConnectionCls, _Telling):
         return pool
-    connection = type(f"Telling{pool.ConnectionCls.__name__}", (_Telling, pool.ConnectionCls), {})
-    return type(f"Telling{pool.__name__}", (pool,), {"ConnectionCls": connection})
+    connection = type(pool.ConnectionCls.__name__, (_Telling, pool.ConnectionCls), {})  # errors name it
+    return type(pool.__name__, (pool,), {"ConnectionCls": connection})

@@ -8,49 +8,26 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_nexus.api import envelope
+from airflow_provider_nexus.api.codes import IN_QUOTES
 from airflow_provider_nexus.api.lifecycles import Phase
 from airflow_provider_nexus.api.records import key_text
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.client import cancel_call
-from airflow_provider_nexus.client.once import (
-    LEDGER_KEY,
-    Known,
-    Ledger,
-    MemoryLedger,
-    Once,
-    Write,
-    choose_reference,
-    reference_of,
-)
-from airflow_provider_nexus.compat import HAS_TASK_STATE, NEVER_EXPIRE, ResumableJobMixin
-from airflow_provider_nexus.exceptions import NexusWriteRefusedError
+from airflow_provider_nexus.client.once import Once, Write, choose_reference, reference_of
+from airflow_provider_nexus.compat import ResumableJobMixin
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusWriteRefusedError
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators.base import NexusBaseOperator
+from airflow_provider_nexus.operators.ledgers import ledger_of, mind_earlier_tries, shared_by
 from airflow_provider_nexus.operators.waiting import NexusWaiting
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-_SEARCH_BACK = 3600.0
+SEARCH_BACK = timedelta(days=30)
+"""How long before the run a record with a reference of the user's own is searched, if nothing else is said."""
+_SEARCH_BACK_IN_RUN = timedelta(hours=1)
 _PATIENCE_ON_KILL = 10.0
-
-
-class TaskLedger:
-    """Keeps values in Airflow's task state store: they survive retries and a manual clear, and never expire.
-
-    :param store: ``context["task_state_store"]``
-    """
-
-    def __init__(self, store: Any) -> None:
-        self._store = store
-
-    def get(self, key: str) -> Any:
-        """What was kept; ``None`` when nothing was."""
-        return self._store.get(key)
-
-    def set(self, key: str, value: Any) -> None:
-        """Keep a value."""
-        self._store.set(key, value, retention=NEVER_EXPIRE)
 
 
 class NexusAction(NexusBaseOperator):
@@ -59,7 +36,7 @@ class NexusAction(NexusBaseOperator):
     :param nexus_conn_id: the connection; it must allow writes (templated)
     """
 
-    looks_up_first = HAS_TASK_STATE
+    looks_up_first = True
     ui_color = "#fdebd0"
 
     def __init__(self, *, nexus_conn_id: str = NexusHook.default_conn_name, **kwargs: Any) -> None:
@@ -187,18 +164,21 @@ class NexusOnceOperator(NexusWaitingAction):
     """Base of the actions that make a record, each once, whatever happens on the way.
 
     The record carries a reference, by which the task finds it before it sends anything: after a failure, a lost worker or
-    a manual clear. On Airflow 3.3 and later the task also remembers what it sent. When it can't be known whether Nexus
-    carried a call out, the task fails with the look-up to make by hand, and another try looks first. It does not send again:
-    whether Nexus keeps every reference is not documented, so that one which can't be found is no proof that nothing was made.
-    Below Airflow 3.3 such a task is not tried again by itself.
+    a manual clear. What was sent is remembered, in the task's state store, and below Airflow 3.3 in a Variable that goes when
+    the record is made. When it can't be known whether Nexus carried a call out, the task fails with the look-up to make by hand,
+    and another try looks first. It does not send again: whether Nexus keeps every reference is not documented, so that one which
+    can't be found is no proof that nothing was made.
+
+    A record that is found is compared with what is asked for. One that is another, or more than one, is an error that names
+    them.
 
     :param reference: what the record is found by (templated). By default made of DAG, run, task and map index. Give one of
         your own, such as an invoice number, where the same payment could come from another run; it must tell one write from
-        all others
+        all others. Tasks that have the same one in hand at the same time see each other by an Airflow Variable
     :param resend_after: seconds after which a call of unknown fate that can't be found is sent again, for those who know that
-        their Nexus keeps the references; ``None`` never sends it again. A person can,
-        by deleting ``nexus_write`` in the task's state store and clearing the task
-    :param search_back: seconds before the run's begin from which on the record is searched
+        their Nexus keeps the references; ``None`` never sends it again. The error says how a person does
+    :param search_back: how long before the run's begin a record with the reference is searched, as ``timedelta`` or seconds; by
+        default 30 days for a reference of your own, and an hour for the one of the run
     """
 
     def __init__(
@@ -206,7 +186,7 @@ class NexusOnceOperator(NexusWaitingAction):
         *,
         reference: str | None = None,
         resend_after: float | None = None,
-        search_back: float = _SEARCH_BACK,
+        search_back: timedelta | float | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -223,19 +203,40 @@ class NexusOnceOperator(NexusWaitingAction):
 
     def act(self, context: Context) -> dict[str, Any]:
         """Carry the write out once."""
-        ledger = ledger_of(context)
-        write = self.write(choose_reference(ledger, self.reference or default_reference(context)))
-        if not (write.find and write.is_proof) and isinstance(ledger, MemoryLedger):
-            _mind_earlier_tries(ledger, context)
-        since = run_begin(context) - timedelta(seconds=self.search_back)
+        own, back = ledger_of(context), _SEARCH_BACK_IN_RUN
+        reference = default_reference(context)
+        if self.reference is not None:
+            reference, back = check_reference(self.reference), SEARCH_BACK
+        reference = choose_reference(own, reference)
+        write = self.write(reference)
+        ledger = own if self.reference is None else shared_by(own, self.hook.settings.environment.base_url, write.path, reference)
+        mind_earlier_tries(ledger, context, run_begin(context))
         once = Once(self.hook.client, ledger, quiet=self.resend_after, log=self.log)
-        return once.carry_out(write, since)
+        return once.carry_out(write, run_begin(context) - _span(self.search_back, back))
 
 
-def ledger_of(context: Context) -> Ledger:
-    """The task's ledger; one that lasts for this try alone where Airflow keeps none."""
-    store = context.get("task_state_store")
-    return MemoryLedger() if store is None else TaskLedger(store)
+def check_reference(reference: object) -> str:
+    """A reference of the user's own, as it was rendered.
+
+    :raises NexusConfigurationError: for one that would tell no write from another, or that Nexus would give back as another text
+    """
+    if not isinstance(reference, str):
+        raise NexusConfigurationError(
+            f"reference is {reference!r}, a {type(reference).__name__}, and a reference is text: {IN_QUOTES}; nothing was sent"
+        )
+    if reference in ("", "None") or reference != reference.strip() or not reference.isprintable():
+        raise NexusConfigurationError(
+            f"reference is {reference!r}: give a text that tells this write from all others, without blanks around it; an empty "
+            "one, or 'None', is what a template makes of a missing value. Nothing was sent"
+        )
+    return reference
+
+
+def _span(given: timedelta | float | None, default: timedelta) -> timedelta:
+    span = default if given is None else given if isinstance(given, timedelta) else timedelta(seconds=given)
+    if span < timedelta(0):
+        raise NexusConfigurationError(f"search_back is {given!r}: give how long before the run to search, zero or more")
+    return span
 
 
 def default_reference(context: Context) -> str:
@@ -249,10 +250,3 @@ def run_begin(context: Context) -> datetime:
     run = context["dag_run"]
     moments = [getattr(run, name, None) for name in ("run_after", "start_date")]
     return min(moment for moment in [*moments, context["ti"].start_date] if moment is not None)
-
-
-def _mind_earlier_tries(ledger: Ledger, context: Context) -> None:
-    """Without a ledger that lasts, an earlier try must be taken to have sent what can't be looked up."""
-    if context["ti"].try_number > 1:
-        began = run_begin(context).isoformat()
-        ledger.set(LEDGER_KEY, vars(Known(first=began, sent=began)))

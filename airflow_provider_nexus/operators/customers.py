@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_nexus.client.customers import create_write, update_write
-from airflow_provider_nexus.client.once import MemoryLedger, Once, Write
+from airflow_provider_nexus.client.ledger import MemoryLedger
+from airflow_provider_nexus.client.once import Once, Write
 from airflow_provider_nexus.operators.action import NexusWaitingAction, run_begin
 
 if TYPE_CHECKING:

@@ -101,10 +101,12 @@ class NexusOperator(NexusBaseOperator):
         call = Call(self.method.strip().upper(), self.endpoint, self.query, self.json, self.api_version)
         if call.is_repeatable:
             return self._finish(context, self._send(client))
-        return send_once(context, call, lambda: self._send(client), lambda values: self._finish(context, values))
+        return send_once(context, call, lambda before: self._send(client, before), lambda values: self._finish(context, values))
 
-    def _send(self, client: NexusClient) -> Any:
-        return client.run(self.method, self.endpoint, params=self.query, json=self.json, api_version=self.api_version)
+    def _send(self, client: NexusClient, before: Callable[[], object] | None = None) -> Any:
+        return client.run(
+            self.method, self.endpoint, params=self.query, json=self.json, api_version=self.api_version, before=before
+        )
 
     def _finish(self, context: Context, values: Any) -> Any:
         resource = find_by_path(self.endpoint)

@@ -7,74 +7,63 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_nexus.client.call import Call
-from airflow_provider_nexus.compat import NEVER_EXPIRE, AirflowFailException, AirflowSkipException, AirflowTaskTimeout
-from airflow_provider_nexus.exceptions import NexusAmbiguousWriteError, NexusDataError, NexusError
+from airflow_provider_nexus.client.ledger import LEDGER_KEY, OWNER_KEY, Claim, Ledger
+from airflow_provider_nexus.compat import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
+from airflow_provider_nexus.exceptions import NexusAmbiguousWriteError, NexusClaimLostError, NexusError
+from airflow_provider_nexus.operators.ledgers import ledger_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 T = TypeVar("T")
-SENT_KEY = "nexus_sent"
-"""The key in the task's state store that stands there from before a call leaves until its end is known."""
 
 
-def send_once(context: Context, call: Call, send: Callable[[], Any], finish: Callable[[Any], T]) -> T:
+def send_once(context: Context, call: Call, send: Callable[[Callable[[], object]], Any], finish: Callable[[Any], T]) -> T:
     """The result of a call that a second copy would do harm to.
 
-    From Airflow 3.3 on a mark in the task's state store tells a later try that the worker died while the call was on its
-    way; below, only the failures that the worker itself sees are caught.
+    A mark that is made right before the first byte leaves tells a later try that the worker died while the call was on its way.
 
-    :param send: makes the call
+    :param send: makes the call, and right before its first byte what it is given
     :param finish: answer -> result; when it fails, the call has been made all the same
     :raises NexusAmbiguousWriteError: when an earlier try sent the call and it is not known what became of it, or when that
         happens now
     """
-    mark = _Mark(context, call)
-    mark.leave()
-    values = _sent(mark, send)
+    ledger = ledger_of(context)
+    claim = Claim(ledger)
+    known = claim.take()
+    if known.sent:
+        detail = f"an earlier try of this task sent it at {known.sent}, and it is not known what became of it; only when "
+        raise _doubt(call, f"{detail}Nexus did not carry it out, {ledger.way_out}")
+    values = _sent(call, ledger, claim, send)
     try:
         result = finish(values)
     except (AirflowSkipException, AirflowFailException):
-        mark.clear()
+        _forget(ledger)
         raise
     except Exception as error:
-        raise mark.doubt(f"Nexus answered, then {type(error).__name__} came while the answer was dealt with") from error
-    mark.clear()
+        raise _doubt(call, f"Nexus answered, then {type(error).__name__} came while the answer was dealt with") from error
+    _forget(ledger)
     return result
 
 
-def _sent(mark: _Mark, send: Callable[[], Any]) -> Any:
+def _sent(call: Call, ledger: Ledger, claim: Claim, send: Callable[[Callable[[], object]], Any]) -> Any:
     try:
-        return send()
-    except (NexusAmbiguousWriteError, NexusDataError):
+        return send(lambda: claim.mark(datetime.now(UTC)))
+    except (NexusAmbiguousWriteError, NexusClaimLostError):
         raise
     except NexusError:
-        mark.clear()
+        _forget(ledger)
         raise
     except (Exception, AirflowTaskTimeout) as error:
-        raise mark.doubt(f"{type(error).__name__} came before the answer") from error
+        if not claim.is_marked:
+            raise
+        raise _doubt(call, f"{type(error).__name__} came before the answer") from error
 
 
-class _Mark:
-    def __init__(self, context: Context, call: Call) -> None:
-        self._store: Any = context.get("task_state_store")
-        self._call, self._try = call, getattr(context.get("ti"), "try_number", 0)
+def _forget(ledger: Ledger) -> None:
+    for key in (LEDGER_KEY, OWNER_KEY):
+        ledger.delete(key)
 
-    def leave(self) -> None:
-        if self._store is None:
-            return
-        left = self._store.get(SENT_KEY)
-        if left:
-            raise self.doubt(
-                f"try {left['try']} of this task sent it at {left['at']}, and it is not known what became of it; only when "
-                f"Nexus did not carry it out, delete {SENT_KEY!r} in the task's state store and clear the task"
-            )
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        self._store.set(SENT_KEY, {"try": self._try, "at": now}, retention=NEVER_EXPIRE)
 
-    def clear(self) -> None:
-        if self._store is not None:
-            self._store.delete(SENT_KEY)
-
-    def doubt(self, detail: str) -> NexusAmbiguousWriteError:
-        return NexusAmbiguousWriteError(self._call.method, self._call.label, detail=detail)
+def _doubt(call: Call, detail: str) -> NexusAmbiguousWriteError:
+    return NexusAmbiguousWriteError(call.method, call.label, detail=detail)

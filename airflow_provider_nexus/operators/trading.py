@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_nexus.api.records import at, typed
+from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.amounts import exact
 from airflow_provider_nexus.client.once import Write, code_in
 from airflow_provider_nexus.client.trades import with_data_reference
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusNotFoundError
 from airflow_provider_nexus.operators.action import NexusOnceOperator
-from airflow_provider_nexus.sync.lookup import FAR_BACK, Search, find_by_codes, finder
+from airflow_provider_nexus.sync.lookup import FAR_BACK, Search, find_by_codes, finder, unlike
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -100,14 +102,16 @@ def order_write(client: NexusClient, values: Mapping[str, Any], reference: str) 
     _require(body, "exchangeCode", "action", "type", "crypto", "currency", "amount")
     if body["type"].casefold() == "limit" and "limitPrice" not in body:
         raise NexusConfigurationError("a limit order needs a limit_price: nothing was sent")
-    pair = {"exchangeCode": body["exchangeCode"], "cryptoCode": body["crypto"], "currencyCode": body["currency"]}
-    search = Search(
-        resource="orders",
-        place="data.reference",
-        filters={**pair, "actionType": body["action"]},
-        alike={**{f"tradePair.{name}": value for name, value in pair.items()}, "action": body["action"]},
-    )
-    query = "&".join(f"{name}={value}" for name, value in {**pair, "actionType": body["action"]}.items())
+    asked = {
+        "tradePair.exchangeCode": body["exchangeCode"],
+        "tradePair.cryptoCode": body["crypto"],
+        "tradePair.currencyCode": body["currency"],
+        "action": body["action"],
+        "type": body["type"],
+        "amount": body["amount"],
+        "limitPrice": body.get("limitPrice"),
+    }
+    search = Search(resource="orders", place="data.reference")
     return Write(
         method="POST",
         path="/orders",
@@ -115,9 +119,12 @@ def order_write(client: NexusClient, values: Mapping[str, Any], reference: str) 
         find=finder(search, client, reference),
         read=lambda code: client.get_record("orders", code),
         code_of=lambda answer: code_in(answer, "orderCode"),
-        record_of=lambda answer: answer if isinstance(answer, dict) else None,
-        lookup_by_hand=f"Look through GET /orders?{query}&createdFrom={{since}} and GET each of them by its code: it is the one "
-        f"whose data.reference is {reference}.",
+        record_of=lambda answer: typed(get_resource("orders"), answer) if isinstance(answer, dict) else None,
+        unlike=lambda record: unlike(asked, record, "orders"),
+        reference=reference,
+        carries=lambda record: at(record, search.place) == reference,
+        lookup_by_hand="Look through GET /orders?createdFrom={since} and GET each of them by its code: it is the one whose "
+        f"data.reference is {reference}.",
     )
 
 
@@ -201,20 +208,24 @@ def transfer_write(client: NexusClient, values: Mapping[str, Any], reference: st
     """
     body = exact(values)
     _require(body, "sourceType", "sinkType", "cryptoCode", "amount")
-    ends = {name: body[name] for name in ("sourceType", "sinkType")}
-    search = Search(
-        resource="transfers",
-        place="userName",
-        filters=ends,
-        alike={"cryptoCode": body["cryptoCode"], **{f"address.{name}": value for name, value in ends.items()}},
-    )
+    asked = {
+        "cryptoCode": body["cryptoCode"],
+        "amount": body["amount"],
+        "address.sourceType": body["sourceType"],
+        "address.sinkType": body["sinkType"],
+        "address.sourceExchangeCode": body.get("sourceExchangeCode"),
+        "address.sinkExchangeCode": body.get("sinkExchangeCode"),
+        "address.address": body.get("transferAddress"),
+    }
     return Write(
         method="POST",
         path="/transfers",
         body={**body, "userName": reference},
-        find=finder(search, client, reference),
+        find=finder(Search(resource="transfers", place="userName"), client, reference),
         read=lambda code: read_transfer(client, code),
         code_of=lambda answer: code_in(answer, "transferCode"),
+        unlike=lambda record: unlike(asked, record, "transfers"),
+        reference=reference,
         lookup_by_hand=f"Look through GET /transfers?createdFrom={{since}} for the one whose userName is {reference}.",
     )
 

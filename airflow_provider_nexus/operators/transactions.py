@@ -7,14 +7,17 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
-from airflow_provider_nexus.api.records import typed
+from airflow_provider_nexus.api.codes import is_same
+from airflow_provider_nexus.api.records import at, typed
 from airflow_provider_nexus.api.resources import get_resource
-from airflow_provider_nexus.client.once import Ledger, MemoryLedger, Once, Write, code_in, known_to
-from airflow_provider_nexus.client.trades import Trade, candidates, get_trade, refer, trade_body
-from airflow_provider_nexus.exceptions import NexusConflictError
-from airflow_provider_nexus.operators.action import NexusOnceOperator, NexusWaitingAction, ledger_of, run_begin
+from airflow_provider_nexus.client.ledger import Ledger, MemoryLedger, known_to
+from airflow_provider_nexus.client.once import Once, Write, code_in
+from airflow_provider_nexus.client.trades import Trade, asked, asked_of_taker, get_trade, refer, trade_body
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusConflictError
+from airflow_provider_nexus.operators.action import NexusOnceOperator, NexusWaitingAction, run_begin
+from airflow_provider_nexus.operators.ledgers import ledger_of, shared_by
 from airflow_provider_nexus.operators.xcom import for_xcom
-from airflow_provider_nexus.sync.lookup import Search, finder
+from airflow_provider_nexus.sync.lookup import Search, finder, unlike
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -51,7 +54,8 @@ class NexusTransactionOperator(NexusOnceOperator):
         ``broker_buy``, ``broker_sell``, or of the classic generation ``classic_buy`` and ``classic_sell``
     :param values: the body as Nexus names it, amounts as ``Decimal`` or text (templated)
     :param simulate: whether to ask what would come of it, and change nothing
-    :raises NexusConfigurationError: for an unknown kind, or one that has no simulation
+    :raises NexusConfigurationError: for an unknown kind, one that has no simulation, or a ``reference`` for one that can't be
+        found by it
     """
 
     template_fields: Sequence[str] = ("values", "reference", "nexus_conn_id")
@@ -62,6 +66,11 @@ class NexusTransactionOperator(NexusOnceOperator):
     ) -> None:
         trade = get_trade(kind, simulate=simulate)
         super().__init__(cancel_on_kill=cancel_on_kill and not trade.is_classic, **kwargs)
+        if self.reference is not None and not trade.is_searchable:
+            raise NexusConfigurationError(
+                f"reference can't be given for a {kind!r}: it has no documented field to find it by, so a reference would not "
+                "keep another run from making a second one. Leave it out: the tries of one task need none"
+            )
         self.kind = kind
         self.values = values
         self.simulate = simulate
@@ -95,23 +104,32 @@ def transaction_write(client: NexusClient, kind: str, values: Mapping[str, Any],
     trade = get_trade(kind)
     given = trade_body(trade, values)
     body, place = refer(trade, given, reference)
+    by = "paymentReference" if place == "paymentReference" else ""
+    customer = {} if by else {"customerCode": str(asked(trade, given)["customerCode"])}
+    search = Search(resource=trade.resource, place=place, filters=customer, by=by)
     return Write(
         method="POST",
         path=trade.path,
         body=body,
-        find=finder(_search(trade, given, place), client, reference) if place else None,
+        find=finder(search, client, reference) if place else None,
         read=lambda code: client.get_record(trade.resource, code),
         code_of=lambda answer: code_in(_part(trade, answer), "transactionCode"),
         record_of=lambda answer: _made(client, trade, _part(trade, answer)),
+        unlike=lambda record: _unlike(client, trade, given, record),
+        reference=reference if place else "",
+        carries=lambda record: at(record, place) == reference,
         lookup_by_hand=_by_hand(trade, place, reference),
         is_proof=trade.has_data or place == "paymentReference",
     )
 
 
-def _search(trade: Trade, body: Mapping[str, Any], place: str) -> Search:
-    shared = candidates(trade, body)
-    by = "paymentReference" if place == "paymentReference" else ""
-    return Search(resource=trade.resource, place=place, filters=shared, alike=shared, by=by)
+def _unlike(client: NexusClient, trade: Trade, body: Mapping[str, Any], record: dict[str, Any]) -> list[str]:
+    """What of a transaction, and of its twin where it has one, is not as asked for."""
+    found = unlike(asked(trade, body), record, trade.resource)
+    of_taker, twin = asked_of_taker(trade, body), record.get("linkedTransactionCode")
+    if of_taker and twin:
+        found += [f"of {twin}: {text}" for text in unlike(of_taker, client.get_record(trade.resource, twin), trade.resource)]
+    return found
 
 
 def _part(trade: Trade, answer: Any) -> Any:
@@ -168,12 +186,12 @@ class NexusCancelTransactionOperator(NexusWaitingAction):
 def cancel_write(client: NexusClient, code: str) -> Write:
     """The call that cancels a transaction."""
 
-    def cancelled(_: datetime) -> dict[str, Any] | None:
+    def cancelled(_: datetime) -> list[dict[str, Any]]:
         record = client.get_record("transactions", code)
         status = _status(record)
         if status == "completed":
             raise NexusConflictError("POST", f"{_PATH}/{{code}}/cancel", detail=f"{code} is completed: it can't be cancelled")
-        return record if status in ("cancelled", "tocancel") else None
+        return [record] if status in ("cancelled", "tocancel") else []
 
     return _of_one(client, code, "POST", "cancel", None, cancelled)
 
@@ -214,10 +232,11 @@ class NexusPayoutOperator(NexusWaitingAction):
 
         :raises NexusConflictError: when somebody else has
         """
-        ledger = ledger_of(context)
+        own = ledger_of(context)
         write = payout_write(
-            self.hook.client, ledger, self.transaction_code, self.bank_account_id, self.payment_reference, step=self.step
+            self.hook.client, own, self.transaction_code, self.bank_account_id, self.payment_reference, step=self.step
         )
+        ledger = shared_by(own, self.hook.settings.environment.base_url, write.path)
         return Once(self.hook.client, ledger, log=self.log).carry_out(write, run_begin(context))
 
 
@@ -232,18 +251,18 @@ def payout_write(
 ) -> Write:
     """The call that pays a transaction out.
 
-    :param ledger: says whether it was sent
+    :param ledger: says whether this task sent it
     """
     there = ("completed", "payoutconfirming") if step == "confirming" else ("completed",)
 
-    def paid(_: datetime) -> dict[str, Any] | None:
+    def paid(_: datetime) -> list[dict[str, Any]]:
         record = client.get_record("transactions", code)
         if _status(record) not in there:
-            return None
+            return []
         theirs = record.get("paymentReference") != payment_reference if payment_reference else not known_to(ledger).sent
         if theirs:
             raise NexusConflictError("PUT", f"{_PATH}/{{code}}/payout", detail=f"{code} is paid out already, by somebody else")
-        return record
+        return [record]
 
     body = {"customerBankAccountId": bank_account_id, "paymentReference": payment_reference}
     path = "payout" if step == "payout" else "payoutconfirming"
@@ -251,13 +270,17 @@ def payout_write(
 
 
 def _of_one(
-    client: NexusClient, code: str, method: str, action: str, body: Any, find: Callable[[datetime], dict[str, Any] | None]
+    client: NexusClient, code: str, method: str, action: str, body: Any, find: Callable[[datetime], list[dict[str, Any]]]
 ) -> Write:
-    path = f"{_PATH}/{quote(code, safe='')}"
+    path = get_resource("transactions").record_path(code)
+
+    def transaction_in(answer: Any) -> Any:
+        """The transaction in an answer; a record that was found is one already."""
+        return (at(answer, "transaction") or answer) if isinstance(answer, Mapping) else {}
 
     def record_of(answer: Any) -> dict[str, Any] | None:
-        made = answer.get("transaction") if isinstance(answer, Mapping) else None
-        return typed(get_resource("transactions"), made) if made else None
+        made = at(answer, "transaction")
+        return typed(get_resource("transactions"), made) if isinstance(made, dict) else None
 
     return Write(
         method=method,
@@ -265,7 +288,7 @@ def _of_one(
         body=body,
         find=find,
         read=lambda known: client.get_record("transactions", known),
-        code_of=lambda answer: code if answer else "",  # an empty answer is none: the record says what became of it
+        code_of=lambda answer: code if is_same(code, code_in(transaction_in(answer), "transactionCode")) else "",
         record_of=record_of,
         lookup_by_hand=f"Look at the status in GET {path}.",
     )

@@ -1,17 +1,18 @@
-"""Finding the record that carries a reference, by reading all that it can be."""
+"""Finding the records that carry a reference, by reading all that they can be, and comparing them with what was asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from airflow_provider_nexus.api import envelope
+from airflow_provider_nexus.api.lifecycles import Phase
 from airflow_provider_nexus.api.records import at, typed
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.client import NexusClient
-from airflow_provider_nexus.exceptions import NexusConflictError
 from airflow_provider_nexus.sync.reading import stream
 from airflow_provider_nexus.sync.source import Source, Span
 
@@ -28,49 +29,49 @@ class Search:
 
     :param resource: name in the catalogue
     :param place: the field that carries it, dotted where it lies deeper
-    :param filters: query that narrows the candidates
-    :param alike: field -> what it must hold, dotted where it lies deeper; compared here, as a server may ignore filters
+    :param filters: query that narrows the candidates, and what a candidate must hold, as a server may ignore filters; only what
+        every record with the reference has in common, whatever else was asked for under it
     :param by: query name that filters by the reference itself; empty where there is none
     """
 
     resource: str
     place: str
-    filters: Mapping[str, Any] = field(default_factory=dict)
-    alike: Mapping[str, str] = field(default_factory=dict)
+    filters: Mapping[str, str] = field(default_factory=dict)
     by: str = ""
 
-    def find(self, client: NexusClient, reference: str, since: datetime) -> Record | None:
-        """The record, read whole where that can be done; of a pair the one that gives.
+    def find(self, client: NexusClient, reference: str, since: datetime) -> list[Record]:
+        """The records that carry a reference, read whole where that can be done; of a pair the one that gives.
 
-        :param since: from when on it can have been made; without effect where the server filters by the reference
-        :raises NexusConflictError: when a record of another kind carries the reference
+        Of several, those that failed with nothing executed do not count.
+
+        :param since: from when on they can have been made; without effect where the server filters by the reference
         :raises NexusUnprovedError: when the candidates can't be read completely, so that nothing can be said
         """
         found = [record for record in self._carriers(client, reference, since) if at(record, self.place) == reference]
-        for record in found:
-            self._refuse_stranger(record)
-        return min(found, key=_is_taker, default=None)
+        givers = _without_takers(found)
+        return [record for record in givers if not self._came_to_nothing(record)] or givers[:1]
 
     def _carriers(self, client: NexusClient, reference: str, since: datetime) -> Iterator[Record]:
         """The records to compare: what the server's own filter gives, if it has one and heeds it, else all of the time."""
-        if not self.by:
-            yield from self.candidates(client, {**self.filters}, since)
-            return
         entry = get_resource(self.resource)
-        page = client.fetch(entry, params={self.by: reference, "page": 1, "limit": _LIMIT}).value
-        records = [typed(entry, envelope.decode(raw)) for raw in page.raw]
-        if records and all(at(record, self.place) == reference for record in records):
-            yield from records
-        elif records or page.total:
-            yield from self.candidates(client, {}, since)
+        if self.by:
+            page = client.fetch(entry, params={self.by: reference, "page": 1, "limit": _LIMIT}).value
+            records = [typed(entry, envelope.decode(raw)) for raw in page.raw]
+            if all(at(record, self.place) == reference for record in records) and (records or not page.total):
+                yield from records
+                return
+        listed = [record for record in self.candidates(client, self.filters, since) if self._can_be(record)]
+        if "." not in self.place or not entry.member_path or any(at(record, self.place) is not None for record in listed):
+            yield from listed  # what carries a reference, shows it in the list
+            return
+        for record in listed:
+            yield client.get_record(self.resource, str(record[entry.key[0]]))
 
     def candidates(self, client: NexusClient, filters: Mapping[str, Any], since: datetime) -> Iterator[Record]:
         """The records since a time that can be the one, up to what is made while they are read."""
         entry = get_resource(self.resource)
         for row in stream(Source(client, entry, filters=filters), self._span(client, since)):
-            record = typed(entry, envelope.decode(row.raw))
-            if self.by or self._fits(record):
-                yield self._whole(client, record)
+            yield typed(entry, envelope.decode(row.raw))
 
     def _span(self, client: NexusClient, since: datetime) -> Span:
         now = client.session.server_now or self._ask_the_time(client)
@@ -80,21 +81,13 @@ class Search:
         answer = client.fetch(get_resource(self.resource), params={"page": 1, "limit": 1})
         return answer.server_time or datetime.now(UTC)
 
-    def _whole(self, client: NexusClient, record: Record) -> Record:
-        """With what only the call for one record shows."""
-        entry = get_resource(self.resource)
-        if "." not in self.place or not entry.member_path or at(record, self.place) is not None:
-            return record
-        return client.get_record(self.resource, str(record[entry.key[0]]))
+    def _came_to_nothing(self, record: Record) -> bool:
+        lifecycle = get_resource(self.resource).lifecycle
+        executed = at(record, "executed.amount") or at(record, "executedAmounts.cryptoAmount")
+        return lifecycle is not None and lifecycle.phase(record.get("status")) is Phase.FAILED and not executed
 
-    def _fits(self, record: Record) -> bool:
-        return all(_folded(at(record, name)) == _folded(value) for name, value in self.alike.items())
-
-    def _refuse_stranger(self, record: Record) -> None:
-        if not self._fits(record):
-            raise NexusConflictError(
-                "GET", get_resource(self.resource).path, detail="another record carries this reference: give each write its own"
-            )
+    def _can_be(self, record: Record) -> bool:
+        return all(_folded(at(record, name)) == _folded(value) for name, value in self.filters.items())
 
 
 def find_by_codes(client: NexusClient, resource: str, codes: Collection[str], since: datetime) -> dict[str, Record]:
@@ -109,13 +102,48 @@ def find_by_codes(client: NexusClient, resource: str, codes: Collection[str], si
     return found
 
 
-def finder(search: Search, client: NexusClient, reference: str) -> Callable[[datetime], Record | None]:
+def finder(search: Search, client: NexusClient, reference: str) -> Callable[[datetime], list[Record]]:
     """A search that knows all but the time."""
     return lambda since: search.find(client, reference, since)
 
 
-def _is_taker(record: Record) -> bool:
-    return _folded(record.get("direction")) == "destination"
+def unlike(asked: Mapping[str, Any], record: Record, resource: str) -> list[str]:
+    """What of a record is not as asked for, one text each; personal values are left out of it.
+
+    What the record does not show is not compared.
+
+    :param asked: place in the record, dotted where it lies deeper -> what it should hold
+    """
+    personal = {item.name for item in get_resource(resource).schema.fields if item.personal}
+    found = []
+    for place, wanted in asked.items():
+        has = at(record, place)
+        if has in (None, "") or wanted in (None, "") or _is_alike(wanted, has):
+            continue
+        name = place.rpartition(".")[2]
+        found.append(f"{name} differs" if name in personal else f"{name} is {_shown(has)}, asked for is {_shown(wanted)}")
+    return found
+
+
+def _is_alike(wanted: Any, has: Any) -> bool:
+    if isinstance(wanted, Decimal | int) and isinstance(has, Decimal | int):
+        return wanted == has
+    return _folded(wanted) == _folded(has)
+
+
+def _shown(value: Any) -> str:
+    return f"{value:f}" if isinstance(value, Decimal) else repr(str(value))
+
+
+def _without_takers(records: list[Record]) -> list[Record]:
+    """Of each pair of transactions that belong together the one that gives."""
+    by_code = {record.get("transactionCode"): record for record in records}
+    takers: set[Any] = set()
+    for code, record in by_code.items():
+        other = record.get("linkedTransactionCode")
+        if other in by_code and other not in takers and code not in takers:
+            takers.add(code if _folded(record.get("direction")) == "destination" else other)
+    return [record for record in records if record.get("transactionCode") not in takers or not record.get("transactionCode")]
 
 
 def _folded(value: Any) -> str:

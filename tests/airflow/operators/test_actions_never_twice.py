@@ -16,7 +16,8 @@ from airflow.sdk import DAG
 
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.customers import create_write, update_write
-from airflow_provider_nexus.client.once import MemoryLedger, Once, Write, reference_of
+from airflow_provider_nexus.client.ledger import MemoryLedger
+from airflow_provider_nexus.client.once import Once, Write, reference_of
 from airflow_provider_nexus.client.retry import RetryPolicy
 from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.client.settings import read_settings
@@ -123,7 +124,7 @@ class Job:
         return transaction_write(client, self.kind, self.values, self.reference)
 
     def attempt(self, client: NexusClient) -> dict[str, Any]:
-        once = Once(client, self.ledger, pauses=(0.0, 0.0), sleep=lambda _: None)
+        once = Once(client, self.ledger, quiet=300.0, pauses=(0.0, 0.0), sleep=lambda _: None)
         return once.carry_out(self.write(client), self.begin - timedelta(hours=1))
 
 

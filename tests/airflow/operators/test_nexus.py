@@ -11,10 +11,10 @@ import pendulum
 import pytest
 from airflow.sdk import DAG, Param
 
+from airflow_provider_nexus.client.ledger import LEDGER_KEY, OWNER_KEY
 from airflow_provider_nexus.compat import HAS_TASK_STATE
 from airflow_provider_nexus.exceptions import NexusAmbiguousWriteError
 from airflow_provider_nexus.operators.nexus import NexusOperator
-from airflow_provider_nexus.operators.sent import SENT_KEY
 from airflow_provider_nexus.operators.xcom import for_xcom
 from airflow_provider_nexus.sandbox import Fault, Sandbox
 from tests.airflow.nexus import connection
@@ -198,7 +198,7 @@ def marks(api: TestClient, run: DagRun) -> list[str]:
     """The keys in the state store of the run's task ``create``."""
     answer = api.get(f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/create/state-store")
     assert answer.status_code == 200, answer.text
-    return [entry["key"] for entry in answer.json()["task_state_store"]]
+    return sorted(entry["key"] for entry in answer.json()["task_state_store"])
 
 
 @has_store
@@ -220,8 +220,10 @@ def test_a_call_of_a_worker_that_died_is_not_sent_again(
     assert state_of(run, "create") == "failed"
     assert posts(sandbox) == 1
     assert [type(error) for error in errors] == [NexusAmbiguousWriteError]
-    assert re.search(r"POST /portfolios: try 1 of this task sent it at 2\S+, and .* delete 'nexus_sent'.*Look up", str(errors[0]))
-    assert marks(airflow_api, run) == [SENT_KEY]
+    assert re.search(
+        r"POST /portfolios: an earlier try of this task sent it at 2\S+, .* delete 'nexus_write'.*Look", str(errors[0])
+    )
+    assert marks(airflow_api, run) == [LEDGER_KEY, OWNER_KEY]
 
 
 @has_store
@@ -242,7 +244,7 @@ def test_the_mark_of_an_ambiguous_call_stays(sandbox: Sandbox, trouble: Callable
     trouble(Fault("drop_after", method="POST"))
     with DAG("marked", schedule=None) as dag:
         creating("P-1")
-    assert marks(airflow_api, run_dag(dag)) == [SENT_KEY]
+    assert marks(airflow_api, run_dag(dag)) == [LEDGER_KEY, OWNER_KEY]
 
 
 def test_a_task_that_runs_out_of_time_does_not_send_again(sandbox: Sandbox, trouble: Callable[..., None]) -> None:
