@@ -28,6 +28,7 @@ CONNECT_TIMEOUT = 5.0
 """Seconds to wait for a connection."""
 HEADERS = {"Accept": "application/json", "User-Agent": f"airflow-provider-nexus/{__version__}", "request_iso8601": "true"}
 """Headers of every call."""
+_NO_CONTENT = 204
 _NO_ANSWER: dict[type[NexusApiError], str] = {
     NexusConnectionError: "no connection was made",
     NexusInterruptedError: "the connection broke before the whole answer had come",
@@ -88,12 +89,15 @@ def read(call: Call, status: int, headers: Mapping[str, str], body: bytes, token
     """The answer to a call.
 
     :param token: blanked in what the server says, since some servers repeat what they were sent
-    :raises NexusApiError: for a refusal, or for a body that the decoder can't read
+    :raises NexusApiError: for a refusal, for an answer that is not whole, or for a body that the decoder can't read
     """
     date = server_time(headers)
     said = body.replace(token.encode(), b"***")
     if not 200 <= status < 300:
         raise from_answer(call, status, headers, said, date)
+    if not body and status != _NO_CONTENT and not ({"content-length", "transfer-encoding"} & {name.lower() for name in headers}):
+        # http.client takes the end of the connection for the end of the head, and what is cut there for a success without a body
+        raise NexusInterruptedError(call.method, call.label, status=status, detail="the answer broke off in its head")
     try:
         return Answer(decode(body), date)
     except envelope.RefusedAnswerError:

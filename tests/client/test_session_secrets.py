@@ -59,7 +59,7 @@ def test_no_error_tells(call: Call, reply: Reply, caplog: pytest.LogCaptureFixtu
         POST,
         Call("GET", f"https://other.example/customer/{CANARY}"),
         Call("POST", "/orders", json={"a": object()}),
-        Call("GET", f"/customer/{IBAN}", api_version="1.2\r\nX-Evil: 1"),
+        Call("GET", f"/customer/{IBAN}", {"email": "\ud800"}),
     ],
     ids=lambda call: call.method,
 )
