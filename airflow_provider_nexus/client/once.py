@@ -121,9 +121,12 @@ class Once:
         :param since: from when on the record can have been made
         :raises NexusAmbiguousWriteError: when it may or may not have been carried out; another try looks again
         :raises NexusConflictError: when several records carry the reference, or one that is not as asked for
+        :raises NexusConfigurationError: when the body can't be sent as it is; nothing was looked up
         :raises NexusClaimLostError: when another try has taken it over; this one sent nothing
         :raises NexusApiError: when Nexus refused it
         """
+        call = Call(write.method, write.path, json=write.body)
+        _ = call.body  # what can't be sent is refused before anything is looked up
         claim = Claim(self._ledger)
         known = claim.take()
         if known.first:
@@ -140,7 +143,7 @@ class Once:
             return self._done(write, found)
         self._refuse_in_doubt(write, known, since)
         looked = self._now() - timedelta(seconds=time.monotonic() - began)
-        return self._send(write, claim, since, looked - _MARGIN)
+        return self._send(write, call, claim, since, looked - _MARGIN)
 
     def _refuse_in_doubt(self, write: Write, known: Known, since: datetime) -> None:
         if not known.sent:
@@ -151,12 +154,11 @@ class Once:
             raise self._ambiguous(write, since, why + self._ledger.way_out)
         self._log.info("sent %d s ago and not found: it was not carried out", age.total_seconds())
 
-    def _send(self, write: Write, claim: Claim, since: datetime, looked: datetime) -> Record:
+    def _send(self, write: Write, call: Call, claim: Claim, since: datetime, looked: datetime) -> Record:
         """Send it.
 
         :param looked: from when on a record can have been made that the look-up before this did not show
         """
-        call = Call(write.method, write.path, json=write.body)
         self._log.info("sending %s %s", call.method, call.label)
         try:
             answer = self._client.session.send(

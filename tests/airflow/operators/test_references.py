@@ -1,0 +1,277 @@
+"""References, codes and amounts as users give them, in real DAG runs: what protects, what is refused, what goes out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from airflow.models import Variable
+from airflow.sdk import DAG
+
+from airflow_provider_nexus.client.ledger import LEDGER_KEY
+from airflow_provider_nexus.compat import HAS_TASK_STATE
+from airflow_provider_nexus.exceptions import (
+    NexusAmbiguousWriteError,
+    NexusConfigurationError,
+    NexusConflictError,
+)
+from airflow_provider_nexus.operators.ledgers import VariableLedger
+from airflow_provider_nexus.operators.nexus import NexusOperator
+from airflow_provider_nexus.operators.trading import NexusOrderOperator, NexusTransferOperator
+from airflow_provider_nexus.operators.transactions import NexusPayoutOperator, NexusTransactionOperator
+from airflow_provider_nexus.sandbox import Sandbox
+from airflow_provider_nexus.sandbox.faults import Fault
+from tests.airflow.nexus import connection
+from tests.airflow.operators.test_trading import ORDER, TRANSFER
+from tests.airflow.running import run_dag, state_of, xcom_of
+from tests.sync.serving import client_of
+
+TWO_DAYS = timedelta(days=2)
+BUY = {
+    "customerCode": "giver",
+    "cryptoCode": "BTC",
+    "currencyCode": "EUR",
+    "fiatValue": "25.50",
+    "paymentMethodCode": "CUST_BUY_IDEAL",
+}
+GIFT = {**BUY, "fiatValue": "5", "paymentMethodCode": "CUST_GIFT"}
+
+
+@pytest.fixture(scope="module")
+def long_ago() -> Iterator[Sandbox]:
+    """A Nexus that stands two days back, so that what is made in it is older than any run."""
+    now = datetime.now(UTC).replace(microsecond=0) - TWO_DAYS
+    with (
+        Sandbox(customers=5, transactions=20, days=1, now=now, clock_speed=0, arrivals_per_hour=0) as running,
+        connection(running, extra={"retries": 0}),
+    ):
+        yield running
+
+
+@pytest.fixture
+def sandbox(long_ago: Sandbox) -> Sandbox:
+    long_ago.reset()
+    long_ago.configure(faults=())
+    client = client_of(long_ago, allow_writes=True)
+    client.run("POST", "/customer", json={"customerCode": "giver", "trustLevel": "Trusted", "status": "ACTIVE"})
+    client.session.close()
+    return long_ago
+
+
+def made(sandbox: Sandbox) -> int:
+    return sum(len(sandbox.truth(name)) for name in ("transactions", "orders", "transfers"))
+
+
+def kept(name: str) -> Any:
+    """What a Variable holds in Airflow's database; ``None`` where there is none."""
+    text = Variable.get(name, default_var=None)
+    return None if text is None else json.loads(text)
+
+
+def task(kind: str, **changes: Any) -> Any:
+    """An operator of a kind, with a reference of the user's own."""
+    given = {"task_id": "act", "reference": "invoice 17/4", **changes}
+    if kind == "order":
+        return NexusOrderOperator(**{**ORDER, **given})
+    if kind == "transfer":
+        return NexusTransferOperator(**{**TRANSFER, **given})
+    return NexusTransactionOperator(kind=kind, values={"buy": BUY, "gift": GIFT}[kind], **given)  # type: ignore[arg-type]
+
+
+def ended(dag: DAG) -> tuple[str, BaseException | None]:
+    """The state of the task of a run, and its error."""
+    errors: list[BaseException] = []
+    dag.get_task("act").on_failure_callback = [lambda context: errors.append(context["exception"])]  # type: ignore[arg-type]
+    run = run_dag(dag)
+    return state_of(run, "act"), errors[-1] if errors else None
+
+
+@pytest.mark.parametrize("kind", ["buy", "gift", "order", "transfer"])
+def test_a_reference_holds_in_a_run_days_later(sandbox: Sandbox, kind: str) -> None:
+    before = made(sandbox)
+    for number in (1, 2):
+        with DAG(f"invoices_{kind}_{number}", schedule=None) as dag:
+            task(kind)
+        assert ended(dag) == ("success", None)
+    assert made(sandbox) == before + 1
+
+
+@pytest.mark.parametrize(("back", "more"), [(timedelta(hours=12), 1), (3600 * 72, 0)])
+def test_how_far_back_it_is_searched_can_be_said(sandbox: Sandbox, back: timedelta | float, more: int) -> None:
+    for number in (1, 2):
+        before = made(sandbox)
+        with DAG(f"searching_{number}", schedule=None) as dag:
+            task("order", search_back=back)
+        assert ended(dag)[0] == "success"
+        sandbox.advance(600)
+    assert made(sandbox) == before + more
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "said"),
+    [
+        ("buy", {"values": {**BUY, "fiatValue": "2500"}}, "fiatValue is 25.5.*, asked for is 2500"),
+        ("buy", {"values": {**BUY, "cryptoCode": "ETH"}}, "cryptoCode is 'BTC', asked for is 'ETH'"),
+        (
+            "buy",
+            {"kind": "broker_buy", "values": {**BUY, "paymentMethodCode": "BUY_IDEAL"}},
+            "type is 'BUY', asked for is 'BROKERBUY'",
+        ),
+        ("gift", {"values": {**GIFT, "fiatValue": Decimal(50)}}, "fiatValue is 5.*, asked for is 50"),
+        ("order", {"amount": "2500"}, "amount is 100.50, asked for is 2500"),
+        ("order", {"action": "Sell"}, "action is 'Buy', asked for is 'Sell'"),
+        ("transfer", {"amount": "25"}, "amount is 0.25.*, asked for is 25"),
+        ("transfer", {"crypto_code": "ETH"}, "cryptoCode is 'BTC', asked for is 'ETH'"),
+        ("transfer", {"sink_type": "Coldstore"}, "sinkType is 'HotWallet', asked for is 'Coldstore'"),
+    ],
+)
+def test_the_same_reference_for_something_else(sandbox: Sandbox, kind: str, changes: dict[str, Any], said: str) -> None:
+    with DAG("first", schedule=None) as dag:
+        task(kind)
+    assert ended(dag)[0] == "success"
+    before = made(sandbox)
+    with DAG("other", schedule=None) as dag:
+        other = task(kind)
+        for name, value in changes.items():
+            setattr(other, name, value)
+    state, error = ended(dag)
+    assert state == "failed"
+    with pytest.raises(Exception, match=f"carries its reference and is another: .*{said}"):
+        raise error or AssertionError
+    assert made(sandbox) == before
+
+
+@pytest.mark.parametrize("kind", ["swap", "classic_buy", "classic_sell"])
+def test_what_can_not_be_searched_takes_no_reference(kind: Any) -> None:
+    with pytest.raises(NexusConfigurationError, match=f"reference can't be given for a '{kind}'.*Leave it out"):
+        NexusTransactionOperator(task_id="act", kind=kind, values={}, reference="invoice-17")
+
+
+@pytest.mark.parametrize("reference", ["", "None", " 17", "1\x007", 10000001, 1.5, None, ["17"]])
+def test_references_that_are_none(sandbox: Sandbox, reference: Any) -> None:
+    before, calls = made(sandbox), sandbox.call_count
+    with DAG("odd_references", schedule=None) as dag:
+        other = task("order")
+        other.reference = reference if reference is not None else "{{ params.get('missing') }}"
+    state, error = ended(dag)
+    assert (state, made(sandbox)) == ("failed", before)
+    assert "reference is " in str(error)
+    assert sandbox.call_count == calls
+
+
+def test_a_call_of_unknown_fate_keeps_every_run_from_sending_it(sandbox: Sandbox) -> None:
+    """Also where Nexus does not know the reference; until a person has looked."""
+    before = made(sandbox)
+    sandbox.configure(faults=(Fault(kind="drop", path="/orders", method="POST"),))
+    for number in (1, 2):
+        with DAG(f"unknown_{number}", schedule=None) as dag:
+            task("order")
+        state, error = ended(dag)
+        assert state == "failed"
+        assert isinstance(error, NexusAmbiguousWriteError) or "Look through GET /orders" in str(error)
+    assert made(sandbox) == before
+    assert sum(call.method == "POST" and call.path == "/orders" for call in sandbox.calls) == 1
+    name = VariableLedger(sandbox.base_url, "/orders", "invoice 17/4")._name(LEDGER_KEY)
+    assert kept(name)["sent"]
+    assert f"set the Airflow Variable '{name}' to {{}}" in str(error)
+    Variable.set(name, "{}")
+    with DAG("unknown_3", schedule=None) as dag:
+        task("order")
+    assert ended(dag)[0] == "success"
+    assert made(sandbox) == before + 1
+    assert kept(name) is None, "what only guards goes when the record is made"
+
+
+class TestNativeRendering:
+    """``render_template_as_native_obj=True`` makes numbers of texts that look like some."""
+
+    def run(self, build: Any, **params: Any) -> tuple[str, BaseException | None]:
+        with DAG("native", schedule=None, params=params, render_template_as_native_obj=True) as dag:
+            build()
+        return ended(dag)
+
+    @pytest.mark.parametrize("body", [{"amount": "{{ params.big }}"}, {"lines": [{"amount": "{{ params.big }}"}]}])
+    def test_an_amount_that_lost_digits_does_not_go_out(self, sandbox: Sandbox, body: dict[str, Any]) -> None:
+        calls = sandbox.call_count
+        state, error = self.run(
+            lambda: NexusOperator(task_id="act", method="POST", endpoint="/orders", json=body), big="12345678.12345678901234567"
+        )
+        assert (state, sandbox.call_count) == ("failed", calls)
+        assert "amount is the float 12345678.12345679, which may have lost digits" in str(error)
+        assert "\"'{{ ... }}'\"" in str(error)
+
+    def test_how_to_keep_them(self, sandbox: Sandbox) -> None:
+        values = {**BUY, "fiatValue": "'{{ params.big }}'"}
+        state, _ = self.run(lambda: NexusTransactionOperator(task_id="act", kind="buy", values=values), big="25.50")
+        assert state == "success"
+        bought = json.loads(sandbox.truth("transactions")[-1])
+        assert bought["requestedAmounts"]["fiatValue"] == 25.50
+
+    @pytest.mark.parametrize(
+        "build",
+        [
+            lambda: NexusOperator(
+                task_id="act", method="POST", endpoint="/buy/custodian", json={"customerCode": "{{ params.code }}"}
+            ),
+            lambda: NexusTransactionOperator(
+                task_id="act", kind="buy", values={**BUY, "fiatValue": "'5'", "customerCode": "{{ params.code }}"}
+            ),
+            lambda: NexusPayoutOperator(task_id="act", transaction_code="{{ params.code }}"),
+            lambda: task("order", amount="'5'", exchange_code="{{ params.code }}"),
+            lambda: task("order", reference="{{ params.code }}"),
+        ],
+    )
+    def test_a_code_does_not_go_out_as_a_number(self, sandbox: Sandbox, build: Any) -> None:
+        calls = sandbox.call_count
+        state, error = self.run(build, code="10000001")
+        assert (state, sandbox.call_count) == ("failed", calls)
+        assert "10000001" in str(error)
+        assert "text: give it in quotes" in str(error)
+
+
+@pytest.mark.skipif(not HAS_TASK_STATE, reason="below Airflow 3.3 there is no other memory than the Variable")
+def test_the_variable_is_shared_and_the_store_is_the_tasks_own(sandbox: Sandbox) -> None:
+    with DAG("shared", schedule=None) as dag:
+        task("transfer")
+    assert ended(dag)[0] == "success"
+    assert kept(VariableLedger(sandbox.base_url, "/transfers", "invoice 17/4")._name(LEDGER_KEY)) is None
+
+
+def test_one_transaction_twice_is_named_with_its_twin(sandbox: Sandbox) -> None:
+    client = client_of(sandbox, allow_writes=True)
+    for _ in range(2):
+        client.run("POST", "/buy/custodian", json={**BUY, "fiatValue": Decimal("25.50"), "paymentReference": "invoice 17/4"})
+    codes = [json.loads(raw)["transactionCode"] for raw in sandbox.truth("transactions")[-2:]]
+    with DAG("twins", schedule=None) as dag:
+        task("buy")
+    state, error = ended(dag)
+    assert state == "failed"
+    assert isinstance(error, NexusConflictError) or "2 records" in str(error)
+    assert all(code in str(error) for code in codes)
+
+
+def test_a_pair_is_one(sandbox: Sandbox) -> None:
+    """The two halves of one transfer between customers carry one reference, and are no twins."""
+    client = client_of(sandbox, allow_writes=True)
+    client.run("POST", "/customer", json={"customerCode": "taker", "trustLevel": "Trusted", "status": "ACTIVE"})
+    client.run("POST", "/buy/custodian", json={**BUY, "fiatValue": Decimal(5000)})
+    sandbox.advance(600)
+    source = {"customerCode": "giver", "cryptoCode": "BTC", "currencyCode": "EUR", "cryptoAmount": "0.0001"}
+    values = {"paymentMethodCode": "CUST_SENDINTERNAL", "source": source, "destination": {"customerCode": "taker"}}
+    before, codes = made(sandbox), set()
+    for number in (1, 2):
+        with DAG(f"pairs_{number}", schedule=None) as dag:
+            NexusTransactionOperator(task_id="act", kind="send_internal", values=values, reference="pair")
+        run = run_dag(dag)
+        codes.add(xcom_of(run, "act")["transactionCode"])
+    assert (made(sandbox), len(codes)) == (before + 2, 1)
+    with DAG("pairs_3", schedule=None) as dag:
+        other = {**values, "destination": {"customerCode": "giver"}}
+        NexusTransactionOperator(task_id="act", kind="send_internal", values=other, reference="pair")
+    state, error = ended(dag)
+    assert (state, made(sandbox)) == ("failed", before + 2)
+    assert "customerCode differs" in str(error)
