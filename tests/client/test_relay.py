@@ -29,6 +29,7 @@ from tests.relay import (
     make_certificate,
 )
 
+Stand = Callable[..., tuple[Relay, SocketServer]]
 WAYS: tuple[Way, ...] = get_args(Way)
 MANNERS: tuple[Manner, ...] = get_args(Manner)
 BODY = bytes(range(256)) * 4
@@ -50,9 +51,6 @@ FORWARDED = [place for place in READ if place != "after request"]
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_certificate(tmp_path_factory.mktemp("tls"))
-
-
-Stand = Callable[..., tuple[Relay, SocketServer]]
 
 
 @pytest.fixture
@@ -136,11 +134,8 @@ def expect(relay: Relay, client: socket.socket, manner: Manner, passed_on: bytes
         assert seen(client) in [(b"", "fin" if raw else "raw fin"), (b"", "rst")]
         return
     extra = {"answer": OWN, "garbage": GARBAGE}.get(manner, b"")
-    if raw:
-        ending = "rst" if manner == "rst" else "fin"
-    else:
-        ending = "raw fin" if manner in ("raw fin", "rst") else "fin"
-    assert seen(client) == (passed_on + extra, ending)
+    endings = {"rst": "rst"} if raw else {"rst": "raw fin", "raw fin": "raw fin"}
+    assert seen(client) == (passed_on + extra, endings.get(manner, "fin"))
 
 
 def loss(place: ConnectionPlace | RequestPlace, manner: Manner) -> Loss:
@@ -152,8 +147,10 @@ def loss(place: ConnectionPlace | RequestPlace, manner: Manner) -> Loss:
 @pytest.mark.parametrize(("way", "place"), [(way, place) for way in WAYS for place in CONNECTION_PLACES[way]])
 def test_a_connection_is_lost(way: Way, place: ConnectionPlace, manner: Manner, stand: Stand) -> None:
     relay, server = stand(way)
-    relay.choose_connection = lambda: loss(place, manner)
+    dialled = threading.Event()
+    relay.choose_connection = lambda: loss(place, manner) if dialled.wait(30) else None
     with dial(relay) as client:
+        dialled.set()
         if place != "accept" and way == "connect":
             tunnel(client)
         if place == "handshake":
@@ -225,6 +222,8 @@ def test_the_second_request_of_a_connection_is_lost(
     post(session, relay)
     if place == "after whole answer":
         assert post(session, relay).content == BODY
+    elif place == "in head" and way in ("tls", "connect"):
+        assert (post(session, relay).status_code, relay.read[1].body) == (200, b"{}")
     else:
         with pytest.raises(requests.RequestException):
             post(session, relay)
@@ -242,6 +241,14 @@ def test_an_answer_of_its_own_keeps_the_connection(place: RequestPlace, stand: S
     assert (got.status_code, got.content, got.headers["Retry-After"]) == (429, b"slow", "0")
     assert post(session, relay).status_code == 200
     assert (relay.connections, len(server.asked)) == (1, 2 if place == "after answer" else 1)
+
+
+def test_a_client_that_is_still_sending_sees_an_end(stand: Stand) -> None:
+    relay, _ = stand("direct")
+    relay.choose = lambda _: Loss("in request", "fin")
+    with dial(relay) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nContent-Length: 9999999\r\n\r\n" + b"x" * 9999999)
+        assert seen(client) == (b"", "fin")
 
 
 def test_a_proxy_may_refuse_the_tunnel(stand: Stand, session: requests.Session) -> None:
@@ -305,8 +312,7 @@ def test_an_upstream_that_is_gone(session: requests.Session) -> None:
 @pytest.mark.parametrize(("method", "upstream"), [("HEAD", answer(b"", ETag="a")), ("DELETE", answer(status=204))])
 def test_answers_without_a_body(method: str, upstream: bytes, stand: Stand, session: requests.Session) -> None:
     relay, _ = stand("direct", upstream)
-    for _ in range(2):
-        assert session.request(method, relay.base_url, timeout=30).content == b""
+    assert [session.request(method, relay.base_url, timeout=30).content for _ in range(2)] == [b"", b""]
     assert relay.connections == 1
 
 
