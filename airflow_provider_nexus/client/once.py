@@ -30,6 +30,8 @@ from airflow_provider_nexus.exceptions import (
 
 PAUSES = (1.0, 2.0, 4.0)
 """Seconds before each look-up that follows a write of unknown fate."""
+_STILL_AT_IT = timedelta(minutes=1)
+"""How long after its mark another try can still be sending."""
 _MARGIN = timedelta(minutes=1)
 """How much earlier than the look-up a record can have been made that the look-up did not show yet."""
 _NAMESPACE = UUID("6f1f63a4-52d5-5b0e-9a86-6f27f7f6c1c1")
@@ -141,18 +143,31 @@ class Once:
         if found:
             self._log.info("found in Nexus, so it is not sent")
             return self._done(write, found)
-        self._refuse_in_doubt(write, known, since)
+        if known.sent and not claim.was_withdrawn(known):
+            found = self._wait_for_the_other(write, claim, known, since)
+            if found:
+                return self._done(write, found)
         looked = self._now() - timedelta(seconds=time.monotonic() - began)
         return self._send(write, call, claim, since, looked - _MARGIN)
 
-    def _refuse_in_doubt(self, write: Write, known: Known, since: datetime) -> None:
-        if not known.sent:
-            return
+    def _wait_for_the_other(self, write: Write, claim: Claim, known: Known, since: datetime) -> Sequence[Record]:
+        """What an earlier try made that may have sent it, and may be at it still; nothing when this one may send it.
+
+        :raises NexusAmbiguousWriteError: when that can't be known
+        """
         age = self._now() - datetime.fromisoformat(known.sent)
+        for pause in self._pauses if age < _STILL_AT_IT else ():
+            self._log.info("an earlier try may be sending it: looking again in %.0f s", pause)
+            self._sleep(pause)
+            if claim.was_withdrawn(known):
+                return ()
+            if write.find and (found := write.find(since)):
+                return found
         if write.find is None or not write.is_proof or age < self._quiet:
             why = "an earlier try may have sent it, and it can't be found; only when Nexus did not carry it out, "
             raise self._ambiguous(write, since, why + self._ledger.way_out)
         self._log.info("sent %d s ago and not found: it was not carried out", age.total_seconds())
+        return ()
 
     def _send(self, write: Write, call: Call, claim: Claim, since: datetime, looked: datetime) -> Record:
         """Send it.

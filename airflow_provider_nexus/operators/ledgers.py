@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Variable
 
-from airflow_provider_nexus.client.ledger import LEDGER_KEY, OWNER_KEY, Known, Ledger
+from airflow_provider_nexus.client.ledger import KEYS, LEDGER_KEY, Known, Ledger
 from airflow_provider_nexus.client.once import reference_of
 from airflow_provider_nexus.compat import NEVER_EXPIRE, conf
 
@@ -85,7 +85,7 @@ class VariableLedger:
 
     def release(self) -> None:
         """Forget all: Nexus knows it now."""
-        for key in (LEDGER_KEY, OWNER_KEY):
+        for key in KEYS:
             self.delete(key)
 
     def _name(self, key: str) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_nexus.client.call import Call
-from airflow_provider_nexus.client.ledger import LEDGER_KEY, OWNER_KEY, Claim, Ledger
+from airflow_provider_nexus.client.ledger import KEYS, Claim, Ledger
 from airflow_provider_nexus.compat import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 from airflow_provider_nexus.exceptions import NexusAmbiguousWriteError, NexusClaimLostError, NexusError
 from airflow_provider_nexus.operators.ledgers import ledger_of
@@ -61,7 +61,7 @@ def _sent(call: Call, ledger: Ledger, claim: Claim, send: Callable[[Callable[[],
 
 
 def _forget(ledger: Ledger) -> None:
-    for key in (LEDGER_KEY, OWNER_KEY):
+    for key in KEYS:
         ledger.delete(key)
 
 
