@@ -277,7 +277,7 @@ def live(world: World, run: Run, name: str, chance: random.Random, kind: str) ->
             trials.append(world.trial(run, name, number, began, dies_at=dies_at, dies_after=chance.random() < 0.5))
         ended = world.attempt(run, trials)
         run.ended += ended
-        if kind not in ("payout", "confirming"):  # a sell ends by itself after a while
+        if kind not in ("payout", "confirming", "cancel"):  # such a transaction ends by itself after a while
             world.sandbox.advance(chance.choice((1, 60, 299, 301)))
         if kind == "call" and any(how == "success" for how, _ in ended):
             return  # a clear of such a task is an order to send it again
