@@ -10,12 +10,13 @@ CODE := $(wildcard airflow_provider_nexus example_dags tests benchmarks docs)
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo ui test lint types unit slow databases airflow browser standalone docs package matrix clean
+.PHONY: help demo ui test lint types unit slow databases airflow reliability browser standalone docs package matrix clean
 
 help:
 	@echo "make demo    run a sync with its proof against a sandbox on this machine"
 	@echo "make ui      the same in Airflow's own user interface"
 	@echo "make test    all that must hold: lint, types, unit, slow, airflow, standalone, docs"
+	@echo "make reliability  a thousand runs of all that writes, with lost answers and killed workers; prints the figures"
 	@echo "make package build what is published, and try the wheel in an Airflow of its own"
 	@echo "make matrix  the unit and airflow tests on the oldest and the newest Airflow and Python"
 	@echo "make clean   remove everything that was built here, .venv included"
@@ -48,6 +49,10 @@ databases: $(VENV)/test.stamp
 
 airflow: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "airflow and not standalone"
+
+# `make test` makes a hundred of these runs with each memory.
+reliability: $(VENV)/test.stamp
+	NEXUS_RUNS=$${NEXUS_RUNS:-1000} $(BIN)/python -m pytest -n auto --timeout 3600 tests/airflow/operators/test_never_twice.py
 
 # Chromium, which .ci/servers installs.
 browser: $(VENV)/test.stamp

@@ -254,6 +254,22 @@ def test_one_transaction_twice_is_named_with_its_twin(sandbox: Sandbox) -> None:
     assert all(code in str(error) for code in codes)
 
 
+def test_another_address_under_the_same_reference(sandbox: Sandbox) -> None:
+    client = client_of(sandbox, allow_writes=True)
+    client.run("POST", "/buy/custodian", json={**BUY, "fiatValue": Decimal(5000)})
+    sandbox.advance(600)
+    source = {"customerCode": "giver", "cryptoCode": "BTC", "currencyCode": "EUR", "cryptoAmount": "0.0001"}
+    ends = []
+    for address in ("bc1qabcdefghij", "bc1qabcdefghij", "bc1qothers"):
+        values = {"paymentMethodCode": "CUST_SENDOUT", "source": source, "destination": {"address": address}}
+        with DAG("addresses", schedule=None) as dag:
+            NexusTransactionOperator(task_id="act", kind="send_out", values=values, reference="withdrawal 17")
+        ends.append(ended(dag))
+    assert [state for state, _ in ends] == ["success", "success", "failed"]
+    assert "destinationCryptoAddress differs" in str(ends[-1][1])
+    assert "bc1q" not in str(ends[-1][1])
+
+
 def test_a_pair_is_one(sandbox: Sandbox) -> None:
     """The two halves of one transfer between customers carry one reference, and are no twins."""
     client = client_of(sandbox, allow_writes=True)
