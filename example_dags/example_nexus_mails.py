@@ -12,6 +12,7 @@ out, and mails go out by the Airflow connection `smtp_default`.
 from __future__ import annotations
 
 from email.message import EmailMessage
+from email.policy import SMTPUTF8
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from airflow_provider_nexus.operators.nexus import NexusMailOperator
 # [START howto_mail_deliver]
 def write_to_folder(mail: dict[str, Any]) -> None:
     """Deliver one mail; whatever is raised in here leaves the mail ready to be sent."""
-    message = EmailMessage()
+    message = EmailMessage(SMTPUTF8)
     message["To"] = mail["recipient"]["email"]
     message["Cc"] = mail["recipient"]["cc"]
     message["Subject"] = mail["content"]["subject"] or mail["type"]

@@ -19,13 +19,16 @@ from airflow_provider_nexus.exceptions import (
 )
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators.base import NexusBaseOperator
-from airflow_provider_nexus.operators.smtp import send_by_smtp
+from airflow_provider_nexus.operators.letter import is_fit, join_addresses
+from airflow_provider_nexus.operators.smtp import prepare
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 Deliver = Callable[[dict[str, Any]], None]
 """Delivers one mail, or raises."""
+
+_Prepare = Callable[[dict[str, Any]], Callable[[], None]]
 
 _READY = "ReadyToSend"
 _DELIVERING, _DELIVERED = "delivering", "delivered"
@@ -44,9 +47,10 @@ class NexusMailOperator(NexusBaseOperator):
 
     .. seealso:: :doc:`acting`
 
-    :param deliver: delivers one mail, given as Nexus' record with blanks trimmed from the addresses. When it raises, the
-        mail counts as not delivered and will be delivered by the next try; when it does not know whether the mail went out, it
-        raises :class:`~airflow_provider_nexus.exceptions.NexusAmbiguousMailError`. Left out, mails go out by SMTP
+    :param deliver: delivers one mail, given as Nexus' record whose addresses have been read: each member of ``recipient`` is
+        ``None`` or one text fit for a header, without blanks around it. When it raises, the mail counts as not delivered and
+        will be delivered by the next try; when it does not know whether the mail went out, it raises
+        :class:`~airflow_provider_nexus.exceptions.NexusAmbiguousMailError`. Left out, mails go out by SMTP
     :param mail_types: only mails of these types, such as ``TransactionBuyFinish`` (templated); all if left out
     :param limit: mails delivered in one run at most
     :param smtp_conn_id: Airflow connection of type ``smtp``, used without ``deliver`` (templated)
@@ -81,12 +85,12 @@ class NexusMailOperator(NexusBaseOperator):
         """Send what is ready.
 
         :raises NexusAmbiguousMailError: when it is not known of some mails whether they went out
-        :raises NexusUnsentMailError: when some mails could not be delivered, or not be marked as sent
+        :raises NexusUnsentMailError: when some mails can't be sent, could not be delivered, or not be marked as sent
         :raises NexusWriteRefusedError: when the connection does not allow writes; nothing was delivered
         """
         hook = NexusHook(self.nexus_conn_id)
         self._check(hook)
-        run = _Round(hook, self._by(), f"{context['run_id']} {context['ti'].try_number}", self.log)
+        run = _Round(hook, self._prepare(), f"{context['run_id']} {context['ti'].try_number}", self.log)
         codes = self._ready(hook)
         for code in codes:
             if run.tried == self.limit:
@@ -104,8 +108,10 @@ class NexusMailOperator(NexusBaseOperator):
                 "delivered: switch on 'Allow writes' in the connection, or use one that has it on"
             )
 
-    def _by(self) -> Deliver:
-        return self.deliver or partial(send_by_smtp, smtp_conn_id=self.smtp_conn_id, from_email=self.from_email)
+    def _prepare(self) -> _Prepare:
+        if deliver := self.deliver:
+            return lambda mail: partial(deliver, {**mail, "recipient": join_addresses(mail)})
+        return partial(prepare, smtp_conn_id=self.smtp_conn_id, from_email=self.from_email, log=self.log)
 
     def _ready(self, hook: NexusHook) -> list[str]:
         """The codes of what is ready, oldest first, read to the end before the first is marked, as pages move by that."""
@@ -119,24 +125,30 @@ class NexusMailOperator(NexusBaseOperator):
 class _Round:
     """Mails sent one after the other, and what became of each.
 
+    :param prepare: gives what delivers a mail, or raises for one that can't be delivered as it is
     :param by: identifies this try in the claims
     """
 
-    def __init__(self, hook: NexusHook, deliver: Deliver, by: str, log: Any) -> None:
-        self._hook, self._deliver, self._by, self._log = hook, deliver, by, log
+    def __init__(self, hook: NexusHook, prepare: _Prepare, by: str, log: Any) -> None:
+        self._hook, self._prepare, self._by, self._log = hook, prepare, by, log
         self.sent: list[str] = []
         self.undelivered: list[str] = []
         self.unmarked: list[str] = []
         self.unknown: list[str] = []
+        self.unfit: list[str] = []
         self.gone = 0
 
     @property
     def tried(self) -> int:
-        """Mails that were delivered or marked, or should have been. Those of unknown fate keep none of the others back."""
+        """Mails that were delivered or marked, or should have been. The others keep none of these back, however many they are."""
         return len(self.sent) + len(self.undelivered) + len(self.unmarked)
 
     def send(self, code: str) -> None:
         """Deliver and mark one mail, as far as its claim allows."""
+        if not is_fit(code):
+            self._log.error("mail %.100s: that is no code that a path or a Variable can hold, so it was left alone", ascii(code))
+            self.unfit.append(f"{code!a:.100}")
+            return
         mail, claim = self._hook.get_record("mails", code), self._claim(code)
         if not _is_ready(mail):
             self.gone += 1
@@ -167,9 +179,19 @@ class _Round:
 
     def _delivered(self, code: str, mail: dict[str, Any]) -> bool:
         """Whether the mail is out, for certain."""
+        try:
+            deliver = self._prepare(mail)
+        except NexusUnsentMailError:
+            self._log.exception("mail %s can't be sent as it is", code)
+            self.unfit.append(code)
+            return False
+        except Exception:  # noqa: BLE001 - as below
+            self._log.exception("mail %s was not delivered", code)
+            self.undelivered.append(code)
+            return False
         self._write(code, _DELIVERING)
         try:
-            self._deliver({**mail, "recipient": _trimmed(mail["recipient"] or {})})
+            deliver()
         except NexusAmbiguousMailError:
             self._log.exception("mail %s: it is not known whether it went out", code)
             self.unknown.append(code)
@@ -204,6 +226,7 @@ class _Round:
         return [
             f"{text}: {', '.join(codes)}."
             for text, codes in (
+                ("These mails can't be sent as they are, the log says why", self.unfit),
                 ("These mails could not be delivered, the log says why, and the next try delivers them", self.undelivered),
                 ("These mails were delivered but not marked as sent in Nexus, which the next try will do", self.unmarked),
             )
@@ -213,12 +236,3 @@ class _Round:
 
 def _is_ready(mail: Mapping[str, Any]) -> bool:
     return str(mail["status"]).casefold() == _READY.casefold()
-
-
-def _trimmed(recipient: Mapping[str, Any]) -> dict[str, str | None]:
-    """Recipients without the blanks that Nexus pads them with (fact sheet 6.7); ``None`` where nobody is."""
-    return {name: _addresses(value) for name, value in recipient.items()}
-
-
-def _addresses(text: str | None) -> str | None:
-    return ",".join(filter(None, (address.strip() for address in (text or "").split(",")))) or None

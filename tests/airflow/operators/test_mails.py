@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from email.utils import getaddresses
 from types import FrameType
 from typing import Any
 
@@ -19,11 +20,12 @@ from sqlalchemy import delete, select
 
 from airflow_provider_nexus.compat import HAS_RETRY_POLICIES, AirflowFailException
 from airflow_provider_nexus.exceptions import NexusAmbiguousMailError, NexusUnsentMailError, NexusWriteRefusedError
+from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators import mails
 from airflow_provider_nexus.operators.mails import NexusMailOperator
 from airflow_provider_nexus.sandbox import Fault, Sandbox
 from tests.airflow.nexus import connection
-from tests.airflow.operators.mail_server import MailServer, mail_server
+from tests.airflow.operators.mail_server import MailServer, post_office
 from tests.airflow.running import run_dag, state_of, xcom_of
 
 Mail = dict[str, Any]
@@ -43,6 +45,14 @@ def sandbox() -> Iterator[Sandbox]:
 
 def mails_of(sandbox: Sandbox, status: str = "ReadyToSend") -> list[Mail]:
     return [mail for mail in map(json.loads, sandbox.truth("mails")) if mail["status"] == status]
+
+
+def lay(sandbox: Sandbox, code: str, **values: Mail) -> None:
+    """Change a mail in Nexus."""
+    world, clock = sandbox._state.world, sandbox._state.clock
+    row = world.mails.find(code, clock.now)
+    assert row is not None
+    world.mails.patch(row, **values)
 
 
 def ready(sandbox: Sandbox) -> list[str]:
@@ -255,10 +265,7 @@ def test_killed_anywhere(sandbox: Sandbox, seed: int) -> None:
 
 @pytest.fixture
 def post() -> Iterator[MailServer]:
-    with pytest.MonkeyPatch.context() as patch, mail_server() as server:
-        extra = {"disable_ssl": True, "disable_tls": True, "from_email": "broker@example.org"}
-        stored = {"conn_type": "smtp", "host": "127.0.0.1", "port": server.port, "extra": extra}
-        patch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(stored))
+    with post_office() as server:
         yield server
 
 
@@ -302,3 +309,80 @@ def test_a_mail_server_that_falls_silent_gets_no_copy(sandbox: Sandbox, post: Ma
         assert isinstance(sender.error, NexusAmbiguousMailError)
         assert full[0]["code"] in str(sender.error)
     assert max(Counter(taken.message["Message-ID"] for taken in post.taken).values()) == 1
+
+
+@pytest.mark.parametrize("by_smtp", [True, False])
+@pytest.mark.parametrize(
+    ("member", "values"),
+    [
+        ("recipient.email", {"recipient": {"email": "jane@example.org\r\nBcc: x@example.org", "cc": None, "bcc": None}}),
+        ("recipient.cc", {"recipient": {"email": "joe@example.org", "cc": "Doe, Jane <jane@example.org>", "bcc": None}}),
+        ("recipient.bcc", {"recipient": {"email": "joe@example.org", "cc": "", "bcc": "jane"}}),
+        ("content.subject", {"content": {"subject": "Hi\r\nBcc: jane@example.org", "html": "<p>Hi</p>", "text": None}}),
+    ],
+)
+def test_a_mail_that_would_be_another_one_is_not_sent(
+    sandbox: Sandbox, post: MailServer, capsys: pytest.CaptureFixture[str], member: str, values: dict[str, Mail], by_smtp: bool
+) -> None:
+    if not by_smtp and member == "content.subject":
+        pytest.skip("what becomes of a subject is up to the one who delivers it")
+    codes, sender = [mail["code"] for mail in written(sandbox)], Sender()
+    lay(sandbox, codes[0], **values)
+    assert sender.run(*([None] if by_smtp else []), limit=len(codes) - 1)[0] == "failed"
+    out = [taken.message["Message-ID"][1:37] for taken in post.taken] if by_smtp else sender.delivered
+    assert codes[0] not in out
+    assert len(out) == len(codes) - 1
+    assert codes[0] in ready(sandbox)
+    assert claims() == {}
+    assert isinstance(sender.error, NexusUnsentMailError)
+    assert not isinstance(sender.error, NexusAmbiguousMailError)
+    assert f"can't be sent as they are, the log says why: {codes[0]}" in str(sender.error)
+    log = capsys.readouterr().out
+    assert member in log
+    assert "jane" not in log
+
+
+@pytest.mark.parametrize("by_smtp", [True, False])
+def test_a_name_with_a_comma_is_one_recipient(sandbox: Sandbox, post: MailServer, by_smtp: bool) -> None:
+    first, sender = written(sandbox)[0], Sender()
+    recipient = {"email": ' "Doe, Jane" <jane@example.org>  ', "cc": "joe@example.org, , J. Doe <jack@example.org>", "bcc": ""}
+    lay(sandbox, first["code"], recipient=recipient)
+    sender.run(*([None] if by_smtp else []))
+    if by_smtp:
+        taken = next(each for each in post.taken if first["code"] in each.message["Message-ID"])
+        assert taken.recipients == ["jane@example.org", "joe@example.org", "jack@example.org"]
+        assert getaddresses([taken.message["To"]]) == [("Doe, Jane", "jane@example.org")]
+    else:
+        given = next(each["recipient"] for each in sender.given if each["code"] == first["code"])
+        assert given["email"] == '"Doe, Jane" <jane@example.org>'
+        assert getaddresses([given["cc"]]) == [("", "joe@example.org"), ("J. Doe", "jack@example.org")]
+        assert given["bcc"] is None
+
+
+@pytest.mark.parametrize("odd", ["", ".", "..", "a/../b", "a/b", "x" * 101, "a\nb", "a b", "a..b", "\ud800", None, 7])
+def test_a_code_that_is_none_is_left_alone(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, odd: Any) -> None:
+    codes, sender, iter_records = ready(sandbox), Sender(), NexusHook.iter_records
+
+    def with_an_odd_one(hook: NexusHook, *arguments: Any, **options: Any) -> Iterator[Mail]:
+        yield {"code": odd, "status": "ReadyToSend", "type": "x"}
+        yield from iter_records(hook, *arguments, **options)
+
+    monkeypatch.setattr(NexusHook, "iter_records", with_an_odd_one)
+    assert sender.run(limit=len(codes))[0] == "failed"
+    assert sender.delivered == codes
+    assert (ready(sandbox), claims()) == ([], {})
+    assert isinstance(sender.error, NexusUnsentMailError)
+    assert f"can't be sent as they are, the log says why: {odd!a:.100}." in str(sender.error)
+
+
+@pytest.mark.parametrize("verb", ["MAIL", "RCPT", "DATA"])
+def test_a_mail_server_that_hangs_up_before_the_text_is_tried_again(sandbox: Sandbox, post: MailServer, verb: str) -> None:
+    codes, sender = [mail["code"] for mail in written(sandbox)], Sender()
+    post.hangs_up_at = verb
+    assert sender.run(None)[0] == "failed"
+    assert not isinstance(sender.error, NexusAmbiguousMailError)
+    assert (post.taken, claims()) == ([], {})
+    post.hangs_up_at = ""
+    sender.run(None)
+    assert [taken.message["Message-ID"] for taken in post.taken] == [f"<{code}@nexus.invalid>" for code in codes]
+    assert claims() == {}
