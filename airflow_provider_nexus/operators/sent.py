@@ -42,7 +42,7 @@ def send_once(context: Context, call: Call, send: Callable[[Callable[[], object]
     if known.sent:
         detail = f"an earlier try of this task sent it at {known.sent}, and it is not known what became of it; only when "
         raise _doubt(call, f"{detail}Nexus did not carry it out, {ledger.way_out}")
-    values = _sent(call, ledger, claim, send)
+    values = _sent(call, claim, send)
     try:
         result = finish(values)
     except (AirflowSkipException, AirflowFailException):
@@ -54,13 +54,13 @@ def send_once(context: Context, call: Call, send: Callable[[Callable[[], object]
     return result
 
 
-def _sent(call: Call, ledger: Ledger, claim: Claim, send: Callable[[Callable[[], object]], Any]) -> Any:
+def _sent(call: Call, claim: Claim, send: Callable[[Callable[[], object]], Any]) -> Any:
     try:
         return send(lambda: claim.mark(datetime.now(UTC)))
     except (NexusAmbiguousWriteError, NexusClaimLostError):
         raise
     except NexusError:
-        _forget(ledger)
+        claim.clear()
         raise
     except (Exception, AirflowTaskTimeout) as error:
         if not claim.is_marked:
