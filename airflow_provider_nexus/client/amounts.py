@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from airflow_provider_nexus.api.codes import IN_QUOTES
 from airflow_provider_nexus.client.call import LOST_DIGITS
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 
+_NUMBER = re.compile(r"\+?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _AMOUNTS = frozenset({"amount", "cryptoamount", "fiatvalue", "limitprice", "requestedprice"})
 
 
@@ -21,7 +24,8 @@ def amount(name: str, value: Any) -> Decimal:
     """
     refuse_float(name, value)
     try:
-        number = Decimal(value.strip() if isinstance(value, str) else value) if not isinstance(value, bool) else Decimal(0)
+        is_none = isinstance(value, bool) or (isinstance(value, str) and not _NUMBER.fullmatch(value.strip()))
+        number = Decimal(0) if is_none else Decimal(value.strip() if isinstance(value, str) else value)
     except (InvalidOperation, TypeError, ValueError):
         number = Decimal(0)
     if not number.is_finite() or number <= 0:
@@ -41,8 +45,12 @@ def refuse_float(name: str, value: Any) -> None:
 def exact(values: Mapping[str, Any]) -> dict[str, Any]:
     """A body with its amounts as ``Decimal``; nulls are left out.
 
-    :raises NexusConfigurationError: for any float in it, and for an amount that is none
+    :raises NexusConfigurationError: for any float in it, an amount that is none, another field that is a number, and one that
+        is there in two spellings
     """
+    folded = [name.casefold() for name in values]
+    if twice := {name for name in values if folded.count(name.casefold()) > 1}:
+        raise NexusConfigurationError(f"{' and '.join(sorted(twice))} are one field, given twice: nothing was sent")
     return {name: _exact(name, value) for name, value in values.items() if value is not None}
 
 
@@ -50,4 +58,8 @@ def _exact(name: str, value: Any) -> Any:
     refuse_float(name, value)
     if isinstance(value, Mapping):
         return exact(value)
-    return amount(name, value) if name.lower() in _AMOUNTS else value
+    if name.lower() in _AMOUNTS:
+        return amount(name, value)
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        raise NexusConfigurationError(f"{name} is the number {value!r}, and has to be text: {IN_QUOTES}; nothing was sent")
+    return value

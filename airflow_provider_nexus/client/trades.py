@@ -148,8 +148,9 @@ def refer(trade: Trade, body: Mapping[str, Any], reference: str) -> tuple[dict[s
     """
     if trade.is_classic:
         return dict(body), ""
-    if trade.has_payment_reference and not body.get("paymentReference"):
-        return {**body, "paymentReference": reference}, "paymentReference"
+    if trade.has_payment_reference and at(body, "paymentReference") in (None, "", reference):
+        free = {name: value for name, value in body.items() if name.casefold() != "paymentreference"}
+        return {**free, "paymentReference": reference}, "paymentReference"
     return with_data_reference(body, reference), "data.reference"
 
 
@@ -158,10 +159,12 @@ def with_data_reference(body: Mapping[str, Any], reference: str) -> dict[str, An
 
     :raises NexusConfigurationError: when the user's data has another one
     """
-    data = body.get("data") or {}
-    if not isinstance(data, Mapping) or data.get("reference", reference) != reference:
+    data = at(body, "data") or {}
+    if not isinstance(data, Mapping) or at(data, "reference") not in (None, reference):
         raise NexusConfigurationError("data['reference'] is where the task keeps its own reference: give yours as reference=")
-    return {**body, "data": {**data, "reference": reference}}
+    data = {name: value for name, value in data.items() if name.casefold() != "reference"}
+    rest = {name: value for name, value in body.items() if name.casefold() != "data"}
+    return {**rest, "data": {**data, "reference": reference}}
 
 
 def asked(trade: Trade, body: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 SEARCH_BACK = timedelta(days=30)
 """How long before the run a record with a reference of the user's own is searched, if nothing else is said."""
+_LONGEST = timedelta(days=3650)
 _SEARCH_BACK_IN_RUN = timedelta(hours=1)
 _PATIENCE_ON_KILL = 10.0
 
@@ -98,6 +99,7 @@ class NexusWaitingAction(NexusWaiting, ResumableJobMixin, NexusAction):
         :raises NexusWriteRefusedError: when the connection does not allow writes
         :raises NexusStatusError: when the wait can't end well any more
         """
+        self.refuse_missing(context)
         self.refuse_without_leave()
         if self.wait_for_completion and not self.deferrable:
             return self.execute_resumable(context)
@@ -175,8 +177,8 @@ class NexusOnceOperator(NexusWaitingAction):
     :param reference: what the record is found by (templated). By default made of DAG, run, task and map index. Give one of
         your own, such as an invoice number, where the same payment could come from another run; it must tell one write from
         all others. Tasks that have the same one in hand at the same time see each other by an Airflow Variable
-    :param resend_after: seconds after which a call of unknown fate that can't be found is sent again, for those who know that
-        their Nexus keeps the references; ``None`` never sends it again. The error says how a person does
+    :param resend_after: ``timedelta`` or seconds after which a call of unknown fate that can't be found is sent again, for those
+        who know that their Nexus keeps the references; ``None`` never sends it again. The error says how a person does
     :param search_back: how long before the run's begin a record with the reference is searched, as ``timedelta`` or seconds; by
         default 30 days for a reference of your own, and an hour for the one of the run
     """
@@ -185,14 +187,16 @@ class NexusOnceOperator(NexusWaitingAction):
         self,
         *,
         reference: str | None = None,
-        resend_after: float | None = None,
+        resend_after: timedelta | float | None = None,
         search_back: timedelta | float | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.reference = reference
-        self.resend_after = resend_after
-        self.search_back = search_back
+        self.resend_after = _span("resend_after", resend_after)
+        self.search_back = _span("search_back", search_back)
+        if isinstance(reference, str) and "{{" not in reference:
+            check_reference(reference)
 
     def write(self, reference: str) -> Write:
         """The call with the reference in it, and how its effect is known.
@@ -204,15 +208,16 @@ class NexusOnceOperator(NexusWaitingAction):
     def act(self, context: Context) -> dict[str, Any]:
         """Carry the write out once."""
         own, back = ledger_of(context), _SEARCH_BACK_IN_RUN
-        reference = default_reference(context)
-        if self.reference is not None:
+        reference, is_own = default_reference(context), self.is_given("reference", context)
+        if is_own:
             reference, back = check_reference(self.reference), SEARCH_BACK
         reference = choose_reference(own, reference)
         write = self.write(reference)
-        ledger = own if self.reference is None else shared_by(own, self.hook.settings.environment.base_url, write.path, reference)
+        ledger = shared_by(own, self.hook.settings.environment.base_url, write.path, reference) if is_own else own
         mind_earlier_tries(ledger, context, run_begin(context))
-        once = Once(self.hook.client, ledger, quiet=self.resend_after, log=self.log)
-        return once.carry_out(write, run_begin(context) - _span(self.search_back, back))
+        quiet = None if self.resend_after is None else self.resend_after.total_seconds()
+        back = back if self.search_back is None else self.search_back
+        return Once(self.hook.client, ledger, quiet=quiet, log=self.log).carry_out(write, run_begin(context) - back)
 
 
 def check_reference(reference: object) -> str:
@@ -232,10 +237,18 @@ def check_reference(reference: object) -> str:
     return reference
 
 
-def _span(given: timedelta | float | None, default: timedelta) -> timedelta:
-    span = default if given is None else given if isinstance(given, timedelta) else timedelta(seconds=given)
-    if span < timedelta(0):
-        raise NexusConfigurationError(f"search_back is {given!r}: give how long before the run to search, zero or more")
+def _span(name: str, given: timedelta | float | None) -> timedelta | None:
+    """A span of time as it is given.
+
+    :raises NexusConfigurationError: for what is none
+    """
+    if given is None:
+        return None
+    span: timedelta | None = given if isinstance(given, timedelta) else None
+    if isinstance(given, int | float) and not isinstance(given, bool) and 0 <= given <= _LONGEST.total_seconds():
+        span = timedelta(seconds=given)
+    if span is None or not timedelta(0) <= span <= _LONGEST:
+        raise NexusConfigurationError(f"{name} is {given!r}: give a timedelta or seconds, from 0 to {_LONGEST.days} days")
     return span
 
 

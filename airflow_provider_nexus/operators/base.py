@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
+from airflow.sdk.definitions.context import render_template_to_string
 
+from airflow_provider_nexus.api.codes import IN_QUOTES
 from airflow_provider_nexus.compat import HAS_RETRY_POLICIES, AirflowFailException, AirflowSkipException
-from airflow_provider_nexus.exceptions import NexusError, fails_at_once
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError, fails_at_once
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.links.nexus import PORTAL_KEY, NexusPortalLink
 
 if TYPE_CHECKING:
-    from airflow.sdk import BaseOperatorLink, Context
+    from airflow.sdk import DAG, BaseOperatorLink, Context
+    from jinja2 import Environment, Template
 
     from airflow_provider_nexus.retry_policy import NexusRetryPolicy
 
+AMOUNTS = ("amount", "limit_price")
+"""Arguments that are a number, if not a text."""
 RECORD_KEY = "nexus_record"
 """The XCom that names the record that a task dealt with."""
 
@@ -37,6 +42,10 @@ class NexusBaseOperator(BaseOperator):
     :param retry_policy: the task's own policy; by default the provider's. ``ExceptionRetryPolicy(rules=[])`` has none
     """
 
+    text_fields: ClassVar[Collection[str]] = ()
+    """Template fields whose texts stay texts, also where the DAG renders templates as native objects, which makes numbers with
+    other digits of codes and amounts. A mapping is rendered so in depth, but not one that is as a whole given as a template."""
+
     looks_up_first: ClassVar[bool] = False
     """Whether another try looks up what became of the call before it is sent again."""
 
@@ -49,10 +58,51 @@ class NexusBaseOperator(BaseOperator):
             cls.execute = _guarded(cls.execute)  # type: ignore[method-assign]
 
     def __init__(self, *, retry_policy: Any = None, **kwargs: Any) -> None:
+        self._renders_text = False
         policy = retry_policy or _default_policy(looks_up_first=self.looks_up_first)
         if policy:
             kwargs["retry_policy"] = policy
         super().__init__(**kwargs)
+
+    def _do_render_template_fields(
+        self, parent: Any, template_fields: Iterable[str], context: Context, jinja_env: Environment, seen_oids: set[int]
+    ) -> None:
+        for name in template_fields:
+            is_whole = isinstance(getattr(parent, name, None), str) and name in self.template_fields_renderers
+            self._renders_text = parent is self and name in self.text_fields and not is_whole
+            environment = self.dag.get_template_env(force_sandboxed=True) if self._renders_text and self._dag else jinja_env
+            super()._do_render_template_fields(parent, (name,), context, environment, seen_oids)
+        self._renders_text = False
+
+    def _render(self, template: Template, context: Context, dag: DAG | None = None) -> Any:
+        if self._renders_text:
+            return render_template_to_string(template, context)
+        return super()._render(template, context, dag)
+
+    def is_given(self, name: str, context: Context) -> bool:
+        """Whether an argument was given. A null that was written out counts as left out, but not in a task that is mapped."""
+        given = self._BaseOperator__init_kwargs  # type: ignore[attr-defined]
+        index = context["ti"].map_index
+        is_mapped = index is not None and index >= 0
+        return name in given and (given[name] is not None or is_mapped)
+
+    def refuse_missing(self, context: Context) -> None:
+        """Refuse what templates make of missing values, and texts that have become something else.
+
+        :raises NexusConfigurationError: names the argument; nothing was sent
+        """
+        for name in self.text_fields:
+            value = getattr(self, name)
+            if name in self.template_fields_renderers or not self.is_given(name, context):
+                continue
+            if value is None or (isinstance(value, str) and value.strip() in ("", "None")):
+                raise NexusConfigurationError(
+                    f"{name} is {value!r}, which is what a template or another task makes of a missing value: nothing was sent"
+                )
+            if not isinstance(value, str) and name not in AMOUNTS:
+                raise NexusConfigurationError(
+                    f"{name} is {value!r}, a {type(value).__name__}, and has to be text: {IN_QUOTES}; nothing was sent"
+                )
 
     def execute(self, context: Context) -> Any:
         """What the next base does; permanent errors fail the task at once."""

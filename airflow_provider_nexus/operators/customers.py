@@ -25,6 +25,7 @@ class NexusCustomerAction(NexusWaitingAction):
     """
 
     template_fields: Sequence[str] = ("customer_code", "values", "nexus_conn_id")
+    text_fields = template_fields
     template_fields_renderers = {"values": "json"}  # noqa: RUF012 - as BaseOperator declares it
 
     def __init__(self, *, customer_code: str, values: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
@@ -62,6 +63,7 @@ class NexusCreateCustomerOperator(NexusCustomerAction):
     """
 
     template_fields: Sequence[str] = ("customer_code", "trust_level", "values", "nexus_conn_id")
+    text_fields = template_fields
 
     def __init__(self, *, trust_level: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -66,6 +66,7 @@ class NexusOperator(NexusBaseOperator):
     """
 
     template_fields: Sequence[str] = ("endpoint", "method", "query", "json", "nexus_conn_id")
+    text_fields = ("endpoint", "method", "nexus_conn_id")
     template_fields_renderers = {"query": "json", "json": "json"}  # noqa: RUF012 - as BaseOperator declares it
     ui_color = "#e3f2ee"
 
@@ -97,6 +98,7 @@ class NexusOperator(NexusBaseOperator):
         :raises NexusAmbiguousWriteError: when it may have changed something, now or in an earlier try
         :raises NexusApiError: one class per cause otherwise
         """
+        self.refuse_missing(context)
         client = NexusHook(self.nexus_conn_id).client
         call = Call(self.method.strip().upper(), self.endpoint, self.query, self.json, self.api_version)
         if call.is_repeatable:

@@ -48,6 +48,7 @@ class NexusOrderOperator(NexusOnceOperator):
         "reference",
         "nexus_conn_id",
     )
+    text_fields = template_fields
 
     def __init__(
         self,
@@ -156,6 +157,7 @@ class NexusTransferOperator(NexusOnceOperator):
         "reference",
         "nexus_conn_id",
     )
+    text_fields = template_fields
 
     def __init__(
         self,

@@ -59,6 +59,7 @@ class NexusTransactionOperator(NexusOnceOperator):
     """
 
     template_fields: Sequence[str] = ("values", "reference", "nexus_conn_id")
+    text_fields = template_fields
     template_fields_renderers = {"values": "json"}  # noqa: RUF012 - as BaseOperator declares it
 
     def __init__(
@@ -92,7 +93,16 @@ class NexusTransactionOperator(NexusOnceOperator):
         return for_xcom(self.hook.run("POST", f"{trade.path}/simulate", json=trade_body(trade, self.values)))
 
     def write(self, reference: str) -> Write:
-        """The call."""
+        """The call.
+
+        :raises NexusConfigurationError: when ``values`` have a ``paymentReference`` of their own beside the user's ``reference``:
+            the tasks that give the one would not see those that give the other
+        """
+        own = at(self.values, "paymentReference")
+        if self.reference is not None and own not in (None, "", self.reference):
+            raise NexusConfigurationError(
+                f"reference is {self.reference!r} and values have another paymentReference, {own!r}: give one; nothing was sent"
+            )
         return transaction_write(self.hook.client, self.kind, self.values, reference)
 
 
@@ -168,6 +178,7 @@ class NexusCancelTransactionOperator(NexusWaitingAction):
     """
 
     template_fields: Sequence[str] = ("transaction_code", "nexus_conn_id")
+    text_fields = template_fields
     targets = ("CANCELLED",)
 
     def __init__(self, *, transaction_code: str, **kwargs: Any) -> None:
@@ -211,6 +222,7 @@ class NexusPayoutOperator(NexusWaitingAction):
     """
 
     template_fields: Sequence[str] = ("transaction_code", "bank_account_id", "payment_reference", "nexus_conn_id")
+    text_fields = template_fields
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,6 +23,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_nexus.sandbox import Sandbox
+from tests.airflow.figures import FIGURES
 from tests.airflow.trials import MEMORIES, Trial, begin, how_it_ended, open_kept, workers
 from tests.relay import ConnectionPlace, Loss, Manner, Relay, Relayed, RequestPlace, make_certificate
 from tests.sync.serving import client_of
@@ -286,7 +287,7 @@ def live(world: World, run: Run, name: str, chance: random.Random, kind: str) ->
 @pytest.mark.parametrize("memory", MEMORIES)
 @pytest.mark.parametrize("part", range(2))
 def test_never_twice(
-    sandbox: Sandbox, certificate: Path, tmp_path: Path, memory: str, part: int, capsys: pytest.CaptureFixture[str]
+    sandbox: Sandbox, certificate: Path, tmp_path: Path, memory: str, part: int, record_property: Callable[[str, object], None]
 ) -> None:
     figures: Counter[str] = Counter()
     with Relay(sandbox.base_url, "tls", certificate=certificate) as relay:
@@ -303,8 +304,7 @@ def test_never_twice(
             attend(relay, run)
             live(world, run, f"run-{number}", chance, kind)
             judge(world, run, f"{memory}, run {number}, {kind}", figures, kind)
-    with capsys.disabled():
-        print(f"\n{memory}, part {part}: " + ", ".join(f"{name} {count}" for name, count in sorted(figures.items())))
+    record_property(FIGURES, {memory: dict(figures)})
     assert figures["carried out"] > figures["runs"] // 2
 
 

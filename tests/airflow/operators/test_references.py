@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from airflow.models import Variable
 from airflow.sdk import DAG
+from airflow.sdk import task as task_of_python
 
 from airflow_provider_nexus.client.ledger import LEDGER_KEY
 from airflow_provider_nexus.compat import HAS_TASK_STATE
@@ -19,6 +20,7 @@ from airflow_provider_nexus.exceptions import (
     NexusConfigurationError,
     NexusConflictError,
 )
+from airflow_provider_nexus.operators.customers import NexusCreateCustomerOperator, NexusUpdateCustomerOperator
 from airflow_provider_nexus.operators.ledgers import VariableLedger
 from airflow_provider_nexus.operators.nexus import NexusOperator
 from airflow_provider_nexus.operators.trading import NexusOrderOperator, NexusTransferOperator
@@ -205,32 +207,144 @@ class TestNativeRendering:
         assert "\"'{{ ... }}'\"" in str(error)
 
     def test_how_to_keep_them(self, sandbox: Sandbox) -> None:
-        values = {**BUY, "fiatValue": "'{{ params.big }}'"}
-        state, _ = self.run(lambda: NexusTransactionOperator(task_id="act", kind="buy", values=values), big="25.50")
-        assert state == "success"
-        bought = json.loads(sandbox.truth("transactions")[-1])
-        assert bought["requestedAmounts"]["fiatValue"] == 25.50
+        body = {**BUY, "fiatValue": "'{{ params.big }}'"}
+        state, _ = self.run(
+            lambda: NexusOperator(task_id="act", method="POST", endpoint="/buy/custodian", json=body), big="25.50"
+        )
+        assert (state, b'"fiatValue":25.50' in sandbox.truth("transactions")[-1]) == ("success", True)
 
     @pytest.mark.parametrize(
-        "build",
+        ("build", "resource", "kept"),
         [
-            lambda: NexusOperator(
-                task_id="act", method="POST", endpoint="/buy/custodian", json={"customerCode": "{{ params.code }}"}
+            (lambda: task("order", reference="{{ params.code }}"), "orders", b'"reference":"1_000"'),
+            (
+                lambda: task("transfer", sink_type="Other", address="{{ params.address }}"),
+                "transfers",
+                b'"address":"0xa4d54b"',
             ),
-            lambda: NexusTransactionOperator(
-                task_id="act", kind="buy", values={**BUY, "fiatValue": "'5'", "customerCode": "{{ params.code }}"}
+            (lambda: task("transfer", amount="{{ params.amount }}"), "transfers", b'"amount":12.10'),
+            (
+                lambda: NexusTransactionOperator(
+                    task_id="act", kind="buy", values={**BUY, "callbackUrl": "{{ params.address }}"}
+                ),
+                "transactions",
+                b'"callbackUrl":"0xa4d54b"',
             ),
-            lambda: NexusPayoutOperator(task_id="act", transaction_code="{{ params.code }}"),
-            lambda: task("order", amount="'5'", exchange_code="{{ params.code }}"),
-            lambda: task("order", reference="{{ params.code }}"),
         ],
     )
-    def test_a_code_does_not_go_out_as_a_number(self, sandbox: Sandbox, build: Any) -> None:
+    def test_what_operators_take_as_text_stays_text(self, sandbox: Sandbox, build: Any, resource: str, kept: bytes) -> None:
+        state, error = self.run(build, code="1_000", address="0xa4d54b", amount="12.10")
+        assert state == "success", error
+        assert kept in sandbox.truth(resource)[-1].replace(b": ", b":")
+
+    def test_a_code_in_a_path_stays_text(self, sandbox: Sandbox) -> None:
+        state, _ = self.run(lambda: NexusPayoutOperator(task_id="act", transaction_code="{{ params.code }}"), code="1_000")
+        assert (state, sandbox.calls[-1].path) == ("failed", "/transactions/custodian/1_000")
+
+    def test_a_code_does_not_go_out_as_a_number(self, sandbox: Sandbox) -> None:
         calls = sandbox.call_count
-        state, error = self.run(build, code="10000001")
+        body = {"customerCode": "{{ params.code }}"}
+        state, error = self.run(
+            lambda: NexusOperator(task_id="act", method="POST", endpoint="/buy/custodian", json=body), code="10000001"
+        )
         assert (state, sandbox.call_count) == ("failed", calls)
-        assert "10000001" in str(error)
-        assert "text: give it in quotes" in str(error)
+        assert "json.customerCode is the number 10000001, and a code is text: give it in quotes" in str(error)
+
+
+@pytest.mark.parametrize("native", [False, True])
+@pytest.mark.parametrize(
+    ("build", "name"),
+    [
+        (lambda: task("order", reference="{{ params.get('nothing') }}"), "reference"),
+        (lambda: task("order", amount="{{ params.get('nothing') }}"), "amount"),
+        (lambda: task("transfer", sink_type="Other", address="{{ params.get('nothing') }}"), "address"),
+        (lambda: task("transfer", sink_type="Other", address="{{ params.blank }}"), "address"),
+        (
+            lambda: NexusPayoutOperator(task_id="act", transaction_code="T1", payment_reference="{{ params.get('nothing') }}"),
+            "payment_reference",
+        ),
+        (
+            lambda: NexusCreateCustomerOperator(
+                task_id="act", customer_code="{{ params.get('nothing') }}", trust_level="Trusted"
+            ),
+            "customer_code",
+        ),
+        (
+            lambda: NexusUpdateCustomerOperator(task_id="act", customer_code="{{ params.get('nothing') }}", values={}),
+            "customer_code",
+        ),
+        (lambda: NexusOperator(task_id="act", method="POST", endpoint="{{ params.get('nothing') }}"), "endpoint"),
+    ],
+)
+def test_a_missing_value_is_refused(sandbox: Sandbox, native: bool, build: Any, name: str) -> None:
+    calls = sandbox.call_count
+    with DAG("missing", schedule=None, params={"blank": " "}, render_template_as_native_obj=native) as dag:
+        build()
+    state, error = ended(dag)
+    assert (state, sandbox.call_count) == ("failed", calls)
+    assert f"{name} is " in str(error)
+
+
+@pytest.mark.parametrize("name", ["reference", "address"])
+def test_a_task_that_returned_nothing(sandbox: Sandbox, name: str) -> None:
+    @task_of_python
+    def nothing() -> None:
+        return None
+
+    calls = sandbox.call_count
+    with DAG("nothing", schedule=None) as dag:
+        task("transfer", **{name: nothing()})
+    state, error = ended(dag)
+    assert (state, sandbox.call_count) == ("failed", calls)
+    assert f"{name} is None, which is what a template or another task makes of a missing value" in str(error)
+
+
+def test_a_mapped_task_without_a_reference(sandbox: Sandbox) -> None:
+    with DAG("mapped", schedule=None) as dag:
+        NexusOrderOperator.partial(task_id="act", **ORDER).expand(reference=["a", None])
+    before = made(sandbox)
+    run = run_dag(dag)
+    states = {instance.map_index: str(instance.state) for instance in run.get_task_instances()}
+    assert (states, made(sandbox)) == ({0: "success", 1: "failed"}, before + 1)
+
+
+@pytest.mark.parametrize("argument", ["search_back", "resend_after"])
+@pytest.mark.parametrize("value", ["30", Decimal(60), True, -1, float("nan"), float("inf"), 1e12, timedelta.max, timedelta(-1)])
+def test_spans_that_are_none_are_refused_when_the_dag_is_parsed(argument: str, value: Any) -> None:
+    with pytest.raises(NexusConfigurationError, match=f"{argument} is .*: give a timedelta or seconds"):
+        task("order", **{argument: value})
+
+
+@pytest.mark.parametrize("reference", ["", "None", " 17", "1\x007", "\ud800", 17])
+def test_references_that_are_none_are_refused_when_the_dag_is_parsed(reference: Any) -> None:
+    if isinstance(reference, str):
+        with pytest.raises(NexusConfigurationError, match="reference is "):
+            task("order", reference=reference)
+    else:
+        assert task("order", reference=reference).reference == 17, "an object may be an XComArg"
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({**BUY, "FiatValue": "30.00"}, "FiatValue and fiatValue are one field, given twice"),
+        ({**BUY, "currencyCode": 978}, "currencyCode is the number 978"),
+        ({**BUY, "fiatValue": "1_000"}, "fiatValue is '1_000': give an amount above zero"),
+        ({**BUY, "fiatValue": "0x10"}, "fiatValue is '0x10': give an amount above zero"),
+        ({**BUY, "fiatValue": "1,000.00"}, "fiatValue is '1,000.00': give an amount above zero"),
+        ({**BUY, "data": {"Reference": "mine"}}, r"data\['reference'\] is where"),
+        ({**BUY, "PaymentReference": "Z"}, "reference is 'invoice 17/4' and values have another paymentReference, 'Z'"),
+    ],
+)
+def test_values_that_can_be_read_in_two_ways(sandbox: Sandbox, values: dict[str, Any], said: str) -> None:
+    before = made(sandbox)
+    kind: Any = "gift" if "data" in values else "buy"
+    with DAG("two_ways", schedule=None) as dag:
+        NexusTransactionOperator(task_id="act", kind=kind, values=values, reference="invoice 17/4")
+    state, error = ended(dag)
+    assert (state, made(sandbox)) == ("failed", before)
+    with pytest.raises(Exception, match=said):
+        raise error or AssertionError
 
 
 @pytest.mark.skipif(not HAS_TASK_STATE, reason="below Airflow 3.3 there is no other memory than the Variable")
