@@ -16,6 +16,7 @@ from airflow_provider_nexus.api.resource import DateFilter, Resource
 from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.api.schemas.field import Field
 from airflow_provider_nexus.cli.commands import COMMANDS, Argument, Command
+from airflow_provider_nexus.client.fate import ENDINGS
 from airflow_provider_nexus.exceptions import NexusApiError, NexusError
 
 SURFACES = {"A": "A", "B": "B", "AB": "A and B"}
@@ -55,7 +56,14 @@ def commands() -> str:
     return "\n".join(line for command in COMMANDS for line in _command(command))
 
 
+def endings() -> str:
+    """Every ending of a call, and what it says about the change that the call was to make."""
+    rows = ((ending.name, ending.fate.value, ending.why) for ending in ENDINGS)
+    return "\n".join(_table({"What comes back": 44, "The change is": 16, "Because": 40}, rows))
+
+
 PAGES = {
+    "endings.rst": endings,
     "data_dictionary.rst": data_dictionary,
     "catalogue.rst": catalogue,
     "errors.rst": errors,

@@ -6,8 +6,6 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -26,6 +24,7 @@ from airflow_provider_nexus.exceptions import (
 from airflow_provider_nexus.sandbox import Fault, Sandbox
 from tests.client.serving import GET, POST, STATE, session_for
 from tests.client.socket_server import Reply, SocketServer, answer, drop, free_port
+from tests.relay import make_certificate
 
 DONE = answer(b'{"errors":null,"values":{"a":1}}')
 PAYOUT = Call("PUT", "/transactions/custodian/T1/payout", json={})
@@ -207,21 +206,7 @@ class TestSandboxFaults:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for 127.0.0.1, signed by itself, with its key."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
-    now = datetime.now(UTC)
-    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
-    builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
-    alternative = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
-    signed = builder.add_extension(alternative, critical=True).sign(key, hashes.SHA256())
-    path: Path = tmp_path_factory.mktemp("tls") / "server.pem"
-    secret = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    path.write_bytes(secret + signed.public_bytes(serialization.Encoding.PEM))
-    return path
+    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture
