@@ -143,9 +143,9 @@ def _table(columns: dict[str, int], rows: Iterable[tuple[str, ...]]) -> Iterator
 
 def _tree(root: type[NexusError]) -> Iterator[type[NexusError]]:
     yield root
-    for child in sorted(root.__subclasses__(), key=_order):
-        if child.__module__ == exceptions.__name__:
-            yield from _tree(child)
+    known = (child for child in root.__subclasses__() if child.__module__ == exceptions.__name__)
+    for child in sorted(known, key=_order):
+        yield from _tree(child)
 
 
 def _order(error: type[NexusError]) -> int:

@@ -42,7 +42,7 @@ class MalformedAnswerError(ValueError):
 
 
 class RefusedAnswerError(ValueError):
-    """The body is a well-formed envelope whose ``errors`` are not empty, whatever the HTTP status."""
+    """The body has ``errors`` that are not empty, as an envelope or an RFC 7807 problem, whatever the HTTP status."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def unwrap(body: bytes) -> Any:
         return None
     answer = decode(body)
     folded = {name.lower(): value for name, value in answer.items()} if isinstance(answer, dict) else {}
-    if folded.get("errors") and not folded.keys().isdisjoint(("values", "message")):
+    if folded.get("errors"):
         raise RefusedAnswerError
     return folded.get("values", answer)
 

@@ -61,6 +61,10 @@ class Call:
         if odd is not None and parts != [""]:
             what = f"the part {odd!r}, which leads to another path" if odd else "an empty part, as where a template has no value"
             raise NexusConfigurationError(f"the path of {self.method} {self.label} has {what}: nothing was sent")
+        if self.json is not None and self.method in ("GET", "HEAD"):
+            raise NexusConfigurationError(f"a {self.method} of {self.label} takes no body: give the method that is meant")
+        if "#" in self.path:
+            raise NexusConfigurationError(f"the path of {self.method} {self.label} has a #, which is never sent: write it as %23")
         if not (self.api_version or "").isprintable():
             raise NexusConfigurationError(f"api_version is {self.api_version!r}, which no header can hold: nothing was sent")
         if not self.path.isprintable():

@@ -18,8 +18,9 @@ from airflow_provider_nexus.client.portal import record_address
 from airflow_provider_nexus.client.retry import RetryPolicy
 from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.client.settings import ClientSettings, read_settings
-from airflow_provider_nexus.compat import get_hook_lineage_collector
+from airflow_provider_nexus.compat import AirflowFailException, get_hook_lineage_collector
 from airflow_provider_nexus.exceptions import (
+    NexusAmbiguousWriteError,
     NexusAuthenticationError,
     NexusConnectionError,
     NexusError,
@@ -33,6 +34,14 @@ from airflow_provider_nexus.sync.window import BEGINNING, Moment, parse
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
+
+
+class _AmbiguousRunError(NexusAmbiguousWriteError, AirflowFailException):
+    """A call of :meth:`NexusHook.run` may or may not have changed something.
+
+    Airflow does not try a task again that ends in it, as a task of the user's own does not look before it sends.
+    """
+
 
 TEST_TIMEOUT = 10.0
 """Seconds that the connection test waits: a person looks on."""
@@ -116,10 +125,16 @@ class NexusHook(BaseHook):
         :param api_version: the header of that name; by default what the catalogue says of the path
         :return: the decoded ``values``, or the bare body where there is no envelope. Fractions are ``Decimal``; where the
             catalogue knows the path, all money is, and times are pendulum in UTC
+        :raises NexusAmbiguousWriteError: when a change may or may not have happened; Airflow does not try the task again then
         :raises NexusApiError: one class per cause
         :raises NexusWriteRefusedError: when it would change something and the connection does not allow that
         """
-        values = self.client.run(method, path, params=params, json=json, api_version=api_version)
+        try:
+            values = self.client.run(method, path, params=params, json=json, api_version=api_version)
+        except NexusAmbiguousWriteError as error:
+            failure = _AmbiguousRunError.__new__(_AmbiguousRunError)
+            failure.__dict__, failure.args = error.__dict__, error.args
+            raise failure from error.__cause__
         resource = find_by_path(path)
         if resource and method.strip().upper() == "GET":
             self._tell_lineage(resource.name)

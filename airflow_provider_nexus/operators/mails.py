@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -74,6 +75,8 @@ class NexusMailOperator(NexusBaseOperator):
     ) -> None:
         kwargs.setdefault("max_active_tis_per_dag", 1)
         super().__init__(**kwargs)
+        if any(kind(deliver) for kind in (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)):
+            raise NexusConfigurationError("`deliver` is a coroutine or a generator function, which nobody runs: give a plain one")
         self.deliver = deliver
         self.mail_types = mail_types
         self.limit = limit
@@ -191,7 +194,7 @@ class _Round:
             return False
         self._write(code, _DELIVERING)
         try:
-            deliver()
+            _refuse_undone(deliver())
         except NexusAmbiguousMailError:
             self._log.exception("mail %s: it is not known whether it went out", code)
             self.unknown.append(code)
@@ -232,6 +235,12 @@ class _Round:
             )
             if codes
         ]
+
+
+def _refuse_undone(result: object) -> None:
+    """What a coroutine or a generator gives is a promise of a delivery."""
+    if inspect.isawaitable(result) or inspect.isgenerator(result) or inspect.isasyncgen(result):
+        raise TypeError("`deliver` gave a coroutine or a generator, which nobody runs: nothing was delivered")
 
 
 def _is_ready(mail: Mapping[str, Any]) -> bool:

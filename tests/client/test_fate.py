@@ -111,6 +111,8 @@ def raw(text: bytes) -> Reply:
         answer(b'{"errors":null,"values":[]}'),
         answer(b'{"errors":null,"values":{"orderCode":"O'),
         answer(b'{"errors":["NoBalance"],"values":{"orderCode":"ORD-1"}}'),
+        answer(b'{"errors":{"amount":["too much"]},"status":400,"title":"One or more validation errors occurred."}'),
+        answer(b'{"Errors":"NoBalance"}'),
         answer(b"\xff\xfe"),
         answer(b"[" * 3000),
     ],

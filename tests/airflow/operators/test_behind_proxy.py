@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import pickle
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
-from airflow.sdk import DAG
+from airflow.sdk import DAG, task
 
+from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators.nexus import NexusOperator, NexusOrderOperator
 from airflow_provider_nexus.sandbox import Sandbox
 from tests.airflow.nexus import connection
@@ -40,3 +45,32 @@ def test_two_tasks_make_two_orders(sandbox: Sandbox, tmp_path: Path, monkeypatch
     assert len(sandbox.truth("orders")) == before + 2
     assert (state_of(run, "order"), state_of(run, "call")) == ("success", "failed")
     assert relay.connects[0] == "nexus.test:443"
+
+
+def test_a_task_of_the_users_own_is_not_tried_again(sandbox: Sandbox, tmp_path: Path) -> None:
+    """It does not look before it sends, as the operators do."""
+    before = len(sandbox.truth("orders"))
+    errors: list[BaseException] = []
+
+    def choose(request: Relayed) -> Loss | None:
+        return Loss("after answer", "fin") if request.method == "POST" else None
+
+    def failed(context: Any) -> None:
+        errors.append(context["exception"])
+
+    with (
+        Relay(sandbox.base_url, choose=choose) as relay,
+        connection(sandbox, host=relay.base_url, extra={"retries": 0}),
+        DAG("own", schedule=None) as dag,
+    ):
+
+        @task(retries=3, retry_delay=timedelta(0), on_failure_callback=failed)
+        def order() -> None:
+            NexusHook().run("POST", "/orders", json={**BODY, "amount": Decimal(7)})
+
+        order()
+        run = run_dag(dag)
+    assert (state_of(run, "order"), len(sandbox.truth("orders"))) == ("failed", before + 1)
+    assert len(relay.forwarded) == 1
+    assert "Look up by hand" in str(errors[0])
+    assert pickle.loads(pickle.dumps(errors[0])).args == errors[0].args

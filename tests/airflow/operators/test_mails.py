@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import random
 import sys
@@ -19,7 +20,12 @@ from airflow.utils.session import create_session
 from sqlalchemy import delete, select
 
 from airflow_provider_nexus.compat import HAS_RETRY_POLICIES, AirflowFailException
-from airflow_provider_nexus.exceptions import NexusAmbiguousMailError, NexusUnsentMailError, NexusWriteRefusedError
+from airflow_provider_nexus.exceptions import (
+    NexusAmbiguousMailError,
+    NexusConfigurationError,
+    NexusUnsentMailError,
+    NexusWriteRefusedError,
+)
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators import mails
 from airflow_provider_nexus.operators.mails import NexusMailOperator
@@ -386,3 +392,23 @@ def test_a_mail_server_that_hangs_up_before_the_text_is_tried_again(sandbox: San
     sender.run(None)
     assert [taken.message["Message-ID"] for taken in post.taken] == [f"<{code}@nexus.invalid>" for code in codes]
     assert claims() == {}
+
+
+async def _coroutine(mail: dict[str, Any]) -> None: ...
+
+
+def _generator(mail: dict[str, Any]) -> Any:
+    yield mail
+
+
+@pytest.mark.parametrize("deliver", [_coroutine, _generator, functools.partial(_coroutine)])
+def test_what_nobody_would_run_delivers_nothing(deliver: Any) -> None:
+    with pytest.raises(NexusConfigurationError, match="`deliver` is a coroutine or a generator function"):
+        NexusMailOperator(task_id="mails", deliver=deliver)
+
+
+def test_a_delivery_that_is_only_promised_is_none(sandbox: Sandbox) -> None:
+    sender, before = Sender(), ready(sandbox)
+    state, _ = sender.run(lambda mail: _coroutine(mail))  # type: ignore[arg-type]
+    assert (state, ready(sandbox), claims()) == ("failed", before, {})
+    assert before
