@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -11,6 +11,7 @@ from airflow_provider_nexus.api.codes import IN_QUOTES
 from airflow_provider_nexus.client.call import LOST_DIGITS
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 
+_MAY_BE_NONE = "riskqualification"
 _NUMBER = re.compile(r"\+?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _AMOUNTS = frozenset({"amount", "cryptoamount", "fiatvalue", "limitprice", "requestedprice"})
 
@@ -33,6 +34,28 @@ def amount(name: str, value: Any) -> Decimal:
     return number
 
 
+def refuse_twice(names: Iterable[str]) -> None:
+    """Refuse names that Nexus takes for one, as it reads them without regard to case.
+
+    :raises NexusConfigurationError: for the first such
+    """
+    folded = [name.casefold() for name in names]
+    if twice := {name for name in names if folded.count(name.casefold()) > 1}:
+        raise NexusConfigurationError(f"{' and '.join(sorted(twice))} are one field, given twice: nothing was sent")
+
+
+def refuse_none(values: Mapping[str, Any]) -> None:
+    """Refuse the text that templates make of a missing value.
+
+    :raises NexusConfigurationError: for the first such, however deep
+    """
+    for name, value in values.items():
+        if value == "None" and name.casefold() != _MAY_BE_NONE:
+            raise NexusConfigurationError(f"{name} is 'None', what a template makes of a missing value: nothing was sent")
+        if isinstance(value, Mapping):
+            refuse_none(value)
+
+
 def refuse_float(name: str, value: Any) -> None:
     """Refuse what may have lost digits.
 
@@ -45,12 +68,10 @@ def refuse_float(name: str, value: Any) -> None:
 def exact(values: Mapping[str, Any]) -> dict[str, Any]:
     """A body with its amounts as ``Decimal``; nulls are left out.
 
-    :raises NexusConfigurationError: for any float in it, an amount that is none, another field that is a number, and one that
-        is there in two spellings
+    :raises NexusConfigurationError: for any float in it, an amount that is none, another field that is a number, a ``None`` as
+        text, and a field that is there in two spellings
     """
-    folded = [name.casefold() for name in values]
-    if twice := {name for name in values if folded.count(name.casefold()) > 1}:
-        raise NexusConfigurationError(f"{' and '.join(sorted(twice))} are one field, given twice: nothing was sent")
+    refuse_twice(values)
     return {name: _exact(name, value) for name, value in values.items() if value is not None}
 
 
@@ -60,6 +81,7 @@ def _exact(name: str, value: Any) -> Any:
         return exact(value)
     if name.lower() in _AMOUNTS:
         return amount(name, value)
+    refuse_none({name: value})
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
         raise NexusConfigurationError(f"{name} is the number {value!r}, and has to be text: {IN_QUOTES}; nothing was sent")
     return value

@@ -57,9 +57,10 @@ class Call:
 
     def __post_init__(self) -> None:
         parts = [unquote(part) for part in self._bare_path.removeprefix("/").split("/")]
-        odd = next((part for part in parts if part in ("", ".", "..")), None)
+        odd = next((part for part in parts if part in ("", ".", "..", "None")), None)
         if odd is not None and parts != [""]:
-            what = f"the part {odd!r}, which leads to another path" if odd else "an empty part, as where a template has no value"
+            missing = f"{'the part None' if odd else 'an empty part'}, as where a template has no value"
+            what = f"the part {odd!r}, which leads to another path" if odd in (".", "..") else missing
             raise NexusConfigurationError(f"the path of {self.method} {self.label} has {what}: nothing was sent")
         if self.json is not None and self.method in ("GET", "HEAD"):
             raise NexusConfigurationError(f"a {self.method} of {self.label} takes no body: give the method that is meant")

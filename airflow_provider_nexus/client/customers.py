@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_nexus.api.codes import is_same
 from airflow_provider_nexus.api.records import at, typed
 from airflow_provider_nexus.api.resources import get_resource
+from airflow_provider_nexus.client.amounts import refuse_twice
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.once import Record, Write, code_in
-from airflow_provider_nexus.exceptions import NexusConflictError, NexusNotFoundError
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusConflictError, NexusNotFoundError
 
 _NOT_COMPARED = frozenset({"accounts", "bankaccounts", "customercode", "fieldstoclear", "isreviewed", "reason"})
+_ASKED = (
+    *("trustLevel", "trustLevelCode", "portfolioCode", "riskQualification", "isReviewed", "isReviewRecommended", "latestReview"),
+    *("reason", "tag", "comment", "data", "bankAccounts", "accounts", "hasPhotoId", "isHighRisk"),
+)
+"""Fields of requests; some of them no record shows."""
 _OTHER_NAMES = {"trustlevelcode": "trustlevel"}
 _WITHOUT_CASE = frozenset({"status", "trustlevel", "riskqualification"})
 _BY_HAND = "Look at GET /customer/{code}, with the customer's code, and compare it with what the task wants."
@@ -20,6 +27,7 @@ _BY_HAND = "Look at GET /customer/{code}, with the customer's code, and compare 
 
 def create_write(client: NexusClient, code: str, values: Mapping[str, Any]) -> Write:
     """The call that creates a customer, or finds one that is as wanted."""
+    refuse_unknown(values)
 
     def find(_: object) -> list[Record]:
         record = _read(client, code)
@@ -46,10 +54,26 @@ def update_write(client: NexusClient, code: str, values: Mapping[str, Any], fiel
         is_clear = all(at(record, name) in (None, "") for name in fields_to_clear)
         return [record] if is_clear and not differences(values, record, missing_differs=True) else []
 
+    refuse_unknown([*values, *fields_to_clear])
     body = {("trustLevelCode" if name == "trustLevel" else name): value for name, value in values.items()}
     if fields_to_clear:
         body["fieldsToClear"] = list(fields_to_clear)
     return _write(client, code, "PUT", get_resource("customers").record_path(code), body, find)
+
+
+def refuse_unknown(names: Iterable[str]) -> None:
+    """Refuse names that Nexus would not know, or would take for one.
+
+    :raises NexusConfigurationError: for the first such; names the nearest field
+    """
+    names = list(names)
+    refuse_twice(names)
+    known = {name.casefold(): name for name in (*(field.name for field in get_resource("customers").schema.fields), *_ASKED)}
+    for name in names:
+        if name.casefold() not in known:
+            nearest = difflib.get_close_matches(name.casefold(), known, n=1, cutoff=0.5)
+            hint = f"did you mean {known[nearest[0]]!r}?" if nearest else "see Customer in the data dictionary"
+            raise NexusConfigurationError(f"a customer has no field {name!r}: {hint} Nothing was sent")
 
 
 def differences(values: Mapping[str, Any], record: Mapping[str, Any], *, missing_differs: bool = False) -> list[str]:

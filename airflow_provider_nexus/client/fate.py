@@ -55,7 +55,11 @@ ENDINGS = (
         "the connection itself saw that nothing of the call was written",
     ),
     Ending("2xx that can be read, without errors in it", Fate.DONE, "Nexus says so", frozenset(range(200, 300))),
-    Ending("2xx with errors in it, empty where a record was due, or unreadable", Fate.UNKNOWN, "success and failure at once"),
+    Ending(
+        "2xx with errors in it, unreadable, or empty where the operator knows that a record is due",
+        Fate.UNKNOWN,
+        "success and failure at once",
+    ),
     Ending(", ".join(str(status) for status in sorted(_REFUSALS)), Fate.REFUSED, _NO, _REFUSALS),
     Ending(
         "one of these whose body holds the code of a transaction, order or transfer",

@@ -34,6 +34,7 @@ _STILL_AT_IT = timedelta(minutes=1)
 """How long after its mark another try can still be sending."""
 _MARGIN = timedelta(minutes=1)
 """How much earlier than the look-up a record can have been made that the look-up did not show yet."""
+_ANEW = "A new one takes another reference, or a new run where the reference is that of the run"
 _NAMESPACE = UUID("6f1f63a4-52d5-5b0e-9a86-6f27f7f6c1c1")
 
 Record = dict[str, Any]
@@ -51,6 +52,7 @@ class Write:
     :param code_of: record or answer -> the code in it; empty when it has none, or that of another record
     :param record_of: answer -> record; ``None`` where the record has to be read or found
     :param unlike: record -> what of it is not as the call asks for, one text each
+    :param came_to_nothing: record -> whether it failed with nothing executed
     :param reference: what the record is found by; empty for the change of a record, which is found by its code
     :param carries: record -> whether the reference is in it
     :param lookup_by_hand: what a person has to look up, ``{since}`` standing for the time from when on
@@ -66,6 +68,7 @@ class Write:
     code_of: Callable[[Any], str]
     record_of: Callable[[Any], Record | None] = lambda _: None
     unlike: Callable[[Record], Sequence[str]] = lambda _: ()
+    came_to_nothing: Callable[[Record], bool] = lambda _: False
     reference: str = ""
     carries: Callable[[Record], bool] = lambda _: True
     lookup_by_hand: str = ""
@@ -218,6 +221,9 @@ class Once:
         if unlike := write.unlike(record):
             code = write.told(write.code_of(record))
             raise self._conflict(write, f"{code} carries its reference and is another: {'; '.join(unlike)}")
+        if write.came_to_nothing(record):
+            code, status = write.told(write.code_of(record)), record.get("status")
+            raise self._conflict(write, f"{code} carries its reference and is {status}: nothing came of it. {_ANEW}")
         self._remember(write, write.code_of(record))
         return record
 

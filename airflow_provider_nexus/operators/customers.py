@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_nexus.client.amounts import refuse_none
 from airflow_provider_nexus.client.customers import create_write, update_write
 from airflow_provider_nexus.client.ledger import MemoryLedger
 from airflow_provider_nexus.client.once import Once, Write
@@ -49,6 +50,7 @@ class NexusCustomerAction(NexusWaitingAction):
         :raises NexusConflictError: when the customer to create exists with other values
         :raises NexusAmbiguousWriteError: when it is not known whether Nexus carried it out; another try looks again
         """
+        refuse_none(self.values or {})
         return Once(self.hook.client, MemoryLedger(), log=self.log).carry_out(self.write(), run_begin(context))
 
 

@@ -122,6 +122,7 @@ def order_write(client: NexusClient, values: Mapping[str, Any], reference: str) 
         code_of=lambda answer: code_in(answer, "orderCode"),
         record_of=lambda answer: typed(get_resource("orders"), answer) if isinstance(answer, dict) else None,
         unlike=lambda record: unlike(asked, record, "orders"),
+        came_to_nothing=search.came_to_nothing,
         reference=reference,
         carries=lambda record: at(record, search.place) == reference,
         lookup_by_hand="Look through GET /orders?createdFrom={since} and GET each of them by its code: it is the one whose "
@@ -219,14 +220,16 @@ def transfer_write(client: NexusClient, values: Mapping[str, Any], reference: st
         "address.sinkExchangeCode": body.get("sinkExchangeCode"),
         "address.address": body.get("transferAddress"),
     }
+    search = Search(resource="transfers", place="userName")
     return Write(
         method="POST",
         path="/transfers",
         body={**body, "userName": reference},
-        find=finder(Search(resource="transfers", place="userName"), client, reference),
+        find=finder(search, client, reference),
         read=lambda code: read_transfer(client, code),
         code_of=lambda answer: code_in(answer, "transferCode"),
         unlike=lambda record: unlike(asked, record, "transfers"),
+        came_to_nothing=search.came_to_nothing,
         reference=reference,
         lookup_by_hand=f"Look through GET /transfers?createdFrom={{since}} for the one whose userName is {reference}.",
     )

@@ -126,6 +126,7 @@ def transaction_write(client: NexusClient, kind: str, values: Mapping[str, Any],
         code_of=lambda answer: code_in(_part(trade, answer), "transactionCode"),
         record_of=lambda answer: _made(client, trade, _part(trade, answer)),
         unlike=lambda record: _unlike(client, trade, given, record),
+        came_to_nothing=search.came_to_nothing,
         reference=reference if place else "",
         carries=lambda record: at(record, place) == reference,
         lookup_by_hand=_by_hand(trade, place, reference),
@@ -234,6 +235,10 @@ class NexusPayoutOperator(NexusWaitingAction):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if step not in ("confirming", "payout"):
+            raise NexusConfigurationError(
+                f"step is {step!r}: give 'payout', which pays, or 'confirming', which says it is under way"
+            )
         self.transaction_code = transaction_code
         self.bank_account_id = bank_account_id
         self.payment_reference = payment_reference

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from airflow_provider_nexus.client.look import Ask, Lookout, Sighting, drive
 from airflow_provider_nexus.client.patience import Patience, interval
 from airflow_provider_nexus.compat import conf
 from airflow_provider_nexus.exceptions import (
+    NexusConfigurationError,
     NexusError,
     NexusNotFoundError,
     NexusStatusError,
@@ -164,6 +166,11 @@ class NexusWaiting(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        for name, value in (("poll_interval", poll_interval), ("max_interval", max_interval), ("wait_timeout", wait_timeout)):
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+                raise NexusConfigurationError(f"{name} is {value!r}: give seconds, a number above zero")
+        if on_held not in ("wait", "fail"):
+            raise NexusConfigurationError(f"on_held is {on_held!r}: give 'wait' or 'fail'")
         self.poll_interval = poll_interval
         self.max_interval = max_interval
         self.wait_timeout = wait_timeout

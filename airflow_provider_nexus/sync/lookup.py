@@ -49,7 +49,7 @@ class Search:
         """
         found = [record for record in self._carriers(client, reference, since) if at(record, self.place) == reference]
         givers = _without_takers(found)
-        return [record for record in givers if not self._came_to_nothing(record)] or givers[:1]
+        return [record for record in givers if not self.came_to_nothing(record)] or givers[:1]
 
     def _carriers(self, client: NexusClient, reference: str, since: datetime) -> Iterator[Record]:
         """The records to compare: what the server's own filter gives, if it has one and heeds it, else all of the time."""
@@ -81,7 +81,8 @@ class Search:
         answer = client.fetch(get_resource(self.resource), params={"page": 1, "limit": 1})
         return answer.server_time or datetime.now(UTC)
 
-    def _came_to_nothing(self, record: Record) -> bool:
+    def came_to_nothing(self, record: Record) -> bool:
+        """Whether a record failed, with nothing executed."""
         lifecycle = get_resource(self.resource).lifecycle
         executed = at(record, "executed.amount") or at(record, "executedAmounts.cryptoAmount")
         return lifecycle is not None and lifecycle.phase(record.get("status")) is Phase.FAILED and not executed

@@ -244,6 +244,7 @@ class TestBody:
         ("/transactions/custodian/../payout", r"the part '\.\.'"),
         ("/transactions/custodian/%2e%2E/payout", r"the part '\.\.'"),
         ("/transactions/custodian//payout", "an empty part"),
+        ("/customer/None", "the part None, as where a template has no value"),
         ("/customer/", "an empty part"),
         ("customer/?x=1", "an empty part"),
         ("https://api.quantoznexus.com/customer/../orders", r"the part '\.\.'"),

@@ -405,3 +405,73 @@ def test_a_pair_is_one(sandbox: Sandbox) -> None:
     state, error = ended(dag)
     assert (state, made(sandbox)) == ("failed", before + 2)
     assert "customerCode differs" in str(error)
+
+
+@pytest.mark.parametrize("step", ["pay", "Payout", "{{ params.step }}", "", None])
+def test_a_payout_has_two_steps(step: Any) -> None:
+    with pytest.raises(NexusConfigurationError, match=r"step is .*: give 'payout', which pays"):
+        NexusPayoutOperator(task_id="act", transaction_code="T1", step=step)
+
+
+def test_a_reference_whose_transaction_was_cancelled_is_not_green(sandbox: Sandbox) -> None:
+    values = {**BUY, "paymentMethodCode": "BUY_IDEAL"}
+    with DAG("first", schedule=None) as dag:
+        NexusTransactionOperator(task_id="act", kind="broker_buy", values=values, reference="invoice 17/4")
+    code = xcom_of(run_dag(dag), "act")["transactionCode"]
+    client_of(sandbox, allow_writes=True).run("POST", f"/transactions/custodian/{code}/cancel")
+    before = made(sandbox)
+    with DAG("second", schedule=None) as dag:
+        NexusTransactionOperator(task_id="act", kind="broker_buy", values=values, reference="invoice 17/4")
+    state, error = ended(dag)
+    assert (state, made(sandbox)) == ("failed", before)
+    assert f"{code} carries its reference and is CANCELLED: nothing came of it. A new one takes another" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"values": {"emial": "a@example.org"}}, "a customer has no field 'emial': did you mean 'email'?"),
+        ({"fields_to_clear": ["bankAcount"]}, "a customer has no field 'bankAcount': did you mean 'bankAccount'?"),
+        ({"values": {"xyzzy": 1}}, "a customer has no field 'xyzzy': see Customer in the data dictionary"),
+        ({"values": {"city": "A", "CITY": "B"}}, "CITY and city are one field, given twice"),
+        ({"values": {"city": "A"}, "fields_to_clear": ["City"]}, "City and city are one field, given twice"),
+        ({"values": {"bankAccount": "{{ params.get('nothing') }}"}}, "bankAccount is 'None'"),
+    ],
+)
+def test_fields_of_a_customer_that_are_none(sandbox: Sandbox, arguments: dict[str, Any], said: str) -> None:
+    calls = sandbox.call_count
+    with DAG("fields", schedule=None) as dag:
+        NexusUpdateCustomerOperator(task_id="act", customer_code="giver", **arguments)
+    state, error = ended(dag)
+    assert (state, sandbox.call_count) == ("failed", calls)
+    assert said in str(error)
+
+
+def test_a_risk_may_be_none(sandbox: Sandbox) -> None:
+    with DAG("risk", schedule=None) as dag:
+        NexusUpdateCustomerOperator(task_id="act", customer_code="giver", values={"riskQualification": "None"})
+    assert ended(dag)[0] == "success"
+
+
+@pytest.mark.parametrize(
+    ("values", "said"), [({**BUY, "callbackUrl": "{{ params.get('nothing') }}"}, "callbackUrl is 'None'"), (BUY, "")]
+)
+def test_a_missing_value_inside_values(sandbox: Sandbox, values: dict[str, Any], said: str) -> None:
+    before = made(sandbox)
+    with DAG("inside", schedule=None) as dag:
+        NexusTransactionOperator(task_id="act", kind="buy", values=values)
+    state, error = ended(dag)
+    assert (state, made(sandbox) - before) == (("failed", 0) if said else ("success", 1))
+    assert said in str(error)
+
+
+@pytest.mark.parametrize("argument", ["poll_interval", "max_interval", "wait_timeout"])
+@pytest.mark.parametrize("value", ["5", 0, -1, True, float("nan"), float("inf"), timedelta(seconds=5), None])
+def test_waits_that_are_none_are_refused_before_anything_is_bought(argument: str, value: Any) -> None:
+    with pytest.raises(NexusConfigurationError, match=f"{argument} is .*: give seconds, a number above zero"):
+        task("order", **{argument: value})
+
+
+def test_what_to_do_about_a_held_record() -> None:
+    with pytest.raises(NexusConfigurationError, match="on_held is 'bogus': give 'wait' or 'fail'"):
+        task("order", on_held="bogus")
