@@ -23,6 +23,7 @@ from tests.client.serving import CANARY, POST, QUICK, all_that_it_says
 from tests.client.socket_server import SocketServer, answer
 from tests.relay import CONNECTION_PLACES, REQUEST_PLACES, Loss, Manner, Relay, Way, make_certificate
 
+pytestmark = pytest.mark.slow
 DONE = answer(b'{"errors":null,"values":{"a":1}}')
 WAYS: tuple[Way, ...] = ("direct", "tls", "proxy", "connect")
 MANNERS: tuple[Manner, ...] = ("fin", "rst", "tls close", "raw fin", "stall", "answer", "garbage")

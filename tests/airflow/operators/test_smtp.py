@@ -12,6 +12,7 @@ import pytest
 from airflow_provider_nexus.exceptions import NexusAmbiguousMailError, NexusUnsentMailError
 from tests.airflow.operators.mail_server import TEXT, MailServer, post_office
 from tests.airflow.operators.test_letters import CODE, JANE, LOG, mail_of, send
+from tests.client.serving import all_that_it_says
 
 
 @pytest.fixture
@@ -47,9 +48,8 @@ def test_only_a_no_says_that_a_text_was_not_taken(post: MailServer, verb: str, a
     with pytest.raises(NexusUnsentMailError) as caught:
         send(mail_of())
     assert isinstance(caught.value, NexusAmbiguousMailError) != is_known
-    assert JANE not in str(caught.value)
+    assert JANE not in all_that_it_says(caught.value)
     assert CODE in str(caught.value)
-    assert caught.value.__context__ is None
     assert post.verbs.count("MAIL") == 1
 
 
