@@ -475,3 +475,13 @@ def test_waits_that_are_none_are_refused_before_anything_is_bought(argument: str
 def test_what_to_do_about_a_held_record() -> None:
     with pytest.raises(NexusConfigurationError, match="on_held is 'bogus': give 'wait' or 'fail'"):
         task("order", on_held="bogus")
+
+
+def test_texts_stay_texts_in_mapped_tasks(sandbox: Sandbox) -> None:
+    with DAG("mapped_native", schedule=None, render_template_as_native_obj=True, params={"code": "1_000"}) as dag:
+        order = NexusOrderOperator.partial(task_id="act", **{**ORDER, "amount": "12.50"})
+        order.expand(reference=["{{ params.code }}", "10000001"])
+    run = run_dag(dag)
+    assert {str(instance.state) for instance in run.get_task_instances()} == {"success"}
+    orders = [json.loads(raw) for raw in sandbox.truth("orders")[-2:]]
+    assert {order["data"]["reference"] for order in orders} == {"1_000", "10000001"}
