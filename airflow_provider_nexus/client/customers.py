@@ -72,7 +72,7 @@ def refuse_unknown(names: Iterable[str]) -> None:
     for name in names:
         if name.casefold() not in known:
             nearest = difflib.get_close_matches(name.casefold(), known, n=1, cutoff=0.5)
-            hint = f"did you mean {known[nearest[0]]!r}?" if nearest else "see Customer in the data dictionary"
+            hint = f"did you mean {known[nearest[0]]!r}?" if nearest else "see Customer in the data dictionary."
             raise NexusConfigurationError(f"a customer has no field {name!r}: {hint} Nothing was sent")
 
 

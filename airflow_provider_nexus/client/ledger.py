@@ -14,9 +14,10 @@ LEDGER_KEY = "nexus_write"
 """The entry of a ledger that holds all that is known of a write."""
 OWNER_KEY = "nexus_write_owner"
 """The entry that holds who has the write in hand; one of its own, so that a claim never wipes out that something was sent."""
-
 WITHDRAWN_KEY = "nexus_write_withdrawn"
 """The entry that holds the try whose mark does not count, as it found another in its place and sent nothing."""
+KEYS = (LEDGER_KEY, OWNER_KEY, WITHDRAWN_KEY)
+"""All entries of a write."""
 
 
 class Ledger(Protocol):
@@ -157,7 +158,3 @@ class Claim:
 
 def _known(kept: Any) -> Known:
     return Known(**kept) if isinstance(kept, Mapping) else Known()
-
-
-KEYS = (LEDGER_KEY, OWNER_KEY, WITHDRAWN_KEY)
-"""All entries of a write."""

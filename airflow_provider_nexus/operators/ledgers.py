@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Variable
 
-from airflow_provider_nexus.client.ledger import KEYS, LEDGER_KEY, OWNER_KEY, Known, Ledger
+from airflow_provider_nexus.client.ledger import KEYS, LEDGER_KEY, OWNER_KEY, Known
 from airflow_provider_nexus.client.once import reference_of
 from airflow_provider_nexus.compat import NEVER_EXPIRE, conf
 
@@ -156,9 +156,9 @@ def is_first_of_its_series(context: Context) -> bool:
     return bool(instance.try_number <= instance.max_tries - retries + 1)
 
 
-def mind_earlier_tries(ledger: Ledger, context: Context, began: datetime) -> None:
+def mind_earlier_tries(ledger: TaskLedger | VariableLedger | SharedLedger, context: Context, began: datetime) -> None:
     """Where a ledger can be empty although something was sent, take an earlier try to have sent it."""
-    if not getattr(ledger, "forgets", False) or context["ti"].try_number == 1:
+    if not ledger.forgets or context["ti"].try_number == 1:
         return
     if ledger.get(LEDGER_KEY) is None and ledger.get(OWNER_KEY) is None:
         ledger.set(LEDGER_KEY, vars(Known(first=began.isoformat(), sent=began.isoformat())))
