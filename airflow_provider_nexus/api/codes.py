@@ -1,8 +1,15 @@
-"""Codes on their way into a path: whatever would make it another path is refused. Fact sheet 6.19."""
+"""Codes as users give them, one or several, and on their way into a path, where what would make it another is refused.
+
+Fact sheet 6.19.
+"""
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterable, Mapping, Set
 from urllib.parse import quote
+
+import msgspec
 
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 
@@ -25,6 +32,75 @@ def path_segment(code: object, what: str = "code") -> str:
     if not code.isprintable():
         raise NexusConfigurationError(f"the {what} {code!r} holds signs that no code has: nothing was sent")
     return quote(code, safe="")
+
+
+def code_of(given: object, what: str = "code") -> str:
+    """One code as it is given.
+
+    :param what: what it is called, for the error
+    :raises NexusConfigurationError: for what is no text or can't be a code; so is what a template makes of a missing value
+    """
+    path_segment(given, what)
+    text = str(given)
+    if text.strip() == "None":
+        raise NexusConfigurationError(f"the {what} is {text!r}, which is what a template makes of a missing value")
+    if text != text.strip():
+        raise NexusConfigurationError(f"the {what} is {text!r}, with blanks around it, which no code has")
+    return text
+
+
+def codes_of(given: object, what: str = "code") -> tuple[str, ...]:
+    """Codes as they are given, each once: one text is one code.
+
+    :param given: see :func:`texts_of`
+    :param what: what one of them is called, for the error
+    :raises NexusConfigurationError: for what is neither a code nor several
+    """
+    return tuple(code_of(each, what) for each in texts_of(given, what))
+
+
+def texts_of(given: object, what: str) -> tuple[str, ...]:
+    """One text or several, as they are given, each once.
+
+    :param given: a text, which is one; the text that a template makes of a list; a list or anything else that can be gone
+        through, but no dictionary
+    :param what: what one of them is called, for the error
+    :raises NexusConfigurationError: for anything else, and for several that are not all texts
+    """
+    found = _listed(given)
+    if found is None:
+        raise NexusConfigurationError(
+            f"the {what} is {given!r}, a {type(given).__name__}: give a text or a list of texts. If it looks like a "
+            f"number, {IN_QUOTES}"
+        )
+    wrong = next((each for each in found if not isinstance(each, str)), None)
+    if wrong is not None or None in found:
+        raise NexusConfigurationError(
+            f"the {what} {wrong!r} in a list is a {type(wrong).__name__}, and has to be text: {IN_QUOTES}"
+        )
+    return tuple(dict.fromkeys(found))
+
+
+def _listed(given: object) -> list[str] | None:
+    if isinstance(given, str):
+        return _rendered(given)
+    if isinstance(given, Mapping | bytes | bytearray) or not isinstance(given, Iterable):
+        return None
+    return sorted(given, key=str) if isinstance(given, Set) else list(given)
+
+
+def _rendered(text: str) -> list[str] | None:
+    """A text, or the list that it shows, as JSON or as Python writes lists, tuples and sets."""
+    bare = text.strip()
+    if (bare[:1], bare[-1:]) not in (("[", "]"), ("(", ")"), ("{", "}")):
+        return [text]
+    for read in (msgspec.json.decode, ast.literal_eval):
+        try:
+            found = read(bare)
+        except (msgspec.DecodeError, ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            continue
+        return None if isinstance(found, str) else _listed(found)
+    return None
 
 
 def is_same(asked: str, found: object) -> bool:

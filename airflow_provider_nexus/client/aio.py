@@ -20,7 +20,7 @@ from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client import reply
 from airflow_provider_nexus.client.call import Call
-from airflow_provider_nexus.client.client import asked_for, collection_call, record_call, whole_record
+from airflow_provider_nexus.client.client import asked_for, collection_call, record_call, typed_answer, whole_record
 from airflow_provider_nexus.client.governor import Governor
 from airflow_provider_nexus.client.local import distrust, misconfigured, trusted_file
 from airflow_provider_nexus.client.look import Ask
@@ -72,6 +72,23 @@ class AsyncNexusClient:
     def server_now(self) -> datetime | None:
         """The time by the server's clock, from the latest answer's ``Date``; ``None`` before the first."""
         return self._clock.now
+
+    async def run(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        api_version: str | None = None,
+    ) -> Any:
+        """Any call, once: the decoded ``values``, typed as :meth:`NexusHook.run` does it.
+
+        :raises NexusAmbiguousWriteError: when a change may or may not have happened, or its answer can't be read
+        :raises NexusApiError: one class per cause, after one try
+        """
+        call = Call(method.strip().upper(), path, params, json, api_version)
+        return typed_answer(call, (await self.send(call, envelope.unwrap)).value)
 
     async def fetch(self, resource: Resource, params: Mapping[str, Any] | None = None) -> Answer[envelope.Records]:
         """One answer of a collection: its records raw.
@@ -137,7 +154,7 @@ class AsyncNexusClient:
             self._http = None
 
     async def _request(self, call: Call, departure: Departure) -> httpx.Response:
-        body, url = call.body, join(self.environment.base_url, call.path)
+        body, query, url = call.body, call.query, join(self.environment.base_url, call.path)
 
         async def tell(event: str, info: Mapping[str, Any]) -> None:
             """Called by httpcore at each step; what it sends to make a tunnel is not of the call."""
@@ -148,7 +165,7 @@ class AsyncNexusClient:
             return await self._session().request(
                 call.method,
                 url,
-                params={name: value for name, value in (call.params or {}).items() if value is not None} or None,
+                params=query or None,
                 content=body,
                 headers={"api_version": call.version, **({"Content-Type": "application/json"} if body else {})},
                 extensions={"trace": tell},

@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from airflow_provider_nexus.api.codes import IN_QUOTES
-from airflow_provider_nexus.client.call import LOST_DIGITS
+from airflow_provider_nexus.client.values import LOST_DIGITS
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 
 _MAY_BE_NONE = "riskqualification"

@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from posixpath import normpath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from airflow_provider_nexus.api.codes import IN_QUOTES
 from airflow_provider_nexus.api.resources import RESOURCES, find_by_path
+from airflow_provider_nexus.client.values import in_body, in_query
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 
 _WORDS = frozenset(
@@ -31,8 +30,6 @@ _ACTIVATE = re.compile(r"/accounts/activate/[^/]+/?$", re.IGNORECASE)
 _PAYOUT = re.compile(r"/payout/?$", re.IGNORECASE)
 _SIMULATE = re.compile(r"/simulate/?$", re.IGNORECASE)
 _encode = msgspec.json.Encoder(decimal_format="number").encode
-LOST_DIGITS = f"which may have lost digits: give a Decimal or text, {IN_QUOTES.removeprefix('give it in quotes; ')}"
-"""What is wrong with a float, and what to do."""
 _MINUTE_CHART = re.compile(r"^/?api/minutechart/", re.IGNORECASE)
 
 
@@ -44,7 +41,7 @@ class Call:
 
     :param method: HTTP method in upper case
     :param path: path from the root, codes percent-encoded
-    :param params: query; ``None`` values are left out
+    :param params: query; ``None`` values are left out, those of a list are sent one by one
     :param json: body
     :param api_version: the ``api_version`` header; by default what the catalogue says of the path, else 1.2
     """
@@ -104,16 +101,23 @@ class Call:
         return resource.api_version if resource else "1.2"
 
     @property
+    def query(self) -> dict[str, str | list[str]]:
+        """The query as text.
+
+        :raises NexusConfigurationError: when it is none, or holds a value that a query can't
+        """
+        return in_query(self.params)
+
+    @property
     def body(self) -> bytes | None:
-        """The body as JSON text, a ``Decimal`` with the digits that it has.
+        """The body as JSON text, a ``Decimal`` with the digits that it has, times as Nexus writes them.
 
         :raises NexusConfigurationError: when it holds what JSON can't, a float, or a number for a code
         """
         if self.json is None:
             return None
         try:
-            _check(self.json, "json")
-            return _encode(self.json)
+            return _encode(in_body(self.json, "json"))
         except NexusConfigurationError:
             raise
         except (TypeError, ValueError, RecursionError) as error:
@@ -131,22 +135,3 @@ class Call:
     def _decoded_path(self) -> str:
         """As the server reads it, so that no other spelling hides what a call does."""
         return normpath("/" + unquote(self._bare_path))
-
-
-def _check(value: Any, place: str) -> None:
-    """Refuse what would reach Nexus as something else than it was meant to be.
-
-    :param place: where the value stands in the body, for the error
-    """
-    if isinstance(value, float):
-        raise NexusConfigurationError(f"{place} is the float {value!r}, {LOST_DIGITS}: nothing was sent")
-    if isinstance(value, Decimal) and not value.is_finite():
-        raise NexusConfigurationError(f"{place} is {value}, which is no number: nothing was sent")
-    if isinstance(value, int) and place.rstrip("]").casefold().endswith("code"):
-        raise NexusConfigurationError(f"{place} is the number {value!r}, and a code is text: {IN_QUOTES}; nothing was sent")
-    if isinstance(value, Mapping):
-        for name, item in value.items():
-            _check(item, f"{place}.{name}")
-    elif isinstance(value, list | tuple):
-        for number, item in enumerate(value):
-            _check(item, f"{place}[{number}]")

@@ -49,15 +49,7 @@ class NexusClient:
         :raises NexusApiError: one class per cause
         """
         call = Call(method.strip().upper(), path, params, json, api_version)
-        values = self.session.send(call, envelope.unwrap, before=before).value
-        resource = find_by_path(path)
-        try:
-            return typed_values(resource, values) if resource else values
-        except NexusDataError as error:
-            if call.is_repeatable:
-                raise
-            detail = f"Nexus took it, and its answer can't be read: {error}"
-            raise NexusAmbiguousWriteError(call.method, call.label, detail=detail) from error
+        return typed_answer(call, self.session.send(call, envelope.unwrap, before=before).value)
 
     def get_record(self, resource: str, code: str) -> dict[str, Any]:
         """One record: times as pendulum in UTC, money as ``Decimal``.
@@ -75,6 +67,22 @@ class NexusClient:
         :param parent: code of the parent's record, for a child
         """
         return self.session.send(collection_call(resource, parent, params), lambda body: envelope.records(resource, body))
+
+
+def typed_answer(call: Call, values: Any) -> Any:
+    """The values of an answer with the records in them typed, where the catalogue knows the path.
+
+    :raises NexusDataError: when one can't be read
+    :raises NexusAmbiguousWriteError: the same after a change, which may have happened
+    """
+    resource = find_by_path(call.path)
+    try:
+        return typed_values(resource, values) if resource else values
+    except NexusDataError as error:
+        if call.is_repeatable:
+            raise
+        detail = f"Nexus took it, and its answer can't be read: {error}"
+        raise NexusAmbiguousWriteError(call.method, call.label, detail=detail) from error
 
 
 def collection_call(resource: Resource, parent: str = "", params: Mapping[str, Any] | None = None) -> Call:

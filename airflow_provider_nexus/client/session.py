@@ -96,14 +96,15 @@ class NexusSession:
         if wait := self._governor.reserve():
             time.sleep(wait)
         self.calls += 1
-        began, body, url = time.monotonic(), call.body, join(self.environment.base_url, call.path)
+        began, body, query = time.monotonic(), call.body, call.query
+        url = join(self.environment.base_url, call.path)
         failure: Exception | None = None
         with departing(before) as departure:
             try:
                 response = self._http.request(
                     call.method,
                     url,
-                    params={name: value for name, value in (call.params or {}).items() if value is not None},
+                    params=query,
                     data=body,
                     headers={"api_version": call.version, "Content-Type": "application/json" if body else None},
                     timeout=(min(reply.CONNECT_TIMEOUT, self._settings.timeout), self._settings.timeout),

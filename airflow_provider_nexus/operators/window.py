@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from airflow_provider_nexus.sync.window import Moment, Wish, wish
+from airflow_provider_nexus.api.moments import Moment
+from airflow_provider_nexus.sync.window import Wish, wish
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -8,10 +8,11 @@ from typing import Any, Protocol
 
 import msgspec
 
+from airflow_provider_nexus.api.moments import moment
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.sync import store
-from airflow_provider_nexus.sync.window import Window, parse
+from airflow_provider_nexus.sync.window import Window
 
 NAME = "_watermark.json"
 
@@ -51,7 +52,7 @@ def advance(watermark: Watermark, window: Window, log: Log) -> datetime | None:
     :return: where it stands now
     """
     known = watermark.get()
-    stands = parse(known, "watermark") if known else None
+    stands = moment(known, "watermark") if known else None
     if stands and window.start > stands:
         log.warning("%s to %s was never read: the watermark stays", to_wire(stands), to_wire(window.start))
         return stands

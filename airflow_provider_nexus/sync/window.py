@@ -6,10 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from airflow_provider_nexus.api.moments import Moment, is_missing, moment
+from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.exceptions import NexusWindowError
-
-Moment = str | datetime | None
-"""A moment as users give it: ISO 8601 text (a date alone is its midnight, no zone is UTC), a datetime, or nothing."""
 
 BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 """Before any record of Nexus."""
@@ -28,8 +27,7 @@ class Window:
     how: str = "arguments"
 
     def __post_init__(self) -> None:
-        if self.end <= self.start:
-            raise NexusWindowError(f"the window ends at {self.end:%FT%TZ}, not after its start {self.start:%FT%TZ}")
+        _refuse_backwards(self.start, self.end)
 
     @property
     def label(self) -> str:
@@ -43,11 +41,16 @@ class Wish:
 
     :param start: ``None`` to go on from the watermark
     :param end: ``None`` to go up to now
+    :raises NexusWindowError: when it is empty or backwards
     """
 
     start: datetime | None
     end: datetime | None
     how: str
+
+    def __post_init__(self) -> None:
+        if self.start and self.end:
+            _refuse_backwards(self.start, self.end)
 
 
 def wish(
@@ -63,13 +66,14 @@ def wish(
     :raises NexusWindowError: when nothing names a start
     """
     for how, (start, end) in (("arguments", arguments), ("params", params)):
-        if _given(start) or _given(end):
-            first = parse(start, how) if _given(start) else _parse_watermark(watermark)
-            return Wish(_needed(first), parse(end, how) if _given(end) else None, how)
-    start, end = (parse(moment, "data interval") if _given(moment) else None for moment in interval)
+        if not (is_missing(start) and is_missing(end)):
+            first = _watermark(watermark) if is_missing(start) else moment(start, f"start of the window in the {how}")
+            last = None if is_missing(end) else moment(end, f"end of the window in the {how}")
+            return Wish(_needed(first), last, how)
+    start, end = (None if is_missing(given) else moment(given, "data interval") for given in interval)
     if start and end and start < end:
         return Wish(start, end, "data interval")
-    return Wish(_needed(_parse_watermark(watermark)), None, "watermark")
+    return Wish(_needed(_watermark(watermark)), None, "watermark")
 
 
 def settle(wanted: Wish, server_now: datetime, lag: timedelta) -> tuple[Window | None, float]:
@@ -86,29 +90,14 @@ def settle(wanted: Wish, server_now: datetime, lag: timedelta) -> tuple[Window |
     return window, max(0.0, (window.end + lag - server_now).total_seconds())
 
 
-def parse(moment: Moment, what: str) -> datetime:
-    """A moment in UTC.
-
-    :param what: where it was given, for the error
-    :raises NexusWindowError: when it can't be read
-    """
-    try:
-        value = datetime.fromisoformat(moment.strip()) if isinstance(moment, str) else moment
-    except ValueError:
-        value = None
-    if not isinstance(value, datetime):
-        raise NexusWindowError(f"{what}: {moment!r} is no ISO 8601 moment; give one as in 2026-01-31T00:00:00Z")
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+def _refuse_backwards(start: datetime, end: datetime) -> None:
+    if end <= start:
+        raise NexusWindowError(f"the window ends at {to_wire(end)}, not after its start {to_wire(start)}")
 
 
-def _given(moment: Moment) -> bool:
-    """Templates render what is missing as an empty text or as the word None."""
-    return moment is not None and not (isinstance(moment, str) and moment.strip() in ("", "None"))
-
-
-def _parse_watermark(watermark: Callable[[], Moment]) -> datetime | None:
-    moment = watermark()
-    return parse(moment, "watermark") if _given(moment) else None
+def _watermark(look_up: Callable[[], Moment]) -> datetime | None:
+    found = look_up()
+    return None if is_missing(found) else moment(found, "watermark")
 
 
 def _needed(start: datetime | None) -> datetime:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_nexus.api.moments import moment
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.rows import RowReader
 from airflow_provider_nexus.client.client import NexusClient
@@ -21,7 +22,7 @@ from airflow_provider_nexus.sync.table.columns import Table
 from airflow_provider_nexus.sync.table.conform import Conformer, Origin
 from airflow_provider_nexus.sync.table.copy import Copy, Row
 from airflow_provider_nexus.sync.watermark import FileWatermark, Watermark
-from airflow_provider_nexus.sync.window import parse, wish
+from airflow_provider_nexus.sync.window import wish
 from airflow_provider_nexus.sync.writers.parquet import read_rows
 from tests.sync.serving import client_of
 
@@ -71,7 +72,7 @@ class Capture:
     @property
     def end(self) -> datetime:
         """Up to where the copy says that it goes."""
-        return parse(self.place()[1].get(), "watermark")
+        return moment(self.place()[1].get(), "watermark")
 
     def truth(self) -> dict[str, Row]:
         """The rows as they are at this moment, by key, as a copy should hold them."""

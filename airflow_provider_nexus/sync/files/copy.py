@@ -7,6 +7,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
+from airflow_provider_nexus.api.moments import moment
 from airflow_provider_nexus.sync import manifest as manifests
 from airflow_provider_nexus.sync.files.books import Books
 from airflow_provider_nexus.sync.files.changes import Changes
@@ -21,7 +22,7 @@ from airflow_provider_nexus.sync.store import names
 from airflow_provider_nexus.sync.table.columns import Table
 from airflow_provider_nexus.sync.table.copy import Applied, Kept, Open, Row, Scope, Sealed
 from airflow_provider_nexus.sync.table.totals import Totals
-from airflow_provider_nexus.sync.window import Window, parse
+from airflow_provider_nexus.sync.window import Window
 from airflow_provider_nexus.sync.writers.parquet import ParquetWriter
 
 FORMAT = "parquet"
@@ -74,7 +75,7 @@ class ParquetCopy:
     def windows(self) -> list[Kept]:
         """The windows read whole, oldest reading first."""
         kept = [
-            Kept(window.start, window.end, parse(str(manifest["read_at"]), "read_at"))
+            Kept(window.start, window.end, moment(str(manifest["read_at"]), "read_at"))
             for _, window, manifest in self._published()
         ]
         return sorted(kept, key=lambda each: (each.read_at, each.start))

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from airflow_provider_nexus.api.moments import moment
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.rows import RowReader
 from airflow_provider_nexus.sync import manifest as manifests
@@ -20,7 +21,6 @@ from airflow_provider_nexus.sync.replay.recast import Recast
 from airflow_provider_nexus.sync.table.columns import Table
 from airflow_provider_nexus.sync.table.conform import Conformer, Origin
 from airflow_provider_nexus.sync.table.copy import Reject, Row
-from airflow_provider_nexus.sync.window import parse
 from airflow_provider_nexus.sync.writers.parquet import ParquetWriter, Rewritten, read_rows, rewrite
 
 
@@ -55,7 +55,7 @@ def replay_reading(
 
 
 def _try(manifest: Mapping[str, Any], resource: Resource, put_aside: Sequence[Reject]) -> Sorted[Row]:
-    origin = Origin(parse(str(manifest["read_at"]), "read_at"), str(manifest["read_by"]))
+    origin = Origin(moment(str(manifest["read_at"]), "read_at"), str(manifest["read_by"]))
     return sort_typed(RowReader(resource), Conformer(resource), put_aside, origin)
 
 

@@ -1,0 +1,69 @@
+"""Moments and spans of time as users give them: one reading for every argument, whoever takes it."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusWindowError
+
+Moment = str | int | date | None
+"""A moment as users give it, or nothing.
+
+ISO 8601 text in long or short form (``2026-01-31``, ``2026-01-31T00:00:00Z``, Airflow's ``ds``, ``ts`` and ``ts_nodash``), a
+``datetime`` or ``date``, pendulum's own among them, or the number that rendering as native objects makes of ``ds_nodash``
+(``20260131``). A date is its midnight; no zone is UTC.
+"""
+
+_DAY_NUMBER = re.compile(r"(?:19|2\d)\d{6}", re.ASCII)
+
+
+def moment(given: object, what: str) -> datetime:
+    """A moment in UTC, always as a plain ``datetime``.
+
+    :param given: see :data:`Moment`
+    :param what: where it was given, for the error
+    :raises NexusWindowError: when it can't be read
+    """
+    try:
+        found = _found(given)
+        if found is not None:
+            # field by field, as `astimezone` of a subclass gives the subclass
+            plain = datetime.combine(date(found.year, found.month, found.day), _time_of(found))
+            return (plain if plain.tzinfo else plain.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, TypeError, OverflowError):
+        pass
+    kind = "" if isinstance(given, str) else f", a {type(given).__name__}"
+    raise NexusWindowError(f"{what}: {given!r}{kind}, is no ISO 8601 moment; give one as in 2026-01-31T00:00:00Z")
+
+
+def is_missing(given: object) -> bool:
+    """Whether a moment was left out: ``None``, or the empty text or word that templates make of a missing value."""
+    return given is None or (isinstance(given, str) and given.strip() in ("", "None"))
+
+
+def span_of_time(given: object, what: str, *, longest: timedelta) -> timedelta:
+    """A length of time, given as ``timedelta`` or seconds.
+
+    :param what: what it is called, for the error
+    :param longest: the longest that makes sense
+    :raises NexusConfigurationError: for anything else
+    """
+    found: timedelta | None = given if isinstance(given, timedelta) else None
+    if isinstance(given, int | float) and not isinstance(given, bool) and 0 <= given <= longest.total_seconds():
+        found = timedelta(seconds=given)
+    if found is None or not timedelta(0) <= found <= longest:
+        raise NexusConfigurationError(f"{what} is {given!r}: give a timedelta or seconds, from 0 to {longest.days} days")
+    return timedelta(days=found.days, seconds=found.seconds, microseconds=found.microseconds)
+
+
+def _found(given: object) -> date | None:
+    if isinstance(given, date):
+        return given
+    if isinstance(given, int) and not isinstance(given, bool):
+        given = str(given) if _DAY_NUMBER.fullmatch(str(given)) else None
+    return datetime.fromisoformat(given.strip()) if isinstance(given, str) else None
+
+
+def _time_of(found: date) -> time:
+    return found.timetz() if isinstance(found, datetime) else time()

@@ -1,0 +1,73 @@
+"""Values on their way into a call's query or body: what would arrive as something else than it was meant to be is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+from airflow_provider_nexus.api.codes import IN_QUOTES
+from airflow_provider_nexus.api.moments import moment
+from airflow_provider_nexus.api.timestamps import to_wire
+from airflow_provider_nexus.exceptions import NexusConfigurationError
+
+LOST_DIGITS = f"which may have lost digits: give a Decimal or text, {IN_QUOTES.removeprefix('give it in quotes; ')}"
+"""What is wrong with a float, and what to do."""
+
+
+def in_body(value: Any, place: str) -> Any:
+    """A value as a body holds it: times as Nexus writes them, all else as it is.
+
+    :param place: where it stands in the body, for the error
+    :raises NexusConfigurationError: for a float, what is no number, and a number where a code is meant
+    """
+    if isinstance(value, Mapping):
+        return {name: in_body(item, f"{place}.{name}") for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [in_body(item, f"{place}[{number}]") for number, item in enumerate(value)]
+    if isinstance(value, int) and place.rstrip("]").casefold().endswith("code"):
+        raise NexusConfigurationError(f"{place} is the number {value!r}, and a code is text: {IN_QUOTES}; nothing was sent")
+    return _scalar(value, place)
+
+
+def in_query(params: Mapping[str, Any] | None) -> dict[str, str | list[str]]:
+    """A query as text. What is ``None`` is left out; the values of a list are sent one by one under their name.
+
+    :raises NexusConfigurationError: when it is no mapping of names to values that a query can hold
+    """
+    if params is not None and not isinstance(params, Mapping):
+        raise NexusConfigurationError(
+            f"the query is {params!r}, a {type(params).__name__}: give a dictionary of names and values; nothing was sent"
+        )
+    return {str(name): _query_value(value, f"the query's {name}") for name, value in (params or {}).items() if value is not None}
+
+
+def _query_value(value: Any, place: str) -> str | list[str]:
+    if isinstance(value, list | tuple):
+        return [_query_text(item, f"{place}[{number}]") for number, item in enumerate(value)]
+    return _query_text(value, place)
+
+
+def _query_text(value: Any, place: str) -> str:
+    value = _scalar(value, place)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, str | int):
+        return str(value)
+    raise NexusConfigurationError(f"{place} is {value!r}, a {type(value).__name__}, which no query can hold: give it as text")
+
+
+def _scalar(value: Any, place: str) -> Any:
+    if isinstance(value, Enum):
+        value = value.value
+    if isinstance(value, float):
+        raise NexusConfigurationError(f"{place} is the float {value!r}, {LOST_DIGITS}: nothing was sent")
+    if isinstance(value, Decimal) and not value.is_finite():
+        raise NexusConfigurationError(f"{place} is {value}, which is no number: nothing was sent")
+    if isinstance(value, datetime):
+        return to_wire(moment(value, place))
+    return value.isoformat() if isinstance(value, date) else value
