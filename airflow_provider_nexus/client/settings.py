@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -47,25 +48,51 @@ def read_settings(
     token: str | None,
     host: str | None = None,
     port: int | None = None,
-    extra: Mapping[str, Any] | None = None,
+    extra: str | Mapping[str, Any] | None = None,
     conn_id: str = "nexus_default",
 ) -> ClientSettings:
     """The settings of a connection.
 
+    :param extra: JSON text of an object, as Airflow keeps it, or the object
+
     :raises NexusConfigurationError: when the token is missing or can't be one, a key is unknown, or a value is not of its kind
     """
-    extra = {key: value for key, value in (extra or {}).items() if not _is_blank(value)}
-    _refuse_unknown(extra, conn_id)
+    given = _given(extra, conn_id)
+    _refuse_unknown(given, conn_id)
     return ClientSettings(
-        environment=resolve(_text(extra, "environment"), host or None, port or None),
+        environment=resolve(_text(given, "environment"), host or None, port or None),
         token=_token(token, conn_id),
-        allow_writes=_flag(extra, "allow_writes", default=False),
-        timeout=_number(extra, "timeout", default=30.0, low=1, high=600),
-        retries=_whole(extra, "retries", default=5, low=0, high=10),
-        portal_url=_portal(extra),
-        rate_limit=_number(extra, "rate_limit", default=0, low=0.1, high=1000) if "rate_limit" in extra else None,
-        hash_secret=_secret(extra),
+        allow_writes=_flag(given, "allow_writes", default=False),
+        timeout=_number(given, "timeout", default=30.0, low=1, high=600),
+        retries=_whole(given, "retries", default=5, low=0, high=10),
+        portal_url=_portal(given),
+        rate_limit=_number(given, "rate_limit", default=0, low=0.1, high=1000) if "rate_limit" in given else None,
+        hash_secret=_secret(given),
     )
+
+
+def _given(extra: str | Mapping[str, Any] | None, conn_id: str) -> dict[str, Any]:
+    """What the extra says. One that can't be read is refused, as all that it says would go by defaults: production by test.
+
+    The text itself is not told, as it can hold secrets.
+    """
+    try:
+        found = json.loads(extra or "{}", object_pairs_hook=_each_once) if isinstance(extra, str | None) else extra
+    except ValueError:
+        found = None
+    if not isinstance(found, Mapping):
+        raise NexusConfigurationError(
+            f"the extra of connection {conn_id!r} is no JSON object with each name once: correct it, as in "
+            '{"environment": "production"}'
+        )
+    return {key: value for key, value in found.items() if not _is_blank(value)}
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name comes twice")
+    return found
 
 
 def _is_blank(value: object) -> bool:
