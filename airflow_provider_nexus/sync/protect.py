@@ -6,10 +6,10 @@ leave as they came.
 
 from __future__ import annotations
 
+import difflib
 import hmac
-import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 import msgspec
@@ -39,8 +39,8 @@ _Path = tuple[str, ...]
 _Change = Callable[[bytes], bytes]
 _ENOUGH_NAMES = 2000
 _EMPTY = (b"null", b'""')
+_CONTAINERS = ("map", "object", "list")
 _text = msgspec.json.Decoder(str).decode
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,9 @@ class Protection:
 
     :param personal: what is done with the fields that the schema marks as personal. ``hash`` and ``mask`` are for texts;
         personal fields of another kind (dates, lists, maps, objects) are then dropped
-    :param fields: treatments by wire name or dotted wire path, in any case; each wins over ``personal``. Names that no
-        schema knows are allowed. Objects in lists and maps are written as if there were one
+    :param fields: treatments by wire name or dotted wire path, or by the name of the column, in any case; each wins over
+        ``personal``. What lies in a container that the schema leaves open, such as a customer's ``data``, may have any name.
+        Objects in lists and maps are written as if there were one
     :param secret: the key of the hashes; not part of the repr
     """
 
@@ -65,7 +66,8 @@ class Protector:
     :param resource: the resource
     :param protection: what is to be done
     :raises NexusConfigurationError: for an unknown treatment, ``hash`` without a secret, ``hash`` or ``mask`` for a field
-        that is no text, any treatment of the creation stamp, and a key that would be masked or dropped
+        that is no text, a name that is no field, any treatment of the creation stamp, and a key that would be masked or
+        dropped
     """
 
     def __init__(self, resource: Resource, protection: Protection) -> None:
@@ -176,24 +178,59 @@ def _wanted(resource: Resource, protection: Protection) -> dict[_Path, Treatment
         for path, found in known.items()
         if found.personal
     }
-    named = dict(_named(protection.fields))
+    named = dict(_named(resource, protection.fields))
     for path, treatment in named.items():
         _check_kind(resource, path, known.get(path), treatment)
-    unknown = sorted(".".join(path) for path in named if path not in known)
-    if unknown:
-        _log.warning("%s: fields to protect that the schema does not know: %s", resource.name, ", ".join(unknown))
     return {path: treatment for path, treatment in (wanted | named).items() if treatment != "keep"}
 
 
-def _named(fields: Mapping[str, Treatment]) -> Iterator[tuple[_Path, Treatment]]:
-    seen = set()
+def _named(resource: Resource, fields: Mapping[str, Treatment]) -> Iterator[tuple[_Path, Treatment]]:
+    if not isinstance(fields, Mapping):
+        raise NexusConfigurationError(f"protect is {fields!r}: give a dictionary of fields and what is done with each")
+    spellings, free, seen = _spellings(resource), _free(resource), set()
     for name, treatment in fields.items():
         _check_treatment(f"fields[{name!r}]", treatment)
-        path = _folded(name.split("."))
-        if not all(path) or path in seen:
-            raise NexusConfigurationError(f"the field to protect {name!r} is named twice, or is no name: name each once")
+        path = spellings.get(str(name).lower()) or _inside(free, str(name))
+        if path is None:
+            nearest = difflib.get_close_matches(str(name).lower(), spellings, n=1)
+            hint = f"did you mean {nearest[0]!r}?" if nearest else f"`airflow nexus describe {resource.name}` lists them"
+            raise NexusConfigurationError(f"{resource.name} have no field {name!r} to protect: {hint}")
+        if path in seen:
+            raise NexusConfigurationError(f"the field to protect {name!r} is named twice: name each once")
         seen.add(path)
         yield path, treatment
+
+
+def _free(resource: Resource) -> set[_Path]:
+    """The containers whose members no schema names."""
+    return {
+        _folded(path) for path, each in resource.schema.walk() if each.kind in ("map", "object", "list") and not each.children
+    }
+
+
+def _inside(free: Collection[_Path], name: str) -> _Path | None:
+    """The path of a name that lies in one of those containers."""
+    path = _folded(name.split("."))
+    return path if all(path) and any(path[:depth] in free for depth in range(1, len(path))) else None
+
+
+def _spellings(resource: Resource) -> dict[str, _Path]:
+    """All names of the fields in lower case: dotted wire paths, those of columns, and such with points."""
+    columns: dict[tuple[str, ...], tuple[str, ...]] = {(): ()}
+    found: dict[str, _Path] = {}
+    for path, each in resource.schema.walk():
+        columns[path] = (*columns[path[:-1]], each.column_name)
+        for name in ("_".join(columns[path]), ".".join(columns[path])):
+            found.setdefault(name.lower(), _folded(path))
+    return found | {".".join(_folded(path)): _folded(path) for path in columns if path}
+
+
+def check_protection(resource: Resource, protection: Protection) -> None:
+    """Refuse what can't be done with the personal data of a resource, whatever the secret will be.
+
+    :raises NexusConfigurationError: as :class:`Protector` does
+    """
+    Protector(resource, replace(protection, secret="known by then"))  # noqa: S106 - nothing is hashed
 
 
 def _folded(path: Iterable[str]) -> _Path:

@@ -3,7 +3,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import logging
 from typing import Any
 
 import msgspec
@@ -186,12 +185,33 @@ def test_keeping_a_container_keeps_nothing_of_its_personal_fields() -> None:
     assert treated(protector(DEEP, "mask", owner="keep"), {"owner": {"name": "x"}}) == {"owner": {"name": "***"}}
 
 
-def test_names_that_no_schema_knows_are_treated_and_told(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING):
-        what = protector("orders", nickName="hash", new__deep="mask", wholly="drop")
-    record = {"nickname": "Jan", "new": [{"deep": {"a": 1}}], "wholly": [1], "deep": 1}
-    assert treated(what, record) == {"nickname": hashed("Jan"), "new": [{"deep": "***"}], "wholly": None, "deep": 1}
-    assert "orders: fields to protect that the schema does not know: new.deep, nickname, wholly" in caplog.text
+@pytest.mark.parametrize(
+    ("resource", "name", "hint"),
+    [
+        ("customers", "emial", "did you mean 'email'"),
+        ("customers", "shoeSize", "airflow nexus describe customers"),
+        ("customers", "email.domain", ""),
+        ("customer_bank_accounts", "bank.nmae", "did you mean 'bank.name'"),
+    ],
+)
+def test_a_name_that_is_no_field_is_refused(resource: str, name: str, hint: str) -> None:
+    with pytest.raises(NexusConfigurationError, match=rf"{resource} have no field {name!r} to protect: .*{hint}"):
+        Protector(get_resource(resource), Protection(fields={name: "drop"}))
+
+
+@pytest.mark.parametrize(
+    ("resource", "name", "told"),
+    [
+        ("customers", "first_name", "firstname"),
+        ("customers", "FIRSTNAME", "firstname"),
+        ("customers", "portfolio_code", "portfoliocode"),
+        ("customer_bank_accounts", "bank_name", "bank.name"),
+        ("customer_bank_accounts", "bank.name", "bank.name"),
+        ("customers", "data.iban", "data.iban"),
+    ],
+)
+def test_fields_go_by_the_name_of_their_column_too(resource: str, name: str, told: str) -> None:
+    assert Protector(get_resource(resource), Protection(fields={name: "drop"})).told == {told: "drop"}
 
 
 @pytest.mark.parametrize(
@@ -208,8 +228,8 @@ def test_names_that_no_schema_knows_are_treated_and_told(caplog: pytest.LogCaptu
         (Protection("mask"), "customers.customerCode tells one record from another .* 'hash' or 'keep'"),
         (Protection(fields={"customerCode": "drop"}), "can't be masked or dropped"),
         (Protection(fields={"email": "drop", "EMAIL": "keep"}), "'EMAIL' is named twice"),
-        (Protection(fields={"": "drop"}), "'' is named twice, or is no name"),
-        (Protection(fields={"data..x": "drop"}), "or is no name"),
+        (Protection(fields={"": "drop"}), "no field '' to protect"),
+        (Protection(fields={"data..x": "drop"}), "no field 'data..x' to protect"),
     ],
 )
 def test_protections_that_can_not_be(protection: Protection, said: str) -> None:
