@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from airflow_provider_nexus.api.codes import texts_of
 from airflow_provider_nexus.api.lifecycles import Lifecycle, Phase
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.exceptions import NexusConfigurationError
@@ -49,19 +50,20 @@ class Aim:
         return Verdict.HELD if phase is Phase.HELD else Verdict.PENDING
 
 
-def aim_at(resource: Resource, targets: Sequence[str] = ()) -> Aim:
+def aim_at(resource: Resource, targets: str | Sequence[str] = ()) -> Aim:
     """What to wait for with a resource's records.
 
+    :param targets: one status or several; by default every one that means success
     :raises NexusConfigurationError: when the resource has no statuses, or a target is none of them. For broker
         transactions no source lists all statuses (fact sheet 4.1), so any is taken
     """
     lifecycle = resource.lifecycle
     if lifecycle is None:
         raise NexusConfigurationError(f"records of {resource.name} have no status that could be waited for")
-    known = {status.casefold(): status for status in lifecycle.statuses}
-    for target in targets:
+    known, wanted = {status.casefold(): status for status in lifecycle.statuses}, texts_of(targets, "status")
+    for target in wanted:
         if target.casefold() not in known and lifecycle.is_complete:
             nearest = difflib.get_close_matches(target.casefold(), known, n=1, cutoff=0.5)
             hint = f"did you mean {known[nearest[0]]!r}?" if nearest else f"known are {', '.join(lifecycle.statuses)}"
             raise NexusConfigurationError(f"{target!r} is no status of {resource.name}: {hint}")
-    return Aim(lifecycle, tuple(targets))
+    return Aim(lifecycle, wanted)

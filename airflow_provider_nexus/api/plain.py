@@ -8,14 +8,14 @@ from decimal import Decimal
 from typing import Any
 
 
-def for_xcom(value: Any) -> Any:
+def as_plain(value: Any) -> Any:
     """A value as XCom keeps it whole: ``Decimal`` as its digits, times and dates as ISO 8601."""
     if isinstance(value, Decimal):
         return str(value)
     if isinstance(value, datetime | date):
         return value.isoformat()
     if isinstance(value, Mapping):
-        return {str(name): for_xcom(item) for name, item in value.items()}
+        return {str(name): as_plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [for_xcom(item) for item in value]
+        return [as_plain(item) for item in value]
     return value

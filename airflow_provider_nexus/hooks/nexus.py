@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
-from airflow_provider_nexus.api.envelope import decode
-from airflow_provider_nexus.api.records import typed
+from airflow_provider_nexus.api.moments import Moment
+from airflow_provider_nexus.api.plain import as_plain
 from airflow_provider_nexus.api.resources import find_by_path, get_resource
 from airflow_provider_nexus.client.aio import AsyncNexusClient
 from airflow_provider_nexus.client.client import NexusClient
@@ -22,15 +23,17 @@ from airflow_provider_nexus.compat import AirflowFailException, get_hook_lineage
 from airflow_provider_nexus.exceptions import (
     NexusAmbiguousWriteError,
     NexusAuthenticationError,
+    NexusConfigurationError,
     NexusConnectionError,
     NexusError,
     NexusNotFoundError,
     NexusPermissionError,
     NexusTimeoutError,
 )
-from airflow_provider_nexus.sync.reading import stream
-from airflow_provider_nexus.sync.source import PAGE_SIZE, Source, Span
-from airflow_provider_nexus.sync.window import BEGINNING, Moment, parse
+from airflow_provider_nexus.sync.frames import FrameType, data_frame, load_frames
+from airflow_provider_nexus.sync.records import RecordsWanted
+from airflow_provider_nexus.sync.request import SETTLE_LAG
+from airflow_provider_nexus.sync.source import PAGE_SIZE
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -85,11 +88,16 @@ class NexusHook(BaseHook):
         return self._understood(self.get_connection(self.nexus_conn_id))
 
     def _understood(self, connection: Connection) -> ClientSettings:
+        if connection.conn_type != self.conn_type:
+            raise NexusConfigurationError(
+                f"connection {self.nexus_conn_id!r} is of type {connection.conn_type!r}, and its password is not sent to Nexus: "
+                f"give a connection of type {self.conn_type!r}"
+            )
         settings = read_settings(
             token=connection.password,
             host=connection.host,
             port=connection.port,
-            extra=connection.extra_dejson,
+            extra=connection.extra,
             conn_id=self.nexus_conn_id,
         )
         return dataclasses.replace(settings, **self._overrides)  # type: ignore[arg-type]
@@ -118,11 +126,15 @@ class NexusHook(BaseHook):
         params: Mapping[str, Any] | None = None,
         json: Any = None,
         api_version: str | None = None,
+        plain: bool = False,
     ) -> Any:
         """One authenticated call, sent again while that is safe.
 
         :param path: path from the root; codes in it percent-encoded
+        :param params: query: texts, numbers, flags and moments; ``None`` is left out, the values of a list are sent one by one
+        :param json: body; moments in it are written as Nexus writes them, ``Decimal`` with its digits
         :param api_version: the header of that name; by default what the catalogue says of the path
+        :param plain: whether money is given as text with all its digits and times as ISO 8601 text, as XCom needs it
         :return: the decoded ``values``, or the bare body where there is no envelope. Fractions are ``Decimal``; where the
             catalogue knows the path, all money is, and times are pendulum in UTC
         :raises NexusAmbiguousWriteError: when a change may or may not have happened; Airflow does not try the task again then
@@ -138,18 +150,19 @@ class NexusHook(BaseHook):
         resource = find_by_path(path)
         if resource and method.strip().upper() == "GET":
             self._tell_lineage(resource.name)
-        return values
+        return as_plain(values) if plain else values
 
-    def get_record(self, resource: str, code: str) -> dict[str, Any]:
+    def get_record(self, resource: str, code: str, *, plain: bool = False) -> dict[str, Any]:
         """One record: times as pendulum in UTC, money as ``Decimal``.
 
         :param resource: name in the catalogue, such as ``transactions``
         :param code: its code, as it is; it is percent-encoded here
+        :param plain: whether money is given as text with all its digits and times as ISO 8601 text, as XCom needs it
         :raises NexusNotFoundError: when there is none
         """
         record = self.client.get_record(resource, code)
         self._tell_lineage(resource)
-        return record
+        return as_plain(record) if plain else record
 
     def portal_link(self, resource: str, code: str) -> str | None:
         """The address of a record in the Nexus portal; ``None`` when the connection does not say how they look.
@@ -168,39 +181,87 @@ class NexusHook(BaseHook):
         end: Moment = None,
         filters: Mapping[str, Any] | None = None,
         limit: int | None = None,
+        page_size: int = PAGE_SIZE,
+        settle_lag: timedelta | float = SETTLE_LAG,
         parent: str = "",
+        plain: bool = False,
     ) -> Iterator[dict[str, Any]]:
         """The records of a collection, lazily, each once, oldest first, with one page in memory.
 
         All records are given that were there when the walk began, still are when their page is read, and whose creation
-        stamp lies in ``[start, end)``.
+        stamp lies in ``[start, end)``. What is asked for is checked by the call itself, the reading begins with the first record.
 
-        :param start: by default the beginning
-        :param end: by default now, by the server's clock
-        :param filters: other query parameters, as Nexus names them
-        :param limit: records asked for in one call
+        :param start: ISO 8601 text, a ``datetime`` or a date, pendulum's among them; by default the beginning
+        :param end: likewise; by default now. One that is open or in the future is cut to the server's clock minus the lag; one
+            that has just passed is waited for until the lag is over
+        :param filters: other query parameters, as Nexus names them; each has one value
+        :param limit: records to give at most. Where that ends the walk, nothing says that it was complete
+        :param page_size: records asked for in one call
+        :param settle_lag: ``timedelta`` or seconds after which a record that was created can surely be seen: how long that
+            takes is not documented, so loads that go on where the last one ended leave five minutes out by default, and bring
+            them the next time. ``0`` reads up to now
         :param parent: code of the parent's record, for a child such as ``customer_persons``
+        :param plain: whether money is given as text with all its digits and times as ISO 8601 text, as XCom needs it
+        :raises NexusConfigurationError: for what the resource can't give
+        :raises NexusWindowError: when a moment can't be read, or the end is not after the start
         :raises NexusUnprovedError: at the end, when the count does not agree with the server's
         """
-        entry = get_resource(resource)
+        wanted = RecordsWanted(
+            resource=get_resource(resource),
+            start=start,
+            end=end,
+            filters=filters,
+            limit=limit,
+            page_size=page_size,
+            settle_lag=settle_lag,
+            parent=parent,
+        )
         self._tell_lineage(resource)
-        source = Source(self.client, entry, parent=parent, filters=filters, page_size=limit or PAGE_SIZE)
-        for row in stream(source, self._span(source, start, end) if entry.is_windowed else None):
-            yield typed(entry, decode(row.raw))
+        found = wanted.records(self.client, self.log)
+        return (as_plain(record) for record in found) if plain else found
+
+    def get_df(
+        self,
+        resource: str,
+        *,
+        df_type: FrameType = "pandas",
+        start: Moment = None,
+        end: Moment = None,
+        filters: Mapping[str, Any] | None = None,
+        limit: int | None = None,
+        page_size: int = PAGE_SIZE,
+        settle_lag: timedelta | float = SETTLE_LAG,
+        parent: str = "",
+    ) -> Any:
+        """The records of a collection as a data frame, with the columns of the typed tables, all in memory.
+
+        Amounts are ``Decimal`` in pandas and ``Decimal`` columns in polars, times are in UTC. What the catalogue does not know
+        is in ``_raw_extra``.
+
+        :param df_type: ``pandas`` or ``polars``; needs the extra of that name. Further arguments: :meth:`iter_records`
+        :raises NexusDataError: when a record does not fit the columns
+        :raises NexusConfigurationError: for what the resource can't give, or when the library is missing
+        :raises NexusWindowError: when a moment can't be read, or the end is not after the start
+        :raises NexusUnprovedError: when the count does not agree with the server's
+        """
+        load_frames(df_type)
+        wanted = RecordsWanted(
+            resource=get_resource(resource),
+            start=start,
+            end=end,
+            filters=filters,
+            limit=limit,
+            page_size=page_size,
+            settle_lag=settle_lag,
+            parent=parent,
+        )
+        self._tell_lineage(resource)
+        return data_frame(wanted.resource, wanted.rows(self.client, self.log), df_type)
 
     def _tell_lineage(self, resource: str) -> None:
         """Let Airflow's lineage know what a task has read."""
         uri = f"nexus://{self.settings.environment.name}/{resource}"
         get_hook_lineage_collector().add_input_asset(context=self, scheme="nexus", uri=uri)
-
-    def _span(self, source: Source, start: Moment, end: Moment) -> Span:
-        until = parse(end, "end") if end else None
-        if until is None:
-            source.page(limit=1)
-            until = self.client.session.server_now
-        if until is None:
-            raise NexusError("the server sends no Date header, so it is not known what now is: give an end")
-        return Span(parse(start, "start") if start else BEGINNING, until.replace(microsecond=0))
 
     def test_connection(self) -> tuple[bool, str]:
         """Whether Nexus can be reached and takes the token, in words for a person. Asks for the tenant once, no retries."""

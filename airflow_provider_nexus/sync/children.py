@@ -10,7 +10,7 @@ from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.log import Log
-from airflow_provider_nexus.exceptions import NexusNotFoundError
+from airflow_provider_nexus.exceptions import NexusNotFoundError, NexusPermissionError
 from airflow_provider_nexus.sync.proof import Proof, Verdict
 from airflow_provider_nexus.sync.reading import Reading, Sink, stream
 from airflow_provider_nexus.sync.sink import Basket
@@ -43,13 +43,14 @@ class Family:
             if not self._resource.parent_only or record.get(self._resource.parent_only):
                 yield row.key
 
-    def read(self, parents: Iterable[str], sink: Sink) -> Proof:
+    def read(self, parents: Iterable[str], sink: Sink, *, are_named: bool = False) -> Proof:
         """Read the children of all parents into a sink, and say what the worst of the proofs is.
 
-        :raises NexusNotFoundError: when Nexus does not offer the children at all
+        :param are_named: whether the user named the parents, so that each must be there; else one may have gone meanwhile
+        :raises NexusNotFoundError: when Nexus does not offer the children at all, or has no record of a code that was named
         """
         sink.begin()
-        proofs = [proof for parent in parents if (proof := self._read_one(parent, sink))]
+        proofs = [proof for parent in parents if (proof := self._read_one(parent, sink, is_named=are_named))]
         worst = min((proof.verdict for proof in proofs), key=WORST_FIRST.index, default=Verdict.PROVED)
         unique = sum(proof.unique for proof in proofs)
         return Proof(
@@ -62,16 +63,20 @@ class Family:
             reasons=tuple(reason for proof in proofs for reason in proof.reasons)[:10],
         )
 
-    def _read_one(self, parent: str, sink: Sink) -> Proof | None:
+    def _read_one(self, parent: str, sink: Sink, *, is_named: bool) -> Proof | None:
         source = Source(self._client, self._resource, parent=parent, page_size=self._page_size, on_page=self._on_page)
         basket = Basket()
         try:
             proof = Reading(source, None, basket).read()
         except NexusNotFoundError:
+            if is_named:
+                refuse_unknown_parent(self._client, self._resource, parent)
             self._refuse_missing_endpoint(parent)
             return None
         if basket.rows:
             sink.write(basket.rows)
+        elif is_named:
+            refuse_unknown_parent(self._client, self._resource, parent)
         return proof
 
     def _refuse_missing_endpoint(self, parent: str) -> None:
@@ -84,3 +89,21 @@ class Family:
             self._log.warning("%s: a record of %s is gone, its children with it", self._resource.name, self._parent.name)
             return
         raise
+
+
+def refuse_unknown_parent(client: NexusClient, resource: Resource, parent: str) -> None:
+    """Refuse a code that the user named and that Nexus has no record of, as a server may answer for it with no children.
+
+    :param resource: the child's entry of the catalogue
+    :raises NexusNotFoundError: when there is none
+    """
+    entry = get_resource(resource.parent)
+    if not entry.member_path:
+        return
+    try:
+        client.get_record(entry.name, parent)
+    except NexusPermissionError:
+        return  # whoever may read the children need not be allowed to read their parent
+    except NexusNotFoundError as error:
+        detail = f"there is no {parent!r} among the {entry.name}, so it has no {resource.name}: correct the code of the parent"
+        raise NexusNotFoundError(error.method, error.path, status=error.status, detail=detail) from None

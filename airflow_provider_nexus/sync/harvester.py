@@ -118,7 +118,7 @@ class Harvester:
             family = Family(self.client, self.resource, self.request.page_size, self.log, count)
             asked = self.request.parents
             parents = asked if asked is not None else family.parents(self.server_now())
-            return self._harvested("whole", None, sink, count, lambda: family.read(parents, sink))
+            return self._harvested("whole", None, sink, count, lambda: family.read(parents, sink, are_named=asked is not None))
         source = Source(self.client, self.resource, page_size=self.request.page_size, on_page=count)
         return self._harvested("whole", None, sink, count, Reading(source, None, sink).read)
 

@@ -16,8 +16,9 @@ from itertools import accumulate, pairwise
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.timestamps import SECOND
 from airflow_provider_nexus.client.client import NexusClient
-from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusWindowError
+from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.sync.progress import Follow, Steps, unheard
+from airflow_provider_nexus.sync.records import server_now
 from airflow_provider_nexus.sync.request import SETTLE_LAG
 from airflow_provider_nexus.sync.source import PAGE_SIZE, Source, Span
 from airflow_provider_nexus.sync.window import Wish, settle
@@ -76,7 +77,7 @@ def plan(
     if at_most < 1:
         raise NexusConfigurationError(f"at_most is {at_most}: allow at least one window")
     source = Source(client, resource)
-    window, _ = settle(wanted, _server_now(client, source), settle_lag)
+    window, _ = settle(wanted, server_now(client, source), settle_lag)
     return divide(_counting(source, Steps(None, follow)), window.start, window.end, at_most) if window else []
 
 
@@ -97,15 +98,6 @@ def _counting(source: Source, steps: Steps) -> Count:
         return counted
 
     return count
-
-
-def _server_now(client: NexusClient, source: Source) -> datetime:
-    if client.session.server_now is None:
-        source.page(limit=1)
-    now = client.session.server_now
-    if now is None:
-        raise NexusWindowError("the server sends no Date header, so it is not known which records are settled")
-    return now
 
 
 class _Planner:

@@ -15,6 +15,8 @@ from airflow_provider_nexus.sync.window import Wish
 
 SETTLE_LAG = timedelta(minutes=5)
 """How long after its own stamp a record may appear. Not documented; other payment APIs need five to ten minutes."""
+LONGEST_LAG = timedelta(days=30)
+"""The longest settle lag that makes sense: beyond, a mistake in the unit is more likely."""
 
 
 @dataclass(frozen=True, kw_only=True)

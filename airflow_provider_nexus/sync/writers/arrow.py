@@ -20,16 +20,21 @@ Batch = Any
 """A ``pyarrow.RecordBatch``; pyarrow has no types for mypy."""
 
 
+_EXTRAS = {"pandas": "pandas", "polars": "polars"}
+
+
 def load(module: str = "pyarrow") -> Any:
-    """Import pyarrow or a module of it.
+    """Import pyarrow or a module of it, or what makes data frames.
 
     :raises NexusConfigurationError: when it is not installed
     """
     try:
         return importlib.import_module(module)
     except ImportError:
-        hint = "pip install 'airflow-provider-nexus[parquet]'"
-        raise NexusConfigurationError(f"Parquet files need pyarrow: install the 'parquet' extra, {hint}") from None
+        extra = _EXTRAS.get(module, "parquet")
+        what = f"data frames need {module}" if module in _EXTRAS else "Parquet files and data frames need pyarrow"
+        hint = f"pip install 'airflow-provider-nexus[{extra}]'"
+        raise NexusConfigurationError(f"{what}: install the {extra!r} extra, {hint}") from None
 
 
 @dataclass(frozen=True)
@@ -127,7 +132,7 @@ def _nodes(fields: tuple[Field, ...], columns: Iterator[Column]) -> Iterator[_Ob
 def _field(node: _Object | _Leaf, path: tuple[str, ...]) -> Any:
     arrow = load()
     if isinstance(node, _Leaf):
-        return arrow.field(node.name, _kind(node.column), metadata=_said(node.column))
+        return arrow.field(node.name, arrow_type(node.column), metadata=_said(node.column))
     here = (*path, node.field.name)
     said = {"meaning": node.field.meaning, "wire_name": ".".join(here)}
     return arrow.field(node.name, arrow.struct([_field(member, here) for member in node.members]), metadata=said)
@@ -138,7 +143,8 @@ def _said(column: Column) -> dict[str, str]:
     return said | {"content": "json"} if column.kind == "json" else said
 
 
-def _kind(column: Column) -> Any:
+def arrow_type(column: Column) -> Any:
+    """The Arrow type of a column's values."""
     arrow = load()
     if column.kind == "money":
         return arrow.decimal128(PRECISION, column.scale)

@@ -54,12 +54,12 @@ def test_get_record(sandbox: Sandbox) -> None:
 
 def test_iter_records_is_complete_ordered_and_lazy(sandbox: Sandbox) -> None:
     hook = NexusHook()
-    records = list(hook.iter_records("transactions", limit=37))
+    records = list(hook.iter_records("transactions", page_size=37))
     order = [(record["created"], record["transactionCode"]) for record in records]
     assert order == sorted(set(order))
     assert {code for _, code in order} == {json.loads(raw)["transactionCode"] for raw in sandbox.truth("transactions")}
     before = sandbox.call_count
-    assert next(iter(hook.iter_records("transactions", limit=10)))
+    assert next(iter(hook.iter_records("transactions", page_size=10)))
     assert sandbox.call_count - before <= 4
 
 
@@ -95,7 +95,7 @@ def test_iter_records_is_never_silently_short(sandbox: Sandbox) -> None:
 
 def test_one_connection_serves_all_calls_of_a_hook(sandbox: Sandbox) -> None:
     hook, before = NexusHook(), sandbox.connection_count
-    list(hook.iter_records("transactions", limit=10))
+    list(hook.iter_records("transactions", page_size=10))
     hook.run("GET", "/labelpartner")
     assert sandbox.connection_count - before == 1
 
