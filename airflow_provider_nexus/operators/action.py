@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_nexus.api import envelope
 from airflow_provider_nexus.api.codes import IN_QUOTES
 from airflow_provider_nexus.api.lifecycles import Phase
+from airflow_provider_nexus.api.moments import span_of_time
 from airflow_provider_nexus.api.records import key_text
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.client import cancel_call
@@ -17,12 +18,12 @@ from airflow_provider_nexus.client.once import Once, Write, choose_reference, re
 from airflow_provider_nexus.compat import ResumableJobMixin
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusWriteRefusedError
 from airflow_provider_nexus.hooks.nexus import NexusHook
-from airflow_provider_nexus.operators.base import NexusBaseOperator
+from airflow_provider_nexus.operators.base import NexusBaseOperator, rendered
 from airflow_provider_nexus.operators.ledgers import ledger_of, mind_earlier_tries, shared_by
 from airflow_provider_nexus.operators.waiting import NexusWaiting
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import Context, XComArg
 
 SEARCH_BACK = timedelta(days=30)
 """How long before the run a record with a reference of the user's own is searched, if nothing else is said."""
@@ -40,9 +41,9 @@ class NexusAction(NexusBaseOperator):
     looks_up_first = True
     ui_color = "#fdebd0"
 
-    def __init__(self, *, nexus_conn_id: str = NexusHook.default_conn_name, **kwargs: Any) -> None:
+    def __init__(self, *, nexus_conn_id: str | XComArg = NexusHook.default_conn_name, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.nexus_conn_id = nexus_conn_id
+        self.nexus_conn_id = rendered(nexus_conn_id)
 
     @cached_property
     def hook(self) -> NexusHook:
@@ -186,15 +187,15 @@ class NexusOnceOperator(NexusWaitingAction):
     def __init__(
         self,
         *,
-        reference: str | None = None,
+        reference: str | XComArg | None = None,
         resend_after: timedelta | float | None = None,
         search_back: timedelta | float | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.reference = reference
-        self.resend_after = _span("resend_after", resend_after)
-        self.search_back = _span("search_back", search_back)
+        self.reference = rendered(reference)
+        self.resend_after = None if resend_after is None else span_of_time(resend_after, "resend_after", longest=_LONGEST)
+        self.search_back = None if search_back is None else span_of_time(search_back, "search_back", longest=_LONGEST)
         if isinstance(reference, str) and "{{" not in reference:
             check_reference(reference)
 
@@ -235,21 +236,6 @@ def check_reference(reference: object) -> str:
             "one, or 'None', is what a template makes of a missing value. Nothing was sent"
         )
     return reference
-
-
-def _span(name: str, given: timedelta | float | None) -> timedelta | None:
-    """A span of time as it is given.
-
-    :raises NexusConfigurationError: for what is none
-    """
-    if given is None:
-        return None
-    span: timedelta | None = given if isinstance(given, timedelta) else None
-    if isinstance(given, int | float) and not isinstance(given, bool) and 0 <= given <= _LONGEST.total_seconds():
-        span = timedelta(seconds=given)
-    if span is None or not timedelta(0) <= span <= _LONGEST:
-        raise NexusConfigurationError(f"{name} is {given!r}: give a timedelta or seconds, from 0 to {_LONGEST.days} days")
-    return span
 
 
 def default_reference(context: Context) -> str:

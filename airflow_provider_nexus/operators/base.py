@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.definitions.context import render_template_to_string
@@ -17,15 +17,21 @@ from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.links.nexus import PORTAL_KEY, NexusPortalLink
 
 if TYPE_CHECKING:
-    from airflow.sdk import DAG, BaseOperatorLink, Context
+    from airflow.sdk import DAG, BaseOperatorLink, Context, XComArg
     from jinja2 import Environment, Template
 
     from airflow_provider_nexus.retry_policy import NexusRetryPolicy
 
+T = TypeVar("T")
 AMOUNTS = ("amount", "limit_price")
 """Arguments that are a number, if not a text."""
 RECORD_KEY = "nexus_record"
 """The XCom that names the record that a task dealt with."""
+
+
+def rendered(argument: T | XComArg) -> T:
+    """An argument as what it is once Airflow has rendered the template fields, which it has before ``execute``."""
+    return cast("T", argument)
 
 
 class NexusBaseOperator(BaseOperator):

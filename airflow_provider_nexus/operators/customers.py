@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_nexus.api.codes import texts_of
 from airflow_provider_nexus.client.amounts import refuse_none
 from airflow_provider_nexus.client.customers import create_write, update_write
 from airflow_provider_nexus.client.ledger import MemoryLedger
 from airflow_provider_nexus.client.once import Once, Write
 from airflow_provider_nexus.operators.action import NexusWaitingAction, run_begin
+from airflow_provider_nexus.operators.base import rendered
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import Context, XComArg
 
 
 class NexusCustomerAction(NexusWaitingAction):
@@ -29,11 +31,11 @@ class NexusCustomerAction(NexusWaitingAction):
     text_fields = template_fields
     template_fields_renderers = {"values": "json"}  # noqa: RUF012 - as BaseOperator declares it
 
-    def __init__(self, *, customer_code: str, values: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+    def __init__(self, *, customer_code: str | XComArg, values: Mapping[str, Any] | XComArg | None = None, **kwargs: Any) -> None:
         kwargs.setdefault("durable", False)
         super().__init__(**kwargs)
-        self.customer_code = customer_code
-        self.values = values
+        self.customer_code = rendered(customer_code)
+        self.values = rendered(values)
 
     @property
     def resource(self) -> str:
@@ -67,9 +69,9 @@ class NexusCreateCustomerOperator(NexusCustomerAction):
     template_fields: Sequence[str] = ("customer_code", "trust_level", "values", "nexus_conn_id")
     text_fields = template_fields
 
-    def __init__(self, *, trust_level: str, **kwargs: Any) -> None:
+    def __init__(self, *, trust_level: str | XComArg, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.trust_level = trust_level
+        self.trust_level = rendered(trust_level)
 
     def write(self) -> Write:
         """The call."""
@@ -88,10 +90,12 @@ class NexusUpdateCustomerOperator(NexusCustomerAction):
 
     template_fields: Sequence[str] = ("customer_code", "values", "fields_to_clear", "nexus_conn_id")
 
-    def __init__(self, *, fields_to_clear: Sequence[str] = (), **kwargs: Any) -> None:
+    def __init__(self, *, fields_to_clear: str | Sequence[str] | XComArg = (), **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.fields_to_clear = fields_to_clear
+        self.fields_to_clear = rendered(fields_to_clear)
 
     def write(self) -> Write:
         """The call."""
-        return update_write(self.hook.client, self.customer_code, self.values or {}, self.fields_to_clear)
+        return update_write(
+            self.hook.client, self.customer_code, self.values or {}, texts_of(self.fields_to_clear, "field to clear")
+        )

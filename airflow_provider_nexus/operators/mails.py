@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Variable
 
+from airflow_provider_nexus.api.codes import texts_of
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.exceptions import (
     NexusAmbiguousMailError,
@@ -19,12 +20,12 @@ from airflow_provider_nexus.exceptions import (
     NexusWriteRefusedError,
 )
 from airflow_provider_nexus.hooks.nexus import NexusHook
-from airflow_provider_nexus.operators.base import NexusBaseOperator
+from airflow_provider_nexus.operators.base import NexusBaseOperator, rendered
 from airflow_provider_nexus.operators.letter import is_fit, join_addresses
 from airflow_provider_nexus.operators.smtp import prepare
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import Context, XComArg
 
 Deliver = Callable[[dict[str, Any]], None]
 """Delivers one mail, or raises."""
@@ -52,7 +53,7 @@ class NexusMailOperator(NexusBaseOperator):
         ``None`` or one text fit for a header, without blanks around it. When it raises, the mail counts as not delivered and
         will be delivered by the next try; when it does not know whether the mail went out, it raises
         :class:`~airflow_provider_nexus.exceptions.NexusAmbiguousMailError`. Left out, mails go out by SMTP
-    :param mail_types: only mails of these types, such as ``TransactionBuyFinish`` (templated); all if left out
+    :param mail_types: only mails of this type or these types, such as ``TransactionBuyFinish`` (templated); all if left out
     :param limit: mails delivered in one run at most
     :param smtp_conn_id: Airflow connection of type ``smtp``, used without ``deliver`` (templated)
     :param from_email: sender of the mails; by default the one of the SMTP connection (templated)
@@ -66,11 +67,11 @@ class NexusMailOperator(NexusBaseOperator):
         self,
         *,
         deliver: Deliver | None = None,
-        mail_types: Sequence[str] = (),
+        mail_types: str | Sequence[str] | XComArg = (),
         limit: int = 100,
-        smtp_conn_id: str = "smtp_default",
-        from_email: str | None = None,
-        nexus_conn_id: str = NexusHook.default_conn_name,
+        smtp_conn_id: str | XComArg = "smtp_default",
+        from_email: str | XComArg | None = None,
+        nexus_conn_id: str | XComArg = NexusHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
         kwargs.setdefault("max_active_tis_per_dag", 1)
@@ -78,11 +79,11 @@ class NexusMailOperator(NexusBaseOperator):
         if any(kind(deliver) for kind in (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)):
             raise NexusConfigurationError("`deliver` is a coroutine or a generator function, which nobody runs: give a plain one")
         self.deliver = deliver
-        self.mail_types = mail_types
+        self.mail_types = rendered(mail_types)
         self.limit = limit
-        self.smtp_conn_id = smtp_conn_id
-        self.from_email = from_email
-        self.nexus_conn_id = nexus_conn_id
+        self.smtp_conn_id = rendered(smtp_conn_id)
+        self.from_email = rendered(from_email)
+        self.nexus_conn_id = rendered(nexus_conn_id)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Send what is ready.
@@ -118,10 +119,10 @@ class NexusMailOperator(NexusBaseOperator):
 
     def _ready(self, hook: NexusHook) -> list[str]:
         """The codes of what is ready, oldest first, read to the end before the first is marked, as pages move by that."""
-        types = [self.mail_types] if isinstance(self.mail_types, str) else list(self.mail_types or ())
+        types = texts_of(self.mail_types or (), "mail type")
         filters = {"status": _READY, **({"type": "|".join(types)} if types else {})}
         wanted = {name.casefold() for name in types}
-        mails = hook.iter_records("mails", filters=filters)
+        mails = hook.iter_records("mails", filters=filters, settle_lag=0)
         return [mail["code"] for mail in mails if _is_ready(mail) and (not wanted or str(mail["type"]).casefold() in wanted)]
 
 

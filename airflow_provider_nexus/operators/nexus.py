@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.definitions.param import ParamsDict
-
+from airflow_provider_nexus.api.plain import as_plain
 from airflow_provider_nexus.api.resources import find_by_path
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.hooks.nexus import NexusHook
-from airflow_provider_nexus.operators.base import NexusBaseOperator
+from airflow_provider_nexus.operators.base import NexusBaseOperator, rendered
 from airflow_provider_nexus.operators.customers import NexusCreateCustomerOperator, NexusUpdateCustomerOperator
 from airflow_provider_nexus.operators.mails import NexusMailOperator
 from airflow_provider_nexus.operators.plan import NexusPlanOperator
@@ -22,10 +21,9 @@ from airflow_provider_nexus.operators.transactions import (
     NexusPayoutOperator,
     NexusTransactionOperator,
 )
-from airflow_provider_nexus.operators.xcom import for_xcom
 
 if TYPE_CHECKING:
-    from airflow.sdk import DAG, Context, Param
+    from airflow.sdk import Context, XComArg
 
 __all__ = [
     "NexusCancelTransactionOperator",
@@ -57,9 +55,8 @@ class NexusOperator(NexusBaseOperator):
 
     :param endpoint: path from the root, such as ``/customer/C1`` (templated)
     :param method: HTTP method (templated)
-    :param params: query (templated, as ``query``). Airflow's own task params can't be given to this operator; the DAG's
-        params are in the context as ever
-    :param json: body (templated)
+    :param query: query (templated): texts, numbers, flags and moments; ``None`` is left out. (``params`` are Airflow's own)
+    :param json: body (templated); moments in it are written as Nexus writes them, ``Decimal`` with its digits
     :param response_filter: turns the values into what is returned
     :param api_version: the header of that name; by default what the catalogue says of the path
     :param nexus_conn_id: the connection (templated)
@@ -73,24 +70,23 @@ class NexusOperator(NexusBaseOperator):
     def __init__(
         self,
         *,
-        endpoint: str,
-        method: str = "GET",
-        params: Mapping[str, Any] | None = None,
+        endpoint: str | XComArg,
+        method: str | XComArg = "GET",
+        query: Mapping[str, Any] | XComArg | None = None,
         json: Any = None,
         response_filter: Callable[[Any], Any] | None = None,
         api_version: str | None = None,
-        nexus_conn_id: str = NexusHook.default_conn_name,
+        nexus_conn_id: str | XComArg = NexusHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
-        query, dag_params = _own_and_inherited(params, kwargs.get("dag"))
-        super().__init__(params=dag_params, **kwargs)
-        self.endpoint = endpoint
-        self.method = method
-        self.query = query
-        self.json = json
+        super().__init__(**kwargs)
+        self.endpoint = rendered(endpoint)
+        self.method = rendered(method)
+        self.query = rendered(query)
+        self.json = rendered(json)
         self.response_filter = response_filter
         self.api_version = api_version
-        self.nexus_conn_id = nexus_conn_id
+        self.nexus_conn_id = rendered(nexus_conn_id)
 
     def execute(self, context: Context) -> Any:
         """Make the call.
@@ -115,19 +111,4 @@ class NexusOperator(NexusBaseOperator):
         code = values.get(resource.key[0]) if resource and isinstance(values, dict) else None
         if resource and isinstance(code, str):
             self.remember(context, resource.name, code)
-        return for_xcom(self.response_filter(values) if self.response_filter else values)
-
-
-def _own_and_inherited(params: Mapping[str, Any] | None, dag: DAG | None) -> tuple[dict[str, Any] | None, ParamsDict]:
-    """Airflow mixes the DAG's params into an argument of this name before the operator sees it. Take them apart again."""
-    mixed = params if isinstance(params, ParamsDict) else ParamsDict(dict(params or {}))
-    inherited = {name for name in mixed if _is_of_dag(name, mixed.get_param(name), dag)}
-    own = {name: mixed.get_param(name).value for name in mixed if name not in inherited}
-    return own or None, ParamsDict({name: mixed.get_param(name) for name in inherited})
-
-
-def _is_of_dag(name: str, param: Param, dag: DAG | None) -> bool:
-    """Whether a param came from the DAG: Airflow marks that from 3.2 on; before, the DAG has it with the same value."""
-    if hasattr(param, "source"):
-        return bool(param.source == "dag")
-    return dag is not None and name in dag.params and dag.params.get_param(name).value == param.value
+        return as_plain(self.response_filter(values) if self.response_filter else values)

@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_nexus.api.moments import Moment, span_of_time
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.compat import AirflowSkipException
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.hooks.nexus import NexusHook
-from airflow_provider_nexus.operators.base import NexusBaseOperator
+from airflow_provider_nexus.operators.base import NexusBaseOperator, rendered
 from airflow_provider_nexus.operators.window import wish_of
 from airflow_provider_nexus.sync.plan import PlannedWindow, plan
-from airflow_provider_nexus.sync.request import SETTLE_LAG
-from airflow_provider_nexus.sync.window import Moment
+from airflow_provider_nexus.sync.request import LONGEST_LAG, SETTLE_LAG
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import Context, XComArg
 
 
 class NexusPlanOperator(NexusBaseOperator):
@@ -39,32 +39,33 @@ class NexusPlanOperator(NexusBaseOperator):
     :param window_start: start of the whole window, included (templated)
     :param window_end: end of the whole window, excluded (templated)
     :param at_most: number of windows (templated)
-    :param settle_lag: how old a record must be to be sure to be visible
+    :param settle_lag: ``timedelta`` or seconds after which a record that was created can surely be seen
     :param nexus_conn_id: connection of Nexus (templated)
     """
 
     template_fields: Sequence[str] = ("resource", "window_start", "window_end", "at_most", "nexus_conn_id")
+    text_fields = ("resource", "nexus_conn_id")
     ui_color = "#e3f2ee"
     operator_extra_links = ()  # a window is no one record
 
     def __init__(
         self,
         *,
-        resource: str,
-        window_start: Moment = None,
-        window_end: Moment = None,
-        at_most: int | str = 8,
-        settle_lag: timedelta = SETTLE_LAG,
-        nexus_conn_id: str = NexusHook.default_conn_name,
+        resource: str | XComArg,
+        window_start: Moment | XComArg = None,
+        window_end: Moment | XComArg = None,
+        at_most: int | str | XComArg = 8,
+        settle_lag: timedelta | float = SETTLE_LAG,
+        nexus_conn_id: str | XComArg = NexusHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.resource = resource
-        self.window_start = window_start
-        self.window_end = window_end
-        self.at_most = at_most
-        self.settle_lag = settle_lag
-        self.nexus_conn_id = nexus_conn_id
+        self.resource = rendered(resource)
+        self.window_start = rendered(window_start)
+        self.window_end = rendered(window_end)
+        self.at_most = rendered(at_most)
+        self.settle_lag = span_of_time(settle_lag, "settle_lag", longest=LONGEST_LAG)
+        self.nexus_conn_id = rendered(nexus_conn_id)
 
     def execute(self, context: Context) -> list[dict[str, str]]:
         """Plan.

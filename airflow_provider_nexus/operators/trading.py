@@ -13,10 +13,13 @@ from airflow_provider_nexus.client.once import Write, code_in
 from airflow_provider_nexus.client.trades import with_data_reference
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusNotFoundError
 from airflow_provider_nexus.operators.action import NexusOnceOperator
+from airflow_provider_nexus.operators.base import rendered
 from airflow_provider_nexus.sync.lookup import FAR_BACK, Search, find_by_codes, finder, unlike
 
 if TYPE_CHECKING:
     from decimal import Decimal
+
+    from airflow.sdk import XComArg
 
     from airflow_provider_nexus.client.client import NexusClient
 
@@ -53,26 +56,26 @@ class NexusOrderOperator(NexusOnceOperator):
     def __init__(
         self,
         *,
-        exchange_code: str,
-        action: str,
-        order_type: str,
-        crypto_code: str,
-        currency_code: str,
-        amount: Decimal | str,
-        limit_price: Decimal | str | None = None,
-        expiring: str | None = None,
+        exchange_code: str | XComArg,
+        action: str | XComArg,
+        order_type: str | XComArg,
+        crypto_code: str | XComArg,
+        currency_code: str | XComArg,
+        amount: Decimal | str | XComArg,
+        limit_price: Decimal | str | XComArg | None = None,
+        expiring: str | XComArg | None = None,
         cancel_on_kill: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(cancel_on_kill=cancel_on_kill, **kwargs)
-        self.exchange_code = exchange_code
-        self.action = action
-        self.order_type = order_type
-        self.crypto_code = crypto_code
-        self.currency_code = currency_code
-        self.amount = amount
-        self.limit_price = limit_price
-        self.expiring = expiring
+        self.exchange_code = rendered(exchange_code)
+        self.action = rendered(action)
+        self.order_type = rendered(order_type)
+        self.crypto_code = rendered(crypto_code)
+        self.currency_code = rendered(currency_code)
+        self.amount = rendered(amount)
+        self.limit_price = rendered(limit_price)
+        self.expiring = rendered(expiring)
 
     @property
     def resource(self) -> str:
@@ -163,23 +166,23 @@ class NexusTransferOperator(NexusOnceOperator):
     def __init__(
         self,
         *,
-        source_type: str,
-        sink_type: str,
-        crypto_code: str,
-        amount: Decimal | str,
-        source_exchange_code: str | None = None,
-        sink_exchange_code: str | None = None,
-        address: str | None = None,
+        source_type: str | XComArg,
+        sink_type: str | XComArg,
+        crypto_code: str | XComArg,
+        amount: Decimal | str | XComArg,
+        source_exchange_code: str | XComArg | None = None,
+        sink_exchange_code: str | XComArg | None = None,
+        address: str | XComArg | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.source_type = source_type
-        self.sink_type = sink_type
-        self.crypto_code = crypto_code
-        self.amount = amount
-        self.source_exchange_code = source_exchange_code
-        self.sink_exchange_code = sink_exchange_code
-        self.address = address
+        self.source_type = rendered(source_type)
+        self.sink_type = rendered(sink_type)
+        self.crypto_code = rendered(crypto_code)
+        self.amount = rendered(amount)
+        self.source_exchange_code = rendered(source_exchange_code)
+        self.sink_exchange_code = rendered(sink_exchange_code)
+        self.address = rendered(address)
 
     @property
     def resource(self) -> str:

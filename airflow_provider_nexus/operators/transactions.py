@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 from airflow_provider_nexus.api.codes import is_same
+from airflow_provider_nexus.api.plain import as_plain
 from airflow_provider_nexus.api.records import at, typed
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.ledger import Ledger, MemoryLedger, known_to
@@ -15,12 +16,12 @@ from airflow_provider_nexus.client.once import Once, Write, code_in
 from airflow_provider_nexus.client.trades import Trade, asked, asked_of_taker, get_trade, refer, trade_body
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusConflictError
 from airflow_provider_nexus.operators.action import NexusOnceOperator, NexusWaitingAction, run_begin
+from airflow_provider_nexus.operators.base import rendered
 from airflow_provider_nexus.operators.ledgers import ledger_of, shared_by
-from airflow_provider_nexus.operators.xcom import for_xcom
 from airflow_provider_nexus.sync.lookup import Search, finder, unlike
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import Context, XComArg
 
     from airflow_provider_nexus.client.client import NexusClient
 
@@ -63,7 +64,13 @@ class NexusTransactionOperator(NexusOnceOperator):
     template_fields_renderers = {"values": "json"}  # noqa: RUF012 - as BaseOperator declares it
 
     def __init__(
-        self, *, kind: Kind, values: Mapping[str, Any], simulate: bool = False, cancel_on_kill: bool = True, **kwargs: Any
+        self,
+        *,
+        kind: Kind,
+        values: Mapping[str, Any] | XComArg,
+        simulate: bool = False,
+        cancel_on_kill: bool = True,
+        **kwargs: Any,
     ) -> None:
         trade = get_trade(kind, simulate=simulate)
         super().__init__(cancel_on_kill=cancel_on_kill and not trade.is_classic, **kwargs)
@@ -73,7 +80,7 @@ class NexusTransactionOperator(NexusOnceOperator):
                 "keep another run from making a second one. Leave it out: the tries of one task need none"
             )
         self.kind = kind
-        self.values = values
+        self.values = rendered(values)
         self.simulate = simulate
 
     @property
@@ -90,7 +97,7 @@ class NexusTransactionOperator(NexusOnceOperator):
         if not self.simulate:
             return super().execute(context)
         trade = get_trade(self.kind, simulate=True)
-        return for_xcom(self.hook.run("POST", f"{trade.path}/simulate", json=trade_body(trade, self.values)))
+        return as_plain(self.hook.run("POST", f"{trade.path}/simulate", json=trade_body(trade, self.values)))
 
     def write(self, reference: str) -> Write:
         """The call.
@@ -182,9 +189,9 @@ class NexusCancelTransactionOperator(NexusWaitingAction):
     text_fields = template_fields
     targets = ("CANCELLED",)
 
-    def __init__(self, *, transaction_code: str, **kwargs: Any) -> None:
+    def __init__(self, *, transaction_code: str | XComArg, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.transaction_code = transaction_code
+        self.transaction_code = rendered(transaction_code)
 
     def act(self, context: Context) -> dict[str, Any]:
         """Cancel it.
@@ -228,9 +235,9 @@ class NexusPayoutOperator(NexusWaitingAction):
     def __init__(
         self,
         *,
-        transaction_code: str,
-        bank_account_id: str | None = None,
-        payment_reference: str | None = None,
+        transaction_code: str | XComArg,
+        bank_account_id: str | XComArg | None = None,
+        payment_reference: str | XComArg | None = None,
         step: Literal["confirming", "payout"] = "payout",
         **kwargs: Any,
     ) -> None:
@@ -239,9 +246,9 @@ class NexusPayoutOperator(NexusWaitingAction):
             raise NexusConfigurationError(
                 f"step is {step!r}: give 'payout', which pays, or 'confirming', which says it is under way"
             )
-        self.transaction_code = transaction_code
-        self.bank_account_id = bank_account_id
-        self.payment_reference = payment_reference
+        self.transaction_code = rendered(transaction_code)
+        self.bank_account_id = rendered(bank_account_id)
+        self.payment_reference = rendered(payment_reference)
         self.step = step
 
     def act(self, context: Context) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 from airflow.sdk import BaseOperator
 
 from airflow_provider_nexus.api.aim import Verdict, aim_at
+from airflow_provider_nexus.api.plain import as_plain
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.look import Ask, Lookout, Sighting, drive
 from airflow_provider_nexus.client.patience import Patience, interval
@@ -24,7 +25,6 @@ from airflow_provider_nexus.exceptions import (
     NexusWaitTimeoutError,
 )
 from airflow_provider_nexus.hooks.nexus import NexusHook
-from airflow_provider_nexus.operators.xcom import for_xcom
 from airflow_provider_nexus.sync.lookup import FAR_BACK, find_by_codes
 from airflow_provider_nexus.triggers.nexus import NexusStatusTrigger
 
@@ -43,7 +43,7 @@ class StatusWatch:
     :param targets: statuses that end the wait well; by default every one that means success
     """
 
-    def __init__(self, hook: NexusHook, resource: str, codes: Mapping[str, str], targets: Sequence[str] = ()) -> None:
+    def __init__(self, hook: NexusHook, resource: str, codes: Mapping[str, str], targets: str | Sequence[str] = ()) -> None:
         self.resource = get_resource(resource)
         self.codes = dict(codes)
         self.verdicts: dict[str, Verdict] = {}
@@ -210,7 +210,7 @@ class NexusWaiting(BaseOperator):
 
     def result(self, record: dict[str, Any]) -> Any:
         """What the task returns."""
-        return for_xcom(record)
+        return as_plain(record)
 
     def _watch(self, resource: str, codes: Mapping[str, str], targets: Sequence[str]) -> StatusWatch:
         return StatusWatch(NexusHook(self.nexus_conn_id, retries=0), resource, codes, targets)

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
+from airflow_provider_nexus.api.codes import codes_of
+from airflow_provider_nexus.api.plain import as_plain
 from airflow_provider_nexus.client.patience import Patience, interval
 from airflow_provider_nexus.compat import HAS_TASK_STATE, AirflowSensorTimeout, AirflowSkipException, conf
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError, NexusWaitTimeoutError
 from airflow_provider_nexus.hooks.nexus import NexusHook
-from airflow_provider_nexus.operators.base import NexusBaseOperator
+from airflow_provider_nexus.operators.base import NexusBaseOperator, rendered
 from airflow_provider_nexus.operators.waiting import (
     OnHeld,
     StatusWatch,
@@ -24,10 +26,9 @@ from airflow_provider_nexus.operators.waiting import (
     look_patiently,
     overdue,
 )
-from airflow_provider_nexus.operators.xcom import for_xcom
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import Context, XComArg
     from airflow.sdk.execution_time.context import TaskStateStoreAccessor
 
 _SO_FAR = "nexus_wait"
@@ -46,8 +47,8 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
 
     :param resource: ``transactions``, ``broker_transactions``, ``orders``, ``transfers``, ``mails``, ``customers`` or
         ``accounts`` (templated)
-    :param code: code of the record, or several (templated)
-    :param targets: statuses that end the wait well; by default every one that means success (templated)
+    :param code: code of the record, or several; a text is one, or the list that a template makes (templated)
+    :param targets: status that ends the wait well, or several; by default every one that means success (templated)
     :param on_held: what to do about a record that is held, for an operator or by a rule: ``wait`` or ``fail``
     :param on_held_callback: called once for each record that is held, with the context and in it the record as
         ``nexus_record``: a function or an Airflow notifier; the wait goes on. Rescheduled, "once" needs Airflow 3.3
@@ -61,32 +62,33 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
     """
 
     template_fields: Sequence[str] = ("resource", "code", "targets", "nexus_conn_id")
+    text_fields = template_fields
     ui_color = "#e3f2ee"
 
     def __init__(
         self,
         *,
-        resource: str,
-        code: str | Sequence[str],
-        targets: Sequence[str] = (),
+        resource: str | XComArg,
+        code: str | Sequence[str] | XComArg,
+        targets: str | Sequence[str] | XComArg = (),
         on_held: OnHeld = "wait",
         on_held_callback: Callable[[Context], Any] | None = None,
         max_interval: float = 600.0,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         max_consecutive_failures: int = 5,
-        nexus_conn_id: str = NexusHook.default_conn_name,
+        nexus_conn_id: str | XComArg = NexusHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.resource = resource
-        self.code = code
-        self.targets = targets
+        self.resource = rendered(resource)
+        self.code = rendered(code)
+        self.targets = rendered(targets)
         self.on_held = on_held
         self.on_held_callback = on_held_callback
         self.max_interval = max_interval
         self.deferrable = deferrable
         self.max_consecutive_failures = max_consecutive_failures
-        self.nexus_conn_id = nexus_conn_id
+        self.nexus_conn_id = rendered(nexus_conn_id)
 
     def execute(self, context: Context) -> Any:
         """Wait.
@@ -94,8 +96,8 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
         :raises NexusStatusError: when a record ended otherwise, or is held and that shall fail
         :raises AirflowSensorTimeout: when it took too long
         """
-        if isinstance(self.code, str) and self.code:
-            self.remember(context, self.resource, self.code)
+        if self._is_one:
+            self.remember(context, self.resource, self._codes[0])
         if not self.deferrable:
             return self._wait_here(context)
         started = datetime.now(UTC)
@@ -142,14 +144,23 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
 
     @cached_property
     def _watch(self) -> StatusWatch:
-        codes = [self.code] if isinstance(self.code, str) else list(self.code)
-        if not codes or not all(codes):
-            raise NexusConfigurationError(f"the sensor has no code to wait for: {codes}")
-        return StatusWatch(NexusHook(self.nexus_conn_id, retries=0), self.resource, dict.fromkeys(codes, ""), self.targets)
+        return StatusWatch(NexusHook(self.nexus_conn_id, retries=0), self.resource, dict.fromkeys(self._codes, ""), self.targets)
+
+    @cached_property
+    def _codes(self) -> tuple[str, ...]:
+        codes = codes_of(self.code)
+        if not codes:
+            raise NexusConfigurationError(f"the sensor has no code to wait for: code is {self.code!r}")
+        return codes
+
+    @property
+    def _is_one(self) -> bool:
+        """Whether one code was given and no list, so that the record itself is returned."""
+        return self.code == self._codes[0]
 
     def _records(self) -> Any:
-        records = [for_xcom(self._watch.record(code)) for code in self._watch.codes]
-        return records[0] if isinstance(self.code, str) else records
+        records = [as_plain(self._watch.record(code)) for code in self._watch.codes]
+        return records[0] if self._is_one else records
 
     def _look(self, context: Context) -> float | None:
         """Look once: ``None`` when all are there, else seconds that the server asked to be left alone for."""
@@ -203,7 +214,7 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
 
 
 def _with_record(context: Context, record: dict[str, Any]) -> Context:
-    return cast("Context", {**context, "nexus_record": for_xcom(record)})
+    return cast("Context", {**context, "nexus_record": as_plain(record)})
 
 
 def _remembered(store: TaskStateStoreAccessor | None) -> dict[str, Any]:

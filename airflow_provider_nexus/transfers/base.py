@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from airflow import __version__ as airflow_version
 from airflow.sdk import Asset
 
+from airflow_provider_nexus.api.codes import codes_of
+from airflow_provider_nexus.api.moments import Moment, is_missing, span_of_time
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.compat import AirflowSkipException
@@ -17,24 +19,25 @@ from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusErro
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.lineage import metrics
 from airflow_provider_nexus.links.nexus import REPORT_KEY, NexusReportLink
-from airflow_provider_nexus.operators.base import NexusBaseOperator
+from airflow_provider_nexus.operators.base import NexusBaseOperator, rendered
 from airflow_provider_nexus.operators.window import wish_of
 from airflow_provider_nexus.report.place import address, put_page
 from airflow_provider_nexus.sync.capture import CaptureJob
 from airflow_provider_nexus.sync.contract import CONTRACTS, Contract
 from airflow_provider_nexus.sync.job import SyncJob
 from airflow_provider_nexus.sync.outlets.outlet import Outlet
-from airflow_provider_nexus.sync.protect import Protection, Treatment
-from airflow_provider_nexus.sync.request import SETTLE_LAG, SyncRequest
+from airflow_provider_nexus.sync.protect import Protection, Treatment, check_protection
+from airflow_provider_nexus.sync.records import whole_number
+from airflow_provider_nexus.sync.request import LONGEST_LAG, SETTLE_LAG, SyncRequest
 from airflow_provider_nexus.sync.source import PAGE_SIZE
 from airflow_provider_nexus.sync.table.copy import Copy
 from airflow_provider_nexus.sync.watermark import Watermark
-from airflow_provider_nexus.sync.window import Moment, Wish
+from airflow_provider_nexus.sync.window import Wish
 from airflow_provider_nexus.transfers.report import check_address, page_of
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
-    from airflow.sdk import BaseOperatorLink, Context
+    from airflow.sdk import BaseOperatorLink, Context, XComArg
 
 Capture = Literal["window", "changes"]
 """What a run brings: the records of its window, or all that is new or different since the run before."""
@@ -50,9 +53,10 @@ class NexusSyncBaseOperator(NexusBaseOperator):
     :param resource: name in the catalogue, such as ``transactions`` (templated)
     :param window_start: start of the window, included (templated)
     :param window_end: end of the window, excluded (templated)
-    :param parents: codes of the parents to read the children of; all by default (templated)
+    :param parents: code of the parent to read the children of, or several; all by default. One that Nexus does not know
+        fails the task (templated)
     :param strict: whether an unproved window fails the task and stores nothing; else it is stored with that verdict
-    :param settle_lag: how old a record must be to be sure to be visible
+    :param settle_lag: ``timedelta`` or seconds after which a record that was created can surely be seen
     :param page_size: records asked for in one call
     :param contract: what is done about fields that come or go: ``report``, ``freeze`` or ``allow_new_fields``
     :param max_rejected: records that may be put aside because they don't fit; one more fails the task
@@ -60,7 +64,7 @@ class NexusSyncBaseOperator(NexusBaseOperator):
     :param history: keep each version of a record that was seen, not only the record as it is
     :param rereads: with ``changes``: old windows that are read again at each run where Nexus gives no totals
     :param personal: what is done with fields that the catalogue marks as personal: ``keep``, ``hash``, ``mask`` or ``drop``
-    :param protect: the same by name of the field, which wins
+    :param protect: the same by name of the field, as Nexus or as the column is called, which wins
     :param report_path: path or URL of an HTML file to write the report into; each task needs one of its own (templated)
     :param report_url: http or https address at which people read that file: the button *Proof report* leads there (templated)
     :param nexus_conn_id: connection of Nexus (templated)
@@ -70,6 +74,7 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         *("resource", "window_start", "window_end", "parents", "nexus_conn_id"),
         *("report_path", "report_url"),
     )
+    text_fields: ClassVar[Collection[str]] = ("resource", "parents", "nexus_conn_id", "report_path", "report_url")
     ui_color = "#e3f2ee"
     operator_extra_links: tuple[BaseOperatorLink, ...] = (NexusReportLink(),)  # a window is no one record
 
@@ -78,12 +83,12 @@ class NexusSyncBaseOperator(NexusBaseOperator):
     def __init__(
         self,
         *,
-        resource: str,
-        window_start: Moment = None,
-        window_end: Moment = None,
-        parents: Sequence[str] | None = None,
+        resource: str | XComArg,
+        window_start: Moment | XComArg = None,
+        window_end: Moment | XComArg = None,
+        parents: str | Sequence[str] | XComArg | None = None,
         strict: bool = True,
-        settle_lag: timedelta = SETTLE_LAG,
+        settle_lag: timedelta | float = SETTLE_LAG,
         page_size: int = PAGE_SIZE,
         contract: Contract = "report",
         max_rejected: int = 0,
@@ -92,32 +97,26 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         rereads: int = 1,
         personal: Treatment = "keep",
         protect: Mapping[str, Treatment] | None = None,
-        report_path: str | None = None,
-        report_url: str | None = None,
-        nexus_conn_id: str = NexusHook.default_conn_name,
+        report_path: str | XComArg | None = None,
+        report_url: str | XComArg | None = None,
+        nexus_conn_id: str | XComArg = NexusHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if page_size < 1:
-            raise NexusConfigurationError(f"page_size is {page_size}: ask for at least one record in a call")
-        if max_rejected < 0:
-            raise NexusConfigurationError(f"max_rejected is {max_rejected}: give 0 to allow none")
-        if rereads < 0:
-            raise NexusConfigurationError(f"rereads is {rereads}: give 0 to read no old window again")
+        whole_number("page_size", page_size, least=1)
+        whole_number("max_rejected", max_rejected, least=0)
+        whole_number("rereads", rereads, least=0)
         if report_url is not None and report_path is None:
             raise NexusConfigurationError("report_url is where people read the report: give report_path, where to write it, too")
-        for name, value, known in (
-            ("contract", contract, CONTRACTS),
-            ("capture", capture, get_args(Capture)),
-        ):
+        for name, value, known in (("contract", contract, CONTRACTS), ("capture", capture, get_args(Capture))):
             if value not in known:
                 raise NexusConfigurationError(f"unknown {name} {value!r}: use {', '.join(known)}")
-        self.resource = resource
-        self.window_start = window_start
-        self.window_end = window_end
-        self.parents = parents
+        self.resource = rendered(resource)
+        self.window_start = rendered(window_start)
+        self.window_end = rendered(window_end)
+        self.parents = rendered(parents)
         self.strict = strict
-        self.settle_lag = settle_lag
+        self.settle_lag = span_of_time(settle_lag, "settle_lag", longest=LONGEST_LAG)
         self.page_size = page_size
         self.contract = contract
         self.max_rejected = max_rejected
@@ -126,9 +125,25 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         self.rereads = rereads
         self.personal = personal
         self.protect = protect
-        self.report_path = report_path
-        self.report_url = report_url
-        self.nexus_conn_id = nexus_conn_id
+        self.report_path = rendered(report_path)
+        self.report_url = rendered(report_url)
+        self.nexus_conn_id = rendered(nexus_conn_id)
+        if isinstance(resource, str) and "{" not in resource:
+            self._refuse_unfit(get_resource(resource))
+
+    def _refuse_unfit(self, resource: Resource) -> None:
+        """Refuse arguments that the resource can't follow: when the DAG is parsed if its name is no template, else in the task.
+
+        :raises NexusConfigurationError: names the argument
+        """
+        if self.capture == "changes" and not resource.is_windowed:
+            hint = "leave capture out: it is read whole at each run"
+            raise NexusConfigurationError(f"{resource.name}: changes can be captured of records that have a window; {hint}")
+        if self.parents is not None and not resource.parent:
+            raise NexusConfigurationError(
+                f"{resource.name} belong to no other record, so there can be no parents: leave them out"
+            )
+        check_protection(resource, Protection(self.personal, self.protect or {}))
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Sync, then report.
@@ -142,9 +157,7 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         :raises AirflowSkipException: when nothing is old enough to be read
         """
         resource = get_resource(self.resource)
-        if self.capture == "changes" and not resource.is_windowed:
-            hint = "leave capture out: it is read whole at each run"
-            raise NexusConfigurationError(f"{resource.name}: changes can be captured of records that have a window; {hint}")
+        self._refuse_unfit(resource)
         page = self._page()
         hook = NexusHook(self.nexus_conn_id)
         try:
@@ -236,7 +249,7 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         return SyncRequest(
             resource=resource,
             wish=self._wish(context, watermark, resource),
-            parents=None if self.parents is None else tuple(self.parents),
+            parents=self._parents(),
             settle_lag=self.settle_lag,
             strict=self.strict,
             page_size=self.page_size,
@@ -247,16 +260,36 @@ class NexusSyncBaseOperator(NexusBaseOperator):
             airflow_version=airflow_version,
         )
 
+    def _parents(self) -> tuple[str, ...] | None:
+        """The codes of the parents; ``None`` for all.
+
+        :raises AirflowSkipException: when there are none to read
+        """
+        if self.parents is None:
+            return None
+        codes = codes_of(self.parents, "code in parents")
+        if not codes:
+            raise AirflowSkipException("parents is empty, so there is nothing to read")
+        return codes
+
     def _wish(self, context: Context, watermark: Watermark, resource: Resource) -> Wish | None:
         if not resource.is_windowed:
-            if self.window_start or self.window_end:
+            if not (is_missing(self.window_start) and is_missing(self.window_end)):
                 raise NexusConfigurationError(f"{resource.name} has no window: Nexus says only how it stands now. Leave it out")
             return None
         return wish_of(context, self.window_start, self.window_end, watermark.get)
 
     def keeps_watermark(self, context: Context) -> bool:
-        """Whether this run moves the watermark: mapped tasks end in any order, so theirs would hide a gap."""
-        return getattr(context.get("ti"), "map_index", -1) in (None, -1)
+        """Whether this run moves the watermark.
+
+        Tasks that are mapped over windows, each with a start of its own, end in any order, so theirs would hide a gap. Those
+        that are mapped over something else, such as resources, each go on from their own watermark and move it.
+        """
+        is_mapped = getattr(context.get("ti"), "map_index", -1) not in (None, -1)
+        if is_mapped and not is_missing(self.window_start):
+            self.log.info("the watermark stays where it is: this task is mapped, and was given the start of its window")
+            return False
+        return True
 
     def asset_store(self, context: Context) -> Any:
         """Airflow's state store of this task's asset (3.3 on); ``None`` where there is none, or the task has no asset."""

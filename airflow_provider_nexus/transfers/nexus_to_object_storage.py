@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from airflow_provider_nexus.api.moments import Moment
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.lineage.facets import file_target
+from airflow_provider_nexus.operators.base import rendered
 from airflow_provider_nexus.report import write_report
 from airflow_provider_nexus.report.place import way
 from airflow_provider_nexus.sync import staging
+from airflow_provider_nexus.sync.contract import Contract
 from airflow_provider_nexus.sync.files.unsettled import FileMemory, Memory
 from airflow_provider_nexus.sync.job import collection_folder
 from airflow_provider_nexus.sync.outlets.lines import LinesOutlet
 from airflow_provider_nexus.sync.outlets.outlet import Outlet
 from airflow_provider_nexus.sync.outlets.table import TableOutlet
+from airflow_provider_nexus.sync.protect import Treatment
+from airflow_provider_nexus.sync.request import SETTLE_LAG
+from airflow_provider_nexus.sync.source import PAGE_SIZE
 from airflow_provider_nexus.sync.table.columns import Table
 from airflow_provider_nexus.sync.watermark import FileWatermark, Watermark
-from airflow_provider_nexus.transfers.base import NexusSyncBaseOperator
+from airflow_provider_nexus.transfers.base import Capture, NexusSyncBaseOperator
 from airflow_provider_nexus.transfers.memory import AssetMemory, AssetWatermark
 from airflow_provider_nexus.transfers.report import opened, page_of
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import Context, XComArg
 
     from airflow_provider_nexus.sync.files.copy import ParquetCopy
 
@@ -60,18 +68,62 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
     """
 
     template_fields: Sequence[str] = (*NexusSyncBaseOperator.template_fields, "path", "storage_conn_id")
+    text_fields: ClassVar[Collection[str]] = (*NexusSyncBaseOperator.text_fields, "path", "storage_conn_id")
 
-    def __init__(self, *, path: str, file_format: str = "jsonl", storage_conn_id: str | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        *,
+        resource: str | XComArg,
+        path: str | XComArg,
+        file_format: Literal["jsonl", "parquet"] = "jsonl",
+        storage_conn_id: str | XComArg | None = None,
+        window_start: Moment | XComArg = None,
+        window_end: Moment | XComArg = None,
+        parents: str | Sequence[str] | XComArg | None = None,
+        strict: bool = True,
+        settle_lag: timedelta | float = SETTLE_LAG,
+        page_size: int = PAGE_SIZE,
+        contract: Contract = "report",
+        max_rejected: int = 0,
+        capture: Capture = "window",
+        history: bool = False,
+        rereads: int = 1,
+        personal: Treatment = "keep",
+        protect: Mapping[str, Treatment] | None = None,
+        report_path: str | XComArg | None = None,
+        report_url: str | XComArg | None = None,
+        nexus_conn_id: str | XComArg = NexusHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            resource=resource,
+            window_start=window_start,
+            window_end=window_end,
+            parents=parents,
+            strict=strict,
+            settle_lag=settle_lag,
+            page_size=page_size,
+            contract=contract,
+            max_rejected=max_rejected,
+            capture=capture,
+            history=history,
+            rereads=rereads,
+            personal=personal,
+            protect=protect,
+            report_path=report_path,
+            report_url=report_url,
+            nexus_conn_id=nexus_conn_id,
+            **kwargs,
+        )
         if file_format not in FILE_FORMATS:
             raise NexusConfigurationError(f"unknown file_format {file_format!r}: use {' or '.join(FILE_FORMATS)}")
         if self.capture == "changes" and file_format != "parquet":
             raise NexusConfigurationError("changes are captured in typed rows: use file_format='parquet' (or a SQL table)")
         if self.history and file_format != "parquet":
             raise NexusConfigurationError("a history is kept in typed rows: use file_format='parquet' (or a SQL table)")
-        self.path = path
+        self.path = rendered(path)
         self.file_format = file_format
-        self.storage_conn_id = storage_conn_id
+        self.storage_conn_id = rendered(storage_conn_id)
 
     def transfer(self, context: Context, hook: NexusHook, resource: Resource) -> dict[str, Any] | None:
         """Read and publish."""
@@ -117,11 +169,17 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
         store = self.asset_store(context)
         if store is None:
             return FileWatermark(collection)
-        return AssetWatermark(store, f"nexus.watermark.{hook.settings.environment.name}.{resource.name}")
+        return AssetWatermark(store, _key("watermark", hook, collection, resource))
 
     def _memory(self, context: Context, hook: NexusHook, collection: Any, resource: Resource) -> Memory:
         """The same for the records that are not settled."""
         store, beside = self.asset_store(context), FileMemory(collection)
         if store is None:
             return beside
-        return AssetMemory(store, f"nexus.unsettled.{hook.settings.environment.name}.{resource.name}", beside)
+        return AssetMemory(store, _key("unsettled", hook, collection, resource), beside)
+
+
+def _key(what: str, hook: NexusHook, collection: Any, resource: Resource) -> str:
+    """A name in the state store of an asset; several tasks that write elsewhere can have the same asset."""
+    where = hashlib.sha256(str(collection).encode()).hexdigest()[:16]
+    return f"nexus.{what}.{hook.settings.environment.name}.{resource.name}.{where}"

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.exceptions import AirflowException  # type: ignore[attr-defined]
 from airflow.sdk import BaseHook, ObjectStoragePath
 
+from airflow_provider_nexus.api.moments import Moment
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.hooks.nexus import NexusHook
+from airflow_provider_nexus.operators.base import rendered
+from airflow_provider_nexus.sync.contract import Contract
 from airflow_provider_nexus.sync.outlets.table import TableOutlet
+from airflow_provider_nexus.sync.protect import Treatment
+from airflow_provider_nexus.sync.request import SETTLE_LAG
+from airflow_provider_nexus.sync.source import PAGE_SIZE
 from airflow_provider_nexus.sync.table.columns import Table
 from airflow_provider_nexus.sync.watermark import Watermark
-from airflow_provider_nexus.transfers.base import NexusSyncBaseOperator
+from airflow_provider_nexus.transfers.base import Capture, NexusSyncBaseOperator
 from airflow_provider_nexus.transfers.memory import AssetWatermark
 
 if TYPE_CHECKING:
     from airflow.providers.common.sql.hooks.sql import DbApiHook
-    from airflow.sdk import Context
+    from airflow.sdk import Context, XComArg
     from sqlalchemy import Engine
 
     from airflow_provider_nexus.sync.sql.copy import SqlCopy
@@ -51,12 +58,56 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
     """
 
     template_fields: Sequence[str] = (*NexusSyncBaseOperator.template_fields, "sql_conn_id", "table", "staging_path")
+    text_fields: ClassVar[Collection[str]] = (*NexusSyncBaseOperator.text_fields, "sql_conn_id", "table", "staging_path")
 
-    def __init__(self, *, sql_conn_id: str, table: str, staging_path: str | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.sql_conn_id = sql_conn_id
-        self.table = table
-        self.staging_path = staging_path
+    def __init__(
+        self,
+        *,
+        resource: str | XComArg,
+        sql_conn_id: str | XComArg,
+        table: str | XComArg,
+        staging_path: str | XComArg | None = None,
+        window_start: Moment | XComArg = None,
+        window_end: Moment | XComArg = None,
+        parents: str | Sequence[str] | XComArg | None = None,
+        strict: bool = True,
+        settle_lag: timedelta | float = SETTLE_LAG,
+        page_size: int = PAGE_SIZE,
+        contract: Contract = "report",
+        max_rejected: int = 0,
+        capture: Capture = "window",
+        history: bool = False,
+        rereads: int = 1,
+        personal: Treatment = "keep",
+        protect: Mapping[str, Treatment] | None = None,
+        report_path: str | XComArg | None = None,
+        report_url: str | XComArg | None = None,
+        nexus_conn_id: str | XComArg = NexusHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            resource=resource,
+            window_start=window_start,
+            window_end=window_end,
+            parents=parents,
+            strict=strict,
+            settle_lag=settle_lag,
+            page_size=page_size,
+            contract=contract,
+            max_rejected=max_rejected,
+            capture=capture,
+            history=history,
+            rereads=rereads,
+            personal=personal,
+            protect=protect,
+            report_path=report_path,
+            report_url=report_url,
+            nexus_conn_id=nexus_conn_id,
+            **kwargs,
+        )
+        self.sql_conn_id = rendered(sql_conn_id)
+        self.table = rendered(table)
+        self.staging_path = rendered(staging_path)
 
     def transfer(self, context: Context, hook: NexusHook, resource: Resource) -> dict[str, Any] | None:
         """Read and load."""

@@ -47,7 +47,7 @@ class NexusChangeTrigger(BaseEventTrigger):
 
     :param nexus_conn_id: the connection
     :param resource: a resource with a window, such as ``transactions``
-    :param states: statuses, in any case; without them the creation of a record counts
+    :param states: status or several, in any case; without them the creation of a record counts
     :param poll_interval: seconds between two polls, at least 1
     :param max_consecutive_failures: failed polls in a row after which the trigger fails; 401, 403 and 404 fail it at once
     :param lag: seconds after which a record that was created can surely be seen
@@ -60,19 +60,18 @@ class NexusChangeTrigger(BaseEventTrigger):
         nexus_conn_id: str = "nexus_default",
         *,
         resource: str,
-        states: Sequence[str] | None = None,
+        states: str | Sequence[str] | None = None,
         poll_interval: float = 60,
         max_consecutive_failures: int = 10,
         lag: float = 120,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._entry = _watchable(resource)
-        if states:
-            aim_at(self._entry, states)
+        wanted = aim_at(self._entry, states or ()).targets if states else ()
         if poll_interval < 1 or max_consecutive_failures < 1 or lag < 0:
             raise NexusConfigurationError("poll_interval and max_consecutive_failures are at least 1, and lag is not negative")
         self.nexus_conn_id, self.resource = nexus_conn_id, resource
-        self.states = list(states) if states else None
+        self.states = list(wanted) or None
         self.poll_interval, self.max_consecutive_failures, self.lag = poll_interval, max_consecutive_failures, lag
 
     def serialize(self) -> tuple[str, dict[str, Any]]:

@@ -34,7 +34,7 @@ class NexusStatusTrigger(BaseTrigger):
     :param codes: code -> creation stamp in ISO 8601, empty where it is not known
     :param started: when the wait began, ISO 8601 in UTC; looks get rarer as it ages
     :param deadline: when it is given up, likewise
-    :param targets: statuses that end the wait well; by default every one that means success
+    :param targets: status that ends the wait well, or several; by default every one that means success
     :param held_is_news: whether a record that is held ends the wait of the trigger
     :param told: codes whose being held is known already
     :param poll_interval: seconds between two looks at first
@@ -51,7 +51,7 @@ class NexusStatusTrigger(BaseTrigger):
         codes: Mapping[str, str],
         started: str,
         deadline: str,
-        targets: Sequence[str] = (),
+        targets: str | Sequence[str] = (),
         held_is_news: bool = False,
         told: Sequence[str] = (),
         poll_interval: float = 30.0,
@@ -68,7 +68,7 @@ class NexusStatusTrigger(BaseTrigger):
             "codes": dict(codes),
             "started": started,
             "deadline": deadline,
-            "targets": list(targets),
+            "targets": list(self._aim.targets),
             "held_is_news": held_is_news,
             "told": list(told),
             "poll_interval": poll_interval,

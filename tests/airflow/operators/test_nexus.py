@@ -11,11 +11,11 @@ import pendulum
 import pytest
 from airflow.sdk import DAG, Param
 
+from airflow_provider_nexus.api.plain import as_plain
 from airflow_provider_nexus.client.ledger import LEDGER_KEY
 from airflow_provider_nexus.compat import HAS_TASK_STATE
 from airflow_provider_nexus.exceptions import NexusAmbiguousWriteError
 from airflow_provider_nexus.operators.nexus import NexusOperator
-from airflow_provider_nexus.operators.xcom import for_xcom
 from airflow_provider_nexus.sandbox import Fault, Sandbox
 from tests.airflow.nexus import connection
 from tests.airflow.running import run_dag, state_of, xcom_of
@@ -38,7 +38,7 @@ def test_a_call_with_templates_and_the_dags_params(sandbox: Sandbox) -> None:
         NexusOperator(
             task_id="filtered",
             endpoint="/transactions/custodian",
-            params={"transactionCode": "{{ params.code }}", "limit": 3},
+            query={"transactionCode": "{{ params.code }}", "limit": 3},
             response_filter=lambda page: [record["transactionCode"] for record in page["records"]],
         )
     run = run_dag(dag)
@@ -66,7 +66,7 @@ def test_the_filter_sees_decimals_and_pendulum(sandbox: Sandbox) -> None:
         NexusOperator(
             task_id="read",
             endpoint="/orders",
-            params={"limit": 1},
+            query={"limit": 1},
             response_filter=lambda page: seen.append((page["records"][0]["created"], page["records"][0]["amount"])),
         )
     run_dag(dag)
@@ -98,7 +98,7 @@ def test_an_error_fails_the_task(sandbox: Sandbox) -> None:
 def test_mapped(sandbox: Sandbox) -> None:
     codes = [json.loads(raw)["orderCode"] for raw in sandbox.truth("orders")[:3]]
     with DAG("mapped", schedule=None) as dag:
-        NexusOperator.partial(task_id="read", params={"x": "1"}).expand(endpoint=[f"/orders/{code}" for code in codes])
+        NexusOperator.partial(task_id="read", query={"x": "1"}).expand(endpoint=[f"/orders/{code}" for code in codes])
     run = run_dag(dag)
     assert run.state == "success"
     assert [call.query for call in sandbox.calls][-3:] == [{"x": "1"}] * 3
@@ -257,6 +257,6 @@ def test_a_task_that_runs_out_of_time_does_not_send_again(sandbox: Sandbox, trou
     assert posts(sandbox) == 1
 
 
-def test_for_xcom() -> None:
+def test_as_plain() -> None:
     value = {"a": Decimal("-1E-05"), "b": [pendulum.datetime(2026, 1, 2), pendulum.date(2026, 1, 2)], "c": (None, True, 3, "x")}
-    assert for_xcom(value) == {"a": "-0.00001", "b": ["2026-01-02T00:00:00+00:00", "2026-01-02"], "c": [None, True, 3, "x"]}
+    assert as_plain(value) == {"a": "-0.00001", "b": ["2026-01-02T00:00:00+00:00", "2026-01-02"], "c": [None, True, 3, "x"]}
