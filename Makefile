@@ -10,7 +10,7 @@ CODE := $(wildcard airflow_provider_nexus example_dags tests benchmarks docs)
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo ui test lint types unit slow databases airflow reliability browser standalone docs package matrix clean
+.PHONY: help demo ui test untold lint types unit slow databases airflow reliability browser standalone docs package matrix clean
 
 help:
 	@echo "make demo    run a sync with its proof against a sandbox on this machine"
@@ -27,7 +27,13 @@ demo: $(VENV)/run.stamp
 ui: $(VENV)/run.stamp
 	$(BIN)/python -m airflow_provider_nexus ui
 
-test: lint types unit slow airflow standalone docs
+# The runs of pytest keep the tests that they skip for want of a database server or a browser in a file, and the last line tells.
+test: export NEXUS_NOT_TESTED := $(CURDIR)/.not-tested
+test: untold lint types unit slow airflow standalone docs
+	@$(BIN)/python -m tests.lacking
+
+untold:
+	@rm -f $(CURDIR)/.not-tested
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check $(CODE)
@@ -76,7 +82,7 @@ matrix:
 	bash .ci/matrix
 
 clean:
-	rm -rf $(VENV) .matrix .demo .airflow .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build docs/_build docs/_generated
+	rm -rf $(VENV) .matrix .demo .airflow .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build docs/_build docs/_generated .not-tested
 
 # Python itself is checked here, as pip would say it less clearly.
 $(VENV)/made.stamp:

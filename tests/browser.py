@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
+from tests.lacking import find
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-CHROMIUM = Path("/usr/bin/chromium")
-_MISSING = f"{CHROMIUM} is not installed; .ci/servers installs it"
 _ARGUMENTS = (
     "--no-sandbox",  # the tests may run as root
     "--disable-gpu",
@@ -29,12 +25,11 @@ _ARGUMENTS = (
 @contextmanager
 def browser() -> Iterator[Browser]:
     """A browser, closed afterwards; without Chromium the test is skipped, but fails where ``CI`` is set."""
-    if not CHROMIUM.exists():
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(_MISSING)
+    program = find("chromium", "chromium")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(_ARGUMENTS))
+        running = playwright.chromium.launch(executable_path=program, args=list(_ARGUMENTS))
         try:
             yield running
         finally:

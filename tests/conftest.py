@@ -9,6 +9,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
+
+from tests import lacking
+
 
 def _use_own_airflow_home() -> None:
     """Give this process an Airflow of its own; Airflow reads this once, when it is first imported."""
@@ -31,3 +35,13 @@ def _use_own_airflow_home() -> None:
 
 
 _use_own_airflow_home()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what could not be tested here; of workers the one tells that has their reports."""
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        return
+    lacks = list(lacking.skipped(terminalreporter.getreports("skipped")))
+    lacking.keep(lacks)
+    for line in lacking.told(lacks):
+        terminalreporter.write_line(line, red=True)

@@ -1,7 +1,4 @@
-"""Real databases for tests: a file of SQLite, and servers of PostgreSQL and MariaDB that live as long as the session.
-
-``.ci/servers`` installs what is needed. Where it is not there the tests are skipped, but fail in continuous integration.
-"""
+"""Real databases for tests: a file of SQLite, and servers of PostgreSQL and MariaDB that live as long as the session."""
 
 from __future__ import annotations
 
@@ -22,21 +19,12 @@ from sqlalchemy import Engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
+from tests.lacking import find
+
 KINDS = ("sqlite", "postgresql+psycopg", "mysql+pymysql")
 USER = "nobody"
-_PLACES = "/usr/sbin:/usr/local/sbin:/usr/local/bin:/usr/bin"
-
-
-def find(program: str) -> str:
-    """The path of a server's program; skips the test where there is none, and fails it in continuous integration."""
-    newest = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"), reverse=True)
-    path = str(newest[0]) if newest else shutil.which(program, path=f"{os.environ.get('PATH', '')}:{_PLACES}")
-    if path is None:
-        lack = f"{program} is not installed: run .ci/servers as root"
-        if os.environ.get("CI"):
-            pytest.fail(lack)
-        pytest.skip(lack)
-    return path
+_START = 240
+"""Seconds after which a server that does not answer won't come up any more, however busy the machine is."""
 
 
 def as_nobody(command: list[str]) -> list[str]:
@@ -79,7 +67,7 @@ def running(command: list[str], url: str, log: Path) -> Iterator[str]:
         finally:
             process.terminate()
             try:
-                process.wait(timeout=20)
+                process.wait(timeout=60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -87,7 +75,7 @@ def running(command: list[str], url: str, log: Path) -> Iterator[str]:
 
 def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     engine = sa.create_engine(url, poolclass=NullPool)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + _START
     while True:
         try:
             engine.connect().close()
@@ -103,10 +91,29 @@ def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
 def postgresql() -> Iterator[str]:
     with server_folder() as folder:
         data, port = folder / "data", free_port()
-        init = [find("initdb"), "-D", str(data), "-U", "nexus", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N"]
+        init = [
+            find("initdb", "postgresql"),
+            "-D",
+            str(data),
+            "-U",
+            "nexus",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--locale=C.UTF-8",
+            "-N",
+        ]
         subprocess.run(as_nobody(init), check=True, capture_output=True, cwd="/")
         settings = ["fsync=off", f"unix_socket_directories={folder}", "listen_addresses=127.0.0.1", "deadlock_timeout=200ms"]
-        command = [find("postgres"), "-D", str(data), "-p", str(port), *(part for each in settings for part in ("-c", each))]
+        command = [
+            find("postgres", "postgresql"),
+            "-D",
+            str(data),
+            "-p",
+            str(port),
+            *(part for each in settings for part in ("-c", each)),
+        ]
         with running(command, f"postgresql+psycopg2://nexus@127.0.0.1:{port}/postgres", folder / "log") as url:
             yield url
 
@@ -115,11 +122,16 @@ def postgresql() -> Iterator[str]:
 def mysql() -> Iterator[str]:
     with server_folder() as folder:
         data, port = folder / "data", free_port()
-        init = [find("mariadb-install-db"), "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal"]
+        init = [
+            find("mariadb-install-db", "mariadb-server"),
+            "--no-defaults",
+            f"--datadir={data}",
+            "--auth-root-authentication-method=normal",
+        ]
         subprocess.run(as_nobody(init), check=True, capture_output=True, cwd="/")
         files = [f"--datadir={data}", f"--socket={folder / 's'}", f"--pid-file={folder / 'pid'}"]
         net = [f"--port={port}", "--bind-address=127.0.0.1", "--innodb-flush-log-at-trx-commit=0", "--skip-name-resolve"]
-        command = [find("mariadbd"), "--no-defaults", *files, *net]
+        command = [find("mariadbd", "mariadb-server"), "--no-defaults", *files, *net]
         with running(command, f"mysql+pymysql://root@127.0.0.1:{port}/test?charset=utf8mb4", folder / "log") as url:
             yield url
 
