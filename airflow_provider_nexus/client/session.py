@@ -85,7 +85,7 @@ class NexusSession:
         :raises NexusApiError: one class per cause
         """
         reply.refuse_change(self._settings, call)
-        return retry.run(self._policy, call, lambda: self._send_once(call, decode, before), self._log)
+        return retry.run(self._policy, call, lambda: self._send_once(call, decode, before), self._log, time.sleep)
 
     def close(self) -> None:
         """Give the connection back."""

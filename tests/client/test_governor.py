@@ -2,16 +2,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import stat
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -205,10 +206,16 @@ import sys, time
 from airflow_provider_nexus.client.governor import Governor
 from airflow_provider_nexus.client.settings import read_settings
 
-governor = Governor(read_settings(token="t0ken", extra={"rate_limit": 1000}))
+booked = []
+
+def clock():
+    booked.append(time.monotonic())
+    return booked[-1]
+
+governor = Governor(read_settings(token="t0ken", extra={"rate_limit": 1000}), clock=clock)
 print("ready", flush=True)
 sys.stdin.readline()
-slots = [(wait := governor.reserve()) + time.monotonic() for _ in range(4000)]
+slots = [governor.reserve() + booked[-1] for _ in range(4000)]
 print(min(slots), max(slots))
 """
 
@@ -223,7 +230,7 @@ def test_two_processes_share_one_bucket(tmp_path: Path) -> None:
         task.stdin.write("go\n")
         task.stdin.flush()
     slots = [float(word) for task in tasks for word in task.communicate(timeout=60)[0].split()]
-    assert max(slots) - min(slots) >= (8000 - 1000) / 1000 - 0.1
+    assert max(slots) - min(slots) >= (8000 - 1000) / 1000 - 1e-6
     assert len(files(tmp_path)) == 1
 
 
@@ -233,47 +240,63 @@ def sandbox() -> Iterator[Sandbox]:
         yield running
 
 
-def test_the_session_waits_for_its_slots(sandbox: Sandbox) -> None:
-    began = time.monotonic()
-    for client in [client_of(sandbox, rate_limit=10) for _ in range(2)]:
-        for _ in range(8):
+def whole_intervals(waits: list[float]) -> list[int]:
+    """The waits in intervals of the slowest rate there is, ten seconds, of which the calls themselves take a part."""
+    return [math.ceil(wait / 10) for wait in waits]
+
+
+def test_the_session_waits_for_its_slots(sandbox: Sandbox, naps: list[float]) -> None:
+    for client in [client_of(sandbox, rate_limit=0.1) for _ in range(2)]:
+        for _ in range(2):
             client.session.send(PING, envelope.unwrap)
         client.session.close()
-    assert time.monotonic() - began >= 0.6
+    assert whole_intervals(naps) == [1, 2, 3]
 
 
-def test_attempts_after_the_first_take_slots_as_well(sandbox: Sandbox) -> None:
+def test_attempts_after_the_first_take_slots_as_well(sandbox: Sandbox, naps: list[float]) -> None:
     sandbox.configure(faults=(Fault("status", status=503, times=3),))
-    client, began = client_of(sandbox, rate_limit=5), time.monotonic()
+    client = client_of(sandbox, rate_limit=0.1)
     calls = sandbox.call_count
-    for _ in range(5):
-        client.session.send(PING, envelope.unwrap)
-    assert sandbox.call_count - calls == 8
-    assert time.monotonic() - began >= 0.6
+    client.session.send(PING, envelope.unwrap)
+    assert sandbox.call_count - calls == 4
+    assert whole_intervals([nap for nap in naps if nap > 1]) == [1, 2, 3], "the others are those between two attempts"
     client.session.close()
     sandbox.configure(faults=())
 
 
-def test_the_async_client_waits_and_lets_the_loop_go_on(sandbox: Sandbox) -> None:
-    async def main() -> tuple[float, int]:
-        client = AsyncNexusClient(read_settings(token=sandbox.token, host=sandbox.base_url, extra={"rate_limit": 6}))
-        began, ticks = time.monotonic(), 0
-        calls = asyncio.gather(*(client.send(PING, envelope.unwrap) for _ in range(10)))
-        while not calls.done():
-            await asyncio.sleep(0.01)
-            ticks += 1
+def test_the_async_client_waits_and_lets_the_loop_go_on(
+    sandbox: Sandbox, naps: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sleep, waits = asyncio.sleep, list[float]()
+
+    async def main() -> tuple[int, int]:
+        go_on = asyncio.Event()
+
+        async def wait(seconds: float) -> None:
+            waits.append(seconds)
+            await go_on.wait()
+
+        client = AsyncNexusClient(read_settings(token=sandbox.token, host=sandbox.base_url, extra={"rate_limit": 0.1}))
+        before = sandbox.call_count
+        with monkeypatch.context() as patched:
+            patched.setattr("airflow_provider_nexus.client.aio.asyncio", SimpleNamespace(**vars(asyncio) | {"sleep": wait}))
+            calls = asyncio.gather(*(client.send(PING, envelope.unwrap) for _ in range(4)))
+            while (len(waits) < 3 or sandbox.call_count == before) and not calls.done():
+                await sleep(0.01)
+            early = sandbox.call_count - before
+            go_on.set()
+            await calls
         await client.aclose()
-        return time.monotonic() - began, ticks
+        return early, sandbox.call_count - before
 
-    seconds, ticks = asyncio.run(main())
-    assert seconds >= 4 / 6 - 0.01
-    assert ticks >= 10
+    assert asyncio.run(main()) == (1, 4)
+    assert (whole_intervals(waits), naps) == ([1, 2, 3], [])
 
 
-@pytest.mark.parametrize("header", ["2", "date"])
+@pytest.mark.parametrize("header", ["200", "date"])
 def test_one_task_that_is_told_to_wait_holds_all(header: str) -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    later = format_datetime(now.replace(second=2), usegmt=True) if header == "date" else header
+    later = format_datetime(now.replace(minute=3, second=20), usegmt=True) if header == "date" else header
     with SocketServer(answer(b"{}", 429, Retry_After=later, Date=format_datetime(now, usegmt=True)), answer(b"{}")) as server:
         extra = {"rate_limit": 50, "retries": 0}
         client = AsyncNexusClient(read_settings(token=TOKEN, host=server.base_url, extra=extra))
@@ -286,15 +309,15 @@ def test_one_task_that_is_told_to_wait_holds_all(header: str) -> None:
 
         with pytest.raises(NexusRateLimitError):
             asyncio.run(told())
-        assert 1.5 < Governor(read_settings(token=TOKEN, host=server.base_url, extra=extra)).reserve() <= 2
+        assert 100 < Governor(read_settings(token=TOKEN, host=server.base_url, extra=extra)).reserve() <= 200
 
 
 def test_the_session_holds_all_too(sandbox: Sandbox) -> None:
-    sandbox.configure(faults=(Fault("status", status=429, retry_after="2"),))
+    sandbox.configure(faults=(Fault("status", status=429, retry_after="200"),))
     client = client_of(sandbox, policy=RetryPolicy(retries=0), rate_limit=50)
     with pytest.raises(NexusRateLimitError):
         client.session.send(PING, envelope.unwrap)
     client.session.close()
     sandbox.configure(faults=())
     settings = read_settings(token=sandbox.token, host=sandbox.base_url, extra={"rate_limit": 50})
-    assert 1.5 < Governor(settings).reserve() <= 2
+    assert 100 < Governor(settings).reserve() <= 200

@@ -85,19 +85,27 @@ class TestBackoff:
         error = NexusRateLimitError("GET", "/customer", status=429, retry_after=86400.0)
         assert waits(RetryPolicy(retries=5, deadline=600), error) == []
 
-    def test_deadline_counts_from_the_first_attempt(self) -> None:
-        began = time.monotonic()
-        attempts: list[float] = []
+    @pytest.mark.parametrize(("work", "wait", "attempts"), [(40, 0, 5), (0, 40, 5), (20, 20, 5), (60, 60, 2), (200, 0, 1)])
+    def test_deadline_counts_from_the_first_attempt(
+        self, work: float, wait: float, attempts: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Two hundred seconds by a clock that only attempts and waits move."""
+        error, clock, made = NexusRateLimitError("GET", "/customer", status=429, retry_after=wait), [1000.0], 0
 
         def attempt() -> None:
-            time.sleep(0.04)
-            attempts.append(time.monotonic())
-            raise NexusServerError("GET", "/customer", status=503)
+            nonlocal made
+            made += 1
+            clock[0] += work
+            raise error
 
-        with pytest.raises(NexusServerError):
-            run(RetryPolicy(retries=99, base=0.001, cap=0.001, deadline=0.2), GET, attempt, LOG)
-        assert 3 <= len(attempts) <= 5
-        assert time.monotonic() - began < 1.0
+        def sleep(seconds: float) -> None:
+            clock[0] += seconds
+
+        with monkeypatch.context() as patched:
+            patched.setattr(time, "monotonic", lambda: clock[0])
+            with pytest.raises(NexusRateLimitError):
+                run(RetryPolicy(retries=99, base=0, cap=0, deadline=200), GET, attempt, LOG, sleep)
+        assert made == attempts
 
 
 class TestRetryAfter:

@@ -108,13 +108,14 @@ def test_metrics_are_counted_by_resource_and_verdict(sandbox: Sandbox, tmp_path:
     sent: dict[str, Any] = {}
     monkeypatch.setattr(stats, "incr", lambda name, count, tags: sent.update({name: (count, tags)}))
     monkeypatch.setattr(stats, "timing", lambda name, value, tags: sent.update({name: (value, tags)}))
-    synced(sandbox, tmp_path)
+    operator = synced(sandbox, tmp_path)
     tags = {"resource": "transactions", "environment": "sandbox", "verdict": "proved"}
     assert sent["nexus.sync.records"][1] == tags
     assert sent["nexus.sync.records"][0] > 20
     assert sent["nexus.sync.rejected"] == (0, tags)
     assert sent["nexus.sync.calls"][0] > 0
-    assert sent["nexus.sync.duration"][0] > 0
+    assert operator._summary
+    assert sent["nexus.sync.duration"] == (operator._summary["seconds"] * 1000, tags)
 
 
 def test_a_hook_tells_what_it_has_read(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
