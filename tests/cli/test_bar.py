@@ -33,6 +33,12 @@ from tests.sync.storing import hours_of
 pytestmark = pytest.mark.slow
 PYTHON = (sys.executable, "-m", "airflow_provider_nexus")
 AIRFLOW = (str(Path(sys.executable).with_name("airflow")), "nexus")
+_HEARS_CTRL_C = (
+    sys.executable,
+    "-c",
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])",
+)
+"""A shell lets what it runs in the background, such as these tests, ignore Ctrl-C, and so does all that is started from there."""
 HIDDEN, SHOWN = "\x1b[?25l", "\x1b[?25h"
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _LOGGED = re.compile(r"\x1b\[2K\d\d:\d\d:\d\d transactions: window [^\x1b\r\n]* \(arguments\)\r?\n")
@@ -54,7 +60,7 @@ class Terminal:
     def __init__(self, *command: str | Path, program: tuple[str, ...] = PYTHON, width: int = 150) -> None:
         ours, its = pty.openpty()
         environment = {**os.environ, "TERM": "xterm", "COLUMNS": str(width), "LINES": "40"}
-        words = [*program, *map(str, command)]
+        words = [*_HEARS_CTRL_C, *program, *map(str, command)]
         self.process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=its, env=environment, text=True)
         os.close(its)
         self.seen, self._ours = "", ours
@@ -66,7 +72,7 @@ class Terminal:
             self.seen += piece.decode()
 
     def wait_for(self, pattern: str) -> None:
-        for _ in range(600):
+        for _ in range(2_400):
             if re.search(pattern, self.text):
                 return
             threading.Event().wait(0.1)
@@ -81,7 +87,7 @@ class Terminal:
         """What it wrote on stdout."""
         assert self.process.stdout is not None
         out = self.process.stdout.read()
-        self.process.wait(60)
+        self.process.wait(240)
         self._reader.join(10)
         os.close(self._ours)
         return out
@@ -185,7 +191,7 @@ def test_a_check_of_a_table_shows_windows(sandbox: Sandbox, tmp_path: Path, monk
 def test_nothing_moves_where_there_is_no_terminal(sandbox: Sandbox, tmp_path: Path) -> None:
     for output in ("json", "table"):
         command = [*PYTHON, "sync", "transactions", str(tmp_path), *day(sandbox)]
-        done = subprocess.run([*command, "--output", output], capture_output=True, text=True, timeout=90, env=dict(os.environ))
+        done = subprocess.run([*command, "--output", output], capture_output=True, text=True, timeout=280, env=dict(os.environ))
         assert done.returncode == 0, done.stderr
         assert not re.search(r"[\x00-\x09\x0b-\x1f]", done.stderr + done.stdout)
         assert re.search(r"transactions: window", done.stderr)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,15 @@ from tests.standalone.pages import opened_page
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
+
+_HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A whole Airflow needs a minute on an idle machine, and several on a busy one."""
+    for item in items:
+        if item.path.is_relative_to(_HERE):
+            item.add_marker(pytest.mark.timeout(1200))
 
 
 @pytest.fixture(scope="module")

@@ -108,7 +108,7 @@ def states(dag_id: str) -> dict[int, tuple[str, datetime]]:
         return {index: (str(state), updated) for index, state, updated in session.execute(query) if updated}
 
 
-def wait_until(what: str, look: Any, seconds: float) -> None:
+def wait_until(what: str, look: Any, seconds: float = 240) -> None:
     """Return once a look is true."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
