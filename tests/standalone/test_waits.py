@@ -79,14 +79,15 @@ def test_two_thousand_waits(sandbox: Sandbox, tmp_path: Path, record_property: C
         _after_looks(sandbox, 2)  # until all are there
         calls, cpu, began = sandbox.call_count, triggerer.cpu_seconds(process), time.monotonic()
         _after_looks(sandbox, 3)
-        steady = (sandbox.call_count - calls) / 3
-        share = (triggerer.cpu_seconds(process) - cpu) / (time.monotonic() - began)
+        seconds = time.monotonic() - began  # more of them on a busy machine, and never more calls
+        steady = (sandbox.call_count - calls) * INTERVAL / seconds
+        share = (triggerer.cpu_seconds(process) - cpu) / seconds
         early = _settle(sandbox, SETTLES - BATCHES // 2, until=WAITS // 2)
         late = _settle(sandbox, BATCHES, until=WAITS)
     ended = triggerer.states("two_thousand_waits")
     assert {state for state, _ in ended.values()} == {"scheduled"}
-    print(f"calls a look {steady:.2f}, triggerer {share:.1%} of a core, looks until all heard: {early}, {late}")
-    record_property("calls_a_look", steady)
+    print(f"calls an interval {steady:.2f}, triggerer {share:.1%} of a core, looks until all heard: {early}, {late}")
+    record_property("calls_an_interval", steady)
     record_property("triggerer_share_of_a_core", share)
     assert steady <= 3
     assert max(early, late) <= 3, "the one under way, the next, and one while Airflow stores what it was told"
