@@ -41,7 +41,7 @@ ODD_SERVERS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.slow
 def test_a_copy_equals_the_truth_at_the_end_of_every_day(tmp_path: Path) -> None:
-    with living(per_day=25) as sandbox:
+    with living(per_day=40) as sandbox:
         capture = into_files(sandbox, tmp_path)
         for day in range(DAYS):
             sandbox.advance(DAY if day else 0)
