@@ -98,12 +98,14 @@ def _is_address(address: str) -> bool:
 
 def is_loopback(address: str) -> bool:
     """Whether a host name or address is this machine."""
-    if address.lower() == "localhost":
+    if address.lower().rstrip(".") == "localhost":
         return True
     try:
-        return ipaddress.ip_address(address).is_loopback
+        found = ipaddress.ip_address(address)
     except ValueError:
         return False
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return (mapped or found).is_loopback
 
 
 def join(base_url: str, endpoint: str) -> str:

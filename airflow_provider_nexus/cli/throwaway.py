@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +11,8 @@ import time
 from pathlib import Path
 
 from airflow_provider_nexus.exceptions import NexusError
+
+_PLAIN = re.compile(r"\*|[\w.-]+(:\d+)?|[\d.]+/\d+")
 
 
 def example_dags() -> Path:
@@ -34,6 +37,7 @@ def environment(home: Path, connection_uri: str) -> dict[str, str]:
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")},
         "PATH": os.pathsep.join([binaries, os.environ.get("PATH", "")]),
+        **dict.fromkeys(("NO_PROXY", "no_proxy"), _without_proxy()),
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
         "AIRFLOW__CORE__DAGS_FOLDER": str(example_dags()),
@@ -45,6 +49,15 @@ def environment(home: Path, connection_uri: str) -> dict[str, str]:
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "AIRFLOW_CONN_NEXUS_DEFAULT": connection_uri,
     }
+
+
+def _without_proxy() -> str:
+    """What is reached without a proxy: this machine, where all parts of a throw-away Airflow are, and what the user says.
+
+    Of that, what Airflow's own client can't read is left out, as it would keep every task from starting.
+    """
+    said = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    return ",".join(["127.0.0.1", "localhost", *(entry for entry in re.split(r"[\s,]+", said) if _PLAIN.fullmatch(entry))])
 
 
 def serving(port: int) -> dict[str, str]:

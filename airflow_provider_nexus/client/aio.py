@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_nexus.api import envelope
@@ -22,10 +23,11 @@ from airflow_provider_nexus.client import reply
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.client import asked_for, collection_call, record_call, typed_answer, whole_record
 from airflow_provider_nexus.client.governor import Governor
-from airflow_provider_nexus.client.local import distrust, misconfigured, trusted_file
+from airflow_provider_nexus.client.local import distrust, misconfigured, trusted_place
 from airflow_provider_nexus.client.look import Ask
 from airflow_provider_nexus.client.reply import Answer
 from airflow_provider_nexus.client.retry import settle
+from airflow_provider_nexus.client.route import proxy_for
 from airflow_provider_nexus.client.settings import ClientSettings
 from airflow_provider_nexus.client.wire import Departure
 from airflow_provider_nexus.exceptions import (
@@ -175,15 +177,28 @@ class AsyncNexusClient:
         import httpx
 
         if self._http is None:
-            trusted = trusted_file()
+            trusted, proxy = _trusted(), proxy_for(self.environment.base_url)
             self._http = httpx.AsyncClient(
                 headers={**reply.HEADERS, "Authorization": f"Bearer {self._settings.token}"},
                 timeout=httpx.Timeout(self._settings.timeout, connect=min(reply.CONNECT_TIMEOUT, self._settings.timeout)),
                 limits=httpx.Limits(max_connections=_CONNECTIONS),
                 follow_redirects=False,
-                verify=ssl.create_default_context(cafile=trusted) if trusted else True,
+                verify=trusted,
+                trust_env=False,
+                proxy=httpx.Proxy(proxy, ssl_context=trusted if proxy.startswith("https:") else None) if proxy else None,
             )
         return self._http
+
+
+def _trusted() -> ssl.SSLContext:
+    """What the other client trusts, else what httpx does, which heeds ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``."""
+    import httpx
+
+    place = trusted_place()
+    if not place:
+        return httpx.create_ssl_context()
+    is_folder = Path(place).is_dir()
+    return ssl.create_default_context(cafile=None if is_folder else place, capath=place if is_folder else None)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import ssl
 from pathlib import Path
 
 from airflow_provider_nexus.client.call import Call
+from airflow_provider_nexus.client.route import UnreadableProxyError
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 
 _TRUST_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
@@ -17,10 +18,10 @@ def misconfigured(call: Call, error: Exception) -> NexusConfigurationError:
     """The error for a call that could not even begin. Of the original only its class is told: its text may hold the full URL."""
     said = str(error)
     proxy = next((name for name in _PROXY_VARIABLES if os.environ.get(name) or os.environ.get(name.lower())), "")
-    if "SOCKS" in said or "socks" in said:
+    if ("SOCKS" in said or "socks" in said) and not isinstance(error, UnreadableProxyError):
         what = f"{proxy} names a SOCKS proxy, and the library for these is missing: pip install 'requests[socks]' 'httpx[socks]'"
-    elif proxy and ("Proxy" in type(error).__name__ or "URL" in type(error).__name__):
-        what = f"{proxy} or NO_PROXY can't be read as what it must be, a URL and a list of hosts: correct it"
+    elif isinstance(error, UnreadableProxyError):
+        what = said
     else:
         what = distrust() or (
             f"it can't be written as an HTTP request ({type(error).__name__}): look at its path, its query and its api_version"
@@ -37,8 +38,8 @@ def distrust() -> str:
     return ""
 
 
-def trusted_file() -> str | None:
-    """The certificates that ``requests`` trusts instead of its own, so that every client of the provider trusts the same."""
+def trusted_place() -> str | None:
+    """The file or folder of certificates that ``requests`` trusts instead of its own, so that every client trusts the same."""
     return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
 
 

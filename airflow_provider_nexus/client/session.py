@@ -18,9 +18,10 @@ from airflow_provider_nexus.api.environments import join
 from airflow_provider_nexus.client import reply, retry
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.governor import Governor
-from airflow_provider_nexus.client.local import distrust, misconfigured
+from airflow_provider_nexus.client.local import distrust, misconfigured, trusted_place
 from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.client.reply import Answer
+from airflow_provider_nexus.client.route import proxy_for
 from airflow_provider_nexus.client.settings import ClientSettings
 from airflow_provider_nexus.client.wire import HeldBackError, departing, telling_session
 from airflow_provider_nexus.exceptions import (
@@ -63,7 +64,7 @@ class NexusSession:
 
     @cached_property
     def _http(self) -> requests.Session:
-        session = telling_session()
+        session = telling_session(proxy_for(self.environment.base_url), trusted_place())
         session.auth = _Bearer(self._settings.token)
         session.headers.update(reply.HEADERS)
         return session

@@ -98,9 +98,15 @@ class TellingAdapter(HTTPAdapter):
         return _make_telling(super().proxy_manager_for(proxy, **kwargs))
 
 
-def telling_session() -> requests.Session:
-    """A session whose calls tell when they leave."""
+def telling_session(proxy: str | None, trusted: str | None) -> requests.Session:
+    """A session whose calls tell when they leave.
+
+    :param proxy: the address of the proxy that they take
+    :param trusted: the file or folder of certificates to trust; by default those of ``requests``
+    """
     session = requests.Session()
+    session.trust_env, session.verify = False, trusted or True
+    session.proxies = {"http": proxy, "https": proxy} if proxy else {}
     for scheme in ("http://", "https://"):
         session.mount(scheme, TellingAdapter())
     return session

@@ -26,6 +26,7 @@ from tests.client.socket_server import Reply, SocketServer, answer, free_port
 
 REFUSALS = {400, 401, 403, 404, 405, 406, 407, 410, 411, 412, 413, 414, 415, 416, 417, 421, 422, 426, 428, 429, 431, 451}
 """Where Nexus or a gateway says in so many words that it did not do what was asked."""
+NEXUS = "https://nexus.test:9"
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 ORDER = b'{"errors":null,"values":{"orderCode":"ORD-1","amount":100.50}}'
 COMPLAINT = b'{"message":"no","errors":["No"],"values":null}'
@@ -156,7 +157,7 @@ def test_what_this_machine_lacks_is_no_riddle(monkeypatch: pytest.MonkeyPatch, v
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    with SocketServer() as server, session_for(server.base_url.replace("http:", "https:")) as session:
+    with SocketServer() as server, session_for(server.base_url.replace("http:", "https:") if "CA" in said else NEXUS) as session:
         ended, known = carry_out(session)
         calls = session.calls
     assert isinstance(ended, NexusConfigurationError), repr(ended)
