@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -17,6 +17,7 @@ from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.exceptions import NexusNotFoundError, NexusValidationError
 from airflow_provider_nexus.sync.doubt import Doubt
 
+_FIRST = datetime.min.replace(tzinfo=UTC) + SECOND
 PAGE_SIZE = 100
 """Records asked for in one call. The largest that Nexus takes is not documented; the vendor's sample uses 100."""
 
@@ -162,7 +163,7 @@ def widened(span: Span) -> tuple[datetime, datetime]:
     Whether the API's bounds are inclusive is not documented, and stamps are shown cut to whole seconds. With a second to
     spare at each end, every record that is shown in the span is asked for whatever the server does at the bounds.
     """
-    return span.start - SECOND, span.end + SECOND
+    return max(span.start, _FIRST) - SECOND, span.end + SECOND
 
 
 def second_of(stamp: str) -> datetime:
