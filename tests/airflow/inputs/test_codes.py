@@ -61,7 +61,7 @@ def test_parents(sandbox: Sandbox, tmp_path: Path, native: bool) -> None:
     with DAG(
         f"parents_{native}", schedule=None, render_template_as_native_obj=native, params={"one": one, "two": [one, two]}
     ) as dag:
-        ways = {
+        ways: dict[str, tuple[Any, list[str]]] = {
             "text": (one, [one]),
             "list": ([one, two], [one, two]),
             "tuple": ((one, two), [one, two]),
@@ -139,7 +139,7 @@ def test_the_sensor_asks_for_the_very_code(native: bool) -> None:
 
 @pytest.mark.parametrize("targets", ["Filled", "FILLED", ["filled"], ("Filled",), "['Filled']"])
 def test_targets_and_states_are_one_or_several(targets: Any) -> None:
-    moments = {"started": "2026-01-01T00:00:00+00:00", "deadline": "2026-01-02T00:00:00+00:00"}
+    moments: dict[str, Any] = {"started": "2026-01-01T00:00:00+00:00", "deadline": "2026-01-02T00:00:00+00:00"}
     trigger = NexusStatusTrigger(resource="orders", codes={"A": ""}, targets=targets, **moments)
     assert [each.casefold() for each in trigger.serialize()[1]["targets"]] == ["filled"]
     watching = NexusChangeTrigger(resource="orders", states=targets)

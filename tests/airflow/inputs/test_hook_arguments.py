@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import pandas as pd
+import pandas as pd  # type: ignore[import-untyped]
 import pendulum
 import polars as pl
 import pytest
@@ -99,7 +99,7 @@ def test_what_is_not_settled_is_left_for_the_next_load(sandbox: Sandbox) -> None
     lag = timedelta(minutes=5)
     whole = list(hook.iter_records("transactions"))
     assert len(whole) == len(sandbox.truth("transactions", None, now - lag))
-    ends = {"end": now + timedelta(days=1)}
+    ends: dict[str, Any] = {"end": now + timedelta(days=1)}
     assert len(list(hook.iter_records("transactions", **ends))) == len(whole)
     assert len(list(hook.iter_records("transactions", settle_lag=0))) == len(sandbox.truth("transactions", None, now))
     assert list(hook.iter_records("transactions", start=now - timedelta(minutes=1))) == []
@@ -139,7 +139,7 @@ def test_data_frames_keep_every_digit(sandbox: Sandbox, df_type: Any) -> None:
 def test_frames_of_nothing_have_their_columns() -> None:
     with serving():
         for df_type in ("pandas", "polars"):
-            frame = NexusHook().get_df("orders", df_type=df_type)  # type: ignore[arg-type]
+            frame = NexusHook().get_df("orders", df_type=df_type)
             assert (len(frame), "order_code" in frame.columns) == (0, True)
     with pytest.raises(NexusConfigurationError, match="give 'pandas' or 'polars'"):
         NexusHook().get_df("orders", df_type="spark")  # type: ignore[arg-type]

@@ -102,8 +102,8 @@ def test_the_call_of_one_record_links_to_it(sandbox: Sandbox, airflow_api: TestC
 def test_the_button_leads_to_the_report(sandbox: Sandbox, airflow_api: TestClient, tmp_path: Path) -> None:
     address = "https://reports.example.com/orders%20of%20today.html?version=1#resources"
     with connection(sandbox), DAG("linked_report", schedule=None) as dag:
-        asked = {"resource": "balances", "path": tmp_path.as_uri()}
-        written = {"report_path": str(tmp_path / "report.html")}
+        asked: dict[str, Any] = {"resource": "balances", "path": tmp_path.as_uri()}
+        written: dict[str, Any] = {"report_path": str(tmp_path / "report.html")}
         NexusToObjectStorageOperator(task_id="linked", **asked, **written, report_url=address)
         NexusToObjectStorageOperator(task_id="unlinked", **asked, **written)
         NexusToObjectStorageOperator.partial(task_id="mapped", **asked, **written).expand(report_url=[address, address + "2"])

@@ -25,7 +25,7 @@ from tests.airflow.transfers.copies import in_table, sql_dag
 from tests.report.pages import Page
 
 NOW = datetime(2026, 6, 2, 0, 30, tzinfo=UTC)
-WINDOW = {"window_start": "2026-05-31", "window_end": "2026-06-01"}
+WINDOW: dict[str, Any] = {"window_start": "2026-05-31", "window_end": "2026-06-01"}
 ADDRESS = "https://reports.example.com/orders.html"
 
 

@@ -1,0 +1,104 @@
+"""A DAG of each kind, as people with strict type checkers write them: only read by the checkers, never run."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pendulum
+from airflow.sdk import DAG, Asset, AssetWatcher, task
+
+from airflow_provider_nexus.hooks.nexus import NexusHook
+from airflow_provider_nexus.operators.nexus import (
+    NexusCancelTransactionOperator,
+    NexusCreateCustomerOperator,
+    NexusMailOperator,
+    NexusOperator,
+    NexusOrderOperator,
+    NexusPayoutOperator,
+    NexusPlanOperator,
+    NexusTransactionOperator,
+    NexusTransferOperator,
+    NexusUpdateCustomerOperator,
+)
+from airflow_provider_nexus.sensors.nexus import NexusStatusSensor
+from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObjectStorageOperator
+from airflow_provider_nexus.transfers.nexus_to_sql import NexusToSqlOperator
+from airflow_provider_nexus.triggers.nexus import NexusChangeTrigger
+
+
+@task
+def a_code() -> str:
+    """A code."""
+    return "T1"
+
+
+@task
+def codes() -> list[str]:
+    """Codes."""
+    return ["T1"]
+
+
+@task
+def body() -> dict[str, Any]:
+    """A body."""
+    return {"name": "x"}
+
+
+@task
+def read(data_interval_start: pendulum.DateTime | None = None) -> list[dict[str, Any]]:
+    """Read with the hook."""
+    with_limit = NexusHook().iter_records("orders", start=data_interval_start, end=date(2026, 2, 1), limit=10, settle_lag=300)
+    hook = NexusHook()
+    hook.get_df("orders", df_type="polars", start=datetime(2026, 1, 1))
+    one: dict[str, Any] = hook.get_record("orders", "O1", plain=True)
+    hook.run("GET", "/orders", params={"createdFrom": data_interval_start, "isPartial": True})
+    return [one, *with_limit, *hook.iter_records("transactions", plain=True, settle_lag=timedelta(minutes=1))]
+
+
+changes = Asset("changes", watchers=[AssetWatcher(name="w", trigger=NexusChangeTrigger(resource="orders", states="FILLED"))])
+
+with DAG("reads", schedule=[changes]):
+    code, several = a_code(), codes()
+    read()
+    NexusOperator(task_id="get", endpoint="/orders", query=body(), json=None)
+    NexusOperator(task_id="post", endpoint=code, method="POST", json=body(), response_filter=lambda values: values["x"])
+    NexusStatusSensor(task_id="one", resource="orders", code=code, targets="FILLED", deferrable=True)
+    NexusStatusSensor(task_id="more", resource="orders", code=several, targets=["FILLED"])
+    NexusStatusSensor(task_id="output", resource="orders", code=NexusPlanOperator(task_id="p", resource="orders").output)
+    NexusPlanOperator(task_id="plan", resource=code, window_start=pendulum.datetime(2026, 1, 1), window_end=code, at_most="4")
+    NexusToObjectStorageOperator(
+        task_id="files",
+        resource="customer_persons",
+        path=code,
+        parents=several,
+        window_start="{{ ds }}",
+        settle_lag=300,
+        protect={"email": "hash"},
+        file_format="parquet",
+    )
+    NexusToSqlOperator(
+        task_id="table", resource=code, sql_conn_id="w", table=code, capture="changes", window_start=date(2026, 1, 1)
+    )
+    NexusToObjectStorageOperator.partial(task_id="mapped", path="s3://lake/x").expand(resource=["orders", "transfers"])
+
+with DAG("acts", schedule=None):
+    code = a_code()
+    NexusTransactionOperator(task_id="gift", kind="gift", values=body(), reference=code, resend_after=60)
+    NexusCancelTransactionOperator(task_id="cancel", transaction_code=code, wait_for_completion=True)
+    NexusPayoutOperator(task_id="pay", transaction_code=code, bank_account_id=code, payment_reference="R")
+    NexusOrderOperator(
+        task_id="order",
+        exchange_code="KR",
+        action="Buy",
+        order_type="Limit",
+        crypto_code=code,
+        currency_code="EUR",
+        amount=Decimal(10),
+        limit_price=code,
+    )
+    NexusTransferOperator(task_id="move", source_type="HotWallet", sink_type="Exchange", crypto_code="BTC", amount=code)
+    NexusCreateCustomerOperator(task_id="new", customer_code=code, trust_level="Trusted", values=body())
+    NexusUpdateCustomerOperator(task_id="change", customer_code="C1", values={"email": code}, fields_to_clear="tag")
+    NexusMailOperator(task_id="mails", mail_types="TransactionBuyFinish", from_email=code)
