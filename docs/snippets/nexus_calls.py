@@ -28,7 +28,7 @@ with DAG("nexus_calls", schedule=None, params={"currency": "EUR"}) as dag:
     NexusOperator(
         task_id="largest_first",
         endpoint="/orders",
-        params={"limit": 10, "sortBy": "Amount", "sortDirection": "Desc"},
+        query={"limit": 10, "sortBy": "Amount", "sortDirection": "Desc"},
     )
     # [END operator]
 
@@ -44,3 +44,22 @@ with DAG("nexus_calls", schedule=None, params={"currency": "EUR"}) as dag:
 
     filled_today()
     # [END hook]
+
+    # [START plain]
+    @task
+    def newest(data_interval_start: Any = None) -> list[dict[str, Any]]:
+        """Orders for the next task, with every digit."""
+        return list(NexusHook().iter_records("orders", start=data_interval_start, limit=10, plain=True))
+
+    newest()
+    # [END plain]
+
+    # [START frame]
+    @task
+    def largest() -> str:
+        """The largest amount of yesterday's orders."""
+        orders = NexusHook().get_df("orders", start=datetime.now(UTC) - timedelta(days=1))
+        return str(orders["amount"].max())
+
+    largest()
+    # [END frame]
