@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
+
+from airflow_provider_nexus.api.moments import moment
+from airflow_provider_nexus.exceptions import NexusWindowError
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,14 @@ _RESOURCE = Argument("resource", "name in the catalogue, such as transactions", 
 
 
 def _moment(flag: str, text: str, *, required: bool = False) -> Argument:
-    return Argument(flag, text, {"default": None, "required": required, "metavar": "MOMENT"})
+    return Argument(flag, text, {"default": None, "required": required, "metavar": "MOMENT", "type": _read_moment})
+
+
+def _read_moment(text: str) -> datetime:
+    try:
+        return moment(text, "MOMENT")
+    except NexusWindowError as error:
+        raise ArgumentTypeError(str(error)) from None
 
 
 COMMANDS = (

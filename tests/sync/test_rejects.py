@@ -283,8 +283,8 @@ def test_a_name_with_an_unpaired_surrogate_is_a_flaw_too(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("treatment", ["hash", "mask", "drop"])
 def test_an_unpaired_surrogate_does_not_keep_data_from_being_protected(tmp_path: Path, treatment: Treatment) -> None:
-    protection = Protection(fields={"reason": treatment, "tradePair.note": treatment}, secret="a secret")
-    bad = order(b"B", rb',"surprise":"\ud800","reason":"Jansen","tradePair":{"note":"Jansen \udc00"}')
+    protection = Protection(fields={"reason": treatment, "tradePair.exchangeCode": treatment}, secret="a secret")
+    bad = order(b"B", rb',"surprise":"\ud800","reason":"Jansen","tradePair":{"exchangeCode":"Jansen \udc00"}')
     (found,) = aside(read_orders(tmp_path, order(b"A"), bad, max_rejected=1, protection=protection))
     assert "Jansen" not in found.raw
     assert rb"\ud800" in found.raw.encode()

@@ -259,7 +259,7 @@ def test_what_can_not_be_used_is_told_and_forgotten(
     "other",
     [
         Protection(personal="mask"),
-        Protection(fields={"paymentMethodInfo": "drop"}),
+        Protection(fields={"paymentMethodCode": "drop"}),
         Protection(personal="hash", secret="another secret"),
     ],
 )
