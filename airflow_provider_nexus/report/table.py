@@ -20,8 +20,9 @@ from airflow_provider_nexus.report.place import put_page
 from airflow_provider_nexus.report.values import count, mapping
 from airflow_provider_nexus.sync import manifest as manifests
 from airflow_provider_nexus.sync.sql.check import Books
+from airflow_provider_nexus.sync.sql.errors import failing
 from airflow_provider_nexus.sync.sql.model import Model
-from airflow_provider_nexus.sync.sql.sessions import failing, snapshot
+from airflow_provider_nexus.sync.sql.sessions import snapshot
 from airflow_provider_nexus.sync.sql.unsettled import unsettled_in
 from airflow_provider_nexus.sync.verify.table import StoredTable
 from airflow_provider_nexus.sync.window import Window

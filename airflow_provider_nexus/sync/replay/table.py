@@ -14,7 +14,8 @@ from airflow_provider_nexus.api.rows import RowReader
 from airflow_provider_nexus.exceptions import NexusStorageError
 from airflow_provider_nexus.sync.progress import Follow, Steps, unheard
 from airflow_provider_nexus.sync.replay.outcome import Replayed, Sorted, sort_typed
-from airflow_provider_nexus.sync.sql.sessions import failing
+from airflow_provider_nexus.sync.sql.errors import failing
+from airflow_provider_nexus.sync.sql.sessions import reading
 from airflow_provider_nexus.sync.table.amounts import Amounts
 from airflow_provider_nexus.sync.table.conform import Conformer, Origin
 from airflow_provider_nexus.sync.table.copy import Reject, Row, Sealed
@@ -46,7 +47,7 @@ def replay_table(stored: StoredTable, follow: Follow = unheard) -> list[Replayed
 
 def _labels(stored: StoredTable) -> list[str]:
     books = stored.model.rejected
-    with failing("read", stored.model.name), stored.engine.connect() as connection:
+    with failing("read", stored.model.name), reading(stored.engine) as connection:
         if not sa.inspect(connection).has_table(books.name, schema=books.schema):
             return []
         mine = books.c.table_name == stored.model.bare
@@ -69,7 +70,7 @@ def _reading(stored: StoredTable, label: str) -> dict[str, Any]:
     """The last manifest of a reading."""
     books = stored.model.manifest
     query = sa.select(books).where(books.c.table_name == stored.model.bare, books.c.label == label)
-    with failing("read", stored.model.name), stored.engine.connect() as connection:
+    with failing("read", stored.model.name), reading(stored.engine) as connection:
         found = connection.execute(query.order_by(books.c.number.desc()).limit(1)).mappings().one_or_none()
     if found is None:
         raise NexusStorageError(f"{stored.model.name} has no manifest of {label}: its books were changed, sync that window again")
@@ -80,7 +81,7 @@ def _put_aside(stored: StoredTable, label: str) -> list[Reject]:
     books = stored.model.rejected.c
     query = sa.select(books.key, books.field, books.reason, books.raw)
     query = query.where(books.table_name == stored.model.bare, books.label == label).order_by(books.number)
-    with failing("read", stored.model.name), stored.engine.connect() as connection:
+    with failing("read", stored.model.name), reading(stored.engine) as connection:
         return [Reject(*row) for row in connection.execute(query)]
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -15,11 +16,13 @@ from sqlalchemy import Connection, Engine
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.sync.progress import Follow, unheard
 from airflow_provider_nexus.sync.sql.check import Checked, check
+from airflow_provider_nexus.sync.sql.errors import failing
 from airflow_provider_nexus.sync.sql.ledger import Ledger
 from airflow_provider_nexus.sync.sql.merge import Merge
 from airflow_provider_nexus.sync.sql.model import Model
-from airflow_provider_nexus.sync.sql.schema_check import CONTRACTS, Contract, claim, prepare
-from airflow_provider_nexus.sync.sql.sessions import failing, session, snapshot, transaction
+from airflow_provider_nexus.sync.sql.place import placed
+from airflow_provider_nexus.sync.sql.schema_check import CONTRACTS, Contract, prepare
+from airflow_provider_nexus.sync.sql.sessions import reading, session, snapshot, transaction
 from airflow_provider_nexus.sync.sql.sums import totals_of
 from airflow_provider_nexus.sync.sql.unsettled import unsettled_in
 from airflow_provider_nexus.sync.table.columns import Table
@@ -67,12 +70,27 @@ class SqlCopy:
                 f"output is current or history, contract one of {', '.join(CONTRACTS)}, and batch at least 1: "
                 f"these are {output!r}, {contract!r} and {batch!r}"
             )
-        self._engine, self._model = engine, Model(name, table, output)
+        self._engine, self._given = engine, Model(name, table, output)
         resource = table.resource.name
         self._belongs = {"resource": resource, "environment": environment, "base_url": base_url, "output": output}
         self._contract: Contract = contract
         self._batch = batch
         self._is_ready = False
+
+    @cached_property
+    def _model(self) -> Model:
+        """The tables as the database calls them."""
+        with failing("find", self._given.name), reading(self._engine) as connection:
+            return placed(connection, self._given)[0]
+
+    @property
+    def place(self) -> str:
+        """Schema and name as the database has them: the same for all spellings that it takes for one table.
+
+        :raises NexusConfigurationError: when there can be no table of that name
+        :raises NexusStorageError: when the database fails
+        """
+        return f"{self._model.schema}.{self._model.bare}"
 
     def prepare(self) -> list[str]:
         """Make the tables where they are missing, and compare them with the catalogue where they are there.
@@ -81,10 +99,8 @@ class SqlCopy:
         :raises NexusContractError: when the table can't take the rows
         :raises NexusConfigurationError: when the table holds another resource, environment or form
         """
-        with failing("make ready", self._model.name):
-            found = prepare(self._engine, self._model, self._contract)
-            with session(self._engine) as connection:
-                claim(connection, self._model, self._belongs)
+        with failing("make ready", self._given.name), session(self._engine) as connection:
+            self._model, found = prepare(connection, self._given, self._contract, self._belongs)
         self._is_ready = True
         return found
 
@@ -173,14 +189,15 @@ class SqlCopy:
         :param follow: told how many rows were looked at
         """
         with failing("check", self._model.name):
-            missing = self._missing()
+            with reading(self._engine) as connection:
+                missing = self._missing(connection)
             if missing:
                 return Checked((f"table {missing} is not there",), 0, 0)
             with snapshot(self._engine) as connection:
                 return check(connection, self._model, follow)
 
-    def _missing(self) -> str:
-        inspector = sa.inspect(self._engine)
+    def _missing(self, connection: Connection) -> str:
+        inspector = sa.inspect(connection)
         tables = (self._model.data, self._model.owner, self._model.manifest)
         return next((table.name for table in tables if not inspector.has_table(table.name, schema=table.schema)), "")
 
@@ -189,7 +206,7 @@ class SqlCopy:
         """A connection to read by. The tables are compared with the catalogue at each load, and once before the first look."""
         if not self._is_ready:
             self.prepare()
-        with failing("read", self._model.name), self._engine.connect() as connection:
+        with failing("read", self._model.name), reading(self._engine) as connection:
             yield connection
 
 

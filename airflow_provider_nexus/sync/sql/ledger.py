@@ -109,7 +109,14 @@ class Ledger:
         self.connection.execute(sa.delete(books).where(mine))
         whose = {"table_name": self.model.bare, "label": sealed.label, "read_at": sealed.read_at}
         rows = [
-            {**whose, "number": number, "key": each.key, "field": each.field, "reason": each.reason, "raw": each.raw}
+            {
+                **whose,
+                "number": number,
+                "key": _kept(each.key),
+                "field": _kept(each.field),
+                "reason": each.reason,
+                "raw": each.raw,
+            }
             for number, each in enumerate(sealed.rejects, 1)
         ]
         if rows:
@@ -118,3 +125,8 @@ class Ledger:
 
 def _text(manifest: dict[str, Any]) -> str:
     return json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False, default=str)
+
+
+def _kept(text: str) -> str:
+    """Text as PostgreSQL can keep it, which takes no NUL: written as JSON would."""
+    return text.replace("\0", "\\u0000")

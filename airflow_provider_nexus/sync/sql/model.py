@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import uuid
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,46 +10,48 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.sync.sql.name import BOOKS, split_name
 from airflow_provider_nexus.sync.sql.types import Key, Moment, Text, type_of
 from airflow_provider_nexus.sync.table.columns import Table
 from airflow_provider_nexus.sync.table.copy import Output
 
-BOOKS = ("nexus_table", "nexus_manifest", "nexus_rejected")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+_ENGINE: dict[str, Any] = {"mysql_engine": "InnoDB", "mariadb_engine": "InnoDB"}
+"""A server's own default may be one without transactions."""
 
 
 @dataclass(frozen=True)
 class Model:
     """What a copy looks like in a database.
 
-    :param name: of the table, behind a schema and a point if it has one
+    :param told: name of the table as it was given, behind a schema and a point if it has one
     :param source: the resource's columns
     :param output: one row for each record, or one for each version
+    :param place: its schema and its name as the database has them; ``None`` where nobody has looked
     :raises NexusConfigurationError: when the name is none that every database takes
     """
 
-    name: str
+    told: str
     source: Table
     output: Output
+    place: tuple[str, str] | None = None
 
     def __post_init__(self) -> None:
-        parts = self.name.split(".")
-        if len(parts) > 2 or not all(_NAME.fullmatch(part) for part in parts) or self.bare.lower() in BOOKS:
-            raise NexusConfigurationError(
-                f"{self.name!r} is no name for a table: give NAME or SCHEMA.NAME, each of at most 63 letters, digits and "
-                f"underscores and beginning with no digit; {', '.join(BOOKS)} are taken"
-            )
+        split_name(self.told)
+
+    @property
+    def name(self) -> str:
+        """What it is called in messages: its own name, behind a schema if one was given."""
+        return f"{self.schema}.{self.bare}" if "." in self.told else self.bare
 
     @property
     def bare(self) -> str:
         """The table's name without its schema."""
-        return self.name.rpartition(".")[2]
+        return self.place[1] if self.place else split_name(self.told)[1]
 
     @property
     def schema(self) -> str | None:
-        """The schema, ``None`` for the connection's own."""
-        return self.name.rpartition(".")[0] or None
+        """The schema; ``None`` for the connection's own, which is not known before somebody has looked."""
+        return self.place[0] if self.place else split_name(self.told)[0]
 
     @property
     def is_history(self) -> bool:
@@ -78,7 +79,14 @@ class Model:
             extra.append(sa.Column("_deleted", sa.Boolean, nullable=False, comment=meanings[1]))
         keys = ("_key", "_load") if self.is_history else ("_key",)
         return sa.Table(
-            self.bare, sa.MetaData(), *self._columns(), *extra, sa.PrimaryKeyConstraint(*keys), *self._index(), schema=self.schema
+            self.bare,
+            sa.MetaData(),
+            *self._columns(),
+            *extra,
+            sa.PrimaryKeyConstraint(*keys),
+            *self._index(),
+            schema=self.schema,
+            **_ENGINE,
         )
 
     def staging(self, dialect: str) -> sa.Table:
@@ -87,7 +95,7 @@ class Model:
         schema = self.schema if dialect in ("mysql", "mariadb") else None
         name = f"nexus_staging_{uuid.uuid4().hex}"
         columns = (*self._columns(), sa.PrimaryKeyConstraint("_key"))
-        return sa.Table(name, sa.MetaData(), *columns, prefixes=["TEMPORARY"], schema=schema)
+        return sa.Table(name, sa.MetaData(), *columns, prefixes=["TEMPORARY"], schema=schema, **_ENGINE)
 
     def _columns(self) -> list[sa.Column[Any]]:
         needed = {"_key", "_read_at", "_read_by", "_content"}
@@ -107,7 +115,7 @@ class Model:
     def owner(self) -> sa.Table:
         """One row for each copy of the schema: what it is of, and how many loads it had."""
         return self._book(
-            "nexus_table",
+            BOOKS[0],
             sa.Column("table_name", Key(63), primary_key=True),
             *(sa.Column(name, Key(), nullable=False) for name in ("resource", "environment", "base_url", "output")),
             sa.Column("fingerprint", Key(64), nullable=False),
@@ -122,7 +130,7 @@ class Model:
         ]
         digests: list[sa.Column[Any]] = [sa.Column(name, Key(64), nullable=False) for name in ("sha256", "previous")]
         return self._book(
-            "nexus_manifest",
+            BOOKS[1],
             sa.Column("table_name", Key(63), primary_key=True),
             sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
             *(sa.Column(name, Key(), nullable=False) for name in ("resource", "environment", "base_url", "feed", "label")),
@@ -138,7 +146,7 @@ class Model:
     def rejected(self) -> sa.Table:
         """The records that did not fit, of the last reading of each label."""
         return self._book(
-            "nexus_rejected",
+            BOOKS[2],
             sa.Column("table_name", Key(63), primary_key=True),
             sa.Column("label", Key(), primary_key=True),
             sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
@@ -147,4 +155,4 @@ class Model:
         )
 
     def _book(self, name: str, *columns: sa.Column[Any]) -> sa.Table:
-        return sa.Table(name, sa.MetaData(), *columns, schema=self.schema)
+        return sa.Table(name, sa.MetaData(), *columns, schema=self.schema, **_ENGINE)

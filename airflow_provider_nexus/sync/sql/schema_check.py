@@ -6,15 +6,17 @@ import logging
 from typing import Any, Literal
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateColumn
 from sqlalchemy.types import TypeEngine
 
 from airflow_provider_nexus.api.schemas.field import PRECISION
-from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusContractError
+from airflow_provider_nexus.exceptions import NexusContractError
+from airflow_provider_nexus.sync.sql.claim import claim, refuse_other
 from airflow_provider_nexus.sync.sql.model import Model
-from airflow_provider_nexus.sync.sql.sessions import session, transaction
+from airflow_provider_nexus.sync.sql.place import placed
+from airflow_provider_nexus.sync.sql.sessions import transaction
 from airflow_provider_nexus.sync.sql.types import Key, Moment, Money, Text
 
 Contract = Literal["report", "freeze", "allow_new_fields"]
@@ -25,19 +27,25 @@ _TRIES = 5
 _log = logging.getLogger(__name__)
 
 
-def prepare(engine: Engine, model: Model, contract: Contract) -> list[str]:
+def prepare(connection: Connection, given: Model, contract: Contract, belongs: dict[str, str]) -> tuple[Model, list[str]]:
     """Make all tables ready for a load.
 
-    :returns: differences that do no harm, one line each
+    :param belongs: resource, environment, base URL and output
+    :returns: the tables as the database calls them, and differences that do no harm, one line each
     :raises NexusContractError: when a column is missing or can't hold its values, or with ``freeze`` at any difference
+    :raises NexusConfigurationError: when the table is none, or holds something else; nothing was made then
     """
-    with session(engine) as connection:
-        for book in (model.owner, model.manifest, model.rejected, model.data):
-            _create(connection, book)
-        found = _compare(connection, model, contract)
+    model, is_there = placed(connection, given)
+    refuse_other(connection, model, belongs, is_there=is_there)
+    for table in (model.owner, model.manifest, model.rejected, model.data):
+        _create(connection, table)
+    # Another load may have made it meanwhile, in another spelling.
+    model, _ = placed(connection, given)
+    found = _compare(connection, model, contract)
+    claim(connection, model, belongs)
     for line in found:
         _log.warning("Table %s: %s", model.name, line)
-    return found
+    return model, found
 
 
 def _create(connection: Connection, table: sa.Table) -> None:
@@ -68,6 +76,8 @@ def _compare(connection: Connection, model: Model, contract: Contract) -> list[s
     wrong = [line for column in model.data.columns if column.name in there for line in _wrong(column, there[column.name])]
     extra = {name: column for name, column in there.items() if name not in model.data.columns}
     wrong += [f"column {name} is not ours and takes no null" for name, column in extra.items() if _is_needed(column)]
+    wrong += [] if any(column.name == "_key" for column in missing) else _unsafe(connection, model)
+    connection.rollback()
     spare = [f"column {name} is not ours and stays as it is" for name in extra]
     if wrong or (contract == "freeze" and (missing or spare)):
         absent = [f"column {column.name} is missing" for column in missing]
@@ -77,7 +87,13 @@ def _compare(connection: Connection, model: Model, contract: Contract) -> list[s
 
 def _add(connection: Connection, model: Model, missing: list[sa.Column[Any]], contract: Contract) -> list[str]:
     statements = [_statement(connection, model, column) for column in missing]
-    if missing and (contract != "allow_new_fields" or any(not column.nullable for column in missing)):
+    needed = [column.name for column in missing if not column.nullable]
+    if needed:
+        raise NexusContractError(
+            f"Table {model.name} lacks {', '.join(needed)}, which can't be added later, so it was not made by a sync of this "
+            "form: name another one in table, and it is made"
+        )
+    if missing and contract != "allow_new_fields":
         raise NexusContractError(
             f"Table {model.name} lacks columns. Add them, or with the contract allow_new_fields let them be added: "
             f"{'; '.join(statements)}"
@@ -91,6 +107,37 @@ def _add(connection: Connection, model: Model, missing: list[sa.Column[Any]], co
 def _statement(connection: Connection, model: Model, column: sa.Column[Any]) -> str:
     table = connection.dialect.identifier_preparer.format_table(model.data)
     return f"ALTER TABLE {table} ADD COLUMN {CreateColumn(column).compile(dialect=connection.dialect)}"
+
+
+def _unsafe(connection: Connection, model: Model) -> list[str]:
+    """What would let two records become one, one become two, or half of a load stay."""
+    inspector, keys = sa.inspect(connection), {column.name for column in model.data.primary_key}
+    held = [inspector.get_pk_constraint(model.bare, schema=model.schema)["constrained_columns"]]
+    held += [each["column_names"] for each in inspector.get_unique_constraints(model.bare, schema=model.schema)]
+    lines = [] if any(set(each) == keys for each in held) else [f"it has no primary key of {', '.join(sorted(keys))} alone"]
+    lines += ["column _key takes different keys for the same"] if _is_loose(connection, model) else []
+    return lines + (_unsafe_in_mysql(connection, model) if connection.dialect.name in ("mysql", "mariadb") else [])
+
+
+def _is_loose(connection: Connection, model: Model) -> bool:
+    """Whether the collation of the keys takes other letters, or a blank at the end, for the same."""
+    table = connection.dialect.identifier_preparer.format_table(model.data)
+    pairs = [("a", "A"), ("e", "\u00e9"), ("a", "a ")]
+    probes = (
+        f"SELECT 1 FROM (SELECT _key AS k FROM {table} WHERE 1 = 0 UNION ALL SELECT '{one}') AS probe WHERE k = '{other}'"  # noqa: S608 - quoted
+        for one, other in pairs
+    )
+    return any(connection.execute(sa.text(probe)).first() for probe in probes)
+
+
+def _unsafe_in_mysql(connection: Connection, model: Model) -> list[str]:
+    where = "FROM information_schema.{} WHERE table_schema = :schema AND table_name = :bare"
+    values = {"schema": model.schema, "bare": model.bare}
+    engine = connection.execute(sa.text(f"SELECT engine {where.format('tables')}"), values).scalar()
+    columns = connection.execute(sa.text(f"SELECT column_name, character_set_name {where.format('columns')}"), values).all()
+    narrow = [(name, kept) for name, kept in columns if name in model.data.columns and kept not in (None, "utf8mb4")]
+    lines = [f"column {name} is kept in {kept}, which can't hold every text: make it utf8mb4" for name, kept in narrow]
+    return lines if engine == "InnoDB" else [*lines, f"its engine is {engine}, which has no transactions: make it InnoDB"]
 
 
 def _is_needed(column: Any) -> bool:
@@ -148,33 +195,3 @@ _KINDS: dict[type[TypeEngine[Any]], tuple[type[TypeEngine[Any]], ...]] = {
     # MySQL has no flags but whole numbers of one digit.
     sa.Boolean: (sa.Boolean, sa.Integer),
 }
-
-
-def claim(connection: Connection, model: Model, belongs: dict[str, str]) -> None:
-    """Enter a new table into the books, or make sure that it is what the books say.
-
-    :param belongs: resource, environment, base URL and output
-    :raises NexusConfigurationError: when the table holds something else
-    """
-    owner = model.owner
-    where = owner.c.table_name == model.bare
-    with transaction(connection):
-        held = connection.execute(sa.select(owner).where(where)).mappings().one_or_none()
-    if held is None:
-        _enter(connection, model, belongs)
-        with transaction(connection):
-            held = connection.execute(sa.select(owner).where(where)).mappings().one()
-    differing = [name for name, value in belongs.items() if held[name] != value]
-    if differing:
-        lines = "; ".join(f"{name.replace('_', ' ')} {held[name]!r}, not {belongs[name]!r}" for name in differing)
-        raise NexusConfigurationError(f"Table {model.name} holds another copy: {lines}. Give this one a table of its own.")
-
-
-def _enter(connection: Connection, model: Model, belongs: dict[str, str]) -> None:
-    values = {"table_name": model.bare, **belongs, "fingerprint": model.fingerprint, "loads": 0}
-    try:
-        with transaction(connection):
-            connection.execute(sa.insert(model.owner).values(values))
-    except sa.exc.IntegrityError:
-        # Another load was faster.
-        _log.debug("Table %s was entered by another load.", model.name)

@@ -1,43 +1,127 @@
-"""Connections on which a load is one transaction in every database, and errors that name no values."""
+"""Connections on which a load is one transaction in every database, and values go out and come in as they are.
+
+What a server, a database, a login or the environment sets for its sessions is set anew in ours alone: connections of servers
+are taken out of the caller's pool and closed at the end.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
 
-from airflow_provider_nexus.exceptions import NexusStorageError
+from airflow_provider_nexus.exceptions import NexusConfigurationError
 
 PATIENCE_MS = 600_000
 """How long a load of SQLite waits for another one; the other databases have settings of their own."""
-_VALUES = re.compile(r"'[^']*'|\"[^\"]*\"|=\([^)]*\)")
+_KNOWN_TO_DRIVERS = ("ANSI_QUOTES", "NO_BACKSLASH_ESCAPES")
+"""Modes of MySQL that its drivers have taken note of when they connected."""
+_MODES = ("STRICT_ALL_TABLES", "NO_ENGINE_SUBSTITUTION", "NO_ZERO_IN_DATE", "NO_ZERO_DATE")
+"""Otherwise a server may be set up to cut a text that is too long, or to take a table without transactions, and say nothing."""
 
 
 @contextmanager
 def session(engine: Engine) -> Iterator[Connection]:
     """A connection that is thrown away if anything goes wrong on it, with all its temporary tables."""
-    level = "AUTOCOMMIT" if engine.dialect.name == "sqlite" else "READ COMMITTED"
-    with engine.connect() as connection:
-        connection.execution_options(isolation_level=level)
+    with _opened(engine, "READ COMMITTED") as connection:
         try:
-            _prepare(connection)
             yield connection
         except BaseException:
-            connection.invalidate()
+            # Those of servers are closed anyway.
+            if engine.dialect.name == "sqlite":
+                connection.invalidate()
             raise
 
 
-def _prepare(connection: Connection) -> None:
-    kind = connection.dialect.name
-    if kind == "sqlite":
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A connection to read by."""
+    with _opened(engine, "READ COMMITTED") as connection:
+        yield connection
+
+
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """A connection that sees the database as it was at one moment."""
+    with _opened(engine, "REPEATABLE READ") as connection, transaction(connection, begin="BEGIN"):
+        yield connection
+
+
+@contextmanager
+def _opened(engine: Engine, level: str) -> Iterator[Connection]:
+    is_sqlite = engine.dialect.name == "sqlite"
+    with _connected(engine) as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT" if is_sqlite else level)
+        if not is_sqlite:
+            connection.detach()
+            _set_up(connection)
+            yield connection
+            return
+        # A database in memory is gone with its connection, so this one stays in the pool.
+        before = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
         connection.exec_driver_sql(f"PRAGMA busy_timeout = {PATIENCE_MS}")
-    if kind in ("mysql", "mariadb"):
-        # Otherwise a server may be set up to cut a text that is too long, and say nothing.
-        connection.exec_driver_sql("SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')")
+        connection.commit()
+        try:
+            yield connection
+        finally:
+            if not connection.invalidated:
+                connection.rollback()
+                connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(before)}")
+
+
+def _connected(engine: Engine) -> Connection:
+    try:
+        return engine.connect()
+    except TypeError:
+        # psycopg gives bytes instead of text where it knows no encoding, on which SQLAlchemy fails as it connects.
+        raise NexusConfigurationError(_unfit("one without an encoding (SQL_ASCII)")) from None
+
+
+def _set_up(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        _set_up_postgresql(connection)
+    else:
+        _set_up_mysql(connection)
     connection.commit()
+
+
+def _set_up_postgresql(connection: Connection) -> None:
+    encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
+    if encoding != "UTF8":
+        raise NexusConfigurationError(_unfit(f"in the encoding {encoding}"))
+    connection.rollback()
+    change = getattr(_driver(connection), "set_client_encoding", None)
+    if change:
+        # psycopg2 has to be told itself
+        change("UTF8")
+    else:
+        connection.exec_driver_sql("SET client_encoding TO 'UTF8'")
+    # Drivers can't give back the first and the last year in a zone that leads out of them.
+    for statement in ("SET TIME ZONE 'UTC'", "SET DateStyle TO 'ISO'"):
+        connection.exec_driver_sql(statement)
+
+
+def _set_up_mysql(connection: Connection) -> None:
+    driver = _driver(connection)
+    change = getattr(driver, "set_character_set", None) or getattr(driver, "set_charset_collation", None)
+    if change:
+        change("utf8mb4")
+    said = str(connection.exec_driver_sql("SELECT @@sql_mode").scalar_one()).split(",")
+    modes = [mode for mode in said if mode in _KNOWN_TO_DRIVERS] + list(_MODES)
+    connection.exec_driver_sql(f"SET SESSION sql_mode = '{','.join(modes)}', time_zone = '+00:00'")
+
+
+def _driver(connection: Connection) -> Any:
+    return connection.connection.driver_connection
+
+
+def _unfit(what: str) -> str:
+    return (
+        f"the database that the connection leads to is {what} and can't hold every text: give sql_conn_id the connection of a "
+        "database in UTF-8, made with CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0"
+    )
 
 
 @contextmanager
@@ -58,34 +142,3 @@ def transaction(connection: Connection, *, begin: str = "BEGIN IMMEDIATE") -> It
         raise
     connection.exec_driver_sql("COMMIT")
     connection.commit()
-
-
-@contextmanager
-def snapshot(engine: Engine) -> Iterator[Connection]:
-    """A connection that sees the database as it was at one moment."""
-    level = "AUTOCOMMIT" if engine.dialect.name == "sqlite" else "REPEATABLE READ"
-    with engine.connect() as connection:
-        connection.execution_options(isolation_level=level)
-        with transaction(connection, begin="BEGIN"):
-            yield connection
-
-
-@contextmanager
-def failing(what: str, table: str) -> Iterator[None]:
-    """Errors of the database as ours.
-
-    :param what: what is being done
-    :raises NexusStorageError: without the values that the database's own message may quote
-    """
-    try:
-        yield
-    except SQLAlchemyError as error:
-        # The chain is cut: SQLAlchemy's own text quotes whole rows.
-        raise NexusStorageError(f"The database could not {what} table {table}: {_said(error)}") from None
-
-
-def _said(error: SQLAlchemyError) -> str:
-    cause = getattr(error, "orig", None) or error
-    text = " ".join(str(part) for part in cause.args)
-    line = next((line for line in text.splitlines() if line.strip()), "")
-    return f"{type(cause).__name__}: {_VALUES.sub('...', line)[:300]}"

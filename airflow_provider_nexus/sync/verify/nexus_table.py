@@ -12,8 +12,9 @@ from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.sync.progress import Follow, Steps, unheard
+from airflow_provider_nexus.sync.sql.errors import failing
 from airflow_provider_nexus.sync.sql.merge import current
-from airflow_provider_nexus.sync.sql.sessions import failing
+from airflow_provider_nexus.sync.sql.sessions import reading
 from airflow_provider_nexus.sync.verify.asked import Asked, Stored
 from airflow_provider_nexus.sync.verify.report import Findings, Report
 from airflow_provider_nexus.sync.verify.table import StoredTable
@@ -68,7 +69,7 @@ def _windows(stored: StoredTable) -> list[Stored]:
     query = sa.select(books.window_start, books.window_end, books.rejected, books.manifest).where(
         books.table_name == stored.model.bare, books.feed == "created"
     )
-    with failing("read", stored.model.name), stored.engine.connect() as connection:
+    with failing("read", stored.model.name), reading(stored.engine) as connection:
         latest = {(row[0], row[1]): row for row in connection.execute(query.order_by(books.number))}
         return [
             Stored(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 from sqlalchemy import Engine
@@ -11,9 +11,12 @@ from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import RESOURCES, get_resource
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.sync.progress import Follow, unheard
+from airflow_provider_nexus.sync.sql.claim import owner_of
 from airflow_provider_nexus.sync.sql.copy import SqlCopy
+from airflow_provider_nexus.sync.sql.errors import failing
 from airflow_provider_nexus.sync.sql.model import Model
-from airflow_provider_nexus.sync.sql.sessions import failing
+from airflow_provider_nexus.sync.sql.place import placed
+from airflow_provider_nexus.sync.sql.sessions import reading
 from airflow_provider_nexus.sync.table.columns import Table
 from airflow_provider_nexus.sync.table.copy import Output
 from airflow_provider_nexus.sync.verify.report import Note, Problem, Report
@@ -49,26 +52,18 @@ def open_table(engine: Engine, name: str) -> StoredTable:
     :raises NexusConfigurationError: when no sync has made it
     :raises NexusStorageError: when the database fails
     """
-    found = _owner(engine, name)
+    given = Model(name, Table(next(iter(RESOURCES.values()))), "current")
+    with failing("read", name), reading(engine) as connection:
+        books, is_there = placed(connection, given)
+        found = owner_of(connection, books)
     if found is None:
-        raise NexusConfigurationError(f"{name} is no table that a sync has made: nexus_table beside it does not name it")
+        lack = "nexus_table beside it does not name it" if is_there else "the database has no table of that name"
+        raise NexusConfigurationError(f"{name} is no table that a sync has made: {lack}")
     output: Output = "history" if found["output"] == "history" else "current"
     table = Table(get_resource(found["resource"]))
     environment, base_url = found["environment"], found["base_url"]
     copy = SqlCopy(engine, name, table, environment=environment, base_url=base_url, output=output)
-    return StoredTable(engine, copy, Model(name, table, output), environment, base_url)
-
-
-def _owner(engine: Engine, name: str) -> dict[str, str] | None:
-    books = Model(name, Table(next(iter(RESOURCES.values()))), "current")
-    owner = books.owner
-    with failing("read", name):
-        if not sa.inspect(engine).has_table(owner.name, schema=owner.schema):
-            return None
-        with engine.connect() as connection:
-            query = sa.select(owner).where(owner.c.table_name == books.bare)
-            row = connection.execute(query).mappings().one_or_none()
-    return dict(row) if row else None
+    return StoredTable(engine, copy, replace(books, source=table, output=output), environment, base_url)
 
 
 def verify_table(stored: StoredTable, follow: Follow = unheard) -> Report:
@@ -86,7 +81,7 @@ def verify_table(stored: StoredTable, follow: Follow = unheard) -> Report:
 def _unproved(stored: StoredTable) -> tuple[Note, ...]:
     books = stored.model.manifest
     query = sa.select(books.c.number, books.c.label).where(books.c.table_name == stored.model.bare, books.c.verdict == "unproved")
-    with failing("read", stored.model.name), stored.engine.connect() as connection:
+    with failing("read", stored.model.name), reading(stored.engine) as connection:
         if not sa.inspect(connection).has_table(books.name, schema=books.schema):
             return ()
         return tuple(

@@ -46,7 +46,7 @@ def test_columns_of_others_stay(engine: Engine) -> None:
 
 def test_missing_columns_are_named_with_what_adds_them(engine: Engine) -> None:
     without(engine, "status", "fiat_amount_to_pay")
-    with pytest.raises(NexusContractError, match=r"ALTER TABLE .?nexus_copy.? ADD COLUMN .?status"):
+    with pytest.raises(NexusContractError, match=r"ALTER TABLE .*nexus_copy.? ADD COLUMN .?status"):
         copy_of(engine).prepare()
     with pytest.raises(NexusContractError, match="column status is missing"):
         copy_of(engine, contract="freeze").prepare()
