@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.exceptions import AirflowException  # type: ignore[attr-defined]
+from airflow.exceptions import AirflowException, AirflowNotFoundException  # type: ignore[attr-defined]
 from airflow.sdk import BaseHook, ObjectStoragePath
 
 from airflow_provider_nexus.api.moments import Moment
@@ -19,6 +19,7 @@ from airflow_provider_nexus.sync.outlets.table import TableOutlet
 from airflow_provider_nexus.sync.protect import Treatment
 from airflow_provider_nexus.sync.request import SETTLE_LAG
 from airflow_provider_nexus.sync.source import PAGE_SIZE
+from airflow_provider_nexus.sync.sql.name import split_name
 from airflow_provider_nexus.sync.table.columns import Table
 from airflow_provider_nexus.sync.watermark import Watermark
 from airflow_provider_nexus.transfers.base import Capture, NexusSyncBaseOperator
@@ -105,12 +106,14 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
             nexus_conn_id=nexus_conn_id,
             **kwargs,
         )
+        _check(sql_conn_id, table)
         self.sql_conn_id = rendered(sql_conn_id)
         self.table = rendered(table)
         self.staging_path = rendered(staging_path)
 
     def transfer(self, context: Context, hook: NexusHook, resource: Resource) -> dict[str, Any] | None:
         """Read and load."""
+        _check(self.sql_conn_id, self.table)
         engine = self._engine()
         try:
             copy = self._copy(engine, hook, resource)
@@ -139,7 +142,12 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
 
         :raises NexusConfigurationError: when it is none that tables can be kept in
         """
-        engine: Engine = self._sql_hook().get_sqlalchemy_engine()
+        try:
+            engine: Engine = self._sql_hook().get_sqlalchemy_engine()
+        except ImportError as error:
+            raise NexusConfigurationError(
+                f"connection {self.sql_conn_id!r} needs a driver that is not installed ({error}): install its provider's extras"
+            ) from error
         if engine.dialect.name not in DATABASES:
             engine.dispose()
             raise NexusConfigurationError(
@@ -148,8 +156,9 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
             )
         return engine
 
-    def data_set(self, summary: Mapping[str, Any]) -> tuple[tuple[str, str], bool]:  # noqa: ARG002 - for files it tells the path
-        """The table in its database."""
+    def data_set(self, summary: Mapping[str, Any]) -> tuple[tuple[str, str], bool]:
+        """The table in its database, by its own name."""
+        table = str(summary["path"])
         hook = self._sql_hook()
         connection = hook.get_connection(self.sql_conn_id)
         try:
@@ -157,17 +166,23 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
         except NotImplementedError:
             place = None
         if place is None:
-            return (f"{connection.conn_type}://{connection.host or ''}", _joined(connection.schema, self.table)), True
+            return (f"{connection.conn_type}://{connection.host or ''}", _joined(connection.schema, table)), True
         namespace = f"{place.scheme}://{place.authority}" if place.authority else place.scheme
-        schema = None if "." in self.table else hook.get_openlineage_default_schema()
-        return (namespace, _joined(place.database, schema, self.table)), True
+        schema = None if "." in table else hook.get_openlineage_default_schema()
+        return (namespace, _joined(place.database, schema, table)), True
 
     def _sql_hook(self) -> DbApiHook:
         try:
             from airflow.providers.common.sql.hooks.sql import DbApiHook
         except ImportError as error:
             raise NexusConfigurationError("tables need the extra 'sql': pip install 'airflow-provider-nexus[sql]'") from error
-        connection = BaseHook.get_connection(self.sql_conn_id)
+        try:
+            connection = BaseHook.get_connection(self.sql_conn_id)
+        except AirflowNotFoundException as error:
+            name = f"AIRFLOW_CONN_{self.sql_conn_id.upper()}"
+            raise NexusConfigurationError(
+                f"sql_conn_id: there is no connection {self.sql_conn_id!r}: make it in Airflow, or set {name}"
+            ) from error
         kind = f"connection {self.sql_conn_id!r} is of the type {connection.conn_type!r}"
         try:
             hook: object = connection.get_hook()  # type: ignore[no-untyped-call]
@@ -197,9 +212,27 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
         from airflow_provider_nexus.sync.sql.watermark import TableWatermark
 
         store = self.asset_store(context)
-        return (
-            TableWatermark(copy) if store is None else AssetWatermark(store, f"nexus.watermark.{self.sql_conn_id}.{self.table}")
-        )
+        if store is None:
+            return TableWatermark(copy)
+        # by its own name, as two spellings of one table have one watermark
+        return AssetWatermark(store, f"nexus.watermark.{self.sql_conn_id}.{copy.place}")
+
+
+def _check(sql_conn_id: object, table: object) -> None:
+    """Refuse what can't be a connection or a table, as far as it is known.
+
+    :raises NexusConfigurationError: names the argument
+    """
+    if not _is_rendered_later(sql_conn_id) and (
+        not isinstance(sql_conn_id, str) or sql_conn_id.strip() in ("", "None") or sql_conn_id != sql_conn_id.strip()
+    ):
+        raise NexusConfigurationError(f"sql_conn_id is {sql_conn_id!r}: give the name of the database's connection")
+    if not _is_rendered_later(table):
+        split_name(table)
+
+
+def _is_rendered_later(value: object) -> bool:
+    return ("{{" in value or "{%" in value) if isinstance(value, str) else hasattr(value, "resolve")
 
 
 def _joined(*parts: str | None) -> str:

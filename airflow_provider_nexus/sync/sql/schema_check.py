@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -37,11 +38,13 @@ def prepare(connection: Connection, given: Model, contract: Contract, belongs: d
     """
     model, is_there = placed(connection, given)
     refuse_other(connection, model, belongs, is_there=is_there)
-    for table in (model.owner, model.manifest, model.rejected, model.data):
-        _create(connection, table)
+    _create(connection, model.data)
     # Another load may have made it meanwhile, in another spelling.
     model, _ = placed(connection, given)
     found = _compare(connection, model, contract)
+    for table in (model.owner, model.manifest, model.rejected):
+        _create(connection, table)
+    _again(connection, lambda: _create_indexes(connection, model.data))
     claim(connection, model, belongs)
     for line in found:
         _log.warning("Table %s: %s", model.name, line)
@@ -49,12 +52,15 @@ def prepare(connection: Connection, given: Model, contract: Contract, belongs: d
 
 
 def _create(connection: Connection, table: sa.Table) -> None:
+    _again(connection, lambda: table.create(connection, checkfirst=True))
+
+
+def _again(connection: Connection, make: Callable[[], None]) -> None:
     # Two loads may make the same table at the same time: the one that comes second fails, and finds it at its next try.
     for last in (*[False] * (_TRIES - 1), True):
         try:
             with transaction(connection):
-                table.create(connection, checkfirst=True)
-                _create_indexes(connection, table)
+                make()
         except DBAPIError:
             if last:
                 raise
@@ -73,10 +79,16 @@ def _compare(connection: Connection, model: Model, contract: Contract) -> list[s
     there = {column["name"]: column for column in sa.inspect(connection).get_columns(model.bare, schema=model.schema)}
     connection.commit()
     missing = [column for column in model.data.columns if column.name not in there]
+    needed = [column.name for column in missing if not column.nullable]
+    if needed:
+        raise NexusContractError(
+            f"Table {model.name} lacks {', '.join(needed)}, which can't be added later, so it was not made by a sync of this "
+            "form: name another one in table, and it is made"
+        )
     wrong = [line for column in model.data.columns if column.name in there for line in _wrong(column, there[column.name])]
     extra = {name: column for name, column in there.items() if name not in model.data.columns}
     wrong += [f"column {name} is not ours and takes no null" for name, column in extra.items() if _is_needed(column)]
-    wrong += [] if any(column.name == "_key" for column in missing) else _unsafe(connection, model)
+    wrong += _unsafe(connection, model)
     connection.rollback()
     spare = [f"column {name} is not ours and stays as it is" for name in extra]
     if wrong or (contract == "freeze" and (missing or spare)):
@@ -87,12 +99,6 @@ def _compare(connection: Connection, model: Model, contract: Contract) -> list[s
 
 def _add(connection: Connection, model: Model, missing: list[sa.Column[Any]], contract: Contract) -> list[str]:
     statements = [_statement(connection, model, column) for column in missing]
-    needed = [column.name for column in missing if not column.nullable]
-    if needed:
-        raise NexusContractError(
-            f"Table {model.name} lacks {', '.join(needed)}, which can't be added later, so it was not made by a sync of this "
-            "form: name another one in table, and it is made"
-        )
     if missing and contract != "allow_new_fields":
         raise NexusContractError(
             f"Table {model.name} lacks columns. Add them, or with the contract allow_new_fields let them be added: "

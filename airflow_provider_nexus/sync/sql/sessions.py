@@ -114,7 +114,8 @@ def _set_up_mysql(connection: Connection) -> None:
 
 
 def _driver(connection: Connection) -> Any:
-    return connection.connection.driver_connection
+    # A connection that was taken out of its pool has no driver_connection.
+    return connection.connection.dbapi_connection
 
 
 def _unfit(what: str) -> str:

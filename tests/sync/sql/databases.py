@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -11,6 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -23,8 +25,7 @@ from tests.lacking import find
 
 KINDS = ("sqlite", "postgresql+psycopg", "mysql+pymysql")
 USER = "nobody"
-_START = 240
-"""Seconds after which a server that does not answer won't come up any more, however busy the machine is."""
+_PORTS, _LOOKS = 5, 2400
 
 
 def as_nobody(command: list[str]) -> list[str]:
@@ -57,40 +58,67 @@ def server_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@dataclass(frozen=True)
+class Server:
+    """How to run a server.
+
+    :param command: to which its port is added
+    :param url: with ``PORT`` for the port
+    :param whose: a query that tells the folder of its data
+    :param stop: the signal that stops it without waiting for its clients
+    """
+
+    command: list[str]
+    url: str
+    whose: str
+    stop: int = signal.SIGTERM
+
+
 @contextmanager
-def running(command: list[str], url: str, log: Path) -> Iterator[str]:
-    with log.open("wb") as output:
-        process = subprocess.Popen(as_nobody(command), stdout=output, stderr=subprocess.STDOUT, cwd="/")
+def running(server: Server, folder: Path) -> Iterator[str]:
+    """Another process may take the port before the server does: then another one is tried."""
+    for _ in range(_PORTS):
+        port = str(free_port())
+        command = as_nobody([part.replace("PORT", port) for part in server.command])
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd="/")
         try:
-            wait_for(url, process, log)
-            yield url
+            url = server.url.replace("PORT", port)
+            if answers(url, process, server.whose, folder):
+                yield url
+                return
         finally:
-            process.terminate()
-            try:
-                process.wait(timeout=60)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            stop(process, server.stop)
+    pytest.fail(f"the server did not start: {(folder / 'log').read_text(errors='replace')[-3000:]}")
 
 
-def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+def stop(process: subprocess.Popen[bytes], number: int) -> None:
+    process.send_signal(number)
+    try:
+        process.wait(timeout=60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def answers(url: str, process: subprocess.Popen[bytes], whose: str, folder: Path) -> bool:
+    """Whether it is this server that answers in the end, and not somebody else's at the same port."""
     engine = sa.create_engine(url, poolclass=NullPool)
-    deadline = time.monotonic() + _START
-    while True:
+    for _ in range(_LOOKS):
         try:
-            engine.connect().close()
+            with engine.connect() as connection:
+                return str(connection.execute(sa.text(whose)).scalar_one()).startswith(str(folder))
         except DBAPIError:
-            if process.poll() is not None or time.monotonic() > deadline:
-                pytest.fail(f"the server did not start: {log.read_text(errors='replace')[-3000:]}")
-            time.sleep(0.1)
-        else:
-            return
+            if process.poll() is not None:
+                return False
+        time.sleep(0.1)
+    return False
 
 
 @contextmanager
 def postgresql() -> Iterator[str]:
     with server_folder() as folder:
-        data, port = folder / "data", free_port()
+        data = folder / "data"
         init = [
             find("initdb", "postgresql"),
             "-D",
@@ -111,17 +139,18 @@ def postgresql() -> Iterator[str]:
             "-D",
             str(data),
             "-p",
-            str(port),
+            "PORT",
             *(part for each in settings for part in ("-c", each)),
         ]
-        with running(command, f"postgresql+psycopg2://nexus@127.0.0.1:{port}/postgres", folder / "log") as url:
-            yield url
+        url = "postgresql+psycopg2://nexus@127.0.0.1:PORT/postgres"
+        with running(Server(command, url, "SHOW data_directory", signal.SIGINT), folder) as found:
+            yield found
 
 
 @contextmanager
 def mysql() -> Iterator[str]:
     with server_folder() as folder:
-        data, port = folder / "data", free_port()
+        data = folder / "data"
         init = [
             find("mariadb-install-db", "mariadb-server"),
             "--no-defaults",
@@ -130,10 +159,11 @@ def mysql() -> Iterator[str]:
         ]
         subprocess.run(as_nobody(init), check=True, capture_output=True, cwd="/")
         files = [f"--datadir={data}", f"--socket={folder / 's'}", f"--pid-file={folder / 'pid'}"]
-        net = [f"--port={port}", "--bind-address=127.0.0.1", "--innodb-flush-log-at-trx-commit=0", "--skip-name-resolve"]
+        net = ["--port=PORT", "--bind-address=127.0.0.1", "--innodb-flush-log-at-trx-commit=0", "--skip-name-resolve"]
         command = [find("mariadbd", "mariadb-server"), "--no-defaults", *files, *net]
-        with running(command, f"mysql+pymysql://root@127.0.0.1:{port}/test?charset=utf8mb4", folder / "log") as url:
-            yield url
+        url = "mysql+pymysql://root@127.0.0.1:PORT/test?charset=utf8mb4"
+        with running(Server(command, url, "SELECT @@datadir"), folder) as found:
+            yield found
 
 
 class Databases:

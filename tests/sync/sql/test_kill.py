@@ -43,7 +43,7 @@ def run(url: str, output: Any, rows: list[Row], kill_at: int = 0) -> None:
 def apart(*arguments: Any) -> int | None:
     process = FORK.Process(target=run, args=arguments)
     process.start()
-    process.join(60)
+    process.join()
     return process.exitcode
 
 
@@ -78,7 +78,7 @@ def test_a_first_load_killed_before_any_statement_is_made_good(url: str, undistu
 
 def many(url: str, worker: int, gate: Any) -> None:
     copy = copy_of(sa.create_engine(url), batch=7)
-    gate.wait(30)
+    gate.wait(600)
     for step in range(8):
         same = small(*((f"S{number:03}", f"Status {step}") for number in range(30)), read_at=later(step))
         own = small(*((f"W{worker}-{number:03}", f"Status {step}") for number in range(30)), read_at=later(step))
@@ -92,7 +92,7 @@ def test_loads_at_the_same_time_wait_for_each_other(url: str) -> None:
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(120)
+        worker.join()
     assert [worker.exitcode for worker in workers] == [0, 0, 0]
     engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
     copy = copy_of(engine)
