@@ -161,3 +161,62 @@ def test_capture_needs_a_window(sandbox: Sandbox, engine: Engine, capfd: pytest.
 def test_wrong_arguments_are_named_at_once(options: dict[str, Any], words: str) -> None:
     with pytest.raises(NexusConfigurationError, match=words):
         sql_dag("sql_never", **options)
+
+
+def tries(run: Any) -> int:
+    """How often the task was tried."""
+    return int(run.get_task_instance("sync").try_number)
+
+
+NO_TABLES = ["", " ", "None", "a.b.c.d", "a b", None, 7, ["a"], {"a": 1}]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        *(({"table": name}, "table is ") for name in NO_TABLES),
+        *(({"sql_conn_id": name}, "sql_conn_id is ") for name in ("", " ", "None", " warehouse", None, 7)),
+    ],
+)
+def test_what_can_be_no_table_or_connection_is_refused_while_the_dag_is_read(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(NexusConfigurationError, match=words):
+        sql_dag("sql_never", **options)
+
+
+@pytest.mark.parametrize("name", ["", "None", "a.b.c"])
+def test_what_a_template_makes_no_table_of_fails_at_once(
+    sandbox: Sandbox, engine: Engine, capfd: pytest.CaptureFixture[str], name: str
+) -> None:
+    run = run_dag(
+        sql_dag(f"sql_made_{len(name)}", table="{{ dag_run.conf['name'] }}", retries=3, **WINDOW), run_conf={"name": name}
+    )
+    assert (run.state, tries(run)) == ("failed", 1)
+    assert f"table is {name!r}" in "".join(capfd.readouterr())
+
+
+def test_a_connection_that_is_missing_fails_at_once(sandbox: Sandbox, capfd: pytest.CaptureFixture[str]) -> None:
+    run = run_dag(sql_dag("sql_no_connection", sql_conn_id="nowhere", retries=3, **WINDOW))
+    assert (run.state, tries(run)) == ("failed", 1)
+    assert "sql_conn_id: there is no connection 'nowhere'" in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize("outlets", [[], [Asset("sql_spelled")]])
+def test_another_spelling_goes_on_where_the_first_one_ended(sandbox: Sandbox, engine: Engine, outlets: list[Asset]) -> None:
+    name = f"sql_spelled_{len(outlets)}"
+    assert run_dag(sql_dag(name, outlets=outlets, **WINDOW)).state == "success"
+    summary = xcom_of(run_dag(sql_dag(f"{name}_then", table="main.Nexus_Orders", outlets=outlets)), "sync")
+    assert (summary["window_start"], summary["path"]) == ("2026-06-01T00:00:00Z", "main.nexus_orders")
+    assert query(engine, "SELECT table_name, loads FROM nexus_table") == [("nexus_orders", 2)]
+
+
+@pytest.mark.parametrize("capture", ["window", "changes"])
+def test_another_server_is_refused_by_every_reading(
+    sandbox: Sandbox, engine: Engine, capfd: pytest.CaptureFixture[str], capture: str
+) -> None:
+    assert run_dag(sql_dag(f"sql_mine_{capture}", capture=capture, **WINDOW)).state == "success"
+    before = dump(engine, "nexus_orders", *BOOKS)
+    with Sandbox(customers=5, transactions=20, days=3, clock_speed=0, now=NOW) as other, connection(other):
+        run = run_dag(sql_dag(f"sql_theirs_{capture}", capture=capture, table="main.NEXUS_ORDERS", retries=2, **WINDOW))
+    assert (run.state, tries(run)) == ("failed", 1)
+    assert "holds another copy: base url" in "".join(capfd.readouterr())
+    assert dump(engine, "nexus_orders", *BOOKS) == before
