@@ -39,8 +39,9 @@ def prepare(connection: Connection, given: Model, contract: Contract, belongs: d
     model, is_there = placed(connection, given)
     refuse_other(connection, model, belongs, is_there=is_there)
     _create(connection, model.data)
-    # Another load may have made it meanwhile, in another spelling.
-    model, _ = placed(connection, given)
+    if not is_there:
+        # Another load may have made it meanwhile, in another spelling.
+        model, _ = placed(connection, given)
     found = _compare(connection, model, contract)
     for table in (model.owner, model.manifest, model.rejected):
         _create(connection, table)
@@ -133,7 +134,7 @@ def _is_loose(connection: Connection, model: Model) -> bool:
         f"SELECT 1 FROM (SELECT _key AS k FROM {table} WHERE 1 = 0 UNION ALL SELECT '{one}') AS probe WHERE k = '{other}'"  # noqa: S608 - quoted
         for one, other in pairs
     )
-    return any(connection.execute(sa.text(probe)).first() for probe in probes)
+    return connection.execute(sa.text(" UNION ALL ".join(probes))).first() is not None
 
 
 def _unsafe_in_mysql(connection: Connection, model: Model) -> list[str]:

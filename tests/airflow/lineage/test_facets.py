@@ -88,7 +88,7 @@ def test_a_table_of_postgresql_is_named_as_other_operators_name_it(
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", "postgres://me:secret@db.example.com/dwh")
     monkeypatch.setattr(PostgresHook, "get_openlineage_default_schema", lambda _: "public")  # else it asks the server
     operator = NexusToSqlOperator(task_id="sync", resource="orders", sql_conn_id="warehouse", table=table)
-    assert operator.data_set({}) == (("postgres://db.example.com:5432", name), True)
+    assert operator.data_set({"path": table}) == (("postgres://db.example.com:5432", name), True)
 
 
 @pytest.mark.parametrize(
