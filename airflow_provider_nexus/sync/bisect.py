@@ -1,6 +1,7 @@
 """Window bisection: a span with more records than a page holds is halved, and only first pages are read.
 
-For a server that filters by the stamp but does not sort by it. Each leaf is one answer and so a picture of one moment.
+For a server that filters by the stamp but does not sort by it. Each leaf is one answer with room to spare and so a
+picture of one moment; one that is full is read twice by pages, as the count may be of another moment than its rows.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 
 from airflow_provider_nexus.api.rows import Row, in_order
 from airflow_provider_nexus.api.timestamps import SECOND
+from airflow_provider_nexus.sync.doubt import Doubt
 from airflow_provider_nexus.sync.guarded import guarded_walk
 from airflow_provider_nexus.sync.seek import check_page
 from airflow_provider_nexus.sync.source import Source, Span, widened
@@ -34,11 +36,15 @@ def bisect_walk(source: Source, span: Span) -> Iterator[list[Row]]:
 
 
 def _leaf(source: Source, part: Span) -> list[Row] | None:
-    """All rows of a part, or ``None`` when it has to be halved."""
+    """All rows of a part, or ``None`` when it has to be halved.
+
+    :raises Doubt: when the count says that there is more than a page that has room holds
+    """
     since, until = widened(part)
     page = source.page(since, until)
     check_page(page, since, until)
-    if page.is_whole:
-        source.confirm_end(page, since, until)
+    if page.is_whole and source.has_room(page):
         return page.rows
-    return guarded_walk(source, since, until) if part.seconds <= 1 else None
+    if source.has_room(page):
+        raise Doubt(f"a page holds {len(page.rows)} records of a total of {page.total}, and has room for more")
+    return guarded_walk(source, since, until, page) if page.is_whole or part.seconds <= 1 else None

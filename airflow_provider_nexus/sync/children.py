@@ -34,6 +34,7 @@ class Family:
     ) -> None:
         self._client, self._resource, self._page_size, self._log = client, resource, page_size, log
         self._parent, self._on_page = get_resource(resource.parent), on_page
+        self._largest = 0
 
     def parents(self, server_now: datetime) -> Iterator[str]:
         """The codes of all records of the parent resource as of now."""
@@ -64,7 +65,8 @@ class Family:
         )
 
     def _read_one(self, parent: str, sink: Sink, *, is_named: bool) -> Proof | None:
-        source = Source(self._client, self._resource, parent=parent, page_size=self._page_size, on_page=self._on_page)
+        asked = {"page_size": self._page_size, "on_page": self._on_page, "largest": self._largest}
+        source = Source(self._client, self._resource, parent=parent, **asked)
         basket = Basket()
         try:
             proof = Reading(source, None, basket).read()
@@ -73,6 +75,7 @@ class Family:
                 refuse_unknown_parent(self._client, self._resource, parent)
             self._refuse_missing_endpoint(parent)
             return None
+        self._largest = source.largest
         if basket.rows:
             sink.write(basket.rows)
         elif is_named:

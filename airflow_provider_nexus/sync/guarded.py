@@ -1,6 +1,11 @@
-"""The guarded page walk: page after page, believed only when every count agrees, else read again.
+"""The guarded page walk: page after page, believed only when every count agrees and a second reading brings the same.
 
 For collections without a date filter, which are small, and for more records in one second than a page holds.
+
+A server may ask its store for a page and then for the count. When records vanish between the two, the later pages begin
+further on, as many others are never given, and all counts agree. So the records of a reading count only when they are
+still there in the next one: what was given both before and after a moment was there at that moment, and when that is as
+many as there were, it is all.
 """
 
 from __future__ import annotations
@@ -12,50 +17,70 @@ from airflow_provider_nexus.api.rows import Row, in_order
 from airflow_provider_nexus.sync.doubt import Doubt
 from airflow_provider_nexus.sync.source import Page, Source
 
-READS = 8
-"""Times that the pages are read before the walk gives up. Ties in random order need two to four (drift simulation)."""
+READS = 16
+"""Times that the pages are read before the walk gives up. Ties in random order need four to eight (drift simulation)."""
+_BARREN = 10
+"""Pages of one reading that may bring nothing new, beyond as many as brought something: ties in random order bring some."""
 
 
-def guarded_walk(source: Source, since: datetime | None = None, until: datetime | None = None) -> list[Row]:
+def guarded_walk(
+    source: Source, since: datetime | None = None, until: datetime | None = None, first: Page | None = None
+) -> list[Row]:
     """All records between two bounds, each once, in order of stamp and key.
 
-    One reading is enough when no count moved, every record came once, and there are as many as the server says. When
-    records came twice and others not at all while the count stood still (ties in changing order), further readings are
-    united until the count is reached. A count that moves, or that the number of rows belies, means that the set changed or
-    that the count is wrong; then only a clean reading counts.
+    One answer is enough when it has room and its count agrees. More than that is a picture of several moments. Readings are
+    united until there are as many records as the server says, which one reading is enough for unless records came twice and
+    others not at all (ties in changing order); then the same is done again, and must bring the same records. A count that
+    moves, or that the number of rows belies, means that the set changed or that the count is wrong: then all begins anew.
 
-    :raises Doubt: when the counts never agreed
+    :param first: the first page, when it has been read already
+    :raises Doubt: when the readings never agreed
     """
     union: dict[str, Row] = {}
-    totals: set[int | None] = set()
-    belied = False
+    before: set[str] | None = None
+    expected, totals = -1, set[int | None]()
     for _ in range(READS):
-        pages = list(_pages(source, since, until))
+        pages = list(_pages(source, since, until, first, is_again=before is not None))
+        first = None
         rows = [row for page in pages for row in page.rows]
-        seen, unique = {page.total for page in pages}, {row.key: row for row in rows}
-        if seen == {len(rows)} and len(unique) == len(rows):
-            return in_order(rows)
+        seen = {page.total for page in pages}
         totals |= seen
-        belied = belied or seen != {len(rows)}
-        union.update(unique)
-        if totals == {len(union)} and not belied:
+        if seen != {len(rows)} or len(rows) != expected:
+            union, before, expected = {}, None, len(rows)
+        if seen != {len(rows)}:
+            continue
+        union.update((row.key, row) for row in rows)
+        if len(union) < expected:
+            continue
+        if len(pages) == 1 and source.has_room(pages[0]) or before == union.keys():
             return in_order(union.values())
-    raise Doubt(f"{READS} readings of the pages never agreed: {len(union)} records, totals {_shown(totals)}")
+        union, before = {}, set(union) if len(union) == expected else None
+    raise Doubt(f"{READS} readings of the pages never agreed: totals {_shown(totals)}")
 
 
-def _pages(source: Source, since: datetime | None, until: datetime | None) -> Iterator[Page]:
+def _pages(
+    source: Source, since: datetime | None, until: datetime | None, first: Page | None, *, is_again: bool
+) -> Iterator[Page]:
     """The pages of one reading.
 
     A server that caps the page size is asked for its own size from then on, so that the pages do not overlap. Where the
     count says that the end is reached on a page that is full, the next one is asked for all the same: it must be empty.
+
+    :param is_again: whether the reading before has asked for that next page
+    :raises Doubt: when pages go on without bringing anything new
     """
-    page = first = source.page(since, until)
-    read, number = 0, 1
+    page = first = first or source.page(since, until)
+    read, number, known, news = 0, 1, set[str](), 0
     while page.rows:
         yield page
         read += len(page.rows)
-        if page.total is None or (read >= page.total and source.has_room(page)) or number > _last(page, first):
+        news += not known.issuperset(row.key for row in page.rows)
+        known.update(row.key for row in page.rows)
+        at_end = page.total is None or (read >= page.total and (is_again or source.has_room(page)))
+        if at_end or number > _last(page, first):
             return
+        if number - news > news + _BARREN:
+            raise Doubt(f"the server goes on with pages that bring nothing new: {number} pages hold {len(known)} records")
         number += 1
         page = source.page_after(first, since, until, number=number)
     if number == 1:

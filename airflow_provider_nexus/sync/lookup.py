@@ -52,12 +52,15 @@ class Search:
         return [record for record in givers if not self.came_to_nothing(record)] or givers[:1]
 
     def _carriers(self, client: NexusClient, reference: str, since: datetime) -> Iterator[Record]:
-        """The records to compare: what the server's own filter gives, if it has one and heeds it, else all of the time."""
+        """The records to compare: what the server's own filter gives, if it has one and heeds it, else all of the time.
+
+        An answer of the filter counts only when it holds as many as match: the one that was carried out may be on the next page.
+        """
         entry = get_resource(self.resource)
         if self.by:
             page = client.fetch(entry, params={self.by: reference, "page": 1, "limit": _LIMIT}).value
             records = [typed(entry, envelope.decode(raw)) for raw in page.raw]
-            if all(at(record, self.place) == reference for record in records) and (records or not page.total):
+            if all(at(record, self.place) == reference for record in records) and page.total == len(records):
                 yield from records
                 return
         listed = [record for record in self.candidates(client, self.filters, since) if self._can_be(record)]

@@ -23,6 +23,9 @@ def seek_walk(source: Source, span: Span, first: Page) -> Iterator[list[Row]]:
     The rows of the last second on a page may go on on the next one, so that second is held back and asked for again; a
     group is given out when all its seconds are complete. One page is in memory.
 
+    A count does not end the walk, as it may be of another moment than the rows of its page. It ends on a page that has room,
+    as the server is known to put more on one; a last page that is full is followed by one more question like any other.
+
     :param first: the first page of the span
     :raises NotSortedDoubt: when stamps fall, or the first page was not the oldest one
     :raises NotFilteredDoubt: when rows lie outside what was asked for
@@ -32,9 +35,11 @@ def seek_walk(source: Source, span: Span, first: Page) -> Iterator[list[Row]]:
     seek, page = _Seek(source, since, until), first
     while True:
         rows = seek.fresh(page)
-        if page.is_whole:
-            source.confirm_end(page, seek.asked, until)
+        if page.is_whole and source.has_room(page):
             yield in_order(rows)
+            return
+        if page is first and page.is_whole and page.is_of_one_second:
+            yield guarded_walk(source, since, until, first)
             return
         last = second_of(rows[-1].stamp) if rows else seek.position
         if last > seek.position:

@@ -15,7 +15,6 @@ from airflow_provider_nexus.api.rows import Row, RowReader
 from airflow_provider_nexus.api.timestamps import SECOND, to_wire
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.exceptions import NexusNotFoundError, NexusValidationError
-from airflow_provider_nexus.sync.doubt import Doubt
 
 _FIRST = datetime.min.replace(tzinfo=UTC) + SECOND
 PAGE_SIZE = 100
@@ -41,21 +40,28 @@ class Page:
 
     :param total: how many records match, by the server's word
     :param total_pages: how many pages there are, by the server's word
+    :param limit: how many records were asked for
     """
 
     rows: list[Row]
     total: int | None
     total_pages: int | None
+    limit: int = PAGE_SIZE
 
     @property
     def is_whole(self) -> bool:
-        """Whether it holds all that matches."""
+        """Whether it holds all that matches, by the server's word: the count may be of another moment than the rows."""
         return self.total is not None and self.total <= len(self.rows)
 
     @property
     def is_ascending(self) -> bool:
         """Whether the stamps never fall."""
         return all(a.stamp <= b.stamp for a, b in zip(self.rows, self.rows[1:], strict=False))
+
+    @property
+    def is_of_one_second(self) -> bool:
+        """Whether all of its rows, of which there are some, lie in the same second."""
+        return bool(self.rows) and all(row.second == self.rows[0].second for row in self.rows)
 
 
 class Source:
@@ -67,6 +73,7 @@ class Source:
     :param filters: other query parameters
     :param page_size: records asked for in one call
     :param on_page: told of every page
+    :param largest: rows on the largest page that the server is known to have given of this resource
     """
 
     def __init__(
@@ -78,11 +85,12 @@ class Source:
         filters: Mapping[str, Any] | None = None,
         page_size: int = PAGE_SIZE,
         on_page: Callable[[Page], None] = lambda _: None,
+        largest: int = 0,
     ) -> None:
         self.resource = resource
         self.reader = RowReader(resource)
         self.page_size = page_size
-        self._largest = 0
+        self.largest = largest
         self._client, self._parent, self._filters, self._on_page = client, parent, dict(filters or {}), on_page
         self._sorts = bool(resource.created or resource.stamp)
 
@@ -93,30 +101,25 @@ class Source:
         :param until: upper bound as sent; likewise
         :param limit: records to ask for; by default the page size
         """
-        query = {**self._filters, **self._bounds(since, until), "page": number, "limit": limit or self.page_size}
-        page = self._read(query)
-        self._largest = max(self._largest, len(page.rows))
+        limit = limit or self.page_size
+        page = self._read({**self._filters, **self._bounds(since, until), "page": number, "limit": limit}, limit)
+        self.largest = max(self.largest, len(page.rows))
         self._on_page(page)
         return page
 
     def has_room(self, page: Page) -> bool:
-        """Whether the server could have put more on a page, as it has done before: then nothing comes after it."""
-        return len(page.rows) < self._largest
+        """Whether the server could have put more on a page, as it has done before: then nothing follows what is on it.
+
+        That needs no count: the rows of a page are of one moment.
+        """
+        return not page.rows or len(page.rows) < min(page.limit, self.largest)
 
     def page_after(self, page: Page, since: datetime | None, until: datetime | None, *, number: int = 2) -> Page:
         """The page that follows one of the same size; an empty one when the server refuses to go beyond the last."""
         try:
             return self.page(since, until, number=number, limit=len(page.rows))
         except (NexusValidationError, NexusNotFoundError):
-            return Page([], page.total, page.total_pages)
-
-    def confirm_end(self, page: Page, since: datetime, until: datetime) -> None:
-        """Make sure that nothing follows a first page that is the whole by the server's count.
-
-        :raises Doubt: when something does, so that the count is wrong
-        """
-        if page.rows and not self.has_room(page) and self.page_after(page, since, until).rows:
-            raise Doubt(f"more records follow a page that holds {len(page.rows)} of a total of {page.total}")
+            return Page([], page.total, page.total_pages, page.limit)
 
     def whole(self) -> Page:
         """All records of a resource that has no pages."""
@@ -135,16 +138,16 @@ class Source:
         bounds = {dates.since: since, dates.until: until}
         return {name: to_wire(moment) for name, moment in bounds.items() if name and moment is not None}
 
-    def _read(self, query: dict[str, Any]) -> Page:
+    def _read(self, query: dict[str, Any], limit: int = PAGE_SIZE) -> Page:
         try:
             answer = self._client.fetch(self.resource, self._parent, {**query, **self._sorting()})
         except NexusValidationError:
             if not self._sorts:
                 raise
             self._sorts = False
-            return self._read(query)
+            return self._read(query, limit)
         rows = [self.reader.read(raw) for raw in self._with_parent(answer.value.raw)]
-        return Page(rows, answer.value.total, answer.value.total_pages)
+        return Page(rows, answer.value.total, answer.value.total_pages, limit)
 
     def _sorting(self) -> dict[str, str]:
         stamp = self.resource.created.stamp if self.resource.created else self.resource.stamp

@@ -98,7 +98,8 @@ class Walks:
             count.total_first = first.total
         for group in seek_walk(self._source, left, first):
             yield group if left is span else [row for row in group if row.stamp >= f"{left.start:%FT%T}"]
-        count.total_last = first.total if first.is_whole and left is span else self._source.count(span)
+        is_one_page = left is span and first.is_whole and count.unique == first.total
+        count.total_last = first.total if is_one_page else self._source.count(span)
 
     def _bisect(self, span: Span, count: Count) -> Iterator[list[Row]]:
         count.total_first = self._source.count(span)
