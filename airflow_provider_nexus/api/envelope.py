@@ -183,7 +183,7 @@ def _page(body: bytes) -> Records:
         values = None
     else:
         _refuse_errors(answer.errors)
-    if values is None or values.records is None or values.total is None or not bytes(answer.errors):
+    if values is None or values.records is None or values.total is None or values.total < 0 or not bytes(answer.errors):
         return _page_in_any_case(body)
     return Records([_one_line(record) for record in values.records], values.total, values.total_pages)
 
@@ -276,8 +276,12 @@ def _refuse_bad_text(body: bytes) -> None:
 
 
 def _number(value: Raw | None) -> int | None:
-    decoded = _decode_any(value) if value is not None else None
-    return decoded if isinstance(decoded, int) else None
+    """A count; ``None`` when there is none, or something that is no count."""
+    try:
+        decoded = _decode_any(value) if value is not None else None
+    except _UNREADABLE:
+        return None
+    return decoded if isinstance(decoded, int) and not isinstance(decoded, bool) and decoded >= 0 else None
 
 
 def _one_line(record: Raw | bytes) -> bytes:

@@ -65,8 +65,14 @@ class Family:
         )
 
     def _read_one(self, parent: str, sink: Sink, *, is_named: bool) -> Proof | None:
-        asked = {"page_size": self._page_size, "on_page": self._on_page, "largest": self._largest}
-        source = Source(self._client, self._resource, parent=parent, **asked)
+        source = Source(
+            self._client,
+            self._resource,
+            parent=parent,
+            page_size=self._page_size,
+            on_page=self._on_page,
+            largest=self._largest,
+        )
         basket = Basket()
         try:
             proof = Reading(source, None, basket).read()

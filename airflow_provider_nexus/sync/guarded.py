@@ -52,7 +52,7 @@ def guarded_walk(
         union.update((row.key, row) for row in rows)
         if len(union) < expected:
             continue
-        if len(pages) == 1 and source.has_room(pages[0]) or before == union.keys():
+        if (len(pages) == 1 and source.has_room(pages[0])) or before == union.keys():
             return in_order(union.values())
         union, before = {}, set(union) if len(union) == expected else None
     raise Doubt(f"{READS} readings of the pages never agreed: totals {_shown(totals)}")

@@ -7,10 +7,14 @@ from dataclasses import dataclass, field
 from decimal import Context, Decimal, Inexact, Overflow
 from typing import Any
 
+from airflow_provider_nexus.exceptions import NexusDataError
 from airflow_provider_nexus.sync.table.columns import Table
 
 EXACT = Context(prec=2000, traps=[Inexact, Overflow])
 """Adds without ever rounding."""
+
+_MOST = 10**18
+"""No count is greater. A number of a few characters can stand for one of a thousand million digits."""
 
 Group = tuple[str, str, bool | None]
 """Status in upper case, currency, and the flag that the totals can be asked by (``None`` where there is none)."""
@@ -133,14 +137,38 @@ def said(answer: Iterable[Mapping[str, Any]], fields: Mapping[str, str]) -> Tota
 
     :param answer: numbers as ``Decimal``
     :param fields: wire name of a sum in the answer -> wire name of the amount that it adds up
+    :raises NexusDataError: when a count is none, or a sum is no number that can be added up exactly
     """
     totals = Totals()
     for row in answer:
         folded = {name.lower(): value for name, value in row.items()}
-        sums = {amount: Decimal(folded.get(name.lower()) or 0) for name, amount in fields.items()}
+        sums = {amount: _number(folded, name) for name, amount in fields.items()}
+        count = _number(folded, "transactionCount")
+        if count < 0 or count > _MOST or count != count.to_integral_value():
+            raise _unreadable("transactionCount", count, "a count")
         group = group_of(folded.get("status"), folded.get("currencycode"), None)
-        totals.add(group, int(folded.get("transactioncount") or 0), sums)
+        try:
+            totals.add(group, int(count), sums)
+        except ArithmeticError:
+            text = f"numbers that can be added up in {EXACT.prec:,} digits"
+            raise _unreadable(", ".join(fields), "a sum", text) from None
     return totals
+
+
+def _number(row: Mapping[str, Any], name: str) -> Decimal:
+    """A number of the endpoint, whether it came as one or as text; nothing is zero."""
+    value = row.get(name.lower())
+    try:
+        number = Decimal(0 if value is None else value)
+    except (ArithmeticError, TypeError, ValueError):
+        raise _unreadable(name, value, "a number") from None
+    if isinstance(value, bool) or not number.is_finite():
+        raise _unreadable(name, value, "a number")
+    return number
+
+
+def _unreadable(name: str, value: object, expected: str) -> NexusDataError:
+    return NexusDataError("totals", "", name, str(value)[:80], expected)
 
 
 def _digits(sums: Mapping[str, Decimal]) -> dict[str, str]:
