@@ -140,6 +140,7 @@ COMMANDS = (
                 "what is done with personal data: keep, hash, mask or drop (default: keep)",
                 {"choices": ("keep", "hash", "mask", "drop"), "default": "keep"},
             ),
+            _whole("--readings", 1, "how often in a row it has to be read with the same records and contents (default: 1)"),
             _CONN_ID,
             _OUTPUT,
         ),

@@ -34,6 +34,8 @@ def run(arguments: Namespace) -> int:
     :raises NexusApiError: one class per cause
     """
     resource = get_resource(arguments.resource)
+    if arguments.readings < 1:
+        raise NexusConfigurationError(f"--readings is {arguments.readings}: give 1 to read once or 2 to compare")
     with running.nexus(arguments.conn_id) as hook:
         summary = _sync(hook, resource, arguments)
     if summary is None:
@@ -55,6 +57,7 @@ def _sync(hook: NexusHook, resource: Resource, arguments: Namespace) -> dict[str
     request = SyncRequest(
         resource=resource,
         wish=wanted,
+        readings=arguments.readings,
         protection=Protection(arguments.personal, {}, hook.settings.hash_secret),
         run={"command": "airflow nexus sync"},
         airflow_version=airflow_version,

@@ -69,11 +69,16 @@ class CaptureJob:
         """Bring the copy up to date.
 
         :return: a summary under two kilobytes, or ``None`` when nothing is old enough to be read
-        :raises NexusConfigurationError: when the records have no window, or go by another key than in Nexus
+        :raises NexusConfigurationError: when the records have no window, or go by another key than in Nexus, or when more than
+            one reading is asked for
         """
         if self._request.wish is None or self._harvester.protector.changes_key:
             raise NexusConfigurationError(
                 f"{self._request.resource.name}: changes can be captured of records that have a window and go by their own key"
+            )
+        if self._request.readings > 1:
+            raise NexusConfigurationError(
+                f"readings is {self._request.readings}: changes are captured from single reads. Leave readings out"
             )
         began, calls = time.monotonic(), self._client.session.calls
         window = self._harvester.window(self._request.wish)

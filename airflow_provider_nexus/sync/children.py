@@ -27,11 +27,20 @@ class Family:
     :param resource: the child's entry of the catalogue
     :param page_size: records asked for in one call
     :param on_page: told of every page of children
+    :param readings: as many readings of each parent's children in a row must agree
     """
 
     def __init__(
-        self, client: NexusClient, resource: Resource, page_size: int, log: Log, on_page: Callable[[Page], None]
+        self,
+        client: NexusClient,
+        resource: Resource,
+        page_size: int,
+        log: Log,
+        on_page: Callable[[Page], None],
+        *,
+        readings: int = 1,
     ) -> None:
+        self._readings = readings
         self._client, self._resource, self._page_size, self._log = client, resource, page_size, log
         self._parent, self._on_page = get_resource(resource.parent), on_page
         self._largest = 0
@@ -62,6 +71,7 @@ class Family:
             unique,
             unique,
             reasons=tuple(reason for proof in proofs for reason in proof.reasons)[:10],
+            agreeing=min((proof.agreeing for proof in proofs), default=1),
         )
 
     def _read_one(self, parent: str, sink: Sink, *, is_named: bool) -> Proof | None:
@@ -75,7 +85,7 @@ class Family:
         )
         basket = Basket()
         try:
-            proof = Reading(source, None, basket).read()
+            proof = Reading(source, None, basket, readings=self._readings).read()
         except NexusNotFoundError:
             if is_named:
                 refuse_unknown_parent(self._client, self._resource, parent)

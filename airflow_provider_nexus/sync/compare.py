@@ -51,9 +51,10 @@ class Comparison:
             theirs = self._said(span, flag)
             if theirs is None:
                 return None
-            found += self._differing(span, span, flag, Totals(), theirs)
-        if found and self._takes_no_notice():
-            return None
+            differing = not self._agree(span, flag, self._copy.totals(span.start, span.end), theirs)
+            if differing and self._takes_no_notice():
+                return None
+            found += self._differing(span, span, flag, Totals(), theirs) if differing else []
         # A record may be counted with the span beside the one that shows its stamp.
         wider = (Span(max(span.start, each.start - SECOND), min(span.end, each.end + SECOND)) for each in found)
         return list(joined(sorted(wider, key=lambda each: each.start)))

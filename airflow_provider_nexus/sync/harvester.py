@@ -96,7 +96,7 @@ class Harvester:
         source = Source(self.client, resource, page_size=self.request.page_size, on_page=count)
         totals = self._ask_totals if feed != "finished" else None
         keeper = self._keeper(sink, window, feed)
-        reading = Reading(source, Span(window.start, window.end), sink, totals, keeper)
+        reading = Reading(source, Span(window.start, window.end), sink, totals, keeper, readings=self.request.readings)
         return self._harvested(feed, window, sink, count, reading.read, keeper)
 
     def read_unsettled(self, wanted: Mapping[str, Open], since: datetime) -> Harvest:
@@ -115,19 +115,20 @@ class Harvester:
         count = _Pages()
         sink = self._sink(count)
         if self.resource.parent:
-            family = Family(self.client, self.resource, self.request.page_size, self.log, count)
+            family = Family(self.client, self.resource, self.request.page_size, self.log, count, readings=self.request.readings)
             asked = self.request.parents
             parents = asked if asked is not None else family.parents(self.server_now())
             return self._harvested("whole", None, sink, count, lambda: family.read(parents, sink, are_named=asked is not None))
         source = Source(self.client, self.resource, page_size=self.request.page_size, on_page=count)
-        return self._harvested("whole", None, sink, count, Reading(source, None, sink).read)
+        return self._harvested("whole", None, sink, count, Reading(source, None, sink, readings=self.request.readings).read)
 
     def _sink(self, count: _Pages) -> WindowSink:
         count.progress = Progress(self.resource.name, self.log, follow=self._follow)
         return WindowSink(self.resource, count.progress, self.protector)
 
     def _keeper(self, sink: WindowSink, window: Window, feed: Feed) -> PartKeeper | None:
-        if self._staging is None or feed == "finished":
+        """Nothing is kept of a reading that must agree with another: what an earlier try brought is of another time."""
+        if self._staging is None or feed == "finished" or self.request.readings > 1:
             return None
         identity = {
             "base_url": self.client.session.environment.base_url,

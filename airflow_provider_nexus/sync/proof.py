@@ -29,6 +29,7 @@ class Proof:
     :param outside: how many of them lay around the edges and were left out
     :param totals: what the totals endpoint said: ``matched``, ``not offered``, ``none``
     :param reasons: what did not agree
+    :param agreeing: how many readings in a row, the last included, brought the same records with the same contents
     """
 
     verdict: Verdict
@@ -40,6 +41,7 @@ class Proof:
     outside: int = 0
     totals: str = "none"
     reasons: tuple[str, ...] = ()
+    agreeing: int = 1
 
     @property
     def is_complete(self) -> bool:

@@ -11,7 +11,7 @@ from airflow_provider_nexus.exceptions import NexusUnprovedError
 from airflow_provider_nexus.sync.doubt import Doubt, NotFilteredDoubt, NotSortedDoubt
 from airflow_provider_nexus.sync.proof import Proof, Verdict
 from airflow_provider_nexus.sync.source import Source, Span
-from airflow_provider_nexus.sync.tally import TotalsTally
+from airflow_provider_nexus.sync.tally import DigestOfSet, TotalsTally
 from airflow_provider_nexus.sync.walks import Count, Walks
 
 READINGS = 3
@@ -56,11 +56,21 @@ class Reading:
     :param sink: where rows go
     :param totals: asks the totals endpoint, where the resource has one
     :param keeper: lets another try go on where this one ends; what it holds counts for the first reading alone
+    :param readings: as many readings in a row must be proved and bring the same records with the same contents; with more
+        than one there must be no keeper, as what it holds is of an earlier try
     """
 
     def __init__(
-        self, source: Source, span: Span | None, sink: Sink, totals: Totals | None = None, keeper: Keeper | None = None
+        self,
+        source: Source,
+        span: Span | None,
+        sink: Sink,
+        totals: Totals | None = None,
+        keeper: Keeper | None = None,
+        *,
+        readings: int = 1,
     ) -> None:
+        self._wanted, self._contents = readings, DigestOfSet()
         self._source, self._span, self._sink, self._totals, self._keeper = source, span, sink, totals, keeper
         self._walks = Walks(source, span)
         self._reasons: list[str] = []
@@ -69,11 +79,19 @@ class Reading:
 
     def read(self) -> Proof:
         """Read, and again when in doubt, and say what came of it."""
-        for number in range(1, READINGS + 1):
+        most, agreeing, before = READINGS * self._wanted, 0, ""
+        for number in range(1, most + 1):
             verdict, count = self._read_once()
-            if verdict is not Verdict.UNPROVED or number == READINGS:
+            if verdict is Verdict.UNPROVED:
+                agreeing, before = 0, ""
+            else:
+                agreeing, before = agreeing + 1 if before == self._contents.said else 1, self._contents.said
+            if agreeing >= self._wanted or number == most:
                 break
             self._start_anew()
+        if verdict is not Verdict.UNPROVED and agreeing < self._wanted:
+            verdict = Verdict.UNPROVED
+            self._reasons.append(f"of {most} readings no {self._wanted} in a row brought the same records and contents")
         return Proof(
             verdict,
             self._walks.strategy,
@@ -84,6 +102,7 @@ class Reading:
             count.outside,
             self._totals_said,
             tuple(dict.fromkeys(self._reasons)),
+            max(1, agreeing),
         )
 
     def _read_once(self) -> tuple[Verdict, Count]:
@@ -102,6 +121,7 @@ class Reading:
 
     def _fill(self, count: Count, tally: TotalsTally | None) -> None:
         self._sink.begin()
+        self._contents = DigestOfSet()
         if self._keeper and self._resumes:
             self._walks.position = self._keeper.resume(count, tally)
         for group, inside in self._walks.groups(count):
@@ -109,6 +129,8 @@ class Reading:
                 tally.add_all(group)
             if inside:
                 self._sink.write(inside)
+            for row in inside if self._wanted > 1 else ():
+                self._contents.add(row.key.encode() + b"\0" + row.raw)
             if self._keeper and group and self._walks.strategy == "seek":
                 self._keeper.keep(group, count, tally)
 

@@ -28,6 +28,7 @@ class SyncRequest:
     :param parents: codes of the parents, for a child; all by default
     :param settle_lag: how old a record must be to be sure to be visible
     :param strict: whether an unproved window fails and publishes nothing
+    :param readings: how often in a row a window, or a snapshot, has to be read with the same records and contents
     :param page_size: records asked for in one call
     :param contract: what is done about fields that come or go
     :param max_rejected: records that may be put aside because they don't fit; one more fails the sync
@@ -41,6 +42,7 @@ class SyncRequest:
     parents: tuple[str, ...] | None = None
     settle_lag: timedelta = SETTLE_LAG
     strict: bool = True
+    readings: int = 1
     page_size: int = PAGE_SIZE
     contract: Contract = "report"
     max_rejected: int = 0

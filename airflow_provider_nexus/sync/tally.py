@@ -15,6 +15,22 @@ from airflow_provider_nexus.sync.table.totals import EXACT, Group, Totals, group
 _MODULUS = 1 << 256
 
 
+class DigestOfSet:
+    """A digest of a set of texts that does not depend on their order: the sum of their SHA-256, modulo 2^256."""
+
+    def __init__(self) -> None:
+        self._sum = 0
+
+    def add(self, text: bytes) -> None:
+        """Count a text in."""
+        self._sum = (self._sum + int.from_bytes(hashlib.sha256(text).digest())) % _MODULUS
+
+    @property
+    def said(self) -> str:
+        """The digest, and how it is made."""
+        return f"sha256-sum:{self._sum:064x}"
+
+
 @dataclass
 class Tally:
     """A running count of one reading.
@@ -28,7 +44,7 @@ class Tally:
     last: Row | None = None
     sums: dict[tuple[str, str], Decimal] = field(default_factory=dict)
     """Exact sums by field and currency."""
-    _digest: int = 0
+    _keys: DigestOfSet = field(default_factory=DigestOfSet)
 
     def add(self, row: Row) -> None:
         """Count a row.
@@ -37,7 +53,7 @@ class Tally:
         """
         amounts = self.reader.amounts(row)
         self.records += 1
-        self._digest = (self._digest + int.from_bytes(hashlib.sha256(row.key.encode()).digest())) % _MODULUS
+        self._keys.add(row.key.encode())
         for name, currency, value in amounts:
             self._sum((name, currency), value, row)
         self.first = self.first or row
@@ -52,8 +68,8 @@ class Tally:
 
     @property
     def key_digest(self) -> str:
-        """A digest of the set of keys that does not depend on their order: the sum of their SHA-256, modulo 2^256."""
-        return f"sha256-sum:{self._digest:064x}"
+        """A digest of the set of keys that does not depend on their order."""
+        return self._keys.said
 
     @property
     def sums_by_field(self) -> dict[str, dict[str, str]]:

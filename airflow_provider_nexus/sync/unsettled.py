@@ -104,13 +104,17 @@ class UnsettledReading:
         before = max(each.created for each in wanted.values()) + 2 * SECOND
         query = {dates.until: to_wire(before), "limit": self._page_size, "sortBy": _ENDED, "sortDirection": "Desc"}
         try:
+            known: set[str] = set()
             for number in range(1, len(wanted) + 1):
                 answer = self._client.fetch(self._resource, params={**query, "page": number}).value
                 rows = [source.reader.read(raw) for raw in answer.raw]
                 self._on_page(Page(rows, answer.total, answer.total_pages))
                 yield from rows
                 ends = [_end_of(row.raw) for row in rows]
-                if not ends or any(a < b for a, b in pairwise(ends)) or ends[-1] < f"{self._since:%FT%T}":
+                if known.issuperset(row.key for row in rows):
+                    return
+                known.update(row.key for row in rows)
+                if any(a < b for a, b in pairwise(ends)) or ends[-1] < f"{self._since:%FT%T}":
                     return
         except _REFUSED:
             return

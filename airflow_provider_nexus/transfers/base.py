@@ -57,6 +57,8 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         fails the task (templated)
     :param strict: whether an unproved window fails the task and stores nothing; else it is stored with that verdict
     :param settle_lag: ``timedelta`` or seconds after which a record that was created can surely be seen
+    :param readings: how often in a row the window, or the snapshot, has to be read with the same records and contents; 2 for
+        those who audit. It costs as many times the calls, a failed try begins anew, and it can't be had with ``changes``
     :param page_size: records asked for in one call
     :param contract: what is done about fields that come or go: ``report``, ``freeze`` or ``allow_new_fields``
     :param max_rejected: records that may be put aside because they don't fit; one more fails the task
@@ -89,6 +91,7 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         parents: str | Sequence[str] | XComArg | None = None,
         strict: bool = True,
         settle_lag: timedelta | float = SETTLE_LAG,
+        readings: int = 1,
         page_size: int = PAGE_SIZE,
         contract: Contract = "report",
         max_rejected: int = 0,
@@ -103,9 +106,16 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        whole_number("page_size", page_size, least=1)
-        whole_number("max_rejected", max_rejected, least=0)
-        whole_number("rereads", rereads, least=0)
+        for name, number, least in (
+            ("page_size", page_size, 1),
+            ("max_rejected", max_rejected, 0),
+            ("rereads", rereads, 0),
+            ("readings", readings, 1),
+        ):
+            whole_number(name, number, least=least)
+        if readings > 1 and capture == "changes":
+            hint = "single records are read again there, which is no window to compare. Leave one of the two out"
+            raise NexusConfigurationError(f"readings is {readings} and capture is 'changes': {hint}")
         if report_url is not None and report_path is None:
             raise NexusConfigurationError("report_url is where people read the report: give report_path, where to write it, too")
         for name, value, known in (("contract", contract, CONTRACTS), ("capture", capture, get_args(Capture))):
@@ -117,6 +127,7 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         self.parents = rendered(parents)
         self.strict = strict
         self.settle_lag = span_of_time(settle_lag, "settle_lag", longest=LONGEST_LAG)
+        self.readings = readings
         self.page_size = page_size
         self.contract = contract
         self.max_rejected = max_rejected
@@ -252,6 +263,7 @@ class NexusSyncBaseOperator(NexusBaseOperator):
             parents=self._parents(),
             settle_lag=self.settle_lag,
             strict=self.strict,
+            readings=self.readings,
             page_size=self.page_size,
             contract=self.contract,
             max_rejected=self.max_rejected,

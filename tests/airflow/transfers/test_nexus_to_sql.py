@@ -155,6 +155,10 @@ def test_capture_needs_a_window(sandbox: Sandbox, engine: Engine, capfd: pytest.
         ({"capture": "all"}, "unknown capture 'all': use window, changes"),
         ({"contract": "strict"}, "unknown contract"),
         ({"max_rejected": -1}, "max_rejected is -1"),
+        ({"readings": 0}, "readings is 0"),
+        ({"readings": True}, "readings is True"),
+        ({"readings": "2"}, "readings is '2'"),
+        ({"readings": 2, "capture": "changes"}, "readings is 2 and capture is 'changes'"),
         ({"rereads": -1}, "rereads is -1"),
     ],
 )
