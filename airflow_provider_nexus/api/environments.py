@@ -23,7 +23,7 @@ class Environment:
     """One Nexus to talk to.
 
     :param name: ``test`` or ``production``; ``sandbox`` for a host on this machine, else the name of the own host.
-        It labels paths, manifests and assets, so it has no port: a sandbox that comes back elsewhere is the same place.
+        It labels paths, manifests and assets, and has no port: which server a copy is of, its manifests say by base URL.
     :param base_url: scheme, host and port, with no slash at the end
     """
 
@@ -43,6 +43,14 @@ def resolve(environment: str | None = None, host: str | None = None, port: int |
         known = ", ".join(sorted(BASE_URLS))
         raise NexusConfigurationError(f"unknown Nexus environment {name!r}: use one of {known}, or give a base URL as the host")
     return Environment(name, BASE_URLS[name])
+
+
+def normal_form(base_url: str) -> str:
+    """A base URL in the one form that it has here: small letters, no port that the scheme implies, no slash at the end."""
+    try:
+        return _own(base_url.strip(), None).base_url
+    except NexusConfigurationError:  # one that no token would be sent to any more
+        return base_url.strip().rstrip("/").lower()
 
 
 def _own(host: str, port: int | None) -> Environment:

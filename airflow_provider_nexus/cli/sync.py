@@ -10,13 +10,14 @@ from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.cli import running
 from airflow_provider_nexus.cli.bar import following
 from airflow_provider_nexus.exceptions import NexusConfigurationError
-from airflow_provider_nexus.sync import staging
+from airflow_provider_nexus.sync import staging, store
 from airflow_provider_nexus.sync.job import SyncJob, collection_folder
 from airflow_provider_nexus.sync.outlets.lines import LinesOutlet
 from airflow_provider_nexus.sync.outlets.outlet import Outlet
 from airflow_provider_nexus.sync.outlets.table import TableOutlet
 from airflow_provider_nexus.sync.protect import Protection
 from airflow_provider_nexus.sync.request import SyncRequest
+from airflow_provider_nexus.sync.server import refuse_another
 from airflow_provider_nexus.sync.table.columns import Table
 from airflow_provider_nexus.sync.watermark import FileWatermark, Watermark
 from airflow_provider_nexus.sync.window import Wish, wish
@@ -52,6 +53,8 @@ def _sync(hook: NexusHook, resource: Resource, arguments: Namespace) -> dict[str
 
     log, environment = running.log_to_stderr(), hook.settings.environment.name
     collection = collection_folder(running.place(arguments.path), environment, resource)
+    store.refuse_unfit("PATH", collection)
+    refuse_another(collection, hook.settings.environment.base_url)
     watermark = FileWatermark(collection)
     wanted = _wish(resource, arguments, watermark)
     request = SyncRequest(

@@ -12,6 +12,9 @@ from airflow_provider_nexus.cli.demo import CUSTOMERS, DAYS, TRANSACTIONS
 from airflow_provider_nexus.exceptions import NexusError
 from airflow_provider_nexus.sandbox import Sandbox
 
+_SANDBOX = 715
+"""What is added to the port of the user interface for that of the sandbox; the log servers have those before it."""
+
 
 def run(arguments: Namespace) -> None:
     """Run `airflow standalone` until it is stopped.
@@ -21,7 +24,9 @@ def run(arguments: Namespace) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     home = Path(arguments.home).resolve() / "airflow-ui"
     home.mkdir(parents=True, exist_ok=True)
-    with Sandbox(customers=CUSTOMERS, transactions=TRANSACTIONS, days=DAYS) as sandbox:
+    # always at one port, as what an earlier one has left under the path is refused as another server's
+    place = arguments.port + _SANDBOX
+    with Sandbox(customers=CUSTOMERS, transactions=TRANSACTIONS, days=DAYS, port=place) as sandbox:
         environment = throwaway.environment(home, sandbox.connection_uri) | throwaway.serving(arguments.port)
         print(f"A Nexus sandbox listens on {sandbox.base_url}; the connection nexus_default leads to it.")
         print(f"Airflow starts, which takes half a minute. Then open http://127.0.0.1:{arguments.port}/dags/example_nexus_sync")

@@ -40,11 +40,11 @@ def put_page(write: Callable[[], str], target: Any) -> int:
     """
     try:
         page = write().encode()
-        store.put(target, io.BytesIO(page))
     except NexusError:
         raise
     except Exception as error:  # each store has errors of its own
-        raise NexusStorageError(f"the report can't be written to {address(target)}: {error}") from error
+        raise NexusStorageError(f"what the report is made from can't be read: {type(error).__name__}: {error}") from error
+    store.put(target, io.BytesIO(page), f"the report {address(target)}")
     return len(page)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
 VERSION = 1
 NAME = "manifest.json"
 SUPERSEDED = "superseded"
+REJECTED = "rejected/records.jsonl"
+"""Where a folder keeps the records that were put aside."""
+PART = re.compile(r"part-\d{5}\.(?:jsonl\.gz|parquet)")
+"""Names of data files."""
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _WINDOW_FOLDER = re.compile(r"(?P<start>\d{8}T\d{6}Z)-(?P<end>\d{8}T\d{6}Z)")
 
 
@@ -127,7 +133,33 @@ def parse(raw: bytes, where: str) -> dict[str, Any]:
         found = None
     if not isinstance(found, dict) or "manifest_version" not in found:
         raise NexusDataError("manifest", where, NAME, "what is stored there", "a manifest; move it away and sync again")
+    for member, value, expected in _leading_astray(found):
+        raise NexusDataError("manifest", where, member, value, f"{expected}; move it away and sync again")
     return found
+
+
+def _leading_astray(found: dict[str, Any]) -> Iterator[tuple[str, object, str]]:
+    """The members that name what lies elsewhere: as a part of a path they would lead out of the folder."""
+    previous = found.get("previous") or {}
+    if isinstance(previous, dict) and previous:
+        if not _is(_WINDOW_FOLDER, previous.get("window")):
+            yield "previous", previous.get("window"), "the name of a window's folder"
+        if not _is(_SHA256, previous.get("sha256")):
+            yield "previous", previous.get("sha256"), "a SHA-256"
+    elif previous and not _is(_SHA256, previous):  # a table's is the digest alone
+        yield "previous", previous, "the window before"
+    if found.get("replaces") and not _is(_SHA256, found["replaces"]):
+        yield "replaces", found["replaces"], "a SHA-256"
+    for member, pattern in (("files", PART), ("rejected", re.compile(re.escape(REJECTED)))):
+        named = found.get(member)
+        for file in named if isinstance(named, list) else ():
+            name = file.get("name") if isinstance(file, dict) else file
+            if not _is(pattern, name):
+                yield member, name, "a name that a sync gives to a file"
+
+
+def _is(pattern: re.Pattern[str], value: object) -> bool:
+    return isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
 def windows_of(collection: Any) -> list[tuple[str, Window]]:

@@ -17,10 +17,11 @@ from airflow_provider_nexus.exceptions import NexusStorageError
 from airflow_provider_nexus.sync import manifest as manifests
 from airflow_provider_nexus.sync import rejects, store
 from airflow_provider_nexus.sync.manifest import NAME, SUPERSEDED, File
+from airflow_provider_nexus.sync.server import READINGS, refuse_another
 from airflow_provider_nexus.sync.table.copy import Reject
 from airflow_provider_nexus.sync.writers.jsonl import Part
 
-_PART = re.compile(r"\.?part-\d{5}\..+|\.manifest\.json\.\d+\.tmp")
+_PART = re.compile(rf"\.?part-\d{{5}}\..+|{store.TEMPORARY.format(re.escape(NAME))}")
 """Parts, and what a process that died while it wrote left of a part or of a manifest."""
 
 
@@ -39,8 +40,12 @@ def publish(
     :param put_aside: records that are not in the parts
     :param keep_rejected: leave those that were put aside before as they are
     :return: whether anything changed, and the manifest as it is stored
+    :raises NexusConfigurationError: when what lies there is of another server
     :raises NexusStorageError: when the files are not there afterwards, as when another run writes the same window at once
     """
+    collection = folder.parent.parent if folder.parent.name == READINGS else folder.parent
+    first = f"{READINGS}/{folder.name}" if folder.parent.name == READINGS else folder.name
+    refuse_another(collection, manifest.get("base_url"), first=first)
     aside = rejects.dump(put_aside)
     manifest = {**manifest, "files": [asdict(File(each.name, each.size, each.records, each.sha256)) for each in parts]}
     if not keep_rejected:

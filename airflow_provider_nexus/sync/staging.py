@@ -17,7 +17,9 @@ from typing import Any
 import msgspec
 
 from airflow_provider_nexus.client.log import Log
+from airflow_provider_nexus.exceptions import NexusStorageError
 from airflow_provider_nexus.sync import store
+from airflow_provider_nexus.sync.manifest import PART
 from airflow_provider_nexus.sync.writers.jsonl import Part, lines
 
 FOLDER = "_staging"
@@ -75,6 +77,8 @@ class Staging:
             checkpoint = msgspec.convert(stored["checkpoint"], Checkpoint)
         except (msgspec.MsgspecError, KeyError, TypeError):
             return self._without("can't be read")
+        if not all(PART.fullmatch(name) for name, _ in checkpoint.parts):
+            return self._without("can't be read")
         if stored.get("identity") != self._identity:
             return self._without("is of another request")
         if not timedelta() <= now - checkpoint.read_at <= LIFE:
@@ -94,7 +98,7 @@ class Staging:
     def records(self, checkpoint: Checkpoint) -> Iterator[bytes]:
         """The records of all parts and the tail."""
         for name, _ in checkpoint.parts:
-            with (self._folder / name).open("rb") as file:
+            with store.opened(self._folder / name) as file:
                 yield from lines(file)
         yield from checkpoint.tail
 
@@ -111,5 +115,8 @@ class Staging:
         return None
 
     def _digest(self, name: str) -> str:
-        raw = store.read(self._folder / name)
+        try:
+            raw = store.read(self._folder / name)
+        except NexusStorageError:
+            return ""
         return "" if raw is None else hashlib.sha256(raw).hexdigest()

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
+import stat
 from contextlib import suppress
+from pathlib import Path
 from typing import IO, Any
 
-from airflow_provider_nexus.exceptions import NexusStorageError
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusStorageError
+from airflow_provider_nexus.sync.trouble import telling
+
+TEMPORARY = r"\.{}\.[0-9a-f]{{16}}\.tmp"
+"""Pattern of the names under which a file is written on a local disk before it has its own."""
+_FRESH = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_KNOWN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 def is_local(path: Any) -> bool:
@@ -15,21 +24,33 @@ def is_local(path: Any) -> bool:
     return (getattr(path, "protocol", "") or "file") in ("file", "local")
 
 
-def put(path: Any, data: IO[bytes]) -> None:
-    """Write a file whole or not at all.
+def put(path: Any, data: IO[bytes], what: str = "") -> None:
+    """Write a file whole or not at all. Folders are made where they are missing; a bucket, or another container, never is.
 
     Object stores show an object only when it was closed. On a local file system a hidden neighbour is written and renamed.
 
-    :raises NexusStorageError: when another process that writes the same window has taken the neighbour for a leftover
+    :param what: what it is, in an error; by default its path
+    :raises NexusStorageError: when it can't be written: as the disk is full, there is no such bucket, or another process that
+        writes the same window has taken the neighbour for a leftover
     """
+    with telling(what or path, "written"):
+        if is_local(path):
+            _put_here(Path(_local(path)), data)
+            return
+        try:
+            _make_folders(path.parent)
+            with path.open("wb") as target:
+                shutil.copyfileobj(data, target, 1 << 20)
+        except Exception:
+            refuse_missing_container("path", path)
+            raise
+
+
+def _put_here(path: Path, data: IO[bytes]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    if not is_local(path):
-        with path.open("wb") as target:
-            shutil.copyfileobj(data, target, 1 << 20)
-        return
-    neighbour = path.parent / f".{path.name}.{os.getpid()}.tmp"
+    neighbour = path.parent / f".{path.name}.{secrets.token_hex(8)}.tmp"
     try:
-        with neighbour.open("wb") as target:
+        with os.fdopen(os.open(neighbour, _FRESH, 0o666), "wb") as target:
             shutil.copyfileobj(data, target, 1 << 20)
             target.flush()
             os.fsync(target.fileno())
@@ -38,16 +59,74 @@ def put(path: Any, data: IO[bytes]) -> None:
         remove(neighbour)
 
 
-def _rename(neighbour: Any, path: Any) -> None:
+def _rename(neighbour: Path, path: Path) -> None:
     try:
-        os.replace(_local(neighbour), _local(path))  # noqa: PTH105 - pathlib's own does not take an ObjectStoragePath
+        neighbour.replace(path)
     except FileNotFoundError:
         raise NexusStorageError(f"{path} vanished while it was written: is another run writing there? Run it again") from None
 
 
+def container_of(path: Any) -> str:
+    """The bucket, or whatever else a store keeps its objects in; empty where there are folders alone."""
+    if is_local(path) or path.protocol == "memory":
+        return ""
+    host = str(path).partition("://")[2].partition("/")[0].rpartition("@")[2]
+    first = str(path.path).lstrip("/").partition("/")[0]
+    return first if first == host else ""
+
+
+def refuse_missing_container(name: str, path: Any) -> None:
+    """Refuse a place in a bucket that is known not to be there. One that can't be looked at may be there.
+
+    :param name: of the argument that the place was given in
+    :raises NexusConfigurationError: it is never made, as its name may have been mistyped
+    """
+    container = container_of(path)
+    if container and _is_missing(path.fs, container):
+        hint = "check the spelling, or make it first; it is not made here, as a name that was mistyped would make another one"
+        raise NexusConfigurationError(f"{name} is {path}, and there is no bucket or container {container!r}: {hint}") from None
+
+
+def _is_missing(files: Any, container: str) -> bool:
+    """Stores say of what may not be listed that it does not exist, so both questions have to be answered so."""
+    try:
+        if files.exists(container):
+            return False
+        files.ls(container, detail=False)
+    except FileNotFoundError:
+        return True
+    except Exception:  # noqa: BLE001 - each store has errors of its own, and none of them says that it is missing
+        return False
+    return False
+
+
+def _make_folders(folder: Any) -> None:
+    """Make folders one below the other; where objects lie in containers there are none to be made."""
+    if not container_of(folder):
+        folder.fs.makedirs(folder.path, exist_ok=True)
+
+
+def refuse_unfit(name: str, folder: Any) -> None:
+    """Refuse a folder that nothing can be put into, before anything is read for it.
+
+    :param name: of the argument that it was given in
+    :raises NexusConfigurationError: when its bucket is missing
+    :raises NexusStorageError: when there is a file in its way, or no right to write
+    """
+    if not is_local(folder):
+        refuse_missing_container(name, folder)
+        return
+    path = Path(_local(folder))
+    there = next(each for each in (path, *path.parents) if os.path.lexists(each))
+    if not there.is_dir():
+        raise NexusStorageError(f"{name} leads to {path}, and {there} is no folder: move it away, or give another path")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise NexusStorageError(f"{name} leads to {path}, and this user may not write to {there}: give it the right to")
+
+
 def remove(path: Any) -> None:
     """Remove a file if it is there."""
-    with suppress(FileNotFoundError):
+    with telling(path, "removed"), suppress(FileNotFoundError):
         path.unlink()
 
 
@@ -58,26 +137,54 @@ def remove_folder(path: Any) -> None:
             path.rmdir()
 
 
+def opened(path: Any) -> IO[bytes]:
+    """A file, to be read. On this machine it has to be a regular one: a pipe would never end, and a link leads elsewhere.
+
+    :raises FileNotFoundError: when there is none
+    :raises NexusStorageError: when it is none that can be read
+    """
+    if not (isinstance(path, os.PathLike) or hasattr(path, "protocol")):
+        return path.open("rb")  # type: ignore[no-any-return]
+    with telling(path, "read"):
+        try:
+            if not is_local(path):
+                return path.open("rb")  # type: ignore[no-any-return]
+            handle = os.open(_local(path), _KNOWN)
+        except (FileNotFoundError, NotADirectoryError):
+            handle = -1
+    if handle < 0:
+        raise FileNotFoundError(str(path))
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise NexusStorageError(f"{path} is no regular file: a sync writes no other ones. Move it away")
+    return os.fdopen(handle, "rb")
+
+
 def read(path: Any) -> bytes | None:
-    """A file's bytes; ``None`` when there is none."""
+    """A file's bytes; ``None`` when there is none.
+
+    :raises NexusStorageError: when it is none that can be read
+    """
     try:
-        with path.open("rb") as source:
-            return bytes(source.read())
+        source = opened(path)
     except FileNotFoundError:
         return None
+    with telling(path, "read"), source:
+        return bytes(source.read())
 
 
 def size(path: Any) -> int | None:
     """A file's size in bytes; ``None`` when there is none."""
-    try:
-        return int(path.stat().st_size)
-    except FileNotFoundError:
-        return None
+    with telling(path, "looked at"):
+        try:
+            return int(path.stat().st_size)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
 
 def names(folder: Any) -> list[str]:
     """The names in a folder, sorted; none when it is not there."""
-    with suppress(FileNotFoundError, NotADirectoryError):
+    with telling(folder, "listed"), suppress(FileNotFoundError, NotADirectoryError):
         return sorted(child.name for child in folder.iterdir())
     return []
 

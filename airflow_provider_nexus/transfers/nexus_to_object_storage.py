@@ -15,7 +15,7 @@ from airflow_provider_nexus.lineage.facets import file_target
 from airflow_provider_nexus.operators.base import rendered
 from airflow_provider_nexus.report import write_report
 from airflow_provider_nexus.report.place import way
-from airflow_provider_nexus.sync import staging
+from airflow_provider_nexus.sync import staging, store
 from airflow_provider_nexus.sync.contract import Contract
 from airflow_provider_nexus.sync.files.unsettled import FileMemory, Memory
 from airflow_provider_nexus.sync.job import collection_folder
@@ -25,6 +25,7 @@ from airflow_provider_nexus.sync.outlets.table import TableOutlet
 from airflow_provider_nexus.sync.protect import Treatment
 from airflow_provider_nexus.sync.request import SETTLE_LAG
 from airflow_provider_nexus.sync.source import PAGE_SIZE
+from airflow_provider_nexus.sync.server import refuse_another
 from airflow_provider_nexus.sync.table.columns import Table
 from airflow_provider_nexus.sync.watermark import FileWatermark, Watermark
 from airflow_provider_nexus.transfers.base import Capture, NexusSyncBaseOperator
@@ -130,6 +131,8 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
     def transfer(self, context: Context, hook: NexusHook, resource: Resource) -> dict[str, Any] | None:
         """Read and publish."""
         collection = self._collection(hook, resource)
+        store.refuse_unfit("path", collection)
+        refuse_another(collection, hook.settings.environment.base_url)
         watermark = self._watermark(context, hook, collection, resource)
         staged = collection / staging.FOLDER
         if self.capture == "changes":

@@ -175,7 +175,7 @@ def test_a_report_that_fails_leaves_the_one_before(sandbox: Sandbox, tmp_path: P
     assert page.read_text() == "before"
     run(capsys, "sync", "orders", tmp_path / "copy", *day(sandbox))
     code, _, err = run(capsys, "report", tmp_path, "-o", tmp_path / "copy")
-    assert (code, f"can't be written to {tmp_path}/copy: " in err) == (2, True)
+    assert (code, f"{tmp_path}/copy can't be written: a folder lies where a file is needed" in err) == (2, True)
     assert {each.name for each in tmp_path.iterdir()} == {"report.html", "copy"}
 
 

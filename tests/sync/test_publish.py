@@ -240,7 +240,12 @@ def test_a_file_that_is_gone_is_written_again(tmp_path: Path, name: str) -> None
 
 def test_what_a_dead_process_left_is_removed(tmp_path: Path) -> None:
     publish(tmp_path, parts_of(b"{}"), manifest(), [BAD])
-    litter = [".manifest.json.17.tmp", ".part-00000.jsonl.gz.17.tmp", "part-00007.jsonl.gz", "rejected/.records.jsonl.17.tmp"]
+    litter = [
+        f".manifest.json.{16 * 'a'}.tmp",
+        ".part-00000.jsonl.gz.17.tmp",
+        "part-00007.jsonl.gz",
+        "rejected/.records.jsonl.17.tmp",
+    ]
     for name in litter:
         (tmp_path / name).write_bytes(b"half")
     (tmp_path / "notes.txt").write_text("not ours")

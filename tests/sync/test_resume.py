@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_nexus.exceptions import NexusApiError, NexusError, NexusServerError, NexusUnprovedError
+from airflow_provider_nexus.exceptions import NexusApiError, NexusError, NexusServerError, NexusStorageError, NexusUnprovedError
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sandbox.faults import Fault
 from airflow_provider_nexus.sync.manifest import NAME
@@ -331,7 +331,7 @@ def test_a_store_that_fails_keeps_what_was_read(sandbox: Sandbox, tmp_path: Path
     target = Path(str(plain["path"]).replace("/plain/", "/again/"))
     target.parent.mkdir(parents=True)
     target.write_text("in the way")
-    with pytest.raises(OSError):
+    with pytest.raises(NexusStorageError, match="a file lies where a folder is needed"):
         attempt(sandbox, tmp_path / "again")
     assert checkpoint_of(tmp_path / "again") is not None
     target.unlink()

@@ -8,11 +8,12 @@ from typing import Any
 from airflow_provider_nexus.sync import store
 from airflow_provider_nexus.sync.manifest import NAME
 from airflow_provider_nexus.sync.publish import publish
+from airflow_provider_nexus.sync.server import READINGS
 from airflow_provider_nexus.sync.table.columns import Table
 from airflow_provider_nexus.sync.table.copy import Row, Sealed
 from airflow_provider_nexus.sync.writers.parquet import ParquetWriter
 
-FOLDER = "readings"
+FOLDER = READINGS
 GONE = ""
 """Content of a version that says that its record is gone from Nexus; its other columns are null."""
 

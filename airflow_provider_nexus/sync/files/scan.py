@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import cached_property
+from itertools import chain, islice
 from typing import Any
 
 from airflow_provider_nexus.sync.table.columns import Table
 from airflow_provider_nexus.sync.table.totals import Grouping, Totals
 
 _KEPT = 100_000
-"""Records of a window that is kept in memory, as the next question is most often about a part of the same one."""
+"""Records of a window that is kept in memory, by their own number and not by what its manifest says: the next question is most
+often about a part of the same one."""
 
 
 Values = Iterator[tuple[Any, ...]]
@@ -55,7 +57,8 @@ class Scan:
         if place == self._place:
             return iter(self._rows)
         rows = self._read(folder, manifest)
-        if manifest["records"] > _KEPT:
-            return rows
-        self._place, self._rows = place, list(rows)
-        return iter(self._rows)
+        first = list(islice(rows, _KEPT + 1))
+        if len(first) > _KEPT:
+            return chain(first, rows)
+        self._place, self._rows = place, first
+        return iter(first)

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from airflow_provider_nexus.exceptions import NexusStorageError
+from airflow_provider_nexus.sync import store
 from airflow_provider_nexus.sync.files.readings import GONE
 from airflow_provider_nexus.sync.table.columns import Column, Table
 from airflow_provider_nexus.sync.table.conform import content_of, exact
@@ -110,7 +111,7 @@ def _refused(path: Any, name: str) -> NexusStorageError:
 
 
 def _schema(path: Any) -> Any:
-    with path.open("rb") as source:
+    with store.opened(path) as source:
         return load("pyarrow.parquet").read_schema(source)
 
 

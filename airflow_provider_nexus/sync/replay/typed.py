@@ -18,6 +18,7 @@ from airflow_provider_nexus.sync.manifest import windows_of
 from airflow_provider_nexus.sync.publish import publish
 from airflow_provider_nexus.sync.replay.outcome import Replayed, Sorted, sort_typed
 from airflow_provider_nexus.sync.replay.recast import Recast
+from airflow_provider_nexus.sync.server import refuse_another
 from airflow_provider_nexus.sync.table.columns import Table
 from airflow_provider_nexus.sync.table.conform import Conformer, Origin
 from airflow_provider_nexus.sync.table.copy import Reject, Row
@@ -46,6 +47,7 @@ def replay_reading(
         mine = {reject: row for reject, row in homeless.items() if row[created] and window.start <= row[created] < window.end}
         found = manifests.load(collection / name) if mine else None
         if found is not None:
+            refuse_another(collection, manifest.get("base_url"), first=name)
             _Window(collection, collection / name, found, table).bring({row[0]: row for row in mine.values()}, None)
             homeless = {reject: row for reject, row in homeless.items() if reject not in mine}
     fitting = tuple((reject, row) for reject, row in tried.fitting if reject not in homeless)

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from airflow_provider_nexus.api.timestamps import to_wire
-from airflow_provider_nexus.exceptions import NexusDataError
+from airflow_provider_nexus.exceptions import NexusDataError, NexusStorageError
 from airflow_provider_nexus.sync import manifest as manifests
 from airflow_provider_nexus.sync import store
 from airflow_provider_nexus.sync.manifest import NAME, SUPERSEDED
@@ -27,7 +27,7 @@ def check_kept(folder: Any, manifest: Mapping[str, Any] | None, findings: Findin
     names = {match[1] for name in store.names(kept) if (match := _KEPT.fullmatch(name))}
     wanted = {NAME: manifest.get("replaces")} if manifest else {}
     for digest in sorted(names):
-        raw = store.read(kept / f"{digest}.json") or b""
+        raw = _read(kept / f"{digest}.json", findings) or b""
         if manifests.digest_of(raw) != digest:
             findings.problem(kept / f"{digest}.json", "was edited: its SHA-256 is not its name; take it back from a backup")
             continue
@@ -48,8 +48,11 @@ def check_previous(collection: Any, name: str, manifest: Mapping[str, Any], find
     previous = manifest.get("previous")
     if not previous:
         return
+    if not isinstance(previous, dict):
+        findings.problem(collection / name / NAME, "does not name the window before; it was edited, take it back from a backup")
+        return
     before = collection / previous["window"]
-    raw = store.read(before / NAME)
+    raw = _read(before / NAME, findings)
     if raw is not None and manifests.digest_of(raw) == previous["sha256"]:
         return
     if store.size(before / SUPERSEDED / f"{previous['sha256']}.json") is None:
@@ -70,6 +73,14 @@ def note_spans(collection: Any, found: list[tuple[Window, str]], findings: Findi
         elif until is not None and window.start < until:
             findings.note(collection, f"an overlap: {name} begins before {before} ends, so some records lie in both")
         until = max(until, window.end) if until else window.end
+
+
+def _read(path: Any, findings: Findings) -> bytes | None:
+    try:
+        return store.read(path)
+    except NexusStorageError as error:
+        findings.problem(path, str(error))
+        return None
 
 
 def _replaces(raw: bytes) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_provider_nexus.api.environments import normal_form
 from airflow_provider_nexus.sync.files import readings
 from airflow_provider_nexus.sync.manifest import windows_of
 from airflow_provider_nexus.sync.progress import Follow, Steps, unheard
@@ -31,6 +32,14 @@ def verify(root: Any, follow: Follow = unheard) -> Report:
     return findings.report()
 
 
+def _one_server(collection: Collection, manifests: dict[str, dict[str, Any]], findings: Findings) -> None:
+    """All windows of a resource are of one server."""
+    told = {normal_form(str(each["base_url"])) for each in manifests.values() if each.get("base_url")}
+    if len(told) > 1:
+        text = f"holds windows of more than one server, {', '.join(sorted(told))}: sync each of them to a path of its own"
+        findings.problem(collection.folder, text)
+
+
 def _check(collection: Collection, findings: Findings, steps: Steps) -> None:
     manifests = {}
     for folder in collection.folders:
@@ -39,6 +48,7 @@ def _check(collection: Collection, findings: Findings, steps: Steps) -> None:
         if manifest is not None and folder.parent.name != readings.FOLDER:
             manifests[folder.name] = manifest
         steps.add()
+    _one_server(collection, manifests, findings)
     for name in collection.windows:
         if name in manifests:
             check_previous(collection.folder, name, manifests[name], findings)

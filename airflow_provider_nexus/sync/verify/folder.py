@@ -15,6 +15,7 @@ from airflow_provider_nexus.exceptions import (
     NexusConfigurationError,
     NexusDataError,
     NexusError,
+    NexusStorageError,
     NexusUnknownResourceError,
 )
 from airflow_provider_nexus.sync import manifest as manifests
@@ -60,7 +61,11 @@ class Folder:
         return manifest
 
     def _manifest(self) -> dict[str, Any] | None:
-        raw = store.read(self._path / NAME)
+        try:
+            raw = store.read(self._path / NAME)
+        except NexusStorageError as error:
+            self._findings.problem(self._path / NAME, str(error))
+            return None
         if raw is None:
             if store.names(self._path):
                 self._findings.problem(
@@ -110,6 +115,13 @@ class Folder:
     def _is_whole(self, file: Mapping[str, Any]) -> bool:
         """Whether a file is there to be read; its size and digest are held against the manifest."""
         path = self._path / file["name"]
+        try:
+            return self._holds(path, file)
+        except NexusStorageError as error:
+            self._findings.problem(path, str(error))
+            return False
+
+    def _holds(self, path: Any, file: Mapping[str, Any]) -> bool:
         size = store.size(path)
         if size is None:
             self._findings.problem(path, f"is missing: {_AGAIN}")
@@ -172,7 +184,7 @@ def rows_for(file_format: str, resource: Resource) -> Rows:
 
 def _sha256(path: Any) -> str:
     digest = hashlib.sha256()
-    with path.open("rb") as source:
+    with store.opened(path) as source:
         while piece := source.read(_READ):
             digest.update(piece)
     return digest.hexdigest()

@@ -9,6 +9,7 @@ from typing import Any
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.rows import Row, RowReader
 from airflow_provider_nexus.exceptions import NexusDataError
+from airflow_provider_nexus.sync import store
 from airflow_provider_nexus.sync.tally import Tally
 from airflow_provider_nexus.sync.verify.rows import differing
 from airflow_provider_nexus.sync.writers.jsonl import lines
@@ -66,7 +67,7 @@ def records_of(path: Any) -> Iterator[bytes]:
 
     :raises ValueError: when it is no whole gzip file
     """
-    with path.open("rb") as source:
+    with store.opened(path) as source:
         try:
             yield from lines(source)
         except (EOFError, zlib.error) as error:

@@ -13,6 +13,7 @@ from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusData
 from airflow_provider_nexus.sync import manifest as manifests
 from airflow_provider_nexus.sync.manifest import windows_of
 from airflow_provider_nexus.sync.progress import Follow, Steps, unheard
+from airflow_provider_nexus.sync.server import is_same
 from airflow_provider_nexus.sync.verify.asked import Asked, Stored
 from airflow_provider_nexus.sync.verify.held import Held, Kept
 from airflow_provider_nexus.sync.verify.report import Findings, Report
@@ -57,7 +58,8 @@ class _Comparing:
         :return: whether anything was read from where the client calls
         """
         kept = list(self._kept())
-        here = [each for each in kept if each.manifest["base_url"] == self.client.session.environment.base_url]
+        where = self.client.session.environment.base_url
+        here = [each for each in kept if is_same(each.manifest["base_url"], where)]
         if len(here) < len(kept):
             self.findings.note(self.collection.folder, f"{len(kept) - len(here)} windows were read elsewhere, so not compared")
         if self.collection.snapshots:

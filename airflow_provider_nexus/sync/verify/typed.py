@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from airflow_provider_nexus.api.resource import Resource
+from airflow_provider_nexus.sync import store
 from airflow_provider_nexus.sync.files.books import Books
 from airflow_provider_nexus.sync.files.readings import GONE
 from airflow_provider_nexus.sync.table.columns import Table
@@ -49,7 +50,7 @@ class TypedRows:
 
     def _places(self, path: Any) -> list[int | None]:
         """Where a file has the columns of this version; it may have been written by another one."""
-        with path.open("rb") as source:
+        with store.opened(path) as source:
             schema = load("pyarrow.parquet").read_schema(source)
         names = list(leaves(schema))
         return [names.index(column.name) if column.name in names else None for column in self._table.columns]

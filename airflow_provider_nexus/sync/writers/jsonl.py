@@ -12,12 +12,16 @@ import tempfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, BinaryIO
+from typing import IO, Any, BinaryIO
 
 from airflow_provider_nexus.api.rows import Row
+from airflow_provider_nexus.exceptions import NexusStorageError
+from airflow_provider_nexus.sync.trouble import telling
 
 PART_RECORDS = 250_000
 """Records in a part file at most."""
+_LONGEST = 64 << 20
+"""Bytes of a line at most: what was tampered with could have one that fills the memory."""
 _LEVEL = 1
 """Twice as fast as level 6 for a tenth more bytes (design notes, measured)."""
 
@@ -96,14 +100,39 @@ def lines(file: IO[bytes]) -> Iterator[bytes]:
     """The records of a part file as they were written, from its beginning."""
     file.seek(0)
     with gzip.GzipFile(fileobj=file, mode="rb") as unzipped:
-        for line in unzipped:
+        while line := unzipped.readline(_LONGEST):
+            if len(line) == _LONGEST:
+                raise ValueError(f"a line is longer than the {_LONGEST:,} bytes that no record has")
             yield line.rstrip(b"\n")
+
+
+def spool() -> BinaryIO:
+    """An unnamed temporary file without a buffer, so that a disk that is full says so in :func:`fill` and not when it is closed.
+
+    :raises NexusStorageError: when there is no folder for temporary files
+    """
+    try:
+        return tempfile.TemporaryFile(buffering=0)
+    except OSError as error:
+        hint = "name a folder that is there and can be written to in the environment variable TMPDIR"
+        raise NexusStorageError(f"there is no folder for temporary files ({error.strerror or error}): {hint}") from None
+
+
+def fill(file: BinaryIO, data: Any) -> None:
+    """Write all of some bytes to an unnamed temporary file.
+
+    :raises NexusStorageError: when the disk is full
+    """
+    left = memoryview(data).cast("B")
+    with telling(f"temporary files in {tempfile.gettempdir()}", "written"):
+        while left:
+            left = left[file.write(left) :]
 
 
 class _OpenPart:
     def __init__(self) -> None:
         self.records = 0
-        self.spool: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the part
+        self.spool = spool()
         self._sha256 = hashlib.sha256()
         self._zip = zlib.compressobj(_LEVEL, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
 
@@ -121,4 +150,4 @@ class _OpenPart:
 
     def _put(self, data: bytes) -> None:
         self._sha256.update(data)
-        self.spool.write(data)
+        fill(self.spool, data)

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import io
-import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, BinaryIO
+from typing import Any
 
 from airflow_provider_nexus.exceptions import NexusError
+from airflow_provider_nexus.sync import store
 from airflow_provider_nexus.sync.table.columns import Table
 from airflow_provider_nexus.sync.table.copy import Row, Scope
 from airflow_provider_nexus.sync.writers.arrow import Batch, Batches, arrow_schema, leaves, load, rows_of, value_at
-from airflow_provider_nexus.sync.writers.jsonl import PART_RECORDS, Part
+from airflow_provider_nexus.sync.writers.jsonl import PART_RECORDS, Part, fill, spool
 
 GROUP_RECORDS = 10_000
 """Records in a row group at most, and so in memory at once."""
@@ -138,7 +138,7 @@ class _Spool(io.RawIOBase):
     """An unnamed file that is written from its start to its end only, and the digest of what was written."""
 
     def __init__(self) -> None:
-        self.file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the part
+        self.file = spool()
         self.sha256 = hashlib.sha256()
 
     def writable(self) -> bool:
@@ -146,7 +146,8 @@ class _Spool(io.RawIOBase):
 
     def write(self, data: Any) -> int:
         self.sha256.update(data)
-        return self.file.write(data)
+        fill(self.file, data)
+        return len(memoryview(data).cast("B"))
 
     def tell(self) -> int:
         return self.file.tell()
@@ -325,7 +326,7 @@ def _moment(value: datetime) -> Any:
 def _opened(path: Any) -> Iterator[Any]:
     """A Parquet file, its columns to be read piece by piece."""
     arrow, parquet = load(), load("pyarrow.parquet")
-    with path.open("rb") as source:
+    with store.opened(path) as source:
         try:
             file = parquet.ParquetFile(source)
         except arrow.ArrowInvalid:
