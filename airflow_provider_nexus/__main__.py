@@ -7,7 +7,7 @@ import sys
 from importlib import import_module
 
 from airflow_provider_nexus.cli.commands import COMMANDS
-from airflow_provider_nexus.exceptions import NexusError
+from airflow_provider_nexus.exceptions import NexusError, printable
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return int(getattr(import_module(module), function)(parsed) or 0)
     except (NexusError, OSError) as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
+        print(printable(f"{parser.prog}: {error}"), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -9,11 +9,20 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 
+def printable(text: str) -> str:
+    """A text on one line: signs that are not seen but done, as by a terminal, are written out as escapes."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+
+
 class NexusError(Exception):
     """Root of all errors of the provider. All can be pickled, as Airflow hands them from process to process."""
 
     is_permanent: ClassVar[bool] = False
     """Whether another try of the same task must end the same way, or would do harm."""
+
+    def __str__(self) -> str:
+        """What happened. Texts of a server or a file can't move the cursor of the terminal that shows it."""
+        return "\n".join(printable(line) for line in super().__str__().split("\n"))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.args), self.__dict__

@@ -6,7 +6,7 @@ from argparse import Namespace
 from typing import Any
 
 from airflow_provider_nexus.cli import running
-from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.exceptions import NexusConfigurationError, printable
 from airflow_provider_nexus.report import put_report
 from airflow_provider_nexus.sync import store
 
@@ -18,11 +18,11 @@ def run(arguments: Namespace) -> int:
     :raises NexusConfigurationError: when there is no manifest, no such table or connection, or no folder for the page
     :raises NexusStorageError: when the page can't be written, or the database fails
     """
-    page = running.place(arguments.out)
+    page = running.place(arguments.out, "-o")
     if store.is_local(page) and not page.parent.is_dir():
         raise NexusConfigurationError(f"there is no folder {page.parent} to write {page.name} into: make it first")
     size = _table(arguments, page) if arguments.sql_conn_id else put_report(running.place(arguments.target), page)
-    print(f"{arguments.out}: {size:,} bytes")
+    print(printable(f"{arguments.out}: {size:,} bytes"))
     return 0
 
 

@@ -19,7 +19,9 @@ from airflow_provider_nexus.exceptions import (
     NexusError,
     NexusRejectedError,
     NexusUnprovedError,
+    printable,
 )
+from airflow_provider_nexus.sync.place import place_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -40,7 +42,7 @@ def command(function: Callable[[Namespace], int]) -> Callable[[Namespace], None]
         try:
             code = function(arguments)
         except (NexusError, OSError) as error:
-            print(f"{function.__module__.rpartition('.')[2]}: {error}", file=sys.stderr)
+            print(printable(f"{function.__module__.rpartition('.')[2]}: {error}"), file=sys.stderr)
             code = PROBLEMS if isinstance(error, _OF_THE_DATA) else FAILED
         except KeyboardInterrupt:
             code = STOPPED
@@ -100,20 +102,24 @@ def _engine(conn_id: str) -> Engine:
 
 @contextmanager
 def _connections(conn_id: str) -> Iterator[None]:
-    """Airflow looks connections up in its database only in processes that say so, as its own commands do.
+    """What Airflow logs meanwhile goes to stderr, as stdout is for the result."""
+    with redirect_stdout(sys.stderr), _as_a_server():
+        from airflow.exceptions import AirflowNotFoundException  # type: ignore[attr-defined]
 
-    What it logs meanwhile goes to stderr, as stdout is for the result.
-    """
+        try:
+            yield
+        except AirflowNotFoundException:
+            name = f"AIRFLOW_CONN_{conn_id.upper()}"
+            raise NexusConfigurationError(f"there is no connection {conn_id!r}: make it in Airflow, or set {name}") from None
+
+
+@contextmanager
+def _as_a_server() -> Iterator[None]:
+    """Airflow looks connections up in its database only in processes that say so, as its own commands do."""
     before = os.environ.get("_AIRFLOW_PROCESS_CONTEXT")
     os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
-    with redirect_stdout(sys.stderr):
-        from airflow.exceptions import AirflowNotFoundException  # type: ignore[attr-defined]
     try:
-        with redirect_stdout(sys.stderr):
-            yield
-    except AirflowNotFoundException:
-        name = f"AIRFLOW_CONN_{conn_id.upper()}"
-        raise NexusConfigurationError(f"there is no connection {conn_id!r}: make it in Airflow, or set {name}") from None
+        yield
     finally:
         if before is None:
             os.environ.pop("_AIRFLOW_PROCESS_CONTEXT", None)
@@ -121,22 +127,21 @@ def _connections(conn_id: str) -> Iterator[None]:
             os.environ["_AIRFLOW_PROCESS_CONTEXT"] = before
 
 
-def place(target: str) -> Any:
+def place(target: str, name: str = "TARGET") -> Any:
     """A folder of this machine, or one of any store that Airflow knows.
 
     :param target: path or URL
-    :raises NexusConfigurationError: when the store is not known
+    :param name: of the argument, for the error
+    :raises NexusConfigurationError: when it can't be a place, or the store or its connection is not known
     """
-    if "://" not in target:
-        return Path(target).absolute()
-    from airflow.sdk import ObjectStoragePath
+    text = place_of(name, target, relative=True)
+    if "://" not in text:
+        return Path(text).absolute()
+    with redirect_stdout(sys.stderr):
+        from airflow_provider_nexus.transfers.report import opened
 
-    try:
-        found = ObjectStoragePath(target)
-        _ = found.fs  # Airflow 3.1 looks for the store no sooner
-    except ValueError as error:
-        raise NexusConfigurationError(f"{target}: {error}") from None
-    return found
+    with _as_a_server(), redirect_stdout(sys.stderr):
+        return opened(name, text)
 
 
 def log_to_stderr() -> logging.Logger:
@@ -145,9 +150,16 @@ def log_to_stderr() -> logging.Logger:
     log.setLevel(logging.INFO)
     log.propagate = False
     handler = _Stderr()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    handler.setFormatter(_Printable("%(asctime)s %(message)s", "%H:%M:%S"))
     log.handlers = [handler]
     return log
+
+
+class _Printable(logging.Formatter):
+    """Writes out what a terminal would obey."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging calls it
+        return printable(super().formatMessage(record))
 
 
 class _Stderr(logging.StreamHandler[Any]):
@@ -160,7 +172,8 @@ class _Stderr(logging.StreamHandler[Any]):
 
 def print_json(value: Any) -> None:
     """A result for a program."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    print("".join(sign if sign.isprintable() or sign == "\n" else json.dumps(sign)[1:-1] for sign in text))
 
 
 def print_table(title: str, names: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:
@@ -174,7 +187,7 @@ def print_table(title: str, names: Sequence[str], rows: Sequence[Sequence[str]],
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = _WIDTH_OF_A_FILE
-    table = Table(title=title, title_justify="left")
+    table = Table(title=_plain(title), title_justify="left")
     for name in names:
         table.add_column(name, justify="right" if name in right else "left", overflow="fold")
     for row in rows:
@@ -183,7 +196,7 @@ def print_table(title: str, names: Sequence[str], rows: Sequence[Sequence[str]],
 
 
 def _plain(text: str) -> Any:
-    """Text of data is never taken for markup."""
+    """Text of data is never taken for markup, nor for orders to the terminal."""
     from rich.text import Text
 
-    return Text(text)
+    return Text(printable(text))

@@ -52,7 +52,7 @@ def _sync(hook: NexusHook, resource: Resource, arguments: Namespace) -> dict[str
     from airflow import __version__ as airflow_version
 
     log, environment = running.log_to_stderr(), hook.settings.environment.name
-    collection = collection_folder(running.place(arguments.path), environment, resource)
+    collection = collection_folder(running.place(arguments.path, "PATH"), environment, resource)
     store.refuse_unfit("PATH", collection)
     refuse_another(collection, hook.settings.environment.base_url)
     watermark = FileWatermark(collection)

@@ -33,7 +33,7 @@ from airflow_provider_nexus.sync.source import PAGE_SIZE
 from airflow_provider_nexus.sync.table.copy import Copy
 from airflow_provider_nexus.sync.watermark import Watermark
 from airflow_provider_nexus.sync.window import Wish
-from airflow_provider_nexus.transfers.report import check_address, page_of
+from airflow_provider_nexus.transfers.report import check_address, check_given, page_of
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -136,6 +136,8 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         self.rereads = rereads
         self.personal = personal
         self.protect = protect
+        if report_path is not None:
+            check_given("report_path", report_path)
         self.report_path = rendered(report_path)
         self.report_url = rendered(report_url)
         self.nexus_conn_id = rendered(nexus_conn_id)
@@ -211,7 +213,7 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         :param page: the file that it will lie in
         """
 
-    def report_page(self, report_path: str) -> Any:
+    def report_page(self, report_path: Any) -> Any:
         """The file of the report.
 
         :raises NexusConfigurationError: when its store is not known
@@ -221,7 +223,12 @@ class NexusSyncBaseOperator(NexusBaseOperator):
     def _page(self) -> Any:
         if self.report_url:
             check_address(self.report_url)
-        return self.report_page(self.report_path) if self.report_path else None
+        is_wanted = self.report_path is not None or self.was_given("report_path")
+        return self.report_page(self.report_path) if is_wanted else None
+
+    def was_given(self, name: str) -> bool:
+        """Whether an argument was given as something, be it a template of nothing."""
+        return self._BaseOperator__init_kwargs.get(name) is not None  # type: ignore[attr-defined]
 
     def _report(self, context: Context, page: Any, write: Callable[[], str]) -> str | None:
         """Where the report was written; ``None`` when it could not be.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
+from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow_provider_nexus.api.moments import Moment
@@ -24,13 +25,13 @@ from airflow_provider_nexus.sync.outlets.outlet import Outlet
 from airflow_provider_nexus.sync.outlets.table import TableOutlet
 from airflow_provider_nexus.sync.protect import Treatment
 from airflow_provider_nexus.sync.request import SETTLE_LAG
-from airflow_provider_nexus.sync.source import PAGE_SIZE
 from airflow_provider_nexus.sync.server import refuse_another
+from airflow_provider_nexus.sync.source import PAGE_SIZE
 from airflow_provider_nexus.sync.table.columns import Table
 from airflow_provider_nexus.sync.watermark import FileWatermark, Watermark
 from airflow_provider_nexus.transfers.base import Capture, NexusSyncBaseOperator
 from airflow_provider_nexus.transfers.memory import AssetMemory, AssetWatermark
-from airflow_provider_nexus.transfers.report import opened, page_of
+from airflow_provider_nexus.transfers.report import check_given, opened, page_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
@@ -63,7 +64,7 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
 
     .. seealso:: :doc:`sync`, :doc:`report`
 
-    :param path: folder or URL that everything is published under (templated)
+    :param path: folder, from ``/`` on, or URL that everything is published under; a bucket has to be there (templated)
     :param file_format: ``jsonl``: gzip JSON lines; ``parquet``: typed columns, needs the extra ``parquet``
     :param storage_conn_id: connection of the object store (templated)
     """
@@ -75,7 +76,7 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
         self,
         *,
         resource: str | XComArg,
-        path: str | XComArg,
+        path: str | PathLike[str] | XComArg,
         file_format: Literal["jsonl", "parquet"] = "jsonl",
         storage_conn_id: str | XComArg | None = None,
         window_start: Moment | XComArg = None,
@@ -124,6 +125,7 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
             raise NexusConfigurationError("changes are captured in typed rows: use file_format='parquet' (or a SQL table)")
         if self.history and file_format != "parquet":
             raise NexusConfigurationError("a history is kept in typed rows: use file_format='parquet' (or a SQL table)")
+        check_given("path", path)
         self.path = rendered(path)
         self.file_format = file_format
         self.storage_conn_id = rendered(storage_conn_id)
@@ -145,12 +147,12 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
         collection = self._collection(hook, resource)
         return write_report(collection, links_from=way(page, collection))
 
-    def report_page(self, report_path: str) -> Any:
+    def report_page(self, report_path: Any) -> Any:
         """The file of the report, opened by the connection of the data where both are of one kind."""
         return page_of(report_path, self.path, self.storage_conn_id)
 
     def _collection(self, hook: NexusHook, resource: Resource) -> Any:
-        return collection_folder(opened(self.path, self.storage_conn_id), hook.settings.environment.name, resource)
+        return collection_folder(opened("path", self.path, self.storage_conn_id), hook.settings.environment.name, resource)
 
     def data_set(self, summary: Mapping[str, Any]) -> tuple[tuple[str, str], bool]:
         """The folder of the window."""

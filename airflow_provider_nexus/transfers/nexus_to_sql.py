@@ -7,13 +7,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.exceptions import AirflowException, AirflowNotFoundException  # type: ignore[attr-defined]
-from airflow.sdk import BaseHook, ObjectStoragePath
+from airflow.sdk import BaseHook
 
 from airflow_provider_nexus.api.moments import Moment
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators.base import rendered
+from airflow_provider_nexus.sync import store
 from airflow_provider_nexus.sync.contract import Contract
 from airflow_provider_nexus.sync.outlets.table import TableOutlet
 from airflow_provider_nexus.sync.protect import Treatment
@@ -24,6 +25,7 @@ from airflow_provider_nexus.sync.table.columns import Table
 from airflow_provider_nexus.sync.watermark import Watermark
 from airflow_provider_nexus.transfers.base import Capture, NexusSyncBaseOperator
 from airflow_provider_nexus.transfers.memory import AssetWatermark
+from airflow_provider_nexus.transfers.report import check_given, opened
 
 if TYPE_CHECKING:
     from airflow.providers.common.sql.hooks.sql import DbApiHook
@@ -111,6 +113,8 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
         _check(sql_conn_id, table)
         self.sql_conn_id = rendered(sql_conn_id)
         self.table = rendered(table)
+        if staging_path is not None:
+            check_given("staging_path", staging_path)
         self.staging_path = rendered(staging_path)
 
     def transfer(self, context: Context, hook: NexusHook, resource: Resource) -> dict[str, Any] | None:
@@ -120,13 +124,20 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
         try:
             copy = self._copy(engine, hook, resource)
             watermark = self._watermark(context, copy)
-            staged = ObjectStoragePath(self.staging_path) / self.table / resource.name if self.staging_path else None
+            staged = self._staged(resource)
             if self.capture == "changes":
                 return self.capture_changes(context, hook, resource, copy, watermark, staged)
             outlet = TableOutlet(copy, self.max_rejected)
             return self.sync_window(context, hook, resource, outlet, watermark, staged)
         finally:
             engine.dispose()
+
+    def _staged(self, resource: Resource) -> Any:
+        if self.staging_path is None and not self.was_given("staging_path"):
+            return None
+        folder = opened("staging_path", self.staging_path) / self.table / resource.name
+        store.refuse_unfit("staging_path", folder)
+        return folder
 
     def report(self, hook: NexusHook, resource: Resource, page: Any) -> str:  # noqa: ARG002 - files have links to lead from it
         """On all loads of the table, with their manifests."""

@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
+from airflow.exceptions import AirflowException  # type: ignore[attr-defined]
 from airflow.sdk import ObjectStoragePath
 
-from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusStorageError
+from airflow_provider_nexus.sync import store
+from airflow_provider_nexus.sync.place import is_template, place_of
 
 _EXAMPLE = "https://reports.example.com/transactions.html"
 
 
-def page_of(report_path: str, beside: str = "", conn_id: str | None = None) -> Any:
+def page_of(report_path: Any, beside: Any = "", conn_id: str | None = None) -> Any:
     """The file of a report.
 
     :param report_path: path or URL
@@ -21,18 +24,43 @@ def page_of(report_path: str, beside: str = "", conn_id: str | None = None) -> A
         names no other
     :raises NexusConfigurationError: when the store is not known
     """
-    shared = _scheme(report_path) == _scheme(beside) and "@" not in report_path.partition("://")[2].partition("/")[0]
-    try:
-        page = opened(report_path, conn_id if shared else None)
-        _ = page.fs  # Airflow 3.1 does not look for the store before
-    except ValueError as error:
-        raise NexusConfigurationError(f"report_path: {error}") from None
+    text = place_of("report_path", report_path)
+    shared = _scheme(text) == _scheme(str(beside)) and "@" not in text.partition("://")[2].partition("/")[0]
+    page = opened("report_path", text, conn_id if shared else None)
+    store.refuse_missing_container("report_path", page)
     return page
 
 
-def opened(path: str, conn_id: str | None) -> ObjectStoragePath:
-    """A place in a store. Airflow 3.1 takes a connection that is ``None`` for the answer, even where the URL names one."""
-    return ObjectStoragePath(path, conn_id=conn_id) if conn_id else ObjectStoragePath(path)
+def check_given(name: str, value: Any) -> None:
+    """Refuse a path or URL that can't be one, where the DAG is parsed, as far as it is known there.
+
+    :raises NexusConfigurationError: names the argument
+    """
+    if not is_template(value):
+        place_of(name, value)
+
+
+def opened(name: str, path: Any, conn_id: str | None = None) -> ObjectStoragePath:
+    """A place in a store.
+
+    :param name: of the argument that names it
+    :raises NexusConfigurationError: when the path can't be one, or its store or its connection is not known
+    :raises NexusStorageError: when the store can't be reached
+    """
+    text = place_of(name, path)
+    try:
+        # Airflow 3.1 takes a connection that is None for the answer, even where the URL names one
+        found = ObjectStoragePath(text, conn_id=conn_id) if conn_id else ObjectStoragePath(text)
+        _ = found.fs  # Airflow 3.1 does not look for the store before
+    except (ValueError, ImportError) as error:
+        hint = "check the scheme, or install the provider of that store and what it needs"
+        raise NexusConfigurationError(f"{name} is {text}, and its store can't be used ({error}): {hint}") from None
+    except AirflowException as error:
+        hint = "make the connection in Airflow, of the type of that store, or name another one"
+        raise NexusConfigurationError(f"{name} is {text}, and its connection can't be used ({error}): {hint}") from None
+    except Exception as error:  # each store has errors of its own
+        raise NexusStorageError(f"{name} is {text}, and its store can't be opened: {type(error).__name__}: {error}") from error
+    return found
 
 
 def check_address(report_url: str) -> None:

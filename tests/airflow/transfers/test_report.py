@@ -146,7 +146,7 @@ WRONG = {
     "credentials": ({"report_url": "https://me:hidden@reports.example.com/x.html"}, "may not hold a user name or password"),
     "no host": ({"report_url": "https:///x.html"}, "report_url has no plain host"),
     "no address": ({"report_url": "https://[x.html"}, "report_url is no address"),
-    "store": ({"report_path": "gopher://x/y.html"}, "report_path: "),
+    "store": ({"report_path": "gopher://x/y.html"}, "report_path is gopher://x/y.html, and its store can't be used"),
 }
 
 
