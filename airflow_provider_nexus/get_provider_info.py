@@ -111,7 +111,7 @@ def _connection_fields() -> dict[str, object]:
         },
         "timeout": {
             "label": "Read timeout",
-            "description": "Seconds to wait for the next piece of an answer, 1 to 600.",
+            "description": "Seconds to wait for the next piece of an answer, 1 to 600. The whole answer has four times as long.",
             "schema": {"type": ["number", "null"], "minimum": 1, "maximum": 600, "default": 30},
         },
         "retries": {
@@ -123,6 +123,11 @@ def _connection_fields() -> dict[str, object]:
             "label": "Rate limit",
             "description": "Calls a second that all tasks of a machine make together, 0.1 to 1000. Empty: no limit.",
             "schema": {"type": ["number", "null"], "minimum": 0.1, "maximum": 1000, "default": None},
+        },
+        "max_answer_mb": {
+            "label": "Largest answer",
+            "description": "Megabytes that one answer may have at most, 1 to 1024. A larger one is refused.",
+            "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": 1024, "default": 64},
         },
         "portal_url": {
             "label": "Portal URL",

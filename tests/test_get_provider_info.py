@@ -132,6 +132,7 @@ def test_an_untouched_form_means_the_defaults_of_the_code() -> None:
         "timeout": defaults.timeout,
         "retries": defaults.retries,
         "rate_limit": defaults.rate_limit,
+        "max_answer_mb": defaults.max_answer_mb,
         "portal_url": defaults.portal_url or None,
         "hash_secret": defaults.hash_secret or None,
     }
@@ -143,7 +144,7 @@ def test_every_choice_of_the_form_is_understood(environment: str) -> None:
     assert set(FIELDS["environment"]["schema"]["values_display"]) == set(FIELDS["environment"]["schema"]["enum"])
 
 
-@pytest.mark.parametrize("name", ["timeout", "retries", "rate_limit"])
+@pytest.mark.parametrize("name", ["timeout", "retries", "rate_limit", "max_answer_mb"])
 def test_the_bounds_of_the_form_are_those_of_the_code(name: str) -> None:
     low, high = FIELDS[name]["schema"]["minimum"], FIELDS[name]["schema"]["maximum"]
     assert [getattr(_settings(**{name: value}), name) for value in (low, high)] == [low, high]

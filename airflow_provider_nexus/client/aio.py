@@ -20,6 +20,7 @@ from airflow_provider_nexus.api.environments import join
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client import reply
+from airflow_provider_nexus.client.body import Body, Received
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.client import asked_for, collection_call, record_call, typed_answer, whole_record
 from airflow_provider_nexus.client.governor import Governor
@@ -67,6 +68,7 @@ class AsyncNexusClient:
         self._http: httpx.AsyncClient | None = None
         self._clock = reply.ServerClock()
         self._governor = Governor(settings)
+        self._bounds = reply.bounds(settings)
         self.environment = settings.environment
         self.calls = 0
 
@@ -137,17 +139,17 @@ class AsyncNexusClient:
         departure, failure = Departure(), None
         try:
             # Not wait_for, which loses a cancellation on Python 3.11 when it comes together with the answer.
-            async with asyncio.timeout(self._settings.timeout * 2):
-                response = await self._request(call, departure)
+            async with asyncio.timeout(self._bounds.seconds):
+                received = await self._request(call, departure)
         except NexusError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is: what counts is whether the call had left
             failure = _typed(call, error, has_left=departure.has_left)
         if failure:
             raise failure  # out here, so that it does not hold on to the original, whose request holds the token
-        self._clock.set_by(response.headers)
+        self._clock.set_by(received.headers)
         with self._governor.heeding():
-            return reply.read(call, response.status_code, response.headers, response.content, self._settings.token, decode)
+            return reply.read(call, received, self._settings.token, decode)
 
     async def aclose(self) -> None:
         """Give the connections back."""
@@ -155,7 +157,7 @@ class AsyncNexusClient:
             await self._http.aclose()
             self._http = None
 
-    async def _request(self, call: Call, departure: Departure) -> httpx.Response:
+    async def _request(self, call: Call, departure: Departure) -> Received:
         body, query, url = call.body, call.query, join(self.environment.base_url, call.path)
 
         async def tell(event: str, info: Mapping[str, Any]) -> None:
@@ -164,14 +166,23 @@ class AsyncNexusClient:
                 departure.leave()
 
         with _unlogged():
-            return await self._session().request(
+            async with self._session().stream(
                 call.method,
                 url,
                 params=query or None,
                 content=body,
                 headers={"api_version": call.version, **({"Content-Type": "application/json"} if body else {})},
                 extensions={"trace": tell},
-            )
+            ) as response:
+                return await self._received(response)
+
+    async def _received(self, response: httpx.Response) -> Received:
+        """The answer, read as it comes: httpx itself would unpack whatever it is sent, whatever its size."""
+        body = Body(response.headers, self._bounds.size)
+        async for piece in response.aiter_raw():
+            if not body.take(piece):
+                break
+        return Received(response.status_code, response.headers, body)
 
     def _session(self) -> httpx.AsyncClient:
         import httpx

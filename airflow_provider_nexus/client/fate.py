@@ -75,7 +75,8 @@ ENDINGS = (
     ),
     Ending("5xx", Fate.UNKNOWN, "it can break after the work was done", frozenset(range(500, 600))),
     Ending(
-        "no answer, half an answer, one that is no HTTP, or a worker that ended: anything after the first byte",
+        "no answer, half an answer, one that is no HTTP, too large, too slow or packed otherwise than asked for, or a worker "
+        "that ended: anything after the first byte",
         Fate.UNKNOWN,
         "the answer is lost, not the call",
     ),

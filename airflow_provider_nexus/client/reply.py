@@ -11,9 +11,11 @@ from typing import Generic, TypeVar
 
 from airflow_provider_nexus import __version__
 from airflow_provider_nexus.api import envelope
+from airflow_provider_nexus.client.body import CODING, MEGABYTE, BadBodyError, Received
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.errors import from_answer
 from airflow_provider_nexus.client.settings import ClientSettings
+from airflow_provider_nexus.client.wire import Bounds
 from airflow_provider_nexus.exceptions import (
     NexusApiError,
     NexusConnectionError,
@@ -26,8 +28,14 @@ from airflow_provider_nexus.exceptions import (
 T = TypeVar("T")
 CONNECT_TIMEOUT = 5.0
 """Seconds to wait for a connection."""
-HEADERS = {"Accept": "application/json", "User-Agent": f"airflow-provider-nexus/{__version__}", "request_iso8601": "true"}
+HEADERS = {
+    "Accept": "application/json",
+    "Accept-Encoding": CODING,
+    "User-Agent": f"airflow-provider-nexus/{__version__}",
+    "request_iso8601": "true",
+}
 """Headers of every call."""
+_TIMES = 4
 _NO_CONTENT = 204
 _NO_ANSWER: dict[type[NexusApiError], str] = {
     NexusConnectionError: "no connection was made",
@@ -68,6 +76,11 @@ class ServerClock:
         return date + timedelta(seconds=time.monotonic() - seen)
 
 
+def bounds(settings: ClientSettings) -> Bounds:
+    """What one answer may take: a few times the seconds that its next piece may, and so many bytes."""
+    return Bounds(settings.timeout * _TIMES, settings.max_answer_mb * MEGABYTE)
+
+
 def no_answer(kind: type[NexusApiError], call: Call, error: Exception) -> NexusApiError:
     """The error for a call that brought no answer. Of the original only its class is told: its text may hold the full URL."""
     return kind(call.method, call.label, detail=f"{_NO_ANSWER[kind]} ({type(error).__name__})")
@@ -85,15 +98,26 @@ def refuse_change(settings: ClientSettings, call: Call) -> None:
         )
 
 
-def read(call: Call, status: int, headers: Mapping[str, str], body: bytes, token: str, decode: Callable[[bytes], T]) -> Answer[T]:
+def bad_body(call: Call, fault: BadBodyError, status: int | None = None) -> NexusResponseError:
+    """The error for an answer whose body can't be taken: with a status where another try may bring it whole."""
+    if not fault.is_final:
+        return NexusResponseError(call.method, call.label, status=status, detail=str(fault))
+    return NexusResponseError(call.method, call.label, detail=f"HTTP {status}, {fault}" if status else str(fault))
+
+
+def read(call: Call, received: Received, token: str, decode: Callable[[bytes], T]) -> Answer[T]:
     """The answer to a call.
 
     :param token: blanked in what the server says, since some servers repeat what they were sent
     :raises NexusApiError: for a refusal, for an answer that is not whole, or for a body that the decoder can't read
     """
-    date = server_time(headers)
+    status, headers, date = received.status, received.headers, server_time(received.headers)
+    is_success = 200 <= status < 300
+    body, fault = _whole(received)
+    if fault and (is_success or call.changes_something):  # whether a refusal names what was made all the same can't be seen
+        raise bad_body(call, fault, status)
     said = body.replace(token.encode(), b"***")
-    if not 200 <= status < 300:
+    if not is_success:
         raise from_answer(call, status, headers, said, date)
     if not body and status != _NO_CONTENT and not ({"content-length", "transfer-encoding"} & {name.lower() for name in headers}):
         # http.client takes the end of the connection for the end of the head, and what is cut there for a success without a body
@@ -104,6 +128,13 @@ def read(call: Call, status: int, headers: Mapping[str, str], body: bytes, token
         raise from_answer(call, status, headers, said, date) from None
     except envelope.MalformedAnswerError as error:
         raise NexusResponseError(call.method, call.label, status=status, detail=f"unreadable body: {error}") from None
+
+
+def _whole(received: Received) -> tuple[bytes, BadBodyError | None]:
+    try:
+        return received.body.whole(), None
+    except BadBodyError as fault:
+        return b"", fault
 
 
 def server_time(headers: Mapping[str, str]) -> datetime | None:

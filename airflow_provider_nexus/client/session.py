@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime
 from functools import cached_property
 from typing import TypeVar
@@ -16,6 +17,7 @@ from urllib3.exceptions import MaxRetryError, ReadTimeoutError
 from airflow_provider_nexus.api import envelope
 from airflow_provider_nexus.api.environments import join
 from airflow_provider_nexus.client import reply, retry
+from airflow_provider_nexus.client.body import PIECE, Body, OversizeError, Received
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.governor import Governor
 from airflow_provider_nexus.client.local import distrust, misconfigured, trusted_place
@@ -61,6 +63,7 @@ class NexusSession:
         self.calls = 0
         self._clock = reply.ServerClock()
         self._governor = Governor(settings)
+        self._bounds = reply.bounds(settings)
 
     @cached_property
     def _http(self) -> requests.Session:
@@ -100,7 +103,7 @@ class NexusSession:
         began, body, query = time.monotonic(), call.body, call.query
         url = join(self.environment.base_url, call.path)
         failure: Exception | None = None
-        with departing(before) as departure:
+        with departing(self._bounds, before) as departure:
             try:
                 response = self._http.request(
                     call.method,
@@ -110,25 +113,37 @@ class NexusSession:
                     headers={"api_version": call.version, "Content-Type": "application/json" if body else None},
                     timeout=(min(reply.CONNECT_TIMEOUT, self._settings.timeout), self._settings.timeout),
                     allow_redirects=False,
+                    stream=True,
                 )
+                received = self._received(response)
             except HeldBackError as error:
                 failure = error.__cause__  # type: ignore[assignment]
             except Exception as error:  # noqa: BLE001 - whatever it is: what counts is whether the call had left
                 failure = _typed(call, error, has_left=departure.has_left)
         if failure:
             raise failure  # out here, so that it does not hold on to the original, whose request holds the token
-        self._log.debug("%s %s: %d, %.0f ms", call.method, call.label, response.status_code, (time.monotonic() - began) * 1000)
-        self._clock.set_by(response.headers)
+        self._log.debug("%s %s: %d, %.0f ms", call.method, call.label, received.status, (time.monotonic() - began) * 1000)
+        self._clock.set_by(received.headers)
         with self._governor.heeding():
-            return reply.read(call, response.status_code, response.headers, response.content, self._settings.token, decode)
+            return reply.read(call, received, self._settings.token, decode)
+
+    def _received(self, response: requests.Response) -> Received:
+        """The answer, read as it comes: requests itself would unpack whatever it is sent, whatever its size."""
+        body = Body(response.headers, self._bounds.size)
+        with closing(response):
+            while (piece := response.raw.read(PIECE, decode_content=False)) and body.take(piece):
+                pass
+        return Received(response.status_code, response.headers, body)
 
 
 def _typed(call: Call, error: Exception, *, has_left: bool) -> NexusError:
     """The cause as one of ours. The original's own text is not used: it holds the full URL, codes included."""
     cause = error.args[0] if error.args else None
     reason = cause.reason if isinstance(cause, MaxRetryError) else None
+    if isinstance(error, OversizeError):
+        return reply.bad_body(call, error)
     if has_left:
-        is_late = isinstance(error, requests.Timeout) or isinstance(cause, ReadTimeoutError)
+        is_late = isinstance(error, requests.Timeout | ReadTimeoutError) or isinstance(cause, ReadTimeoutError)
         return reply.no_answer(NexusTimeoutError if is_late else NexusInterruptedError, call, error)
     is_of_the_network = isinstance(error, requests.ConnectionError | requests.Timeout)
     if not is_of_the_network or (isinstance(error, requests.exceptions.SSLError) and distrust()):

@@ -12,7 +12,7 @@ from airflow_provider_nexus.api.environments import Environment, resolve
 from airflow_provider_nexus.client.portal import check_template
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 
-EXTRAS = ("environment", "allow_writes", "timeout", "retries", "rate_limit", "portal_url", "hash_secret")
+EXTRAS = ("environment", "allow_writes", "timeout", "retries", "rate_limit", "max_answer_mb", "portal_url", "hash_secret")
 """The keys that the extra of a connection may hold."""
 
 _SECRET_LENGTH = 16
@@ -26,9 +26,10 @@ class ClientSettings:
     :param environment: where to call
     :param token: the API key; not part of the repr
     :param allow_writes: whether calls that change something may be sent
-    :param timeout: seconds without a byte after which an answer is given up
+    :param timeout: seconds without a byte after which an answer is given up; the whole of it has four times as long
     :param retries: attempts after the first
     :param rate_limit: calls a second that all tasks of a machine make together; ``None`` for no limit
+    :param max_answer_mb: million bytes that one answer may have, packed and unpacked
     :param portal_url: what addresses of the portal look like, with ``{resource}`` and ``{code}``; empty when not known
     :param hash_secret: the key that personal data is hashed with; empty for none; not part of the repr
     """
@@ -40,6 +41,7 @@ class ClientSettings:
     retries: int = 5
     portal_url: str = ""
     rate_limit: float | None = None
+    max_answer_mb: int = 64
     hash_secret: str = field(default="", repr=False)
 
 
@@ -67,6 +69,7 @@ def read_settings(
         retries=_whole(given, "retries", default=5, low=0, high=10),
         portal_url=_portal(given),
         rate_limit=_number(given, "rate_limit", default=0, low=0.1, high=1000) if "rate_limit" in given else None,
+        max_answer_mb=_whole(given, "max_answer_mb", default=64, low=1, high=1024),
         hash_secret=_secret(given),
     )
 

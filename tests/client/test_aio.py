@@ -10,6 +10,7 @@ import pytest
 
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.aio import AsyncNexusClient
+from airflow_provider_nexus.client.body import Received
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.client import cancel_call
 from airflow_provider_nexus.client.settings import read_settings
@@ -141,7 +142,7 @@ def test_calls_of_others_are_logged_as_ever(sandbox: Sandbox, caplog: pytest.Log
 class CancelledWithItsAnswer(AsyncNexusClient):
     """Who waits for it is cancelled at the moment when the answer is there."""
 
-    async def _request(self, call: Call, departure: Departure) -> httpx.Response:
+    async def _request(self, call: Call, departure: Departure) -> Received:
         answer = await super()._request(call, departure)
         next(task for task in asyncio.all_tasks() if task.get_name() == "the one that waits").cancel()
         return answer

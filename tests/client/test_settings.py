@@ -63,14 +63,21 @@ def test_rate_limit(value: object, rate: float | None) -> None:
     assert read(rate_limit=value).rate_limit == rate
 
 
-NO_NUMBERS: tuple[object, ...] = (-1, 1001, "nan", "inf", "many", True, [], {})
+@pytest.mark.parametrize(("value", "number"), [("1", 1), (" 64 ", 64), (1024, 1024), (2.0, 2), ("", 64), (None, 64)])
+def test_max_answer_mb(value: object, number: int) -> None:
+    found = read(max_answer_mb=value).max_answer_mb
+    assert (found, type(found)) == (number, int)
+
+
+NO_NUMBERS: tuple[object, ...] = (-1, 1025, "nan", "inf", "many", True, [], {})
 
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [(key, value) for key in ("timeout", "retries", "rate_limit") for value in NO_NUMBERS]
+    [(key, value) for key in ("timeout", "retries", "rate_limit", "max_answer_mb") for value in NO_NUMBERS]
     + [("timeout", 0), ("timeout", 0.99), ("timeout", 600.1), ("retries", 11), ("retries", 2.5), ("retries", "2.5")]
-    + [("rate_limit", value) for value in (0, 0.09, 1000.1, False)],
+    + [("rate_limit", value) for value in (0, 0.09, 1000.1, False)]
+    + [("max_answer_mb", value) for value in (0, 0.5, 1.5, "1.5", False)],
 )
 def test_out_of_range(key: str, value: object) -> None:
     with pytest.raises(NexusConfigurationError, match=f"the extra '{key}' is .*: give a"):

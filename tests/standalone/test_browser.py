@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.standalone
 DAG, CONNECTION = "example_nexus_wait", "nexus_default"
 PORTAL = "/portal/{resource}/{code}"
-LABELS = ("Environment", "Allow writes", "Read timeout", "Retries", "Rate limit", "Portal URL", "Hash secret")
+LABELS = ("Environment", "Allow writes", "Read timeout", "Retries", "Rate limit", "Largest answer", "Portal URL", "Hash secret")
 
 
 class Portal(BaseHTTPRequestHandler):
@@ -114,6 +114,7 @@ def test_what_is_typed_is_what_is_stored(connection: dict[str, Any], sandbox: Sa
         "timeout": 45,
         "retries": 5,
         "rate_limit": None,
+        "max_answer_mb": 64,
         "portal_url": portal + PORTAL,
         "hash_secret": None,
     }
