@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+LONGEST_PAUSE = 600.0
+"""Seconds that Nexus is left alone at most, however many it asks for; then it is asked again."""
+
 
 def printable(text: str) -> str:
     """A text on one line: signs that are not seen but done, as by a terminal, are written out as escapes."""
@@ -137,7 +140,7 @@ class NexusApiError(NexusError):
     :param detail: Nexus' message
     :param request_id: the server's id of the request, if it gave one
     :param excerpt: a short, redacted piece of the body
-    :param retry_after: seconds to wait that the server named, if any
+    :param retry_after: seconds to wait that the server named, if any; they may be years
     """
 
     advice = "Read the codes and the message above."
@@ -159,12 +162,19 @@ class NexusApiError(NexusError):
         self.retry_after = retry_after
         super().__init__(self._text())
 
+    @property
+    def pause(self) -> float:
+        """Seconds to leave the server alone: what it named, :data:`LONGEST_PAUSE` at most, 0 when it named none."""
+        return min(float(self.retry_after or 0.0), LONGEST_PAUSE)
+
     def _text(self) -> str:
+        is_too_long = bool(self.retry_after) and self.pause != self.retry_after
         facts = [
             f"HTTP {self.status}" if self.status else "",
             ", ".join(self.codes),
             self.detail,
             f"request id {self.request_id}" if self.request_id else "",
+            f"it asks for {self.retry_after:.0f} s without a call, of which {self.pause:.0f} s are kept" if is_too_long else "",
         ]
         return f"{self.method} {self.path}: {'; '.join(fact for fact in facts if fact) or 'no answer'}. {self.advice}"
 

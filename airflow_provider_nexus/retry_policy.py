@@ -17,7 +17,8 @@ class NexusRetryPolicy(RetryPolicy):
     """Spends a task's retries only where another try can help. The operators of this provider have it by default.
 
     Errors that another try can't change, such as a refused token or body, fail the task at once. A call that was one too
-    many is tried again after as long as Nexus asked for. All else follows the task's own ``retries`` and ``retry_delay``.
+    many is tried again after as long as Nexus asked for, ten minutes at most. All else, a call that was one too many and no
+    time named included, follows the task's own ``retries`` and ``retry_delay``.
 
     .. seealso:: :doc:`errors`
 
@@ -38,6 +39,6 @@ class NexusRetryPolicy(RetryPolicy):
         """What to do after a failure, with the error's own text as the reason."""
         if fails_at_once(exception, looks_up_first=self.looks_up_first):
             return RetryDecision.fail(str(exception))
-        if isinstance(exception, NexusRateLimitError) and exception.retry_after is not None:
-            return RetryDecision.retry(timedelta(seconds=exception.retry_after), str(exception))
+        if isinstance(exception, NexusRateLimitError) and exception.pause:
+            return RetryDecision.retry(timedelta(seconds=exception.pause), str(exception))
         return RetryDecision.default()

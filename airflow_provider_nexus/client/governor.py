@@ -22,10 +22,7 @@ from math import isfinite
 from pathlib import Path
 
 from airflow_provider_nexus.client.settings import ClientSettings
-from airflow_provider_nexus.exceptions import NexusRateLimitError
-
-LONGEST_HOLD = 600.0
-"""Seconds that the bucket is held back at most, whatever the server asks for; then the tasks ask it again."""
+from airflow_provider_nexus.exceptions import LONGEST_PAUSE, NexusRateLimitError
 
 _DAY = 86_400.0
 _WIDTH = 64
@@ -82,9 +79,9 @@ class Governor:
         return max(0.0, state.full - self.burst * self._interval - now)
 
     def hold(self, seconds: float) -> None:
-        """Leave the server alone: no slot is given for that long, at most for :data:`LONGEST_HOLD`, to any task."""
+        """Leave the server alone: no slot is given for that long, at most for :data:`LONGEST_PAUSE`, to any task."""
         if self._rate is not None and seconds > 0:
-            rest = min(seconds, LONGEST_HOLD) + (self.burst - 1) * self._interval
+            rest = min(seconds, LONGEST_PAUSE) + (self.burst - 1) * self._interval
             self._change(lambda now, full: max(now + rest, full))
 
     @contextmanager
@@ -93,7 +90,7 @@ class Governor:
         try:
             yield
         except NexusRateLimitError as error:
-            self.hold(error.retry_after or 0.0)
+            self.hold(error.pause)
             raise
 
     def _change(self, advance: Callable[[float, float], float]) -> tuple[float, _State]:

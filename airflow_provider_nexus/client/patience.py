@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from airflow_provider_nexus.exceptions import NexusError
+from airflow_provider_nexus.exceptions import NexusApiError, NexusError
 
 _SHARE_OF_AGE = 0.1
 _JITTER = 0.1
@@ -24,13 +24,13 @@ class Patience:
     def failed(self, error: NexusError) -> float:
         """Put up with an error.
 
-        :return: seconds that the server asked to be left alone for; 0 when it named none
+        :return: seconds to leave the server alone, as it asked for; 0 when it named none
         :raises NexusError: the error itself, when it can't pass or was one too many
         """
         self.failures += 1
         if error.is_permanent or self.failures >= self.most:
             raise error
-        return float(getattr(error, "retry_after", None) or 0.0)
+        return error.pause if isinstance(error, NexusApiError) else 0.0
 
     def answered(self) -> None:
         """Forget the failures."""

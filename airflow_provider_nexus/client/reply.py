@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
 from airflow_provider_nexus import __version__
 from airflow_provider_nexus.api import envelope
 from airflow_provider_nexus.client.body import CODING, MEGABYTE, BadBodyError, Received
 from airflow_provider_nexus.client.call import Call
+from airflow_provider_nexus.client.dates import moment
 from airflow_provider_nexus.client.errors import from_answer
 from airflow_provider_nexus.client.settings import ClientSettings
 from airflow_provider_nexus.client.wire import Bounds
@@ -139,7 +139,4 @@ def _whole(received: Received) -> tuple[bytes, BadBodyError | None]:
 
 def server_time(headers: Mapping[str, str]) -> datetime | None:
     """The answer's ``Date`` in UTC; ``None`` when it has none that can be read."""
-    try:
-        return parsedate_to_datetime(headers["Date"]).astimezone(UTC)
-    except (KeyError, TypeError, ValueError):
-        return None
+    return moment(headers.get("Date"))

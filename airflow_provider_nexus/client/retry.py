@@ -1,7 +1,7 @@
 """When a call is sent again, and after how long. One classification for every client of the provider.
 
-Built on tenacity: exponential back-off with full jitter, a cap, ``Retry-After`` in both of its forms, a number of
-attempts and a total deadline, whichever ends first.
+Built on tenacity: exponential back-off with jitter and a cap, ``Retry-After`` in both of its forms, a number of attempts and a
+total deadline, whichever ends first.
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from tenacity import (
@@ -20,10 +19,12 @@ from tenacity import (
     stop_after_attempt,
     stop_any,
     stop_before_delay,
+    wait_exponential,
     wait_random_exponential,
 )
 
 from airflow_provider_nexus.client.call import Call
+from airflow_provider_nexus.client.dates import moment
 from airflow_provider_nexus.client.fate import is_unknown
 from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.exceptions import (
@@ -39,6 +40,7 @@ from airflow_provider_nexus.exceptions import (
 
 T = TypeVar("T")
 _PASSING = frozenset({500, 502, 503, 504})
+_LONGEST = timedelta.max.total_seconds()
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,8 @@ class RetryPolicy:
     """How patient a client is.
 
     :param retries: attempts after the first
-    :param base: seconds that the first wait is at most, doubled with each further one
-    :param cap: seconds that a wait is at most, unless the server asks for more
+    :param base: seconds that the first wait is at least, doubled with each further one
+    :param cap: seconds that this grows to. Each wait is longer by chance, by as much again at most, or as long as the server asks
     :param deadline: seconds after which no further attempt is begun
     """
 
@@ -57,11 +59,11 @@ class RetryPolicy:
     deadline: float = 600.0
 
     def wait(self, state: RetryCallState) -> float:
-        """Seconds to wait before the next attempt: full jitter, or what the server asked for if that is longer."""
+        """Seconds to wait before the next attempt: never none, or what the server asked for if that is longer."""
+        least = wait_exponential(multiplier=self.base, max=self.cap)(state)
         drawn = wait_random_exponential(multiplier=self.base, max=self.cap)(state)
         error = state.outcome.exception() if state.outcome else None
-        asked = getattr(error, "retry_after", None) or 0.0
-        return max(float(drawn), float(asked))
+        return max(least + drawn, error.pause if isinstance(error, NexusApiError) else 0.0)
 
 
 def may_repeat(error: BaseException, call: Call) -> bool:
@@ -119,21 +121,21 @@ def settle(error: NexusApiError, call: Call) -> NexusApiError:
 def retry_after(header: str | None, server_date: datetime | None) -> float | None:
     """Seconds that a ``Retry-After`` header asks for, given as seconds or as a date; ``None`` for nonsense.
 
+    They are what was asked for, and may be years; who heeds them goes by :attr:`NexusApiError.pause`.
+
     :param server_date: the answer's own ``Date``, so that the clocks need not agree
     """
     text = (header or "").strip()
     if text.isascii() and text.isdigit():
-        return float(text)
-    try:
-        moment = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - (server_date or datetime.now(UTC))).total_seconds())
+        return min(float(text), _LONGEST)
+    until = moment(text)
+    return max(0.0, (until - (server_date or datetime.now(UTC))).total_seconds()) if until else None
 
 
 def _report(state: RetryCallState, call: Call, log: Log) -> None:
     error = state.outcome.exception() if state.outcome else None
     status = getattr(error, "status", None) or type(error).__name__
     wait = state.next_action.sleep if state.next_action else 0.0
-    log.warning("%s %s: %s, attempt %d, next in %.1f s", call.method, call.label, status, state.attempt_number, wait)
+    asked = getattr(error, "retry_after", None) or 0.0
+    but = f"; it asks for {asked:.0f} s" if asked > wait else ""
+    log.warning("%s %s: %s, attempt %d, next in %.1f s%s", call.method, call.label, status, state.attempt_number, wait, but)

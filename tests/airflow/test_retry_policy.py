@@ -150,13 +150,25 @@ def test_the_policy_leaves_the_rest_to_the_task(error: Exception) -> None:
 
 
 @since_3_3
-def test_the_policy_waits_as_long_as_it_was_told() -> None:
+@pytest.mark.parametrize(("asked", "kept"), [(90, 90), (600, 600), (31_536_000, 600), (timedelta.max.total_seconds(), 600)])
+def test_the_policy_waits_as_long_as_it_was_told(asked: float, kept: float) -> None:
     from airflow.sdk import RetryAction
 
     from airflow_provider_nexus.retry_policy import NexusRetryPolicy
 
-    decision = NexusRetryPolicy().evaluate(NexusRateLimitError("GET", "/x", status=429, retry_after=90), 1, 3)
-    assert (decision.action, decision.retry_delay) == (RetryAction.RETRY, timedelta(seconds=90))
+    error = NexusRateLimitError("GET", "/x", status=429, retry_after=asked)
+    decision = NexusRetryPolicy().evaluate(error, 1, 3)
+    assert (decision.action, decision.retry_delay, decision.reason) == (RetryAction.RETRY, timedelta(seconds=kept), str(error))
+
+
+@since_3_3
+def test_a_task_does_not_come_back_at_once_because_no_time_was_named() -> None:
+    from airflow.sdk import RetryDecision
+
+    from airflow_provider_nexus.retry_policy import NexusRetryPolicy
+
+    error = NexusRateLimitError("GET", "/x", status=429, retry_after=0)
+    assert NexusRetryPolicy().evaluate(error, 1, 3) == RetryDecision.default()
 
 
 @pytest.mark.parametrize(
@@ -181,7 +193,7 @@ def test_the_wait_that_nexus_asks_for_is_kept_over_the_tasks_own() -> None:
     with DAG("told", schedule=None) as dag:
         task = Failing(
             task_id="t",
-            error=NexusRateLimitError("GET", "/x", status=429, retry_after=0),
+            error=NexusRateLimitError("GET", "/x", status=429, retry_after=0.001),
             retries=1,
             retry_delay=timedelta(hours=1),
         )

@@ -22,10 +22,10 @@ from hypothesis import strategies as st
 from airflow_provider_nexus.api import envelope
 from airflow_provider_nexus.client.aio import AsyncNexusClient
 from airflow_provider_nexus.client.call import Call
-from airflow_provider_nexus.client.governor import LONGEST_HOLD, Governor
+from airflow_provider_nexus.client.governor import Governor
 from airflow_provider_nexus.client.retry import RetryPolicy
 from airflow_provider_nexus.client.settings import ClientSettings, read_settings
-from airflow_provider_nexus.exceptions import NexusRateLimitError
+from airflow_provider_nexus.exceptions import LONGEST_PAUSE, NexusRateLimitError
 from airflow_provider_nexus.sandbox import Fault, Sandbox
 from tests.client.socket_server import SocketServer, answer
 from tests.sync.serving import client_of
@@ -158,7 +158,7 @@ def test_a_hold_is_for_all_and_has_a_limit() -> None:
     one.hold(3)
     assert slots(other, 3) == [30, 30.2, 30.4]
     one.hold(1e9)
-    assert slots(other, 1) == [LONGEST_HOLD]
+    assert slots(other, 1) == [LONGEST_PAUSE]
 
 
 def _symlink(path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import gzip
+import pickle
 import socket
 import ssl
 import time
@@ -23,6 +24,7 @@ from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.client.settings import ClientSettings
 from airflow_provider_nexus.exceptions import (
+    LONGEST_PAUSE,
     NexusAmbiguousWriteError,
     NexusApiError,
     NexusAuthenticationError,
@@ -326,3 +328,18 @@ class TestTime:
         with SocketServer(drip(answer(said(99)), times=9)) as server:
             assert client(settings_for(server.base_url, timeout=5), POST) == "a" * (99 - len(FRAME))
         assert len(server.asked) == 1
+
+
+class TestDates:
+    @in_both_clients
+    @pytest.mark.parametrize(
+        "header", ["-5", "1e999", "9" * 400, "31536000", "Fri, 31 Dec 9999 23:59:59 -1200", "Mon, 01 Jan 0001 00:00:00 +1200"]
+    )
+    def test_nonsense_is_no_crash(self, client: Client, header: str) -> None:
+        busy = answer(b"", 429, Retry_After=header, Date=header)
+        with SocketServer(busy) as server:
+            ended = client(settings_for(server.base_url, retries=0), GET)
+            assert (type(ended), len(server.asked)) == (NexusRateLimitError, 1)
+            assert ended.pause in (0, LONGEST_PAUSE)
+            assert pickle.loads(pickle.dumps(ended)).pause == ended.pause
+        assert ends(client, GET, answer(said(99), Date=header)) == ("a" * (99 - len(FRAME)), 1)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_nexus.client.patience import Patience, interval
-from airflow_provider_nexus.exceptions import NexusAuthenticationError, NexusRateLimitError, NexusServerError
+from airflow_provider_nexus.exceptions import NexusApiError, NexusAuthenticationError, NexusRateLimitError, NexusServerError
 
 BUSY = NexusServerError("GET", "/orders", status=503)
 
@@ -22,8 +22,10 @@ def test_an_answer_forgives_them() -> None:
         patience.answered()
 
 
-def test_what_the_server_asks_for_is_told() -> None:
-    assert Patience(5).failed(NexusRateLimitError("GET", "/orders", status=429, retry_after=7)) == 7.0
+@pytest.mark.parametrize(("asked", "kept"), [(None, 0), (0, 0), (7, 7), (600, 600), (601, 600), (31_536_000, 600), (8.6e13, 600)])
+@pytest.mark.parametrize("kind", [NexusRateLimitError, NexusServerError])
+def test_what_the_server_asks_for_is_told(kind: type[NexusApiError], asked: float | None, kept: float) -> None:
+    assert Patience(5).failed(kind("GET", "/orders", status=503, retry_after=asked)) == kept
 
 
 def test_what_can_not_pass_is_raised_at_once() -> None:

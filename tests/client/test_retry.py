@@ -11,8 +11,10 @@ import pytest
 
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.fate import is_unknown
+from airflow_provider_nexus.client.reply import ServerClock, server_time
 from airflow_provider_nexus.client.retry import RetryPolicy, may_repeat, retry_after, run
 from airflow_provider_nexus.exceptions import (
+    LONGEST_PAUSE,
     NexusAmbiguousWriteError,
     NexusApiError,
     NexusAuthenticationError,
@@ -55,15 +57,33 @@ def waits(policy: RetryPolicy, error: NexusApiError | None = None) -> list[float
 
 
 class TestBackoff:
-    def test_is_full_jitter_under_a_doubling_bound(self) -> None:
+    def test_is_a_doubling_wait_and_up_to_as_much_again(self) -> None:
         random.seed(4)
         rounds = [waits(RetryPolicy(retries=6, base=0.5, cap=4.0, deadline=1e9)) for _ in range(300)]
         for place, bound in enumerate((0.5, 1.0, 2.0, 4.0, 4.0, 4.0)):
             drawn = [each[place] for each in rounds]
-            assert min(drawn) >= 0
-            assert max(drawn) <= bound
-            assert min(drawn) < 0.1 * bound
-            assert max(drawn) > 0.9 * bound
+            assert min(drawn) >= bound
+            assert max(drawn) <= 2 * bound
+            assert min(drawn) < 1.1 * bound
+            assert max(drawn) > 1.9 * bound
+
+    @pytest.mark.parametrize("asked", [None, 0, 0.0, 0.001])
+    @pytest.mark.parametrize(
+        ("kind", "status"),
+        [
+            (NexusRateLimitError, 429),
+            (NexusServerError, 503),
+            (NexusServerError, 500),
+            (NexusConnectionError, None),
+            (NexusInterruptedError, None),
+            (NexusTimeoutError, None),
+        ],
+    )
+    def test_none_is_zero(self, kind: type[NexusApiError], status: int | None, asked: float | None) -> None:
+        error = kind("GET", "/customer", status=status, retry_after=asked)
+        for _ in range(50):
+            for place, wait in enumerate(waits(RetryPolicy(retries=6, base=0.5, cap=4.0, deadline=1e9), error)):
+                assert wait >= min(4.0, 0.5 * 2**place)
 
     @pytest.mark.parametrize("retries", [0, 1, 5])
     def test_number_of_attempts(self, retries: int) -> None:
@@ -80,6 +100,13 @@ class TestBackoff:
         found = waits(RetryPolicy(retries=6, base=2.0, cap=60.0, deadline=1e9), error)
         assert min(found) >= 0.01
         assert max(found) > 1.0
+
+    @pytest.mark.parametrize("asked", [601, 86_400.0, 31_536_000, timedelta.max.total_seconds()])
+    def test_the_longest_that_is_kept(self, asked: float, caplog: pytest.LogCaptureFixture) -> None:
+        error = NexusRateLimitError("GET", "/customer", status=429, retry_after=asked)
+        assert waits(RetryPolicy(retries=2, deadline=1e9), error) == [LONGEST_PAUSE] * 2
+        assert f"it asks for {asked:.0f} s without a call, of which 600 s are kept" in str(error)
+        assert caplog.messages[0].endswith(f"next in 600.0 s; it asks for {asked:.0f} s")
 
     def test_no_wait_beyond_the_deadline(self) -> None:
         error = NexusRateLimitError("GET", "/customer", status=429, retry_after=86400.0)
@@ -108,6 +135,15 @@ class TestBackoff:
         assert made == attempts
 
 
+NONSENSE = (
+    *("  ", "-5", "+5", "1.5", "1e999", "1_000", "0x10", "²", "inf", "nan", "5 s", "5,5", "null", "\x00", "é", "-"),
+    *("Fri, 31 Dec 9999 23:59:59 -1200", "Fri, 31 Dec 9999 23:59:59 GMT"),
+    *("Fri, 02 Jan 2026 03:04:05 +9999", "Fri, 32 Jan 2026 03:04:05 GMT", "Fri, 02 Jan 99999 03:04:05 GMT", "Fri, 02 Jan"),
+    *("Fri, 02 Jan 2026 25:61:61 GMT", "Fri, 02 Jan 20260000000000000000000000 03:04:05 GMT", "Fri,,, ::: GMT", "," * 9000),
+)
+"""What is neither seconds nor a date that anything can be reckoned from."""
+
+
 class TestRetryAfter:
     @pytest.mark.parametrize(
         ("header", "seconds"),
@@ -118,9 +154,10 @@ class TestRetryAfter:
             ("", None),
             (None, None),
             ("soon", None),
-            ("-5", None),
-            ("1.5", None),
-            ("²", None),
+            ("31536000", 31_536_000.0),
+            ("9" * 400, timedelta.max.total_seconds()),
+            ("9" * 5000, timedelta.max.total_seconds()),
+            *((nonsense, None) for nonsense in NONSENSE),
         ],
     )
     def test_seconds(self, header: str | None, seconds: float | None) -> None:
@@ -134,6 +171,20 @@ class TestRetryAfter:
 
     def test_date_in_the_past(self) -> None:
         assert retry_after(format_datetime(NOW - timedelta(hours=1)), NOW) == 0.0
+
+    @pytest.mark.parametrize(
+        ("zone", "ahead"), [("GMT", 60), ("UT", 60), ("-0000", 60), ("", 60), ("+0100", -3540), ("-0100", 3660), ("XYZ", 60)]
+    )
+    def test_zone_of_a_date(self, zone: str, ahead: int) -> None:
+        header = f"Fri, 02 Jan 2026 03:05:05 {zone}".strip()
+        assert retry_after(header, NOW) == max(0, ahead)
+        assert server_time({"Date": header}) == NOW + timedelta(seconds=ahead)
+
+    @pytest.mark.parametrize("header", [*NONSENSE, "31536000", ""])
+    def test_nonsense_as_the_time_of_the_server(self, header: str) -> None:
+        clock = ServerClock()
+        clock.set_by({"Date": header})
+        assert (server_time({"Date": header}), clock.now) == (None, None)
 
     def test_date_without_one_of_the_server(self) -> None:
         wait = retry_after(format_datetime(datetime.now(UTC) + timedelta(seconds=60)), None)
