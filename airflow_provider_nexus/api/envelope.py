@@ -22,6 +22,9 @@ T = TypeVar("T")
 
 _BOM = b"\xef\xbb\xbf"
 _EXCERPT_LENGTH = 300
+_WINDOW = 4 * _EXCERPT_LENGTH
+_MOST_CODES = 20
+_MOST_DECODED = 1_000_000
 _NEWLINES = bytes.maketrans(b"\r\n", b"  ")
 _PERSONAL = re.compile(
     r"[\w.+-]+@[\w-]+\.[\w.-]+"
@@ -31,7 +34,10 @@ _PERSONAL = re.compile(
     r"|eyJ[\w-]+\.[\w-]+\.[\w-]*"
 )
 
+_CUT = re.compile(r"(?:\b[A-Z]{2}\d{2}(?: [A-Z0-9]{0,4})*|[\w.+@-]*)$")
+"""What stands at the end of a text that was cut, and may be half of something that is blanked where it is whole."""
 _MADE = frozenset({"transactioncode", "ordercode", "transfercode"})
+_MADE_IN_TEXT = re.compile("|".join(sorted(_MADE)).encode(), re.IGNORECASE)
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, InvalidOperation, RecursionError)
 
 _decode_any = msgspec.json.Decoder(float_hook=Decimal).decode
@@ -52,7 +58,8 @@ class Complaint:
     :param codes: Nexus' codes
     :param detail: Nexus' message
     :param excerpt: a short piece of the body with personal data blanked
-    :param names_record: whether it holds the code of a transaction, an order or a transfer
+    :param names_record: whether it holds the code of a transaction, an order or a transfer; of a body that can't be read, or is
+        too long for a complaint, whether it mentions one
     """
 
     codes: tuple[str, ...] = ()
@@ -131,33 +138,45 @@ def records(resource: Resource, body: bytes) -> Records:
 
 def complaint(body: bytes) -> Complaint:
     """What an error body says; empty bodies, pages of a proxy and RFC 7807 problems included. Never raises."""
-    excerpt = redact(body[: 4 * _EXCERPT_LENGTH].decode("utf-8", "replace"))[:_EXCERPT_LENGTH]
+    excerpt = redact(body[: 4 * (_WINDOW + 1)].decode("utf-8", "replace"))
     try:
-        answer = decode(body)
+        answer = decode(body) if len(body) <= _MOST_DECODED else None
     except MalformedAnswerError:
-        return Complaint(excerpt=excerpt)
+        answer = None
+    if answer is None:
+        return Complaint(excerpt=excerpt, names_record=_MADE_IN_TEXT.search(body) is not None)
     if not isinstance(answer, dict):
         return Complaint(excerpt=excerpt)
     folded = {name.lower(): value for name, value in answer.items()}
     errors = folded.get("errors")
-    codes = tuple(redact(str(code)) for code in (errors if isinstance(errors, list) else [errors] if errors else []))
+    codes = (errors if isinstance(errors, list) else [errors] if errors else [])[:_MOST_CODES]
     detail = folded.get("message") or folded.get("detail") or folded.get("title") or ""
-    return Complaint(codes, redact(str(detail))[:_EXCERPT_LENGTH], excerpt, _names_record(folded.get("values")))
+    said = tuple(redact(str(code)) for code in codes)
+    return Complaint(said, redact(str(detail)), excerpt, _names_record(folded.get("values")))
 
 
 def _names_record(values: Any) -> bool:
     """Whether values are, or hold, a record of something that was made."""
-    if not isinstance(values, dict):
-        return False
-    return any(
-        (name.lower() in _MADE and isinstance(value, str) and bool(value)) or _names_record(value)
-        for name, value in values.items()
-    )
+    left = [values]
+    while left:
+        found = left.pop()
+        if isinstance(found, dict):
+            if any(name.lower() in _MADE and isinstance(value, str) and value for name, value in found.items()):
+                return True
+            left += found.values()
+        elif isinstance(found, list):
+            left += found
+    return False
 
 
 def redact(text: str) -> str:
-    """Text without what can identify a person or let somebody in: mail addresses, account numbers, tokens."""
-    return " ".join(_PERSONAL.sub("***", text).split())
+    """The beginning of a text without what can identify a person or let somebody in: mail addresses, account numbers, tokens.
+
+    It is cut first, since what the patterns cost grows with the square of a text's length, and so that half of something that is
+    blanked does not stay. Then it is cut to what a log line bears.
+    """
+    piece = text if len(text) <= _WINDOW else _CUT.sub("", text[:_WINDOW])
+    return " ".join(_PERSONAL.sub("***", piece).split())[:_EXCERPT_LENGTH]
 
 
 def inject(raw: bytes, members: Mapping[str, bytes]) -> bytes:

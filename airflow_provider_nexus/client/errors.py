@@ -29,16 +29,20 @@ _BY_STATUS: dict[int, type[NexusApiError]] = {
     409: NexusConflictError,
     429: NexusRateLimitError,
 }
+_BLANKED, _LONGEST_ID = "***", 128
 _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-correlation-id", "traceparent")
 
 
-def from_answer(call: Call, status: int, headers: Mapping[str, str], body: bytes, server_time: datetime | None) -> NexusApiError:
+def from_answer(
+    call: Call, status: int, headers: Mapping[str, str], body: bytes, server_time: datetime | None, token: str
+) -> NexusApiError:
     """The error that an answer is.
 
     :param headers: of the answer, found without regard to case
+    :param token: blanked in what the server says, since some servers repeat what they were sent
     """
-    said = envelope.complaint(body)
-    request_id = next((headers[name] for name in _REQUEST_ID_HEADERS if name in headers), "")
+    said = envelope.complaint(body.replace(token.encode(), _BLANKED.encode()))
+    request_id = next((headers[name] for name in _REQUEST_ID_HEADERS if name in headers), "").replace(token, _BLANKED)
     kind = NexusResponseError if call.changes_something and said.names_record else _class_of(status)
     return kind(
         call.method,
@@ -46,7 +50,7 @@ def from_answer(call: Call, status: int, headers: Mapping[str, str], body: bytes
         status=status,
         codes=said.codes,
         detail=said.detail,
-        request_id=request_id,
+        request_id=request_id[:_LONGEST_ID],
         excerpt=said.excerpt,
         retry_after=retry_after(headers.get("Retry-After"), server_time),
     )

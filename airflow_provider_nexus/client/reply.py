@@ -116,16 +116,15 @@ def read(call: Call, received: Received, token: str, decode: Callable[[bytes], T
     body, fault = _whole(received)
     if fault and (is_success or call.changes_something):  # whether a refusal names what was made all the same can't be seen
         raise bad_body(call, fault, status)
-    said = body.replace(token.encode(), b"***")
     if not is_success:
-        raise from_answer(call, status, headers, said, date)
+        raise from_answer(call, status, headers, body, date, token)
     if not body and status != _NO_CONTENT and not ({"content-length", "transfer-encoding"} & {name.lower() for name in headers}):
         # http.client takes the end of the connection for the end of the head, and what is cut there for a success without a body
         raise NexusInterruptedError(call.method, call.label, status=status, detail="the answer broke off in its head")
     try:
         return Answer(decode(body), date)
     except envelope.RefusedAnswerError:
-        raise from_answer(call, status, headers, said, date) from None
+        raise from_answer(call, status, headers, body, date, token) from None
     except envelope.MalformedAnswerError as error:
         raise NexusResponseError(call.method, call.label, status=status, detail=f"unreadable body: {error}") from None
 

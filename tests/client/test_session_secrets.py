@@ -20,6 +20,7 @@ ECHO = f'{{"errors":["Bad {CANARY}"],"message":"Bearer {CANARY} for {IBAN} jan@e
 REPLIES: dict[str, Reply] = UNCLEAR | {
     **{str(status): answer(ECHO, status) for status in (200, 400, 401, 403, 404, 409, 422, 429, 500)},
     "page that repeats the token": answer(b"<p>" + CANARY.encode() + b"</p>", 502),
+    "request id that repeats the token": answer(b"", 500, X_Request_Id=CANARY),
     "redirect with the token": answer(b"", 307, Location=f"http://127.0.0.1/?t={CANARY}"),
 }
 
