@@ -60,16 +60,13 @@ def nexus(conn_id: str) -> Iterator[NexusHook]:
 
     :raises NexusConfigurationError: when there is no such connection
     """
-    with _connections(conn_id):
+    with _connections():
         from airflow_provider_nexus.hooks.nexus import NexusHook
 
         hook = NexusHook(conn_id)
         _ = hook.settings
-    try:
-        with redirect_stdout(sys.stderr):
-            yield hook
-    finally:
-        hook.client.session.close()
+    with hook, redirect_stdout(sys.stderr):
+        yield hook
 
 
 @contextmanager
@@ -78,7 +75,7 @@ def database(conn_id: str) -> Iterator[Engine]:
 
     :raises NexusConfigurationError: when there is no such connection, or it is of no SQL database
     """
-    with _connections(conn_id):
+    with _connections():
         engine = _engine(conn_id)
     try:
         yield engine
@@ -89,11 +86,14 @@ def database(conn_id: str) -> Iterator[Engine]:
 def _engine(conn_id: str) -> Engine:
     from airflow.sdk import BaseHook
 
+    from airflow_provider_nexus.hooks.connections import defined
+
     try:
         from airflow.providers.common.sql.hooks.sql import DbApiHook
     except ImportError:
         raise NexusConfigurationError("tables need: pip install 'airflow-provider-nexus[sql]'") from None
-    hook = BaseHook.get_hook(conn_id)
+    with defined(conn_id):
+        hook = BaseHook.get_hook(conn_id)
     if not isinstance(hook, DbApiHook):
         raise NexusConfigurationError(f"connection {conn_id!r} is no connection of a SQL database")
     engine: Engine = hook.get_sqlalchemy_engine()
@@ -101,16 +101,10 @@ def _engine(conn_id: str) -> Engine:
 
 
 @contextmanager
-def _connections(conn_id: str) -> Iterator[None]:
+def _connections() -> Iterator[None]:
     """What Airflow logs meanwhile goes to stderr, as stdout is for the result."""
     with redirect_stdout(sys.stderr), _as_a_server():
-        from airflow.exceptions import AirflowNotFoundException  # type: ignore[attr-defined]
-
-        try:
-            yield
-        except AirflowNotFoundException:
-            name = f"AIRFLOW_CONN_{conn_id.upper()}"
-            raise NexusConfigurationError(f"there is no connection {conn_id!r}: make it in Airflow, or set {name}") from None
+        yield
 
 
 @contextmanager

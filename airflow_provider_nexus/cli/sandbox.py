@@ -32,7 +32,7 @@ def _sandbox(arguments: Namespace) -> Sandbox:
     try:
         return Sandbox(**{name: getattr(arguments, name) for name in _OWN}, **parse_settings(arguments.set))
     except (TypeError, ValueError) as error:
-        raise NexusConfigurationError(str(error)) from error
+        raise NexusConfigurationError(str(error)) from None
 
 
 def parse_settings(texts: list[str]) -> dict[str, Any]:

@@ -6,7 +6,8 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
 from airflow.sdk import BaseHook
 
@@ -30,6 +31,7 @@ from airflow_provider_nexus.exceptions import (
     NexusPermissionError,
     NexusTimeoutError,
 )
+from airflow_provider_nexus.hooks.connections import defined
 from airflow_provider_nexus.sync.frames import FrameType, data_frame, load_frames
 from airflow_provider_nexus.sync.records import RecordsWanted
 from airflow_provider_nexus.sync.request import SETTLE_LAG
@@ -53,7 +55,8 @@ TEST_TIMEOUT = 10.0
 class NexusHook(BaseHook):
     """Calls Quantoz Nexus with the token of a connection.
 
-    Nothing is read before the first call. One kept-alive session serves all calls of a hook.
+    Nothing is read before the first call. One kept-alive session serves all calls of a hook. Held as ``with NexusHook() as
+    hook:`` it is closed at the end of the block; without, at the end of the process.
 
     .. seealso:: :doc:`calling`
 
@@ -83,9 +86,11 @@ class NexusHook(BaseHook):
     def settings(self) -> ClientSettings:
         """The connection, understood.
 
-        :raises NexusConfigurationError: when something in it is wrong
+        :raises NexusConfigurationError: when there is none, or something in it is wrong
         """
-        return self._understood(self.get_connection(self.nexus_conn_id))
+        with defined(self.nexus_conn_id, self.conn_type):
+            connection = self.get_connection(self.nexus_conn_id)
+        return self._understood(connection)
 
     def _understood(self, connection: Connection) -> ClientSettings:
         if connection.conn_type != self.conn_type:
@@ -105,9 +110,11 @@ class NexusHook(BaseHook):
     async def aclient(self) -> AsyncNexusClient:
         """A client for an event loop. The caller closes it.
 
-        :raises NexusConfigurationError: when something in the connection is wrong
+        :raises NexusConfigurationError: when there is no such connection, or something in it is wrong
         """
-        return AsyncNexusClient(self._understood(await self.aget_connection(self.nexus_conn_id)))
+        with defined(self.nexus_conn_id, self.conn_type):
+            connection = await self.aget_connection(self.nexus_conn_id)
+        return AsyncNexusClient(self._understood(connection))
 
     @cached_property
     def client(self) -> NexusClient:
@@ -117,6 +124,17 @@ class NexusHook(BaseHook):
     def get_conn(self) -> NexusClient:
         """The client."""
         return self.client
+
+    def close(self) -> None:
+        """Give back the connection to Nexus, if one was opened. The next call opens it again."""
+        if "client" in self.__dict__:
+            self.client.session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
 
     def run(
         self,

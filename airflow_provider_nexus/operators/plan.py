@@ -75,13 +75,10 @@ class NexusPlanOperator(NexusBaseOperator):
         :raises NexusWindowError: when there is no window
         :raises AirflowSkipException: when nothing is old enough to be read
         """
-        hook = NexusHook(self.nexus_conn_id)
         resource, at_most = get_resource(self.resource), self._whole_at_most()
         wanted = wish_of(context, self.window_start, self.window_end)
-        try:
+        with NexusHook(self.nexus_conn_id) as hook:
             windows = plan(hook.client, resource, wanted, at_most, settle_lag=self.settle_lag)
-        finally:
-            hook.client.session.close()
         if not windows:
             raise AirflowSkipException(f"nothing of {self.resource} is settled yet; the next run will plan it")
         self._tell(windows)

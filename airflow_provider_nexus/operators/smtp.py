@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_nexus.exceptions import NexusAmbiguousMailError, NexusConfigurationError, NexusUnsentMailError
+from airflow_provider_nexus.hooks.connections import defined
 from airflow_provider_nexus.operators.letter import Letter, compose, write
 
 if TYPE_CHECKING:
@@ -27,10 +28,11 @@ def prepare(mail: Mapping[str, Any], *, smtp_conn_id: str, from_email: str | Non
     :param from_email: sender; by default the one of the connection
     :param log: is told of recipients that the mail server refused while it took the mail for others
     :raises NexusUnsentMailError: when it can't be sent as it is; the mail server was not called
-    :raises NexusConfigurationError: when Airflow's SMTP provider is not installed
+    :raises NexusConfigurationError: when there is no such connection, or Airflow's SMTP provider is not installed
     """
     hook = _hook(smtp_conn_id)
-    hook.smtp_connection = hook.get_connection(smtp_conn_id)  # without it the hook does not know its sender
+    with defined(smtp_conn_id, "smtp"):
+        hook.smtp_connection = hook.get_connection(smtp_conn_id)  # without it the hook does not know its sender
     letter = compose(mail, from_email or hook.from_email)
     return partial(_send, hook, letter, write(letter), log)
 

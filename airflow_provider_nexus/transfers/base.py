@@ -172,13 +172,10 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         resource = get_resource(self.resource)
         self._refuse_unfit(resource)
         page = self._page()
-        hook = NexusHook(self.nexus_conn_id)
-        try:
+        with NexusHook(self.nexus_conn_id) as hook:
             summary = self.transfer(context, hook, resource)
             if summary is not None and page is not None:
                 summary |= {"report": self._report(context, page, lambda: self.report(hook, resource, page))}
-        finally:
-            hook.client.session.close()
         if summary is None:
             raise AirflowSkipException(f"nothing of {self.resource} is settled yet; the next run will bring it")
         self._tell(context, summary)

@@ -6,12 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.exceptions import AirflowException, AirflowNotFoundException  # type: ignore[attr-defined]
+from airflow.exceptions import AirflowException  # type: ignore[attr-defined]
 from airflow.sdk import BaseHook
 
 from airflow_provider_nexus.api.moments import Moment
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.hooks.connections import defined
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators.base import rendered
 from airflow_provider_nexus.sync import store
@@ -187,21 +188,16 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
     def _sql_hook(self) -> DbApiHook:
         try:
             from airflow.providers.common.sql.hooks.sql import DbApiHook
-        except ImportError as error:
-            raise NexusConfigurationError("tables need the extra 'sql': pip install 'airflow-provider-nexus[sql]'") from error
-        try:
+        except ImportError:
+            raise NexusConfigurationError("tables need the extra 'sql': pip install 'airflow-provider-nexus[sql]'") from None
+        with defined(self.sql_conn_id):
             connection = BaseHook.get_connection(self.sql_conn_id)
-        except AirflowNotFoundException as error:
-            name = f"AIRFLOW_CONN_{self.sql_conn_id.upper()}"
-            raise NexusConfigurationError(
-                f"sql_conn_id: there is no connection {self.sql_conn_id!r}: make it in Airflow, or set {name}"
-            ) from error
         kind = f"connection {self.sql_conn_id!r} is of the type {connection.conn_type!r}"
         try:
             hook: object = connection.get_hook()  # type: ignore[no-untyped-call]
-        except AirflowException as error:
+        except AirflowException:
             hint = "install the provider of your database, such as apache-airflow-providers-postgres"
-            raise NexusConfigurationError(f"{kind}, which no installed provider knows: {hint}") from error
+            raise NexusConfigurationError(f"{kind}, which no installed provider knows: {hint}") from None
         if not isinstance(hook, DbApiHook):
             raise NexusConfigurationError(f"{kind}, which is no SQL database: name another one with sql_conn_id")
         return hook

@@ -63,3 +63,13 @@ with DAG("nexus_calls", schedule=None, params={"currency": "EUR"}) as dag:
 
     largest()
     # [END frame]
+
+    # [START closed]
+    @task
+    def tenant() -> str:
+        """Whose Nexus this is."""
+        with NexusHook() as nexus:
+            return str(nexus.run("GET", "/labelpartner")["labelPartnerCode"])
+
+    tenant()
+    # [END closed]

@@ -52,6 +52,7 @@ def test_calls(sandbox: Sandbox) -> None:
     assert len(amounts) == 10
     assert amounts == sorted(amounts, reverse=True)
     assert Decimal(xcom_of(run, "filled_today")["EUR"]) > 0
+    assert xcom_of(run, "tenant") == "SANDBOX"
 
 
 @pytest.mark.skipif(not HAS_RETRY_POLICIES, reason="Airflow 3.3 on")
