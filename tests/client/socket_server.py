@@ -51,9 +51,17 @@ class SocketServer:
     :param replies: one per request; the last one is given again and again
     :param port: 0 for a free one
     :param tls: to speak https
+    :param by: gives the answer to each request instead
     """
 
-    def __init__(self, *replies: Reply, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        *replies: Reply,
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
+        by: Callable[[Asked], Reply] | None = None,
+    ) -> None:
+        self._by = by
         self._replies = list(replies or [answer(b"{}")])
         self._tls = tls
         self._listener = socket.create_server(("127.0.0.1", port))
@@ -82,6 +90,9 @@ class SocketServer:
             self.connections += 1
             threading.Thread(target=self._serve, args=(raw,), daemon=True).start()
 
+    def _next(self) -> Reply:
+        return self._replies.pop(0) if len(self._replies) > 1 else self._replies[0]
+
     def _serve(self, raw: socket.socket) -> None:
         try:
             connection = self._tls.wrap_socket(raw, server_side=True) if self._tls else raw
@@ -89,7 +100,7 @@ class SocketServer:
             with connection, connection.makefile("rb") as reader:
                 while asked := _read(reader):
                     self.asked.append(asked)
-                    reply = self._replies.pop(0) if len(self._replies) > 1 else self._replies[0]
+                    reply = self._by(asked) if self._by else self._next()
                     if not isinstance(reply, bytes):
                         reply(connection)
                         connection.shutdown(socket.SHUT_RDWR)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
@@ -26,7 +27,7 @@ from airflow_provider_nexus.sync.protect import Protection, Treatment
 from airflow_provider_nexus.sync.table.copy import Reject
 from airflow_provider_nexus.sync.tally import Tally
 from airflow_provider_nexus.sync.window import Wish
-from tests.client.socket_server import SocketServer, answer
+from tests.client.socket_server import Asked, SocketServer, answer
 from tests.sync.serving import QUICK, client_of, lines_job
 from tests.sync.test_contract import files_of, typed
 
@@ -236,16 +237,16 @@ def order(code: bytes, members: bytes = b"", created: bytes = b'"2026-06-01T10:3
     return b'{"orderCode":"%b","created":%b,"status":"FILLED","amount":1.50%b}' % (code, created, members)
 
 
-def replied(*records: bytes) -> bytes:
+def replied(asked: Asked, *records: bytes) -> bytes:
+    """A page of one that holds these very bytes; nothing follows it."""
+    held = records if parse_qs(urlsplit(asked.target).query).get("page", ["1"]) == ["1"] else ()
     body = b'{"message":"","values":{"page":1,"total":%d,"totalPages":1,"records":[%b]},"errors":null}'
-    return answer(
-        body % (len(records), b",".join(records)), Date="Mon, 01 Jun 2026 12:00:00 GMT", Content_Type="application/json"
-    )
+    return answer(body % (len(records), b",".join(held)), Date="Mon, 01 Jun 2026 12:00:00 GMT", Content_Type="application/json")
 
 
 def read_orders(target: Path, *records: bytes, **options: Any) -> dict[str, Any]:
     """A sync of a page that holds these very bytes."""
-    with SocketServer(replied(*records), replied(*records), replied()) as server:
+    with SocketServer(by=lambda asked: replied(asked, *records)) as server:
         settings = read_settings(token="T", host=server.base_url, extra={})
         client = NexusClient(NexusSession(settings, policy=QUICK))
         try:
