@@ -134,7 +134,7 @@ def test_an_untouched_form_means_the_defaults_of_the_code() -> None:
         "rate_limit": defaults.rate_limit,
         "max_answer_mb": defaults.max_answer_mb,
         "portal_url": defaults.portal_url or None,
-        "hash_secret": defaults.hash_secret or None,
+        "hash_secret": defaults.hash_secret.reveal() or None,
     }
 
 

@@ -25,6 +25,7 @@ _EXCERPT_LENGTH = 300
 _WINDOW = 4 * _EXCERPT_LENGTH
 _MOST_CODES = 20
 _MOST_DECODED = 1_000_000
+_LOOKED_AT, _HALF = 65_536, 16_384
 _NEWLINES = bytes.maketrans(b"\r\n", b"  ")
 _PERSONAL = re.compile(
     r"[\w.+-]+@[\w-]+\.[\w.-]+"
@@ -136,9 +137,18 @@ def records(resource: Resource, body: bytes) -> Records:
     return Records(raw, total=len(raw), total_pages=1)
 
 
-def complaint(body: bytes) -> Complaint:
-    """What an error body says; empty bodies, pages of a proxy and RFC 7807 problems included. Never raises."""
-    excerpt = redact(body[: 4 * (_WINDOW + 1)].decode("utf-8", "replace"))
+def complaint(body: bytes, scrub: Callable[[str], str] = str) -> Complaint:
+    """What an error body says; empty bodies, pages of a proxy and RFC 7807 problems included. Never raises.
+
+    :param scrub: blanks in a text what must not be told of it, before it is cut
+    """
+
+    def told(text: str) -> str:
+        seen = scrub(text[:_LOOKED_AT])
+        # half of what is to be blanked may stand at the end of what is cut
+        return redact(seen if len(text) <= _LOOKED_AT else seen[:-_HALF])
+
+    excerpt = told(body[: 4 * (_LOOKED_AT + 1)].decode("utf-8", "replace"))
     try:
         answer = decode(body) if len(body) <= _MOST_DECODED else None
     except MalformedAnswerError:
@@ -151,8 +161,8 @@ def complaint(body: bytes) -> Complaint:
     errors = folded.get("errors")
     codes = (errors if isinstance(errors, list) else [errors] if errors else [])[:_MOST_CODES]
     detail = folded.get("message") or folded.get("detail") or folded.get("title") or ""
-    said = tuple(redact(str(code)) for code in codes)
-    return Complaint(said, redact(str(detail)), excerpt, _names_record(folded.get("values")))
+    said = tuple(told(str(code)) for code in codes)
+    return Complaint(said, told(str(detail)), excerpt, _names_record(folded.get("values")))
 
 
 def _names_record(values: Any) -> bool:

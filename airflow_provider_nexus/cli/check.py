@@ -21,7 +21,7 @@ def run(arguments: Namespace) -> int:
     :raises NexusConfigurationError: when there is no such connection
     """
     with running.nexus(arguments.conn_id) as hook:
-        probe = Probe(hook.client, hook.settings.token, warn_before=timedelta(days=arguments.warn_days))
+        probe = Probe(hook.client, hook.settings.token.reveal(), warn_before=timedelta(days=arguments.warn_days))
         findings = list(followed("looking", "findings", probe.findings()))
     if arguments.output == "json":
         running.print_json([asdict(finding) for finding in findings])

@@ -61,7 +61,7 @@ def _sync(hook: NexusHook, resource: Resource, arguments: Namespace) -> dict[str
         resource=resource,
         wish=wanted,
         readings=arguments.readings,
-        protection=Protection(arguments.personal, {}, hook.settings.hash_secret),
+        protection=Protection(arguments.personal, {}, hook.settings.hash_secret.reveal()),
         run={"command": "airflow nexus sync"},
         airflow_version=airflow_version,
     )

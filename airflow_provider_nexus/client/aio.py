@@ -6,11 +6,8 @@ Who waits for hours tries again at the next poll, so nothing is repeated here.
 from __future__ import annotations
 
 import asyncio
-import logging
 import ssl
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,9 +23,11 @@ from airflow_provider_nexus.client.client import asked_for, collection_call, rec
 from airflow_provider_nexus.client.governor import Governor
 from airflow_provider_nexus.client.local import distrust, misconfigured, trusted_place
 from airflow_provider_nexus.client.look import Ask
+from airflow_provider_nexus.client.quiet import unlogged
 from airflow_provider_nexus.client.reply import Answer
 from airflow_provider_nexus.client.retry import settle
 from airflow_provider_nexus.client.route import proxy_for
+from airflow_provider_nexus.client.secret import bare
 from airflow_provider_nexus.client.settings import ClientSettings
 from airflow_provider_nexus.client.wire import Departure
 from airflow_provider_nexus.exceptions import (
@@ -44,17 +43,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _CONNECTIONS = 4
-_calling: ContextVar[bool] = ContextVar("nexus_is_calling", default=False)
-
-
-class _Unseen(logging.Filter):
-    """httpx logs the whole address of every call, with the codes in it. Ours are left out; those of others are theirs."""
-
-    def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002 - Python's signature
-        return not _calling.get()
-
-
-_UNSEEN = _Unseen()
 
 
 class AsyncNexusClient:
@@ -126,11 +114,16 @@ class AsyncNexusClient:
         :raises NexusApiError: one class per cause
         """
         reply.refuse_change(self._settings, call)
+        failure: BaseException
         try:
             return await self._send(call, decode)
         except NexusApiError as error:
-            settled = settle(error, call)
-        raise settled
+            failure = bare(settle(error, call))
+        except Exception:
+            raise  # of how this machine is set up
+        except BaseException as error:  # noqa: BLE001 - a call that is cancelled ends as such
+            failure = bare(error)
+        raise failure
 
     async def _send(self, call: Call, decode: Callable[[bytes], T]) -> Answer[T]:
         if wait := self._governor.reserve():
@@ -165,7 +158,7 @@ class AsyncNexusClient:
             if event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
                 departure.leave()
 
-        with _unlogged():
+        with unlogged():
             async with self._session().stream(
                 call.method,
                 url,
@@ -190,7 +183,7 @@ class AsyncNexusClient:
         if self._http is None:
             trusted, proxy = _trusted(), proxy_for(self.environment.base_url)
             self._http = httpx.AsyncClient(
-                headers={**reply.HEADERS, "Authorization": f"Bearer {self._settings.token}"},
+                headers={**reply.HEADERS, "Authorization": f"Bearer {self._settings.token.reveal()}"},
                 timeout=httpx.Timeout(self._settings.timeout, connect=min(reply.CONNECT_TIMEOUT, self._settings.timeout)),
                 limits=httpx.Limits(max_connections=_CONNECTIONS),
                 follow_redirects=False,
@@ -210,16 +203,6 @@ def _trusted() -> ssl.SSLContext:
         return httpx.create_ssl_context()
     is_folder = Path(place).is_dir()
     return ssl.create_default_context(cafile=None if is_folder else place, capath=place if is_folder else None)
-
-
-@contextmanager
-def _unlogged() -> Iterator[None]:
-    logging.getLogger("httpx").addFilter(_UNSEEN)  # the same filter is added once
-    before = _calling.set(True)
-    try:
-        yield
-    finally:
-        _calling.reset(before)
 
 
 def _typed(call: Call, error: Exception, *, has_left: bool) -> NexusError:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 
 from airflow_provider_nexus.api import envelope
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.retry import retry_after
+from airflow_provider_nexus.client.secret import Secret
 from airflow_provider_nexus.exceptions import (
     NexusApiError,
     NexusAuthenticationError,
@@ -29,20 +31,19 @@ _BY_STATUS: dict[int, type[NexusApiError]] = {
     409: NexusConflictError,
     429: NexusRateLimitError,
 }
-_BLANKED, _LONGEST_ID = "***", 128
 _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-correlation-id", "traceparent")
+_REQUEST_ID = re.compile(r"(?!.*eyJ)[\w.:|/+=-]{1,128}", re.ASCII)
 
 
 def from_answer(
-    call: Call, status: int, headers: Mapping[str, str], body: bytes, server_time: datetime | None, token: str
+    call: Call, status: int, headers: Mapping[str, str], body: bytes, server_time: datetime | None, token: Secret
 ) -> NexusApiError:
     """The error that an answer is.
 
     :param headers: of the answer, found without regard to case
     :param token: blanked in what the server says, since some servers repeat what they were sent
     """
-    said = envelope.complaint(body.replace(token.encode(), _BLANKED.encode()))
-    request_id = next((headers[name] for name in _REQUEST_ID_HEADERS if name in headers), "").replace(token, _BLANKED)
+    said = envelope.complaint(body, token.scrub)
     kind = NexusResponseError if call.changes_something and said.names_record else _class_of(status)
     return kind(
         call.method,
@@ -50,10 +51,16 @@ def from_answer(
         status=status,
         codes=said.codes,
         detail=said.detail,
-        request_id=request_id[:_LONGEST_ID],
+        request_id=_request_id(headers, token),
         excerpt=said.excerpt,
         retry_after=retry_after(headers.get("Retry-After"), server_time),
     )
+
+
+def _request_id(headers: Mapping[str, str], token: Secret) -> str:
+    """The server's id of the request; empty when it gave none, or something that is no id."""
+    said = next((headers[name] for name in _REQUEST_ID_HEADERS if name in headers), "")
+    return said if _REQUEST_ID.fullmatch(said) and token.scrub(said) == said else ""
 
 
 def _class_of(status: int) -> type[NexusApiError]:

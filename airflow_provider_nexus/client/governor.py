@@ -148,7 +148,7 @@ def _new_own_bucket(path: Path, error: OSError) -> _OwnBucket:
 
 def _name(settings: ClientSettings) -> str:
     """The token is in it as a digest only. Users of the machine can't read each other's files, so each has its own."""
-    digest = hashlib.sha256(f"{settings.environment.base_url}\0{settings.token}".encode()).hexdigest()[:32]
+    digest = hashlib.sha256(f"{settings.environment.base_url}\0{settings.token.reveal()}".encode()).hexdigest()[:32]
     return f"nexus-rate-{os.geteuid()}-{digest}"
 
 

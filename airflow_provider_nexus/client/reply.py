@@ -14,6 +14,7 @@ from airflow_provider_nexus.client.body import CODING, MEGABYTE, BadBodyError, R
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.dates import moment
 from airflow_provider_nexus.client.errors import from_answer
+from airflow_provider_nexus.client.secret import Secret
 from airflow_provider_nexus.client.settings import ClientSettings
 from airflow_provider_nexus.client.wire import Bounds
 from airflow_provider_nexus.exceptions import (
@@ -105,7 +106,7 @@ def bad_body(call: Call, fault: BadBodyError, status: int | None = None) -> Nexu
     return NexusResponseError(call.method, call.label, detail=f"HTTP {status}, {fault}" if status else str(fault))
 
 
-def read(call: Call, received: Received, token: str, decode: Callable[[bytes], T]) -> Answer[T]:
+def read(call: Call, received: Received, token: Secret, decode: Callable[[bytes], T]) -> Answer[T]:
     """The answer to a call.
 
     :param token: blanked in what the server says, since some servers repeat what they were sent
@@ -126,7 +127,8 @@ def read(call: Call, received: Received, token: str, decode: Callable[[bytes], T
     except envelope.RefusedAnswerError:
         raise from_answer(call, status, headers, body, date, token) from None
     except envelope.MalformedAnswerError as error:
-        raise NexusResponseError(call.method, call.label, status=status, detail=f"unreadable body: {error}") from None
+        detail = token.scrub(f"unreadable body: {error}")
+        raise NexusResponseError(call.method, call.label, status=status, detail=detail) from None
 
 
 def _whole(received: Received) -> tuple[bytes, BadBodyError | None]:

@@ -22,11 +22,14 @@ from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.governor import Governor
 from airflow_provider_nexus.client.local import distrust, misconfigured, trusted_place
 from airflow_provider_nexus.client.log import Log
+from airflow_provider_nexus.client.quiet import unlogged
 from airflow_provider_nexus.client.reply import Answer
 from airflow_provider_nexus.client.route import proxy_for
+from airflow_provider_nexus.client.secret import Secret, bare
 from airflow_provider_nexus.client.settings import ClientSettings
 from airflow_provider_nexus.client.wire import HeldBackError, departing, telling_session
 from airflow_provider_nexus.exceptions import (
+    NexusApiError,
     NexusConnectionError,
     NexusError,
     NexusInterruptedError,
@@ -39,11 +42,11 @@ T = TypeVar("T")
 class _Bearer(AuthBase):
     """Puts the token on a request. As an auth object it also keeps requests from taking credentials out of a netrc."""
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: Secret) -> None:
         self._token = token
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
+        request.headers["Authorization"] = f"Bearer {self._token.reveal()}"
         return request
 
 
@@ -89,12 +92,24 @@ class NexusSession:
         :raises NexusApiError: one class per cause
         """
         reply.refuse_change(self._settings, call)
-        return retry.run(self._policy, call, lambda: self._send_once(call, decode, before), self._log, time.sleep)
+        return retry.run(self._policy, call, lambda: self._attempt(call, decode, before), self._log, time.sleep)
 
     def close(self) -> None:
         """Give the connection back."""
         if "_http" in self.__dict__:
             self._http.close()
+
+    def _attempt(self, call: Call, decode: Callable[[bytes], T], before: Callable[[], object] | None) -> Answer[T]:
+        failure: BaseException
+        try:
+            return self._send_once(call, decode, before)
+        except NexusApiError as error:
+            failure = bare(error)
+        except Exception:
+            raise  # of what was to happen before, or of how this machine is set up
+        except BaseException as error:  # noqa: BLE001 - what ends a task, such as a time-out or Ctrl-C
+            failure = bare(error)
+        raise failure
 
     def _send_once(self, call: Call, decode: Callable[[bytes], T], before: Callable[[], object] | None) -> Answer[T]:
         if wait := self._governor.reserve():
@@ -103,7 +118,7 @@ class NexusSession:
         began, body, query = time.monotonic(), call.body, call.query
         url = join(self.environment.base_url, call.path)
         failure: Exception | None = None
-        with departing(self._bounds, before) as departure:
+        with departing(self._bounds, before) as departure, unlogged():
             try:
                 response = self._http.request(
                     call.method,

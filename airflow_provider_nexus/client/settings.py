@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_nexus.api.environments import Environment, resolve
 from airflow_provider_nexus.client.portal import check_template
+from airflow_provider_nexus.client.secret import Secret
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 
 EXTRAS = ("environment", "allow_writes", "timeout", "retries", "rate_limit", "max_answer_mb", "portal_url", "hash_secret")
 """The keys that the extra of a connection may hold."""
 
 _SECRET_LENGTH = 16
+_HASH_SECRET = re.compile(f".{{{_SECRET_LENGTH},}}", re.DOTALL)
+_TOKEN = re.compile("[!-~]+")
+_OPEN = frozenset(EXTRAS) - {"hash_secret"}
+_NOTHING = Secret("{}")
 _TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
 
@@ -24,33 +30,33 @@ class ClientSettings:
     """One connection, understood.
 
     :param environment: where to call
-    :param token: the API key; not part of the repr
+    :param token: the API key
     :param allow_writes: whether calls that change something may be sent
     :param timeout: seconds without a byte after which an answer is given up; the whole of it has four times as long
     :param retries: attempts after the first
     :param rate_limit: calls a second that all tasks of a machine make together; ``None`` for no limit
     :param max_answer_mb: million bytes that one answer may have, packed and unpacked
     :param portal_url: what addresses of the portal look like, with ``{resource}`` and ``{code}``; empty when not known
-    :param hash_secret: the key that personal data is hashed with; empty for none; not part of the repr
+    :param hash_secret: the key that personal data is hashed with; empty for none
     """
 
     environment: Environment
-    token: str = field(repr=False)
+    token: Secret
     allow_writes: bool = False
     timeout: float = 30.0
     retries: int = 5
     portal_url: str = ""
     rate_limit: float | None = None
     max_answer_mb: int = 64
-    hash_secret: str = field(default="", repr=False)
+    hash_secret: Secret = field(default=Secret(""))
 
 
 def read_settings(
     *,
-    token: str | None,
+    token: str | Secret | None,
     host: str | None = None,
     port: int | None = None,
-    extra: str | Mapping[str, Any] | None = None,
+    extra: str | Secret | Mapping[str, Any] | None = None,
     conn_id: str = "nexus_default",
 ) -> ClientSettings:
     """The settings of a connection.
@@ -59,7 +65,10 @@ def read_settings(
 
     :raises NexusConfigurationError: when the token is missing or can't be one, a key is unknown, or a value is not of its kind
     """
+    token = Secret(token) if isinstance(token, str) else token
+    extra = Secret(extra) if isinstance(extra, str) else extra
     given = _given(extra, conn_id)
+    del extra  # a mapping can hold a secret, and tracebacks can show the locals of a frame
     _refuse_unknown(given, conn_id)
     return ClientSettings(
         environment=resolve(_text(given, "environment"), host or None, port or None),
@@ -74,21 +83,37 @@ def read_settings(
     )
 
 
-def _given(extra: str | Mapping[str, Any] | None, conn_id: str) -> dict[str, Any]:
+def _given(extra: Secret | Mapping[str, Any] | None, conn_id: str) -> dict[str, Any]:
     """What the extra says. One that can't be read is refused, as all that it says would go by defaults: production by test.
 
-    The text itself is not told, as it can hold secrets.
+    The text itself is not told, as it can hold secrets; nor is the value of a name that is not known.
     """
-    try:
-        found = json.loads(extra or "{}", object_pairs_hook=_each_once) if isinstance(extra, str | None) else extra
-    except ValueError:
-        found = None
-    if not isinstance(found, Mapping):
+    found = _read(extra)
+    del extra
+    if found is None:
         raise NexusConfigurationError(
             f"the extra of connection {conn_id!r} is no JSON object with each name once: correct it, as in "
             '{"environment": "production"}'
         )
-    return {key: value for key, value in found.items() if not _is_blank(value)}
+    return found
+
+
+def _read(extra: Secret | Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """What an extra says, nulls and blanks left out; ``None`` when it is no JSON object."""
+    found: object = extra
+    if isinstance(extra, Secret | None):
+        try:
+            found = json.loads((extra or _NOTHING).reveal(), object_pairs_hook=_each_once)
+        except ValueError:
+            return None
+    if not isinstance(found, Mapping):
+        return None
+    return {key: value if key in _OPEN else _hidden(value) for key, value in found.items() if not _is_blank(value)}
+
+
+def _hidden(value: Any) -> Secret:
+    """A value out of sight; one that is no text is as good as none."""
+    return Secret(value if isinstance(value, str) else "")
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -110,13 +135,12 @@ def _refuse_unknown(extra: Mapping[str, Any], conn_id: str) -> None:
             raise NexusConfigurationError(f"connection {conn_id!r} has an unknown extra {key!r}: {hint}")
 
 
-def _token(token: str | None, conn_id: str) -> str:
-    token = (token or "").strip()
+def _token(token: Secret | None, conn_id: str) -> Secret:
     if not token:
         raise NexusConfigurationError(
             f"connection {conn_id!r} has no API token: put the Service Account's API key in the password field"
         )
-    if not token.isascii() or not token.isprintable() or " " in token:
+    if not token.matches(_TOKEN):
         raise NexusConfigurationError(
             f"the API token of connection {conn_id!r} holds blanks, line breaks or signs that no token has"
         )
@@ -133,14 +157,14 @@ def _portal(extra: Mapping[str, Any]) -> str:
     return check_template(template.strip()) if template else ""
 
 
-def _secret(extra: Mapping[str, Any]) -> str:
-    secret = extra.get("hash_secret", "")
-    if not isinstance(secret, str) or 0 < len(secret.strip()) < _SECRET_LENGTH:
+def _secret(extra: Mapping[str, Any]) -> Secret:
+    secret: Secret | None = extra.get("hash_secret")
+    if secret is not None and not secret.matches(_HASH_SECRET):
         raise NexusConfigurationError(
             f"the extra 'hash_secret' is no text or too short: give at least {_SECRET_LENGTH} characters that nobody can guess, "
             "such as what `openssl rand -hex 32` prints"
         )
-    return secret.strip()
+    return secret or Secret("")
 
 
 def _flag(extra: Mapping[str, Any], key: str, *, default: bool) -> bool:

@@ -18,6 +18,7 @@ from airflow_provider_nexus.client.aio import AsyncNexusClient
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.portal import record_address
 from airflow_provider_nexus.client.retry import RetryPolicy
+from airflow_provider_nexus.client.secret import Secret
 from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.client.settings import ClientSettings, read_settings
 from airflow_provider_nexus.compat import AirflowFailException, get_hook_lineage_collector
@@ -46,6 +47,14 @@ class _AmbiguousRunError(NexusAmbiguousWriteError, AirflowFailException):
 
     Airflow does not try a task again that ends in it, as a task of the user's own does not look before it sends.
     """
+
+
+class _Given:
+    """What a connection says. Airflow's own shows its password to whoever prints it, or the locals of a frame that holds it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.conn_type, self.host, self.port = connection.conn_type, connection.host, connection.port
+        self.password, self.extra = Secret(connection.password or ""), Secret(connection.extra or "{}")
 
 
 TEST_TIMEOUT = 10.0
@@ -89,20 +98,20 @@ class NexusHook(BaseHook):
         :raises NexusConfigurationError: when there is none, or something in it is wrong
         """
         with defined(self.nexus_conn_id, self.conn_type):
-            connection = self.get_connection(self.nexus_conn_id)
-        return self._understood(connection)
+            given = _Given(self.get_connection(self.nexus_conn_id))
+        return self._understood(given)
 
-    def _understood(self, connection: Connection) -> ClientSettings:
-        if connection.conn_type != self.conn_type:
+    def _understood(self, given: _Given) -> ClientSettings:
+        if given.conn_type != self.conn_type:
             raise NexusConfigurationError(
-                f"connection {self.nexus_conn_id!r} is of type {connection.conn_type!r}, and its password is not sent to Nexus: "
+                f"connection {self.nexus_conn_id!r} is of type {given.conn_type!r}, and its password is not sent to Nexus: "
                 f"give a connection of type {self.conn_type!r}"
             )
         settings = read_settings(
-            token=connection.password,
-            host=connection.host,
-            port=connection.port,
-            extra=connection.extra,
+            token=given.password,
+            host=given.host,
+            port=given.port,
+            extra=given.extra,
             conn_id=self.nexus_conn_id,
         )
         return dataclasses.replace(settings, **self._overrides)  # type: ignore[arg-type]
@@ -113,8 +122,8 @@ class NexusHook(BaseHook):
         :raises NexusConfigurationError: when there is no such connection, or something in it is wrong
         """
         with defined(self.nexus_conn_id, self.conn_type):
-            connection = await self.aget_connection(self.nexus_conn_id)
-        return AsyncNexusClient(self._understood(connection))
+            given = _Given(await self.aget_connection(self.nexus_conn_id))
+        return AsyncNexusClient(self._understood(given))
 
     @cached_property
     def client(self) -> NexusClient:

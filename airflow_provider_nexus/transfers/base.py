@@ -271,7 +271,7 @@ class NexusSyncBaseOperator(NexusBaseOperator):
             page_size=self.page_size,
             contract=self.contract,
             max_rejected=self.max_rejected,
-            protection=Protection(self.personal, self.protect or {}, hook.settings.hash_secret),
+            protection=Protection(self.personal, self.protect or {}, hook.settings.hash_secret.reveal()),
             run=_run_of(context),
             airflow_version=airflow_version,
         )

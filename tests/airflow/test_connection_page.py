@@ -41,7 +41,7 @@ def test_the_page_has_the_examples_that_it_should_have() -> None:
 @pytest.mark.parametrize("block", VARIABLES)
 def test_every_variable_is_a_connection(monkeypatch: pytest.MonkeyPatch, block: str) -> None:
     settings = _settings(monkeypatch, block)
-    assert settings.token in TOKENS
+    assert settings.token.reveal() in TOKENS
     own_host = "nexus.bank.example" in block
     assert settings.environment.base_url == ("https://nexus.bank.example" if own_host else BASE_URLS["production"])
     assert settings.timeout == (30 if own_host else 60)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
+import traceback
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -163,3 +165,17 @@ def test_what_fails_in_the_block_of_a_hook_comes_out_and_the_hook_is_closed(sand
     hook.run("GET", "/labelpartner")
     assert sandbox.connection_count == 2
     hook.close()
+
+
+@MATRIX
+def test_no_frame_shows_a_password(stored: None, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tools that show the locals of frames show none, and Airflow's own connection would show its password."""
+    if "AIRFLOW_CONN_NEXUS_WRONG" in os.environ:
+        text = os.environ["AIRFLOW_CONN_NEXUS_WRONG"].replace("a-token", SECRET).replace("{broken", f"{{broken {SECRET}")
+        monkeypatch.setenv("AIRFLOW_CONN_NEXUS_WRONG", text.replace('"a b"', f'"{SECRET} b"'))
+    with pytest.raises(NexusConfigurationError, match=words) as caught:
+        _ = NexusHook("nexus_wrong").settings
+    error = caught.value.with_traceback(caught.tb.tb_next)  # without the frame of this test
+    shown = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+    assert "self = <airflow_provider_nexus.hooks.nexus.NexusHook" in shown
+    assert SECRET not in shown

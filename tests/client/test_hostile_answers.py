@@ -21,6 +21,7 @@ from airflow_provider_nexus.api.environments import Environment
 from airflow_provider_nexus.client.aio import AsyncNexusClient
 from airflow_provider_nexus.client.body import MEGABYTE
 from airflow_provider_nexus.client.call import Call
+from airflow_provider_nexus.client.secret import Secret
 from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.client.settings import ClientSettings
 from airflow_provider_nexus.exceptions import (
@@ -77,7 +78,7 @@ in_both_clients = pytest.mark.parametrize("client", [blocking, in_a_loop])
 
 def settings_for(base_url: str, *, timeout: float = 20.0, retries: int = 3) -> ClientSettings:
     place = Environment("hostile", base_url)
-    return ClientSettings(place, CANARY, allow_writes=True, timeout=timeout, retries=retries, max_answer_mb=1)
+    return ClientSettings(place, Secret(CANARY), allow_writes=True, timeout=timeout, retries=retries, max_answer_mb=1)
 
 
 def ends(client: Client, call: Call, reply: Reply) -> tuple[Any, int]:

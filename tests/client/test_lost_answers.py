@@ -16,6 +16,7 @@ import pytest
 from airflow_provider_nexus.api import envelope
 from airflow_provider_nexus.api.environments import Environment
 from airflow_provider_nexus.client.aio import AsyncNexusClient
+from airflow_provider_nexus.client.secret import Secret
 from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.client.settings import ClientSettings
 from airflow_provider_nexus.exceptions import NexusAmbiguousWriteError, NexusConnectionError, NexusError
@@ -97,7 +98,7 @@ def settings_for(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Settings
         if relay.proxy_url:
             monkeypatch.setenv("http_proxy", relay.proxy_url)
             monkeypatch.setenv("https_proxy", relay.proxy_url)
-        return ClientSettings(Environment("lossy", relay.base_url), CANARY, allow_writes=True, timeout=patience(loss))
+        return ClientSettings(Environment("lossy", relay.base_url), Secret(CANARY), allow_writes=True, timeout=patience(loss))
 
     return settings
 

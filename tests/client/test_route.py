@@ -14,6 +14,7 @@ from airflow_provider_nexus.cli import throwaway
 from airflow_provider_nexus.client.aio import AsyncNexusClient
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.route import UnreadableProxyError, proxy_for
+from airflow_provider_nexus.client.secret import Secret
 from airflow_provider_nexus.client.settings import ClientSettings
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusConnectionError, NexusError
 from tests.client.serving import CANARY, QUICK, all_that_it_says
@@ -34,7 +35,7 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> None:
 def by_session(base_url: str) -> Any:
     from airflow_provider_nexus.client.session import NexusSession
 
-    session = NexusSession(ClientSettings(Environment("x", base_url), CANARY, timeout=5), policy=QUICK)
+    session = NexusSession(ClientSettings(Environment("x", base_url), Secret(CANARY), timeout=5), policy=QUICK)
     try:
         return session.send(GET, envelope.unwrap).value
     except NexusError as error:
@@ -45,7 +46,7 @@ def by_session(base_url: str) -> Any:
 
 def by_loop(base_url: str) -> Any:
     async def main() -> Any:
-        client = AsyncNexusClient(ClientSettings(Environment("x", base_url), CANARY, timeout=5))
+        client = AsyncNexusClient(ClientSettings(Environment("x", base_url), Secret(CANARY), timeout=5))
         try:
             return (await client.send(GET, envelope.unwrap)).value
         except NexusError as error:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_nexus.client.secret import Secret
 from airflow_provider_nexus.client.settings import EXTRAS, ClientSettings, read_settings
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 
@@ -22,7 +23,9 @@ def read(**extra: Any) -> ClientSettings:
 )
 def test_nulls_and_blanks_are_the_defaults(extra: dict[str, Any] | None) -> None:
     settings = read_settings(token=TOKEN, host="", port=0, extra=extra)
-    assert settings == ClientSettings(settings.environment, TOKEN, allow_writes=False, timeout=30.0, retries=5, portal_url="")
+    assert settings == ClientSettings(
+        settings.environment, Secret(TOKEN), allow_writes=False, timeout=30.0, retries=5, portal_url=""
+    )
     assert settings.environment.name == "test"
 
 
@@ -133,7 +136,7 @@ def test_no_portal_url(value: object) -> None:
 def test_hash_secret_is_stripped_and_never_shown() -> None:
     secret = "canary-of-sixteen"
     settings = read(hash_secret=f" {secret}\n")
-    assert settings.hash_secret == secret
+    assert settings.hash_secret.reveal() == secret
     assert secret not in f"{settings!r} {settings}"
 
 
@@ -161,7 +164,7 @@ def test_impossible_token_is_not_repeated(token: str) -> None:
 
 
 def test_token_is_stripped() -> None:
-    assert read_settings(token=f" {TOKEN}\n").token == TOKEN
+    assert read_settings(token=f" {TOKEN}\n").token.reveal() == TOKEN
 
 
 def test_token_is_never_shown() -> None:
