@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route as WebRoute
 from starlette.types import Receive, Scope, Send
 
+from airflow_provider_nexus.sandbox.access import LoopbackOnly
 from airflow_provider_nexus.sandbox.call import Answer, Call
 from airflow_provider_nexus.sandbox.control import control_routes
 from airflow_provider_nexus.sandbox.front import meet
@@ -59,6 +60,7 @@ def build_app(state: State, routes: Iterable[Route], closer: Closer) -> FastAPI:
     paths = [CaselessRoute(route.path, _endpoint(state, route, closer), [route.method]) for route in ordered]
     rest = WebRoute("/{rest:path}", _endpoint(state, None, closer), methods=_METHODS)
     app = FastAPI(title="Nexus sandbox", openapi_url=None, redirect_slashes=False)
+    app.add_middleware(LoopbackOnly)
     app.router.routes.extend([*control_routes(state), *paths, rest])
     return app
 

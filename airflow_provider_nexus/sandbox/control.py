@@ -1,4 +1,4 @@
-"""The control surface for tests in other processes, under ``/_sandbox/``: no token, and only this machine can reach it."""
+"""The control surface for tests in other processes, under ``/_sandbox/``: no token, for programs of this machine alone."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route as WebRoute
 
+from airflow_provider_nexus.sandbox.access import refuse_page
 from airflow_provider_nexus.sandbox.settings import from_json
 from airflow_provider_nexus.sandbox.state import State
 
@@ -28,6 +29,8 @@ def control_routes(state: State) -> list[WebRoute]:
 
 def _answering(act: Callable[[_Reply], _Reply]) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
+        if refusal := refuse_page(request):
+            return refusal
         try:
             body = await request.body()
             return JSONResponse(act(msgspec.json.decode(body) if body else {}))

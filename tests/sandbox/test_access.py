@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,8 @@ import requests
 
 from airflow_provider_nexus.sandbox import Fault, Sandbox, SandboxSettings
 from tests.sandbox.conftest import NOW, Client, Make
+
+JSON = {"Content-Type": "application/json"}
 
 
 @pytest.mark.parametrize("header", [None, "Bearer wrong", "Basic {token}", "{token}"])
@@ -129,8 +132,70 @@ def test_control_surface(make: Make) -> None:
     assert len(client.page("/customer").records) == 3
     refused = plain.post(f"{base}/settings", json={"max_limits": 3}, timeout=5)
     assert (refused.status_code, "max_limit" in refused.json()["error"]) == (400, True)
-    assert plain.post(f"{base}/reset", timeout=5).status_code == 200
+    assert plain.post(f"{base}/reset", headers=JSON, timeout=5).status_code == 200
     assert client.sandbox.call_count == 0
+
+
+PAGES: dict[str, tuple[dict[str, str], int]] = {
+    "a form": ({"Content-Type": "application/x-www-form-urlencoded"}, 415),
+    "a form with files": ({"Content-Type": "multipart/form-data; boundary=x"}, 415),
+    "a form of text": ({"Content-Type": "text/plain"}, 415),
+    "text that says it is JSON": ({"Content-Type": "text/plain; application/json"}, 415),
+    "no body": ({}, 415),
+    "another site": ({**JSON, "Origin": "https://evil.example"}, 403),
+    "another port of this machine": ({**JSON, "Origin": "http://127.0.0.1:1"}, 403),
+    "another scheme": ({**JSON, "Origin": "https://HERE"}, 403),
+    "a page without an origin": ({**JSON, "Origin": "null"}, 403),
+    "a name that leads here": ({**JSON, "Host": "evil.example"}, 421),
+    "the same with an origin": ({**JSON, "Host": "evil.example", "Origin": "http://evil.example"}, 421),
+}
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("path", ["clock", "settings", "reset"])
+def test_no_page_of_a_browser_controls_it(make: Make, path: str, page: str) -> None:
+    client = make()
+    client.get("/customer")
+    client.sandbox.advance(5)
+    before = client.sandbox.now, client.sandbox.settings, client.sandbox.call_count
+    headers, status = PAGES[page]
+    headers = {name: value.replace("HERE", urlsplit(client.sandbox.base_url).netloc) for name, value in headers.items()}
+    body = b'{"advance": 60}' if path == "clock" else b'{"max_limit": 3}' if path == "settings" else b""
+    answer = requests.post(f"{client.sandbox.base_url}/_sandbox/{path}", data=body, headers=headers, timeout=5)
+    assert answer.status_code == status
+    assert answer.json()["error"]
+    assert (client.sandbox.now, client.sandbox.settings, client.sandbox.call_count) == before
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "127.0.0.1:PORT", "localhost", "LOCALHOST:PORT", "localhost.:PORT", "127.5.6.7", "[::1]:PORT"]
+)
+@pytest.mark.parametrize("path", ["/_sandbox/stats", "/customer"])
+def test_it_answers_to_this_machine(shared: Client, path: str, host: str) -> None:
+    headers = {"Host": host.replace("PORT", str(urlsplit(shared.sandbox.base_url).port))}
+    assert shared.call("GET", path, headers=headers).status_code == 200
+    origin = {**headers, "Origin": f"http://{headers['Host']}"}
+    assert shared.call("GET", path, headers=origin).status_code == 200
+
+
+NAMES = ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "x@127.0.0.1", "127.1", "[", ""]
+ADDRESSES = ["10.0.0.1", "0.0.0.0", "[::]"]
+
+
+@pytest.mark.parametrize("host", [*NAMES, *ADDRESSES])
+@pytest.mark.parametrize("path", ["/_sandbox/stats", "/customer", "/nothing"])
+def test_it_answers_to_no_other_name(shared: Client, path: str, host: str) -> None:
+    before = shared.sandbox.call_count
+    assert shared.call("GET", path, headers={"Host": host}).status_code == 421
+    assert shared.sandbox.call_count == before
+
+
+def test_one_host_is_needed(shared: Client) -> None:
+    for hosts in ([], ["127.0.0.1", "evil.example"]):
+        with socket.create_connection(("127.0.0.1", urlsplit(shared.sandbox.base_url).port or 0), timeout=5) as connection:
+            head = "".join(f"Host: {host}\r\n" for host in hosts)
+            connection.sendall(f"GET /_sandbox/stats HTTP/1.1\r\n{head}Connection: close\r\n\r\n".encode())
+            assert connection.recv(100).split()[1] in (b"400", b"421")
 
 
 def test_port_can_be_given(make: Make) -> None:

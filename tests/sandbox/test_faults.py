@@ -16,7 +16,7 @@ from tests.sandbox.conftest import Client, Make
 def raw(client: Client, path: str, method: str = "GET", body: bytes = b"") -> bytes:
     """Everything that comes back over a connection until it ends."""
     host, port = client.sandbox.base_url.removeprefix("http://").split(":")
-    head = f"{method} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {client.sandbox.token}\r\n"
+    head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {client.sandbox.token}\r\n"
     head += f"Content-Length: {len(body)}\r\n\r\n"
     with socket.create_connection((host, int(port)), timeout=60) as link:
         link.sendall(head.encode() + body)
