@@ -68,6 +68,8 @@ def texts_of(given: object, what: str) -> tuple[str, ...]:
     :raises NexusConfigurationError: for anything else, and for several that are not all texts
     """
     found = _listed(given)
+    if found is None and isinstance(given, str):
+        raise NexusConfigurationError(f"the {what} is {given!r}, which looks like a list and can't be read as one of texts")
     if found is None:
         raise NexusConfigurationError(
             f"the {what} is {given!r}, a {type(given).__name__}: give a text or a list of texts. If it looks like a "

@@ -25,6 +25,7 @@ def moment(given: object, what: str) -> datetime:
     :param what: where it was given, for the error
     :raises NexusWindowError: when it can't be read
     """
+    given = _unwrapped(given)
     try:
         found = _found(given)
         if found is not None:
@@ -33,12 +34,13 @@ def moment(given: object, what: str) -> datetime:
             return (plain if plain.tzinfo else plain.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, TypeError, OverflowError):
         pass
-    kind = "" if isinstance(given, str) else f", a {type(given).__name__}"
-    raise NexusWindowError(f"{what}: {given!r}{kind}, is no ISO 8601 moment; give one as in 2026-01-31T00:00:00Z")
+    kind = "" if isinstance(given, str) or given is None else f", a {type(given).__name__},"
+    raise NexusWindowError(f"{what}: {given!r}{kind} is no ISO 8601 moment; give one as in 2026-01-31T00:00:00Z")
 
 
 def is_missing(given: object) -> bool:
     """Whether a moment was left out: ``None``, or the empty text or word that templates make of a missing value."""
+    given = _unwrapped(given)
     return given is None or (isinstance(given, str) and given.strip() in ("", "None"))
 
 
@@ -55,6 +57,11 @@ def span_of_time(given: object, what: str, *, longest: timedelta) -> timedelta:
     if found is None or not timedelta(0) <= found <= longest:
         raise NexusConfigurationError(f"{what} is {given!r}: give a timedelta or seconds, from 0 to {longest.days} days")
     return timedelta(days=found.days, seconds=found.seconds, microseconds=found.microseconds)
+
+
+def _unwrapped(given: object) -> object:
+    """What lies in a lazy value of Airflow's context, such as the moments of the run that succeeded before."""
+    return getattr(given, "__wrapped__", given) if type(given).__name__ == "Proxy" else given
 
 
 def _found(given: object) -> date | None:

@@ -25,7 +25,7 @@ def get_resource(name: str) -> Resource:
     """
     try:
         return RESOURCES[name]
-    except KeyError:
+    except (KeyError, TypeError):
         nearest = difflib.get_close_matches(str(name), RESOURCES, n=1, cutoff=0.4)
         hint = f"did you mean {nearest[0]!r}?" if nearest else f"known are {', '.join(sorted(RESOURCES))}"
         raise NexusUnknownResourceError(f"unknown Nexus resource {name!r}: {hint}") from None

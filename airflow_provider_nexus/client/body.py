@@ -60,7 +60,9 @@ class Body:
         self._unpacker = zlib.decompressobj(_GZIP_BITS) if coding in _GZIP else None
         self._fault: BadBodyError | None = None
         if coding not in _PLAIN | _GZIP:
-            self._fault = BadBodyError(f"its body is packed as {coding[:40]!r} and not as {CODING}", is_final=True)
+            self._fault = BadBodyError(
+                f"its body is packed in another way than as {CODING}, which alone was asked for", is_final=True
+            )
 
     def take(self, piece: bytes) -> bool:
         """Take in the next piece.

@@ -53,6 +53,10 @@ class Call:
     api_version: str | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.path, str):
+            raise NexusConfigurationError(
+                f"the path is {self.path!r}, a {type(self.path).__name__}, and has to be text: nothing was sent"
+            )
         parts = [unquote(part) for part in self._bare_path.removeprefix("/").split("/")]
         odd = next((part for part in parts if part in ("", ".", "..", "None")), None)
         if odd is not None and parts != [""]:

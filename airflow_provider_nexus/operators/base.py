@@ -88,7 +88,7 @@ class NexusBaseOperator(BaseOperator):
     def is_given(self, name: str, context: Context) -> bool:
         """Whether an argument was given. A null that was written out counts as left out, but not in a task that is mapped."""
         given = self._BaseOperator__init_kwargs  # type: ignore[attr-defined]
-        index = context["ti"].map_index
+        index = getattr(context.get("ti"), "map_index", None)
         is_mapped = index is not None and index >= 0
         return name in given and (given[name] is not None or is_mapped)
 

@@ -9,6 +9,7 @@ from airflow_provider_nexus.api.plain import as_plain
 from airflow_provider_nexus.api.resources import find_by_path
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.client import NexusClient
+from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators.base import NexusBaseOperator, rendered
 from airflow_provider_nexus.operators.customers import NexusCreateCustomerOperator, NexusUpdateCustomerOperator
@@ -55,7 +56,8 @@ class NexusOperator(NexusBaseOperator):
 
     :param endpoint: path from the root, such as ``/customer/C1`` (templated)
     :param method: HTTP method (templated)
-    :param query: query (templated): texts, numbers, flags and moments; ``None`` is left out. (``params`` are Airflow's own)
+    :param query: query (templated): texts, numbers, flags and moments; one without a value is refused. (``params`` are Airflow's
+        own)
     :param json: body (templated); moments in it are written as Nexus writes them, ``Decimal`` with its digits
     :param response_filter: turns the values into what is returned
     :param api_version: the header of that name; by default what the catalogue says of the path
@@ -95,11 +97,21 @@ class NexusOperator(NexusBaseOperator):
         :raises NexusApiError: one class per cause otherwise
         """
         self.refuse_missing(context)
+        self._refuse_missing_in_query()
         client = NexusHook(self.nexus_conn_id).client
         call = Call(self.method.strip().upper(), self.endpoint, self.query, self.json, self.api_version)
         if call.is_repeatable:
             return self._finish(context, self._send(client))
         return send_once(context, call, lambda before: self._send(client, before), lambda values: self._finish(context, values))
+
+    def _refuse_missing_in_query(self) -> None:
+        """A name without a value would let all through, and the word None nothing."""
+        for name, value in self.query.items() if isinstance(self.query, Mapping) else ():
+            if value is None or (isinstance(value, str) and value.strip() in ("", "None")):
+                raise NexusConfigurationError(
+                    f"the query's {name} is {value!r}, which is what a template or another task makes of a missing value: "
+                    "leave it out, or give a value; nothing was sent"
+                )
 
     def _send(self, client: NexusClient, before: Callable[[], object] | None = None) -> Any:
         return client.run(

@@ -166,11 +166,7 @@ class NexusWaiting(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        for name, value in (("poll_interval", poll_interval), ("max_interval", max_interval), ("wait_timeout", wait_timeout)):
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-                raise NexusConfigurationError(f"{name} is {value!r}: give seconds, a number above zero")
-        if on_held not in ("wait", "fail"):
-            raise NexusConfigurationError(f"on_held is {on_held!r}: give 'wait' or 'fail'")
+        check_manners(on_held, poll_interval=poll_interval, max_interval=max_interval, wait_timeout=wait_timeout)
         self.poll_interval = poll_interval
         self.max_interval = max_interval
         self.wait_timeout = wait_timeout
@@ -250,6 +246,19 @@ class NexusWaiting(BaseOperator):
             ),
             method_name="execute_complete",
         )
+
+
+def check_manners(on_held: object, **spans: object) -> None:
+    """Refuse ways of waiting that there are not.
+
+    :param spans: lengths of time in seconds
+    :raises NexusConfigurationError: names the argument
+    """
+    for name, value in spans.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+            raise NexusConfigurationError(f"{name} is {value!r}: give seconds, a number above zero")
+    if on_held not in ("wait", "fail"):
+        raise NexusConfigurationError(f"on_held is {on_held!r}: give 'wait' or 'fail'")
 
 
 def look_patiently(watch: StatusWatch, patience: Patience) -> float | None:

@@ -18,7 +18,7 @@ from airflow_provider_nexus.sync.manifest import NAME, SUPERSEDED
 
 READINGS = "readings"
 UNSETTLED = "_unsettled.json"
-_LABEL = re.compile(r"((?:19|20|21)\d{6}T\d{6}Z)(?:-((?:19|20|21)\d{6}T\d{6}Z))?")
+_LABEL = re.compile(r"((?:19|20|21)\d{6}T\d{6}Z)(?:-((?:19|20|21)\d{6}T\d{6}Z)|-of-[0-9a-f]{12})?")
 _DEEP = 4
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
-from airflow_provider_nexus.api.codes import codes_of
+from airflow_provider_nexus.api.codes import codes_of, texts_of
 from airflow_provider_nexus.api.plain import as_plain
 from airflow_provider_nexus.client.patience import Patience, interval
 from airflow_provider_nexus.compat import HAS_TASK_STATE, AirflowSensorTimeout, AirflowSkipException, conf
@@ -22,6 +22,7 @@ from airflow_provider_nexus.operators.waiting import (
     OnHeld,
     StatusWatch,
     check_event,
+    check_manners,
     go_on_or_raise,
     look_patiently,
     overdue,
@@ -70,7 +71,7 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
         *,
         resource: str | XComArg,
         code: str | Sequence[str] | XComArg,
-        targets: str | Sequence[str] | XComArg = (),
+        targets: str | Sequence[str] | XComArg | None = None,
         on_held: OnHeld = "wait",
         on_held_callback: Callable[[Context], Any] | None = None,
         max_interval: float = 600.0,
@@ -80,6 +81,9 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        check_manners(on_held, max_interval=max_interval)
+        if on_held_callback is not None and not callable(on_held_callback):
+            raise NexusConfigurationError(f"on_held_callback is {on_held_callback!r}: give a function or a notifier")
         self.resource = rendered(resource)
         self.code = rendered(code)
         self.targets = rendered(targets)
@@ -96,6 +100,8 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
         :raises NexusStatusError: when a record ended otherwise, or is held and that shall fail
         :raises AirflowSensorTimeout: when it took too long
         """
+        if self.is_given("targets", context) and not texts_of(self.targets, "status in targets"):
+            raise NexusConfigurationError("targets is empty, so nothing would end the wait: leave it out, or give a status")
         if self._is_one:
             self.remember(context, self.resource, self._codes[0])
         if not self.deferrable:
@@ -144,7 +150,9 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
 
     @cached_property
     def _watch(self) -> StatusWatch:
-        return StatusWatch(NexusHook(self.nexus_conn_id, retries=0), self.resource, dict.fromkeys(self._codes, ""), self.targets)
+        return StatusWatch(
+            NexusHook(self.nexus_conn_id, retries=0), self.resource, dict.fromkeys(self._codes, ""), self.targets or ()
+        )
 
     @cached_property
     def _codes(self) -> tuple[str, ...]:

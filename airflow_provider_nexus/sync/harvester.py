@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import hmac
 import logging
 import time
@@ -159,7 +160,7 @@ class Harvester:
         read_at = keeper.read_at if keeper else read_at
         cost = count.pages, self.client.session.calls - calls, round(time.monotonic() - began, 3)
         origin = Origin(read_at, f"{feed} {window.label}" if window else feed)
-        label = _label(feed, window, read_at)
+        label = _label(feed, window, read_at, self.request.parents)
         partial = not proof.is_complete or feed in ("finished", "open") or self.request.parents is not None
         scope = None if partial else Scope(window.start, window.end) if window else Scope()
         return Harvest(self.resource, feed, window, label, origin, proof, sink, scope, self._facts(feed, cost), keeper)
@@ -235,9 +236,14 @@ def ask_totals(
     return list(values.get("totals") or [])
 
 
-def _label(feed: Feed, window: Window | None, read_at: datetime) -> str:
-    """A window read for the first time has the same name at every try; other readings are told apart by when they were."""
+def _label(feed: Feed, window: Window | None, read_at: datetime, parents: tuple[str, ...] | None) -> str:
+    """A window read for the first time has the same name at every try; other readings are told apart by when they were.
+
+    Children of some parents are no snapshot of all, and tasks that each read some may do so in the same second.
+    """
     stamp = f"{read_at:%Y%m%dT%H%M%SZ}"
+    if feed == "whole" and parents is not None:
+        return f"{stamp}-of-{hashlib.sha256(repr(sorted(parents)).encode()).hexdigest()[:12]}"
     if feed == "whole":
         return stamp
     if window is None:

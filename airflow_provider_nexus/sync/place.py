@@ -9,7 +9,7 @@ from typing import Any
 from airflow_provider_nexus.api.codes import IN_QUOTES
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 
-_MISSING = ("none", "null", "undefined", "nan", "nat")
+_MISSING = ("None", "null", "undefined", "NaN", "NaT")
 """What templates make of a value that is not there."""
 
 
@@ -38,7 +38,7 @@ def place_of(name: str, value: Any, *, relative: bool = False) -> str:
         raise NexusConfigurationError(
             f"{name} is {what}: give the path or URL of a place, such as /data/nexus or s3://lake/nexus"
         )
-    missing = next((part for part in re.split(r"[/\\@=]+", text) if part.partition(".")[0].lower() in _MISSING), "")
+    missing = next((part for part in re.split(r"[/\\@=]+", text) if part.partition(".")[0] in _MISSING), "")
     if missing:
         hint = f"{missing!r} in it is what a template or another task makes of a missing value"
         raise NexusConfigurationError(f"{name} is {text!r}, and {hint}: nothing was read")
@@ -54,5 +54,5 @@ def _refuse_vague(name: str, text: str, *, relative: bool) -> None:
     if not is_whole and (mark or not relative):
         hint = "give the whole path, from / on, or a URL; the folder that a worker runs in is not yours"
         raise NexusConfigurationError(f"{name} is {text!r}, which begins at no known folder: {hint}")
-    if mark and not rest.strip("/"):
+    if not (rest if mark else text).strip("/"):
         raise NexusConfigurationError(f"{name} is {text!r}, which names no place in the store: give a bucket or folder, too")

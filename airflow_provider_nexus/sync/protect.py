@@ -189,7 +189,7 @@ def _named(resource: Resource, fields: Mapping[str, Treatment]) -> Iterator[tupl
         raise NexusConfigurationError(f"protect is {fields!r}: give a dictionary of fields and what is done with each")
     spellings, free, seen = _spellings(resource), _free(resource), set()
     for name, treatment in fields.items():
-        _check_treatment(f"fields[{name!r}]", treatment)
+        _check_treatment(f"protect[{name!r}]", treatment)
         path = spellings.get(str(name).lower()) or _inside(free, str(name))
         if path is None:
             nearest = difflib.get_close_matches(str(name).lower(), spellings, n=1)

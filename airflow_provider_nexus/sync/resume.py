@@ -37,7 +37,7 @@ class PartKeeper:
         checkpoint = self._staging.load(self._now)
         if checkpoint is None:
             return None
-        self._fill(self._staging.records(checkpoint))
+        self._fill(self._staging.records(checkpoint), count)
         self._sink.fields.restore(checkpoint.fields)
         self._kept = len(checkpoint.parts) if self._parts == checkpoint.parts else 0  # another zlib packs otherwise
         self.read_at = checkpoint.read_at
@@ -47,10 +47,12 @@ class PartKeeper:
         self._log.info("going on from %s, where an earlier try ended: %s records", checkpoint.position, f"{count.unique:,}")
         return second_of(checkpoint.position)
 
-    def _fill(self, records: Iterator[bytes]) -> None:
+    def _fill(self, records: Iterator[bytes], count: Count) -> None:
         rows = (self._sink.reader.read(raw) for raw in records)
         while batch := list(islice(rows, _BATCH)):
             self._sink.restore(batch)
+            for row in batch:
+                count.keys.add(row.key)
 
     def keep(self, group: list[Row], count: Count, tally: TotalsTally | None) -> None:
         """Keep the parts that became full."""

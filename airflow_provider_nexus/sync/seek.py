@@ -44,10 +44,11 @@ def seek_walk(source: Source, span: Span, first: Page) -> Iterator[list[Row]]:
         last = second_of(rows[-1].stamp) if rows else seek.position
         if last > seek.position:
             complete = in_order(row for row in rows if row.second < rows[-1].second)
-            yield complete
             before, page = page, seek.move_to(last, {row.key for row in rows if row.second == rows[-1].second})
-            if before is first:
+            if before is first:  # what the server does not oblige in shows here, and nothing has been given out yet
+                check_page(page, seek.asked, until)
                 refuse_skipped(first, len(complete), page)
+            yield complete
         else:
             yield seek.crowded_second()
             page = seek.move_to(seek.position + SECOND, set())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import secrets
 import shutil
@@ -48,6 +49,8 @@ def put(path: Any, data: IO[bytes], what: str = "") -> None:
 
 def _put_here(path: Path, data: IO[bytes]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 16}.tmp"):
+        remove(left)  # by a try that was killed; one that is still at it fails, and is tried again
     neighbour = path.parent / f".{path.name}.{secrets.token_hex(8)}.tmp"
     try:
         with os.fdopen(os.open(neighbour, _FRESH, 0o666), "wb") as target:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 from airflow_provider_nexus.api.resource import Shape
 from airflow_provider_nexus.api.rows import Row
 from airflow_provider_nexus.sync.bisect import bisect_walk
 from airflow_provider_nexus.sync.doubt import Doubt, NotSortedDoubt
 from airflow_provider_nexus.sync.guarded import guarded_walk
+from airflow_provider_nexus.sync.keys import Keys
 from airflow_provider_nexus.sync.proof import Verdict, judge
 from airflow_provider_nexus.sync.seek import check_page, seek_walk
 from airflow_provider_nexus.sync.source import Page, Source, Span, widened
@@ -24,26 +26,37 @@ class Count:
     :param outside: those of them that lay outside the span
     :param total_first: the server's count when the walk began
     :param total_last: the server's count when it had ended
+    :param keys: of those records
     """
 
     unique: int = 0
     outside: int = 0
     total_first: int | None = None
     total_last: int | None = None
+    keys: Keys = field(default_factory=Keys)
 
     def add(self, group: list[Row], inside: list[Row]) -> None:
         """Count a group and the part of it that lies inside the span."""
         self.unique += len(group)
         self.outside += len(group) - len(inside)
+        for row in group:
+            self.keys.add(row.key)
+
+    @cached_property
+    def repeated(self) -> int:
+        """Records that came under a key that another had: where one has two stamps, a third may hide behind the count."""
+        return self.keys.repeated
 
     @property
     def verdict(self) -> Verdict:
         """What the counts say."""
-        return judge(self.unique, self.total_first, self.total_last)
+        return Verdict.UNPROVED if self.repeated else judge(self.unique, self.total_first, self.total_last)
 
     @property
     def doubt(self) -> str:
         """Why they prove nothing."""
+        if self.repeated:
+            return f"{self.repeated} records came under a key that another record had, so the server's count tells nothing"
         said = f"{self.total_first} at first and {self.total_last} at the end"
         return f"{self.unique} unique records were read, the server counts {said}"
 

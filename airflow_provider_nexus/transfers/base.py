@@ -224,8 +224,11 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         return self.report_page(self.report_path) if is_wanted else None
 
     def was_given(self, name: str) -> bool:
-        """Whether an argument was given as something, be it a template of nothing."""
-        return self._BaseOperator__init_kwargs.get(name) is not None  # type: ignore[attr-defined]
+        """Whether an argument was given as something, be it a template of nothing, or is what the task is mapped over."""
+        tasks = getattr(self._dag, "task_dict", {})
+        expanded = getattr(getattr(tasks.get(self.task_id), "expand_input", None), "value", None)
+        is_expanded = isinstance(expanded, Mapping) and name in expanded
+        return is_expanded or self._BaseOperator__init_kwargs.get(name) is not None  # type: ignore[attr-defined]
 
     def _report(self, context: Context, page: Any, write: Callable[[], str]) -> str | None:
         """Where the report was written; ``None`` when it could not be.
@@ -282,6 +285,10 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         :raises AirflowSkipException: when there are none to read
         """
         if self.parents is None:
+            if self.was_given("parents"):
+                raise NexusConfigurationError(
+                    "parents is None, which is what another task makes of a missing value: nothing was read"
+                )
             return None
         codes = codes_of(self.parents, "code in parents")
         if not codes:

@@ -162,6 +162,11 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
             raise NexusConfigurationError(
                 f"connection {self.sql_conn_id!r} needs a driver that is not installed ({error}): install its provider's extras"
             ) from error
+        if engine.dialect.name == "sqlite" and engine.url.database in (None, "", ":memory:"):
+            engine.dispose()
+            raise NexusConfigurationError(
+                f"connection {self.sql_conn_id!r} leads to a SQLite database in memory, which ends with the task: name a file"
+            )
         if engine.dialect.name not in DATABASES:
             engine.dispose()
             raise NexusConfigurationError(

@@ -229,7 +229,7 @@ class TestCoding:
         body = gzip.compress(gzip.compress(said(99))) if coding == "gzip, gzip" else zlib.compress(said(99))
         ended, asked = ends(client, call, packed(body, coding=coding))
         assert isinstance(ended, NexusAmbiguousWriteError if call is POST else NexusResponseError), ended
-        assert f"is packed as {coding[:40]!r} and not as gzip" in str(ended)
+        assert "is packed in another way than as gzip" in str(ended)
         assert (ended.status, asked) == (None, 1)
 
     @in_both_clients

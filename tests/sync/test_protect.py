@@ -218,7 +218,7 @@ def test_fields_go_by_the_name_of_their_column_too(resource: str, name: str, tol
     ("protection", "said"),
     [
         (Protection("scramble"), "the protection personal is 'scramble': give one of keep, hash, mask, drop"),  # type: ignore[arg-type]
-        (Protection(fields={"email": ""}), r"fields\['email'\] is ''"),  # type: ignore[dict-item]
+        (Protection(fields={"email": ""}), r"protect\['email'\] is ''"),  # type: ignore[dict-item]
         (Protection("hash"), "no secret: put hash_secret into the extra"),
         (Protection(fields={"email": "hash"}), "no secret: put hash_secret into the extra"),
         (Protection(fields={"Created": "drop"}), "customers.created is the creation stamp .* can only be kept"),

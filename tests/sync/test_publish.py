@@ -111,7 +111,7 @@ def test_killed_anywhere(tmp_path: Path, staged: str) -> None:
     assert lies(target) == []
 
 
-class KilledError(Exception):
+class KilledError(BaseException):
     """In place of the end of a process."""
 
 

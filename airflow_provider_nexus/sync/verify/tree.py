@@ -14,7 +14,7 @@ from airflow_provider_nexus.sync.manifest import NAME
 
 WINDOW = re.compile(r"\d{8}T\d{6}Z-\d{8}T\d{6}Z")
 """Name of the folder of a window."""
-_SNAPSHOT = re.compile(r"\d{8}T\d{6}Z")
+_SNAPSHOT = re.compile(r"\d{8}T\d{6}Z(?:-of-[0-9a-f]{12})?")
 _LEVELS = 2
 """Folders between the root and that of a resource."""
 

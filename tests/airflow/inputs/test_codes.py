@@ -44,6 +44,11 @@ def upstream(value: Any) -> Any:
     return value
 
 
+@task
+def nothing() -> None:
+    """Hands nothing over."""
+
+
 def said(text: str) -> Any:
     """A text by XCom; an argument of the task would be rendered, and become a number where templates are objects."""
 
@@ -104,9 +109,13 @@ def test_parents_that_are_none(sandbox: Sandbox, tmp_path: Path, native: bool, c
                 path=f"{tmp_path}/{name}",
                 parents=parents,  # type: ignore[arg-type]
             )
-        NexusToObjectStorageOperator(task_id="none", resource="customer_persons", path=f"{tmp_path}/none", parents=upstream([]))
+        NexusToObjectStorageOperator(task_id="none", resource="customer_persons", path=f"{tmp_path}/nobody", parents=upstream([]))
+        NexusToObjectStorageOperator(task_id="lost", resource="customer_persons", path=f"{tmp_path}/lost", parents=nothing())
+        over = NexusToObjectStorageOperator.partial(task_id="over", resource="customer_persons", path=f"{tmp_path}/over")
+        over.expand(parents=[None])
     run = run_dag(dag)
-    assert {name: state_of(run, name) for name in given} == dict.fromkeys(given, "failed")
+    assert [each.state for each in run.get_task_instances() if each.task_id == "over"] == ["failed"]
+    assert {name: state_of(run, name) for name in (*given, "lost")} == dict.fromkeys((*given, "lost"), "failed")
     assert state_of(run, "none") == "skipped"
     assert not list(tmp_path.rglob("manifest.json"))
     said = "".join(capfd.readouterr())
@@ -135,6 +144,17 @@ def test_the_sensor_asks_for_the_very_code(native: bool) -> None:
             assert paths(server) == {f"/orders/{text}"}
             assert isinstance(xcom_of(run, "listed"), list)
             assert xcom_of(run, "template")["orderCode"] == text
+
+
+@NATIVE
+def test_no_target_at_all_is_refused(native: bool) -> None:
+    with serving({"orderCode": "A", "status": "FILLED", "created": "2026-01-01T00:00:00Z"}):
+        with DAG(f"no_targets_{native}", schedule=None, render_template_as_native_obj=native) as dag:
+            NexusStatusSensor(task_id="empty", resource="orders", code="A", targets=[])
+            NexusStatusSensor(task_id="lost", resource="orders", code="A", targets=upstream([]))
+            NexusStatusSensor(task_id="left_out", resource="orders", code="A", targets=None)
+        run = run_dag(dag)
+        assert [state_of(run, name) for name in ("empty", "lost", "left_out")] == ["failed", "failed", "success"]
 
 
 @pytest.mark.parametrize("targets", ["Filled", "FILLED", ["filled"], ("Filled",), "['Filled']"])

@@ -15,7 +15,7 @@ import pytest
 
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.rows import RowReader
-from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusWindowError
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusUnknownResourceError, NexusWindowError
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sync.frames import data_frame
@@ -56,6 +56,7 @@ def sandbox() -> Iterator[Sandbox]:
         ({"resource": "customer_persons", "parent": None}, "the parent is None"),
         ({"resource": "customer_persons", "parent": "None"}, "what a template makes of a missing value"),
         ({"resource": "orders", "parent": "C1"}, "belong to no other record"),
+        ({"resource": ["orders"]}, "unknown Nexus resource"),
         ({"resource": "orders", "limit": -1}, "limit is -1: give a whole number"),
         ({"resource": "orders", "limit": "10"}, "limit is '10': give a whole number"),
         ({"resource": "orders", "limit": True}, "limit is True"),
@@ -67,7 +68,7 @@ def sandbox() -> Iterator[Sandbox]:
 @pytest.mark.parametrize("method", ["iter_records", "get_df"])
 def test_what_can_not_be_done_is_refused_before_anything_is_read(method: str, arguments: dict[str, Any], said: str) -> None:
     with serving() as server:
-        with pytest.raises((NexusConfigurationError, NexusWindowError), match=said):
+        with pytest.raises((NexusConfigurationError, NexusWindowError, NexusUnknownResourceError), match=said):
             getattr(NexusHook(), method)(**arguments)  # iter_records too: without a step of the iterator
         assert not server.asked
 

@@ -151,6 +151,22 @@ def test_params_of_the_run(native: bool) -> None:
 
 
 @NATIVE
+def test_a_moment_that_there_is_not_yet_is_left_out(native: bool) -> None:
+    """The run before, on the first one: a lazy nothing, where templates are objects."""
+    with serving() as server:
+        with new_dag("no_moment", native=native) as dag:
+            NexusPlanOperator(
+                task_id="plan",
+                resource="orders",
+                window_start="{{ prev_data_interval_end_success }}",
+                window_end="{{ prev_data_interval_end_success }}",
+                params={"window_start": "2026-01-31", "window_end": END},
+            )
+        assert ran(dag) == []
+        assert asked(server, "createdFrom") == {"2026-01-31T00:00:00Z"}
+
+
+@NATIVE
 def test_the_hook_in_a_task(native: bool) -> None:
     @task
     def read(start: Any, end: Any, data_interval_start: Any = None) -> int:

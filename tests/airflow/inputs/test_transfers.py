@@ -18,6 +18,7 @@ from airflow_provider_nexus.compat import HAS_TASK_STATE
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusUnknownResourceError
 from airflow_provider_nexus.operators.nexus import NexusPlanOperator
 from airflow_provider_nexus.sandbox import Sandbox
+from airflow_provider_nexus.sync.verify.files import verify
 from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObjectStorageOperator
 from airflow_provider_nexus.transfers.nexus_to_sql import NexusToSqlOperator
 from tests.airflow.nexus import connection
@@ -78,6 +79,22 @@ def test_mapped_over_windows_leaves_the_watermark(sandbox: Sandbox, tmp_path: Pa
     assert not list(tmp_path.rglob("_watermark.json"))
     assert windows(tmp_path)
     assert "the watermark stays where it is: this task is mapped" in "".join(capfd.readouterr())
+
+
+def test_mapped_over_parents_each_keeps_its_children(sandbox: Sandbox, tmp_path: Path) -> None:
+    """All in one second and under one path: a folder that is named by the second alone would hold those of the last task."""
+    codes = [json.loads(raw)["customerCode"] for raw in sandbox.truth("customers")][:4]
+    with DAG("over_parents", schedule=None) as dag:
+        sync = NexusToObjectStorageOperator.partial(task_id="sync", resource="customer_persons", path=str(tmp_path))
+        sync.expand(parents=codes)
+    assert run_dag(dag).state == run_dag(dag).state == "success"
+    manifests = [json.loads(each.read_bytes()) for each in tmp_path.rglob("manifest.json")]
+    assert len(manifests) == len(codes)
+    assert sum(each["records"] for each in manifests) == sum(
+        len(sandbox.truth("customer_persons", parent=code)) for code in codes
+    )
+    report = verify(tmp_path)
+    assert (report.is_fine, report.windows) == (True, len(codes))
 
 
 def test_two_tasks_with_one_asset_go_on_from_their_own_ends(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_an_unproved_window_is_told_as_such(sandbox: Sandbox, tmp_path: Path) ->
 
 
 def test_nothing_is_told_before_a_sync() -> None:
-    operator = NexusToObjectStorageOperator(task_id="sync", resource="transactions", path="x")
+    operator = NexusToObjectStorageOperator(task_id="sync", resource="transactions", path="/x")
     assert operator.get_openlineage_facets_on_complete(None) is None
 
 

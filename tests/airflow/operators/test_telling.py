@@ -119,12 +119,6 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], Callable[[], Any], str]] 
         lambda: NexusPayoutOperator(task_id="pay", transaction_code="T1"),
         r".+ the connection nexus_default does not allow that, so nothing was sent: switch on 'Allow writes' .+",
     ),
-    "resource": (
-        {},
-        {},
-        lambda: copy(resource="transaction"),
-        r"unknown Nexus resource 'transaction': did you mean 'transactions'\?",
-    ),
     "misfits": (
         {"misfit_share": 0.9},
         {},

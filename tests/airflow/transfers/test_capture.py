@@ -100,7 +100,7 @@ def test_more_unsettled_records_than_the_store_takes_lie_beside_the_data(
     """Airflow warns of values above 64 kB and its REST API refuses them."""
     monkeypatch.setattr("airflow_provider_nexus.transfers.memory.ROOM", 200)
     collection, asset = tmp_path / "sandbox" / "broker_transactions", Asset("capture_many")
-    where = hashlib.sha256(str(ObjectStoragePath(str(collection))).encode()).hexdigest()[:16]
+    where = hashlib.sha256(str(ObjectStoragePath(collection.as_uri())).encode()).hexdigest()[:16]
     key = f"nexus.unsettled.sandbox.broker_transactions.{where}"
     with living() as sandbox:
         dag = files_dag("capture_many", tmp_path, **CAPTURE, outlets=[asset])

@@ -144,9 +144,9 @@ def test_a_wrong_connection_is_named(
     assert "canary-of-the-warehouse" not in said + "".join(xcom_texts(run))
 
 
-def test_capture_needs_a_window(sandbox: Sandbox, engine: Engine, capfd: pytest.CaptureFixture[str]) -> None:
-    assert run_dag(sql_dag("sql_no_capture", resource="balances", table="balances", capture="changes")).state == "failed"
-    assert "balances: changes can be captured of records that have a window" in "".join(capfd.readouterr())
+def test_capture_needs_a_window() -> None:
+    with pytest.raises(NexusConfigurationError, match="balances: changes can be captured of records that have a window"):
+        sql_dag("sql_no_capture", resource="balances", table="balances", capture="changes")
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_what_a_template_makes_no_table_of_fails_at_once(
 def test_a_connection_that_is_missing_fails_at_once(sandbox: Sandbox, capfd: pytest.CaptureFixture[str]) -> None:
     run = run_dag(sql_dag("sql_no_connection", sql_conn_id="nowhere", retries=3, **WINDOW))
     assert (run.state, tries(run)) == ("failed", 1)
-    assert "sql_conn_id: there is no connection 'nowhere'" in "".join(capfd.readouterr())
+    assert "there is no connection 'nowhere'" in "".join(capfd.readouterr())
 
 
 @pytest.mark.parametrize("outlets", [[], [Asset("sql_spelled")]])
