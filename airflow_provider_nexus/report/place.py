@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from airflow_provider_nexus.exceptions import NexusError, NexusStorageError
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError, NexusStorageError
 from airflow_provider_nexus.report.page import write_report
 from airflow_provider_nexus.sync import store
 
@@ -36,8 +36,11 @@ def put_page(write: Callable[[], str], target: Any) -> int:
     :param write: makes the page
     :param target: the file, any path object that behaves like ``pathlib.Path``
     :return: its size in bytes
+    :raises NexusConfigurationError: when the name is no page's, as over a manifest it would be the end of a proof
     :raises NexusStorageError: when what it is made from can't be read, or the file can't be written
     """
+    if not str(target).lower().endswith((".html", ".htm")):
+        raise NexusConfigurationError(f"the report can't lie in {address(target)}: name a file that ends in .html")
     try:
         page = write().encode()
     except NexusError:

@@ -11,6 +11,7 @@ import msgspec
 from airflow_provider_nexus.api.moments import moment
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.client.log import Log
+from airflow_provider_nexus.exceptions import NexusStorageError, NexusWindowError
 from airflow_provider_nexus.sync import store
 from airflow_provider_nexus.sync.window import Window
 
@@ -37,9 +38,20 @@ class FileWatermark:
         self._path = collection / NAME
 
     def get(self) -> str | None:
-        """The stamp; ``None`` before the first sync."""
+        """The stamp; ``None`` before the first sync.
+
+        :raises NexusStorageError: when the file is damaged
+        """
         raw = store.read(self._path)
-        return None if raw is None else str(msgspec.json.decode(raw)["watermark"])
+        if raw is None:
+            return None
+        try:
+            return to_wire(moment(msgspec.json.decode(raw)["watermark"], "watermark"))
+        except (msgspec.DecodeError, NexusWindowError, TypeError, KeyError, ValueError):
+            raise NexusStorageError(
+                f"{self._path} is damaged, so it is not known where the last sync ended: write the end of the last window "
+                'that lies there into it, as in {"watermark": "2026-01-31T00:00:00Z"}'
+            ) from None
 
     def set(self, moment: str) -> None:
         """Replace the stamp."""

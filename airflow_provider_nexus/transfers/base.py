@@ -106,13 +106,10 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        for name, number, least in (
-            ("page_size", page_size, 1),
-            ("max_rejected", max_rejected, 0),
-            ("rereads", rereads, 0),
-            ("readings", readings, 1),
-        ):
-            whole_number(name, number, least=least)
+        for name, number in (("page_size", page_size), ("readings", readings)):
+            whole_number(name, number, least=1)
+        for name, number in (("max_rejected", max_rejected), ("rereads", rereads)):
+            whole_number(name, number, least=0)
         if readings > 1 and capture == "changes":
             hint = "single records are read again there, which is no window to compare. Leave one of the two out"
             raise NexusConfigurationError(f"readings is {readings} and capture is 'changes': {hint}")
@@ -150,12 +147,11 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         :raises NexusConfigurationError: names the argument
         """
         if self.capture == "changes" and not resource.is_windowed:
-            hint = "leave capture out: it is read whole at each run"
-            raise NexusConfigurationError(f"{resource.name}: changes can be captured of records that have a window; {hint}")
+            what = "changes can be captured of records that have a window"
+            raise NexusConfigurationError(f"{resource.name}: {what}; leave capture out: it is read whole at each run")
         if self.parents is not None and not resource.parent:
-            raise NexusConfigurationError(
-                f"{resource.name} belong to no other record, so there can be no parents: leave them out"
-            )
+            what = "belong to no other record, so there can be no parents: leave them out"
+            raise NexusConfigurationError(f"{resource.name} {what}")
         check_protection(resource, Protection(self.personal, self.protect or {}))
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -225,8 +221,8 @@ class NexusSyncBaseOperator(NexusBaseOperator):
 
     def was_given(self, name: str) -> bool:
         """Whether an argument was given as something, be it a template of nothing, or is what the task is mapped over."""
-        tasks = getattr(self._dag, "task_dict", {})
-        expanded = getattr(getattr(tasks.get(self.task_id), "expand_input", None), "value", None)
+        task = getattr(self._dag, "task_dict", {}).get(self.task_id)
+        expanded = getattr(getattr(task, "expand_input", None), "value", None)
         is_expanded = isinstance(expanded, Mapping) and name in expanded
         return is_expanded or self._BaseOperator__init_kwargs.get(name) is not None  # type: ignore[attr-defined]
 

@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusStorageError
 from airflow_provider_nexus.report import put_report, write_report
-from airflow_provider_nexus.report.place import address, way
+from airflow_provider_nexus.report.place import address, put_page, way
 from tests.report.pages import Page
 from tests.report.trees import MADE_AT
 from tests.sync.buckets import BucketFileSystem, bucket_of
@@ -88,3 +88,12 @@ def test_nothing_to_report_on_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(NexusConfigurationError, match="no manifest under"):
         put_report(tmp_path / "nowhere", tmp_path / "report.html")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "part-00000.jsonl.gz", "report", "report.html.txt"])
+def test_a_name_that_is_no_pages_is_refused(tmp_path: Path, name: str) -> None:
+    target = tmp_path / name
+    target.write_text("held")
+    with pytest.raises(NexusConfigurationError, match=r"can't lie in .*: name a file that ends in \.html"):
+        put_page(lambda: "<!doctype html>", target)
+    assert target.read_text() == "held"

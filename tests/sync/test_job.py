@@ -16,7 +16,7 @@ import pytest
 
 from airflow_provider_nexus.api.resources import RESOURCES, get_resource
 from airflow_provider_nexus.client.client import NexusClient
-from airflow_provider_nexus.exceptions import NexusNotFoundError, NexusUnprovedError
+from airflow_provider_nexus.exceptions import NexusNotFoundError, NexusStorageError, NexusUnprovedError
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sync.manifest import NAME
 from airflow_provider_nexus.sync.watermark import FileWatermark
@@ -285,3 +285,10 @@ def test_nothing_settled_reads_nothing(served: tuple[Sandbox, NexusClient], tmp_
     wish = Wish(sandbox.now - timedelta(minutes=1), None, "watermark")
     assert lines_job(client, tmp_path, "orders", wish).run() is None
     assert list(tmp_path.rglob("*")) == []
+
+
+@pytest.mark.parametrize("held", [b"", b"{", b"[]", b"{}", b'{"watermark": 5}', b'{"watermark": "yesterday"}', b"null"])
+def test_a_damaged_watermark_says_how_to_mend_it(tmp_path: Path, held: bytes) -> None:
+    (tmp_path / "_watermark.json").write_bytes(held)
+    with pytest.raises(NexusStorageError, match=r"_watermark\.json is damaged.*write the end of the last window"):
+        FileWatermark(tmp_path).get()
