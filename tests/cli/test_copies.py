@@ -174,8 +174,9 @@ def test_a_report_that_fails_leaves_the_one_before(sandbox: Sandbox, tmp_path: P
     assert run(capsys, "report", tmp_path, "-o", page)[0] == 2
     assert page.read_text() == "before"
     run(capsys, "sync", "orders", tmp_path / "copy", *day(sandbox))
-    code, _, err = run(capsys, "report", tmp_path, "-o", tmp_path / "copy")
-    assert (code, f"{tmp_path}/copy can't be written: a folder lies where a file is needed" in err) == (2, True)
+    (tmp_path / "copy" / "folder.html").mkdir()
+    code, _, err = run(capsys, "report", tmp_path, "-o", tmp_path / "copy" / "folder.html")
+    assert (code, f"{tmp_path}/copy/folder.html can't be written: a folder lies where a file is needed" in err) == (2, True)
     assert {each.name for each in tmp_path.iterdir()} == {"report.html", "copy"}
 
 
