@@ -44,11 +44,15 @@ def seek_walk(source: Source, span: Span, first: Page) -> Iterator[list[Row]]:
         last = second_of(rows[-1].stamp) if rows else seek.position
         if last > seek.position:
             complete = in_order(row for row in rows if row.second < rows[-1].second)
-            before, page = page, seek.move_to(last, {row.key for row in rows if row.second == rows[-1].second})
-            if before is first:  # what the server does not oblige in shows here, and nothing has been given out yet
+            held = {row.key for row in rows if row.second == rows[-1].second}
+            if page is first:  # what the server does not oblige in shows on the second page: nothing is given out before
+                page = seek.move_to(last, held)
                 check_page(page, seek.asked, until)
                 refuse_skipped(first, len(complete), page)
-            yield complete
+                yield complete
+            else:
+                yield complete
+                page = seek.move_to(last, held)
         else:
             yield seek.crowded_second()
             page = seek.move_to(seek.position + SECOND, set())
