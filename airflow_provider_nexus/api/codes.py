@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping, Set
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
@@ -75,15 +76,15 @@ def texts_of(given: object, what: str) -> tuple[str, ...]:
             f"the {what} is {given!r}, a {type(given).__name__}: give a text or a list of texts. If it looks like a "
             f"number, {IN_QUOTES}"
         )
-    wrong = next((each for each in found if not isinstance(each, str)), None)
-    if wrong is not None or None in found:
-        raise NexusConfigurationError(
-            f"the {what} {wrong!r} in a list is a {type(wrong).__name__}, and has to be text: {IN_QUOTES}"
-        )
+    for each in found:
+        if not isinstance(each, str):
+            raise NexusConfigurationError(
+                f"the {what} {each!r} in a list is a {type(each).__name__}, and has to be text: {IN_QUOTES}"
+            )
     return tuple(dict.fromkeys(found))
 
 
-def _listed(given: object) -> list[str] | None:
+def _listed(given: object) -> list[Any] | None:
     if isinstance(given, str):
         return _rendered(given)
     if isinstance(given, Mapping | bytes | bytearray) or not isinstance(given, Iterable):
@@ -91,7 +92,7 @@ def _listed(given: object) -> list[str] | None:
     return sorted(given, key=str) if isinstance(given, Set) else list(given)
 
 
-def _rendered(text: str) -> list[str] | None:
+def _rendered(text: str) -> list[Any] | None:
     """A text, or the list that it shows, as JSON or as Python writes lists, tuples and sets."""
     bare = text.strip()
     if (bare[:1], bare[-1:]) not in (("[", "]"), ("(", ")"), ("{", "}")):

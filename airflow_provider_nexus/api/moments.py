@@ -39,7 +39,7 @@ def moment(given: object, what: str) -> datetime:
 
 
 def is_missing(given: object) -> bool:
-    """Whether a moment was left out: ``None``, or the empty text or word that templates make of a missing value."""
+    """Whether a value is missing: ``None``, or the empty text or word that templates make of it."""
     given = _unwrapped(given)
     return given is None or (isinstance(given, str) and given.strip() in ("", "None"))
 

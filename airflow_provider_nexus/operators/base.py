@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
@@ -11,6 +11,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.definitions.context import render_template_to_string
 
 from airflow_provider_nexus.api.codes import IN_QUOTES
+from airflow_provider_nexus.api.moments import is_missing
 from airflow_provider_nexus.compat import HAS_RETRY_POLICIES, AirflowFailException, AirflowSkipException
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError, fails_at_once
 from airflow_provider_nexus.hooks.nexus import NexusHook
@@ -92,6 +93,13 @@ class NexusBaseOperator(BaseOperator):
         is_mapped = index is not None and index >= 0
         return name in given and (given[name] is not None or is_mapped)
 
+    def was_given(self, name: str) -> bool:
+        """Whether an argument was given as something, be it a template of nothing, or is what the task is mapped over."""
+        task = getattr(self._dag, "task_dict", {}).get(self.task_id)
+        expanded = getattr(getattr(task, "expand_input", None), "value", None)
+        is_expanded = isinstance(expanded, Mapping) and name in expanded
+        return is_expanded or self._BaseOperator__init_kwargs.get(name) is not None  # type: ignore[attr-defined]
+
     def refuse_missing(self, context: Context) -> None:
         """Refuse what templates make of missing values, and texts that have become something else.
 
@@ -101,7 +109,7 @@ class NexusBaseOperator(BaseOperator):
             value = getattr(self, name)
             if name in self.template_fields_renderers or not self.is_given(name, context):
                 continue
-            if value is None or (isinstance(value, str) and value.strip() in ("", "None")):
+            if is_missing(value):
                 raise NexusConfigurationError(
                     f"{name} is {value!r}, which is what a template or another task makes of a missing value: nothing was sent"
                 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_nexus.api.moments import is_missing
 from airflow_provider_nexus.api.plain import as_plain
 from airflow_provider_nexus.api.resources import find_by_path
 from airflow_provider_nexus.client.call import Call
@@ -107,7 +108,7 @@ class NexusOperator(NexusBaseOperator):
     def _refuse_missing_in_query(self) -> None:
         """A name without a value would let all through, and the word None nothing."""
         for name, value in self.query.items() if isinstance(self.query, Mapping) else ():
-            if value is None or (isinstance(value, str) and value.strip() in ("", "None")):
+            if is_missing(value):
                 raise NexusConfigurationError(
                     f"the query's {name} is {value!r}, which is what a template or another task makes of a missing value: "
                     "leave it out, or give a value; nothing was sent"

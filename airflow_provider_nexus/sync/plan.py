@@ -18,7 +18,6 @@ from airflow_provider_nexus.api.timestamps import SECOND
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.sync.progress import Follow, Steps, unheard
-from airflow_provider_nexus.sync.records import server_now
 from airflow_provider_nexus.sync.request import SETTLE_LAG
 from airflow_provider_nexus.sync.source import PAGE_SIZE, Source, Span
 from airflow_provider_nexus.sync.window import Wish, settle
@@ -77,7 +76,7 @@ def plan(
     if at_most < 1:
         raise NexusConfigurationError(f"at_most is {at_most}: allow at least one window")
     source = Source(client, resource)
-    window, _ = settle(wanted, server_now(client, source), settle_lag)
+    window, _ = settle(wanted, source.server_now(), settle_lag)
     return divide(_counting(source, Steps(None, follow)), window.start, window.end, at_most) if window else []
 
 

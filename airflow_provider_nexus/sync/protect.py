@@ -203,9 +203,7 @@ def _named(resource: Resource, fields: Mapping[str, Treatment]) -> Iterator[tupl
 
 def _free(resource: Resource) -> set[_Path]:
     """The containers whose members no schema names."""
-    return {
-        _folded(path) for path, each in resource.schema.walk() if each.kind in ("map", "object", "list") and not each.children
-    }
+    return {_folded(path) for path, each in resource.schema.walk() if each.kind in _CONTAINERS and not each.children}
 
 
 def _inside(free: Collection[_Path], name: str) -> _Path | None:

@@ -6,13 +6,13 @@ import difflib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import islice
 from typing import Any
 
 from airflow_provider_nexus.api.codes import code_of
 from airflow_provider_nexus.api.envelope import decode
-from airflow_provider_nexus.api.moments import Moment, moment, span_of_time
+from airflow_provider_nexus.api.moments import Moment, is_missing, moment, span_of_time
 from airflow_provider_nexus.api.records import typed
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.rows import Row
@@ -91,7 +91,7 @@ class RecordsWanted:
         source = Source(client, self.resource, parent=self.parent, filters=self.filters, page_size=self.page_size)
         span, found = None, False
         if self.wish:
-            window, wait = settle(self.wish, server_now(client, source), self.lag)
+            window, wait = settle(self.wish, source.server_now(), self.lag)
             if window is None:
                 log.info("%s: nothing is settled yet (lag %s)", self.resource.name, self.lag)
                 return
@@ -104,19 +104,6 @@ class RecordsWanted:
             yield row
         if self.parent and not found:
             refuse_unknown_parent(client, self.resource, self.parent)
-
-
-def server_now(client: NexusClient, source: Source) -> datetime:
-    """The time by the server's clock.
-
-    :raises NexusWindowError: when the server does not tell
-    """
-    if client.session.server_now is None:
-        source.page(limit=1)
-    now = client.session.server_now
-    if now is None:
-        raise NexusWindowError("the server sends no Date header, so it is not known which records are settled")
-    return now.astimezone(UTC)
 
 
 def whole_number(name: str, given: object, *, least: int) -> None:
@@ -146,7 +133,7 @@ def _check_filters(resource: Resource, filters: Mapping[str, Any] | None) -> Non
     known = {name.casefold(): name for name in resource.filters}
     for name, value in (filters or {}).items():
         _check_name(resource, str(name), known)
-        if value is None or (isinstance(value, str) and value.strip() in ("", "None")):
+        if is_missing(value):
             raise NexusConfigurationError(
                 f"the filter {name} is {value!r}, which is what becomes of a missing value and would let all records through: "
                 "leave it out, or give a value"

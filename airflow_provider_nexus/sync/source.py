@@ -14,7 +14,7 @@ from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.rows import Row, RowReader
 from airflow_provider_nexus.api.timestamps import SECOND, to_wire
 from airflow_provider_nexus.client.client import NexusClient
-from airflow_provider_nexus.exceptions import NexusNotFoundError, NexusValidationError
+from airflow_provider_nexus.exceptions import NexusNotFoundError, NexusValidationError, NexusWindowError
 
 _FIRST = datetime.min.replace(tzinfo=UTC) + SECOND
 PAGE_SIZE = 100
@@ -106,6 +106,18 @@ class Source:
         self.largest = max(self.largest, len(page.rows))
         self._on_page(page)
         return page
+
+    def server_now(self) -> datetime:
+        """The time by the server's clock, asked for if no answer has told it yet.
+
+        :raises NexusWindowError: when the server does not tell
+        """
+        if self._client.session.server_now is None:
+            self.page(limit=1)
+        now = self._client.session.server_now
+        if now is None:
+            raise NexusWindowError("the server sends no Date header, so it is not known which records are settled")
+        return now.astimezone(UTC)
 
     def has_room(self, page: Page) -> bool:
         """Whether the server could have put more on a page, as it has done before: then nothing follows what is on it.

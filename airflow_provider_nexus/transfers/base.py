@@ -26,6 +26,7 @@ from airflow_provider_nexus.sync.capture import CaptureJob
 from airflow_provider_nexus.sync.contract import CONTRACTS, Contract
 from airflow_provider_nexus.sync.job import SyncJob
 from airflow_provider_nexus.sync.outlets.outlet import Outlet
+from airflow_provider_nexus.sync.place import is_template
 from airflow_provider_nexus.sync.protect import Protection, Treatment, check_protection
 from airflow_provider_nexus.sync.records import whole_number
 from airflow_provider_nexus.sync.request import LONGEST_LAG, SETTLE_LAG, SyncRequest
@@ -106,18 +107,6 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        for name, number in (("page_size", page_size), ("readings", readings)):
-            whole_number(name, number, least=1)
-        for name, number in (("max_rejected", max_rejected), ("rereads", rereads)):
-            whole_number(name, number, least=0)
-        if readings > 1 and capture == "changes":
-            hint = "single records are read again there, which is no window to compare. Leave one of the two out"
-            raise NexusConfigurationError(f"readings is {readings} and capture is 'changes': {hint}")
-        if report_url is not None and report_path is None:
-            raise NexusConfigurationError("report_url is where people read the report: give report_path, where to write it, too")
-        for name, value, known in (("contract", contract, CONTRACTS), ("capture", capture, get_args(Capture))):
-            if value not in known:
-                raise NexusConfigurationError(f"unknown {name} {value!r}: use {', '.join(known)}")
         self.resource = rendered(resource)
         self.window_start = rendered(window_start)
         self.window_end = rendered(window_end)
@@ -133,13 +122,29 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         self.rereads = rereads
         self.personal = personal
         self.protect = protect
-        if report_path is not None:
-            check_given("report_path", report_path)
         self.report_path = rendered(report_path)
         self.report_url = rendered(report_url)
         self.nexus_conn_id = rendered(nexus_conn_id)
-        if isinstance(resource, str) and "{" not in resource:
+        self._refuse_wrong()
+        if isinstance(resource, str) and not is_template(resource):
             self._refuse_unfit(get_resource(resource))
+
+    def _refuse_wrong(self) -> None:
+        """Refuse arguments that no resource could be read with.
+
+        :raises NexusConfigurationError: names the argument
+        """
+        for name, least in (("page_size", 1), ("readings", 1), ("max_rejected", 0), ("rereads", 0)):
+            whole_number(name, getattr(self, name), least=least)
+        if self.readings > 1 and self.capture == "changes":
+            hint = "single records are read again there, which is no window to compare. Leave one of the two out"
+            raise NexusConfigurationError(f"readings is {self.readings} and capture is 'changes': {hint}")
+        if self.report_url is not None and self.report_path is None:
+            raise NexusConfigurationError("report_url is where people read the report: give report_path, where to write it, too")
+        check_given("report_path", self.report_path, optional=True)
+        for name, value, known in (("contract", self.contract, CONTRACTS), ("capture", self.capture, get_args(Capture))):
+            if value not in known:
+                raise NexusConfigurationError(f"unknown {name} {value!r}: use {', '.join(known)}")
 
     def _refuse_unfit(self, resource: Resource) -> None:
         """Refuse arguments that the resource can't follow: when the DAG is parsed if its name is no template, else in the task.
@@ -218,13 +223,6 @@ class NexusSyncBaseOperator(NexusBaseOperator):
             check_address(self.report_url)
         is_wanted = self.report_path is not None or self.was_given("report_path")
         return self.report_page(self.report_path) if is_wanted else None
-
-    def was_given(self, name: str) -> bool:
-        """Whether an argument was given as something, be it a template of nothing, or is what the task is mapped over."""
-        task = getattr(self._dag, "task_dict", {}).get(self.task_id)
-        expanded = getattr(getattr(task, "expand_input", None), "value", None)
-        is_expanded = isinstance(expanded, Mapping) and name in expanded
-        return is_expanded or self._BaseOperator__init_kwargs.get(name) is not None  # type: ignore[attr-defined]
 
     def _report(self, context: Context, page: Any, write: Callable[[], str]) -> str | None:
         """Where the report was written; ``None`` when it could not be.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.exceptions import AirflowException  # type: ignore[attr-defined]
 from airflow.sdk import BaseHook
 
-from airflow_provider_nexus.api.moments import Moment
+from airflow_provider_nexus.api.moments import Moment, is_missing
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.hooks.connections import defined
@@ -18,6 +18,7 @@ from airflow_provider_nexus.operators.base import rendered
 from airflow_provider_nexus.sync import store
 from airflow_provider_nexus.sync.contract import Contract
 from airflow_provider_nexus.sync.outlets.table import TableOutlet
+from airflow_provider_nexus.sync.place import is_template
 from airflow_provider_nexus.sync.protect import Treatment
 from airflow_provider_nexus.sync.request import SETTLE_LAG
 from airflow_provider_nexus.sync.source import PAGE_SIZE
@@ -114,8 +115,7 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
         _check(sql_conn_id, table)
         self.sql_conn_id = rendered(sql_conn_id)
         self.table = rendered(table)
-        if staging_path is not None:
-            check_given("staging_path", staging_path)
+        check_given("staging_path", staging_path, optional=True)
         self.staging_path = rendered(staging_path)
 
     def transfer(self, context: Context, hook: NexusHook, resource: Resource) -> dict[str, Any] | None:
@@ -237,16 +237,11 @@ def _check(sql_conn_id: object, table: object) -> None:
 
     :raises NexusConfigurationError: names the argument
     """
-    if not _is_rendered_later(sql_conn_id) and (
-        not isinstance(sql_conn_id, str) or sql_conn_id.strip() in ("", "None") or sql_conn_id != sql_conn_id.strip()
-    ):
+    is_name = isinstance(sql_conn_id, str) and not is_missing(sql_conn_id) and sql_conn_id == sql_conn_id.strip()
+    if not (is_name or is_template(sql_conn_id)):
         raise NexusConfigurationError(f"sql_conn_id is {sql_conn_id!r}: give the name of the database's connection")
-    if not _is_rendered_later(table):
+    if not is_template(table):
         split_name(table)
-
-
-def _is_rendered_later(value: object) -> bool:
-    return ("{{" in value or "{%" in value) if isinstance(value, str) else hasattr(value, "resolve")
 
 
 def _joined(*parts: str | None) -> str:

@@ -31,12 +31,13 @@ def page_of(report_path: Any, beside: Any = "", conn_id: str | None = None) -> A
     return page
 
 
-def check_given(name: str, value: Any) -> None:
+def check_given(name: str, value: Any, *, optional: bool = False) -> None:
     """Refuse a path or URL that can't be one, where the DAG is parsed, as far as it is known there.
 
+    :param optional: whether it can be left out
     :raises NexusConfigurationError: names the argument
     """
-    if not is_template(value):
+    if not (is_template(value) or (optional and value is None)):
         place_of(name, value)
 
 

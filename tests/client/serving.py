@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
+from airflow_provider_nexus.api import envelope
+from airflow_provider_nexus.client.aio import AsyncNexusClient
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.client.retry import RetryPolicy
 from airflow_provider_nexus.client.session import NexusSession
-from airflow_provider_nexus.client.settings import read_settings
+from airflow_provider_nexus.client.settings import ClientSettings, read_settings
+from airflow_provider_nexus.exceptions import NexusError
 
 QUICK = RetryPolicy(retries=3, base=0.01, cap=0.03, deadline=10)
 CANARY = "canary-5b7e0d91c3"
@@ -53,3 +59,35 @@ def all_that_it_says(error: BaseException) -> str:
         said += [str(each), repr(each), each.args, each.__dict__, getattr(each, "__notes__", "")]
         said += [(getattr(held, "__dict__", ""), getattr(held, "headers", "")) for held in each.__dict__.values()]
     return "\n".join(str(piece) for piece in said)
+
+
+Client = Callable[[ClientSettings, Call], Any]
+
+
+def blocking(settings: ClientSettings, call: Call) -> Any:
+    """What a call ends in, by the client of tasks: a value or an error."""
+    session = NexusSession(settings, policy=dataclasses.replace(QUICK, retries=settings.retries))
+    try:
+        return session.send(call, envelope.unwrap).value
+    except NexusError as error:
+        return error
+    finally:
+        session.close()
+
+
+def in_a_loop(settings: ClientSettings, call: Call) -> Any:
+    """The same by the client of the triggerer, which tries once."""
+
+    async def main() -> Any:
+        client = AsyncNexusClient(settings)
+        try:
+            return (await client.send(call, envelope.unwrap)).value
+        except NexusError as error:
+            return error
+        finally:
+            await client.aclose()
+
+    return asyncio.run(main())
+
+
+in_both_clients = pytest.mark.parametrize("client", [blocking, in_a_loop])

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-import dataclasses
 import gzip
 import pickle
 import socket
 import ssl
 import time
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from airflow_provider_nexus.api import envelope
 from airflow_provider_nexus.api.environments import Environment
-from airflow_provider_nexus.client.aio import AsyncNexusClient
 from airflow_provider_nexus.client.body import MEGABYTE
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.secret import Secret
-from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.client.settings import ClientSettings
 from airflow_provider_nexus.exceptions import (
     LONGEST_PAUSE,
@@ -30,14 +24,13 @@ from airflow_provider_nexus.exceptions import (
     NexusApiError,
     NexusAuthenticationError,
     NexusConnectionError,
-    NexusError,
     NexusRateLimitError,
     NexusResponseError,
     NexusServerError,
     NexusTimeoutError,
     NexusValidationError,
 )
-from tests.client.serving import CANARY, GET, POST, QUICK, all_that_it_says
+from tests.client.serving import CANARY, GET, POST, Client, all_that_it_says, blocking, in_both_clients
 from tests.client.socket_server import Reply, SocketServer, answer
 from tests.relay import make_certificate
 
@@ -47,33 +40,6 @@ TOO_MUCH = 8 * MEGABYTE
 EMPTY_GZIP, EMPTY_BLOCK = gzip.compress(b"")[:10], b"\x00\x00\x00\xff\xff"
 """The head of a packed body, and a part of one that nothing is packed in."""
 FRAME = b'{"errors":null,"values":""}'
-Client = Callable[[ClientSettings, Call], Any]
-
-
-def blocking(settings: ClientSettings, call: Call) -> Any:
-    session = NexusSession(settings, policy=dataclasses.replace(QUICK, retries=settings.retries))
-    try:
-        return session.send(call, envelope.unwrap).value
-    except NexusError as error:
-        return error
-    finally:
-        session.close()
-
-
-def in_a_loop(settings: ClientSettings, call: Call) -> Any:
-    async def main() -> Any:
-        client = AsyncNexusClient(settings)
-        try:
-            return (await client.send(call, envelope.unwrap)).value
-        except NexusError as error:
-            return error
-        finally:
-            await client.aclose()
-
-    return asyncio.run(main())
-
-
-in_both_clients = pytest.mark.parametrize("client", [blocking, in_a_loop])
 
 
 def settings_for(base_url: str, *, timeout: float = 20.0, retries: int = 3) -> ClientSettings:

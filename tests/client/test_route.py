@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from airflow_provider_nexus.api import envelope
 from airflow_provider_nexus.api.environments import Environment
 from airflow_provider_nexus.cli import throwaway
-from airflow_provider_nexus.client.aio import AsyncNexusClient
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.route import UnreadableProxyError, proxy_for
 from airflow_provider_nexus.client.secret import Secret
 from airflow_provider_nexus.client.settings import ClientSettings
-from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusConnectionError, NexusError
-from tests.client.serving import CANARY, QUICK, all_that_it_says
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusConnectionError
+from tests.client.serving import CANARY, QUICK, all_that_it_says, blocking, in_a_loop
 from tests.client.socket_server import SocketServer, answer
 
 VARIABLES = [name for low in ("http_proxy", "https_proxy", "all_proxy") for name in (low, low.upper())]
@@ -32,29 +29,16 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def by_session(base_url: str) -> Any:
-    from airflow_provider_nexus.client.session import NexusSession
+def settings_of(base_url: str) -> ClientSettings:
+    return ClientSettings(Environment("x", base_url), Secret(CANARY), timeout=5, retries=QUICK.retries)
 
-    session = NexusSession(ClientSettings(Environment("x", base_url), Secret(CANARY), timeout=5), policy=QUICK)
-    try:
-        return session.send(GET, envelope.unwrap).value
-    except NexusError as error:
-        return error
-    finally:
-        session.close()
+
+def by_session(base_url: str) -> Any:
+    return blocking(settings_of(base_url), GET)
 
 
 def by_loop(base_url: str) -> Any:
-    async def main() -> Any:
-        client = AsyncNexusClient(ClientSettings(Environment("x", base_url), Secret(CANARY), timeout=5))
-        try:
-            return (await client.send(GET, envelope.unwrap)).value
-        except NexusError as error:
-            return error
-        finally:
-            await client.aclose()
-
-    return asyncio.run(main())
+    return in_a_loop(settings_of(base_url), GET)
 
 
 both = pytest.mark.parametrize("send", [by_session, by_loop], ids=["requests", "httpx"])
