@@ -109,7 +109,7 @@ def _given(kind: str, key: str, row: tuple[str] | None) -> Any:
 
 def open_kept(folder: Path) -> sqlite3.Connection:
     """The file of what supervisors were told."""
-    kept = sqlite3.connect(folder / "kept.sqlite", timeout=30)
+    kept = sqlite3.connect(folder / "kept.sqlite", timeout=120)
     kept.execute("PRAGMA synchronous = OFF")
     kept.execute("CREATE TABLE IF NOT EXISTS kept (name TEXT PRIMARY KEY, value TEXT)")
     return kept

@@ -75,11 +75,11 @@ def session(certificate: Path) -> Iterator[requests.Session]:
 
 def post(session: requests.Session, relay: Relay, **options: object) -> requests.Response:
     proxies = {"http": relay.proxy_url, "https": relay.proxy_url} if relay.proxy_url else {}
-    return session.post(f"{relay.base_url}/orders?a=1", b"{}", proxies=proxies, timeout=30, **options)  # type: ignore[arg-type]
+    return session.post(f"{relay.base_url}/orders?a=1", b"{}", proxies=proxies, timeout=120, **options)  # type: ignore[arg-type]
 
 
 def dial(relay: Relay) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", relay.port), timeout=30)
+    return socket.create_connection(("127.0.0.1", relay.port), timeout=120)
 
 
 def tunnel(client: socket.socket) -> None:
@@ -124,7 +124,7 @@ def seen(client: socket.socket, expected: int = 0) -> tuple[bytes, str]:
 def expect(relay: Relay, client: socket.socket, manner: Manner, passed_on: bytes, raw: bool) -> None:
     """Check all that a client sees of a loss."""
     if manner == "stall":
-        assert relay.stalled.acquire(timeout=30)
+        assert relay.stalled.acquire(timeout=120)
         assert not passed_on or seen(client, len(passed_on)) == (passed_on, "more")
         client.setblocking(False)
         with pytest.raises((BlockingIOError, ssl.SSLWantReadError)):
@@ -262,14 +262,14 @@ def test_a_loss_can_depend_on_the_body(stand: Stand, session: requests.Session) 
     relay, _ = stand("direct")
     relay.choose = lambda relayed: Loss("after answer", "answer") if relayed.body == b"{}" else None
     assert post(session, relay).status_code == 502
-    assert session.post(relay.base_url, b"[]", timeout=30).status_code == 200
+    assert session.post(relay.base_url, b"[]", timeout=120).status_code == 200
 
 
 def test_a_client_that_hangs_up_ends_a_stall(stand: Stand, certificate: Path) -> None:
     relay, _ = stand("tls")
     relay.choose_connection = lambda: Loss("accept", "stall")
     with dial(relay):
-        assert relay.stalled.acquire(timeout=30)
+        assert relay.stalled.acquire(timeout=120)
         (thread,) = relay._threads[1:]
         assert thread.is_alive()
     thread.join(30)
@@ -312,7 +312,7 @@ def test_an_upstream_that_is_gone(session: requests.Session) -> None:
 @pytest.mark.parametrize(("method", "upstream"), [("HEAD", answer(b"", ETag="a")), ("DELETE", answer(status=204))])
 def test_answers_without_a_body(method: str, upstream: bytes, stand: Stand, session: requests.Session) -> None:
     relay, _ = stand("direct", upstream)
-    assert [session.request(method, relay.base_url, timeout=30).content for _ in range(2)] == [b"", b""]
+    assert [session.request(method, relay.base_url, timeout=120).content for _ in range(2)] == [b"", b""]
     assert relay.connections == 1
 
 

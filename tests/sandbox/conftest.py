@@ -42,7 +42,7 @@ class Client:
         self.session.headers.update({"Authorization": f"Bearer {self.sandbox.token}", "request_iso8601": "true"})
 
     def call(self, method: str, path: str, **options: Any) -> requests.Response:
-        return self.session.request(method, self.sandbox.base_url + path, timeout=10, allow_redirects=False, **options)
+        return self.session.request(method, self.sandbox.base_url + path, timeout=60, allow_redirects=False, **options)
 
     def get(self, path: str, **query: Any) -> requests.Response:
         return self.call("GET", path, params=query)

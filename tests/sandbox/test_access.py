@@ -22,7 +22,7 @@ JSON = {"Content-Type": "application/json"}
 @pytest.mark.parametrize("header", [None, "Bearer wrong", "Basic {token}", "{token}"])
 def test_unknown_tokens(shared: Client, header: str | None) -> None:
     headers = {"Authorization": header.format(token=shared.sandbox.token)} if header else {}
-    answer = requests.get(f"{shared.sandbox.base_url}/customer", headers=headers, timeout=5)
+    answer = requests.get(f"{shared.sandbox.base_url}/customer", headers=headers, timeout=60)
     assert (answer.status_code, answer.content) == (401, b"")
 
 
@@ -100,7 +100,7 @@ def test_calls_are_recorded(make: Make) -> None:
     assert (first.method, first.path, first.query, first.status) == ("GET", "/Customer", {"limit": "2"}, 200)
     assert (second.status, second.connection) == (404, first.connection)
     assert (client.sandbox.call_count, client.sandbox.connection_count) == (2, 1)
-    requests.get(client.sandbox.base_url, timeout=5)
+    requests.get(client.sandbox.base_url, timeout=60)
     assert (client.sandbox.call_count, client.sandbox.connection_count) == (3, 2)
     client.sandbox.reset()
     assert (client.sandbox.call_count, client.sandbox.calls) == (0, [])
@@ -120,19 +120,19 @@ def test_control_surface(make: Make) -> None:
     client.get("/customer/no-such")
     plain = requests.Session()
     base = f"{client.sandbox.base_url}/_sandbox"
-    stats = plain.get(f"{base}/stats", timeout=5).json()
+    stats = plain.get(f"{base}/stats", timeout=60).json()
     assert stats["calls"] == 2
     assert stats["by_status"] == {"200": 1, "404": 1}
     assert stats["by_route"] == {"GET /customer": 1, "GET /customer/{code}": 1}
-    assert plain.post(f"{base}/clock", json={"advance": 60}, timeout=5).json() == {"now": "2026-03-01T12:01:00+00:00"}
+    assert plain.post(f"{base}/clock", json={"advance": 60}, timeout=60).json() == {"now": "2026-03-01T12:01:00+00:00"}
     changes = {"max_limit": 3, "faults": [{"kind": "status", "status": 503}]}
-    assert plain.post(f"{base}/settings", json=changes, timeout=5).status_code == 200
+    assert plain.post(f"{base}/settings", json=changes, timeout=60).status_code == 200
     assert client.sandbox.settings.faults == (Fault("status", status=503),)
     assert client.get("/customer").status_code == 503
     assert len(client.page("/customer").records) == 3
-    refused = plain.post(f"{base}/settings", json={"max_limits": 3}, timeout=5)
+    refused = plain.post(f"{base}/settings", json={"max_limits": 3}, timeout=60)
     assert (refused.status_code, "max_limit" in refused.json()["error"]) == (400, True)
-    assert plain.post(f"{base}/reset", headers=JSON, timeout=5).status_code == 200
+    assert plain.post(f"{base}/reset", headers=JSON, timeout=60).status_code == 200
     assert client.sandbox.call_count == 0
 
 
@@ -161,7 +161,7 @@ def test_no_page_of_a_browser_controls_it(make: Make, path: str, page: str) -> N
     headers, status = PAGES[page]
     headers = {name: value.replace("HERE", urlsplit(client.sandbox.base_url).netloc) for name, value in headers.items()}
     body = b'{"advance": 60}' if path == "clock" else b'{"max_limit": 3}' if path == "settings" else b""
-    answer = requests.post(f"{client.sandbox.base_url}/_sandbox/{path}", data=body, headers=headers, timeout=5)
+    answer = requests.post(f"{client.sandbox.base_url}/_sandbox/{path}", data=body, headers=headers, timeout=60)
     assert answer.status_code == status
     assert answer.json()["error"]
     assert (client.sandbox.now, client.sandbox.settings, client.sandbox.call_count) == before
@@ -192,7 +192,7 @@ def test_it_answers_to_no_other_name(shared: Client, path: str, host: str) -> No
 
 def test_one_host_is_needed(shared: Client) -> None:
     for hosts in ([], ["127.0.0.1", "evil.example"]):
-        with socket.create_connection(("127.0.0.1", urlsplit(shared.sandbox.base_url).port or 0), timeout=5) as connection:
+        with socket.create_connection(("127.0.0.1", urlsplit(shared.sandbox.base_url).port or 0), timeout=60) as connection:
             head = "".join(f"Host: {host}\r\n" for host in hosts)
             connection.sendall(f"GET /_sandbox/stats HTTP/1.1\r\n{head}Connection: close\r\n\r\n".encode())
             assert connection.recv(100).split()[1] in (b"400", b"421")

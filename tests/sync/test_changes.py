@@ -187,7 +187,7 @@ def _put(sandbox: Sandbox, code: str, body: dict[str, Any]) -> None:
     import requests
 
     headers = {"Authorization": f"Bearer {sandbox.token}", "api_version": "1.2"}
-    answer = requests.put(f"{sandbox.base_url}/customer/{code}", json=body, headers=headers, timeout=10)
+    answer = requests.put(f"{sandbox.base_url}/customer/{code}", json=body, headers=headers, timeout=60)
     assert answer.ok, answer.text
 
 

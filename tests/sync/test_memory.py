@@ -39,7 +39,7 @@ def peak(sandbox: Sandbox, hours: float) -> tuple[int, float]:
     """Records synced and the peak memory of the process that did, in MB."""
     end = (sandbox.now - timedelta(hours=1)).replace(microsecond=0)
     command = [sys.executable, "-c", SYNC, sandbox.base_url, sandbox.token, end.isoformat(), str(hours)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=280)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=800)
     verdict, records, kilobytes = done.stdout.split()
     assert verdict == "proved"
     return int(records), int(kilobytes) / 1024
