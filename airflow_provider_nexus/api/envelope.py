@@ -130,9 +130,11 @@ def records(resource: Resource, body: bytes) -> Records:
     :raises RefusedAnswerError: when the envelope carries errors
     """
     _refuse_bad_text(body)
-    if resource.shape is Shape.PAGED:
+    if resource.shape is Shape.PAGED and resource.is_seen:
         return _page(body)
     values = _values(body) if resource.envelope else _bare(body)
+    if not resource.is_seen:
+        return _in_any_shape(resource, values)
     raw = [_one_line(record) for record in _READERS[resource.shape](resource, values)]
     return Records(raw, total=len(raw), total_pages=1)
 
@@ -218,11 +220,27 @@ def _page(body: bytes) -> Records:
 
 
 def _page_in_any_case(body: bytes) -> Records:
-    page = _fold(_values(body))
+    return _page_of(_fold(_values(body)))
+
+
+def _page_of(page: Mapping[str, Raw]) -> Records:
     if "records" not in page:
         raise MalformedAnswerError("a page without records")
     raw = [_one_line(record) for record in _checked(lenient.items, page["records"])]
     return Records(raw, _number(page.get("total")), _number(page.get("totalpages")))
+
+
+def _in_any_shape(resource: Resource, values: bytes) -> Records:
+    """The records of an answer that no source shows, in whatever shape they came. A page alone has a total."""
+    if not values.lstrip().startswith(b"["):
+        members = _fold(values)
+        if "records" in members:
+            return _page_of(members)
+        held = next((members[name.lower()] for name in resource.wrapped_in if name.lower() in members), None)
+        if held is None and resource.key[0].partition(".")[0].lower() not in members:
+            raise MalformedAnswerError(f"an answer that is neither a list of {resource.name} nor one of them")
+        values = b"[%b]" % values if held is None else bytes(held)
+    return Records([_one_line(record) for record in _checked(lenient.items, values)])
 
 
 def _values(body: bytes) -> bytes:
@@ -234,10 +252,11 @@ def _values(body: bytes) -> bytes:
 
 
 def _bare(body: bytes) -> bytes:
-    """A body that has no envelope; one that comes all the same says what went wrong."""
+    """A body that has no envelope; one that comes all the same says what went wrong, or is taken off."""
     body = _clean(body)
     if body.lstrip().startswith(b"{") and {"errors", "values"} <= (members := _fold(body)).keys():
         _refuse_errors(members["errors"])
+        return bytes(members["values"])
     return body
 
 
@@ -252,6 +271,8 @@ def _object(resource: Resource, values: bytes) -> Iterator[bytes]:  # noqa: ARG0
 
 def _lists(resource: Resource, values: bytes) -> Iterator[bytes]:
     members = _fold(values)
+    if not any(holder.lower() in members for holder in resource.holders):
+        raise MalformedAnswerError(f"an answer without {' and '.join(resource.holders)}")
     for holder, mark in resource.holders.items():
         mark_member = {resource.holder_field: msgspec.json.encode(mark)} if mark else {}
         held = members.get(holder.lower())

@@ -6,10 +6,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 
 from airflow_provider_nexus.api.codes import path_segment
 from airflow_provider_nexus.api.lifecycles import Lifecycle
-from airflow_provider_nexus.api.schemas.field import Schema
+from airflow_provider_nexus.api.schemas.field import Field, Schema
 
 
 class Shape(StrEnum):
@@ -52,6 +53,9 @@ class Resource:
     :param surface: ``A`` (classic), ``B`` (CASP) or ``AB``
     :param api_version: the ``api_version`` header, fact sheet 1.3
     :param shape: how the records lie in the answer
+    :param is_seen: whether a source shows an answer. Where the shape is declared alone, every one that a source allows is read:
+        an array, a page, an array under one of ``wrapped_in``, or one object that is the only record
+    :param wrapped_in: members of ``values`` that the list may lie under
     :param envelope: whether the answer is wrapped in ``{message, errors, values}``
     :param key: wire names of the fields that tell one record from another, dotted where they lie deeper
     :param member_path: path of one record, ``{code}`` standing for its key; empty where there is none
@@ -87,6 +91,8 @@ class Resource:
     surface: str = "AB"
     api_version: str = "1.2"
     shape: Shape = Shape.PAGED
+    is_seen: bool = True
+    wrapped_in: tuple[str, ...] = ()
     envelope: bool = True
     key: tuple[str, ...]
     member_path: str = ""
@@ -117,6 +123,25 @@ class Resource:
     def is_windowed(self) -> bool:
         """Whether a window of time can be asked for: it has both bounds and stands alone."""
         return self.created is not None and bool(self.created.until) and not self.parent
+
+    @cached_property
+    def _pillars(self) -> frozenset[str]:
+        """What tells records apart, puts them in order and says what their amounts are in, and the objects that hold it."""
+        stamps = (dates.stamp for dates in (self.created, self.finished) if dates)
+        status = self.lifecycle.status_field if self.lifecycle else ""
+        names = (*self.key, *stamps, self.stamp, status, ".".join(self.fiat_code), ".".join(self.crypto_code))
+        parts = [name.lower().split(".") for name in names if name]
+        return frozenset(".".join(path[:depth]) for path in parts for depth in range(1, len(path) + 1))
+
+    def must_be_typed(self, path: str, field: Field) -> bool:
+        """Whether a record is refused when a field can't be read: money, and what identifies and orders records.
+
+        Any other field is kept as it came, since one that is of another kind than declared must not make a whole resource
+        unreadable.
+
+        :param path: dotted wire name of the field
+        """
+        return field.holds_money or path.lower() in self._pillars
 
     def collection_path(self, parent: str = "") -> str:
         """The path of the collection, the parent's code percent-encoded.

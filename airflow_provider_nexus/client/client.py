@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from airflow_provider_nexus.api import envelope
@@ -19,6 +21,8 @@ from airflow_provider_nexus.exceptions import (
     NexusDataError,
     NexusResponseError,
 )
+
+_log = logging.getLogger(__name__)
 
 
 class NexusClient:
@@ -130,18 +134,22 @@ def asked_for(resource: Resource, code: str, record: dict[str, Any]) -> dict[str
     if found is not None and not resource.has_aliases and not is_same(code, found):
         detail = f"Nexus answered with another one of {resource.name} than the one that was asked for"
         raise NexusResponseError("GET", record_call(resource, code).label, detail=detail)
-    return typed(resource, record)
+    return _typed(resource, record)
+
+
+def _typed(resource: Resource, record: dict[str, Any]) -> dict[str, Any]:
+    return typed(resource, record, partial(_log.warning, "%s: %s is not %s; it is given as it came", resource.name))
 
 
 def typed_values(resource: Resource, values: Any) -> Any:
     """The values of an answer with the records in them typed: one record, a list or dictionary of them, or a page."""
     if isinstance(values, list):
-        return [typed(resource, item) if isinstance(item, dict) else item for item in values]
+        return [_typed(resource, item) if isinstance(item, dict) else item for item in values]
     if not isinstance(values, dict):
         return values
-    holders = {"records", *(name.lower() for name in resource.holders)}
+    holders = {"records", *(name.lower() for name in (*resource.holders, *resource.wrapped_in))}
     if any(name.lower() in holders for name in values):
         return {name: typed_values(resource, value) if name.lower() in holders else value for name, value in values.items()}
     if resource.shape is Shape.KEYED:
-        return {code: typed(resource, value) if isinstance(value, dict) else value for code, value in values.items()}
-    return typed(resource, values)
+        return {code: _typed(resource, value) if isinstance(value, dict) else value for code, value in values.items()}
+    return _typed(resource, values)

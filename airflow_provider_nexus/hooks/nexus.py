@@ -34,7 +34,7 @@ from airflow_provider_nexus.exceptions import (
 )
 from airflow_provider_nexus.hooks.connections import defined
 from airflow_provider_nexus.sync.frames import FrameType, data_frame, load_frames
-from airflow_provider_nexus.sync.records import RecordsWanted
+from airflow_provider_nexus.sync.records import RecordsWanted, warn_once
 from airflow_provider_nexus.sync.request import SETTLE_LAG
 from airflow_provider_nexus.sync.source import PAGE_SIZE
 
@@ -283,7 +283,8 @@ class NexusHook(BaseHook):
             parent=parent,
         )
         self._tell_lineage(resource)
-        return data_frame(wanted.resource, wanted.rows(self.client, self.log), df_type)
+        rows, on_untyped = wanted.rows(self.client, self.log), warn_once(wanted.resource, self.log)
+        return data_frame(wanted.resource, rows, df_type, on_untyped)
 
     def _tell_lineage(self, resource: str) -> None:
         """Let Airflow's lineage know what a task has read."""

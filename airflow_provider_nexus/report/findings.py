@@ -143,3 +143,8 @@ def unknown_fields(collection: Collection) -> list[str]:
     """The fields seen that the catalogue does not know."""
     schemas = (mapping(entry.facts.get("schema")) for entry in collection.entries)
     return sorted({text(name) for schema in schemas for name in items(schema.get("unknown_fields"))})
+
+
+def untyped(collection: Collection) -> list[str]:
+    """The fields that held values of another kind than declared, which typed rows keep as they came."""
+    return sorted({text(name) for entry in collection.entries for name in mapping(entry.facts.get("untyped"))})

@@ -47,6 +47,7 @@ class Section:
         self.open = findings.open_records(collection, now)
         self.schema_changes = findings.schema_changes(collection)
         self.unknown_fields = findings.unknown_fields(collection)
+        self.untyped = findings.untyped(collection)
 
     @property
     def has_windows(self) -> bool:

@@ -155,8 +155,10 @@ class CaptureJob:
         yield from (Window(kept.start, kept.end, "oldest proof") for kept in due[: self._rereads])
 
     def _store(self, harvest: Harvest, since: datetime | None) -> dict[str, Any]:
+        asked = self._request
+        outlet = TableOutlet(self._copy, asked.max_rejected, contract=asked.contract, since=since)
         try:
-            stored = store(harvest, TableOutlet(self._copy, self._request.max_rejected, since=since), self._request, self._log)
+            stored = store(harvest, outlet, asked, self._log)
         finally:
             harvest.close()
         records = harvest.sink.tally.records

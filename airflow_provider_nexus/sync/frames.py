@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
+from airflow_provider_nexus.api.records import OnUntyped
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.rows import Row
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusDataError
@@ -28,9 +29,10 @@ def load_frames(df_type: str) -> Any:
     return load(df_type)
 
 
-def data_frame(resource: Resource, rows: Iterable[Row], df_type: FrameType) -> Any:
+def data_frame(resource: Resource, rows: Iterable[Row], df_type: FrameType, on_untyped: OnUntyped) -> Any:
     """A ``pandas.DataFrame`` or ``polars.DataFrame``: one column for each of the resource's, then ``_raw_extra``.
 
+    :param on_untyped: called for each field that held values of another kind than declared; they are in ``_raw_extra``
     :raises NexusDataError: when a record does not fit the columns
     """
     library, conformer, found = load_frames(df_type), Conformer(resource), []
@@ -39,6 +41,8 @@ def data_frame(resource: Resource, rows: Iterable[Row], df_type: FrameType) -> A
             found.append(conformer.row(row, _NOWHERE)[len(SYSTEM) - 1 :])
         except Misfit as misfit:
             raise NexusDataError(resource.name, row.key, misfit.field, "(not shown)", misfit.reason) from None
+    for path in conformer.untyped:
+        on_untyped(path, conformer.expected(path))
     columns = (SYSTEM[-1], *conformer.table.fields)
     values = list(zip(*found, strict=True)) or [()] * len(columns)
     arrays = [load().array(each, arrow_type(column)) for each, column in zip(values, columns, strict=True)]

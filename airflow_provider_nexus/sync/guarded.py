@@ -19,6 +19,8 @@ from airflow_provider_nexus.sync.source import Page, Source
 
 READS = 16
 """Times that the pages are read before the walk gives up. Ties in random order need four to eight (drift simulation)."""
+_MOST_PAGES = 1000
+"""Pages without a count that are read before the walk gives up: such collections are small."""
 _BARREN = 10
 """Pages of one reading that may bring nothing new, beyond as many as brought something: ties in random order bring some."""
 
@@ -56,6 +58,33 @@ def guarded_walk(
             return in_order(union.values())
         union, before = {}, set(union) if len(union) == expected else None
     raise Doubt(f"{READS} readings of the pages never agreed: totals {_shown(totals)}")
+
+
+def countless_walk(source: Source) -> list[Row]:
+    """All records of a collection whose answers carry no count, each once, in order of stamp and key.
+
+    Pages are read until one brings nothing new, which is the second one where the server gives all at once, and two readings
+    in a row must bring the same records.
+
+    :raises Doubt: when they never did, when there is no end, or when a page holds a key twice
+    """
+    before: set[str] | None = None
+    for _ in range(READS):
+        union: dict[str, Row] = {}
+        for number in range(1, _MOST_PAGES + 1):
+            page = source.page(number=number) if number == 1 else source.following(number)
+            if len({row.key for row in page.rows}) < len(page.rows):
+                raise Doubt("a page without a count holds a key twice")
+            news = {row.key: row for row in page.rows if row.key not in union}
+            if not news:
+                break
+            union |= news
+        else:
+            raise Doubt(f"the server goes on with pages without a count: {_MOST_PAGES} of them hold {len(union)} records")
+        if before == union.keys():
+            return in_order(union.values())
+        before = set(union)
+    raise Doubt(f"{READS} readings of pages without a count never brought the same records")
 
 
 def _pages(

@@ -83,6 +83,14 @@ def store(harvest: Harvest, outlet: Outlet, request: SyncRequest, log: Log) -> S
     stored = outlet.store(harvest)
     if harvest.keeper:
         harvest.keeper.forget()
+    for name, count in stored.untyped.items():
+        log.warning(
+            "%s: %s of %s records hold another kind of value than declared in %s; it is kept as it came in _raw_extra",
+            harvest.resource.name,
+            count,
+            harvest.sink.tally.records,
+            name,
+        )
     if stored.rejected:
         log.warning("%s: %s records don't fit and were put aside", harvest.resource.name, stored.rejected)
     return stored
@@ -110,5 +118,6 @@ def summary_of(harvest: Harvest, stored: Stored) -> dict[str, Any]:
         "manifest": stored.manifest,
         "key_digest": harvest.sink.tally.key_digest,
         "changed": stored.changed,
+        **({"untyped": dict(stored.untyped)} if stored.untyped else {}),
         **{name: value for name in counts if (value := getattr(stored, name)) is not None},
     }

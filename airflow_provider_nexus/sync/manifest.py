@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -74,12 +74,13 @@ class Facts:
     run: dict[str, Any] = field(default_factory=dict)
 
 
-def describe(harvest: Harvest, file_format: str) -> dict[str, Any]:
+def describe(harvest: Harvest, file_format: str, untyped: Mapping[str, int] | None = None) -> dict[str, Any]:
     """The members of a manifest that tell of the reading; what stores it adds those of the files or the table.
 
     ``window`` is null for what has none; ``records`` are those stored, ``rejected`` those put aside; ``first`` and ``last``
     are key and stamp; ``key_digest`` is of the set of keys, whatever their order; ``sums`` are exact, by field and currency,
-    as digits; ``schema`` is the fingerprint of the fields seen, and those that the catalogue does not know.
+    as digits; ``schema`` is the fingerprint of the fields seen, and those that the catalogue does not know; ``untyped`` how many
+    values of each field were of another kind than declared, and kept as they came.
     """
     tally, window = harvest.sink.tally, harvest.window
     return {
@@ -100,6 +101,7 @@ def describe(harvest: Harvest, file_format: str) -> dict[str, Any]:
         "key_digest": tally.key_digest,
         "sums": tally.sums_by_field,
         "schema": harvest.sink.fields.summary(),
+        **({"untyped": dict(untyped)} if untyped else {}),
     }
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from airflow_provider_nexus.api.codes import code_of
 from airflow_provider_nexus.api.envelope import decode
 from airflow_provider_nexus.api.moments import Moment, is_missing, moment, span_of_time
-from airflow_provider_nexus.api.records import typed
+from airflow_provider_nexus.api.records import OnUntyped, typed
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.rows import Row
 from airflow_provider_nexus.client.client import NexusClient
@@ -79,7 +79,8 @@ class RecordsWanted:
 
     def records(self, client: NexusClient, log: Log) -> Iterator[dict[str, Any]]:
         """The records, typed: times as pendulum in UTC, money as ``Decimal``. Errors as with :meth:`rows`."""
-        return (typed(self.resource, decode(row.raw)) for row in self.rows(client, log))
+        on_untyped = warn_once(self.resource, log)
+        return (typed(self.resource, decode(row.raw), on_untyped) for row in self.rows(client, log))
 
     def rows(self, client: NexusClient, log: Log, sleep: Callable[[float], None] = time.sleep) -> Iterator[Row]:
         """The records as they came, oldest first, one page in memory.
@@ -104,6 +105,18 @@ class RecordsWanted:
             yield row
         if self.parent and not found:
             refuse_unknown_parent(client, self.resource, self.parent)
+
+
+def warn_once(resource: Resource, log: Log) -> OnUntyped:
+    """Warns of the first value of each field that is of another kind than declared."""
+    known = set[str]()
+
+    def warn(path: str, expected: str) -> None:
+        if path not in known:
+            known.add(path)
+            log.warning("%s: %s holds values that are not %s; they are given as they came", resource.name, path, expected)
+
+    return warn
 
 
 def whole_number(name: str, given: object, *, least: int) -> None:

@@ -133,6 +133,13 @@ class Source:
         except (NexusValidationError, NexusNotFoundError):
             return Page([], page.total, page.total_pages, page.limit)
 
+    def following(self, number: int) -> Page:
+        """A further page of all there is; an empty one when the server refuses to go beyond the last."""
+        try:
+            return self.page(number=number)
+        except (NexusValidationError, NexusNotFoundError):
+            return Page([], None, None)
+
     def whole(self) -> Page:
         """All records of a resource that has no pages."""
         page = self._read(self._filters)

@@ -11,7 +11,7 @@ from airflow_provider_nexus.api.resource import Shape
 from airflow_provider_nexus.api.rows import Row
 from airflow_provider_nexus.sync.bisect import bisect_walk
 from airflow_provider_nexus.sync.doubt import Doubt, NotSortedDoubt
-from airflow_provider_nexus.sync.guarded import guarded_walk
+from airflow_provider_nexus.sync.guarded import countless_walk, guarded_walk
 from airflow_provider_nexus.sync.keys import Keys
 from airflow_provider_nexus.sync.proof import Verdict, judge
 from airflow_provider_nexus.sync.seek import check_page, seek_walk
@@ -120,11 +120,22 @@ class Walks:
         count.total_last = self._source.count(span)
 
     def _all_at_once(self, count: Count) -> Iterator[list[Row]]:
-        """Either one answer that is the whole, or a guarded walk, which has compared all counts when it returns."""
-        bounds = widened(self._span) if self._span else (None, None)
-        rows = self._source.whole().rows if self.strategy == "whole answer" else guarded_walk(self._source, *bounds)
+        """Either one answer that is the whole, or a walk that has compared all readings when it returns."""
+        if self._source.resource.is_seen or self._span:
+            bounds = widened(self._span) if self._span else (None, None)
+            rows = self._source.whole().rows if self.strategy == "whole answer" else guarded_walk(self._source, *bounds)
+        else:
+            rows = self._all_of_unseen()
         count.total_first = count.total_last = len(rows)
         yield rows
+
+    def _all_of_unseen(self) -> list[Row]:
+        """What came decides how an answer is read that no source shows: a page has a count, a whole list has none."""
+        if self.strategy != "whole answer":
+            first = self._source.page()
+            return countless_walk(self._source) if first.total is None else guarded_walk(self._source, first=first)
+        answer = self._source.whole()
+        return answer.rows if answer.total is None or answer.is_whole else guarded_walk(self._source)
 
     def _inside(self, group: list[Row]) -> list[Row]:
         if self._span is None:

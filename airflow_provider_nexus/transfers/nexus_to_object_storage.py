@@ -168,7 +168,7 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
     def _outlet(self, collection: Any, resource: Resource) -> Outlet:
         if self.file_format == "jsonl":
             return LinesOutlet(collection, self.max_rejected)
-        return TableOutlet(self._copy(collection, resource), self.max_rejected)
+        return TableOutlet(self._copy(collection, resource), self.max_rejected, contract=self.contract)
 
     def _copy(self, collection: Any, resource: Resource, memory: Memory | None = None) -> ParquetCopy:
         from airflow_provider_nexus.sync.files.copy import ParquetCopy

@@ -128,7 +128,7 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
             staged = self._staged(resource)
             if self.capture == "changes":
                 return self.capture_changes(context, hook, resource, copy, watermark, staged)
-            outlet = TableOutlet(copy, self.max_rejected)
+            outlet = TableOutlet(copy, self.max_rejected, contract=self.contract)
             return self.sync_window(context, hook, resource, outlet, watermark, staged)
         finally:
             engine.dispose()

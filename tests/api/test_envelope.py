@@ -114,9 +114,14 @@ class TestShapes:
             b'{"reserveKind":"crypto"}',
         ]
 
-    @pytest.mark.parametrize("values", ["{}", '{"currencyReserves":null}', '{"currencyReserves":[],"cryptoReserves":[]}'])
+    @pytest.mark.parametrize("values", ['{"currencyReserves":null}', '{"currencyReserves":[],"cryptoReserves":[]}'])
     def test_lists_without_records(self, values: str) -> None:
         assert read("reserves", wrapped(values)) == []
+
+    @pytest.mark.parametrize("values", ["{}", '{"reserves":[]}'])
+    def test_no_list_at_all_is_not_an_empty_one(self, values: str) -> None:
+        with pytest.raises(MalformedAnswerError, match="without currencyReserves and cryptoReserves"):
+            read("reserves", wrapped(values))
 
     def test_lists_without_marks(self) -> None:
         assert read("currencies", wrapped('{"baseCurrency":{},"currencies":[{"code":"EUR"}]}')) == [b'{"code":"EUR"}']

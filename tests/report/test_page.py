@@ -140,6 +140,14 @@ def test_new_fields_are_told(grown: Path) -> None:
     assert "Not in the catalogue of this provider: " in text
 
 
+def test_values_of_another_kind_are_told(tree: Path) -> None:
+    folder = tree / ENVIRONMENT / "customers"
+    assert "Of another kind than declared" not in page_of(folder).text
+    for path in windows(tree, "customers")[:2]:
+        edit(path, lambda manifest: manifest.update(untyped={"<b>x": 1, "isBusiness": 2}))
+    assert "Of another kind than declared, and kept as they came: <b>x, isBusiness." in page_of(folder).text
+
+
 def test_members_of_objects_that_are_not_filled_are_no_change(grown: Path, tree: Path) -> None:
     assert "The same in every window that holds records." in page_of(grown / ENVIRONMENT / "transactions").text
     path = windows(tree, "transactions")[3]

@@ -67,7 +67,7 @@ def typed(sandbox: Sandbox, target: Path, wish: Wish, resource: str = "transacti
     entry = get_resource(resource)
     request = SyncRequest(resource=entry, wish=wish, **options)
     copy = ParquetCopy(collection_folder(target, client.session.environment.name, entry), Table(entry))
-    summary = SyncJob(client, request, TableOutlet(copy, request.max_rejected)).run()
+    summary = SyncJob(client, request, TableOutlet(copy, request.max_rejected, contract=request.contract)).run()
     client.session.close()
     assert summary is not None
     return summary

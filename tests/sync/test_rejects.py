@@ -169,7 +169,10 @@ def test_tables_put_aside_what_does_not_fit(sandbox: Sandbox, tmp_path: Path, re
     truth, found, manifest = truth_of(sandbox, wish, resource), aside(summary), manifest_of(summary)
     keys = [json.loads(raw)["transactionCode"] for raw in truth]
     table = [row for file in manifest["files"] for row in pq.read_table(Path(summary["path"]) / file["name"]).to_pylist()]
-    assert found or (resource, misfits) == ("transactions", ("date",))  # it has no time but its creation
+    assert found or misfits == ("date",)  # a time that is none is kept as it came; transactions have none but their creation
+    odd = [row for row in table if "13-45" in (row["_raw_extra"] or "")]
+    assert len(odd) == sum(summary.get("untyped", {}).values())
+    assert bool(odd) == ("date" in misfits and resource == "broker_transactions")
     assert sorted([each.key for each in found] + [row["_key"] for row in table]) == sorted(keys)
     assert {each.raw.encode() for each in found} <= set(truth)
     fitting = [raw for raw in truth if raw.decode() not in {each.raw for each in found}]
@@ -214,8 +217,11 @@ def test_what_is_put_aside_is_protected_too(sandbox: Sandbox, tmp_path: Path, in
     sandbox.configure(misfit_share=0.5, misfits=misfits)
     wish = day(sandbox)
     protection = Protection(personal="hash", secret="a secret")
-    store = lined if into == "lines" else typed
-    summary = store(sandbox, tmp_path, wish, resource=resource, max_rejected=500, protection=protection)
+    options: dict[str, Any] = {"resource": resource, "max_rejected": 500, "protection": protection}
+    if into == "lines":
+        summary = lined(sandbox, tmp_path, wish, **options)
+    else:
+        summary = typed(sandbox, tmp_path, wish, contract="freeze", **options)
     found = aside(summary)
     assert found
     schema = get_resource(resource).schema

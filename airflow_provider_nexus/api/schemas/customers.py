@@ -102,7 +102,7 @@ BANK_ACCOUNT = Schema(
             "The bank",
             text("id", "Id of the bank"),
             text("name", "Name"),
-            nested("country", "Country", *_COUNTRY),
+            nested("country", "Country; declared as its code alone", *_COUNTRY, also=("text",)),
             text("bicCode", "BIC"),
             text("city", "City"),
         ),

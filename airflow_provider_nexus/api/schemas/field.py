@@ -32,6 +32,7 @@ class Field:
     :param surface: where it was seen: ``A`` (classic), ``B`` (CASP) or ``AB``
     :param children: the fields of an ``object``, or of the objects in a ``list`` or ``map``
     :param column: the column name in typed tables where it is not the plain snake_case of ``name``
+    :param also: other kinds that a source allows. A ``text`` in place of an ``object`` is the object's first child
     """
 
     name: str
@@ -42,11 +43,17 @@ class Field:
     surface: str = "AB"
     children: tuple[Field, ...] = ()
     column: str = ""
+    also: tuple[Kind, ...] = ()
 
     @property
     def column_name(self) -> str:
         """The snake_case name in typed tables, with the wire's misspellings put right."""
         return self.column or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", self.name).lower()
+
+    @property
+    def holds_money(self) -> bool:
+        """Whether it is money, or has money in it."""
+        return self.kind == "money" or any(child.holds_money for child in self.children)
 
     @property
     def scale(self) -> int:
@@ -134,14 +141,14 @@ def integer(name: str, meaning: str, *, surface: str = "AB") -> Field:
     return Field(name, "integer", meaning, surface=surface)
 
 
-def flag(name: str, meaning: str, *, surface: str = "AB") -> Field:
+def flag(name: str, meaning: str, *, surface: str = "AB", also: tuple[Kind, ...] = ()) -> Field:
     """True or false."""
-    return Field(name, "flag", meaning, surface=surface)
+    return Field(name, "flag", meaning, surface=surface, also=also)
 
 
-def nested(name: str, meaning: str, *children: Field, surface: str = "AB") -> Field:
+def nested(name: str, meaning: str, *children: Field, surface: str = "AB", also: tuple[Kind, ...] = ()) -> Field:
     """An object with known fields."""
-    return Field(name, "object", meaning, surface=surface, children=children)
+    return Field(name, "object", meaning, surface=surface, children=children, also=also)
 
 
 def many(name: str, meaning: str, *children: Field, personal: bool = False, surface: str = "AB") -> Field:

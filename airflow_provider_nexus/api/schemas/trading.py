@@ -92,7 +92,7 @@ TRADE_PAIR = Schema(
             flag("tradeable", "Can be traded now"),
             flag("enabled", "Switched on by the tenant"),
             flag("systemEnabled", "Switched on by Nexus"),
-            time("updated", "When it last changed"),
+            flag("updated", "Declared as a flag, of no stated meaning; may be when it last changed", also=("time",)),
             flag("exchangeSystemEnabled", "Exchange switched on by Nexus"),
             flag("exchangeEnabled", "Exchange switched on by the tenant"),
         ),

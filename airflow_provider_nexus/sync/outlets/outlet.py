@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from airflow_provider_nexus.sync import manifest as manifests
@@ -26,6 +27,7 @@ class Stored:
     :param inserted: records that were not there; ``None`` where that is not counted
     :param updated: records that were there in another version
     :param deleted: records that are gone from Nexus
+    :param untyped: values of another kind than declared that were kept as they came, by dotted wire name of their field
     """
 
     path: str
@@ -35,6 +37,7 @@ class Stored:
     inserted: int | None = None
     updated: int | None = None
     deleted: int | None = None
+    untyped: Mapping[str, int] = field(default_factory=dict)
 
 
 class Outlet(Protocol):

@@ -9,6 +9,7 @@ from typing import Any
 
 from airflow_provider_nexus.api.rows import Row
 from airflow_provider_nexus.sync import manifest as manifests
+from airflow_provider_nexus.sync.contract import Contract
 from airflow_provider_nexus.sync.harvest import Harvest
 from airflow_provider_nexus.sync.outlets.outlet import Stored
 from airflow_provider_nexus.sync.rejects import Rejects
@@ -25,11 +26,14 @@ class TableOutlet:
 
     :param copy: where they go
     :param max_rejected: records of one reading that may be put aside
+    :param contract: under ``freeze`` a value of another kind than declared does not fit; else it is kept untyped
     :param since: records created before this are left out; ``None`` for none
     """
 
-    def __init__(self, copy: Copy, max_rejected: int = 0, *, since: datetime | None = None) -> None:
-        self._copy, self._max_rejected, self._since = copy, max_rejected, since
+    def __init__(
+        self, copy: Copy, max_rejected: int = 0, *, contract: Contract = "report", since: datetime | None = None
+    ) -> None:
+        self._copy, self._max_rejected, self._contract, self._since = copy, max_rejected, contract, since
 
     def fields_before(self, window: Window | None) -> dict[str, Any] | None:
         """The fields of the reading before."""
@@ -40,7 +44,8 @@ class TableOutlet:
 
         :raises NexusRejectedError: when more records don't fit than are allowed
         """
-        load = _Load(harvest, self._max_rejected, self._since)
+        conformer = Conformer(harvest.resource, keeps_untyped=self._contract != "freeze")
+        load = _Load(harvest, conformer, self._max_rejected, self._since)
         applied = self._copy.apply(load.rows(), harvest.scope, load.seal)
         return Stored(
             applied.path,
@@ -50,18 +55,23 @@ class TableOutlet:
             applied.inserted,
             applied.updated,
             applied.deleted,
+            load.untyped,
         )
 
 
 class _Load:
     """The rows of one reading as they go by."""
 
-    def __init__(self, harvest: Harvest, max_rejected: int, since: datetime | None) -> None:
-        self._harvest, self._since = harvest, since
-        self._conformer = Conformer(harvest.resource)
+    def __init__(self, harvest: Harvest, conformer: Conformer, max_rejected: int, since: datetime | None) -> None:
+        self._harvest, self._since, self._conformer = harvest, since, conformer
         self._content = Sum()
         self._left_out: set[int] = set()
         self.rejects = Rejects(harvest.resource.name, max_rejected)
+
+    @property
+    def untyped(self) -> dict[str, int]:
+        """How many values were kept as they came, by dotted wire name."""
+        return dict(sorted(self._conformer.untyped.items()))
 
     def rows(self) -> Iterator[copy.Row]:
         """Those that fit."""
@@ -110,6 +120,6 @@ class _Load:
             verdict=str(harvest.proof.verdict),
             records=harvest.sink.tally.records,
             content=self._content.digest,
-            manifest=manifests.describe(harvest, "table"),
+            manifest=manifests.describe(harvest, "table", self.untyped),
             rejects=tuple(self.rejects.found),
         )

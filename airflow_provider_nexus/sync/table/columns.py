@@ -38,7 +38,12 @@ SYSTEM = (
     Column("_read_at", (), "time", "When this version was read, by the server's clock"),
     Column("_read_by", (), "text", "Which reading brought it: the feed and the window it asked for"),
     Column("_content", (), "text", "SHA-256 of the record's values in this table; two versions of a record differ in it"),
-    Column("_raw_extra", (), "json", "Fields that the catalogue does not know, as JSON text by dotted wire name; null when none"),
+    Column(
+        "_raw_extra",
+        (),
+        "json",
+        "What no column holds: fields that are not known, values of another kind; JSON text by dotted wire name, null when none",
+    ),
 )
 """Columns that every table has beside those of the record."""
 

@@ -1,11 +1,13 @@
-"""A record's JSON text as the values of its columns: each exactly what was sent, or the record does not fit.
+"""A record's JSON text as the values of its columns: each exactly what was sent.
 
-Nothing is rounded, cut or guessed but for the seventh digit of a second, which no column type of any target can hold.
+Nothing is rounded, cut or guessed but for the seventh digit of a second, which no column type of any target can hold. A value
+that its column can't hold is kept as it came in ``_raw_extra``; with money, the key or the stamp the record does not fit.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -58,10 +60,14 @@ class Conformer:
     """Reads records of one resource into rows of its table.
 
     :param resource: entry of the catalogue
+    :param keeps_untyped: whether values of another kind than declared are kept in ``_raw_extra``; if not, the record does not fit
+    :ivar untyped: how many values were kept so, by dotted wire name of their field
     """
 
-    def __init__(self, resource: Resource) -> None:
+    def __init__(self, resource: Resource, *, keeps_untyped: bool = True) -> None:
         self.table = Table(resource)
+        self.untyped: Counter[str] = Counter()
+        self._resource, self._keeps_untyped = resource, keeps_untyped
         self._places = {".".join(column.path): number for number, column in enumerate(self.table.fields)}
         self._objects = _Objects(resource.schema.fields)
 
@@ -92,13 +98,24 @@ class Conformer:
 
     def _put(self, field: Field, raw: bytes, path: str, known: _Objects, values: list[Any], extra: dict[str, Raw]) -> None:
         if field.kind == "object" and field.children:
-            self._fill(raw, f"{path}.", known.children[field.name.lower()], values, extra)
-            return
+            if raw[:1] == b"{":
+                self._fill(raw, f"{path}.", known.children[field.name.lower()], values, extra)
+                return
+            if "text" in field.also:
+                self._put(field.children[0], raw, f"{path}.{field.children[0].name}", known, values, extra)
+                return
         try:
             value = _READERS[field.kind](raw)
             values[self._places[path]] = exact(value, field.scale) if field.kind == "money" else value
-        except (ValueError, ArithmeticError, msgspec.MsgspecError):
-            raise Misfit(path, _expected(field)) from None
+        except (ValueError, ArithmeticError, KeyError, msgspec.MsgspecError):
+            if not self._keeps_untyped or self._resource.must_be_typed(path, field):
+                raise Misfit(path, _expected(field)) from None
+            self.untyped[path] += 1
+            extra[path] = Raw(raw)
+
+    def expected(self, path: str) -> str:
+        """What the field of a value that was kept untyped was to hold."""
+        return next(_expected(field) for names, field in self._resource.schema.walk() if ".".join(names) == path)
 
 
 class _Objects:
@@ -183,7 +200,7 @@ _READERS: Mapping[str, Callable[[bytes], Any]] = {
     "list": _read_json,
     "map": _read_json,
 }
-_EXPECTED = {
+_EXPECTED: Mapping[str, str] = {
     "text": "text without NUL characters",
     "integer": "a whole number of 64 bits",
     "flag": "true or false",

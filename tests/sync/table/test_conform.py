@@ -66,8 +66,8 @@ def test_numbers_in_any_spelling(text: str, value: str) -> None:
     [
         ({"fiatAmountToPay": msgspec.Raw(b"1234567890123456789012345678901234567890")}, "fiatAmountToPay", "18 digits before"),
         ({"fees": {"bankFeeFiat": msgspec.Raw(b"0.000000000000000000001")}}, "fees.bankFeeFiat", "20 after"),
-        ({"type": {"not": "text"}}, "type", "text"),
-        ({"type": "a\0b"}, "type", "NUL"),
+        ({"cryptoCode": "a\0b"}, "cryptoCode", "NUL"),
+        ({"fees": 5}, "fees", "JSON"),
         ({"transactionCode": "x" * (LONGEST_KEY + 1)}, "transactionCode", "255 characters"),
     ],
 )
