@@ -55,7 +55,7 @@ def aim_at(resource: Resource, targets: str | Sequence[str] = ()) -> Aim:
 
     :param targets: one status or several; by default every one that means success
     :raises NexusConfigurationError: when the resource has no statuses, or a target is none of them. For broker
-        transactions no source lists all statuses (fact sheet 4.1), so any is taken
+        transactions no source lists all statuses (docs/api_facts.rst, Broker lifecycle), so any is taken
     """
     lifecycle = resource.lifecycle
     if lifecycle is None:

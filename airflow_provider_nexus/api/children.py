@@ -1,4 +1,4 @@
-"""The children of the catalogue: collections that each belong to one record of a parent. Fact sheet 2.1, 2.3, 2.4, 2.9."""
+"""The children of the catalogue: collections that each belong to one record of a parent."""
 
 from __future__ import annotations
 

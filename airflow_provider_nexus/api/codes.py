@@ -1,7 +1,4 @@
-"""Codes as users give them, one or several, and on their way into a path, where what would make it another is refused.
-
-Fact sheet 6.19.
-"""
+"""Codes as users give them, one or several, and on their way into a path, where what would make it another is refused."""
 
 from __future__ import annotations
 

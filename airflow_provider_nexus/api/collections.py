@@ -1,4 +1,4 @@
-"""The collections of the catalogue that stand alone: customers, transactions, orders and so on. Fact sheet section 2."""
+"""The collections of the catalogue that stand alone: customers, transactions, orders and so on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bytes of an answer -> values, records or what Nexus says went wrong. Fact sheet 1.5, 1.6, 6.
+"""The bytes of an answer -> values, records or what Nexus says went wrong. See docs/api_facts.rst, Envelope.
 
 Numbers never become floats: a fraction or an exponent is read as ``Decimal``, digit by digit. Records of a collection
 stay the raw bytes that came. Member names are matched without regard to case, as the vendor's own client does.

@@ -1,4 +1,4 @@
-"""Where Nexus is, and which addresses may carry a token. Fact sheet 1.1."""
+"""Where Nexus is, and which addresses may carry a token. See docs/api_facts.rst, Environments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a status means for somebody who waits: in flight, held, succeeded, failed or unknown. Fact sheet section 4.
+"""What a status means for somebody who waits: in flight, held, succeeded, failed or unknown.
 
 Nexus writes the same status in different case in different places, so statuses are compared without case. New ones
 appear without notice: a status that is not listed is ``UNKNOWN`` and never success.

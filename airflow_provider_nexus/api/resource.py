@@ -30,7 +30,7 @@ class Shape(StrEnum):
 
 @dataclass(frozen=True)
 class DateFilter:
-    """A pair of query names that bounds a time stamp. Whether the bounds are inclusive is not known (fact sheet 7.13).
+    """A pair of query names that bounds a time stamp. Whether the bounds are inclusive is not known.
 
     :param since: name of the lower bound
     :param until: name of the upper bound; empty where there is none
@@ -51,7 +51,7 @@ class Resource:
     :param schema: fields of a record
     :param meaning: one line for a person
     :param surface: ``A`` (classic), ``B`` (CASP) or ``AB``
-    :param api_version: the ``api_version`` header, fact sheet 1.3
+    :param api_version: the ``api_version`` header, docs/api_facts.rst, Headers
     :param shape: how the records lie in the answer
     :param is_seen: whether a source shows an answer. Where the shape is declared alone, every one that a source allows is read:
         an array, a page, an array under one of ``wrapped_in``, or one object that is the only record

@@ -1,4 +1,4 @@
-"""The catalogue: every Nexus resource with a known method and shape, from both API generations. Fact sheet section 2.
+"""The catalogue: every Nexus resource with a known method and shape, from both API generations.
 
 A new resource is one entry here and one schema: hook, operators, transfers, sandbox, command line and docs read it.
 """

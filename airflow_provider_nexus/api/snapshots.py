@@ -1,4 +1,4 @@
-"""The snapshots of the catalogue: what Nexus says of this moment, with no history to page through. Fact sheet 2.6, 2.8."""
+"""The snapshots of the catalogue: what Nexus says of this moment, with no history to page through."""
 
 from __future__ import annotations
 

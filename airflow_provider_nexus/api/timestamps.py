@@ -1,4 +1,4 @@
-"""Nexus' time stamps: every form that the API is known to send, read as UTC. Fact sheet 1.4.
+"""Nexus' time stamps: every form that the API is known to send, read as UTC. See docs/api_facts.rst, Dates.
 
 Two readings: :func:`normalise` gives text that sorts as time and keeps every digit, for the walk; :func:`to_pendulum`
 gives a pendulum ``DateTime`` at the edges, with microseconds (a seventh digit is cut). ``pendulum.parse`` is not used:

@@ -76,7 +76,7 @@ class Call:
 
     @property
     def changes_something(self) -> bool:
-        """Whether Nexus is another after the call. One GET does, and the simulate twins do not (fact sheet 2.2, 2.5)."""
+        """Whether Nexus is another after the call. One GET does, and the simulate twins do not."""
         if self.method in ("GET", "HEAD"):
             return bool(_ACTIVATE.search(self._decoded_path))
         return not (self.method == "POST" and _SIMULATE.search(self._bare_path))
@@ -96,7 +96,7 @@ class Call:
 
     @property
     def version(self) -> str:
-        """The value of the ``api_version`` header, fact sheet 1.3."""
+        """The value of the ``api_version`` header, docs/api_facts.rst, Headers."""
         if self.api_version:
             return self.api_version
         if _MINUTE_CHART.match(self._bare_path):

@@ -1,4 +1,4 @@
-"""Customers as they are wanted, compared with customers as they are. Fact sheet 3.2."""
+"""Customers as they are wanted, compared with customers as they are. See docs/api_facts.rst, Customer."""
 
 from __future__ import annotations
 

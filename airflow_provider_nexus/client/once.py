@@ -1,6 +1,6 @@
 """One write, carried out once: claimed, looked up, remembered before it leaves, looked up again, never sent again in doubt.
 
-Nexus knows no idempotency keys (fact sheet 7.10). A write therefore carries a reference that it can be found by. What is
+Nexus is not known to take idempotency keys. A write therefore carries a reference that it can be found by. What is
 known of it is kept in a ledger that outlives the try: who has it in hand, whether it was sent, when, and the code that Nexus
 gave it.
 """

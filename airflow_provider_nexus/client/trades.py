@@ -1,4 +1,4 @@
-"""The trading calls: what each needs, where its reference goes, and what it answers. Fact sheet 2.5."""
+"""The trading calls: what each needs, where its reference goes, and what it answers. See docs/api_facts.rst, Trading calls."""
 
 from __future__ import annotations
 

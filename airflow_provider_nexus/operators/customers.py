@@ -1,4 +1,4 @@
-"""Operators that create and change customers. Fact sheet 3.2, 4.6."""
+"""Operators that create and change customers. See docs/api_facts.rst, Customer."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def is_fit(code: object) -> bool:
 def join_addresses(mail: Mapping[str, Any]) -> dict[str, Any]:
     """The recipients of a mail, each member one text fit for a header, without the blanks that Nexus pads them with.
 
-    A member is ``None`` where nobody is in it. Fact sheet 6.7.
+    A member is ``None`` where nobody is in it. See docs/api_facts.rst, Mail.
 
     :raises NexusUnsentMailError: when one can't be read
     """

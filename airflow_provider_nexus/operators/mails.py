@@ -1,4 +1,4 @@
-"""The operator that sends the mails which Nexus wants sent, each once. Fact sheet 3.8, 4.5."""
+"""The operator that sends the mails which Nexus wants sent, each once. See docs/api_facts.rst, Mail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Operators that place orders at exchanges and make transfers. Fact sheet 2.7."""
+"""Operators that place orders at exchanges and make transfers. See docs/api_facts.rst, Exchange calls."""
 
 from __future__ import annotations
 

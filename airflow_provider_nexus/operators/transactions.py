@@ -1,4 +1,4 @@
-"""Operators that make transactions, cancel them and pay them out. Fact sheet 2.4, 2.5."""
+"""Operators that make transactions, cancel them and pay them out. See docs/api_facts.rst, Trading calls."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ class Answer:
 class Refusal(Exception):  # noqa: N818
     """An error answer in the envelope.
 
-    :param values: help for the caller, in the shapes of fact sheet 1.6
+    :param values: help for the caller, in the shapes of docs/api_facts.rst, Errors
     """
 
     def __init__(self, status: int, code: str, message: str, values: object = None) -> None:
@@ -102,7 +102,7 @@ class Refusal(Exception):  # noqa: N818
 
 
 def envelope(values: object, *, message: str = SUCCESS, errors: list[str] | None = None) -> bytes:
-    """The three members that almost every answer has. Fact sheet 1.5."""
+    """The three members that almost every answer has. See docs/api_facts.rst, Envelope."""
     return msgspec.json.encode({"message": message, "errors": errors, "values": values})
 
 
@@ -112,7 +112,7 @@ def success(values: object, records: int = 0) -> Answer:
 
 
 def bare(value: object, status: int = 200, records: int = 0) -> Answer:
-    """JSON without the envelope, with so many records. Fact sheet 6.2."""
+    """JSON without the envelope, with so many records."""
     return Answer(status, msgspec.json.encode(value), records=records)
 
 

@@ -1,4 +1,4 @@
-"""GET endpoints beside the catalogue's. Fact sheet section 2."""
+"""GET endpoints beside the catalogue's. See docs/api_facts.rst, Endpoints."""
 
 from __future__ import annotations
 

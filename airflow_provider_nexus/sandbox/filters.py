@@ -1,4 +1,4 @@
-"""The query names that narrow a list, and how each is compared. Fact sheet 1.7 and section 2."""
+"""The query names that narrow a list, and how each is compared. See docs/api_facts.rst, Filters."""
 
 from __future__ import annotations
 

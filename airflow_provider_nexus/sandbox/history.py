@@ -1,4 +1,4 @@
-"""Past prices: the historic list and the classic minute chart. Fact sheet 2.6, 3.6, 6.2."""
+"""Past prices: the historic list and the classic minute chart. See docs/api_facts.rst, Price and balance calls."""
 
 from __future__ import annotations
 

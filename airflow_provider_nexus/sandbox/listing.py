@@ -1,4 +1,4 @@
-"""Pages of a collection: filter, sort, cut, and answer with what was done. Fact sheet 1.7."""
+"""Pages of a collection: filter, sort, cut, and answer with what was done. See docs/api_facts.rst, Paging."""
 
 from __future__ import annotations
 

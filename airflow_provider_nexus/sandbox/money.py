@@ -1,4 +1,4 @@
-"""Amounts as JSON numbers, in all the spellings that Nexus was seen to send. Fact sheet 6.5.
+"""Amounts as JSON numbers, in all the spellings that Nexus was seen to send. See docs/api_facts.rst, Oddities.
 
 An amount is a whole number of units at a scale: 199_99 at scale 2 is 199.99. Sums are taken over the text that is sent.
 """

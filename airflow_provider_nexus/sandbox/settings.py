@@ -1,7 +1,7 @@
 """The settings of the sandbox: how much data there is, and in which ways the server misbehaves.
 
-The defaults are a well-behaved server. Every other value is one that the known facts of the API allow (fact sheet,
-section 7), or a fault.
+The defaults are a well-behaved server. Every other value is one that the known facts of the API allow
+(docs/api_facts.rst, Open questions), or a fault.
 """
 
 from __future__ import annotations

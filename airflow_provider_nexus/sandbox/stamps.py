@@ -1,4 +1,4 @@
-"""Moments as whole microseconds since 1970, and the forms in which they are sent. Fact sheet 1.4."""
+"""Moments as whole microseconds since 1970, and the forms in which they are sent. See docs/api_facts.rst, Dates."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ MIXED: dict[str, Form] = {
     "transactions": zulu_millis,
     "accounts": zulu_ticks,
 }
-"""The form of each endpoint without the header. Transactions and accounts are not in the fact sheet; they get the two
+"""The form of each endpoint without the header. Those of transactions and accounts were never seen; they get the two
 forms with a fraction, so that a client meets them."""
 
 

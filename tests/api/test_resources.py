@@ -133,7 +133,7 @@ def test_filters_are_not_the_names_of_paging_or_of_the_window(resource: Resource
     assert not set(filters) & (bounds | {"page", "limit", "sortby", "sortdirection"})
 
 
-def test_versions_of_the_api_are_those_of_the_fact_sheet() -> None:
+def test_versions_of_the_api_are_those_of_the_sources() -> None:
     assert {resource.name for resource in RESOURCES.values() if resource.api_version != "1.2"} == {"broker_balances"}
     assert RESOURCES["broker_balances"].api_version == "1.1"
 

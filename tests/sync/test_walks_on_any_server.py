@@ -1,4 +1,4 @@
-"""Whatever the server does that the fact sheet leaves open, a window is delivered exactly or called unproved."""
+"""Whatever the server does that the API leaves open, a window is delivered exactly or called unproved."""
 
 from __future__ import annotations
 

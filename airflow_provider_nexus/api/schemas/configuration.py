@@ -1,4 +1,4 @@
-"""What a tenant is set up with: itself, trust levels, portfolios, buckets, payment methods. Fact sheet 3.8."""
+"""What a tenant is set up with: itself, trust levels, portfolios, buckets, payment methods."""
 
 from __future__ import annotations
 

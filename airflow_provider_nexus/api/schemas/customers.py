@@ -1,4 +1,4 @@
-"""Customers and what belongs to them: accounts, persons, bank accounts, traces. Fact sheet 3.2, 3.3, 3.8."""
+"""Customers and what belongs to them: accounts, persons, bank accounts, traces."""
 
 from __future__ import annotations
 

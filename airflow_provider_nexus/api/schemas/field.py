@@ -59,7 +59,7 @@ class Field:
     def scale(self) -> int:
         """Digits after the point in typed tables, no bound that Nexus states: enough for the noise of a binary fraction.
 
-        A double shows up to 17 significant digits, and Nexus was seen to send such noise (fact sheet 3.1): 20 places hold an
+        A double shows up to 17 significant digits, and Nexus was seen to send such noise: 20 places hold an
         amount of a tenth of a cent and leave 18 digits before the point; 22 hold a price of 0.00001 and leave 16; 24 hold
         0.00000001 of a crypto and leave 14.
         """

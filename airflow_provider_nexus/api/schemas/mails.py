@@ -1,4 +1,4 @@
-"""Mails that Nexus wants sent. Fact sheet 3.8."""
+"""Mails that Nexus wants sent. See docs/api_facts.rst, Mail."""
 
 from __future__ import annotations
 

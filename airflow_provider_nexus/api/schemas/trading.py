@@ -1,4 +1,4 @@
-"""Orders, transfers, exchanges and trade pairs. Fact sheet 3.7."""
+"""Orders, transfers, exchanges and trade pairs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Transactions of both API generations, their totals and callbacks. Fact sheet 3.1, 3.4, 5."""
+"""Transactions of both API generations, their totals and callbacks."""
 
 from __future__ import annotations
 

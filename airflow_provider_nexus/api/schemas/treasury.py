@@ -1,4 +1,4 @@
-"""Prices, currencies, reserves, balances and the hot wallet's ledger. Fact sheet 3.6."""
+"""Prices, currencies, reserves, balances and the hot wallet's ledger."""
 
 from __future__ import annotations
 

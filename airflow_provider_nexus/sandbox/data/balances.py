@@ -1,4 +1,4 @@
-"""Custodian balances: the exact sums of ``balanceMutation.crypto`` over completed transactions. Fact sheet 3.6."""
+"""Custodian balances: the exact sums of ``balanceMutation.crypto`` over completed transactions."""
 
 from __future__ import annotations
 

@@ -150,7 +150,7 @@ def _amounts(trade: Trade, *, traded: bool) -> Record:
 
 
 def totals(collection: BrokerTransactions, rows: Iterable[int], at: int, settings: SandboxSettings) -> list[Record]:
-    """Exact sums per status, in upper case here, and currency. Fact sheet 3.1."""
+    """Exact sums per status, in upper case here, and currency. See docs/api_facts.rst, Broker transaction."""
     resource = RESOURCES["broker_transactions"]
     counts: dict[tuple[str, str], int] = defaultdict(int)
     sums: dict[tuple[str, str], dict[str, Decimal]] = {}

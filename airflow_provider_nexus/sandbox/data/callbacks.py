@@ -1,4 +1,4 @@
-"""Callbacks: what was sent when a transaction changed. They can only be read back; the sandbox sends none. Fact sheet 5."""
+"""Callbacks: what was sent when a transaction changed. They can only be read back; the sandbox sends none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Collections that belong to one customer or transaction. Fact sheet 2.1, 2.3, 2.9, 5."""
+"""Collections that belong to one customer or transaction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tenant is set up with. Fact sheet 2.8, 3.7, 3.8."""
+"""What the tenant is set up with. See docs/api_facts.rst, Partner calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mails: one for every fourth trade. Fact sheet 3.8, 4.5."""
+"""Mails: one for every fourth trade. See docs/api_facts.rst, Mail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Orders at exchanges: one for every fifth trade. Fact sheet 3.7, 4.4."""
+"""Orders at exchanges: one for every fifth trade. See docs/api_facts.rst, Orders and transfers."""
 
 from __future__ import annotations
 

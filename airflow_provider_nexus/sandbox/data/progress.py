@@ -1,4 +1,4 @@
-"""How a trade gets on: phases as a closed form of its age, and the status that each view shows. Fact sheet section 4.
+"""How a trade gets on: phases as a closed form of its age, and the status that each view shows.
 
 A trade of a long life can be taken back after it succeeded, which no source describes. It shows as ``BuyRefunded``, in no
 source either, or ``SellReturned`` in the classic generation, and as ``CANCELLED`` in the CASP generation.

@@ -1,4 +1,4 @@
-"""Transfers between exchanges, hot wallet and cold store: one for every twentieth trade. Fact sheet 3.7, 4.3."""
+"""Transfers between exchanges, hot wallet and cold store: one for every twentieth trade."""
 
 from __future__ import annotations
 

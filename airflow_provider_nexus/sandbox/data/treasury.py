@@ -1,4 +1,4 @@
-"""Snapshots: currencies, prices, reserves, balances and the tenant itself. Fact sheet 2.6, 2.8, 3.6."""
+"""Snapshots: currencies, prices, reserves, balances and the tenant itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Create, activate and delete accounts. Fact sheet 3.3, 4.7."""
+"""Create, activate and delete accounts. See docs/api_facts.rst, Account."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Broker trading of the classic generation. Fact sheet 2.5, 3.5."""
+"""Broker trading of the classic generation. See docs/api_facts.rst, Classic trading answers."""
 
 from __future__ import annotations
 

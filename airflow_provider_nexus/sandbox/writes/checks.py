@@ -1,4 +1,4 @@
-"""Checks of request bodies; refusals have the shapes of fact sheet 1.6."""
+"""Checks of request bodies; refusals have the shapes of docs/api_facts.rst, Errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trading of the CASP generation, each call with its simulation. Fact sheet 2.5."""
+"""Trading of the CASP generation, each call with its simulation. See docs/api_facts.rst, Trading calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Create, change and delete customers. Fact sheet 3.2, 4.6."""
+"""Create, change and delete customers. See docs/api_facts.rst, Customer."""
 
 from __future__ import annotations
 

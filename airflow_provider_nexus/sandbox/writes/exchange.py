@@ -1,4 +1,4 @@
-"""Place and cancel orders, make transfers. Fact sheet 2.7."""
+"""Place and cancel orders, make transfers. See docs/api_facts.rst, Exchange calls."""
 
 from __future__ import annotations
 

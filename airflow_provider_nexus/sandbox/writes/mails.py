@@ -1,4 +1,4 @@
-"""Create mails, give them content and mark them as sent. Fact sheet 3.8, 4.5."""
+"""Create mails, give them content and mark them as sent. See docs/api_facts.rst, Mail."""
 
 from __future__ import annotations
 

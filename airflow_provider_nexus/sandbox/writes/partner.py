@@ -1,4 +1,4 @@
-"""Make buckets and portfolios. Fact sheet 2.8."""
+"""Make buckets and portfolios. See docs/api_facts.rst, Partner calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Persons and bank accounts of a customer. Fact sheet 2.3, 3.8."""
+"""Persons and bank accounts of a customer. See docs/api_facts.rst, Persons and bank accounts."""
 
 from __future__ import annotations
 

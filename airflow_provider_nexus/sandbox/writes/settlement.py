@@ -1,4 +1,4 @@
-"""Cancel transactions and pay them out. Fact sheet 2.4, 4.2."""
+"""Cancel transactions and pay them out. See docs/api_facts.rst, Custodian lifecycle."""
 
 from __future__ import annotations
 

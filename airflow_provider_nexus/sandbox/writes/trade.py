@@ -1,4 +1,4 @@
-"""What all trading calls share: who trades what, at which price, and what comes back. Fact sheet 2.5."""
+"""What all trading calls share: who trades what, at which price, and what comes back."""
 
 from __future__ import annotations
 
