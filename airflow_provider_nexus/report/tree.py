@@ -113,7 +113,7 @@ def _put_aside(entry: Entry, folder: Any) -> dict[tuple[str, str], int]:
     for line in (line for name in files for line in (store.read(folder / name) or b"").splitlines()):
         try:
             each = mapping(msgspec.json.decode(line))
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             continue
         where = text(each.get("field")), text(each.get("reason"))
         found[where] = found.get(where, 0) + 1

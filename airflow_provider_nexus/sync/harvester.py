@@ -18,6 +18,7 @@ from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.exceptions import NexusNotFoundError, NexusUnprovedError, NexusWindowError
 from airflow_provider_nexus.sync.children import Family
+from airflow_provider_nexus.sync.claims import label_of
 from airflow_provider_nexus.sync.harvest import Harvest
 from airflow_provider_nexus.sync.manifest import Facts
 from airflow_provider_nexus.sync.progress import Follow, Progress, unheard
@@ -237,18 +238,11 @@ def ask_totals(
 
 
 def _label(feed: Feed, window: Window | None, read_at: datetime, parents: tuple[str, ...] | None) -> str:
-    """A window read for the first time has the same name at every try; other readings are told apart by when they were.
-
-    Children of some parents are no snapshot of all, and tasks that each read some may do so in the same second.
-    """
-    stamp = f"{read_at:%Y%m%dT%H%M%SZ}"
+    """Children of some parents are no snapshot of all, and tasks that each read some may do so in the same second."""
+    label = label_of(feed, window, read_at)
     if feed == "whole" and parents is not None:
-        return f"{stamp}-of-{hashlib.sha256(repr(sorted(parents)).encode()).hexdigest()[:12]}"
-    if feed == "whole":
-        return stamp
-    if window is None:
-        return f"{feed}-{stamp}"
-    return window.label if feed == "created" else f"{feed}-{window.label}-{stamp}"
+        return f"{label}-of-{hashlib.sha256(repr(sorted(parents)).encode()).hexdigest()[:12]}"
+    return label
 
 
 def _by_finish(resource: Resource) -> Resource:

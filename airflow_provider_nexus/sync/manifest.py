@@ -131,7 +131,7 @@ def parse(raw: bytes, where: str) -> dict[str, Any]:
     """
     try:
         found = msgspec.json.decode(raw)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):  # it may be nested deeper than any manifest
         found = None
     if not isinstance(found, dict) or "manifest_version" not in found:
         raise NexusDataError("manifest", where, NAME, "what is stored there", "a manifest; move it away and sync again")

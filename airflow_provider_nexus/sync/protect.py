@@ -36,7 +36,8 @@ Null, the empty text and a missing member tell nothing: ``hash`` and ``mask`` le
 """
 
 _Path = tuple[str, ...]
-_Change = Callable[[bytes], bytes]
+Change = Callable[[bytes], bytes]
+"""Makes one JSON value of another."""
 _ENOUGH_NAMES = 2000
 _EMPTY = (b"null", b'""')
 _CONTAINERS = ("map", "object", "list")
@@ -81,7 +82,8 @@ class Protector:
         self._changes_key = _key_is_treated(resource, wanted)
         self.told = {".".join(path): str(treatment) for path, treatment in sorted(wanted.items())}
         """The fields that are treated, each with its treatment, for the manifest."""
-        self._root = _tree(resource, wanted, _changes(protection.secret))
+        changes = _changes(protection.secret)
+        self._root = tree_of(resource, {path: changes[treatment] for path, treatment in wanted.items()})
         self._reader = RowReader(resource)
 
     @property
@@ -114,17 +116,17 @@ class Protector:
         return self._reader.read(self.raw(row.raw))
 
 
-class _Node:
+class Place:
     """One place in a record: a value to change, or a holder of such places.
 
     ``places`` are by name in lower case; ``each`` stands for every value of a map, whose names are free.
     """
 
     def __init__(self) -> None:
-        self.change: _Change | None = None
-        self.places: dict[str, _Node] = {}
-        self.each: _Node | None = None
-        self._spellings: dict[str, _Node] = {}
+        self.change: Change | None = None
+        self.places: dict[str, Place] = {}
+        self.each: Place | None = None
+        self._spellings: dict[str, Place] = {}
         self._seen: set[str] = set()
 
     def of(self, raw: bytes) -> bytes:
@@ -146,7 +148,7 @@ class _Node:
             members[name] = Raw(node.of(bytes(members[name])))
         return lenient.join(members) if found else raw
 
-    def _found(self, members: Mapping[str, Raw]) -> list[tuple[str, _Node]]:
+    def _found(self, members: Mapping[str, Raw]) -> list[tuple[str, Place]]:
         if self.each is not None:
             return [(name, self.each) for name in members]
         if not members.keys() <= self._seen:
@@ -269,21 +271,25 @@ def _key_is_treated(resource: Resource, wanted: Mapping[_Path, Treatment]) -> bo
     return is_treated
 
 
-def _tree(resource: Resource, wanted: Mapping[_Path, Treatment], changes: Mapping[Treatment, _Change]) -> _Node:
+def tree_of(resource: Resource, changes: Mapping[_Path, Change]) -> Place:
+    """The places of a record that are changed.
+
+    :param changes: by path in lower case, what is made of the value there, both as JSON; what lies in it is left to that
+    """
     maps = {_folded(path) for path, found in resource.schema.walk() if found.kind == "map" and found.children}
-    root = _Node()
-    for path, treatment in wanted.items():
+    root = Place()
+    for path, change in changes.items():
         node = root
         for depth, name in enumerate(path, 1):
-            node = node.places.setdefault(name, _Node())
+            node = node.places.setdefault(name, Place())
             if path[:depth] in maps and depth < len(path):
-                node.each = node.each or _Node()
+                node.each = node.each or Place()
                 node = node.each
-        node.change = changes[treatment]
+        node.change = change
     return root
 
 
-def _changes(secret: str) -> dict[Treatment, _Change]:
+def _changes(secret: str) -> dict[Treatment, Change]:
     keyed = hmac.new(secret.encode(), digestmod="sha256")
 
     def hashed(raw: bytes) -> bytes:

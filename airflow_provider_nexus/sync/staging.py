@@ -75,7 +75,7 @@ class Staging:
         try:
             stored = msgspec.json.decode(raw)
             checkpoint = msgspec.convert(stored["checkpoint"], Checkpoint)
-        except (msgspec.MsgspecError, KeyError, TypeError):
+        except (msgspec.MsgspecError, KeyError, TypeError, RecursionError):
             return self._without("can't be read")
         if not all(PART.fullmatch(name) for name, _ in checkpoint.parts):
             return self._without("can't be read")

@@ -47,7 +47,7 @@ class FileWatermark:
             return None
         try:
             return to_wire(moment(msgspec.json.decode(raw)["watermark"], "watermark"))
-        except (msgspec.DecodeError, NexusWindowError, TypeError, KeyError, ValueError):
+        except (msgspec.DecodeError, NexusWindowError, TypeError, KeyError, ValueError, RecursionError):
             raise NexusStorageError(
                 f"{self._path} is damaged, so it is not known where the last sync ended: write the end of the last window "
                 'that lies there into it, as in {"watermark": "2026-01-31T00:00:00Z"}'

@@ -7,7 +7,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import pytest
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sync.manifest import NAME
+from airflow_provider_nexus.sync.protect import Protection, Treatment
 from airflow_provider_nexus.sync.verify.files import verify
 from tests.sync.serving import client_of, sandbox_and_client
 from tests.sync.storing import capture, hours_of, put
@@ -98,6 +99,15 @@ def edited(folder: Path, **members: Any) -> None:
     (folder / NAME).write_text(json.dumps({**manifest, **members}, indent=2, sort_keys=True))
 
 
+_WINDOW = {"start": "2020-01-01T00:00:00Z", "end": "2020-01-02T00:00:00Z", "how": "arguments"}
+_ELSEWHERE = "20200101T000000Z-20200102T000000Z"
+_DEEP = '{"manifest_version": 1, "run": ' + "[" * 5_000 + "]" * 5_000 + "}"
+
+
+def of_proof(folder: Path, **members: Any) -> None:
+    edited(folder, proof={**json.loads((folder / NAME).read_bytes())["proof"], **members})
+
+
 def with_digests(folder: Path) -> None:
     """The manifest names files as they are now, as one who covers his tracks would do."""
     files = json.loads((folder / NAME).read_bytes())["files"]
@@ -165,6 +175,50 @@ BOTH: dict[str, tuple[Tamper, str]] = {
     "a rejected file": (lambda folder: _write(folder / "rejected" / "records.jsonl"), "not named by"),
     "what it replaced": (lambda folder: edited(folder, replaces="0" * 64), "is missing, and manifest.json says"),
 }
+CLAIMS: dict[str, tuple[Tamper, str]] = {
+    "unique": (lambda folder: of_proof(folder, unique=3), "its verdict is 'proved', and 3 unique records"),
+    "a total": (lambda folder: of_proof(folder, total_last=1), "unique records with totals of"),
+    "no total": (lambda folder: of_proof(folder, total_last=None), "make that 'unproved'"),
+    "unique and totals": (lambda folder: of_proof(folder, unique=3, total_first=3, total_last=3), "its proof is of 3 records"),
+    "outside": (lambda folder: of_proof(folder, outside=7), "7 of them around the edges"),
+    "a negative count": (lambda folder: of_proof(folder, outside=-1), "outside is -1, which is no count"),
+    "a count in words": (lambda folder: of_proof(folder, unique="all"), "unique is 'all', which is no count"),
+    "a verdict of its own": (lambda folder: of_proof(folder, verdict="sure"), "verdict is 'sure', which is none"),
+    "no verdict": (lambda folder: of_proof(folder, verdict=None), "verdict is None, which is none"),
+    "a shrunk one": (
+        lambda folder: of_proof(folder, verdict="proved_shrunk", total_first=1, total_last=2),
+        "make that 'unproved'",
+    ),
+    "strategy": (lambda folder: of_proof(folder, strategy="faith"), "strategy is 'faith', which is none"),
+    "totals that differ": (lambda folder: of_proof(folder, totals="differ"), "says that the totals differ"),
+    "agreeing": (lambda folder: of_proof(folder, agreeing=2), "2 of 1 readings agreed"),
+    "window deleted": (lambda folder: edited(folder, window=None), "it names no window"),
+    "window moved": (lambda folder: edited(folder, window=_WINDOW), "was read by"),
+    "window backwards": (
+        lambda folder: edited(folder, window={"start": _WINDOW["end"], "end": _WINDOW["start"]}),
+        "which is none",
+    ),
+    "window in words": (lambda folder: edited(folder, window="January"), "its window is 'January', which is none"),
+    "window and all of it moved": (
+        lambda folder: edited(folder, window=_WINDOW, read_by="created 20200101T000000Z-20200102T000000Z"),
+        "it is that of 20200101T000000Z-20200102T000000Z, and its folder is called",
+    ),
+    "folder moved": (lambda folder: folder.rename(folder.parent / _ELSEWHERE), f"its folder is called '{_ELSEWHERE}'"),
+    "folder named": (lambda folder: folder.rename(folder.parent / "november"), "its folder is called 'november'"),
+    "a copy of the folder": (lambda folder: shutil.copytree(folder, folder.parent / _ELSEWHERE), "its folder is called"),
+    "feed": (lambda folder: edited(folder, feed="open"), "its feed is 'open', which has none"),
+    "no feed": (lambda folder: edited(folder, feed="dream"), "feed is 'dream', which is none"),
+    "environment": (lambda folder: edited(folder, environment="production"), "its environment is 'production', and its base_url"),
+    "base url": (lambda folder: edited(folder, base_url="https://api.quantoznexus.com"), "is that of 'production'"),
+    "no base url": (lambda folder: edited(folder, base_url="ftp://x"), "no sync reads there"),
+    "version": (lambda folder: edited(folder, manifest_version=7), "it is of version 7"),
+    "resource": (lambda folder: edited(folder, resource="orders"), "lies among those of 'transactions'"),
+    "protected invented": (lambda folder: edited(folder, protected={"transactioncode": "hash"}), "transactioncode"),
+    "protected of no field": (lambda folder: edited(folder, protected={"moon": "mask"}), "have no field 'moon'"),
+    "protected by prayer": (lambda folder: edited(folder, protected={"status": "pray"}), "'pray'"),
+    "protected in words": (lambda folder: edited(folder, protected="all"), "has to name fields"),
+    "nested too deep": (lambda folder: (folder / NAME).write_text(_DEEP), "which is not a manifest"),
+}
 LINES: dict[str, tuple[Tamper, str]] = {
     "a line": (_edit_line, "key_digest"),
     "an amount": (_edit_amount, "sums"),
@@ -177,7 +231,7 @@ TYPED: dict[str, tuple[Tamper, str]] = {
     "content": (lambda folder: edited(folder, content="sha256-sum:" + "0" * 64), "content"),
 }
 CASES = [
-    *((tree, *case) for tree in ("lines", "typed") for case in BOTH.items()),
+    *((tree, *case) for tree in ("lines", "typed") for case in (BOTH | CLAIMS).items()),
     *(("lines", *case) for case in LINES.items()),
     *(("typed", *case) for case in TYPED.items()),
 ]
@@ -198,7 +252,42 @@ def test_tampering_is_found(trees: dict[str, Path], tmp_path: Path, tree: str, n
     report = verify(root)
     assert not report.is_fine
     assert any(said in problem.what for problem in report.problems), report.problems
-    assert all("/transactions/" in problem.where for problem in report.problems)
+    assert all("/transactions" in problem.where for problem in report.problems)
+
+
+@pytest.mark.parametrize("tree", ["lines", "typed"])
+def test_a_window_cut_to_what_it_does_not_hold_is_found_by_its_records(trees: dict[str, Path], tmp_path: Path, tree: str) -> None:
+    """All that names the window agrees, so that the records alone tell."""
+    shutil.copytree(trees[tree], tmp_path / "copy")
+    folder = sorted(tmp_path.rglob("transactions/*Z-*Z"))[-1]
+    window = json.loads((folder / NAME).read_bytes())["window"]
+    middle = datetime.fromisoformat(window["start"]) + timedelta(hours=6)
+    label = f"{folder.name.partition('-')[0]}-{middle:%Y%m%dT%H%M%SZ}"
+    edited(folder, window=window | {"end": f"{middle:%FT%TZ}"}, read_by=f"created {label}")
+    moved = folder.rename(folder.parent / label)
+    found = {problem.what for problem in verify(moved).problems}
+    assert any("outside of the window" in what for what in found), found
+    assert all("outside of the window" in what for what in found)
+
+
+@pytest.mark.parametrize("file_format", ["jsonl", "parquet"])
+def test_what_was_done_with_personal_data_is_held_against_the_records(tmp_path: Path, file_format: str) -> None:
+    treatments: dict[str, Treatment] = {"customerCode": "hash", "bankAccount": "drop", "email": "mask"}
+    with sandbox_and_client() as (sandbox, client):
+        protection = Protection(fields=treatments, secret="s")
+        folder = put(client, tmp_path, "customers", hours_of(sandbox, start=48, until=0), file_format, protection=protection)
+    told = json.loads((folder / NAME).read_bytes())["protected"]
+    assert told == {"customercode": "hash", "bankaccount": "drop", "email": "mask"}
+    assert verify(folder).problems == ()
+    wrong = {
+        "holds a hash in customercode, of which": {name: told[name] for name in told if name != "customercode"},
+        "email that is not treated with 'hash'": told | {"email": "hash"},
+        "email that is not treated with 'drop'": told | {"email": "drop"},
+        "countrycode that is not treated with 'mask'": told | {"countrycode": "mask"},
+    }
+    for said, protected in wrong.items():
+        edited(folder, protected=protected)
+        assert any(said in problem.what for problem in verify(folder).problems), (said, verify(folder).problems[:2])
 
 
 def test_totals_of_a_manifest_are_counted_again(trees: dict[str, Path], tmp_path: Path) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
 import msgspec
 
 from airflow_provider_nexus.api.timestamps import to_wire
+from airflow_provider_nexus.exceptions import NexusStorageError
 from airflow_provider_nexus.sync import store
 from airflow_provider_nexus.sync.table.columns import Table
 from airflow_provider_nexus.sync.table.copy import Open, Row
@@ -38,9 +39,22 @@ class FileMemory:
         self._path = collection / NAME
 
     def get(self) -> dict[str, str] | None:
-        """What was kept."""
+        """What was kept.
+
+        :raises NexusStorageError: when the file is damaged
+        """
         raw = store.read(self._path)
-        return None if raw is None else msgspec.json.decode(raw, type=dict[str, str])
+        if raw is None:
+            return None
+        try:
+            kept = msgspec.json.decode(raw, type=dict[str, str])
+            _ = _read(kept)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            raise NexusStorageError(
+                f"{self._path} is damaged, so it is not known which records may still change: take it back from a backup, or "
+                "remove it and read the windows again that hold unsettled records"
+            ) from None
+        return kept
 
     def set(self, kept: dict[str, str]) -> None:
         """Keep something else."""
@@ -79,5 +93,9 @@ class Unsettled:
     @property
     def codes(self) -> dict[str, Open]:
         """The records by key, their creation stamps cut to the second."""
-        parts = ((key, *kept.partition(" ")) for key, kept in self._known.items())
-        return {key: Open(datetime.fromisoformat(stamp), status) for key, stamp, _, status in parts}
+        return _read(self._known)
+
+
+def _read(known: Mapping[str, str]) -> dict[str, Open]:
+    parts = ((key, *kept.partition(" ")) for key, kept in known.items())
+    return {key: Open(datetime.fromisoformat(stamp), status) for key, stamp, _, status in parts}

@@ -124,7 +124,7 @@ class Books:
             self.state = State.load(told["state"])
             self.shapes.add(tuple(told["load"]["columns"][_SYSTEM:]))
             kept = {name: value for name, value in told["load"].items() if name != "columns"} | {"previous": told["previous"]}
-        except (ValueError, LookupError, TypeError, AttributeError):
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             yield "can't be read"
             return
         differing = [name for name, value in kept.items() if row.get(name) != value] + _other_moments(told, row)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_nexus.api.environments import normal_form
+from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.sync.files import readings
-from airflow_provider_nexus.sync.manifest import windows_of
+from airflow_provider_nexus.sync.manifest import NAME, windows_of
 from airflow_provider_nexus.sync.progress import Follow, Steps, unheard
 from airflow_provider_nexus.sync.verify.chain import check_kept, check_previous, note_spans
 from airflow_provider_nexus.sync.verify.folder import Folder
@@ -40,6 +41,18 @@ def _one_server(collection: Collection, manifests: dict[str, dict[str, Any]], fi
         findings.problem(collection.folder, text)
 
 
+def _one_resource(collection: Collection, manifests: dict[str, dict[str, Any]], findings: Findings) -> None:
+    """All of them are of one resource: that of the folder's name where it is one of a resource."""
+    told = {name: str(each["resource"]) for name, each in manifests.items()}
+    own = collection.folder.name if collection.folder.name in RESOURCES else ""
+    for name, resource in told.items() if own else ():
+        if resource != own:
+            text = f"its resource is {resource!r}, and it lies among those of {own!r}: it was edited or moved here"
+            findings.problem(collection.folder / name / NAME, f"{text}; take it back from a backup")
+    if not own and len({*told.values()}) > 1:
+        findings.problem(collection.folder, f"holds windows of {', '.join(sorted({*told.values()}))}: some were edited or moved")
+
+
 def _check(collection: Collection, findings: Findings, steps: Steps) -> None:
     manifests = {}
     for folder in collection.folders:
@@ -49,6 +62,7 @@ def _check(collection: Collection, findings: Findings, steps: Steps) -> None:
             manifests[folder.name] = manifest
         steps.add()
     _one_server(collection, manifests, findings)
+    _one_resource(collection, manifests, findings)
     for name in collection.windows:
         if name in manifests:
             check_previous(collection.folder, name, manifests[name], findings)

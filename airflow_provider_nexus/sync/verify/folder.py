@@ -20,14 +20,18 @@ from airflow_provider_nexus.exceptions import (
 )
 from airflow_provider_nexus.sync import manifest as manifests
 from airflow_provider_nexus.sync import rejects, store
+from airflow_provider_nexus.sync.claims import contradictions, other_name, put_aside, window_of
 from airflow_provider_nexus.sync.files import readings
 from airflow_provider_nexus.sync.manifest import NAME, SUPERSEDED
 from airflow_provider_nexus.sync.verify.lines import LineRows
 from airflow_provider_nexus.sync.verify.report import Findings
 from airflow_provider_nexus.sync.verify.rows import Rows
+from airflow_provider_nexus.sync.verify.treated import Treated, treatments
+from airflow_provider_nexus.sync.window import Window
 
 _READ = 1 << 20
 _DATA = re.compile(r"part-\d{5}\..+|.+\.(?:parquet|jsonl|jsonl\.gz)")
+_EDITED = "the manifest was edited or moved; take it back from a backup, or sync this window again"
 _AGAIN = "sync this window again, or take the file back from a backup"
 
 
@@ -78,10 +82,20 @@ class Folder:
         except NexusDataError as error:
             self._findings.problem(self._path / NAME, str(error))
             return None
+        self._claims(manifest)
         if manifest["proof"]["verdict"] == "unproved":
             reasons = "; ".join(manifest["proof"]["reasons"]) or "no reason is given"
             self._findings.note(self._path, f"warning: its reading was never proved complete ({reasons})")
         return manifest
+
+    def _claims(self, manifest: dict[str, Any]) -> None:
+        """What the manifest says of itself and of its folder."""
+        is_reading = self._path.parent.name == readings.FOLDER
+        flaws = list(contradictions(manifest, put_aside(manifest), keeps_all=not is_reading))
+        if not flaws and (label := other_name(self._path.name, manifest, is_reading=is_reading)):
+            flaws.append(f"it is that of {label}, and its folder is called {self._path.name!r}")
+        for flaw in flaws:
+            self._findings.problem(self._path / NAME, f"{flaw}: {_EDITED}")
 
     def _files(self, manifest: dict[str, Any]) -> None:
         self._strangers(manifest)
@@ -137,7 +151,7 @@ class Folder:
         path = self._path / file["name"]
         try:
             found = len(rejects.load(store.read(path) or b""))
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             self._findings.problem(path, f"can't be read as records that were put aside: {_AGAIN}")
             return
         if found != file["records"]:
@@ -149,7 +163,14 @@ class Folder:
         except NexusUnknownResourceError as error:
             self._findings.problem(self._path / NAME, str(error))
             return None
-        return rows_for(manifest["format"], resource)
+        flaws = list(treatments(resource, manifest))
+        for flaw in flaws:
+            self._findings.problem(self._path / NAME, f"{flaw}: {_EDITED}")
+        # Other rows may be of another reading, which did something else with personal data.
+        is_one_reading = manifest["format"] == "jsonl" or not (manifest.get("patches") or manifest["rejected"])
+        treated = Treated(resource, manifest) if is_one_reading and not flaws else None
+        is_window = self._path.parent.name != readings.FOLDER and resource.is_windowed
+        return rows_for(manifest["format"], resource, window_of(manifest) if is_window else None, treated)
 
     def _read(self, rows: Rows, file: Mapping[str, Any]) -> None:
         path, before = self._path / file["name"], rows.records
@@ -162,23 +183,26 @@ class Folder:
             self._findings.problem(path, f"holds a record that can't be read, field {error.field!r}: {_AGAIN}")
         except NexusError as error:
             self._findings.problem(path, str(error))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             self._findings.problem(path, f"can't be read to its end ({type(error).__name__}): {_AGAIN}")
         if rows.records - before != file["records"]:
             self._findings.problem(path, f"holds {rows.records - before} records instead of {file['records']}: {_AGAIN}")
 
 
-def rows_for(file_format: str, resource: Resource) -> Rows:
+def rows_for(file_format: str, resource: Resource, window: Window | None = None, treated: Treated | None = None) -> Rows:
     """What reads the rows of a folder and counts them.
+
+    :param window: that all of them were created in, if there is one
+    :param treated: looks at what was done with personal data
 
     :raises NexusDataError: when the format is none that this version knows
     """
     if file_format == "jsonl":
-        return LineRows(resource)
+        return LineRows(resource, window, treated)
     if file_format == "parquet":
         from airflow_provider_nexus.sync.verify.typed import TypedRows
 
-        return TypedRows(resource)
+        return TypedRows(resource, window, treated)
     raise NexusDataError("manifest", resource.name, "format", file_format, "jsonl or parquet")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.rows import Row, RowReader
 from airflow_provider_nexus.client.client import NexusClient
+from airflow_provider_nexus.sync.claims import put_aside
 from airflow_provider_nexus.sync.files.scan import Scan, Values
 from airflow_provider_nexus.sync.reading import stream
 from airflow_provider_nexus.sync.source import Source, Span
@@ -36,7 +37,7 @@ class Kept:
     @property
     def rejected(self) -> int:
         """Records that were put aside."""
-        return sum(file["records"] for file in self.manifest["rejected"])
+        return put_aside(self.manifest)
 
 
 class Held:

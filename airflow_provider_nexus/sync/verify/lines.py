@@ -12,6 +12,8 @@ from airflow_provider_nexus.exceptions import NexusDataError
 from airflow_provider_nexus.sync import store
 from airflow_provider_nexus.sync.tally import Tally
 from airflow_provider_nexus.sync.verify.rows import differing
+from airflow_provider_nexus.sync.verify.treated import Treated
+from airflow_provider_nexus.sync.window import Window
 from airflow_provider_nexus.sync.writers.jsonl import lines
 
 _MEMBERS = ("records", "key_digest", "sums", "first", "last")
@@ -21,9 +23,12 @@ class LineRows:
     """Counts the records of a folder.
 
     :param resource: whose records they are
+    :param window: that they were created in; ``None`` when any stamp will do
+    :param treated: looks at what was done with personal data; ``None`` when that can't be told
     """
 
-    def __init__(self, resource: Resource) -> None:
+    def __init__(self, resource: Resource, window: Window | None = None, treated: Treated | None = None) -> None:
+        self._window, self._treated = window, treated
         self._reader = RowReader(resource)
         self._tally = Tally(self._reader)
         self.records = 0
@@ -40,6 +45,10 @@ class LineRows:
             flaw = self._count(row)
             if flaw:
                 yield f"the record of key {row.key!r} has an amount that can't be read, field {flaw!r}"
+            if self._window and not f"{self._window.start:%FT%T}" <= row.stamp < f"{self._window.end:%FT%T}":
+                yield f"the record of key {row.key!r} was created at {row.stamp}, outside of the window"
+            for line in self._treated.record(raw) if self._treated else ():
+                yield f"the record of key {row.key!r} {line}"
 
     def differences(self, manifest: Mapping[str, Any]) -> Iterator[str]:
         """What the manifest says and the records do not."""

@@ -11,6 +11,7 @@ from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusDataError, NexusUnknownResourceError
 from airflow_provider_nexus.sync import manifest as manifests
+from airflow_provider_nexus.sync.claims import contradictions, put_aside, window_of
 from airflow_provider_nexus.sync.manifest import windows_of
 from airflow_provider_nexus.sync.progress import Follow, Steps, unheard
 from airflow_provider_nexus.sync.server import is_same
@@ -55,7 +56,7 @@ class _Comparing:
     def run(self) -> bool:
         """Compare.
 
-        :return: whether anything was read from where the client calls
+        :return: whether anything was read from where the client calls, or may have been: the check of the files tells of the rest
         """
         kept = list(self._kept())
         where = self.client.session.environment.base_url
@@ -68,18 +69,19 @@ class _Comparing:
         resource = self._resource(here)
         if resource is not None:
             self._compare(resource, here)
-        return bool(here) or bool(self.collection.snapshots)
+        return bool(here or self.collection.snapshots) or len(kept) < len(self.collection.windows)
 
     def _kept(self) -> Iterator[Kept]:
-        """The windows; those without a manifest that can be read are told of by the check of the files."""
+        """The windows; those whose manifest can't be read or be true are told of by the check of the files."""
         for name, window in windows_of(self.collection.folder):
             if name not in self.collection.windows:
                 continue
             try:
                 manifest = manifests.load(self.collection.folder / name)
-            except NexusDataError:
+                is_sound = manifest is not None and not list(contradictions(manifest, put_aside(manifest)))
+            except (NexusDataError, LookupError, TypeError, ValueError, AttributeError):
                 continue
-            if manifest is not None:
+            if manifest is not None and is_sound and window_of(manifest) == window:
                 yield Kept(self.collection.folder / name, window, manifest)
 
     @staticmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
@@ -10,7 +11,9 @@ from sqlalchemy import Engine
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import RESOURCES, get_resource
 from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.sync.claims import contradictions
 from airflow_provider_nexus.sync.progress import Follow, unheard
+from airflow_provider_nexus.sync.proof import Verdict
 from airflow_provider_nexus.sync.sql.claim import owner_of
 from airflow_provider_nexus.sync.sql.copy import SqlCopy
 from airflow_provider_nexus.sync.sql.errors import failing
@@ -20,6 +23,9 @@ from airflow_provider_nexus.sync.sql.sessions import reading
 from airflow_provider_nexus.sync.table.columns import Table
 from airflow_provider_nexus.sync.table.copy import Output
 from airflow_provider_nexus.sync.verify.report import Note, Problem, Report
+
+_HINT = "take it back from a backup, or sync into a new table"
+_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -73,18 +79,33 @@ def verify_table(stored: StoredTable, follow: Follow = unheard) -> Report:
     :raises NexusStorageError: when the database fails
     """
     checked, name = stored.copy.check(follow), stored.model.name
-    hint = "take it back from a backup, or sync into a new table"
-    problems = tuple(Problem(name, f"{line}: {hint}") for line in checked.problems)
-    return Report(problems, _unproved(stored), checked.manifests, checked.records)
+    problems = tuple(Problem(name, f"{line}: {_HINT}") for line in checked.problems)
+    claimed, notes = _claims(stored)
+    return Report(problems + claimed, notes, checked.manifests, checked.records)
 
 
-def _unproved(stored: StoredTable) -> tuple[Note, ...]:
-    books = stored.model.manifest
-    query = sa.select(books.c.number, books.c.label).where(books.c.table_name == stored.model.bare, books.c.verdict == "unproved")
+def _claims(stored: StoredTable) -> tuple[tuple[Problem, ...], tuple[Note, ...]]:
+    """Manifests that contradict themselves, and those of readings that were never proved."""
+    books, problems, notes = stored.model.manifest, list[Problem](), list[Note]()
+    query = sa.select(books.c.number, books.c.label, books.c.verdict, books.c.rejected, books.c.manifest)
+    query = query.where(books.c.table_name == stored.model.bare).order_by(books.c.number)
     with failing("read", stored.model.name), reading(stored.engine) as connection:
         if not sa.inspect(connection).has_table(books.name, schema=books.schema):
-            return ()
-        return tuple(
-            Note(f"manifest {number} of table {stored.model.name}", f"warning: reading {label} was never proved complete")
-            for number, label in connection.execute(query.order_by(books.c.number))
-        )
+            return (), ()
+        for number, label, verdict, rejected, text in connection.execution_options(yield_per=_AT_ONCE).execute(query):
+            where = f"manifest {number} of table {stored.model.name}"
+            problems += [Problem(where, f"{flaw}: the manifest was edited; {_HINT}") for flaw in _contradictions(text, rejected)]
+            if verdict == Verdict.UNPROVED:
+                notes.append(Note(where, f"warning: reading {label} was never proved complete"))
+    return tuple(problems), tuple(notes)
+
+
+def _contradictions(text: str, rejected: int) -> list[str]:
+    try:
+        told = json.loads(text)
+    except (ValueError, RecursionError):
+        return []  # the check of the books has told that it can't be read
+    try:
+        return list(contradictions(told, rejected))
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        return [f"it is no whole manifest ({type(error).__name__})"]

@@ -27,6 +27,7 @@ class Collection:
     :param windows: names of the folders of windows, oldest first
     :param snapshots: names of the folders of what was read whole
     :param readings: names of the folders of other readings, below ``readings/``
+    :param strangers: names of folders that no sync gives, and that hold a manifest
     :param is_whole: whether these are all that there are
     """
 
@@ -34,18 +35,19 @@ class Collection:
     windows: tuple[str, ...]
     snapshots: tuple[str, ...] = ()
     readings: tuple[str, ...] = ()
+    strangers: tuple[str, ...] = ()
     is_whole: bool = True
 
     @property
     def folders(self) -> Iterator[Any]:
         """All of them."""
-        yield from (self.folder / name for name in (*self.windows, *self.snapshots))
+        yield from (self.folder / name for name in (*self.windows, *self.snapshots, *self.strangers))
         yield from (self.folder / readings.FOLDER / name for name in self.readings)
 
     @property
     def size(self) -> int:
         """How many they are."""
-        return len(self.windows) + len(self.snapshots) + len(self.readings)
+        return len(self.windows) + len(self.snapshots) + len(self.readings) + len(self.strangers)
 
 
 def collections(root: Any) -> list[Collection]:
@@ -80,8 +82,10 @@ def _below(folder: Any, levels: int) -> Iterator[Collection]:
     windows = tuple(name for name in names if WINDOW.fullmatch(name))
     snapshots = tuple(name for name in names if _SNAPSHOT.fullmatch(name))
     others = tuple(store.names(folder / readings.FOLDER)) if readings.FOLDER in names else ()
-    if windows or snapshots or others:
-        yield Collection(folder, windows, snapshots, others)
+    known = {*windows, *snapshots, readings.FOLDER}
+    strangers = tuple(name for name in names if name not in known and store.size(folder / name / NAME) is not None)
+    if windows or snapshots or others or strangers:
+        yield Collection(folder, windows, snapshots, others, strangers)
     elif levels:
         for name in names:
             if name[:1] not in "._" and (folder / name).is_dir():

@@ -13,6 +13,8 @@ from airflow_provider_nexus.sync.table.columns import Table
 from airflow_provider_nexus.sync.table.conform import content_of
 from airflow_provider_nexus.sync.table.totals import Totals
 from airflow_provider_nexus.sync.verify.rows import differing
+from airflow_provider_nexus.sync.verify.treated import Treated
+from airflow_provider_nexus.sync.window import Window
 from airflow_provider_nexus.sync.writers.arrow import leaves, load
 from airflow_provider_nexus.sync.writers.parquet import read_rows
 
@@ -24,10 +26,12 @@ class TypedRows:
     """Counts the rows of a folder.
 
     :param resource: whose rows they are
+    :param window: that they were created in; ``None`` when any stamp will do
+    :param treated: looks at what was done with personal data; ``None`` when that can't be told
     """
 
-    def __init__(self, resource: Resource) -> None:
-        self._table = Table(resource)
+    def __init__(self, resource: Resource, window: Window | None = None, treated: Treated | None = None) -> None:
+        self._table, self._window, self._treated = Table(resource), window, treated
         self._books = Books(self._table)
         self.records = 0
 
@@ -47,6 +51,16 @@ class TypedRows:
                 if row[3] != GONE:
                     values = [row[place] if place is not None else None for place in places]
                     self._books.enter((*row[:3], content, *values[_SYSTEM:]))
+                    yield from (f"the row of key {row[0]!r} {line}" for line in self._strange(values))
+
+    def _strange(self, values: list[Any]) -> Iterator[str]:
+        """What can't be in a row of its folder."""
+        if self._window:
+            created = values[self._table.place(self._table.created)]
+            if created is None or not self._window.start <= created < self._window.end:
+                yield f"was created at {created}, outside of the window"
+        for column, value in zip(self._table.fields, values[-len(self._table.fields) :], strict=True) if self._treated else ():
+            yield from self._treated.value(column, value) if self._treated else ()
 
     def _places(self, path: Any) -> list[int | None]:
         """Where a file has the columns of this version; it may have been written by another one."""

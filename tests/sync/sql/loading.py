@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -17,10 +17,12 @@ from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.rows import RowReader
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.sandbox import Sandbox
+from airflow_provider_nexus.sync.proof import Proof, Verdict
 from airflow_provider_nexus.sync.sql.copy import SqlCopy
 from airflow_provider_nexus.sync.table.columns import Table
 from airflow_provider_nexus.sync.table.conform import Conformer, Origin
 from airflow_provider_nexus.sync.table.copy import Applied, Reject, Row, Scope, Sealed
+from airflow_provider_nexus.sync.window import Window
 
 TABLE = "nexus_copy"
 READ_AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -67,12 +69,26 @@ def sealed(rows: Iterable[Row], *, rejects: tuple[Reject, ...] = (), **changes: 
         verdict="proved",
         records=len(held),
         content=content,
-        manifest={"version": 1, "resource": "transactions"},
+        manifest={"manifest_version": 1, "resource": "transactions"},
         rejects=rejects,
     )
     seal = replace(seal, **changes)
-    window = {"start": seal.start and to_wire(seal.start), "end": seal.end and to_wire(seal.end)}
-    return replace(seal, manifest={**seal.manifest, "read_at": to_wire(seal.read_at), "window": window})
+    return replace(seal, manifest={**seal.manifest, **_told(seal)})
+
+
+def _told(seal: Sealed) -> dict[str, Any]:
+    window = Window(seal.start, seal.end) if seal.start and seal.end else None
+    unique = seal.records + len(seal.rejects)
+    return {
+        "read_at": to_wire(seal.read_at),
+        "read_by": f"{seal.feed} {window.label}" if window else seal.feed,
+        "feed": seal.feed,
+        "window": {"start": to_wire(window.start), "end": to_wire(window.end)} if window else None,
+        "environment": "testapi.quantoznexus.com",
+        "base_url": "https://testapi.quantoznexus.com",
+        "records": seal.records,
+        "proof": asdict(Proof(Verdict(seal.verdict), "seek", 1, unique, unique, unique)),
+    }
 
 
 def load(copy: SqlCopy, rows: list[Row], scope: Scope | None = None, **changes: Any) -> Applied:

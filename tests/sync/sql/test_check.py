@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import hashlib
+import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from tests.sync.sql.loading import copy_of, later, load, small
+from airflow_provider_nexus.sync.verify.table import open_table, verify_table
+from tests.sync.sql.loading import TABLE, copy_of, later, load, small
 
 pytestmark = pytest.mark.databases
 LAST = "(SELECT n FROM (SELECT max(number) AS n FROM nexus_manifest) AS m)"
@@ -75,3 +79,33 @@ def test_a_version_that_was_taken_out_of_a_history_is_found(engine: Engine) -> N
 
 def test_a_table_that_is_not_there_is_a_problem(engine: Engine) -> None:
     assert copy_of(engine).check().problems == ("table nexus_copy is not there",)
+
+
+FORGED: list[tuple[Callable[[dict[str, Any]], object], str]] = [
+    (lambda told: told["proof"].update(unique=7), "its verdict is 'proved', and 7 unique records"),
+    (lambda told: told["proof"].update(unique=7, total_first=7, total_last=7), "its proof is of 7 records"),
+    (lambda told: told["proof"].update(verdict="sure"), "its proof's verdict is 'sure'"),
+    (lambda told: told.update(read_by="created"), "it was read by 'created'"),
+    (lambda told: told.update(environment="production"), "its environment is 'production'"),
+    (lambda told: told.pop("proof"), "it is no whole manifest"),
+    (lambda told: told.update(manifest_version=3), "it is of version 3"),
+]
+
+
+@pytest.mark.parametrize(("forge", "said"), FORGED, ids=[said for _, said in FORGED])
+def test_a_manifest_with_a_digest_of_its_own_can_t_contradict_itself(
+    engine: Engine, forge: Callable[[dict[str, Any]], object], said: str
+) -> None:
+    """Whoever edits the last manifest can make its digest anew: what it says must agree all the same."""
+    loaded(engine)
+    stored = open_table(engine, TABLE)
+    assert verify_table(stored).problems == ()
+    with engine.begin() as connection:
+        told = json.loads(connection.execute(sa.text("SELECT manifest FROM nexus_manifest WHERE number = 3")).scalar_one())
+        forge(told)
+        text = json.dumps(told)
+        values = {"text": text, "digest": hashlib.sha256(text.encode()).hexdigest()}
+        connection.execute(sa.text("UPDATE nexus_manifest SET manifest = :text, sha256 = :digest WHERE number = 3"), values)
+    (problem,) = verify_table(stored).problems
+    assert problem.where == f"manifest 3 of table {TABLE}"
+    assert said in problem.what
