@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusStorageError
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusContractError, NexusStorageError
 
 _VALUES = re.compile(r"'[^']*'|\"[^\"]*\"|=\([^)]*\)")
 
@@ -22,6 +22,20 @@ _COLLATION = "the server lacks the exact collation of text: MySQL must be 8.0.17
 _READONLY = "the database takes no changes: it is a standby, or set to read-only; lead the connection to one that may be written"
 _FULL = "its disk is full: make room"
 _LOCKED = "another session holds locks on it for too long: let that end, or raise the database's time-out"
+_DEADLOCK = "two sessions waited for each other and this one was given up: run it again, and find what else writes there"
+_SLOW = (
+    "one statement, its waiting for locks included, took longer than the database allows: raise statement_timeout (MariaDB: "
+    "max_statement_time, MySQL: max_execution_time) for the connection's login, or bring a shorter window"
+)
+_IDLE = (
+    "the database ended the session, which had been idle or in one transaction for too long: raise "
+    "idle_in_transaction_session_timeout, idle_session_timeout and transaction_timeout for the connection's login"
+)
+_ENDED = "the database ended the statement or the session, on somebody's word, by a time-out or as it stops: run it again"
+_BROKE = (
+    "the connection broke: run it again, and if it breaks there again, look whether the server was stopped, and raise its "
+    "idle_in_transaction_session_timeout (MySQL and MariaDB: wait_timeout, idle_transaction_timeout)"
+)
 _REACH = "the database can't be reached: check the connection's host and port, and that the server runs"
 _FILE = "the connection's file can't be opened or written: check its path, and who may write it and its folder"
 _NO_FILE = "the connection's file is no database of SQLite: check its path"
@@ -40,7 +54,12 @@ _FINAL: dict[object, str] = {
 _PASSING: dict[object, str] = {
     **{"25006": _READONLY, 1290: _READONLY, 1792: _READONLY, 1836: _READONLY},
     **{"53100": _FULL, 1021: _FULL, 1114: _FULL, "SQLITE_FULL": _FULL},
-    **{"55P03": _LOCKED, "40P01": _LOCKED, "40001": _LOCKED, "57014": _LOCKED, 1205: _LOCKED, 1213: _LOCKED},
+    **{"55P03": _LOCKED, "40001": _LOCKED, 1205: _LOCKED},
+    **{"40P01": _DEADLOCK, 1213: _DEADLOCK},
+    **{1969: _SLOW, 3024: _SLOW},
+    **{"25P03": _IDLE, "57P05": _IDLE, "25P04": _IDLE},
+    **{2006: _BROKE, 2013: _BROKE, 2055: _BROKE, 4031: _BROKE},
+    **{"57P01": _ENDED, "57P02": _ENDED, "57P03": _ENDED, "57014": _ENDED, 1317: _ENDED, 1927: _ENDED, 1053: _ENDED},
     **{"SQLITE_BUSY": _LOCKED, "SQLITE_LOCKED": _LOCKED},
     **{2002: _REACH, 2003: _REACH, 2005: _REACH},
 }
@@ -50,6 +69,12 @@ _AT_THE_DOOR = (
     (re.compile(r"database .* does not exist"), _DATABASE),
 )
 """PostgreSQL's drivers tell no SQLSTATE of a connection that was refused."""
+_ON_THE_WAY = (
+    (re.compile(r"due to statement timeout"), _SLOW),
+    (re.compile(r"due to (idle-in-transaction|idle-session|transaction) timeout"), _IDLE),
+    (re.compile(r"server closed the connection|SSL connection has been closed|the connection is (closed|lost)"), _BROKE),
+)
+"""What PostgreSQL has one SQLSTATE for with other things, or its drivers none."""
 _UNREACHED = re.compile(r"connection to server .* failed|could not translate host name|could not connect|timeout expired")
 
 
@@ -70,6 +95,21 @@ def failing(what: str, table: str) -> Iterator[None]:
         raise NexusStorageError(f"The database could not {what} table {table}: it was given text that is no Unicode") from None
 
 
+def refuse_swallowed(name: str, what: str, wanted: int, found: int) -> None:
+    """Refuse a load of which a table holds something else than was written.
+
+    :param name: of the table
+    :param what: is counted
+    :raises NexusContractError: when the numbers differ
+    """
+    if found != wanted:
+        raise NexusContractError(
+            f"Table {name} does not keep what is written into it: of {wanted} {what} it has {found} as they should be. A "
+            "trigger or rule of the database, or a policy of its rows, swallows or changes them. Nothing was stored: take it "
+            "away, or name another table"
+        )
+
+
 def _as_ours(could_not: str, error: SQLAlchemyError) -> NexusConfigurationError | NexusStorageError:
     cause = getattr(error, "orig", None) or error
     text = " ".join(str(part) for part in cause.args)
@@ -79,7 +119,8 @@ def _as_ours(could_not: str, error: SQLAlchemyError) -> NexusConfigurationError 
     final = _FINAL.get(code) or ("" if code else next((hint for pattern, hint in _AT_THE_DOOR if pattern.search(text)), ""))
     if final:
         return NexusConfigurationError(f"{could_not}, as {final} ({said})")
-    passing = _PASSING.get(code) or (_REACH if not code and _UNREACHED.search(text) else "")
+    passing = next((hint for pattern, hint in _ON_THE_WAY if pattern.search(text)), _PASSING.get(code))
+    passing = passing or (_REACH if not code and _UNREACHED.search(text) else "")
     return NexusStorageError(f"{could_not}, as {passing} ({said})" if passing else f"{could_not}: {said}")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from airflow_provider_nexus.sync.sql.errors import refuse_swallowed
 from airflow_provider_nexus.sync.sql.model import Model
 from airflow_provider_nexus.sync.table.copy import Sealed
 from airflow_provider_nexus.sync.table.digest import Sum
@@ -58,8 +59,9 @@ class Ledger:
         owner = self.model.owner
         here = owner.c.table_name == self.model.bare
         values = {"loads": owner.c.loads + 1, "fingerprint": self.model.fingerprint}
-        self.connection.execute(sa.update(owner).where(here).values(values))
+        found = self.connection.execute(sa.update(owner).where(here).values(values)).rowcount
         number: int = self.connection.execute(sa.select(owner.c.loads).where(here)).scalar_one()
+        refuse_swallowed(owner.name, "rows of this table", 1, found)
         return number
 
     def last(self) -> tuple[State, str]:
@@ -94,6 +96,10 @@ class Ledger:
         sha256 = hashlib.sha256(text.encode()).hexdigest()
         stored = columns | {"previous": previous, "sha256": sha256, "manifest": text}
         self.connection.execute(sa.insert(self.model.manifest).values(stored))
+        books = self.model.manifest
+        mine = sa.and_(books.c.table_name == self.model.bare, books.c.number == number)
+        found = self.connection.execute(sa.select(books).where(mine)).mappings().all()
+        refuse_swallowed(books.name, "manifests", 1, sum(dict(row) == stored for row in found))
         return sha256
 
     def _columns(self, sealed: Sealed, number: int) -> dict[str, Any]:
@@ -121,6 +127,8 @@ class Ledger:
         ]
         if rows:
             self.connection.execute(sa.insert(books), rows)
+        found = self.connection.execute(sa.select(sa.func.count()).select_from(books).where(mine)).scalar_one()
+        refuse_swallowed(books.name, "records that were put aside", len(rows), found)
 
 
 def _text(manifest: dict[str, Any]) -> str:

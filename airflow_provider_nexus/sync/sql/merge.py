@@ -14,10 +14,14 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.sync.sql.errors import refuse_swallowed
 from airflow_provider_nexus.sync.sql.ledger import State
 from airflow_provider_nexus.sync.sql.model import Model
+from airflow_provider_nexus.sync.sql.types import Moment, Money
 from airflow_provider_nexus.sync.table.conform import content_of
 from airflow_provider_nexus.sync.table.copy import Scope, Sealed
+
+_HELD = ("_key", "_content", "_read_at", "_read_by")
 
 
 def latest(model: Model) -> sa.ColumnElement[bool]:
@@ -31,6 +35,10 @@ def latest(model: Model) -> sa.ColumnElement[bool]:
 def current(model: Model) -> sa.ColumnElement[bool]:
     """The records as they are, each once."""
     return sa.and_(latest(model), sa.not_(model.data.c["_deleted"])) if model.is_history else sa.true()
+
+
+def _is_same(row: sa.RowMapping, held: sa.RowMapping | None) -> bool:
+    return held is not None and all(row[name] == held[name] for name in _HELD)
 
 
 @dataclass
@@ -51,6 +59,7 @@ class Merge:
     inserted: int = 0
     updated: int = 0
     deleted: int = 0
+    _as_it_was: int = 0
     _names: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -62,11 +71,16 @@ class Merge:
         return bool(self.inserted or self.updated or self.deleted)
 
     def bring(self) -> None:
-        """Insert what is new, and replace what was read in another version."""
+        """Insert what is new, and replace what was read in another version.
+
+        :raises NexusContractError: when the table does not keep it
+        """
         for piece in self._pieces():
             held = self._held([row["_key"] for row in piece])
             fresh = [row for row in piece if self._is_fresh(row, held.get(row["_key"]))]
             self._replace(fresh, held)
+            self._as_it_was += sum(map(_is_same, piece, (held.get(row["_key"]) for row in piece)))
+        self._confirm()
 
     def remove(self, scope: Scope, sealed: Sealed) -> None:
         """Take away what lies in a scope and was not read; what was read and did not fit stays as it was."""
@@ -78,7 +92,7 @@ class Merge:
 
     def _pieces(self) -> Iterator[Sequence[sa.RowMapping]]:
         columns = self.staged.c
-        query = sa.select(columns["_key"], columns["_content"], columns["_read_at"]).order_by(columns["_key"]).limit(self.batch)
+        query = sa.select(*(columns[name] for name in _HELD)).order_by(columns["_key"]).limit(self.batch)
         piece = self.connection.execute(query).mappings().all()
         while piece:
             yield piece
@@ -87,7 +101,7 @@ class Merge:
     def _held(self, keys: list[str]) -> dict[str, sa.RowMapping]:
         columns = self.model.data.c
         gone = [columns["_deleted"]] if self.model.is_history else []
-        query = sa.select(columns["_key"], columns["_content"], columns["_read_at"], *gone)
+        query = sa.select(*(columns[name] for name in _HELD), *gone)
         found = self.connection.execute(query.where(columns["_key"].in_(keys), latest(self.model))).mappings()
         return {row["_key"]: row for row in found}
 
@@ -115,7 +129,8 @@ class Merge:
             self.state.current.add(row["_content"], -1)
         if rows and not self.model.is_history:
             keys = [row["_key"] for row in rows]
-            self.connection.execute(sa.delete(self.model.data).where(self.model.data.c["_key"].in_(keys)))
+            found = self.connection.execute(sa.delete(self.model.data).where(self.model.data.c["_key"].in_(keys))).rowcount
+            refuse_swallowed(self.model.name, "rows to be replaced or taken away", len(rows), found)
 
     def _insert(self, keys: list[str]) -> None:
         if not keys:
@@ -126,6 +141,30 @@ class Merge:
         self.connection.execute(
             sa.insert(self.model.data).from_select(target, query.where(self.staged.c["_key"].in_(keys)), include_defaults=False)
         )
+
+    def _confirm(self) -> None:
+        """Make sure that what was brought lies there, value by value: a trigger can swallow or change it and say nothing.
+
+        :raises NexusContractError: when it does not
+        """
+        if not (self.inserted or self.updated):
+            return
+        data, staged = self.model.data, self.staged
+        query = sa.select(sa.func.count()).select_from(staged.join(data, staged.c["_key"] == data.c["_key"]))
+        query = query.where(*(self._is_kept(name) for name in self._names if name != "_key"))
+        wanted = self.inserted + self.updated
+        if self.model.is_history:
+            query = query.where(data.c["_load"] == self.number, sa.not_(data.c["_deleted"]))
+        else:
+            wanted += self._as_it_was
+        refuse_swallowed(self.model.name, "rows", wanted, self.connection.execute(query).scalar_one())
+
+    def _is_kept(self, name: str) -> sa.ColumnElement[bool]:
+        column: sa.ColumnElement[Any] = self.model.data.c[name]
+        if self.connection.dialect.name == "postgresql" and isinstance(column.type, Money | Moment):
+            # The table may keep them as text, which PostgreSQL does not compare with anything else.
+            column = sa.cast(column, sa.Numeric() if isinstance(column.type, Money) else sa.DateTime(timezone=True))
+        return column.is_not_distinct_from(self.staged.c[name])
 
     def _unread(self, scope: Scope, sealed: Sealed) -> Sequence[sa.RowMapping]:
         table, staged = self.model.data, self.staged
@@ -156,6 +195,12 @@ class Merge:
             self.connection.execute(sa.insert(self.model.data), stones)
             for stone in stones:
                 self.state.versions.add(stone["_content"])
+        columns = self.model.data.c
+        query = sa.select(sa.func.count()).where(columns["_key"].in_([row["_key"] for row in rows]))
+        if self.model.is_history:
+            query = query.where(columns["_load"] == self.number, columns["_deleted"])
+        wanted = len(rows) if self.model.is_history else 0
+        refuse_swallowed(self.model.name, "rows of records that are gone", wanted, self.connection.execute(query).scalar_one())
 
     def _stone(self, row: sa.RowMapping, sealed: Sealed) -> dict[str, Any]:
         values: dict[str, Any] = dict.fromkeys(self._names)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,10 @@ from sqlalchemy.pool import NullPool
 
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError, NexusStorageError
 from airflow_provider_nexus.sync.sql import sessions
+from airflow_provider_nexus.sync.sql.errors import _as_ours
 from airflow_provider_nexus.sync.table.copy import Scope
 from airflow_provider_nexus.sync.verify.table import open_table
-from tests.sync.sql.databases import Databases
+from tests.sync.sql.databases import Databases, count_statements
 from tests.sync.sql.loading import copy_of, dump, later, load, small
 
 pytestmark = pytest.mark.databases
@@ -112,6 +115,80 @@ def test_locks_that_are_held_too_long_may_be_gone_at_the_next_try(server: Engine
     with held(server), pytest.raises(NexusStorageError, match="another session holds locks on it for too long"):
         load(copy_of(hurried), small(("T2", "Initiated"), read_at=later(1)))
     assert load(copy_of(hurried), small(("T2", "Initiated"), read_at=later(1))).inserted == 1
+
+
+def with_settings(server: Engine, postgresql: str, mysql: str) -> Engine:
+    """The same database with time-outs set for each session."""
+    given = {"init_command": f"SET {mysql}"} if server.dialect.name == "mysql" else {"options": f"-c {postgresql}"}
+    return sa.create_engine(server.url, poolclass=NullPool, connect_args=given)
+
+
+def brings(statement: str) -> bool:
+    """Whether it brings rows into the table, in a load's last transaction."""
+    return statement.startswith("INSERT") and "nexus_copy" in statement
+
+
+def test_a_statement_that_takes_too_long_is_no_lock_of_another_session(server: Engine) -> None:
+    load(copy_of(server), small(("T1", "Initiated")))
+    hurried = with_settings(server, "statement_timeout=200", "max_statement_time = 0.2")
+    with held(server), pytest.raises(NexusStorageError, match="took longer than the database allows: raise statement_timeout"):
+        load(copy_of(hurried), small(("T2", "Initiated"), read_at=later(1)))
+
+
+def test_a_session_that_is_ended_for_its_silence_says_which_settings_do_that(server: Engine) -> None:
+    load(copy_of(server), small(("T1", "Initiated")))
+    hurried = with_settings(server, "idle_in_transaction_session_timeout=100", "idle_transaction_timeout = 1")
+    count_statements(hurried, lambda statement: time.sleep(1.5) if brings(statement) else None)
+    said = "idle_transaction_timeout" if server.dialect.name == "mysql" else "idle_in_transaction_session_timeout"
+    with pytest.raises(NexusStorageError, match=said):
+        load(copy_of(hurried), small(("T2", "Initiated"), read_at=later(1)))
+    assert load(copy_of(server), small(("T2", "Initiated"), read_at=later(1))).inserted == 1
+
+
+def test_a_session_that_somebody_ends_is_to_be_run_again(server: Engine) -> None:
+    load(copy_of(server), small(("T1", "Initiated")))
+    ended = sa.create_engine(server.url, poolclass=NullPool)
+    is_mysql = server.dialect.name == "mysql"
+
+    def end(statement: str) -> None:
+        if brings(statement):
+            with server.connect() as other:
+                others = "SELECT id FROM information_schema.processlist WHERE id <> connection_id() AND user = 'root' AND db = "
+                for number in other.execute(sa.text(f"{others}'{server.url.database}'")).scalars() if is_mysql else ():
+                    other.execute(sa.text(f"KILL {number}"))
+                if not is_mysql:
+                    query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = "
+                    other.execute(sa.text(f"{query}current_database()")).all()
+
+    count_statements(ended, end)
+    with pytest.raises(NexusStorageError, match="run it again"):
+        load(copy_of(ended), small(("T2", "Initiated"), read_at=later(1)))
+
+
+def test_two_loads_that_wait_for_each_other_are_no_locks_that_are_held(server: Engine) -> None:
+    """One holds the books and wants the rows, the other the rows and then the books."""
+    load(copy_of(server), small(("T1", "Initiated")))
+    waiting = sa.create_engine(server.url, poolclass=NullPool)
+    with server.connect() as other, ThreadPoolExecutor(1) as pool:
+        asked: list[Future[Any]] = []
+
+        def meet(statement: str) -> None:
+            if statement.startswith("DELETE") and "nexus_copy" in statement and not asked:
+                other.execute(sa.text("UPDATE nexus_copy SET status = status"))
+                asked.append(pool.submit(other.execute, sa.text("UPDATE nexus_table SET loads = loads")))
+
+        count_statements(waiting, meet)
+        failed = []
+        try:
+            load(copy_of(waiting), small(("T1", "Completed"), read_at=later(1)))
+        except NexusStorageError as error:
+            failed.append(str(error))
+        try:
+            asked[0].result()
+        except sa.exc.DBAPIError as error:
+            failed.append(str(_as_ours("x", error)))
+    (said,) = failed
+    assert "waited for each other" in said
 
 
 def test_a_file_of_sqlite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
