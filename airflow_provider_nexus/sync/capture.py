@@ -22,7 +22,7 @@ from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusWind
 from airflow_provider_nexus.sync.compare import Comparison, joined
 from airflow_provider_nexus.sync.harvest import Harvest
 from airflow_provider_nexus.sync.harvester import Harvester
-from airflow_provider_nexus.sync.job import store, summary_of
+from airflow_provider_nexus.sync.job import store, summary_of, together
 from airflow_provider_nexus.sync.outlets.table import TableOutlet
 from airflow_provider_nexus.sync.request import SyncRequest
 from airflow_provider_nexus.sync.source import Span
@@ -97,13 +97,14 @@ class CaptureJob:
         since = min((kept.start for kept in self._copy.windows()), default=window.start)
         if self._request.resource.finished and since < window.start:
             self._store(self._harvester.read(window, "finished"), since)
+        pieces = []
         for part in parts:
             created = self._harvester.read(part)
-            summary = self._store(created, None)
+            pieces.append(self._store(created, None))
         self._read_unsettled(window)
         for again in self._to_read_again(created.origin.read_at):
             self._store(self._harvester.read(again, "reread"), min(since, window.start))
-        return summary | {"window_start": to_wire(window.start)}
+        return together(pieces)
 
     def _parts(self, window: Window) -> list[Window]:
         """The window, parted where the copy's own begin and end: a run that was not finished has left such ones.

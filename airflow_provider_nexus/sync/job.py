@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.log import Log
+from airflow_provider_nexus.sync.children import WORST_FIRST
 from airflow_provider_nexus.sync.contract import check, drift
 from airflow_provider_nexus.sync.harvest import Harvest
 from airflow_provider_nexus.sync.harvester import Harvester
 from airflow_provider_nexus.sync.outlets.outlet import Outlet, Stored
 from airflow_provider_nexus.sync.progress import Follow, unheard
 from airflow_provider_nexus.sync.request import SyncRequest
+from airflow_provider_nexus.sync.table.digest import Sum
 from airflow_provider_nexus.sync.watermark import Watermark, advance
 
 
@@ -120,4 +122,24 @@ def summary_of(harvest: Harvest, stored: Stored) -> dict[str, Any]:
         "changed": stored.changed,
         **({"untyped": dict(stored.untyped)} if stored.untyped else {}),
         **{name: value for name in counts if (value := getattr(stored, name)) is not None},
+    }
+
+
+def together(pieces: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What is said of a window that was read in pieces, oldest first, as of one.
+
+    :return: a summary from the first start to the last end with the worst verdict, the records of all and the digest of all
+        keys; its ``path`` holds all pieces, its ``manifest`` is that of the last one, and ``windows`` is how many they are
+    """
+    first, last = pieces[0], pieces[-1]
+    keys = Sum()
+    for each in pieces:
+        keys.add(each["key_digest"].rpartition(":")[2])
+    return last | {
+        "window_start": first["window_start"],
+        "verdict": min((each["verdict"] for each in pieces), key=WORST_FIRST.index),
+        **{name: sum(each[name] for each in pieces) for name in ("records", "rejected")},
+        "path": last["path"] if first["path"] == last["path"] else last["path"].rpartition("/")[0],
+        "key_digest": keys.digest,
+        "windows": len(pieces),
     }

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from airflow_provider_nexus.sync.request import SyncRequest
 from airflow_provider_nexus.sync.table.columns import Table
 from airflow_provider_nexus.sync.table.copy import Row
 from airflow_provider_nexus.sync.table.openness import Openness
+from airflow_provider_nexus.sync.tally import DigestOfSet
 from airflow_provider_nexus.sync.window import wish
 from tests.sync.capturing import BEGIN, DAY, Capture, held_in, into_files, living, rows_of
 from tests.sync.serving import client_of
@@ -37,6 +39,13 @@ ODD_SERVERS: dict[str, dict[str, Any]] = {
     "late rows": {"late_share": 0.3, "late_seconds": 200.0},
     "totals fail now and then": {"faults": (Fault("status", "/transaction/totals", status=503, first=3, times=2),)},
 }
+
+
+def digest_of(keys: Iterable[str]) -> str:
+    digest = DigestOfSet()
+    for key in keys:
+        digest.add(key.encode())
+    return digest.said
 
 
 @pytest.mark.slow
@@ -158,6 +167,12 @@ def test_a_window_over_those_that_the_copy_holds_is_read_in_their_parts(tmp_path
         summary = job.run()
         assert summary is not None
         assert (summary["window_start"], summary["window_end"]) == ("2026-01-01T00:10:00Z", watermark.get())
+        found = [manifests.load(tmp_path / name) or {} for name, _ in manifests.windows_of(tmp_path)]
+        assert len(found) == summary["windows"] == 3
+        assert summary["records"] == sum(each["records"] for each in found) > max(each["records"] for each in found) > 0
+        assert summary["key_digest"] == digest_of(held_in(tmp_path))
+        assert (summary["path"], summary["manifest"]) == (str(tmp_path), str(max(tmp_path.glob("*Z-*Z")) / "manifest.json"))
+        assert summary["verdict"] == "proved"
         assert sorted((kept.start, kept.end) for kept in copy.windows()) == sorted(before)
 
 
