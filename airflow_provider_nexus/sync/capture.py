@@ -150,6 +150,8 @@ class CaptureJob:
         if None not in found:
             spans = [span for each in found for span in each or ()]
             self._log.info("%s spans differ from the totals, found in %s calls", len(spans), comparison.calls)
+            if comparison.is_cut:
+                self._log.warning("more calls are not made to find what differs from the totals: larger spans are read again")
             yield from (Window(span.start, span.end, "totals") for span in spans)
             return
         due = [kept for kept in windows if kept.read_at < now]

@@ -3,7 +3,7 @@
 A span whose totals agree needs no further look. One that differs is halved, until what is left is less than a page. Nexus
 is always asked from the beginning up to where a span is halved, and what lies between two such answers is their difference:
 so two halves add up to the whole however bounds are understood, and each takes one call. A change that leaves every count
-and every sum as they were can't be seen.
+and every sum as they were can't be seen. The calls are limited: see :data:`MOST_CALLS`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from airflow_provider_nexus.sync.source import Span
 from airflow_provider_nexus.sync.table.totals import Totals, said
 from airflow_provider_nexus.sync.window import BEGINNING
 
+MOST_CALLS = 1_000
+"""Calls of one comparison, but for one or two for each span that is asked about. To find one difference takes about fifty; a
+server whose totals are others at each call would be asked for every second of all years."""
 _NEAR = 8
 """Seconds to each side of a middle in which an empty one is looked for."""
 
@@ -69,7 +72,7 @@ class Comparison:
         if self._agree(span, flag, held, theirs):
             return []
         most = max(sum(held.counts.values()), sum(theirs.counts.values()))
-        if most <= self._enough or span.seconds <= 1:
+        if most <= self._enough or span.seconds <= 1 or self.is_cut:
             return [span]
         middle = self._middle(span)
         first, second = Span(span.start, middle), Span(middle, span.end)
@@ -81,6 +84,11 @@ class Comparison:
         found += self._differing(whole, second, flag, until, theirs.less(part))
         # Each half may agree by another way to understand bounds: what differs lies where they meet then.
         return found or [Span(second.start, second.start + SECOND)]
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether as many calls were made as may be: what differs is halved no further then, and named as large as it is."""
+        return self.calls >= MOST_CALLS
 
     def _takes_no_notice(self) -> bool:
         """Whether the totals are the same whatever the bounds: then they tell that something differs, and not where."""

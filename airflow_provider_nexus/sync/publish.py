@@ -17,7 +17,7 @@ from airflow_provider_nexus.exceptions import NexusStorageError
 from airflow_provider_nexus.sync import manifest as manifests
 from airflow_provider_nexus.sync import rejects, store
 from airflow_provider_nexus.sync.manifest import NAME, SUPERSEDED, File
-from airflow_provider_nexus.sync.server import READINGS, refuse_another
+from airflow_provider_nexus.sync.server import READINGS, refuse_another, refuse_other_format
 from airflow_provider_nexus.sync.table.copy import Reject
 from airflow_provider_nexus.sync.writers.jsonl import Part
 
@@ -40,7 +40,7 @@ def publish(
     :param put_aside: records that are not in the parts
     :param keep_rejected: leave those that were put aside before as they are
     :return: whether anything changed, and the manifest as it is stored
-    :raises NexusConfigurationError: when what lies there is of another server
+    :raises NexusConfigurationError: when what lies there is of another server, or in another format
     :raises NexusStorageError: when the files are not there afterwards, as when another run writes the same window at once
     """
     collection = folder.parent.parent if folder.parent.name == READINGS else folder.parent
@@ -51,8 +51,11 @@ def publish(
     if not keep_rejected:
         manifest["rejected"] = [rejects.entry(aside, len(put_aside))] if put_aside else []
     former = store.read(folder / NAME)
-    if former is not None and _same(manifests.parse(former, str(folder)), manifest) and not _missing(folder, manifest):
-        return False, former
+    if former is not None:
+        published = manifests.parse(former, str(folder))
+        refuse_other_format(folder, published, manifest["format"])
+        if _same(published, manifest) and not _missing(folder, manifest):
+            return False, former
     _withdraw(folder, former, manifest)
     for part in parts:
         part.spool.seek(0)

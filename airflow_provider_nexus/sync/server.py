@@ -1,8 +1,8 @@
-"""Whose records lie in a folder: two servers may have one name, and would replace each other's windows there."""
+"""Whose records lie in a folder, and in what form: what is of another server, or in another format, is not written over."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from airflow_provider_nexus.api.environments import normal_form
@@ -12,6 +12,7 @@ from airflow_provider_nexus.sync import store
 from airflow_provider_nexus.sync.manifest import NAME, SUPERSEDED
 
 READINGS = "readings"
+_FORMATS = {"jsonl": "JSON lines", "parquet": "Parquet files"}
 
 
 def is_same(one: object, other: object) -> bool:
@@ -36,6 +37,21 @@ def refuse_another(collection: Any, base_url: object, *, first: str = "") -> Non
         if not is_same(held, base_url):
             text = f"{collection} holds another copy: base url {held!r}, not {base_url!r}"
             raise NexusConfigurationError(f"{text}. Give this one a path of its own.")
+
+
+def refuse_other_format(folder: Any, manifest: Mapping[str, Any], file_format: str) -> None:
+    """Refuse the folder of a window that is kept in another format than the one that is to come.
+
+    :param manifest: of the folder
+    :param file_format: ``jsonl`` or ``parquet``
+    :raises NexusConfigurationError: when so
+    """
+    held = manifest.get("format")
+    if held != file_format and held in _FORMATS and file_format in _FORMATS:
+        raise NexusConfigurationError(
+            f"{folder} holds {_FORMATS[held]}, and this run writes {_FORMATS[file_format]}: go on with file_format={held!r}, "
+            "give another path, or move the folder away and sync its window again. Nothing was changed"
+        )
 
 
 def _held(collection: Any, names: list[str]) -> Iterator[str]:

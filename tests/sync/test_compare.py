@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.exceptions import NexusNotFoundError
-from airflow_provider_nexus.sync.compare import Comparison
+from airflow_provider_nexus.sync.compare import MOST_CALLS, Comparison
 from airflow_provider_nexus.sync.source import Span
 from airflow_provider_nexus.sync.table.copy import Copy
 from airflow_provider_nexus.sync.table.totals import Totals
@@ -191,3 +191,27 @@ def test_records_of_one_second_are_not_halved_for_ever(key: int) -> None:
     spans, calls = differences(HeldCopy(world), Server(truth, since_inclusive=True, until_inclusive=False))
     assert [span.seconds for span in spans] == [3]
     assert calls <= 2 + 2 * math.ceil(math.log2(LENGTH))
+
+
+class Restless:
+    """Says something else at each call, of so many records that each second would have to be asked for."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def run(self, *_: Any, params: dict[str, str], **__: Any) -> dict[str, Any]:
+        self.calls += 1
+        until = _milliseconds(params[RESOURCE.created.until])  # type: ignore[union-attr]
+        count = until + self.calls if until > 0 else 0
+        return {"totals": [{"status": "BUYCOMPLETED", "currencyCode": "EUR", "transactionCount": count, "payoutValue": count}]}
+
+
+def test_a_server_that_says_something_else_at_each_call_is_not_asked_for_ever() -> None:
+    world = {key: Made(1000 * 800 * key) for key in range(1, 100)}
+    server = Restless()
+    comparison = Comparison(cast(NexusClient, server), RESOURCE, cast(Copy, HeldCopy(world)), ENOUGH)
+    spans = comparison.differences(WHOLE)
+    assert server.calls == comparison.calls <= MOST_CALLS + 2
+    assert comparison.is_cut
+    # What is left is named as large as it is: nothing that differs is left out.
+    assert spans == [WHOLE]

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_nexus.api.rows import Row
+from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sync import store
 from airflow_provider_nexus.sync.manifest import NAME, SUPERSEDED, digest_of
@@ -25,6 +26,7 @@ from airflow_provider_nexus.sync.table.copy import Reject
 from airflow_provider_nexus.sync.window import Wish
 from airflow_provider_nexus.sync.writers import jsonl
 from tests.sync.serving import client_of, lines_job, sandbox_and_client
+from tests.sync.storing import capture, hours_of, put
 
 KILLS = 12
 FOREVER = """
@@ -276,3 +278,28 @@ def test_the_manifest_comes_last_and_goes_first(tmp_path: Path, monkeypatch: pyt
     assert ours.index(f"remove {NAME}") < ours.index("remove records.jsonl")
     assert ours.index(f"remove {NAME}") < ours.index("put part-00000.jsonl.gz")
     assert ours[-1] == f"put {NAME}"
+
+
+@pytest.mark.parametrize(("held", "coming"), [("jsonl", "parquet"), ("parquet", "jsonl")])
+def test_a_window_in_another_format_is_not_written_over(tmp_path: Path, held: str, coming: str) -> None:
+    words = {"jsonl": "JSON lines", "parquet": "Parquet files"}
+    with sandbox_and_client(days=3) as (sandbox, client):
+        span = hours_of(sandbox, start=24, until=0)
+        folder = put(client, tmp_path, "orders", span, held)
+        before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+        with pytest.raises(NexusConfigurationError) as caught:
+            put(client, tmp_path, "orders", span, coming)
+        said = str(caught.value)
+        assert f"{folder} holds {words[held]}, and this run writes {words[coming]}" in said
+        assert f"file_format={held!r}" in said
+        assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+        put(client, tmp_path, "orders", hours_of(sandbox, start=48, until=24), coming)  # another window may have another one
+
+
+def test_changes_are_not_captured_into_json_lines(tmp_path: Path) -> None:
+    with sandbox_and_client(days=3) as (sandbox, client):
+        span = hours_of(sandbox, start=48, until=24)
+        put(client, tmp_path, "broker_transactions", span, "jsonl")
+        assert span.end
+        with pytest.raises(NexusConfigurationError, match="holds JSON lines, and this run writes Parquet files"):
+            capture(sandbox, tmp_path, "broker_transactions", span.end)

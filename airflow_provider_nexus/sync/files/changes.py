@@ -7,6 +7,7 @@ from typing import Any
 
 from airflow_provider_nexus.sync import manifest as manifests
 from airflow_provider_nexus.sync.files.unsettled import Unsettled
+from airflow_provider_nexus.sync.server import refuse_other_format
 from airflow_provider_nexus.sync.table.copy import Row
 from airflow_provider_nexus.sync.writers.parquet import read_columns, read_rows
 
@@ -82,4 +83,5 @@ def _held(folder: Any) -> dict[str, Row]:
 
 def _paths(folder: Any) -> list[Any]:
     manifest = manifests.load(folder)
+    refuse_other_format(folder, manifest or {}, "parquet")
     return [folder / file["name"] for file in manifest["files"]] if manifest else []

@@ -18,6 +18,7 @@ from airflow_provider_nexus.sync.files.unsettled import Unsettled
 from airflow_provider_nexus.sync.manifest import NAME, SUPERSEDED, previous_of, windows_of
 from airflow_provider_nexus.sync.outlets.outlet import fields_before
 from airflow_provider_nexus.sync.publish import publish
+from airflow_provider_nexus.sync.server import refuse_other_format
 from airflow_provider_nexus.sync.store import names
 from airflow_provider_nexus.sync.table.columns import Table
 from airflow_provider_nexus.sync.table.copy import Applied, Kept, Open, Row, Scope, Sealed
@@ -101,6 +102,8 @@ class ParquetCopy:
         if self._known is None:
             found = ((name, window, manifests.load(self._collection / name)) for name, window in windows_of(self._collection))
             self._known = [(name, window, manifest) for name, window, manifest in found if manifest]
+            for name, _, manifest in self._known if self._unsettled else ():
+                refuse_other_format(self._collection / name, manifest, FORMAT)  # windows of a copy are changed later on
         return self._known
 
     def _meets_others(self, window: Window) -> bool:

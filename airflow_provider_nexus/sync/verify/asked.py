@@ -55,6 +55,9 @@ class Asked:
             names = [each.where for each in windows if each.window.start < span.end and span.start < each.window.end]
             text = f"counts or sums of {to_wire(span.start)} to {to_wire(span.end)} are others in Nexus now: sync it again"
             self._findings.problem(", ".join(names), text)
+        if comparison.is_cut:
+            text = f"totals took {comparison.calls:,} calls, and no more are made: of a span that is named only a part may differ"
+            self._findings.note(self._resource.name, text)
         return spans is not None
 
     def count(self, stored: Stored) -> None:
