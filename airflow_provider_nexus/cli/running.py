@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_nexus.exceptions import (
-    NexusConfigurationError,
     NexusContractError,
     NexusError,
     NexusRejectedError,
@@ -73,31 +72,16 @@ def nexus(conn_id: str) -> Iterator[NexusHook]:
 def database(conn_id: str) -> Iterator[Engine]:
     """The database of a connection.
 
-    :raises NexusConfigurationError: when there is no such connection, or it is of no SQL database
+    :raises NexusConfigurationError: when there is no such connection, or it is of no database that tables can be kept in
     """
     with _connections():
-        engine = _engine(conn_id)
+        from airflow_provider_nexus.hooks.databases import engine_of
+
+        engine = engine_of(conn_id)
     try:
         yield engine
     finally:
         engine.dispose()
-
-
-def _engine(conn_id: str) -> Engine:
-    from airflow.sdk import BaseHook
-
-    from airflow_provider_nexus.hooks.connections import defined
-
-    try:
-        from airflow.providers.common.sql.hooks.sql import DbApiHook
-    except ImportError:
-        raise NexusConfigurationError("tables need: pip install 'airflow-provider-nexus[sql]'") from None
-    with defined(conn_id):
-        hook = BaseHook.get_hook(conn_id)
-    if not isinstance(hook, DbApiHook):
-        raise NexusConfigurationError(f"connection {conn_id!r} is no connection of a SQL database")
-    engine: Engine = hook.get_sqlalchemy_engine()
-    return engine
 
 
 @contextmanager

@@ -209,7 +209,7 @@ class NexusOnceOperator(NexusWaitingAction):
     def act(self, context: Context) -> dict[str, Any]:
         """Carry the write out once."""
         own, back = ledger_of(context), _SEARCH_BACK_IN_RUN
-        reference, is_own = default_reference(context), self.is_given("reference", context)
+        reference, is_own = default_reference(context), self.is_given("reference")
         if is_own:
             reference, back = check_reference(self.reference), SEARCH_BACK
         reference = choose_reference(own, reference)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.definitions.context import render_template_to_string
@@ -59,6 +59,15 @@ class NexusBaseOperator(BaseOperator):
     operator_extra_links: tuple[BaseOperatorLink, ...] = (NexusPortalLink(),)
     nexus_conn_id: str
 
+    _named: frozenset[str]
+    """The arguments that were named: what the constructors hand on to each other tells no more which were left out."""
+
+    def __new__(cls, *_: Any, **named: Any) -> Self:
+        """Note which arguments are named."""
+        made = super().__new__(cls)
+        object.__setattr__(made, "_named", frozenset(named))
+        return made
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "execute" in cls.__dict__:
@@ -86,28 +95,26 @@ class NexusBaseOperator(BaseOperator):
             return render_template_to_string(template, context)
         return super()._render(template, context, dag)
 
-    def is_given(self, name: str, context: Context) -> bool:
-        """Whether an argument was given. A null that was written out counts as left out, but not in a task that is mapped."""
-        given = self._BaseOperator__init_kwargs  # type: ignore[attr-defined]
-        index = getattr(context.get("ti"), "map_index", None)
-        is_mapped = index is not None and index >= 0
-        return name in given and (given[name] is not None or is_mapped)
+    def is_given(self, name: str) -> bool:
+        """Whether an argument was given as something, be it a template of nothing.
 
-    def was_given(self, name: str) -> bool:
-        """Whether an argument was given as something, be it a template of nothing, or is what the task is mapped over."""
-        task = getattr(self._dag, "task_dict", {}).get(self.task_id)
-        expanded = getattr(getattr(task, "expand_input", None), "value", None)
-        is_expanded = isinstance(expanded, Mapping) and name in expanded
-        return is_expanded or self._BaseOperator__init_kwargs.get(name) is not None  # type: ignore[attr-defined]
+        A null that was written out counts as left out. One that the task is mapped over does not, as that is what another task
+        makes of a missing value.
+        """
+        if self._BaseOperator__init_kwargs.get(name) is not None:  # type: ignore[attr-defined]
+            return True
+        mapped = getattr(self._dag, "task_dict", {}).get(self.task_id)
+        written_out = getattr(mapped, "partial_kwargs", {})
+        return bool(self._BaseOperator__from_mapped) and name in self._named and name not in written_out  # type: ignore[attr-defined]
 
-    def refuse_missing(self, context: Context) -> None:
+    def refuse_missing(self, context: Context) -> None:  # noqa: ARG002 - what checks a run is given its context
         """Refuse what templates make of missing values, and texts that have become something else.
 
         :raises NexusConfigurationError: names the argument; nothing was sent
         """
         for name in self.text_fields:
             value = getattr(self, name)
-            if name in self.template_fields_renderers or not self.is_given(name, context):
+            if name in self.template_fields_renderers or not self.is_given(name):
                 continue
             if is_missing(value):
                 raise NexusConfigurationError(

@@ -100,7 +100,7 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
         :raises NexusStatusError: when a record ended otherwise, or is held and that shall fail
         :raises AirflowSensorTimeout: when it took too long
         """
-        if self.is_given("targets", context) and not texts_of(self.targets, "status in targets"):
+        if self.is_given("targets") and not texts_of(self.targets, "status in targets"):
             raise NexusConfigurationError("targets is empty, so nothing would end the wait: leave it out, or give a status")
         if self._is_one:
             self.remember(context, self.resource, self._codes[0])

@@ -221,7 +221,7 @@ class NexusSyncBaseOperator(NexusBaseOperator):
     def _page(self) -> Any:
         if self.report_url:
             check_address(self.report_url)
-        is_wanted = self.report_path is not None or self.was_given("report_path")
+        is_wanted = self.report_path is not None or self.is_given("report_path")
         return self.report_page(self.report_path) if is_wanted else None
 
     def _report(self, context: Context, page: Any, write: Callable[[], str]) -> str | None:
@@ -279,7 +279,7 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         :raises AirflowSkipException: when there are none to read
         """
         if self.parents is None:
-            if self.was_given("parents"):
+            if self.is_given("parents"):
                 raise NexusConfigurationError(
                     "parents is None, which is what another task makes of a missing value: nothing was read"
                 )

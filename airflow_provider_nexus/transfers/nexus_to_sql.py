@@ -6,13 +6,10 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.exceptions import AirflowException  # type: ignore[attr-defined]
-from airflow.sdk import BaseHook
-
 from airflow_provider_nexus.api.moments import Moment, is_missing
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.exceptions import NexusConfigurationError
-from airflow_provider_nexus.hooks.connections import defined
+from airflow_provider_nexus.hooks.databases import engine_of, sql_hook
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators.base import rendered
 from airflow_provider_nexus.sync import store
@@ -30,14 +27,9 @@ from airflow_provider_nexus.transfers.memory import AssetWatermark
 from airflow_provider_nexus.transfers.report import check_given, opened
 
 if TYPE_CHECKING:
-    from airflow.providers.common.sql.hooks.sql import DbApiHook
     from airflow.sdk import Context, XComArg
-    from sqlalchemy import Engine
 
     from airflow_provider_nexus.sync.sql.copy import SqlCopy
-
-DATABASES = ("postgresql", "mysql", "mariadb", "sqlite")
-"""SQLAlchemy's names of the databases in which tables can be kept."""
 
 
 class NexusToSqlOperator(NexusSyncBaseOperator):
@@ -121,7 +113,7 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
     def transfer(self, context: Context, hook: NexusHook, resource: Resource) -> dict[str, Any] | None:
         """Read and load."""
         _check(self.sql_conn_id, self.table)
-        engine = self._engine()
+        engine = engine_of(self.sql_conn_id)
         try:
             copy = self._copy(engine, hook, resource)
             watermark = self._watermark(context, copy)
@@ -134,7 +126,7 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
             engine.dispose()
 
     def _staged(self, resource: Resource) -> Any:
-        if self.staging_path is None and not self.was_given("staging_path"):
+        if self.staging_path is None and not self.is_given("staging_path"):
             return None
         folder = opened("staging_path", self.staging_path) / self.table / resource.name
         store.refuse_unfit("staging_path", folder)
@@ -145,40 +137,16 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
         from airflow_provider_nexus.report.table import write_table_report
         from airflow_provider_nexus.sync.verify.table import open_table
 
-        engine = self._engine()
+        engine = engine_of(self.sql_conn_id)
         try:
             return write_table_report(open_table(engine, self.table))
         finally:
             engine.dispose()
 
-    def _engine(self) -> Engine:
-        """An engine of the connection's database.
-
-        :raises NexusConfigurationError: when it is none that tables can be kept in
-        """
-        try:
-            engine: Engine = self._sql_hook().get_sqlalchemy_engine()
-        except ImportError as error:
-            raise NexusConfigurationError(
-                f"connection {self.sql_conn_id!r} needs a driver that is not installed ({error}): install its provider's extras"
-            ) from error
-        if engine.dialect.name == "sqlite" and engine.url.database in (None, "", ":memory:"):
-            engine.dispose()
-            raise NexusConfigurationError(
-                f"connection {self.sql_conn_id!r} leads to a SQLite database in memory, which ends with the task: name a file"
-            )
-        if engine.dialect.name not in DATABASES:
-            engine.dispose()
-            raise NexusConfigurationError(
-                f"connection {self.sql_conn_id!r} leads to a database of the kind {engine.dialect.name!r}; tables are kept in "
-                f"{', '.join(DATABASES)}. For others, write Parquet files with NexusToObjectStorageOperator and load those"
-            )
-        return engine
-
     def data_set(self, summary: Mapping[str, Any]) -> tuple[tuple[str, str], bool]:
         """The table in its database, by its own name."""
         table = str(summary["path"])
-        hook = self._sql_hook()
+        hook = sql_hook(self.sql_conn_id)
         connection = hook.get_connection(self.sql_conn_id)
         try:
             place = hook.get_openlineage_database_info(connection)
@@ -189,23 +157,6 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
         namespace = f"{place.scheme}://{place.authority}" if place.authority else place.scheme
         schema = None if "." in table else hook.get_openlineage_default_schema()
         return (namespace, _joined(place.database, schema, table)), True
-
-    def _sql_hook(self) -> DbApiHook:
-        try:
-            from airflow.providers.common.sql.hooks.sql import DbApiHook
-        except ImportError:
-            raise NexusConfigurationError("tables need the extra 'sql': pip install 'airflow-provider-nexus[sql]'") from None
-        with defined(self.sql_conn_id):
-            connection = BaseHook.get_connection(self.sql_conn_id)
-        kind = f"connection {self.sql_conn_id!r} is of the type {connection.conn_type!r}"
-        try:
-            hook: object = connection.get_hook()  # type: ignore[no-untyped-call]
-        except AirflowException:
-            hint = "install the provider of your database, such as apache-airflow-providers-postgres"
-            raise NexusConfigurationError(f"{kind}, which no installed provider knows: {hint}") from None
-        if not isinstance(hook, DbApiHook):
-            raise NexusConfigurationError(f"{kind}, which is no SQL database: name another one with sql_conn_id")
-        return hook
 
     def _copy(self, engine: Any, hook: NexusHook, resource: Resource) -> SqlCopy:
         from airflow_provider_nexus.sync.sql.copy import SqlCopy

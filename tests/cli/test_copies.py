@@ -126,6 +126,10 @@ def test_personal_data_is_dropped_where_that_is_asked(
     assert manifest["run"] == {"command": "airflow nexus sync"}
 
 
+OTHER_CONNECTIONS = {
+    "IN_MEMORY": {"conn_type": "sqlite", "host": ":memory:"},
+    "SNOW": {"conn_type": "snowflake"},
+}
 WRONG: dict[str, tuple[tuple[str, ...], str]] = {
     "resource": (("plan", "unicorns", "--start", "2026-01-01"), "unknown Nexus resource"),
     "no windows": (("plan", "prices", "--start", "2026-01-01"), "has no windows"),
@@ -136,7 +140,9 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
     "nothing to replay": (("replay", "HERE"), "no windows lie"),
     "connection": (("plan", "orders", "--start", "2026-01-01", "--conn-id", "nowhere"), "AIRFLOW_CONN_NOWHERE"),
     "database": (("verify", "copied", "--sql-conn-id", "nowhere"), "AIRFLOW_CONN_NOWHERE"),
-    "no database": (("verify", "copied", "--sql-conn-id", "nexus_default"), "no connection of a SQL database"),
+    "no database": (("verify", "copied", "--sql-conn-id", "nexus_default"), "of the type 'nexus', which is no SQL database"),
+    "memory": (("verify", "copied", "--sql-conn-id", "in_memory"), "leads to a SQLite database in memory"),
+    "no provider": (("verify", "copied", "--sql-conn-id", "snow"), "of the type 'snowflake', which no installed provider knows"),
     "database of a report": (("report", "copied", "--sql-conn-id", "nowhere", "-o", "HERE/x.html"), "AIRFLOW_CONN_NOWHERE"),
     "store": (("verify", "gopher://x/y"), "gopher"),
     "nothing to report": (("report", "HERE", "-o", "HERE/report.html"), "no manifest under"),
@@ -146,7 +152,11 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_what_is_wrong_is_one_sentence(sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+def test_what_is_wrong_is_one_sentence(
+    sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for conn_id, given in OTHER_CONNECTIONS.items():
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id}", json.dumps(given))
     arguments, said = WRONG[name]
     code, out, err = run(capsys, *(each.replace("HERE", str(tmp_path)) for each in arguments))
     assert (code, out) == (2, "")

@@ -113,14 +113,35 @@ def test_parents_that_are_none(sandbox: Sandbox, tmp_path: Path, native: bool, c
         NexusToObjectStorageOperator(task_id="lost", resource="customer_persons", path=f"{tmp_path}/lost", parents=nothing())
         over = NexusToObjectStorageOperator.partial(task_id="over", resource="customer_persons", path=f"{tmp_path}/over")
         over.expand(parents=[None])
+        for name, each in (("over_given", [{"parents": None}]), ("over_told", upstream([{"parents": None}]))):
+            over = NexusToObjectStorageOperator.partial(task_id=name, resource="customer_persons", path=f"{tmp_path}/{name}")
+            over.expand_kwargs(each)
     run = run_dag(dag)
-    assert [each.state for each in run.get_task_instances() if each.task_id == "over"] == ["failed"]
+    for name in ("over", "over_given", "over_told"):
+        assert [each.state for each in run.get_task_instances() if each.task_id == name] == ["failed"], name
     assert {name: state_of(run, name) for name in (*given, "lost")} == dict.fromkeys((*given, "lost"), "failed")
     assert state_of(run, "none") == "skipped"
     assert not list(tmp_path.rglob("manifest.json"))
     said = "".join(capfd.readouterr())
     assert "there is no 'NOSUCHCUSTOMER' among the customers" in said
     assert "which is what a template makes of a missing value" in said
+
+
+def test_parents_that_a_mapped_task_was_not_given_are_all(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A null that was written out beside what the task is mapped over is one that was left out."""
+    owed = sum(len(sandbox.truth("customer_persons", parent=code)) for code in customers(sandbox))
+    with DAG("parents_left_out", schedule=None) as dag:
+        partials: dict[str, dict[str, Any]] = {"left_out": {}, "written_out": {"parents": None}}
+        for name, partly in partials.items():
+            over = NexusToObjectStorageOperator.partial(task_id=name, resource="customer_persons", **partly)
+            over.expand(path=[f"{tmp_path}/{name}_expand"])
+            kwargs = NexusToObjectStorageOperator.partial(task_id=f"{name}_kwargs", resource="customer_persons", **partly)
+            kwargs.expand_kwargs([{"path": f"{tmp_path}/{name}_kwargs"}])
+    run = run_dag(dag)
+    assert run.state == "success"
+    folders = list(tmp_path.iterdir())
+    assert len(folders) == 4
+    assert [written(folder) for folder in folders] == [owed] * 4
 
 
 def test_parents_of_what_has_none_are_refused_by_the_parser() -> None:
