@@ -130,6 +130,28 @@ OTHER_CONNECTIONS = {
     "IN_MEMORY": {"conn_type": "sqlite", "host": ":memory:"},
     "SNOW": {"conn_type": "snowflake"},
 }
+
+
+@pytest.mark.parametrize("file_format", ["jsonl", "parquet"])
+def test_a_window_is_read_twice_where_that_is_asked(
+    sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str], file_format: str
+) -> None:
+    options = ("--file-format", file_format, "--readings", "2", "--output", "json")
+    code, out, _ = run(capsys, "sync", "orders", tmp_path, *day(sandbox), *options)
+    assert (code, json.loads(out)["verdict"]) == (0, "proved")
+    proof = json.loads(next(tmp_path.rglob(NAME)).read_bytes())["proof"]
+    assert (proof["readings"], proof["agreeing"]) == (2, 2)
+
+
+def test_readings_that_never_agree_are_unproved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Sandbox(customers=5, transactions=20, days=2, clock_speed=0, seconds_per_call=3600) as moving, connection(moving):
+        code, out, err = run(capsys, "sync", "prices", tmp_path, "--readings", "2")
+        assert (code, out) == (1, "")
+        assert "of 6 readings no 2 in a row brought the same records and contents" in err
+        assert not list(tmp_path.rglob(NAME))
+        assert run(capsys, "sync", "prices", tmp_path)[0] == 0
+
+
 WRONG: dict[str, tuple[tuple[str, ...], str]] = {
     "resource": (("plan", "unicorns", "--start", "2026-01-01"), "unknown Nexus resource"),
     "no windows": (("plan", "prices", "--start", "2026-01-01"), "has no windows"),
@@ -144,6 +166,7 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
     "memory": (("verify", "copied", "--sql-conn-id", "in_memory"), "leads to a SQLite database in memory"),
     "no provider": (("verify", "copied", "--sql-conn-id", "snow"), "of the type 'snowflake', which no installed provider knows"),
     "database of a report": (("report", "copied", "--sql-conn-id", "nowhere", "-o", "HERE/x.html"), "AIRFLOW_CONN_NOWHERE"),
+    "no reading": (("sync", "orders", "HERE", "--readings", "0"), "--readings is 0"),
     "store": (("verify", "gopher://x/y"), "gopher"),
     "nothing to report": (("report", "HERE", "-o", "HERE/report.html"), "no manifest under"),
     "no folder for the page": (("report", "HERE", "-o", "HERE/missing/report.html"), "there is no folder"),
