@@ -11,7 +11,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,8 @@ from sqlalchemy.pool import NullPool
 from tests.lacking import find
 
 KINDS = ("sqlite", "postgresql+psycopg", "mysql+pymysql")
+FOLDING = "folding-mysql+pymysql"
+"""A server that keeps all names in lower case, as MySQL does on Windows and where lower_case_table_names is 1."""
 USER = "nobody"
 _PORTS, _LOOKS = 5, 2400
 
@@ -148,7 +150,11 @@ def postgresql() -> Iterator[str]:
 
 
 @contextmanager
-def mysql() -> Iterator[str]:
+def mysql(*settings: str) -> Iterator[str]:
+    """MariaDB.
+
+    :param settings: more options of the server, which it is also set up with
+    """
     with server_folder() as folder:
         data = folder / "data"
         init = [
@@ -156,14 +162,22 @@ def mysql() -> Iterator[str]:
             "--no-defaults",
             f"--datadir={data}",
             "--auth-root-authentication-method=normal",
+            *settings,
         ]
         subprocess.run(as_nobody(init), check=True, capture_output=True, cwd="/")
         files = [f"--datadir={data}", f"--socket={folder / 's'}", f"--pid-file={folder / 'pid'}"]
         net = ["--port=PORT", "--bind-address=127.0.0.1", "--innodb-flush-log-at-trx-commit=0", "--skip-name-resolve"]
-        command = [find("mariadbd", "mariadb-server"), "--no-defaults", *files, *net]
+        command = [find("mariadbd", "mariadb-server"), "--no-defaults", *files, *net, *settings]
         url = "mysql+pymysql://root@127.0.0.1:PORT/test?charset=utf8mb4"
         with running(Server(command, url, "SELECT @@datadir"), folder) as found:
             yield found
+
+
+SERVERS: dict[str, Callable[[], AbstractContextManager[str]]] = {
+    "postgresql": postgresql,
+    "mysql": mysql,
+    "folding-mysql": lambda: mysql("--lower-case-table-names=1"),
+}
 
 
 class Databases:
@@ -176,15 +190,15 @@ class Databases:
     def url(self, kind: str, folder: Path) -> str:
         """The URL of a new, empty database.
 
-        :param kind: one of :data:`KINDS`
+        :param kind: one of :data:`KINDS`, or :data:`FOLDING`
         :param folder: where SQLite's file goes
         """
         server = kind.partition("+")[0]
         if server == "sqlite":
             return f"sqlite:///{folder / uuid.uuid4().hex}.db"
         if server not in self._urls:
-            self._urls[server] = self._stack.enter_context({"postgresql": postgresql, "mysql": mysql}[server]())
-        return self._new_database(self._urls[server], kind)
+            self._urls[server] = self._stack.enter_context(SERVERS[server]())
+        return self._new_database(self._urls[server], kind.removeprefix("folding-"))
 
     @staticmethod
     def _new_database(url: str, kind: str) -> str:

@@ -12,9 +12,12 @@ from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusCont
 from airflow_provider_nexus.report.table import collection_of
 from airflow_provider_nexus.sync.replay.table import replay_table
 from airflow_provider_nexus.sync.verify.table import open_table, verify_table
+from tests.sync.sql.databases import FOLDING, KINDS
 from tests.sync.sql.loading import copy_of, later, load, small
 
 pytestmark = pytest.mark.databases
+NAMING = pytest.mark.parametrize("url", [*KINDS, FOLDING], indirect=True)
+"""Also on a server that keeps all names in lower case."""
 
 
 def change(engine: Engine, *statements: str) -> None:
@@ -32,12 +35,21 @@ def default_schema(engine: Engine) -> str:
     return {"sqlite": "main", "postgresql": "public"}.get(engine.dialect.name, str(engine.url.database))
 
 
+def folds(engine: Engine) -> bool:
+    """Whether the database takes two spellings for one name."""
+    if engine.dialect.name != "mysql":
+        return engine.dialect.name == "sqlite"
+    with engine.connect() as connection:
+        return bool(connection.execute(sa.text("SELECT @@lower_case_table_names")).scalar_one())
+
+
 def spellings(engine: Engine) -> list[str]:
     schema = default_schema(engine)
-    folded = ["ORDERS", "main.Orders", "MAIN.oRDERS"] if engine.dialect.name == "sqlite" else []
+    folded = ["ORDERS", f"{schema}.Orders", f"{schema.upper()}.oRDERS"] if folds(engine) else []
     return ["orders", f"{schema}.orders", *folded, "orders"]
 
 
+@NAMING
 def test_all_spellings_of_a_table_share_its_books(engine: Engine) -> None:
     for number, name in enumerate(spellings(engine)):
         load(copy_of(engine, name=name), small((f"T{number}", "Initiated"), read_at=later(number)), label=str(number))
@@ -50,10 +62,12 @@ def test_all_spellings_of_a_table_share_its_books(engine: Engine) -> None:
         assert copy_of(engine, name=name).place == f"{default_schema(engine)}.orders"
 
 
+@NAMING
 def test_spellings_that_the_database_takes_for_two_are_two(engine: Engine) -> None:
     for name in ("Orders", "orders"):
         load(copy_of(engine, name=name), small(("T1", "Initiated"), read_at=later(len(owners_if_any(engine)))))
-    expected = [("Orders", 1)] if engine.dialect.name == "sqlite" else [("Orders", 1), ("orders", 1)]
+    kept = "orders" if engine.dialect.name == "mysql" else "Orders"
+    expected = [(kept, 1)] if folds(engine) else [("Orders", 1), ("orders", 1)]
     assert sorted(owners(engine)) == expected
 
 
@@ -61,11 +75,35 @@ def owners_if_any(engine: Engine) -> list[Any]:
     return owners(engine) if sa.inspect(engine).has_table("nexus_table") else []
 
 
+@NAMING
 def test_two_resources_in_one_table_are_refused_in_any_spelling(engine: Engine) -> None:
     load(copy_of(engine, name="orders"), small(("T1", "Initiated")))
     for name in spellings(engine):
         with pytest.raises(NexusConfigurationError, match="resource 'transactions', not 'orders'"):
             copy_of(engine, "orders", name=name).prepare()
+
+
+@pytest.mark.parametrize("url", [FOLDING], indirect=True)
+def test_a_database_in_other_letters_is_the_same(engine: Engine) -> None:
+    load(copy_of(engine, name="orders"), small(("T1", "Initiated")))
+    shouting = sa.create_engine(engine.url.set(database=str(engine.url.database).upper()))
+    try:
+        copy = copy_of(shouting, name="Orders")
+        load(copy, small(("T2", "Initiated"), read_at=later(1)), label="b")
+        assert copy.place == copy_of(engine, name="orders").place
+        assert verify_table(open_table(shouting, "ORDERS")).problems == ()
+    finally:
+        shouting.dispose()
+    assert owners(engine) == [("orders", 2)]
+
+
+@NAMING
+def test_a_table_that_is_gone_is_known_by_all_its_spellings(engine: Engine) -> None:
+    load(copy_of(engine, name="Orders"), small(("T1", "Initiated")))
+    change(engine, "DROP TABLE " + ('"Orders"' if engine.dialect.name == "postgresql" else "Orders"))
+    for name in ["Orders", *(spellings(engine) if folds(engine) else ())]:
+        with pytest.raises(NexusConfigurationError, match="is gone, and the books beside it tell of 1 loads"):
+            copy_of(engine, name=name).prepare()
 
 
 def test_a_schema_of_the_search_path_is_found(engine: Engine) -> None:
@@ -84,12 +122,14 @@ def test_a_schema_of_the_search_path_is_found(engine: Engine) -> None:
         copy_of(engine, name="other").prepare()
 
 
+@NAMING
 def test_a_schema_that_is_not_there_is_named(engine: Engine) -> None:
     for use in (copy_of(engine, name="nowhere.orders").prepare, lambda: open_table(engine, "nowhere.orders")):
         with pytest.raises(NexusConfigurationError, match=r"table nowhere\.orders: the login sees no schema 'nowhere'"):
             use()
 
 
+@NAMING
 @pytest.mark.parametrize("kind", ["VIEW", "MATERIALIZED VIEW"])
 def test_a_view_is_no_table(engine: Engine, kind: str) -> None:
     if kind != "VIEW" and engine.dialect.name != "postgresql":
@@ -155,6 +195,7 @@ def test_a_table_with_rows_that_no_sync_has_brought_is_refused(engine: Engine) -
         copy_of(engine).prepare()
 
 
+@NAMING
 def test_a_table_that_is_gone_is_not_made_again(engine: Engine) -> None:
     load(copy_of(engine), small(("T1", "Initiated")))
     change(engine, "DROP TABLE nexus_copy")
