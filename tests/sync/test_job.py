@@ -18,6 +18,7 @@ from airflow_provider_nexus.api.resources import RESOURCES, get_resource
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.exceptions import NexusNotFoundError, NexusStorageError, NexusUnprovedError
 from airflow_provider_nexus.sandbox import Sandbox
+from airflow_provider_nexus.sync.files.unsettled import FileMemory
 from airflow_provider_nexus.sync.manifest import NAME
 from airflow_provider_nexus.sync.watermark import FileWatermark
 from airflow_provider_nexus.sync.window import Wish
@@ -287,8 +288,20 @@ def test_nothing_settled_reads_nothing(served: tuple[Sandbox, NexusClient], tmp_
     assert list(tmp_path.rglob("*")) == []
 
 
-@pytest.mark.parametrize("held", [b"", b"{", b"[]", b"{}", b'{"watermark": 5}', b'{"watermark": "yesterday"}', b"null"])
+@pytest.mark.parametrize(
+    "held", [b"", b"{", b"[]", b"{}", b'{"watermark": 5}', b'{"watermark": "yesterday"}', b"null", b"[" * 5_000]
+)
 def test_a_damaged_watermark_says_how_to_mend_it(tmp_path: Path, held: bytes) -> None:
     (tmp_path / "_watermark.json").write_bytes(held)
     with pytest.raises(NexusStorageError, match=r"_watermark\.json is damaged.*write the end of the last window"):
         FileWatermark(tmp_path).get()
+
+
+@pytest.mark.parametrize("damaged", ["{", '{"T1": 7}', '{"T1": "yesterday Initiated"}', "[" * 5_000, '"T1"'])
+def test_a_damaged_memory_is_refused_and_left_as_it_is(tmp_path: Path, damaged: str) -> None:
+    path = tmp_path / "_unsettled.json"
+    path.write_text(damaged)
+    with pytest.raises(NexusStorageError, match="is damaged, so it is not known which records may still change") as caught:
+        FileMemory(tmp_path).get()
+    assert "\n" not in str(caught.value)
+    assert path.read_text() == damaged
