@@ -6,8 +6,9 @@ never hold the token, and bodies only as a short redacted excerpt.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
+_LOOKED_AT, _HALF, _SHOWN = 16_384, 8_192, 300
 LONGEST_PAUSE = 600.0
 """Seconds that Nexus is left alone at most, however many it asks for; then it is asked again."""
 
@@ -17,11 +18,47 @@ def printable(text: str) -> str:
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
+class _Scrubber(Protocol):
+    """Blanks something in a text, in whatever form it is there."""
+
+    def scrub(self, text: str) -> str:
+        """The text without it."""
+
+
+_kept_out: set[_Scrubber] = set()
+
+
+def keep_out(secret: _Scrubber) -> None:
+    """Blank a secret in all errors that are made from now on in this process: a server can repeat it in any record."""
+    _kept_out.add(secret)
+
+
+def told(text: str) -> str:
+    """A text that somebody else wrote, such as a server, without the secrets of this process: for errors, logs and answers.
+
+    It has to be whole, so scrub before something is cut.
+    """
+    for secret in tuple(_kept_out):
+        text = secret.scrub(text)
+    return text
+
+
+def excerpt(value: object) -> str:
+    """The beginning of a value as it is written in Python, without secrets, short enough for a line."""
+    written = repr(value)
+    # half of a secret may stand at the end of what is cut
+    seen = told(written) if len(written) <= _LOOKED_AT else told(written[:_LOOKED_AT])[:-_HALF]
+    return seen if len(seen) <= _SHOWN and len(written) <= _LOOKED_AT else f"{seen[:_SHOWN]}..."
+
+
 class NexusError(Exception):
     """Root of all errors of the provider. All can be pickled, as Airflow hands them from process to process."""
 
     is_permanent: ClassVar[bool] = False
     """Whether another try of the same task must end the same way, or would do harm."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(told(arg) if isinstance(arg, str) else arg for arg in args))
 
     def __str__(self) -> str:
         """What happened. Texts of a server or a file can't move the cursor of the terminal that shows it."""
@@ -55,14 +92,16 @@ class NexusDataError(NexusError, ValueError):
     :param resource: name of the resource
     :param key: key of the record
     :param field: wire name of the field
-    :param value: the value as it came
+    :param value: the value as it came; its text with three stars in place of a secret when it holds one
     """
 
     is_permanent = True
 
     def __init__(self, resource: str, key: str, field: str, value: object, expected: str) -> None:
-        self.resource, self.key, self.field, self.value = resource, key, field, value
-        super().__init__(f"{resource} record {key or '?'}: field {field!r} holds {value!r}, which is not {expected}")
+        self.resource, self.key, self.field = resource, told(key), told(field)
+        self.value = value if told(repr(value)) == repr(value) else told(str(value))
+        shown = excerpt(value)
+        super().__init__(f"{resource} record {self.key or '?'}: field {self.field!r} holds {shown}, which is not {expected}")
 
 
 class NexusWindowError(NexusError, ValueError):
@@ -80,7 +119,7 @@ class NexusUnprovedError(NexusError):
 
     def __init__(self, message: str, reasons: tuple[str, ...] = ()) -> None:
         self.verdict = "unproved"
-        self.reasons = reasons
+        self.reasons = tuple(told(reason) for reason in reasons)
         super().__init__(message)
 
 
@@ -113,7 +152,7 @@ class NexusStatusError(NexusError):
     is_permanent = True
 
     def __init__(self, resource: str, code: str, status: str, what: str, reason: str = "") -> None:
-        self.resource, self.code, self.status, self.reason = resource, code, status, reason
+        self.resource, self.code, self.status, self.reason = resource, told(code), told(status), told(reason)
         said = f"Nexus says: {reason}. " if reason else ""
         super().__init__(
             f"{code!r} of {resource} is {status or 'without a status'} {what}. {said}Look at it in the Nexus portal."

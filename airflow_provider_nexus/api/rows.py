@@ -296,4 +296,4 @@ def _at(raw: bytes, dotted: str) -> object:
             raw = bytes(lenient.members(raw)[name])
     except (msgspec.MsgspecError, UnicodeDecodeError, KeyError):
         return "a value"
-    return raw.decode("utf-8", "replace")[:80]
+    return raw.decode("utf-8", "replace")

@@ -26,6 +26,7 @@ from airflow_provider_nexus.exceptions import (
     NexusClaimLostError,
     NexusConflictError,
     NexusError,
+    told,
 )
 
 PAUSES = (1.0, 2.0, 4.0)
@@ -77,7 +78,7 @@ class Write:
 
     def told(self, code: str) -> str:
         """The code for logs."""
-        return "what it was to be" if self.is_personal else code
+        return "what it was to be" if self.is_personal else told(code)
 
 
 def choose_reference(ledger: Ledger, wanted: str) -> str:

@@ -12,12 +12,14 @@ from typing import Any
 from airflow_provider_nexus.api.environments import Environment, resolve
 from airflow_provider_nexus.client.portal import check_template
 from airflow_provider_nexus.client.secret import Secret
-from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.exceptions import NexusConfigurationError, keep_out
 
 EXTRAS = ("environment", "allow_writes", "timeout", "retries", "rate_limit", "max_answer_mb", "portal_url", "hash_secret")
 """The keys that the extra of a connection may hold."""
 
 _SECRET_LENGTH = 16
+_TELLING = re.compile(".{8,}", re.DOTALL)
+"""A secret that no word of ours holds by chance."""
 _HASH_SECRET = re.compile(f".{{{_SECRET_LENGTH},}}", re.DOTALL)
 _TOKEN = re.compile("[!-~]+")
 _OPEN = frozenset(EXTRAS) - {"hash_secret"}
@@ -70,7 +72,7 @@ def read_settings(
     given = _given(extra, conn_id)
     del extra  # a mapping can hold a secret, and tracebacks can show the locals of a frame
     _refuse_unknown(given, conn_id)
-    return ClientSettings(
+    settings = ClientSettings(
         environment=resolve(_text(given, "environment"), host or None, port or None),
         token=_token(token, conn_id),
         allow_writes=_flag(given, "allow_writes", default=False),
@@ -81,6 +83,10 @@ def read_settings(
         max_answer_mb=_whole(given, "max_answer_mb", default=64, low=1, high=1024),
         hash_secret=_secret(given),
     )
+    for secret in (settings.token, settings.hash_secret):
+        if secret.matches(_TELLING):
+            keep_out(secret)
+    return settings
 
 
 def _given(extra: Secret | Mapping[str, Any] | None, conn_id: str) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from airflow_provider_nexus.exceptions import (
     NexusNotFoundError,
     NexusPermissionError,
     NexusTimeoutError,
+    told,
 )
 from airflow_provider_nexus.hooks.connections import defined
 from airflow_provider_nexus.sync.frames import FrameType, data_frame, load_frames
@@ -305,7 +306,8 @@ class NexusHook(BaseHook):
             return _explain(where, error)
         finally:
             session.close()
-        return True, f"Nexus {where} answers as tenant {(values or {}).get('labelPartnerCode') or 'without a code'}"
+        code = (values or {}).get("labelPartnerCode") or "without a code"
+        return True, f"Nexus {where} answers as tenant {told(str(code))}"
 
 
 def _explain(where: str, error: NexusError) -> tuple[bool, str]:

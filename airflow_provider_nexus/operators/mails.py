@@ -18,6 +18,7 @@ from airflow_provider_nexus.exceptions import (
     NexusConfigurationError,
     NexusUnsentMailError,
     NexusWriteRefusedError,
+    told,
 )
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators.base import NexusBaseOperator, rendered
@@ -150,8 +151,9 @@ class _Round:
     def send(self, code: str) -> None:
         """Deliver and mark one mail, as far as its claim allows."""
         if not is_fit(code):
-            self._log.error("mail %.100s: that is no code that a path or a Variable can hold, so it was left alone", ascii(code))
-            self.unfit.append(f"{code!a:.100}")
+            shown = f"{told(code)!a:.100}"
+            self._log.error("mail %s: that is no code that a path or a Variable can hold, so it was left alone", shown)
+            self.unfit.append(shown)
             return
         mail, claim = self._hook.get_record("mails", code), self._claim(code)
         if not _is_ready(mail):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from airflow_provider_nexus.client.log import Log
-from airflow_provider_nexus.exceptions import NexusContractError
+from airflow_provider_nexus.exceptions import NexusContractError, told
 from airflow_provider_nexus.sync.fields import FieldWatch
 
 Contract = Literal["report", "freeze", "allow_new_fields"]
@@ -51,16 +51,16 @@ def check(contract: Contract, resource: str, found: Drift, log: Log) -> None:
 
     :raises NexusContractError: when fields came or went and the contract is frozen
     """
-    told = [f"{what} {', '.join(names)}" for what, names in (("new", found.new), ("gone", found.gone)) if names]
-    if not told:
+    changes = [f"{what} {', '.join(names)}" for what, names in (("new", found.new), ("gone", found.gone)) if names]
+    if not changes:
         return
     if contract == "freeze":
         raise NexusContractError(
-            f"{resource}: the fields have changed ({'; '.join(told)}) and the contract is frozen, so nothing was stored. "
+            f"{resource}: the fields have changed ({'; '.join(changes)}) and the contract is frozen, so nothing was stored. "
             "When the change is as it should be, run once with contract='report'"
         )
     if contract == "report" or found.gone:
-        log.warning("%s: the fields have changed: %s", resource, "; ".join(told))
+        log.warning("%s: the fields have changed: %s", resource, told("; ".join(changes)))
 
 
 def _holder_of(name: str) -> str:

@@ -18,7 +18,7 @@ from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.api.rows import Row
 from airflow_provider_nexus.api.timestamps import SECOND, to_wire
 from airflow_provider_nexus.client.client import NexusClient
-from airflow_provider_nexus.exceptions import NexusError, NexusNotFoundError, NexusPermissionError, NexusValidationError
+from airflow_provider_nexus.exceptions import NexusError, NexusNotFoundError, NexusPermissionError, NexusValidationError, told
 from airflow_provider_nexus.sync.source import Page, Source, second_of
 
 LARGEST = 2000
@@ -101,7 +101,8 @@ class Probe:
             return Finding("connection", Grade.OK, f"{where} takes the token; its roles do not let it read the tenant")
         except NexusError as error:
             return Finding("connection", Grade.FAILED, f"{where}: {error}")
-        return Finding("connection", Grade.OK, f"{where} answers as tenant {(values or {}).get('labelPartnerCode') or '?'}")
+        code = (values or {}).get("labelPartnerCode")
+        return Finding("connection", Grade.OK, f"{where} answers as tenant {told(str(code or '?'))}")
 
     def _expiry(self) -> Finding:
         ends = expiry_of(self._token)
@@ -178,7 +179,9 @@ class Probe:
         sent = at(decode(row.raw), stamp)
         plain = str(sent) == f"{row.stamp[:19]}Z"
         return Finding(
-            "dates", Grade.OK if plain else Grade.NOTE, f"{'the one form asked for' if plain else 'another form'}: {sent}"
+            "dates",
+            Grade.OK if plain else Grade.NOTE,
+            f"{'the one form asked for' if plain else 'another form'}: {told(str(sent))}",
         )
 
     def _version(self, resource: Resource, source: Source, row: Row) -> Finding:  # noqa: ARG002

@@ -7,6 +7,7 @@ import base64
 import html
 import json
 import logging
+import re
 import signal
 import socket
 import traceback
@@ -70,7 +71,7 @@ def shown(text: str) -> list[str]:
     """Pieces of the token that somebody who reads a text could put together again."""
     plain = text
     for _ in range(4):
-        plain = html.unescape(plain.encode().decode("unicode_escape", "replace") if "\\u" in plain else plain)
+        plain = html.unescape(re.sub(r"\\+u([0-9A-Fa-f]{4})", lambda found: chr(int(found[1], 16)), plain))
         plain = plain.replace("\\/", "/")
         plain = percent_decoded(plain)
     pieces = [TOKEN[at : at + 12] for at in range(len(TOKEN) - 11)]

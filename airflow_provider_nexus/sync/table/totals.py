@@ -168,7 +168,7 @@ def _number(row: Mapping[str, Any], name: str) -> Decimal:
 
 
 def _unreadable(name: str, value: object, expected: str) -> NexusDataError:
-    return NexusDataError("totals", "", name, str(value)[:80], expected)
+    return NexusDataError("totals", "", name, str(value), expected)
 
 
 def _digits(sums: Mapping[str, Decimal]) -> dict[str, str]:
