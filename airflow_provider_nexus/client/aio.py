@@ -29,6 +29,7 @@ from airflow_provider_nexus.client.retry import settle
 from airflow_provider_nexus.client.route import proxy_for
 from airflow_provider_nexus.client.secret import bare
 from airflow_provider_nexus.client.settings import ClientSettings
+from airflow_provider_nexus.client.values import method_of
 from airflow_provider_nexus.client.wire import Departure
 from airflow_provider_nexus.exceptions import (
     NexusApiError,
@@ -79,7 +80,7 @@ class AsyncNexusClient:
         :raises NexusAmbiguousWriteError: when a change may or may not have happened, or its answer can't be read
         :raises NexusApiError: one class per cause, after one try
         """
-        call = Call(method.strip().upper(), path, params, json, api_version)
+        call = Call(method_of(method), path, params, json, api_version)
         return typed_answer(call, (await self.send(call, envelope.unwrap)).value)
 
     async def fetch(self, resource: Resource, params: Mapping[str, Any] | None = None) -> Answer[envelope.Records]:
@@ -151,7 +152,9 @@ class AsyncNexusClient:
             self._http = None
 
     async def _request(self, call: Call, departure: Departure) -> Received:
-        body, query, url = call.body, call.query, join(self.environment.base_url, call.path)
+        import httpx
+
+        body, query, url = call.body, call.query, httpx.URL(join(self.environment.base_url, call.path))
 
         async def tell(event: str, info: Mapping[str, Any]) -> None:
             """Called by httpcore at each step; what it sends to make a tunnel is not of the call."""
@@ -161,8 +164,7 @@ class AsyncNexusClient:
         with unlogged():
             async with self._session().stream(
                 call.method,
-                url,
-                params=query or None,
+                url.copy_merge_params(query) if query else url,
                 content=body,
                 headers={"api_version": call.version, **({"Content-Type": "application/json"} if body else {})},
                 extensions={"trace": tell},

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from posixpath import normpath
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
 
 from airflow_provider_nexus.api.resources import RESOURCES, find_by_path
-from airflow_provider_nexus.client.values import in_body, in_query
+from airflow_provider_nexus.client.values import in_body, in_query, refuse_bare, refuse_twins
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 
 _WORDS = frozenset(
@@ -65,6 +65,7 @@ class Call:
             raise NexusConfigurationError(f"the path of {self.method} {self.label} has {what}: nothing was sent")
         if self.json is not None and self.method in ("GET", "HEAD"):
             raise NexusConfigurationError(f"a {self.method} of {self.label} takes no body: give the method that is meant")
+        refuse_bare(self.json)
         if "#" in self.path:
             raise NexusConfigurationError(f"the path of {self.method} {self.label} has a #, which is never sent: write it as %23")
         if not (self.api_version or "").isprintable():
@@ -108,9 +109,12 @@ class Call:
     def query(self) -> dict[str, str | list[str]]:
         """The query as text.
 
-        :raises NexusConfigurationError: when it is none, or holds a value that a query can't
+        :raises NexusConfigurationError: when it is none, holds a value that a query can't, or a name that the path has as well
         """
-        return in_query(self.params)
+        query = in_query(self.params)
+        in_path = dict.fromkeys(name for name, _ in parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
+        refuse_twins([*in_path, *query], "the query")
+        return query
 
     @property
     def body(self) -> bytes | None:

@@ -15,6 +15,7 @@ from airflow_provider_nexus.api.resources import find_by_path, get_resource
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.reply import Answer
 from airflow_provider_nexus.client.session import NexusSession
+from airflow_provider_nexus.client.values import method_of
 from airflow_provider_nexus.exceptions import (
     NexusAmbiguousWriteError,
     NexusConfigurationError,
@@ -52,7 +53,7 @@ class NexusClient:
         :raises NexusAmbiguousWriteError: when a change may or may not have happened, or its answer can't be read
         :raises NexusApiError: one class per cause
         """
-        call = Call(method.strip().upper(), path, params, json, api_version)
+        call = Call(method_of(method), path, params, json, api_version)
         return typed_answer(call, self.session.send(call, envelope.unwrap, before=before).value)
 
     def get_record(self, resource: str, code: str) -> dict[str, Any]:

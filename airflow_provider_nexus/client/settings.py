@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,9 @@ from airflow_provider_nexus.exceptions import NexusConfigurationError, keep_out
 
 EXTRAS = ("environment", "allow_writes", "timeout", "retries", "rate_limit", "max_answer_mb", "portal_url", "hash_secret")
 """The keys that the extra of a connection may hold."""
+
+TIMEOUT, RETRIES = (1, 600), (0, 10)
+"""Seconds to wait for the next piece of an answer, and attempts after the first: the least and the most."""
 
 _SECRET_LENGTH = 16
 _TELLING = re.compile(".{8,}", re.DOTALL)
@@ -76,11 +80,11 @@ def read_settings(
         environment=resolve(_text(given, "environment"), host or None, port or None),
         token=_token(token, conn_id),
         allow_writes=_flag(given, "allow_writes", default=False),
-        timeout=_number(given, "timeout", default=30.0, low=1, high=600),
-        retries=_whole(given, "retries", default=5, low=0, high=10),
+        timeout=number(given.get("timeout", 30.0), "the extra 'timeout'", *TIMEOUT),
+        retries=whole(given.get("retries", 5), "the extra 'retries'", *RETRIES),
         portal_url=_portal(given),
-        rate_limit=_number(given, "rate_limit", default=0, low=0.1, high=1000) if "rate_limit" in given else None,
-        max_answer_mb=_whole(given, "max_answer_mb", default=64, low=1, high=1024),
+        rate_limit=number(given["rate_limit"], "the extra 'rate_limit'", 0.1, 1000) if "rate_limit" in given else None,
+        max_answer_mb=whole(given.get("max_answer_mb", 64), "the extra 'max_answer_mb'", 1, 1024),
         hash_secret=_secret(given),
     )
     for secret in (settings.token, settings.hash_secret):
@@ -180,19 +184,28 @@ def _flag(extra: Mapping[str, Any], key: str, *, default: bool) -> bool:
     return text in _TRUE
 
 
-def _whole(extra: Mapping[str, Any], key: str, *, default: int, low: int, high: int) -> int:
-    number = _number(extra, key, default=default, low=low, high=high)
-    if number != int(number):
-        raise NexusConfigurationError(f"the extra {key!r} is {extra[key]!r}: give a whole number")
-    return int(number)
+def whole(given: object, what: str, low: int, high: int) -> int:
+    """A whole number, also as text.
+
+    :param what: what it is called, for the error
+    :raises NexusConfigurationError: for anything else, or when it lies outside of the bounds
+    """
+    found = number(given, what, low, high)
+    if found != int(found):
+        raise NexusConfigurationError(f"{what} is {given!r}: give a whole number")
+    return int(found)
 
 
-def _number(extra: Mapping[str, Any], key: str, *, default: float, low: float, high: float) -> float:
-    value = extra.get(key, default)
+def number(given: object, what: str, low: float, high: float) -> float:
+    """A number, also as text.
+
+    :param what: what it is called, for the error
+    :raises NexusConfigurationError: for anything else, or when it lies outside of the bounds
+    """
     try:
-        number = float(value) if not isinstance(value, bool) else float("nan")
-    except (TypeError, ValueError):
-        number = float("nan")
-    if not low <= number <= high:
-        raise NexusConfigurationError(f"the extra {key!r} is {value!r}: give a number from {low:g} to {high:g}")
-    return number
+        found = float(given) if not isinstance(given, bool | bytes | bytearray) else math.nan  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        found = math.nan
+    if not low <= found <= high:
+        raise NexusConfigurationError(f"{what} is {given!r}: give a number from {low:g} to {high:g}")
+    return found

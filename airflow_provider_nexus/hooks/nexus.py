@@ -20,7 +20,7 @@ from airflow_provider_nexus.client.portal import record_address
 from airflow_provider_nexus.client.retry import RetryPolicy
 from airflow_provider_nexus.client.secret import Secret
 from airflow_provider_nexus.client.session import NexusSession
-from airflow_provider_nexus.client.settings import ClientSettings, read_settings
+from airflow_provider_nexus.client.settings import RETRIES, TIMEOUT, ClientSettings, number, read_settings, whole
 from airflow_provider_nexus.compat import AirflowFailException, get_hook_lineage_collector
 from airflow_provider_nexus.exceptions import (
     NexusAmbiguousWriteError,
@@ -71,8 +71,9 @@ class NexusHook(BaseHook):
     .. seealso:: :doc:`calling`
 
     :param nexus_conn_id: the connection
-    :param timeout: seconds without a byte after which an answer is given up; by default the connection's
-    :param retries: attempts after the first; by default the connection's
+    :param timeout: seconds without a byte after which an answer is given up, 1 to 600; by default the connection's
+    :param retries: attempts after the first, 0 to 10; by default the connection's
+    :raises NexusConfigurationError: when one of these is no number, or none that a connection could have
     """
 
     conn_name_attr = "nexus_conn_id"
@@ -90,7 +91,11 @@ class NexusHook(BaseHook):
     ) -> None:
         super().__init__(**kwargs)
         self.nexus_conn_id = nexus_conn_id
-        self._overrides = {name: value for name, value in (("timeout", timeout), ("retries", retries)) if value is not None}
+        self._overrides: dict[str, Any] = {}
+        if timeout is not None:
+            self._overrides["timeout"] = number(timeout, "timeout", *TIMEOUT)
+        if retries is not None:
+            self._overrides["retries"] = whole(retries, "retries", *RETRIES)
 
     @cached_property
     def settings(self) -> ClientSettings:
@@ -115,7 +120,7 @@ class NexusHook(BaseHook):
             extra=given.extra,
             conn_id=self.nexus_conn_id,
         )
-        return dataclasses.replace(settings, **self._overrides)  # type: ignore[arg-type]
+        return dataclasses.replace(settings, **self._overrides)
 
     async def aclient(self) -> AsyncNexusClient:
         """A client for an event loop. The caller closes it.
@@ -158,9 +163,10 @@ class NexusHook(BaseHook):
     ) -> Any:
         """One authenticated call, sent again while that is safe.
 
+        :param method: GET, HEAD, POST, PUT, PATCH or DELETE
         :param path: path from the root; codes in it percent-encoded
         :param params: query: texts, numbers, flags and moments; ``None`` is left out, the values of a list are sent one by one
-        :param json: body; moments in it are written as Nexus writes them, ``Decimal`` with its digits
+        :param json: body, a dictionary or a list; moments in it are written as Nexus writes them, ``Decimal`` with its digits
         :param api_version: the header of that name; by default what the catalogue says of the path
         :param plain: whether money is given as text with all its digits and times as ISO 8601 text, as XCom needs it
         :return: the decoded ``values``, or the bare body where there is no envelope. Fractions are ``Decimal``; where the

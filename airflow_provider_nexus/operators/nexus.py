@@ -10,6 +10,7 @@ from airflow_provider_nexus.api.plain import as_plain
 from airflow_provider_nexus.api.resources import find_by_path
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.client import NexusClient
+from airflow_provider_nexus.client.values import method_of, refuse_bare
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators.base import NexusBaseOperator, rendered
@@ -23,6 +24,7 @@ from airflow_provider_nexus.operators.transactions import (
     NexusPayoutOperator,
     NexusTransactionOperator,
 )
+from airflow_provider_nexus.sync.place import is_template
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
@@ -56,10 +58,11 @@ class NexusOperator(NexusBaseOperator):
     .. seealso:: :doc:`calling`
 
     :param endpoint: path from the root, such as ``/customer/C1`` (templated)
-    :param method: HTTP method (templated)
+    :param method: GET, HEAD, POST, PUT, PATCH or DELETE (templated)
     :param query: query (templated): texts, numbers, flags and moments; one without a value is refused. (``params`` are Airflow's
         own)
-    :param json: body (templated); moments in it are written as Nexus writes them, ``Decimal`` with its digits
+    :param json: body (templated), a dictionary or a list: where a template makes it, the DAG has to render templates as native
+        objects; moments in it are written as Nexus writes them, ``Decimal`` with its digits
     :param response_filter: turns the values into what is returned
     :param api_version: the header of that name; by default what the catalogue says of the path
     :param nexus_conn_id: the connection (templated)
@@ -90,6 +93,21 @@ class NexusOperator(NexusBaseOperator):
         self.response_filter = response_filter
         self.api_version = api_version
         self.nexus_conn_id = rendered(nexus_conn_id)
+        self._refuse_wrong()
+
+    def _refuse_wrong(self) -> None:
+        """Refuse, where the DAG is parsed, what is known there and can't be sent.
+
+        :raises NexusConfigurationError: names the argument
+        """
+        if not is_template(self.method):
+            method_of(self.method)
+        if not is_template(self.json):
+            refuse_bare(self.json)
+        if self.response_filter is not None and not callable(self.response_filter):
+            raise NexusConfigurationError(
+                f"response_filter is {self.response_filter!r}: give a function that takes the values and gives what is returned"
+            )
 
     def execute(self, context: Context) -> Any:
         """Make the call.
@@ -100,7 +118,7 @@ class NexusOperator(NexusBaseOperator):
         self.refuse_missing(context)
         self._refuse_missing_in_query()
         client = NexusHook(self.nexus_conn_id).client
-        call = Call(self.method.strip().upper(), self.endpoint, self.query, self.json, self.api_version)
+        call = Call(method_of(self.method), self.endpoint, self.query, self.json, self.api_version)
         if call.is_repeatable:
             return self._finish(context, self._send(client))
         return send_once(context, call, lambda before: self._send(client, before), lambda values: self._finish(context, values))

@@ -18,7 +18,7 @@ from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.rows import Row
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.log import Log
-from airflow_provider_nexus.client.values import in_query
+from airflow_provider_nexus.client.values import in_query, refuse_twins
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusWindowError
 from airflow_provider_nexus.sync.children import refuse_unknown_parent
 from airflow_provider_nexus.sync.reading import stream
@@ -143,6 +143,7 @@ def _check_parent(resource: Resource, parent: object) -> None:
 def _check_filters(resource: Resource, filters: Mapping[str, Any] | None) -> None:
     if filters is not None and not isinstance(filters, Mapping):
         raise NexusConfigurationError(f"filters is {filters!r}: give a dictionary of query names and values")
+    refuse_twins(filters or (), "filters")
     known = {name.casefold(): name for name in resource.filters}
     for name, value in (filters or {}).items():
         _check_name(resource, str(name), known)

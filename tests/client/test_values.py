@@ -34,14 +34,14 @@ def asked(client: str, **call: Any) -> Asked:
     """One call of a client as its server saw it."""
     with SocketServer() as server:
         settings = dataclasses.replace(read_settings(token="T", host=server.base_url, extra={"retries": 0}), allow_writes=True)
-        method = "POST" if "json" in call else "GET"
+        method, path = "POST" if "json" in call else "GET", call.pop("path", "/anything")
         if client == "blocking":
-            NexusClient(NexusSession(settings)).run(method, "/anything", **call)
+            NexusClient(NexusSession(settings)).run(method, path, **call)
         else:
 
             async def run() -> None:
                 calls = AsyncNexusClient(settings)
-                await calls.run(method, "/anything", **call)
+                await calls.run(method, path, **call)
                 await calls.aclose()
 
             asyncio.run(run())
@@ -105,8 +105,63 @@ def test_moments_in_a_body(client: str, value: Any, sent: str) -> None:
         {"json": {"x": Decimal("Infinity")}},
         {"json": {"customerCode": 10000001}},
         {"json": {"x": object()}},
+        {"json": '{"a": 1}'},
+        {"json": ""},
+        {"json": "None"},
+        {"json": b'{"a": 1}'},
+        {"json": bytearray(b"{}")},
+        {"json": memoryview(b"{}")},
+        {"json": 1},
+        {"json": True},
+        {"json": Decimal(1)},
+        {"json": date(2026, 1, 31)},
+        {"json": Status.NEW},
+        {"json": {"x": b"1"}},
+        {"json": {"x": [bytearray(b"1")]}},
+        {"json": {"amount": "1", "Amount": "2"}},
+        {"json": {"1": "a", 1: "b"}},
+        {"json": {"order": {"amount": "1", "AMOUNT": "2"}}},
+        {"json": [{"amount": "1", "AMOUNT": "2"}]},
+        {"json": {"data": [{"amount": "1", "AMOUNT": "2"}]}},
+        {"params": {"status": "A", "Status": "B"}},
+        {"params": {"1": "A", 1: "B"}},
+        {"params": {"status": ["A"], "STATUS": []}},
     ],
 )
 def test_what_can_not_be_sent_is_refused_before(client: str, call: dict[str, Any]) -> None:
     with pytest.raises(NexusConfigurationError, match=r"nothing was sent|give it as text|can't be written"):
         asked(client, **call)
+
+
+@pytest.mark.parametrize("client", ["blocking", "event loop"])
+@pytest.mark.parametrize(
+    ("call", "both"),
+    [
+        ({"params": {"status": "A", "x": 1, "Status": "B"}}, "the query has both 'status' and 'Status'"),
+        ({"json": {"order": {"amount": "1", "AMOUNT": "2"}}}, r"json\.order has both 'amount' and 'AMOUNT'"),
+        ({"path": "/anything?status=A", "params": {"Status": "B"}}, "the query has both 'status' and 'Status'"),
+        ({"path": "/anything?status=A", "params": {"status": "B"}}, "the query has both 'status' and 'status'"),
+        ({"path": "/anything?status=&x=1", "params": {"status": "B"}}, "the query has both 'status' and 'status'"),
+        ({"path": "/anything?status=A&Status=B"}, "the query has both 'status' and 'Status'"),
+    ],
+)
+def test_of_two_names_that_are_one_both_are_named(client: str, call: dict[str, Any], both: str) -> None:
+    with pytest.raises(NexusConfigurationError, match=both):
+        asked(client, **call)
+
+
+@pytest.mark.parametrize("client", ["blocking", "event loop"])
+def test_what_is_left_out_is_no_twin(client: str) -> None:
+    assert urlsplit(asked(client, params={"status": "A", "Status": None}).target).query == "status=A"
+
+
+@pytest.mark.parametrize("client", ["blocking", "event loop"])
+def test_names_of_the_users_own_are_told_apart_by_case(client: str) -> None:
+    body = {"customer": {"data": {"Ref": "1", "ref": "2"}}}
+    assert json.loads(asked(client, json=body).body) == body
+
+
+@pytest.mark.parametrize("client", ["blocking", "event loop"])
+def test_a_query_in_the_path_goes_with_the_other(client: str) -> None:
+    target = asked(client, path="/anything?a=%2B%26&a=2", params={"b": "x y", "c": [1, 2]}).target
+    assert parse_qsl(urlsplit(target).query) == [("a", "+&"), ("a", "2"), ("b", "x y"), ("c", "1"), ("c", "2")]

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from http import HTTPMethod
 from typing import Any
 
 import pandas as pd  # type: ignore[import-untyped]
@@ -44,6 +45,8 @@ def sandbox() -> Iterator[Sandbox]:
         ({"resource": "orders", "filters": {"limit": 5}}, "belongs to the walk through the pages"),
         ({"resource": "orders", "filters": {"sortBy": "amount"}}, "belongs to the walk through the pages"),
         ({"resource": "orders", "filters": "status=New"}, "give a dictionary"),
+        ({"resource": "orders", "filters": {"status": "New", "Status": "Active"}}, "filters has both 'status' and 'Status'"),
+        ({"resource": "orders", "filters": {"STATUS": "New", "status": "New"}}, "filters has both 'STATUS' and 'status'"),
         ({"resource": "orders", "start": "2026-02-01", "end": "2026-01-01"}, "not after its start"),
         ({"resource": "orders", "start": "2026-02-01", "end": "2026-02-01"}, "not after its start"),
         ({"resource": "orders", "start": ""}, "start: '' is|start: '', is"),
@@ -181,3 +184,65 @@ def test_the_beginning_of_time_and_now() -> None:
         assert bounds == ["1999-12-31T23:59:59Z"]
         until = datetime.fromisoformat(max(asked(server, "createdTill")))
         assert until <= datetime.now(UTC) - timedelta(minutes=4)
+
+
+@pytest.mark.parametrize(
+    "value", ["{{ 1 }}", "", "x", "None", -1, True, False, float("nan"), float("inf"), [], {}, b"5", 10**400]
+)
+@pytest.mark.parametrize("name", ["timeout", "retries"])
+def test_what_is_no_number_of_tries_or_seconds_is_refused_by_name(name: str, value: Any) -> None:
+    with pytest.raises(NexusConfigurationError, match=f"^{name} is .*: give a number from [01] to (10|600)$"):
+        NexusHook(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"retries": 1.5}, "^retries is 1.5: give a whole number$"),
+        ({"retries": "1.5"}, "^retries is '1.5': give a whole number$"),
+        ({"retries": 11}, "^retries is 11: give a number from 0 to 10$"),
+        ({"timeout": 0}, "^timeout is 0: give a number from 1 to 600$"),
+        ({"timeout": "0.5"}, "^timeout is '0.5': give a number from 1 to 600$"),
+        ({"timeout": 601}, "^timeout is 601: give a number from 1 to 600$"),
+    ],
+)
+def test_what_no_connection_could_have_is_refused(arguments: dict[str, Any], said: str) -> None:
+    with pytest.raises(NexusConfigurationError, match=said):
+        NexusHook(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "understood"),
+    [
+        ({}, (30.0, 1)),
+        ({"timeout": None, "retries": None}, (30.0, 1)),
+        ({"timeout": "5", "retries": "1"}, (5.0, 1)),
+        ({"timeout": Decimal("1.5"), "retries": 0}, (1.5, 0)),
+        ({"timeout": " 600 ", "retries": 10.0}, (600.0, 10)),
+    ],
+)
+def test_numbers_are_read_as_those_of_a_connection(
+    sandbox: Sandbox,  # noqa: ARG001 - its connection
+    arguments: dict[str, Any],
+    understood: tuple[float, int],
+) -> None:
+    settings = NexusHook(**arguments).settings
+    assert (settings.timeout, settings.retries) == understood
+    assert [type(settings.timeout), type(settings.retries)] == [float, int]
+
+
+@pytest.mark.parametrize(
+    "method", [None, "", " ", "FETCH", "OPTIONS", "TRACE", "CONNECT", "None", "GET,POST", "{{ x }}", 1, b"GET"]
+)
+def test_a_method_that_is_none_is_refused_before_anything_is_sent(method: Any) -> None:
+    with serving() as server:
+        with pytest.raises(NexusConfigurationError, match="^method is .*: give one of GET, HEAD, POST, PUT, PATCH, DELETE"):
+            NexusHook().run(method, "/orders")
+        assert not server.asked
+
+
+@pytest.mark.parametrize("method", ["get", " Get ", HTTPMethod.GET, "HEAD"])
+def test_a_method_in_any_spelling(method: Any) -> None:
+    with serving() as server:
+        NexusHook().run(method, "/orders")
+        assert [each.method for each in server.asked] == [method.strip().upper()]

@@ -14,7 +14,7 @@ from airflow.sdk import DAG, Param
 from airflow_provider_nexus.api.plain import as_plain
 from airflow_provider_nexus.client.ledger import LEDGER_KEY
 from airflow_provider_nexus.compat import HAS_TASK_STATE
-from airflow_provider_nexus.exceptions import NexusAmbiguousWriteError
+from airflow_provider_nexus.exceptions import NexusAmbiguousWriteError, NexusConfigurationError
 from airflow_provider_nexus.operators.nexus import NexusOperator
 from airflow_provider_nexus.sandbox import Fault, Sandbox
 from tests.airflow.nexus import connection
@@ -260,3 +260,53 @@ def test_a_task_that_runs_out_of_time_does_not_send_again(sandbox: Sandbox, trou
 def test_as_plain() -> None:
     value = {"a": Decimal("-1E-05"), "b": [pendulum.datetime(2026, 1, 2), pendulum.date(2026, 1, 2)], "c": (None, True, 3, "x")}
     assert as_plain(value) == {"a": "-0.00001", "b": ["2026-01-02T00:00:00+00:00", "2026-01-02"], "c": [None, True, 3, "x"]}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"method": None}, "method is None: give one of GET, HEAD"),
+        ({"method": ""}, "method is '': give one of GET, HEAD"),
+        ({"method": "FETCH"}, "method is 'FETCH': give one of GET, HEAD"),
+        ({"method": 1}, "method is 1: give one of GET, HEAD"),
+        ({"response_filter": "x"}, "response_filter is 'x': give a function"),
+        ({"response_filter": {}}, "response_filter is {}: give a function"),
+        ({"response_filter": "{{ x }}"}, "response_filter is .*: give a function"),
+        ({"method": "POST", "json": '{"a": 1}'}, r"json is '\{\"a\": 1\}', a str, .*render_template_as_native_obj=True"),
+        ({"method": "POST", "json": ""}, "json is '', a str"),
+        ({"method": "POST", "json": b"{}"}, "json is b'{}', a bytes"),
+        ({"method": "POST", "json": 5}, "json is 5, a int"),
+    ],
+)
+def test_what_can_not_be_sent_is_refused_where_the_dag_is_parsed(arguments: dict[str, Any], said: str) -> None:
+    with pytest.raises(NexusConfigurationError, match=said):
+        NexusOperator(task_id="call", endpoint="/orders", **arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sent"),
+    [
+        ({"method": "{{ params.nothing }}"}, None),
+        ({"method": "{{ 'FETCH' }}"}, None),
+        ({"method": "{{ '' }}"}, None),
+        ({"method": "POST", "json": "{{ params.body }}"}, None),
+        ({"method": "POST", "json": "{{ params.body | tojson }}"}, None),
+        ({"method": "{{ 'get' }}"}, "GET"),
+    ],
+)
+def test_what_a_template_makes_is_refused_before_anything_is_sent(
+    sandbox: Sandbox, arguments: dict[str, Any], sent: str | None
+) -> None:
+    before = len(sandbox.calls)
+    with DAG("rendered", schedule=None, params={"nothing": None, "body": {"a": 1}}) as dag:
+        NexusOperator(task_id="call", endpoint="/orders", query={"limit": 1} if sent else None, **arguments)
+    assert run_dag(dag).state == ("success" if sent else "failed")
+    assert [call.method for call in sandbox.calls[before:]] == ([sent] if sent else [])
+
+
+def test_a_body_that_is_rendered_as_what_it_is_goes_out(sandbox: Sandbox) -> None:
+    before = len(sandbox.calls)
+    with DAG("native", schedule=None, render_template_as_native_obj=True, params={"body": {"a": 1}}) as dag:
+        NexusOperator(task_id="call", endpoint="/portfolios", method="POST", json="{{ params.body }}")
+    run_dag(dag)
+    assert [call.method for call in sandbox.calls[before:]] == ["POST"]
