@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk import RetryDecision, RetryPolicy
 
-from airflow_provider_nexus.exceptions import NexusRateLimitError, fails_at_once
+from airflow_provider_nexus.exceptions import NexusApiError, fails_at_once
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 class NexusRetryPolicy(RetryPolicy):
     """Spends a task's retries only where another try can help. The operators of this provider have it by default.
 
-    Errors that another try can't change, such as a refused token or body, fail the task at once. A call that was one too
-    many is tried again after as long as Nexus asked for, ten minutes at most. All else, a call that was one too many and no
-    time named included, follows the task's own ``retries`` and ``retry_delay``.
+    Errors that another try can't change, such as a refused token or body, fail the task at once. Where Nexus says how long it
+    wants to be left alone, be it with a 429, a 503 or another answer, the next try comes after that, ten minutes at most. All
+    else follows the task's own ``retries`` and ``retry_delay``.
 
     .. seealso:: :doc:`errors`
 
@@ -39,6 +39,6 @@ class NexusRetryPolicy(RetryPolicy):
         """What to do after a failure, with the error's own text as the reason."""
         if fails_at_once(exception, looks_up_first=self.looks_up_first):
             return RetryDecision.fail(str(exception))
-        if isinstance(exception, NexusRateLimitError) and exception.pause:
+        if isinstance(exception, NexusApiError) and exception.pause:
             return RetryDecision.retry(timedelta(seconds=exception.pause), str(exception))
         return RetryDecision.default()

@@ -15,6 +15,8 @@ ISO 8601 text in long or short form (``2026-01-31``, ``2026-01-31T00:00:00Z``, A
 (``20260131``). A date is its midnight; no zone is UTC.
 """
 
+_CALENDAR = re.compile(r"(?:day|month|hour|minute|second|year|microsecond)\b.*(?: is out of range|must be in|must be between).*")
+"""How Python tells of a moment that is well written and does not exist."""
 _DAY_NUMBER = re.compile(r"(?:19|2\d)\d{6}", re.ASCII)
 
 
@@ -32,8 +34,10 @@ def moment(given: object, what: str) -> datetime:
             # field by field, as `astimezone` of a subclass gives the subclass
             plain = datetime.combine(date(found.year, found.month, found.day), _time_of(found))
             return (plain if plain.tzinfo else plain.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, TypeError, OverflowError):
-        pass
+    except (ValueError, TypeError, OverflowError) as error:
+        if why := _CALENDAR.match(str(error)):
+            hint = f"there is no such day or time ({why[0]}); give one as in 2026-01-31T00:00:00Z"
+            raise NexusWindowError(f"{what}: {given!r} is not in the calendar, {hint}") from None
     kind = "" if isinstance(given, str) or given is None else f", a {type(given).__name__},"
     raise NexusWindowError(f"{what}: {given!r}{kind} is no ISO 8601 moment; give one as in 2026-01-31T00:00:00Z")
 

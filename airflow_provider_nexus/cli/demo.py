@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from airflow_provider_nexus.api.resources import RESOURCES
-from airflow_provider_nexus.cli import throwaway
+from airflow_provider_nexus.cli import running, throwaway
 from airflow_provider_nexus.cli.bar import following
 from airflow_provider_nexus.exceptions import NexusError
 from airflow_provider_nexus.sandbox import Sandbox
@@ -32,7 +32,8 @@ _SHOWN_SUMS = ("executedAmounts.fiatValue", "tradeValue", "executed.value", "amo
 """Which amount stands for a resource in the table; the first that it has."""
 
 
-def run(arguments: Namespace) -> None:
+@running.command
+def run(arguments: Namespace) -> int:
     """Run the demonstration.
 
     :raises NexusError: when any of it fails
@@ -68,6 +69,7 @@ def run(arguments: Namespace) -> None:
     console.print(_table(manifests, data))
     _refuse_gaps(manifests, log)
     _what_next(console, data, time.monotonic() - began)
+    return 0
 
 
 def _airflow(command: list[str], environment: dict[str, str], log: Any) -> None:

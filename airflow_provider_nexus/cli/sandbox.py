@@ -8,6 +8,7 @@ import threading
 from argparse import Namespace
 from typing import Any
 
+from airflow_provider_nexus.cli import running
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sandbox.settings import from_json
@@ -15,8 +16,13 @@ from airflow_provider_nexus.sandbox.settings import from_json
 _OWN = ("seed", "customers", "transactions", "days", "port")
 
 
-def run(arguments: Namespace) -> None:
-    """Serve until interrupted."""
+@running.command
+def run(arguments: Namespace) -> int:
+    """Serve until interrupted.
+
+    :raises NexusConfigurationError: when a setting is wrong
+    :raises OSError: when the port is taken
+    """
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -26,6 +32,7 @@ def run(arguments: Namespace) -> None:
         print(f"  connection  export AIRFLOW_CONN_NEXUS_DEFAULT='{sandbox.connection_uri}'")
         print("Ctrl-C stops it.", flush=True)
         stop.wait()
+    return 0
 
 
 def _sandbox(arguments: Namespace) -> Sandbox:

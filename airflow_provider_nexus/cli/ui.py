@@ -7,7 +7,7 @@ import subprocess
 from argparse import Namespace
 from pathlib import Path
 
-from airflow_provider_nexus.cli import throwaway
+from airflow_provider_nexus.cli import running, throwaway
 from airflow_provider_nexus.cli.demo import CUSTOMERS, DAYS, TRANSACTIONS
 from airflow_provider_nexus.exceptions import NexusError
 from airflow_provider_nexus.sandbox import Sandbox
@@ -16,7 +16,8 @@ _SANDBOX = 715
 """What is added to the port of the user interface for that of the sandbox; the log servers have those before it."""
 
 
-def run(arguments: Namespace) -> None:
+@running.command
+def run(arguments: Namespace) -> int:
     """Run `airflow standalone` until it is stopped.
 
     :raises NexusError: when Airflow ends by itself
@@ -32,6 +33,7 @@ def run(arguments: Namespace) -> None:
         print(f"Airflow starts, which takes half a minute. Then open http://127.0.0.1:{arguments.port}/dags/example_nexus_sync")
         print("Files will be under /tmp/nexus unless the run's parameter 'path' says otherwise. Ctrl-C stops all.", flush=True)
         _standalone(environment)
+    return 0
 
 
 def _standalone(environment: dict[str, str]) -> None:

@@ -21,7 +21,7 @@ from airflow_provider_nexus.client.body import Body, Received
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.client import asked_for, collection_call, record_call, typed_answer, whole_record
 from airflow_provider_nexus.client.governor import Governor
-from airflow_provider_nexus.client.local import distrust, misconfigured, trusted_place
+from airflow_provider_nexus.client.local import distrust, misconfigured, trusted_place, unreached
 from airflow_provider_nexus.client.look import Ask
 from airflow_provider_nexus.client.quiet import unlogged
 from airflow_provider_nexus.client.reply import Answer
@@ -197,12 +197,12 @@ class AsyncNexusClient:
 
 
 def _trusted() -> ssl.SSLContext:
-    """What the other client trusts, else what httpx does, which heeds ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``."""
+    """What the other client trusts."""
     import httpx
 
     place = trusted_place()
     if not place:
-        return httpx.create_ssl_context()
+        return httpx.create_ssl_context(trust_env=False)
     is_folder = Path(place).is_dir()
     return ssl.create_default_context(cafile=None if is_folder else place, capath=place if is_folder else None)
 
@@ -218,4 +218,6 @@ def _typed(call: Call, error: Exception, *, has_left: bool) -> NexusError:
     is_local = isinstance(error, httpx.UnsupportedProtocol) or not isinstance(error, httpx.TransportError | TimeoutError)
     if is_local or is_distrust:
         return misconfigured(call, error)
+    if why := unreached(error):
+        return NexusConnectionError(call.method, call.label, detail=why)
     return reply.no_answer(NexusConnectionError, call, error)

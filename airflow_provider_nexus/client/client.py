@@ -150,7 +150,10 @@ def typed_values(resource: Resource, values: Any) -> Any:
         return values
     holders = {"records", *(name.lower() for name in (*resource.holders, *resource.wrapped_in))}
     if any(name.lower() in holders for name in values):
-        return {name: typed_values(resource, value) if name.lower() in holders else value for name, value in values.items()}
+        lifted = {name.lower() for name in resource.lifted}
+        beside = typed(resource, {name: value for name, value in values.items() if name.lower() in lifted})
+        held = {name: typed_values(resource, value) for name, value in values.items() if name.lower() in holders}
+        return {**values, **beside, **held}
     if resource.shape is Shape.KEYED:
         return {code: _typed(resource, value) if isinstance(value, dict) else value for code, value in values.items()}
     return _typed(resource, values)

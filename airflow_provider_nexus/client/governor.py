@@ -22,7 +22,7 @@ from math import isfinite
 from pathlib import Path
 
 from airflow_provider_nexus.client.settings import ClientSettings
-from airflow_provider_nexus.exceptions import LONGEST_PAUSE, NexusRateLimitError
+from airflow_provider_nexus.exceptions import LONGEST_PAUSE, NexusApiError
 
 _DAY = 86_400.0
 _WIDTH = 64
@@ -86,10 +86,10 @@ class Governor:
 
     @contextmanager
     def heeding(self) -> Iterator[None]:
-        """Hold the bucket when the answer that is read in the block is a 429 that says for how long."""
+        """Hold the bucket when the answer that is read in the block says for how long the server is to be left alone."""
         try:
             yield
-        except NexusRateLimitError as error:
+        except NexusApiError as error:
             self.hold(error.pause)
             raise
 

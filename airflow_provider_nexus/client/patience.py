@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
+from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.exceptions import NexusApiError, NexusError
 
 _SHARE_OF_AGE = 0.1
@@ -35,6 +36,29 @@ class Patience:
     def answered(self) -> None:
         """Forget the failures."""
         self.failures = 0
+
+
+class Outage:
+    """Tells a log once when looks begin to fail, and once when they work again, however many they are.
+
+    :param what: is looked at
+    :param failures: looks in a row that have failed before
+    """
+
+    def __init__(self, what: str, log: Log, failures: int = 0) -> None:
+        self._what, self._log, self._failures = what, log, failures
+
+    def failed(self, error: NexusError) -> None:
+        """A look has failed."""
+        self._failures += 1
+        if self._failures == 1:
+            self._log.warning("looking at %s fails: %s", self._what, error)
+
+    def answered(self) -> None:
+        """A look has worked."""
+        if self._failures:
+            self._log.info("looking at %s works again, after %d that failed", self._what, self._failures)
+        self._failures = 0
 
 
 def interval(age: float, shortest: float, longest: float) -> float:

@@ -115,6 +115,7 @@ def settle(error: NexusApiError, call: Call) -> NexusApiError:
         detail=error.detail or type(error).__name__,
         request_id=error.request_id,
         excerpt=error.excerpt,
+        retry_after=error.retry_after,
     )
 
 

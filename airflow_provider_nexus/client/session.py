@@ -20,7 +20,7 @@ from airflow_provider_nexus.client import reply, retry
 from airflow_provider_nexus.client.body import PIECE, Body, OversizeError, Received
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.governor import Governor
-from airflow_provider_nexus.client.local import distrust, misconfigured, trusted_place
+from airflow_provider_nexus.client.local import distrust, misconfigured, trusted_place, unreached
 from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.client.quiet import unlogged
 from airflow_provider_nexus.client.reply import Answer
@@ -163,6 +163,8 @@ def _typed(call: Call, error: Exception, *, has_left: bool) -> NexusError:
     is_of_the_network = isinstance(error, requests.ConnectionError | requests.Timeout)
     if not is_of_the_network or (isinstance(error, requests.exceptions.SSLError) and distrust()):
         return misconfigured(call, error)
+    if why := unreached(error):
+        return NexusConnectionError(call.method, call.label, detail=why)
     if reason is None:
         return reply.no_answer(NexusConnectionError, call, error)
     return NexusConnectionError(call.method, call.label, detail=envelope.redact(str(reason)))

@@ -62,22 +62,27 @@ def read_settings(
     token: str | Secret | None,
     host: str | None = None,
     port: int | None = None,
+    schema: str | None = None,
+    has_login: bool = False,
     extra: str | Secret | Mapping[str, Any] | None = None,
     conn_id: str = "nexus_default",
 ) -> ClientSettings:
     """The settings of a connection.
 
+    :param schema: ``https``, or ``http`` for this machine, where the host does not say it
+    :param has_login: whether the connection has a login; what it is, is not told, as it may be the token
     :param extra: JSON text of an object, as Airflow keeps it, or the object
 
     :raises NexusConfigurationError: when the token is missing or can't be one, a key is unknown, or a value is not of its kind
     """
     token = Secret(token) if isinstance(token, str) else token
     extra = Secret(extra) if isinstance(extra, str) else extra
+    _refuse_login(token, conn_id, has_login=has_login)
     given = _given(extra, conn_id)
     del extra  # a mapping can hold a secret, and tracebacks can show the locals of a frame
     _refuse_unknown(given, conn_id)
     settings = ClientSettings(
-        environment=resolve(_text(given, "environment"), host or None, port or None),
+        environment=resolve(_text(given, "environment"), *_address(host, port, schema, conn_id)),
         token=_token(token, conn_id),
         allow_writes=_flag(given, "allow_writes", default=False),
         timeout=number(given.get("timeout", 30.0), "the extra 'timeout'", *TIMEOUT),
@@ -91,6 +96,33 @@ def read_settings(
         if secret.matches(_TELLING):
             keep_out(secret)
     return settings
+
+
+def _refuse_login(token: Secret | None, conn_id: str, *, has_login: bool) -> None:
+    """Nexus knows a Service Account by its key alone, and who gives a login may have put the key there."""
+    if has_login:
+        hint = "leave it empty" if token else "put the API token in the password field, and leave the login empty"
+        raise NexusConfigurationError(f"connection {conn_id!r} has a login, which Nexus has no use for: {hint}")
+
+
+def _address(host: str | None, port: int | None, schema: str | None, conn_id: str) -> tuple[str | None, int | None]:
+    """Host and port, the schema as the host's scheme: connections of type ``http`` have it in a field of its own."""
+    host, schema = (host or "").strip(), (schema or "").strip()
+    if schema and schema.lower() not in ("http", "https"):
+        # without the value, which may be anything, such as the path of a URL
+        raise NexusConfigurationError(
+            f"connection {conn_id!r} has something in the field schema that is neither http nor https: leave it empty, and give "
+            "the whole base URL as the host"
+        )
+    given = next((name for name, value in (("port", port), ("schema", schema)) if value and not host), "")
+    if given:
+        hint = "give the host as well, or leave it empty to call the environment"
+        raise NexusConfigurationError(f"connection {conn_id!r} has a {given} and no host: {hint}")
+    if schema and "://" in host and not host.lower().startswith(f"{schema.lower()}://"):
+        raise NexusConfigurationError(
+            f"connection {conn_id!r} has the schema {schema!r}, and its host begins otherwise: leave the schema empty"
+        )
+    return (f"{schema.lower()}://{host}" if schema and "://" not in host else host) or None, port or None
 
 
 def _given(extra: Secret | Mapping[str, Any] | None, conn_id: str) -> dict[str, Any]:

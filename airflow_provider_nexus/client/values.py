@@ -39,8 +39,8 @@ def refuse_bare(json: object) -> None:
     """
     if isinstance(json, str | bytes | bytearray | memoryview | int | float | Decimal | date):
         raise NexusConfigurationError(
-            f"json is {excerpt(json)}, a {type(json).__name__}, and Nexus takes no bare value: give a dictionary or a list; where "
-            "a template makes it, set render_template_as_native_obj=True in the DAG; nothing was sent"
+            f"json is {excerpt(json)}, a {type(json).__name__}, and Nexus takes no bare value: give a dictionary or a list; "
+            "where a template makes it, set render_template_as_native_obj=True in the DAG; nothing was sent"
         )
 
 

@@ -55,6 +55,7 @@ class _Given:
 
     def __init__(self, connection: Connection) -> None:
         self.conn_type, self.host, self.port = connection.conn_type, connection.host, connection.port
+        self.schema, self.has_login = connection.schema, bool((connection.login or "").strip())
         self.password, self.extra = Secret(connection.password or ""), Secret(connection.extra or "{}")
 
 
@@ -117,6 +118,8 @@ class NexusHook(BaseHook):
             token=given.password,
             host=given.host,
             port=given.port,
+            schema=given.schema,
+            has_login=given.has_login,
             extra=given.extra,
             conn_id=self.nexus_conn_id,
         )

@@ -90,6 +90,7 @@ class NexusMailOperator(NexusBaseOperator):
         """Send what is ready.
 
         :raises NexusAmbiguousMailError: when it is not known of some mails whether they went out
+        :raises NexusConfigurationError: when an argument or a connection is wrong, so that no mail can be sent
         :raises NexusUnsentMailError: when some mails can't be sent, could not be delivered, or not be marked as sent
         :raises NexusWriteRefusedError: when the connection does not allow writes; nothing was delivered
         """
@@ -191,6 +192,8 @@ class _Round:
             self._log.exception("mail %s can't be sent as it is", code)
             self.unfit.append(code)
             return False
+        except NexusConfigurationError:
+            raise  # no mail could be sent, and another try changes nothing
         except Exception:  # noqa: BLE001 - as below
             self._log.exception("mail %s was not delivered", code)
             self.undelivered.append(code)
@@ -202,6 +205,9 @@ class _Round:
             self._log.exception("mail %s: it is not known whether it went out", code)
             self.unknown.append(code)
             return False
+        except NexusConfigurationError:
+            Variable.delete(self._name(code))  # nothing was called, so nothing went out
+            raise
         except Exception:  # noqa: BLE001 - whatever a delivery raises, the other mails go on
             self._log.exception("mail %s was not delivered", code)
             Variable.delete(self._name(code))

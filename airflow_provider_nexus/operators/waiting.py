@@ -14,7 +14,8 @@ from airflow_provider_nexus.api.aim import Verdict, aim_at
 from airflow_provider_nexus.api.plain import as_plain
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.look import Ask, Lookout, Sighting, drive
-from airflow_provider_nexus.client.patience import Patience, interval
+from airflow_provider_nexus.client.log import Log
+from airflow_provider_nexus.client.patience import Outage, Patience, interval
 from airflow_provider_nexus.compat import conf
 from airflow_provider_nexus.exceptions import (
     NexusConfigurationError,
@@ -212,7 +213,7 @@ class NexusWaiting(BaseOperator):
         return StatusWatch(NexusHook(self.nexus_conn_id, retries=0), resource, codes, targets)
 
     def _is_there(self, watch: StatusWatch) -> bool:
-        pause = look_patiently(watch, Patience(self.max_consecutive_failures))
+        pause = look_patiently(watch, Patience(self.max_consecutive_failures), self.log)
         self._mind_held(watch)
         return pause is None
 
@@ -223,7 +224,7 @@ class NexusWaiting(BaseOperator):
     def _wait_here(self, watch: StatusWatch, started: datetime, deadline: datetime) -> dict[str, Any]:
         patience = Patience(self.max_consecutive_failures)
         while True:
-            pause = look_patiently(watch, patience)
+            pause = look_patiently(watch, patience, self.log)
             if pause is None:
                 return watch.record(next(iter(watch.codes)))
             self._mind_held(watch)
@@ -261,16 +262,20 @@ def check_manners(on_held: object, **spans: object) -> None:
         raise NexusConfigurationError(f"on_held is {on_held!r}: give 'wait' or 'fail'")
 
 
-def look_patiently(watch: StatusWatch, patience: Patience) -> float | None:
+def look_patiently(watch: StatusWatch, patience: Patience, log: Log) -> float | None:
     """Look once, putting up with failures.
 
+    :param log: is told of the first that failed in a row, and when looks work again
     :return: ``None`` when all are there, else seconds that the server asked to be left alone for
     :raises NexusError: when a failure can't pass or was one too many
     """
+    outage = Outage(watch.resource.name, log, patience.failures)
     try:
         is_there = watch.look()
     except NexusError as error:
+        outage.failed(error)
         return patience.failed(error)
+    outage.answered()
     patience.answered()
     return None if is_there else 0.0
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from fastapi import FastAPI
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route as WebRoute
 from starlette.types import Receive, Scope, Send
@@ -61,8 +61,14 @@ def build_app(state: State, routes: Iterable[Route], closer: Closer) -> FastAPI:
     rest = WebRoute("/{rest:path}", _endpoint(state, None, closer), methods=_METHODS)
     app = FastAPI(title="Nexus sandbox", openapi_url=None, redirect_slashes=False)
     app.add_middleware(LoopbackOnly)
+    app.add_exception_handler(ClientDisconnect, _nobody_listens)
     app.router.routes.extend([*control_routes(state), *paths, rest])
     return app
+
+
+async def _nobody_listens(request: Request, error: Exception) -> Response:  # noqa: ARG001 - the signature of starlette
+    """What becomes of a call whose client hung up within its body: it is not carried out, and nobody hears of it."""
+    return Response()
 
 
 def _endpoint(state: State, route: Route | None, closer: Closer) -> Callable[[Request], Awaitable[Response]]:

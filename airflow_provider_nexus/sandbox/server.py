@@ -16,7 +16,7 @@ from airflow_provider_nexus.sandbox.app import build_app
 from airflow_provider_nexus.sandbox.endpoints import all_routes
 from airflow_provider_nexus.sandbox.state import State
 
-_START_SECONDS = 10.0
+_START_SECONDS = 60.0
 _NOTICE_SECONDS = 0.02
 
 

@@ -178,7 +178,7 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
             self._patience.failures = before["failures"]
             self._told |= set(before["told"])
         try:
-            pause = look_patiently(self._watch, self._patience)
+            pause = look_patiently(self._watch, self._patience, self.log)
             self._mind_held(context)
         finally:
             after: dict[str, Any] = {"failures": self._patience.failures, "told": sorted(self._told)}

@@ -63,8 +63,9 @@ def wish(
     """What is asked for: explicit arguments, else DAG params, else a data interval that is not empty, else the watermark.
 
     :param watermark: looks up where the last sync ended; called only when that is needed
-    :raises NexusWindowError: when nothing names a start
+    :raises NexusWindowError: when nothing names a start, or one half is an argument and the other a param
     """
+    _refuse_halves(arguments, params)
     for how, (start, end) in (("arguments", arguments), ("params", params)):
         if not (is_missing(start) and is_missing(end)):
             first = _watermark(watermark) if is_missing(start) else moment(start, f"start of the window in the {how}")
@@ -88,6 +89,17 @@ def settle(wanted: Wish, server_now: datetime, lag: timedelta) -> tuple[Window |
         return (Window(start, settled, wanted.how), 0.0) if settled > start else (None, 0.0)
     window = Window(start, _floor(wanted.end), wanted.how)
     return window, max(0.0, (window.end + lag - server_now).total_seconds())
+
+
+def _refuse_halves(arguments: tuple[Moment, Moment], params: tuple[Moment, Moment]) -> None:
+    """Refuse a window of which each half is given in another place: arguments win over params as a whole."""
+    names = ("window_start", "window_end")
+    given, said = ({name for name, end in zip(names, ends, strict=True) if not is_missing(end)} for ends in (arguments, params))
+    if given and (left := sorted(said - given)):
+        raise NexusWindowError(
+            f"{', '.join(sorted(given))} is an argument of the operator and {', '.join(left)} a param of the run, which would be "
+            "ignored: give both in one place"
+        )
 
 
 def _refuse_backwards(start: datetime, end: datetime) -> None:

@@ -14,7 +14,7 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 from airflow_provider_nexus.api.aim import aim_at
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import get_resource
-from airflow_provider_nexus.client.patience import Patience
+from airflow_provider_nexus.client.patience import Outage, Patience
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError
 from airflow_provider_nexus.sync.changes import Change, Position, Snapshot, begin, compare, unseen
 from airflow_provider_nexus.triggers.observer import Observer
@@ -108,22 +108,25 @@ class NexusChangeTrigger(BaseEventTrigger):
         """
         trigger = cls(**kwargs)
         patience, last = Patience(trigger.max_consecutive_failures), None
+        outage = Outage(trigger.resource, trigger.log)
         async with aclosing(trigger._observer()) as observer:
             while True:
                 pause = 0.0
                 try:
                     last = await observer.poll(last.now if last else None, last.seen if last else {})
                 except NexusError as error:
-                    trigger.log.warning("Poll of %s failed: %s", trigger.resource, error)
+                    outage.failed(error)
                     pause = patience.failed(error)
                 else:
                     patience.answered()
+                    outage.answered()
                     yield last
                 await asyncio.sleep(max(trigger.poll_interval * (1 + random.random() * _JITTER), pause))
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[Snapshot]) -> AsyncIterator[TriggerEvent]:
         """What is new in each snapshot to this trigger's own position."""
         patience = Patience(self.max_consecutive_failures)
+        outage = Outage(f"what {self.resource} were missed", self.log)
         async with aclosing(self._observer()) as observer:
             place = _Place(self)
             position = await place.load()
@@ -132,10 +135,11 @@ class NexusChangeTrigger(BaseEventTrigger):
                 try:
                     changes, position = await self._news(observer, position, snapshot)
                 except NexusError as error:
-                    self.log.warning("Catching up on %s failed: %s", self.resource, error)
+                    outage.failed(error)
                     await asyncio.sleep(patience.failed(error))
                     continue
                 patience.answered()
+                outage.answered()
                 if changes:
                     # one event for all: Airflow leaves what comes right after an asset's event for the run after the next event
                     told = {"resource": self.resource, "changes": [change.payload() for change in changes]}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,10 +18,11 @@ from weakref import WeakKeyDictionary
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.aio import AsyncNexusClient
 from airflow_provider_nexus.client.look import FEW, Lookout, Sightings, adrive
-from airflow_provider_nexus.client.patience import Patience, interval
+from airflow_provider_nexus.client.patience import Outage, Patience, interval
 from airflow_provider_nexus.exceptions import NexusError
 from airflow_provider_nexus.hooks.nexus import NexusHook
 
+_log = logging.getLogger(__name__)
 _SLACK = 0.15
 """Share of its interval by which a wait is looked at early, so that those of about one age are asked for together."""
 
@@ -71,6 +73,7 @@ class Poller:
         self._task: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
         self._quiet_until = 0.0
+        self._outage = Outage(resource, _log)
 
     def join(self, wait: Wait) -> None:
         """Look for a wait from now on; its first look is one interval away, as the task looked just before."""
@@ -80,6 +83,7 @@ class Poller:
         self._waits.add(wait)
         self._changed.set()
         if self._task is None or self._task.done():
+            self._outage = Outage(f"{self._lookout.resource.name} by the connection {self._hook.nexus_conn_id}", _log)
             # a context of its own: it must not log as the trigger that happened to come first
             self._task = asyncio.get_running_loop().create_task(self._run(), context=contextvars.Context())
 
@@ -97,6 +101,7 @@ class Poller:
         except Exception as error:  # noqa: BLE001 - whoever waits here has to hear of it, whatever it is
             self._tell(self._waits, error)
         finally:
+            self._task = None  # before anything is awaited: who joins meanwhile begins anew, and is not left unseen
             if client is not None:
                 await client.aclose()
 
@@ -128,8 +133,10 @@ class Poller:
         try:
             sightings = await adrive(self._lookout.look(wanted), partial(client.answer, self._lookout.resource))
         except NexusError as error:
+            self._outage.failed(error)
             self._put_up_with(due, error)
         else:
+            self._outage.answered()
             for wait in due:
                 wait.plan(now)
                 wait.hear(sightings)

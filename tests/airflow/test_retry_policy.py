@@ -12,6 +12,7 @@ from airflow.sdk import DAG, BaseSensorOperator
 from airflow_provider_nexus.compat import HAS_RETRY_POLICIES
 from airflow_provider_nexus.exceptions import (
     NexusAmbiguousWriteError,
+    NexusApiError,
     NexusAuthenticationError,
     NexusConfigurationError,
     NexusConflictError,
@@ -151,13 +152,14 @@ def test_the_policy_leaves_the_rest_to_the_task(error: Exception) -> None:
 
 @since_3_3
 @pytest.mark.parametrize(("asked", "kept"), [(90, 90), (600, 600), (31_536_000, 600), (timedelta.max.total_seconds(), 600)])
-def test_the_policy_waits_as_long_as_it_was_told(asked: float, kept: float) -> None:
+@pytest.mark.parametrize("kind", [NexusRateLimitError, NexusServerError, NexusTimeoutError, NexusAmbiguousWriteError])
+def test_the_policy_waits_as_long_as_it_was_told(kind: type[NexusApiError], asked: float, kept: float) -> None:
     from airflow.sdk import RetryAction
 
     from airflow_provider_nexus.retry_policy import NexusRetryPolicy
 
-    error = NexusRateLimitError("GET", "/x", status=429, retry_after=asked)
-    decision = NexusRetryPolicy().evaluate(error, 1, 3)
+    error = kind("GET", "/x", status=503, retry_after=asked)
+    decision = NexusRetryPolicy(looks_up_first=True).evaluate(error, 1, 3)
     assert (decision.action, decision.retry_delay, decision.reason) == (RetryAction.RETRY, timedelta(seconds=kept), str(error))
 
 

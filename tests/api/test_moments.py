@@ -106,3 +106,32 @@ def test_spans(given_as: Any) -> None:
 def test_what_is_no_span_is_named(nonsense: Any) -> None:
     with pytest.raises(NexusConfigurationError, match=r"^settle_lag is .*: give a timedelta or seconds, from 0 to 1 days$"):
         span_of_time(nonsense, "settle_lag", longest=timedelta(days=1))
+
+
+@pytest.mark.parametrize(
+    ("given_as", "why"),
+    [
+        ("2026-02-29", "day"),
+        ("20260229", "day"),
+        (20260229, "day"),
+        (20261331, "month"),
+        ("2026-04-31T00:00:00Z", "day"),
+        ("20260229T000000", "day"),
+        ("2026-13-01", "month"),
+        ("2026-00-01", "month"),
+        ("2026-01-00", "day"),
+        ("2026-01-01T25:00", "hour"),
+        ("2026-01-01T10:60", "minute"),
+        ("2026-01-01T10:00:60", "second"),
+    ],
+)
+def test_a_day_that_does_not_exist_is_told_as_such(given_as: Any, why: str) -> None:
+    with pytest.raises(
+        NexusWindowError, match=rf"^end: '?{given_as}'? is not in the calendar, there is no such .* \({why} "
+    ) as caught:
+        moment(given_as, "end")
+    assert "no ISO 8601 moment" not in str(caught.value)
+
+
+def test_a_leap_day_exists() -> None:
+    assert moment("2028-02-29", "end") == datetime(2028, 2, 29, tzinfo=UTC)

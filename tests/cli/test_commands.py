@@ -7,7 +7,9 @@ import signal
 import socket
 import subprocess
 import sys
+from argparse import Namespace
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -32,7 +34,7 @@ def test_the_sandbox_says_how_to_reach_it_and_stops_when_told() -> None:
         assert len(page.json()["values"]["records"]) == 7
         assert connection.startswith("AIRFLOW_CONN_NEXUS_DEFAULT='nexus://:")
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(120) == 0
 
 
 def test_a_port_that_is_taken_is_one_clear_sentence() -> None:
@@ -40,8 +42,8 @@ def test_a_port_that_is_taken_is_one_clear_sentence() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with start("sandbox", "--port", str(taken.getsockname()[1])) as process:
-            _, said = process.communicate(timeout=30)
-    assert process.returncode == 1
+            _, said = process.communicate(timeout=120)
+    assert process.returncode == 2
     assert "Traceback" not in said
     assert "in use" in said
 
@@ -50,9 +52,24 @@ def test_a_demo_that_fails_says_so_in_a_sentence(tmp_path: Path) -> None:
     blocker = tmp_path / "home"
     blocker.write_text("a file where a folder is wanted")
     with start("demo", "--home", str(blocker)) as process:
-        _, said = process.communicate(timeout=30)
-    assert process.returncode == 1
+        _, said = process.communicate(timeout=120)
+    assert process.returncode == 2
     assert said.count("\n") == 1, said
+
+
+@pytest.mark.parametrize("name", ["sandbox", "demo", "ui"])
+def test_under_airflow_too_an_error_is_one_sentence(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "home").write_text("a file where a folder is wanted")
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    given = {name: 1 for name in ("seed", "customers", "transactions", "days")}
+    arguments = Namespace(home=str(tmp_path / "home"), set=["sort=sideways"], port=0, **given)
+    with pytest.raises(SystemExit) as ended:
+        import_module(f"airflow_provider_nexus.cli.{name}").run(arguments)
+    said = capsys.readouterr().err
+    assert (ended.value.code, said.count("\n")) == (2, 1)
+    assert said.startswith(f"{name}: ")
 
 
 @pytest.mark.parametrize("name", [command.name for command in COMMANDS])
@@ -80,8 +97,8 @@ def test_settings_of_the_sandbox() -> None:
 )
 def test_a_wrong_setting_is_named(setting: str) -> None:
     with start("sandbox", "--port", "0", "--set", setting) as process:
-        _, said = process.communicate(timeout=30)
-    assert process.returncode == 1
+        _, said = process.communicate(timeout=120)
+    assert process.returncode == 2
     assert "Traceback" not in said
     assert setting.split("=")[0] in said
 

@@ -143,6 +143,12 @@ class TestRun:
                 check_types(get_resource(name).schema.fields, record, seen)
             assert {"money", "time"} <= seen
 
+    def test_what_lies_beside_keyed_records_is_typed(self, client: NexusClient) -> None:
+        prices = client.run("GET", "/prices/EUR")
+        assert isinstance(prices["created"], pendulum.DateTime)
+        assert list(prices) == ["created", "currencyCode", "prices"] or set(prices) >= {"created", "currencyCode", "prices"}
+        assert prices["currencyCode"] == "EUR"
+
     def test_lists_are_typed(self, client: NexusClient) -> None:
         reserves = client.run("GET", "/reserves")
         for record in [*reserves["currencyReserves"], *reserves["cryptoReserves"]]:

@@ -25,7 +25,7 @@ from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.governor import Governor
 from airflow_provider_nexus.client.retry import RetryPolicy
 from airflow_provider_nexus.client.settings import ClientSettings, read_settings
-from airflow_provider_nexus.exceptions import LONGEST_PAUSE, NexusRateLimitError
+from airflow_provider_nexus.exceptions import LONGEST_PAUSE, NexusApiError, NexusRateLimitError
 from airflow_provider_nexus.sandbox import Fault, Sandbox
 from tests.client.socket_server import SocketServer, answer
 from tests.sync.serving import client_of
@@ -294,10 +294,11 @@ def test_the_async_client_waits_and_lets_the_loop_go_on(
 
 
 @pytest.mark.parametrize("header", ["200", "date"])
-def test_one_task_that_is_told_to_wait_holds_all(header: str) -> None:
+@pytest.mark.parametrize("status", [429, 503, 500])
+def test_one_task_that_is_told_to_wait_holds_all(status: int, header: str) -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     later = format_datetime(now.replace(minute=3, second=20), usegmt=True) if header == "date" else header
-    with SocketServer(answer(b"{}", 429, Retry_After=later, Date=format_datetime(now, usegmt=True)), answer(b"{}")) as server:
+    with SocketServer(answer(b"{}", status, Retry_After=later, Date=format_datetime(now, usegmt=True)), answer(b"{}")) as server:
         extra = {"rate_limit": 50, "retries": 0}
         client = AsyncNexusClient(read_settings(token=TOKEN, host=server.base_url, extra=extra))
 
@@ -307,7 +308,7 @@ def test_one_task_that_is_told_to_wait_holds_all(header: str) -> None:
             finally:
                 await client.aclose()
 
-        with pytest.raises(NexusRateLimitError):
+        with pytest.raises(NexusApiError):
             asyncio.run(told())
         assert 100 < Governor(read_settings(token=TOKEN, host=server.base_url, extra=extra)).reserve() <= 200
 

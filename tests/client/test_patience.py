@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import logging
+
 import pytest
 
-from airflow_provider_nexus.client.patience import Patience, interval
+from airflow_provider_nexus.client.patience import Outage, Patience, interval
 from airflow_provider_nexus.exceptions import NexusApiError, NexusAuthenticationError, NexusRateLimitError, NexusServerError
 
 BUSY = NexusServerError("GET", "/orders", status=503)
@@ -37,3 +39,31 @@ def test_what_can_not_pass_is_raised_at_once() -> None:
 def test_looks_get_rarer(age: float, low: float, high: float) -> None:
     drawn = [interval(age, 30, 600) for _ in range(200)]
     assert low <= min(drawn) < max(drawn) <= high
+
+
+def test_an_outage_is_told_once_and_its_end_once(caplog: pytest.LogCaptureFixture) -> None:
+    outage = Outage("orders", logging.getLogger("airflow_provider_nexus.tests"))
+    with caplog.at_level(logging.INFO):
+        outage.answered()
+        for _ in range(2):
+            for _ in range(3):
+                outage.failed(BUSY)
+            outage.answered()
+            outage.answered()
+    told = [(record.levelname, record.getMessage()) for record in caplog.records]
+    assert (
+        told
+        == [
+            ("WARNING", f"looking at orders fails: {BUSY}"),
+            ("INFO", "looking at orders works again, after 3 that failed"),
+        ]
+        * 2
+    )
+
+
+def test_an_outage_that_began_in_another_process_is_not_told_again(caplog: pytest.LogCaptureFixture) -> None:
+    outage = Outage("orders", logging.getLogger("airflow_provider_nexus.tests"), 2)
+    with caplog.at_level(logging.INFO):
+        outage.failed(BUSY)
+        outage.answered()
+    assert caplog.messages == ["looking at orders works again, after 3 that failed"]

@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.fate import is_unknown
 from airflow_provider_nexus.client.reply import ServerClock, server_time
-from airflow_provider_nexus.client.retry import RetryPolicy, may_repeat, retry_after, run
+from airflow_provider_nexus.client.retry import RetryPolicy, may_repeat, retry_after, run, settle
 from airflow_provider_nexus.exceptions import (
     LONGEST_PAUSE,
     NexusAmbiguousWriteError,
@@ -295,3 +295,10 @@ def test_one_warning_per_retry_with_nothing_but_the_facts(caplog: pytest.LogCapt
 def test_warning_names_the_kind_where_there_is_no_status(caplog: pytest.LogCaptureFixture) -> None:
     run(RetryPolicy(), GET, failing(NexusConnectionError("GET", GET.label), times=1), LOG, lambda _: None)
     assert caplog.messages[0].startswith("GET /customer/{code}: NexusConnectionError, attempt 1, next in ")
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_the_time_that_a_server_names_outlives_the_doubt_about_a_change(status: int) -> None:
+    call = Call("POST", "/transfers", json={"a": "1"})
+    settled = settle(NexusServerError("POST", "/transfers", status=status, retry_after=90.0), call)
+    assert (type(settled), settled.pause) == (NexusAmbiguousWriteError, 90.0)

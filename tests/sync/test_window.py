@@ -94,3 +94,28 @@ def test_a_window_without_a_length_is_refused() -> None:
 
 def test_label() -> None:
     assert Window(*DAY).label == "20260101T000000Z-20260102T000000Z"
+
+
+PARTS = {
+    "start": ("2026-01-01", None),
+    "end": (None, "2026-01-02"),
+    "both": ("2026-01-01", "2026-01-02"),
+    "none": (None, None),
+    "empty": ("", "None"),
+}
+LOST = {("start", "end"), ("start", "both"), ("end", "start"), ("end", "both")}
+"""Where a half that is an argument keeps a half that is a param from being heeded."""
+
+
+@pytest.mark.parametrize("params", PARTS)
+@pytest.mark.parametrize("arguments", PARTS)
+def test_a_half_that_would_be_ignored_is_refused(arguments: str, params: str) -> None:
+    given: dict[str, Any] = {"arguments": PARTS[arguments], "params": PARTS[params], "watermark": lambda: "2025-12-31"}
+    if (arguments, params) in LOST:
+        other = "window_start" if arguments == "end" else "window_end"
+        said = f"window_{arguments} is an argument of the operator and {other} a param of the run"
+        with pytest.raises(NexusWindowError, match=said):
+            wish(**given)
+        return
+    named = [how for how, parts in (("arguments", arguments), ("params", params)) if parts not in ("none", "empty")]
+    assert wish(**given).how == (named or ["watermark"])[0]

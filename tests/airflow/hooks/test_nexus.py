@@ -155,3 +155,77 @@ def test_uri_and_form_connections_mean_the_same(sandbox: Sandbox, monkeypatch: p
 def test_an_unknown_extra_is_refused(sandbox: Sandbox) -> None:
     with connection(sandbox, extra={"time_out": 5}), pytest.raises(NexusConfigurationError, match="did you mean 'timeout'"):
         NexusHook().run("GET", "/labelpartner")
+
+
+def understood(conn: Connection, monkeypatch: pytest.MonkeyPatch, *, as_uri: bool) -> str:
+    """The base URL of a connection that is given as JSON or as a URI."""
+    monkeypatch.setenv("AIRFLOW_CONN_NEXUS_FIELDS", conn.get_uri() if as_uri else conn.as_json())
+    return NexusHook("nexus_fields").settings.environment.base_url
+
+
+TEST = "https://api.test.casp.quantoznexus.com"
+FIELDS: list[tuple[dict[str, Any], str]] = [
+    ({}, TEST),
+    ({"host": "", "schema": "", "login": "", "port": None}, TEST),
+    ({"login": " "}, TEST),
+    ({"schema": "https", "host": "nexus.bank.example"}, "https://nexus.bank.example"),
+    ({"schema": "HTTPS", "host": "nexus.bank.example", "port": 8443}, "https://nexus.bank.example:8443"),
+    ({"schema": "https", "host": "https://nexus.bank.example"}, "https://nexus.bank.example"),
+    ({"schema": "http", "host": "127.0.0.1", "port": 8585}, "http://127.0.0.1:8585"),
+    ({"host": "nexus.bank.example", "port": 443}, "https://nexus.bank.example"),
+]
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"schema": "https"}, "has a schema and no host"),
+    ({"schema": "http"}, "has a schema and no host"),
+    ({"port": 443}, "has a port and no host"),
+    ({"port": 8585, "schema": "https"}, "has a port and no host"),
+    ({"schema": "v1", "host": "nexus.bank.example"}, "field schema that is neither http nor https"),
+    ({"schema": "public"}, "field schema that is neither http nor https"),
+    ({"schema": "http", "host": "nexus.bank.example"}, "plain http would send the token in the clear"),
+    ({"schema": "http", "host": "https://nexus.bank.example"}, "host begins otherwise"),
+    ({"schema": "https", "host": "http://127.0.0.1"}, "host begins otherwise"),
+    ({"login": "me"}, "has a login, which Nexus has no use for: leave it empty"),
+    ({"login": "secret-token-of-mine", "password": None}, "put the API token in the password field, and leave the login"),
+]
+
+
+@pytest.mark.parametrize("as_uri", [False, True], ids=["JSON", "URI"])
+@pytest.mark.parametrize(("fields", "base_url"), FIELDS)
+def test_every_field_of_a_connection_counts(
+    fields: dict[str, Any], base_url: str, as_uri: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conn = Connection(conn_id="nexus_fields", conn_type="nexus", **{"password": "t" * 20, **fields})
+    assert understood(conn, monkeypatch, as_uri=as_uri) == base_url
+
+
+@pytest.mark.parametrize("as_uri", [False, True], ids=["JSON", "URI"])
+@pytest.mark.parametrize(("fields", "said"), REFUSED)
+def test_no_field_of_a_connection_is_ignored(
+    fields: dict[str, Any], said: str, as_uri: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conn = Connection(conn_id="nexus_fields", conn_type="nexus", **{"password": "t" * 20, **fields})
+    with pytest.raises(NexusConfigurationError, match=said) as caught:
+        understood(conn, monkeypatch, as_uri=as_uri)
+    assert "secret-token-of-mine" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("uri", "ended"),
+    [
+        ("nexus://:tttttttttttttttttttt@/?environment=test", TEST),
+        ("nexus://:tttttttttttttttttttt@nexus.bank.example:443/", "https://nexus.bank.example"),
+        ("nexus://:tttttttttttttttttttt@nexus.bank.example:443/https", "https://nexus.bank.example"),
+        ("nexus://:tttttttttttttttttttt@https%3A%2F%2Fnexus.bank.example/", "https://nexus.bank.example"),
+        ("nexus://:tttttttttttttttttttt@nexus.bank.example:443/api?environment=test", "neither http nor https"),
+        ("nexus://tttttttttttttttttttt@nexus.bank.example", "has a login.*put the API token in the password"),
+        ("nexus://me:tttttttttttttttttttt@nexus.bank.example", "has a login"),
+        ("nexus://:tttttttttttttttttttt@:443/", "has a port and no host"),
+    ],
+)
+def test_a_connection_as_a_uri(uri: str, ended: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_NEXUS_FIELDS", uri)
+    if ended.startswith("https:"):
+        assert NexusHook("nexus_fields").settings.environment.base_url == ended
+        return
+    with pytest.raises(NexusConfigurationError, match=ended):
+        _ = NexusHook("nexus_fields").settings

@@ -222,7 +222,7 @@ def test_what_no_connection_could_have_is_refused(arguments: dict[str, Any], sai
     ],
 )
 def test_numbers_are_read_as_those_of_a_connection(
-    sandbox: Sandbox,  # noqa: ARG001 - its connection
+    sandbox: Sandbox,
     arguments: dict[str, Any],
     understood: tuple[float, int],
 ) -> None:
@@ -236,7 +236,7 @@ def test_numbers_are_read_as_those_of_a_connection(
 )
 def test_a_method_that_is_none_is_refused_before_anything_is_sent(method: Any) -> None:
     with serving() as server:
-        with pytest.raises(NexusConfigurationError, match="^method is .*: give one of GET, HEAD, POST, PUT, PATCH, DELETE"):
+        with pytest.raises(NexusConfigurationError, match=r"^method is .*: give one of GET, HEAD, POST, PUT, PATCH, DELETE"):
             NexusHook().run(method, "/orders")
         assert not server.asked
 

@@ -136,6 +136,23 @@ def test_a_server_that_ignores_filters_gets_nothing_else_sent(sandbox: Sandbox) 
     assert sorted(sender.delivered) == sorted(codes)
 
 
+@pytest.mark.parametrize("place", ["connection of SMTP", "the function"])
+def test_what_is_set_up_wrong_fails_and_is_not_tried_mail_by_mail(sandbox: Sandbox, place: str) -> None:
+    codes, sender, tried = ready(sandbox), Sender(), []
+
+    def misconfigured(mail: Mail) -> None:
+        tried.append(mail["code"])
+        raise NexusConfigurationError("the lamp is not plugged in")
+
+    given = [misconfigured] if place == "the function" else [None]
+    assert sender.run(*given, smtp_conn_id="no_such_connection", retries=1)[0] == "failed"
+    assert type(sender.error) is NexusConfigurationError
+    assert ("lamp" if place == "the function" else "there is no connection 'no_such_connection'") in str(sender.error)
+    assert tried == (codes[:1] if place == "the function" else [])
+    assert (ready(sandbox), claims()) == (codes, {})
+    assert sender.run()[0] == "success"
+
+
 def test_a_failed_delivery_holds_nothing_up_and_is_tried_again(sandbox: Sandbox) -> None:
     codes, sender = ready(sandbox), Sender()
 

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -40,7 +41,14 @@ def unsettled(sandbox: Sandbox, resource: str = "transactions") -> dict[str, str
     return {r[key]: r["created"] for r in records if r["status"] in lifecycle.in_flight}
 
 
-def trigger(codes: dict[str, str], seconds: float = 20, **more: Any) -> NexusStatusTrigger:
+async def until(happened: Callable[[], bool]) -> None:
+    """Wait for something that has to happen."""
+    async with asyncio.timeout(120):
+        while not happened():
+            await asyncio.sleep(0.005)
+
+
+def trigger(codes: dict[str, str], seconds: float = 120, **more: Any) -> NexusStatusTrigger:
     now = datetime.now(UTC)
     until = now + timedelta(seconds=seconds)
     given = {"resource": "transactions", "codes": codes, "started": now.isoformat(), "deadline": until.isoformat()}
@@ -132,18 +140,38 @@ def test_failed_looks_cost_what_they_should(sandbox: Sandbox, status: int, calls
     assert f"HTTP {status}" in event["message"]
 
 
-def test_a_burst_is_survived(sandbox: Sandbox) -> None:
+def test_a_burst_is_survived_and_told_once(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
     code, created = next(iter(unsettled(sandbox).items()))
     sandbox.configure(faults=(Fault("status", status=503, times=2), Fault("drop", first=3, times=1)))
 
     async def main() -> Any:
         task = asyncio.create_task(fire(trigger({code: created}, max_consecutive_failures=4)))
-        await asyncio.sleep(1.5)
+        await until(lambda: sandbox.call_count >= 4)
         await asyncio.to_thread(sandbox.advance, 30 * 86_400)
         return (await task)[0]
 
-    assert asyncio.run(main())["why"] in ("reached", "missed")
+    with caplog.at_level(logging.INFO):
+        assert asyncio.run(main())["why"] in ("reached", "missed")
     assert [call.status for call in sandbox.calls][:4] == [503, 503, 0, 200]
+    told = [record for record in caplog.records if record.name.endswith("triggers.poller")]
+    assert [record.levelname for record in told] == ["WARNING", "INFO"]
+    assert "looking at transactions by the connection nexus_default fails: GET " in told[0].getMessage()
+    assert "HTTP 503" in told[0].getMessage()
+    assert "works again, after 3 that failed" in told[1].getMessage()
+    assert not any(code in record.getMessage() for record in told)
+
+
+@pytest.mark.parametrize("status", [401, 503])
+def test_the_end_of_a_wait_ends_what_is_told_of_it(sandbox: Sandbox, status: int, caplog: pytest.LogCaptureFixture) -> None:
+    code, created = next(iter(unsettled(sandbox).items()))
+    sandbox.configure(faults=(Fault("status", status=status, times=-1),))
+
+    async def main() -> list[Any]:
+        return [(await fire(trigger({code: created}, max_consecutive_failures=2)))[0]["why"] for _ in range(2)]
+
+    assert asyncio.run(main()) == ["error", "error"]
+    told = [record for record in caplog.records if record.name.endswith("triggers.poller")]
+    assert [f"HTTP {status}" in record.getMessage() for record in told] == [True, True]
 
 
 def test_retry_after_is_kept_by_all_who_wait(sandbox: Sandbox) -> None:
