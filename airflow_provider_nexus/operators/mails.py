@@ -152,7 +152,7 @@ class _Round:
     def send(self, code: str) -> None:
         """Deliver and mark one mail, as far as its claim allows."""
         if not is_fit(code):
-            shown = f"{told(code)!a:.100}"
+            shown = f"{told(ascii(code)):.100}"
             self._log.error("mail %s: that is no code that a path or a Variable can hold, so it was left alone", shown)
             self.unfit.append(shown)
             return

@@ -13,8 +13,8 @@ from airflow.sdk import BaseOperator
 from airflow_provider_nexus.api.aim import Verdict, aim_at
 from airflow_provider_nexus.api.plain import as_plain
 from airflow_provider_nexus.api.resources import get_resource
-from airflow_provider_nexus.client.look import Ask, Lookout, Sighting, drive
 from airflow_provider_nexus.client.log import Log
+from airflow_provider_nexus.client.look import Ask, Lookout, Sighting, drive
 from airflow_provider_nexus.client.patience import Outage, Patience, interval
 from airflow_provider_nexus.compat import conf
 from airflow_provider_nexus.exceptions import (

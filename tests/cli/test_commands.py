@@ -63,7 +63,7 @@ def test_under_airflow_too_an_error_is_one_sentence(
 ) -> None:
     (tmp_path / "home").write_text("a file where a folder is wanted")
     monkeypatch.setattr(signal, "signal", lambda *_: None)
-    given = {name: 1 for name in ("seed", "customers", "transactions", "days")}
+    given = dict.fromkeys(("seed", "customers", "transactions", "days"), 1)
     arguments = Namespace(home=str(tmp_path / "home"), set=["sort=sideways"], port=0, **given)
     with pytest.raises(SystemExit) as ended:
         import_module(f"airflow_provider_nexus.cli.{name}").run(arguments)

@@ -60,9 +60,8 @@ def test_it_waits_until_the_customer_is_active(sandbox: Sandbox, deferrable: boo
         NexusCreateCustomerOperator(task_id="create", customer_code="acme-1", trust_level="New", values={"status": "NEW"})
 
     def activate_later() -> None:
-        while not any(call.method == "POST" for call in sandbox.calls):  # a task can take seconds to start
-            time.sleep(0.1)
-        time.sleep(1)
+        while sum(call.path == "/customer/acme-1" and call.method == "GET" for call in sandbox.calls) <= 3:
+            time.sleep(0.01)
         client.run("PUT", "/customer/acme-1", json={"status": "ACTIVE"})
 
     activate = Thread(target=activate_later, daemon=True)
