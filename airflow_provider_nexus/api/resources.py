@@ -10,11 +10,12 @@ from types import MappingProxyType
 
 from airflow_provider_nexus.api.children import CHILDREN
 from airflow_provider_nexus.api.collections import COLLECTIONS
+from airflow_provider_nexus.api.partner import REGISTERS
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.snapshots import SNAPSHOTS
 from airflow_provider_nexus.exceptions import NexusUnknownResourceError
 
-RESOURCES = MappingProxyType({resource.name: resource for resource in (*COLLECTIONS, *SNAPSHOTS, *CHILDREN)})
+RESOURCES = MappingProxyType({resource.name: resource for resource in (*COLLECTIONS, *REGISTERS, *SNAPSHOTS, *CHILDREN)})
 """The catalogue by name."""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,10 +12,9 @@ from airflow_provider_nexus.api.schemas.customers import CUSTOMER
 from airflow_provider_nexus.sandbox import money
 from airflow_provider_nexus.sandbox.call import Answer, Call, bare, not_found, success
 from airflow_provider_nexus.sandbox.collection import Collection, Listed, Path, Record
-from airflow_provider_nexus.sandbox.data.accounts import Accounts, address_of
+from airflow_provider_nexus.sandbox.data.accounts import Accounts
 from airflow_provider_nexus.sandbox.data.broker import totals
-from airflow_provider_nexus.sandbox.data.trades import CENTS, UNITS
-from airflow_provider_nexus.sandbox.data.vocabulary import CRYPTOS
+from airflow_provider_nexus.sandbox.data.trades import CENTS
 from airflow_provider_nexus.sandbox.data.world import World
 from airflow_provider_nexus.sandbox.filters import select
 from airflow_provider_nexus.sandbox.listing import page_answer
@@ -81,30 +79,6 @@ def _accounts(world: World, call: Call) -> Answer:
     return page_answer(RESOURCES["accounts"], accounts, call, world.settings)
 
 
-def _callbacks(world: World, call: Call) -> Answer:
-    row = world.broker_transactions.find(call.parts["code"], call.at)
-    if row is None:
-        raise not_found("Transaction", call.parts["code"])
-    collection = world.children["transaction_callbacks"](world.broker_transactions.trade(row).row, call.at)
-    return page_answer(RESOURCES["transaction_callbacks"], collection, call, world.settings)
-
-
-def _flows(world: World, call: Call) -> Answer:
-    row = world.transactions.find(call.parts["code"], call.at)
-    if row is None:
-        raise not_found("Transaction", call.parts["code"])
-    trade, bits = world.trades.get(row), world.trades.get(row).dealt[11]
-    amount = money.number(trade.units, UNITS, trade.spelt)
-    flow = {
-        "transactionCode": call.parts["code"],
-        "transactionHash": f"{bits:064x}",
-        "senders": [{"address": address_of(bits), "amount": amount}],
-        "receivers": [{"address": address_of(bits + 1), "amount": amount}],
-        "token": CRYPTOS[trade.crypto].code,
-    }
-    return success(flow)
-
-
 def _limits(world: World, call: Call) -> Answer:
     row = customer_row(world, call)
     used = row * 137 % 1000
@@ -116,41 +90,6 @@ def _limits(world: World, call: Call) -> Answer:
     return success(
         {"limitParameters": parameters, "limitReasons": reasons, "remaining": {**remaining, **more}, "total": {**total, **more}}
     )
-
-
-def _personal(world: World, call: Call) -> Answer:
-    record = world.customers.record(customer_row(world, call), call.at, call.form("customers"), single=True)
-    return success({name: record.get(name) for name in _PERSONAL})
-
-
-def _data(world: World, call: Call) -> Answer:
-    record = world.customers.record(customer_row(world, call), call.at, call.form("customers"), single=True)
-    return success(record.get("data"))
-
-
-def _compliance(world: World, call: Call) -> Answer:
-    row, form = customer_row(world, call), call.form("customers")
-    customer = world.customers.record(row, call.at, form)
-    names = "customerCode created status trustlevel currencyCode isBusiness riskQualification latestReview isReviewRecommended"
-    first = {name: customer.get(name) for name in names.split()} | {"reason": "created", "initiatedBy": "api"}
-    first["status"] = "NEW"
-    now = {**first, "status": customer.get("status"), "reason": customer.get("latestComplianceHistoryReason")}
-    records = [now, first] if now["status"] != "NEW" else [first]
-    return success({"page": 1, "total": len(records), "totalPages": 1, "filteringParameters": {}, "records": records})
-
-
-def _trace_summary(world: World, call: Call) -> Answer:
-    """An array, not paged."""
-    resource = RESOURCES["customer_traces"]
-    traces = world.children[resource.name](customer_row(world, call), call.at)
-    rows = select(resource, traces, call, world.settings).rows(traces, call.at)
-    seen: Counter[tuple[str, str | None, str | None, str | None]] = Counter()
-    for row in rows:
-        record = traces.record(row, call.at, call.form(resource.name))
-        place = record["geoLocation"] or {}
-        seen[record["ip"], place.get("countryCode"), place.get("countryName"), place.get("isp")] += 1
-    names = ("ip", "countryCode", "countryName", "isp")
-    return success([dict(zip(names, key, strict=True)) | {"count": count} for key, count in seen.items()])
 
 
 def _hot_wallet(world: World, call: Call) -> Answer:
@@ -191,17 +130,10 @@ def _of_snapshot(name: str) -> Callable[[World, Call], Answer]:
 
 ROUTES = (
     Route("GET", "/transaction/totals", _totals, "A"),
-    Route("GET", "/transaction/{code}/callbacks", _callbacks),
-    Route("GET", "/transaction/{code}/flows", _flows, "B"),
     Route("GET", "/customer/{customer}/accounts", _accounts),
     Route("GET", "/customer/{customer}/limits/broker/buy", _limits),
     Route("GET", "/customer/{customer}/limits/broker/sell", _limits),
-    Route("GET", "/customer/{customer}/personalData", _personal, "B"),
-    Route("GET", "/customer/{customer}/data", _data, "B"),
-    Route("GET", "/customer/{customer}/complianceHistory", _compliance, "B"),
-    Route("GET", "/customer/{customer}/trace/summary", _trace_summary, "A"),
     Route("GET", "/prices/{parent}/{crypto}", _of_snapshot("prices"), "B"),
-    Route("GET", "/balances/customers/{customer}", _of_snapshot("balances"), "B"),
     Route("GET", "/balances/hotwallet/{crypto}", _hot_wallet, "B"),
     Route("GET", "/tradepairs/{exchange}", _trade_pairs, "B"),
     Route("GET", "/integrations/documentstore/file", _document),

@@ -39,6 +39,9 @@ _PATHS: dict[str, dict[str, Path]] = {
     "mails": {name: ("references", name) for name in ("accountCode", "customerCode", "transactionCode")},
     "payment_methods": {"currency": ("currencyCode",), "crypto": ("cryptoCode",)},
     "customer_bank_accounts": {"bankId": ("bank", "id")},
+    "crypto_addresses": {"sinkType": ("sink", "sinkType"), "sourceType": ("source", "sourceType")},
+    "banks": {"bankId": ("id",), "countryCode": ("country",)},
+    "cryptocurrencies": {"cryptoCode": ("code",)},
 }
 
 _MORE_DATES = {
@@ -150,7 +153,12 @@ def _test(resource: Resource, collection: Collection, name: str, wanted: str, at
         choices.add("none")
     if resource.name == "payment_methods" and name == "transactionType":
         return lambda row: not choices.isdisjoint(str(collection.value(row, at, path)).casefold().split("|"))
-    return lambda row: str(collection.value(row, at, path)).casefold() in choices
+    return lambda row: not choices.isdisjoint(_told(collection.value(row, at, path)))
+
+
+def _told(value: object) -> set[str]:
+    """What a value is compared as; a list is each of its items."""
+    return {str(item).casefold() for item in (value if isinstance(value, list) else [value])}
 
 
 def _amount_test(collection: Collection, name: str, wanted: str, at: int) -> Test:

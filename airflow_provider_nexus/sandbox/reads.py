@@ -11,6 +11,7 @@ from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.sandbox.call import Answer, Call, Refusal, bare, not_found, success
 from airflow_provider_nexus.sandbox.collection import Collection
 from airflow_provider_nexus.sandbox.data.world import World
+from airflow_provider_nexus.sandbox.filters import select
 from airflow_provider_nexus.sandbox.listing import page_answer
 from airflow_provider_nexus.sandbox.misfits import outgoing
 from airflow_provider_nexus.sandbox.routing import Route
@@ -30,8 +31,7 @@ _KINDS = {
 def catalogue_routes() -> Iterator[Route]:
     """A list route for every resource, and a record route where the catalogue has one."""
     for resource in RESOURCES.values():
-        handler = _list if resource.shape in (Shape.PAGED, Shape.ARRAY) else _snapshot
-        yield Route("GET", resource.path, partial(handler, resource), resource.surface)
+        yield Route("GET", resource.path, partial(_list, resource), resource.surface)
         if resource.member_path:
             yield Route("GET", resource.member_path, partial(_record, resource), resource.surface)
 
@@ -50,6 +50,8 @@ def collection_of(world: World, resource: Resource, parent: str, at: int) -> Col
 
 
 def _list(resource: Resource, world: World, call: Call) -> Answer:
+    if resource.name in world.snapshots:
+        return _snapshot(resource, world, call)
     parent = call.parts.get("parent", "") or call.query.get(resource.parent_query.lower(), "")
     if resource.parent_query and not parent:
         raise Refusal(
@@ -61,7 +63,7 @@ def _list(resource: Resource, world: World, call: Call) -> Answer:
     form = call.form(resource.name)
     records = [
         outgoing(resource, collection, row, collection.record(row, call.at, form), world.settings)
-        for row in collection.rows(None, None, call.at)
+        for row in select(resource, collection, call, world.settings).rows(collection, call.at)
     ]
     return success(records, len(records)) if resource.envelope else bare(records, records=len(records))
 
@@ -85,5 +87,7 @@ def records_in(resource: Resource, values: Any) -> list[Any]:
     """The records in the ``values`` of a snapshot."""
     if resource.shape is Shape.OBJECT:
         return [values]
+    if isinstance(values, list):
+        return values
     held = [values[name] for name in resource.holders] or [values]
     return [record for group in held for record in (group.values() if isinstance(group, dict) else group)]

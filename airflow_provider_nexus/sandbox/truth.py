@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from airflow_provider_nexus.api.resource import Resource, Shape
+from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.sandbox.call import Call, Refusal
 from airflow_provider_nexus.sandbox.misfits import outgoing
@@ -22,9 +22,9 @@ def records(
     """See :meth:`Sandbox.truth`; take the state's lock first."""
     resource = get_resource(name)
     moment = state.clock.now if at is None else to_micros(at)
-    if resource.shape not in (Shape.PAGED, Shape.ARRAY):
-        return [msgspec.json.encode(record) for record in _held(state, resource, parent, moment)]
     try:
+        if resource.name in state.world.snapshots:
+            return [msgspec.json.encode(record) for record in _held(state, resource, parent, moment)]
         collection = collection_of(state.world, resource, parent, moment)
     except Refusal as refusal:
         raise LookupError(str(refusal)) from None

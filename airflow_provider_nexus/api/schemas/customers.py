@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from airflow_provider_nexus.api.schemas.field import Schema, date, flag, many, mapping, nested, ratio, text, time
+from airflow_provider_nexus.api.schemas.partner import BANK
 
 CUSTOMER = Schema(
     "Customer",
@@ -83,9 +84,9 @@ PERSON = Schema(
         nested("residenceCountry", "Country of residence", *_COUNTRY),
         ratio("ownershipPercentage", "Share owned, 0.01 to 1"),
         time("createdOn", "When the person was added"),
-        text("createdBy", "Who added the person"),
+        text("createdBy", "Who added the person", personal=True),
         time("updatedOn", "When the person was last changed"),
-        text("updatedBy", "Who last changed the person"),
+        text("updatedBy", "Who last changed the person", personal=True),
     ),
 )
 
@@ -100,17 +101,13 @@ BANK_ACCOUNT = Schema(
         nested(
             "bank",
             "The bank",
-            text("id", "Id of the bank"),
-            text("name", "Name"),
-            nested("country", "Country; declared as its code alone", *_COUNTRY, also=("text",)),
-            text("bicCode", "BIC"),
-            text("city", "City"),
+            *BANK.fields,
         ),
         flag("isPrimary", "The customer's primary account; setting one unsets the others"),
         time("created", "When the bank account was added"),
-        text("createdBy", "Who added it"),
+        text("createdBy", "Who added it", personal=True),
         time("updated", "When it was last changed"),
-        text("updatedBy", "Who last changed it"),
+        text("updatedBy", "Who last changed it", personal=True),
     ),
 )
 

@@ -151,6 +151,24 @@ _CALLBACK_BLOCKS = (
         fiat("receivedFiatValue", "Value"),
     ),
     nested(
+        "brokerBuy",
+        "Broker buy on B",
+        crypto("cryptoAmount", "Crypto"),
+        text("destinationAddress", "Address that crypto was sent to", personal=True),
+        text("txId", "Chain transaction"),
+        surface="B",
+    ),
+    nested(
+        "brokerSell",
+        "Broker sell on B",
+        text("blockchainMessage", "Memo"),
+        text("receiveAddress", "Address that crypto was received at"),
+        crypto("receivedCryptoAmount", "Crypto"),
+        fiat("receivedFiatValue", "Value"),
+        text("txId", "Chain transaction"),
+        surface="B",
+    ),
+    nested(
         "merchant",
         "Merchant payment",
         fiat("currencyAmount", "Value"),
@@ -192,5 +210,18 @@ CALLBACK = Schema(
         time("finished", "When the last attempt ended"),
         time("inserted", "When it was queued"),
         integer("dequeueCount", "Attempts so far"),
+    ),
+)
+
+_END = (text("address", "Address on the chain", personal=True), crypto("amount", "Amount"))
+
+FLOW = Schema(
+    "TransactionFlow",
+    (
+        text("transactionCode", "Transaction"),
+        text("transactionHash", "Transaction on the chain; any text"),
+        many("senders", "Who sent", *_END),
+        many("receivers", "Who received", *_END),
+        text("token", "What was sent: name, contract address or asset id"),
     ),
 )

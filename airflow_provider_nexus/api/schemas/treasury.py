@@ -61,6 +61,14 @@ BALANCE = Schema(
     ),
 )
 
+CUSTOMER_BALANCE = Schema(
+    "CustomerBalance",
+    (
+        text("customerCode", "Customer that it belongs to; not on the wire, kept by the provider", personal=True),
+        *BALANCE.fields,
+    ),
+)
+
 HOT_WALLET_BALANCE = Schema(
     "HotWalletBalance",
     (

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_nexus.sandbox import codes, money
 from airflow_provider_nexus.sandbox.collection import Entry, Listed, Record
+from airflow_provider_nexus.sandbox.data.accounts import address_of
 from airflow_provider_nexus.sandbox.data.trades import CENTS, UNITS, Trade
 from airflow_provider_nexus.sandbox.data.transactions import METHODS
 from airflow_provider_nexus.sandbox.data.vocabulary import CRYPTOS, LABEL_PARTNER
@@ -17,15 +18,18 @@ if TYPE_CHECKING:
 _URL = "https://shop.example.org/hook?a=1&b=2"
 
 
-def callbacks(world: World, row: int, at: int) -> Listed:
-    """The callbacks of a transaction so far: one at its start and one at its end, for those with a callback URL."""
+def callbacks(world: World, name: str, row: int, at: int) -> Listed:
+    """The callbacks of a transaction so far: one at its start and one at its end, for those with a callback URL.
+
+    :param name: of the resource that they are listed as
+    """
     trade = world.trades.get(row)
     url = trade.extra.get("callbackUrl") or (_URL if trade.dealt[11] % 4 == 0 and not trade.extra else None)
     moments = [trade.created + SECOND, trade.created + trade.course.ends + 2 * SECOND] if url else []
-    return Listed([_callback(world, trade, moment, str(url)) for moment in moments if moment <= at])
+    return Listed([_callback(world, name, trade, moment, str(url)) for moment in moments if moment <= at])
 
 
-def _callback(world: World, trade: Trade, moment: int, url: str) -> Entry:
+def _callback(world: World, name: str, trade: Trade, moment: int, url: str) -> Entry:
     taken = trade.dealt[13] % 5 > 0
 
     def make(at: int, form: Form) -> Record:  # noqa: ARG001
@@ -40,7 +44,7 @@ def _callback(world: World, trade: Trade, moment: int, url: str) -> Entry:
             "inserted": form(moment),
             "dequeueCount": 1 if taken else 5,
         }
-        return world.fitted("transaction_callbacks", record)
+        return world.fitted(name, record)
 
     return Entry("", make, moment)
 
@@ -69,10 +73,14 @@ def _blocks(trade: Trade) -> Record:
     buy = {"sendCryptoTxId": chain, "cryptoCurrencyAmount": units, "currencyAmount": cents}
     sell = {"receiveCryptoTxId": chain, "blockchainMessage": None}
     received = {"txId": chain, "receivedCryptoAmount": units, "receivedFiatValue": cents}
+    bought = {"cryptoAmount": units, "destinationAddress": address_of(trade.dealt[12]), "txId": chain}
+    sold = {"blockchainMessage": None, "receiveAddress": address_of(trade.dealt[12]), **received}
     return {
         "buy": buy if trade.kind == "BROKERBUY" else None,
         "sell": sell if trade.kind == "BROKERSELL" else None,
         "sendout": {"txId": chain} if trade.kind == "SENDOUT" else None,
         "receiveIn": received if trade.kind == "RECEIVEIN" else None,
+        "brokerBuy": bought if trade.kind == "BROKERBUY" else None,
+        "brokerSell": sold if trade.kind == "BROKERSELL" else None,
         "merchant": None,
     }

@@ -14,6 +14,7 @@ from airflow_provider_nexus.sandbox.collection import Collection, Entry, Listed,
 from airflow_provider_nexus.sandbox.data import vocabulary as words
 from airflow_provider_nexus.sandbox.data.callbacks import callbacks
 from airflow_provider_nexus.sandbox.data.customers import iban_of
+from airflow_provider_nexus.sandbox.data.registers import bank
 from airflow_provider_nexus.sandbox.stamps import DAY, HOUR, MINUTE, Form
 
 if TYPE_CHECKING:
@@ -41,7 +42,15 @@ class Children:
     def openers(self) -> dict[str, Callable[[int, int], Collection]]:
         """For the world: collections by the resource's name, opened with (parent's row, moment)."""
         of_customers: dict[str, Callable[[int, int], Collection]] = {name: self._opener(name) for name in self._makers}
-        return {**of_customers, "transaction_callbacks": lambda row, at: callbacks(self._world, row, at)}
+        return {
+            **of_customers,
+            "transaction_callbacks": lambda row, at: callbacks(self._world, "transaction_callbacks", row, at),
+            "broker_transaction_callbacks": self._of_broker,
+        }
+
+    def _of_broker(self, row: int, at: int) -> Listed:
+        trade = self._world.broker_transactions.trade(row)
+        return callbacks(self._world, "broker_transaction_callbacks", trade.row, at)
 
     def _opener(self, name: str) -> Callable[[int, int], Collection]:
         return lambda row, at: self.open(name, row)  # noqa: ARG005
@@ -112,7 +121,7 @@ class Children:
                 "name": words.LAST_NAMES[customer % 12] if place else None,
                 "customerCode": customers.code(customer),
                 "currencyCode": customers.currency(customer).code,
-                "bank": bank(customer % 3),
+                "bank": bank(self._world, words.BANKS[customer % 3]),
                 "isPrimary": place == 0,
                 "created": form(stamp),
                 "createdBy": "api",
@@ -160,7 +169,8 @@ class Children:
             return {
                 "filePath": path,
                 "fileName": f"passport & proof {place}.pdf",
-                "documentStoreType": {"Code": "ID", "Name": "Identity", "OtherDescription": None},
+                "documentStoreType": dict(zip(("Code", "Name"), words.DOCUMENT_TYPES[0], strict=True))
+                | {"OtherDescription": None},
                 "alias": None if place else "passport",
                 "description": "",
                 "customerCode": code,
@@ -172,10 +182,3 @@ class Children:
             }
 
         return Entry(path, self._fitted("documents", make), stamp)
-
-
-def bank(place: int) -> Record:
-    """A bank of the register."""
-    bic, name, city = words.BANKS[place]
-    country = words.COUNTRIES[place]
-    return {"id": str(place + 1), "name": name, "country": {"code": country[0], "name": country[1]}, "bicCode": bic, "city": city}

@@ -35,6 +35,7 @@ class Treasury:
             "prices": self.prices,
             "reserves": self.reserves,
             "balances": self.balances,
+            "customer_balances": self.customer_balances,
             "broker_balances": self.broker_balances,
             "label_partner": self.label_partner,
         }
@@ -142,18 +143,14 @@ class Treasury:
         return 10**10 + scatter(self._salt + place, at // HOUR) % 10**12
 
     def balances(self, call: Call) -> Record:
-        """Custodian balances, now or at ``balanceDateTime``; of one customer where the path names one.
-
-        :raises Refusal: 404 for an unknown customer
-        """
-        text = call.query.get("balancedatetime")
-        at = call.at if text is None else min(call.at, read_moment("balanceDateTime", text))
-        code = call.parts.get("customer")
-        customer = None if code is None else self._world.customers.find(code, call.at)
-        if code is not None and customer is None:
-            raise not_found("Customer", code)
-        records = self._world.balances.records(at, customer)
+        """Custodian balances, now or at ``balanceDateTime``."""
+        records = self._world.balances.records(_balanced_at(call))
         return {"cryptoBalances": [self._world.fitted("balances", record) for record in records]}
+
+    def customer_balances(self, call: Call) -> Record:
+        """The same of the customer that the path names."""
+        records = self._world.balances.records(_balanced_at(call), self._world.compliance.row_of(call))
+        return {"cryptoBalances": [self._world.fitted("customer_balances", record) for record in records]}
 
     def hot_wallet(self) -> Listed:
         """The hot wallet, one record for each crypto."""
@@ -218,6 +215,11 @@ class Treasury:
                 "maximumAllowedYieldDeviationValue": Raw(b"0.0500"),
             },
         )
+
+
+def _balanced_at(call: Call) -> int:
+    text = call.query.get("balancedatetime")
+    return call.at if text is None else min(call.at, read_moment("balanceDateTime", text))
 
 
 def crypto_place(code: str) -> int:

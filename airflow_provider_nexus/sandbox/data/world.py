@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from airflow_provider_nexus.api.resource import Shape
 from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.sandbox.call import Call
 from airflow_provider_nexus.sandbox.collection import Collection, Listed, Record
@@ -15,11 +14,14 @@ from airflow_provider_nexus.sandbox.data.accounts import EACH, Accounts
 from airflow_provider_nexus.sandbox.data.balances import Balances
 from airflow_provider_nexus.sandbox.data.broker import BrokerTransactions, broker_timeline
 from airflow_provider_nexus.sandbox.data.children import Children
+from airflow_provider_nexus.sandbox.data.compliance import Compliance
 from airflow_provider_nexus.sandbox.data.customers import Customers
+from airflow_provider_nexus.sandbox.data.flows import flow
 from airflow_provider_nexus.sandbox.data.mails import Mails
 from airflow_provider_nexus.sandbox.data.market import Market
 from airflow_provider_nexus.sandbox.data.mutations import HotWalletMutations
 from airflow_provider_nexus.sandbox.data.orders import Orders
+from airflow_provider_nexus.sandbox.data.registers import Registers
 from airflow_provider_nexus.sandbox.data.trades import Trade, Trades
 from airflow_provider_nexus.sandbox.data.transactions import Transactions
 from airflow_provider_nexus.sandbox.data.transfers import Transfers
@@ -56,11 +58,22 @@ class World:
         self.balances = Balances(self)
         self.offspring = Children(self)
         self.treasury = Treasury(self)
+        self.compliance = Compliance(self)
+        self.registers = Registers(self)
         self.collections: dict[str, Collection] = self._collections()
-        self.children: dict[str, Callable[[int, int], Collection]] = self.offspring.openers()
+        self.children: dict[str, Callable[[int, int], Collection]] = {
+            **self.offspring.openers(),
+            **self.compliance.openers(),
+            **self.registers.openers(),
+        }
         """Collections of one parent, opened with (parent's row, moment)."""
-        self.snapshots: dict[str, Callable[[Call], Any]] = self.treasury.snapshots
-        """The ``values`` of resources without pages."""
+        self.snapshots: dict[str, Callable[[Call], Any]] = {
+            **self.treasury.snapshots,
+            **self.compliance.snapshots(),
+            **self.registers.snapshots(),
+            "transaction_flows": partial(flow, self),
+        }
+        """The ``values`` of resources without pages, as far as they are no collections."""
         self.adopt(settings)
 
     def _collections(self) -> dict[str, Collection]:
@@ -85,6 +98,7 @@ class World:
             "exchanges": configuration.exchanges(),
             "trade_pairs": configuration.trade_pairs(self),
             "hot_wallet_balances": self.treasury.hot_wallet(),
+            **self.registers.lists(),
         }
 
     def write_trade(self, trade: Trade) -> Trade:
@@ -112,8 +126,7 @@ class World:
     def _not_offered(self, name: str) -> tuple[str, ...]:
         offered = ("A" if self.settings.classic else "") + ("B" if self.settings.casp else "")
         dropped = tuple(field.name for field in RESOURCES[name].schema.fields if not set(field.surface) & set(offered))
-        is_snapshot = RESOURCES[name].shape not in (Shape.PAGED, Shape.ARRAY)
-        return (*dropped, *removed(RESOURCES[name], self.settings)) if is_snapshot else dropped
+        return (*dropped, *removed(RESOURCES[name], self.settings)) if name in self.snapshots else dropped
 
     def fitted(self, name: str, record: Record) -> Record:
         """A record without the fields of a generation that is not offered, and with an unknown one where asked for."""

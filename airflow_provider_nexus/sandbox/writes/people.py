@@ -8,7 +8,8 @@ from collections.abc import Callable
 from airflow_provider_nexus.sandbox import codes, money
 from airflow_provider_nexus.sandbox.call import Answer, Call, not_found, success
 from airflow_provider_nexus.sandbox.collection import Entry, Listed, Moment, Record
-from airflow_provider_nexus.sandbox.data.vocabulary import BANKS, COUNTRIES
+from airflow_provider_nexus.sandbox.data import registers
+from airflow_provider_nexus.sandbox.data.vocabulary import COUNTRIES, Bank
 from airflow_provider_nexus.sandbox.data.world import World
 from airflow_provider_nexus.sandbox.extras import customer_row
 from airflow_provider_nexus.sandbox.routing import Route
@@ -137,7 +138,7 @@ def add_bank_account(world: World, customer: int, body: Body, call: Call) -> Ent
         "name": checks.text(body, "name") or checks.text(body, "bankAccountName"),
         "customerCode": world.customers.code(customer),
         "currencyCode": checks.text(body, "currencyCode") or world.customers.currency(customer).code,
-        "bank": _bank(body),
+        "bank": _bank(world, body),
         "isPrimary": primary,
         "created": Moment(call.at),
         "createdBy": "api",
@@ -155,21 +156,14 @@ def _make_primary(world: World, customer: int, number: str) -> None:
     world.customers.patch(customer, bankAccount=number)
 
 
-def _bank(body: Body) -> Record | None:
-    """The bank that the body describes; one that is not known is made."""
+def _bank(world: World, body: Body) -> Record | None:
+    """The bank that the body describes; one that is not known joins the register."""
     given = body.get("bank")
     if not isinstance(given, dict):
         return None
-    bic = checks.text(given, "bicCode")
-    place = next((place for place, known in enumerate(BANKS) if known[0] == bic), len(BANKS))
-    country = checks.text(given, "countryCode")
-    return {
-        "id": str(place + 1),
-        "name": checks.text(given, "name") or (BANKS[place][1] if place < len(BANKS) else None),
-        "country": _country(country, "countryCode") if country else None,
-        "bicCode": bic,
-        "city": checks.text(given, "city"),
-    }
+    bic, country = checks.text(given, "bicCode"), checks.text(given, "countryCode")
+    code = str(_country(country, "countryCode")["code"]) if country else None
+    return registers.bank(world, Bank(bic, checks.text(given, "name"), checks.text(given, "city"), code))
 
 
 def _add_bank(world: World, call: Call) -> Answer:

@@ -1,0 +1,155 @@
+"""The registers of a tenant: countries, cryptos, addresses, banks, document types, data templates, interest, fees."""
+
+from __future__ import annotations
+
+from airflow_provider_nexus.api.schemas.field import Field, Schema, flag, integer, many, nested, price, ratio, text, time
+
+COUNTRY = Schema(
+    "Country",
+    (text("code", "Country code"), text("description", "Name"), text("status", "None, or Blocked: no customer may come from it")),
+)
+
+CRYPTOCURRENCY = Schema(
+    "CryptoCurrency",
+    (
+        text("code", "Crypto code"),
+        text("name", "Name"),
+        flag("isActive", "In use"),
+        flag("isEnabled", "Switched on"),
+        nested(
+            "blockchain",
+            "The chain that it lives on",
+            text("name", "Name"),
+            text("addressExplorerURL", "Where an address can be looked up"),
+            text("transactionExplorerURL", "Where a transaction can be looked up"),
+        ),
+        text(
+            "hotWalletReceiveFlow",
+            "MultiAddressFlow, SingleAddressUsingMemoFlow or MultiAddressWithForwardingToMainAddressFlow",
+        ),
+        nested(
+            "transactionLimits",
+            "Limits on single transactions, whatever the trust level",
+            nested("sell", "Limits on selling", price("minimalAmount", "Least amount of crypto")),
+            nested("buy", "Limits on buying", price("minimalValue", "Least value in the currency")),
+        ),
+    ),
+)
+
+CRYPTO_ADDRESS = Schema(
+    "CryptoAddress",
+    (
+        text("cryptoCode", "Crypto"),
+        text("address", "Address on the chain, of the tenant or of an exchange"),
+        text("addressReference", "Memo or tag that belongs to the address"),
+        text("exchangeWalletCode", "Wallet at the exchange"),
+        many("status", "Inactive, Active, Deleted, Whitelisted, NotValidated, ToBeDeleted; several at once"),
+        nested(
+            "sink",
+            "Where crypto sent to it arrives",
+            text("sinkType", "Exchange, HotWallet, Coldstore or Other"),
+            text("sinkTradeExchangeCode", "Exchange"),
+            text("sinkTradeExchangeName", "Name of the exchange"),
+        ),
+        nested(
+            "source",
+            "Where it may be sent from",
+            text("sourceType", "Exchange, HotWallet, Coldstore or Other"),
+            text("sourceTradeExchangeCode", "Exchange"),
+            text("sourceTradeExchangeName", "Name of the exchange"),
+        ),
+        text("comment", "Comment"),
+        time("created", "When it was added"),
+        text("createdBy", "Who added it", personal=True),
+    ),
+)
+
+BANK = Schema(
+    "Bank",
+    (
+        text("id", "Guid of the bank"),
+        text("name", "Name"),
+        nested(
+            "country",
+            "Country; declared as its code alone",
+            text("code", "Country code"),
+            text("name", "Country name"),
+            also=("text",),
+        ),
+        text("bicCode", "BIC"),
+        text("city", "City"),
+    ),
+)
+
+DATA_TEMPLATE = Schema(
+    "DataTemplate",
+    (
+        text("code", "Code, the key under which the data is kept"),
+        text("name", "Name"),
+        text("description", "Description"),
+        text("type", "Customer or PaymentMethod"),
+        text("entityType", "All, Private or Business"),
+    ),
+)
+
+DOCUMENT_TYPE = Schema(
+    "DocumentType",
+    (
+        text("code", "Code"),
+        text("name", "Name"),
+        text("description", "Description"),
+        time("createdOn", "When it was made"),
+        time("updatedOn", "When it was last changed"),
+    ),
+)
+
+DOCUMENT_STORE = Schema(
+    "DocumentStore",
+    (
+        text("name", "Name"),
+        text("description", "Description"),
+        text("documentStoreType", "AzureFiles"),
+        text("shareName", "Share that the files lie in"),
+        integer("maxFileSizeInMB", "Largest file in MB"),
+        integer("maxFileCount", "Most files"),
+    ),
+)
+
+
+def _period(name: str, meaning: str) -> Field:
+    return nested(name, meaning, integer("amount", "How many of the unit"), text("unit", "Days or Months"))
+
+
+_SPAN = (
+    text("id", "Guid"),
+    integer("number", "Place among its siblings"),
+    time("from", "Start"),
+    time("to", "End"),
+)
+
+INTEREST_SCHEDULE = Schema(
+    "InterestSchedule",
+    (
+        text("id", "Guid of the schedule"),
+        text("cryptoCode", "Crypto that balances are counted and paid in"),
+        text("currencyCode", "Currency that the value paid out is told in"),
+        text("bucketCode", "Bucket whose balances count"),
+        text("paymentMethodCode", "Payment method that is paid out with"),
+        ratio("defaultRate", "Rate of a new interval"),
+        time("startDate", "When the first interval starts"),
+        _period("payoutPeriod", "Length of an interval"),
+        _period("subIntervalPeriod", "Length of a sub-interval, in which balance and rate are taken"),
+        many(
+            "intervals",
+            "Intervals planned",
+            *_SPAN,
+            many("subIntervals", "Sub-intervals", *_SPAN, ratio("adjustedRate", "Rate of the sub-interval")),
+        ),
+    ),
+)
+
+_METHOD = text("paymentMethodCode", "Payment method; not on the wire, kept by the provider")
+_FEE = ratio("value", "Service fee in place of the payment method's own, a fraction from 0 to 1")
+
+CUSTOMER_FEE = Schema("CustomerFee", (_METHOD, text("customerCode", "Customer that it is for", personal=True), _FEE))
+TAG_FEE = Schema("TagFee", (_METHOD, text("customerTag", "Tag of the customers that it is for"), _FEE))
