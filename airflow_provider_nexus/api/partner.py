@@ -75,7 +75,7 @@ REGISTERS = (
         schema=partner.DOCUMENT_STORE,
         meaning="How the one document store is set up",
         shape=Shape.OBJECT,
-        key=("name",),
+        key=("name", "shareName"),
         mutable=True,
     ),
     Resource(

@@ -26,6 +26,8 @@ from tests.sync.serving import lines_job, sandbox_and_client
 
 WINDOWED = [name for name, resource in RESOURCES.items() if resource.is_windowed]
 WHOLE = [name for name, resource in RESOURCES.items() if not resource.is_windowed and not resource.parent]
+OF_TRADES = [name for name, resource in RESOURCES.items() if resource.parent in ("transactions", "broker_transactions")]
+OF_OTHERS = [name for name, resource in RESOURCES.items() if resource.parent and name not in OF_TRADES]
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +84,7 @@ def test_what_has_no_window_is_read_whole(served: tuple[Sandbox, NexusClient], t
     assert manifest_of(summary)["window"] is None
 
 
-@pytest.mark.parametrize("resource", ["customer_persons", "customer_bank_accounts", "customer_traces", "documents", "prices"])
+@pytest.mark.parametrize("resource", OF_OTHERS)
 def test_children_of_all_parents(served: tuple[Sandbox, NexusClient], tmp_path: Path, resource: str) -> None:
     sandbox, client = served
     entry = get_resource(resource)
@@ -90,18 +92,18 @@ def test_children_of_all_parents(served: tuple[Sandbox, NexusClient], tmp_path: 
     parents = {json.loads(line)[entry.parent_field] for line in lines_of(summary)}
     assert summary["verdict"] == "proved"
     assert len(parents) > 1
-    if resource != "prices":
-        known = {json.loads(raw)["customerCode"] for raw in sandbox.truth("customers")}
-        expected = [raw for parent in known for raw in sandbox.truth(resource, parent=parent)]
-        assert summary["records"] == len(expected) > 3
+    owners = [json.loads(raw) for raw in sandbox.truth(entry.parent)]
+    codes = [owner[RESOURCES[entry.parent].key[0]] for owner in owners if not entry.parent_only or owner[entry.parent_only]]
+    assert summary["records"] == sum(len(sandbox.truth(resource, parent=code)) for code in codes) > 3
 
 
-def test_children_of_some_parents(served: tuple[Sandbox, NexusClient], tmp_path: Path) -> None:
+@pytest.mark.parametrize("resource", OF_TRADES)
+def test_children_of_some_parents(served: tuple[Sandbox, NexusClient], tmp_path: Path, resource: str) -> None:
     sandbox, client = served
-    codes = tuple(json.loads(raw)["transactionCode"] for raw in sandbox.truth("transactions")[:20])
-    summary = sync(client, tmp_path, "transaction_callbacks", parents=codes)
+    codes = tuple(json.loads(raw)["transactionCode"] for raw in sandbox.truth(get_resource(resource).parent)[:20])
+    summary = sync(client, tmp_path, resource, parents=codes)
     assert {json.loads(line)["transactionCode"] for line in lines_of(summary)} <= set(codes)
-    assert summary["records"] == sum(len(sandbox.truth("transaction_callbacks", parent=code)) for code in codes) > 0
+    assert summary["records"] == sum(len(sandbox.truth(resource, parent=code)) for code in codes) > 0
 
 
 def test_a_child_that_is_not_offered_is_not_taken_for_an_empty_one(fresh: tuple[Sandbox, NexusClient], tmp_path: Path) -> None:

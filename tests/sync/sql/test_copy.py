@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import pendulum
@@ -9,11 +10,14 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
+from airflow_provider_nexus.api import resources as catalogue
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError, NexusStorageError
+from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sync.table.copy import Kept, Open, Reject, Row, Scope
 from airflow_provider_nexus.sync.table.totals import said
 from tests.sync.serving import sandbox_and_client
 from tests.sync.sql.loading import END, START, copy_of, dump, later, load, rows_of, sealed, small, stored, transaction, truth
+from tests.sync.writers.rowing import rows_of as all_rows_of
 
 pytestmark = pytest.mark.databases
 WINDOW = Scope(START, END)
@@ -35,6 +39,22 @@ def test_every_value_comes_back_as_it_was(engine: Engine, resource: str, output:
     assert back == {row[0]: row for row in rows}
     assert all(str(back[row[0]]) == str(row) for row in rows), "digits and kinds, too"
     assert copy.check().problems == ()
+
+
+@cache
+def rows_of_the_others() -> dict[str, list[Row]]:
+    with Sandbox(transactions=40, customers=14, days=2, clock_speed=0) as sandbox:
+        return {name: all_rows_of(sandbox, name) for name in sorted(set(catalogue.RESOURCES) - set(RESOURCES))}
+
+
+def test_every_other_resource_has_a_place(engine: Engine) -> None:
+    for name, rows in rows_of_the_others().items():
+        copy = copy_of(engine, name, name=f"copy_{name}")
+        assert load(copy, rows).inserted == len(rows) > 0, name
+        back = {row[0]: row[: len(rows[0])] for row in stored(engine, copy)}
+        assert back == {row[0]: row for row in rows}, name
+        assert all(str(back[row[0]]) == str(row) for row in rows), name
+        assert copy.check().problems == (), name
 
 
 def test_odd_values_come_back_too(engine: Engine) -> None:

@@ -9,12 +9,14 @@ from pathlib import Path
 import msgspec
 
 from airflow_provider_nexus.api.envelope import decode, inject
+from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.rows import RowReader
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sync.table.conform import Conformer, Origin
 from airflow_provider_nexus.sync.table.copy import Row
 from airflow_provider_nexus.sync.writers.parquet import ParquetWriter, read_rows
+from tests.sync.serving import client_of
 
 READ_AT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 
@@ -32,17 +34,25 @@ def rows_of(sandbox: Sandbox, resource: str) -> list[Row]:
 
 
 def _records(sandbox: Sandbox, resource: str) -> Iterator[bytes]:
-    entry = get_resource(resource)
+    """As they are answered and read, with what the reader keeps of the answer around them."""
+    entry, client = get_resource(resource), client_of(sandbox)
+    for parent in _parents(sandbox, entry):
+        found = client.fetch(entry, parent, {"limit": 5000}).value.raw
+        if not entry.parent or entry.parent_field in entry.lifted:
+            yield from found
+        else:
+            yield from (inject(raw, {entry.parent_field: msgspec.json.encode(parent)}) for raw in found)
+    client.session.close()
+
+
+def _parents(sandbox: Sandbox, entry: Resource) -> Iterator[str]:
     if not entry.parent:
-        yield from sandbox.truth(resource)
+        yield ""
         return
     reader = RowReader(get_resource(entry.parent))
     for parent in sandbox.truth(entry.parent):
         if not entry.parent_only or decode(parent)[entry.parent_only]:
-            key = reader.read(parent).key
-            yield from (
-                inject(raw, {entry.parent_field: msgspec.json.encode(key)}) for raw in sandbox.truth(resource, parent=key)
-            )
+            yield reader.read(parent).key
 
 
 def saved(writer: ParquetWriter, folder: Path) -> list[Path]:
