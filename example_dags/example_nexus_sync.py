@@ -5,7 +5,7 @@ then each run goes on from the watermark that the last one left. A run by hand t
 
 - **Connection**: `nexus_default`, of type Quantoz Nexus.
 - **Params**: everything goes to `path`; a run by hand reads from `window_start` to `window_end`; `sample` is the number of
-  customers and transactions whose children are read.
+  customers, transactions and payment methods whose children are read.
 - **To try it** without a Nexus, `airflow nexus ui` starts Airflow with a sandbox, its connection and this DAG in place.
 - **More**: `docs/sync.rst`
 """
@@ -21,8 +21,8 @@ from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObje
 
 WINDOWED = [name for name, resource in RESOURCES.items() if resource.is_windowed]
 SNAPSHOTS = [name for name, resource in RESOURCES.items() if not resource.is_windowed and not resource.parent] + ["prices"]
-OF_CUSTOMERS = [name for name, resource in RESOURCES.items() if resource.parent == "customers"]
-OF_TRANSACTIONS = [name for name, resource in RESOURCES.items() if resource.parent == "transactions"]
+PARENTS = ("customers", "transactions", "broker_transactions", "payment_methods")
+CHILDREN = {parent: [name for name, resource in RESOURCES.items() if resource.parent == parent] for parent in PARENTS}
 
 with DAG(
     dag_id="example_nexus_sync",
@@ -35,7 +35,7 @@ with DAG(
         "path": Param("file:///tmp/nexus", type="string", description="Folder or URL that everything is published under"),
         "window_start": Param(None, type=["null", "string"], description="Start of the window; else the run's data interval"),
         "window_end": Param(None, type=["null", "string"], description="End of the window; else the run's data interval"),
-        "sample": Param(10, type="integer", description="Customers and transactions whose children are read"),
+        "sample": Param(10, type="integer", description="Records of each kind whose children are read"),
     },
     render_template_as_native_obj=True,
 ) as dag:
@@ -68,7 +68,7 @@ with DAG(
 
     # [START howto_sync_children]
     with TaskGroup("children"):
-        for parent, children in (("customers", OF_CUSTOMERS), ("transactions", OF_TRANSACTIONS)):
+        for parent, children in CHILDREN.items():
             codes = sample_of.override(task_id=f"sample_of_{parent}")(parent)
             for name in children:
                 NexusToObjectStorageOperator(task_id=name, resource=name, path="{{ params.path }}", parents=codes)

@@ -19,12 +19,10 @@ _WORDS = frozenset(
     word.lower() for resource in RESOURCES.values() for word in re.findall(r"(?<=/)[A-Za-z]+(?=/|$)", resource.path)
 ) | frozenset(
     """
-    activate api banks bankaccounts broker brokerbuy brokersell buy callbacks cancel clawback comments compliancehistory
-    countries cryptoaddress cryptocurrencies customers data datatemplates fees file flows getdefault gift historic history
-    interest intervals limits lists minutechart nonnativeaccount notifications payout payoutconfirming paymentrequest personaldata
-    sanction schedules search sell sendinternal sendout sendtobucket sent simulate subintervals summary swap tag totals type
-    uploads validatedentry
-    """.split()  # noqa: SIM905 - a list of forty quoted words reads worse
+    activate api broker brokerbuy brokersell buy cancel clawback file getdefault gift historic history intervals latest
+    limits minutechart nonnativeaccount notifications paymentrequest payout payoutconfirming search sell sendinternal
+    sendout sendtobucket sent simulate subintervals swap totals validatedentry
+    """.split()  # noqa: SIM905 - a list of thirty quoted words reads worse
 )
 _ACTIVATE = re.compile(r"/accounts/activate/[^/]+/?$", re.IGNORECASE)
 _PAYOUT = re.compile(r"/payout/?$", re.IGNORECASE)
