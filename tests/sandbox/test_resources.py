@@ -102,7 +102,8 @@ def everything(client: Client, resource: Resource) -> Iterator[Any]:
         if parent != "SEK":
             yield from map(decoded, client.sandbox.truth(resource.name, parent=parent))
     if resource.member_path:
-        yield client.values(resource.record_path(decoded(client.sandbox.truth(resource.name)[0])[resource.key[0]]))
+        for text in client.sandbox.truth(resource.name)[:20]:
+            yield client.values(resource.record_path(decoded(text)[resource.key[0]]))
     if resource.name == "transactions":
         body = {"cryptoCode": "BTC", "currencyCode": "EUR", "fiatValue": 100, "paymentMethodCode": "CUST_BUY_IDEAL"}
         bought = client.post("/buy/custodian/simulate", customerCode="C0000000", **body)

@@ -90,7 +90,8 @@ class Transactions(Timed):
         self.patched(trade.row, record, form)
         if single:
             record["data"] = trade.extra.get("data", {"channel": "web"} if bits % 2 else None)
-            record["comments"] = [{"author": "operator", "text": "checked"}] if bits % 7 == 0 else []
+            comment = {"author": "operator", "text": "checked", "created": form(trade.created)}
+            record["comments"] = [comment] if bits % 7 == 0 else []
         else:
             record.pop("data", None)
         return self._world.fitted("transactions", record)
