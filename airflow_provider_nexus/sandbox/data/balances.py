@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from airflow_provider_nexus.sandbox import money
+from airflow_provider_nexus.sandbox.codes import WRITTEN
 from airflow_provider_nexus.sandbox.collection import Record
 from airflow_provider_nexus.sandbox.data import progress
 from airflow_provider_nexus.sandbox.data.progress import LONGEST
@@ -28,6 +29,8 @@ class Balances:
     def __init__(self, world: World) -> None:
         self._world = world
         self._settled: dict[int, tuple[Sums, Sums]] = {}
+        self._owned: dict[int | None, list[int]] = defaultdict(list)
+        self._indexed = 0
 
     def records(self, at: int, customer: int | None = None) -> list[Record]:
         """The balances at a moment, of everybody or of one customer; only cryptos that were ever moved."""
@@ -51,7 +54,17 @@ class Balances:
     def _of(self, customer: int, at: int) -> tuple[Sums, Sums]:
         trades = self._world.trades
         rows = self._world.transactions.rows(None, None, at)
-        return self._sum((trade for trade in map(trades.get, rows) if trade.customer == customer), at)
+        seeded: range | set[int] = rows if isinstance(rows, range) else {row for row in rows if row < WRITTEN}
+        written = () if isinstance(rows, range) else [trades.get(row) for row in rows if row >= WRITTEN]
+        self._index(max(seeded, default=-1) + 1)
+        mine = [trades.get(row) for row in self._owned[customer] if row in seeded]
+        return self._sum([*mine, *(trade for trade in written if trade.customer == customer)], at)
+
+    def _index(self, stop: int) -> None:
+        """Whose each seeded trade is, up to a row; that never changes, and to make them all for every customer takes long."""
+        for row in range(self._indexed, stop):
+            self._owned[self._world.trades.get(row).customer].append(row)
+        self._indexed = max(self._indexed, stop)
 
     def _everybody(self, at: int) -> tuple[Sums, Sums]:
         trades = self._world.trades
