@@ -16,7 +16,7 @@ pytestmark = pytest.mark.standalone
 
 def test_it_ends_with_every_resource_proved(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "airflow_provider_nexus", "demo", "--home", str(tmp_path)]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=280)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     manifests = [json.loads(path.read_bytes()) for path in (tmp_path / "data").rglob("manifest.json")]
     assert {manifest["resource"] for manifest in manifests} == set(RESOURCES)
