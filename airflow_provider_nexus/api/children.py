@@ -62,6 +62,7 @@ CHILDREN = (
         meaning="Documents stored for a customer",
         key=("filePath",),
         stamp="createdOn",
+        sorted_by="CreatedDate",
         mutable=True,
         parent="customers",
         parent_field="customerCode",

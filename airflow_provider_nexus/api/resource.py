@@ -63,6 +63,7 @@ class Resource:
     :param created: the date filter on the creation stamp, also the stamp to sort by; ``None`` where there is none
     :param finished: a second date filter on the stamp of the end
     :param stamp: the field to sort by where there is no date filter; empty where there is none
+    :param sorted_by: name to ask for the order by, where it is not that of the field
     :param filters: other query names
     :param mutable: whether a record changes after it was made
     :param lifecycle: statuses by phase
@@ -100,6 +101,7 @@ class Resource:
     created: DateFilter | None = None
     finished: DateFilter | None = None
     stamp: str = ""
+    sorted_by: str = ""
     filters: tuple[str, ...] = ()
     mutable: bool = False
     lifecycle: Lifecycle | None = None
@@ -142,6 +144,11 @@ class Resource:
         :param path: dotted wire name of the field
         """
         return field.holds_money or path.lower() in self._pillars
+
+    @property
+    def sort_name(self) -> str:
+        """The name to ask for the order of creation by; empty where there is none."""
+        return self.sorted_by or (self.created.stamp if self.created else self.stamp)
 
     def collection_path(self, parent: str = "") -> str:
         """The path of the collection, the parent's code percent-encoded.

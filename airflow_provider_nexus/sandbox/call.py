@@ -23,6 +23,7 @@ class Call:
     :param parts: what the path's placeholders stand for
     :param at: virtual time in microseconds
     :param serial: number of the call
+    :param sorts: names that the list can be sorted by, in lower case
     """
 
     method: str
@@ -33,6 +34,7 @@ class Call:
     parts: Mapping[str, str] = field(default_factory=dict)
     at: int = 0
     serial: int = 0
+    sorts: frozenset[str] = frozenset()
 
     @property
     def iso8601(self) -> bool:

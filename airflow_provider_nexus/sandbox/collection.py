@@ -129,6 +129,21 @@ class Entry:
     stamp: int = 0
 
 
+def written(values: Record) -> Callable[[int, Form], Record]:
+    """Writes a record of stored values; those that are a :class:`Moment` in the form that the call asks for."""
+
+    def make(at: int, form: Form) -> Record:  # noqa: ARG001
+        return {name: form(value) if isinstance(value, Moment) else value for name, value in values.items()}
+
+    return make
+
+
+def changed(entry: Entry, values: Record) -> Entry:
+    """A row with values laid over it."""
+    laid_over = written(values)
+    return Entry(entry.code, lambda at, form: {**entry.make(at, form), **laid_over(at, form)}, entry.stamp)
+
+
 class Listed(Collection):
     """A collection short enough to be held.
 

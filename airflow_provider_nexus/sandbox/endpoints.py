@@ -7,9 +7,12 @@ from airflow_provider_nexus.sandbox.reads import catalogue_routes
 from airflow_provider_nexus.sandbox.routing import Route
 from airflow_provider_nexus.sandbox.writes import (
     accounts,
+    banks,
     broker,
+    compliance,
     custodian,
     customers,
+    documents,
     exchange,
     mails,
     partner,
@@ -17,7 +20,20 @@ from airflow_provider_nexus.sandbox.writes import (
     settlement,
 )
 
-_WRITES = (accounts, broker, custodian, customers, exchange, mails, partner, people, settlement)
+_WRITES = (
+    accounts,
+    banks,
+    broker,
+    compliance,
+    custodian,
+    customers,
+    documents,
+    exchange,
+    mails,
+    partner,
+    people,
+    settlement,
+)
 
 
 def all_routes() -> tuple[Route, ...]:

@@ -11,7 +11,7 @@ from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.api.schemas.customers import CUSTOMER
 from airflow_provider_nexus.sandbox import money
 from airflow_provider_nexus.sandbox.call import Answer, Call, bare, not_found, success
-from airflow_provider_nexus.sandbox.collection import Collection, Listed, Path, Record
+from airflow_provider_nexus.sandbox.collection import Collection, Path, Record
 from airflow_provider_nexus.sandbox.data.accounts import Accounts
 from airflow_provider_nexus.sandbox.data.broker import totals
 from airflow_provider_nexus.sandbox.data.trades import CENTS
@@ -19,6 +19,7 @@ from airflow_provider_nexus.sandbox.data.world import World
 from airflow_provider_nexus.sandbox.filters import select
 from airflow_provider_nexus.sandbox.listing import page_answer
 from airflow_provider_nexus.sandbox.misfits import outgoing
+from airflow_provider_nexus.sandbox.reads import whole
 from airflow_provider_nexus.sandbox.routing import Route
 from airflow_provider_nexus.sandbox.stamps import Form
 
@@ -101,27 +102,20 @@ def _hot_wallet(world: World, call: Call) -> Answer:
     return bare(outgoing(resource, balances, row, record, world.settings), records=1)
 
 
+def _exchanges(world: World, call: Call) -> Answer:
+    """One object, as it is declared; with the other shape, all of them."""
+    records = whole(RESOURCES["exchanges"], world.collections["exchanges"], world, call)
+    return success(records, len(records)) if "exchanges" in world.settings.other_shapes else success(records[0], 1)
+
+
 def _trade_pairs(world: World, call: Call) -> Answer:
-    resource, pairs = RESOURCES["trade_pairs"], world.collections["trade_pairs"]
-    form = call.form(resource.name)
-    records = [
-        outgoing(resource, pairs, row, pairs.record(row, call.at, form), world.settings)
-        for row in pairs.rows(None, None, call.at)
-    ]
-    chosen = [record for record in records if record["exchange"]["code"].casefold() == call.parts["exchange"].casefold()]
-    if not chosen:
-        raise not_found("Exchange", call.parts["exchange"])
-    return success(chosen, len(chosen))
-
-
-def _document(world: World, call: Call) -> Answer:
-    """The bytes of a file, without the envelope."""
-    path = call.query.get("filepath", "")
-    row = world.customers.find(path.partition("/")[0], call.at)
-    documents = None if row is None else world.children["documents"](row, call.at)
-    if not isinstance(documents, Listed) or documents.find(path, call.at) is None:
-        raise not_found("Document", path)
-    return Answer(200, b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n" + path.encode(), media="application/pdf")
+    records = whole(RESOURCES["trade_pairs"], world.collections["trade_pairs"], world, call)
+    exchange = call.parts.get("exchange")
+    if exchange is not None:
+        records = [record for record in records if record["exchange"]["code"].casefold() == exchange.casefold()]
+        if not records:
+            raise not_found("Exchange", exchange)
+    return success(records if "trade_pairs" in world.settings.other_shapes else {"tradePairs": records}, len(records))
 
 
 def _of_snapshot(name: str) -> Callable[[World, Call], Answer]:
@@ -135,7 +129,8 @@ ROUTES = (
     Route("GET", "/customer/{customer}/limits/broker/sell", _limits),
     Route("GET", "/prices/{parent}/{crypto}", _of_snapshot("prices"), "B"),
     Route("GET", "/balances/hotwallet/{crypto}", _hot_wallet, "B"),
+    Route("GET", "/exchanges", _exchanges, "B"),
+    Route("GET", "/tradepairs", _trade_pairs, "B"),
     Route("GET", "/tradepairs/{exchange}", _trade_pairs, "B"),
-    Route("GET", "/integrations/documentstore/file", _document),
 )
-"""What the catalogue does not hold."""
+"""What the catalogue does not hold, and the lists whose shape is not certain."""

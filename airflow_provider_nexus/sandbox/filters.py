@@ -178,5 +178,5 @@ def _refuse_unknown_status(resource: Resource, choices: set[str]) -> None:
     if choices <= {status.casefold() for status in lifecycle.statuses}:
         return
     valid = [status.upper() for status in lifecycle.statuses]
-    helps: dict[str, object] = {"customers": {"status": valid}, "accounts": {"allowedFilterValues": valid}}
+    helps: dict[str, object] = {"customers": {"validCustomerStatus": valid}, "accounts": {"allowedFilterValues": valid}}
     raise Refusal(400, "InvalidQueryParameter", "The status filter is not valid", helps.get(resource.name))

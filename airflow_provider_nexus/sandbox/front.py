@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from airflow_provider_nexus.sandbox.bodies import check
 from airflow_provider_nexus.sandbox.call import Answer, Call, Refusal, envelope
 from airflow_provider_nexus.sandbox.faults import Fault
+from airflow_provider_nexus.sandbox.queries import taken
 from airflow_provider_nexus.sandbox.routing import Route
 from airflow_provider_nexus.sandbox.stamps import SECOND, http_date, to_datetime, to_micros
 from airflow_provider_nexus.sandbox.state import RecordedCall, State
@@ -60,8 +62,11 @@ def _carried_out(state: State, route: Route | None, call: Call) -> Answer:
         return Answer(404)
     if state.settings.api_version_required and not call.headers.get("api_version"):
         return Refusal(400, "ApiVersionRequired", "The api_version header is required").answer
+    takes = taken(route.path, state.settings.other_shapes)
+    query = {name: value for name, value in call.query.items() if name in takes.names}
     try:
-        return route.handler(state.world, call)
+        check(route.method, route.path, call)
+        return route.handler(state.world, replace(call, query=query, sorts=takes.sorts))
     except Refusal as refusal:
         return refusal.answer
 

@@ -102,13 +102,11 @@ def _sort(resource: Resource, call: Call, settings: SandboxSettings) -> Sort:
     default, wanted = _default_sort(resource), call.query.get("sortby", "").lower()
     if not wanted:
         return Sort(default.field, direction == "desc" if direction else default.descending)
-    own = resource.created.stamp if resource.created else resource.stamp
-    if wanted in (own.lower(), *_STAMP_NAMES):
-        return Sort(_STAMP, direction == "desc")
-    known = resource.schema.by_folded_name.get(wanted)
-    if known is None:
+    if wanted not in call.sorts:
         raise Refusal(400, "InvalidQueryParameter", f"{resource.schema.name} can't be sorted by {wanted!r}")
-    return Sort(known.name, direction == "desc")
+    if wanted in _STAMP_NAMES:
+        return Sort(_STAMP, direction == "desc")
+    return Sort(resource.schema.by_folded_name[wanted].name, direction == "desc")
 
 
 def _echoed_sort(resource: Resource, call: Call) -> dict[str, str]:

@@ -28,9 +28,15 @@ _KINDS = {
 }
 
 
+_OWN_SHAPE = ("trade_pairs", "exchanges")
+"""Lists whose shape is not certain: their routes are in ``extras``."""
+
+
 def catalogue_routes() -> Iterator[Route]:
     """A list route for every resource, and a record route where the catalogue has one."""
     for resource in RESOURCES.values():
+        if resource.name in _OWN_SHAPE:
+            continue
         yield Route("GET", resource.path, partial(_list, resource), resource.surface)
         if resource.member_path:
             yield Route("GET", resource.member_path, partial(_record, resource), resource.surface)
@@ -60,12 +66,17 @@ def _list(resource: Resource, world: World, call: Call) -> Answer:
     collection = collection_of(world, resource, parent, call.at)
     if resource.shape is Shape.PAGED:
         return page_answer(resource, collection, call, world.settings)
+    records = whole(resource, collection, world, call)
+    return success(records, len(records)) if resource.envelope else bare(records, records=len(records))
+
+
+def whole(resource: Resource, collection: Collection, world: World, call: Call) -> list[Any]:
+    """All records of a collection that has no pages."""
     form = call.form(resource.name)
-    records = [
+    return [
         outgoing(resource, collection, row, collection.record(row, call.at, form), world.settings)
         for row in select(resource, collection, call, world.settings).rows(collection, call.at)
     ]
-    return success(records, len(records)) if resource.envelope else bare(records, records=len(records))
 
 
 def _record(resource: Resource, world: World, call: Call) -> Answer:

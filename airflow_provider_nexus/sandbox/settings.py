@@ -18,6 +18,17 @@ from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.sandbox.faults import Fault
 
 _MISFITS = ("digits", "date", "amount")
+OTHER_SHAPES = (
+    "trade_pairs",
+    "exchanges",
+    "trade_pair_updated",
+    "bank_country",
+    "bank_id",
+    "document_names",
+    "transaction_sort",
+    "trace_pages",
+)
+"""Names for the setting ``other_shapes``; the page on the sandbox says what each does."""
 _NAMES = {field.name.lower(): field.name for resource in RESOURCES.values() for field in resource.schema.fields}
 _FILTERS = {name for resource in RESOURCES.values() for name in resource.filters}
 _KEPT = {resource.key[0].lower() for resource in RESOURCES.values() if len(resource.key) == 1} | {
@@ -75,6 +86,9 @@ class SandboxSettings:
         45 days; 3 % end cancelled without a ``finished`` stamp, and 1 % of the others are taken back 0.1 to 25 days after
         their end without a new stamp (``BuyRefunded``, ``SellReturned``, elsewhere ``CANCELLED``). What is written over the
         API settles in minutes, orders and transfers excepted
+    :param other_shapes: what no source has seen on the wire and is otherwise here than it is declared: any of
+        ``trade_pairs``, ``exchanges``, ``trade_pair_updated``, ``bank_country``, ``bank_id``, ``document_names``,
+        ``transaction_sort``, ``trace_pages``
     :param misfit_share: share of rows with amounts or times, of every collection, that do not fit their schema
     :param misfits: in which ways: ``digits`` is an amount of 40 significant digits, ``date`` a time other than the creation
         stamp that is no date, ``amount`` an amount that is the text ``n/a``. A row has one of those that its fields allow.
@@ -118,12 +132,13 @@ class SandboxSettings:
     unknown_fields: bool = False
     removed_fields: Collection[str] = ()
     lives: Literal["short", "long"] = "short"
+    other_shapes: Collection[str] = ()
     misfit_share: float = 0.0
     misfits: Collection[Literal["digits", "date", "amount"]] = ("digits", "date", "amount")
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "faults", tuple(self.faults))
-        for name in ("misfits", "removed_fields", "ignored_filters"):
+        for name in ("misfits", "removed_fields", "ignored_filters", "other_shapes"):
             object.__setattr__(self, name, _items(name, getattr(self, name)))
         self._check_types()
         self._check_choices()
@@ -179,6 +194,9 @@ class SandboxSettings:
         unknown = set(self.misfits) - set(_MISFITS)
         if unknown:
             raise ValueError(f"unknown misfits {', '.join(sorted(unknown))}: known are {', '.join(_MISFITS)}")
+        strange = set(self.other_shapes) - set(OTHER_SHAPES)
+        if strange:
+            raise ValueError(f"unknown other_shapes {', '.join(sorted(strange))}: known are {', '.join(OTHER_SHAPES)}")
         for name in sorted(set(self.ignored_filters) - _FILTERS):
             raise ValueError(f"no list has a filter {name!r} to be ignored: see the catalogue for those there are")
         for name in self.removed_fields:

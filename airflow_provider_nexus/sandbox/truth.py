@@ -29,6 +29,8 @@ def records(
     except Refusal as refusal:
         raise LookupError(str(refusal)) from None
     rows = collection.rows(_displayed(start), _displayed(end), moment)
+    if name == "exchanges" and name not in state.settings.other_shapes:
+        rows = rows[:1]  # as one object, there is but one
     return [
         msgspec.json.encode(outgoing(resource, collection, row, collection.record(row, moment, zulu), state.settings))
         for row in rows

@@ -93,10 +93,11 @@ def _pages(
     """The pages of one reading.
 
     A server that caps the page size is asked for its own size from then on, so that the pages do not overlap. Where the
-    count says that the end is reached on a page that is full, the next one is asked for all the same: it must be empty.
+    count says that the end is reached on a page that is full, the next one is asked for all the same: it must be empty, or
+    the first one over again, as from a server that takes no page numbers and has but one page.
 
     :param is_again: whether the reading before has asked for that next page
-    :raises Doubt: when pages go on without bringing anything new
+    :raises Doubt: when pages go on without bringing anything new, or there is one page and it does not hold all
     """
     page = first = first or source.page(since, until)
     read, number, known, news = 0, 1, set[str](), 0
@@ -112,8 +113,16 @@ def _pages(
             raise Doubt(f"the server goes on with pages that bring nothing new: {number} pages hold {len(known)} records")
         number += 1
         page = source.page_after(first, since, until, number=number)
+        if number == 2 and _is_over_again(page, first):
+            if page.total is None or page.total > read:
+                raise Doubt(f"the server gives its first page for the second too: {read} records of {page.total} can be read")
+            return
     if number == 1:
         yield page
+
+
+def _is_over_again(page: Page, first: Page) -> bool:
+    return bool(page.rows) and len(page.rows) == len(first.rows) and {a.key for a in page.rows} == {b.key for b in first.rows}
 
 
 def _last(page: Page, first: Page) -> int:

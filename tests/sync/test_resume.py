@@ -96,6 +96,7 @@ def records_of(folder: Path) -> list[bytes]:
 
 @pytest.mark.parametrize("resource", ["transactions", "broker_transactions"])
 def test_broken_at_every_call(sandbox: Sandbox, tmp_path: Path, resource: str) -> None:
+    sandbox.configure(other_shapes=("transaction_sort",))
     plain = attempt(sandbox, tmp_path / "plain", resource=resource, staged=False)
     expected, gone_on = stored(tmp_path / "plain"), 0
     for at in range(1, plain["calls"] + 1):
@@ -112,6 +113,7 @@ def test_broken_at_every_call(sandbox: Sandbox, tmp_path: Path, resource: str) -
 
 
 def test_the_proof_of_totals_survives(sandbox: Sandbox, tmp_path: Path) -> None:
+    sandbox.configure(other_shapes=("transaction_sort",))
     calls = attempt(sandbox, tmp_path / "plain", resource="broker_transactions")["calls"]
     broken(sandbox, tmp_path / "again", calls, resource="broker_transactions")
     assert checkpoint_of(tmp_path / "again") is not None

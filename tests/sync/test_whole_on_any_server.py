@@ -65,7 +65,7 @@ def test_each_setting(server: Sandbox, name: str, resource: str) -> None:
 @pytest.mark.parametrize("name", QUIET)
 @pytest.mark.parametrize("resource", CHILDREN)
 def test_each_setting_for_children(server: Sandbox, name: str, resource: str) -> None:
-    server.configure(**{**PLAIN, **SETTINGS[name]})
+    server.configure(**{**PLAIN, **SETTINGS[name], "other_shapes": ("trace_pages",)})
     server.reset()
     entry = RESOURCES[resource]
     parents = [json.loads(raw)[RESOURCES[entry.parent].key[0]] for raw in server.truth(entry.parent)[:60]]
@@ -76,6 +76,24 @@ def test_each_setting_for_children(server: Sandbox, name: str, resource: str) ->
     proof, rows = read(server, resource, busiest, page_size=10)
     assert len(rows) == len(truth) or SETTINGS[name].get("total_error")
     check(proof, rows, truth, SETTINGS[name], paged=True)
+
+
+def test_a_list_of_one_page_is_whole_or_refused(server: Sandbox) -> None:
+    """Traces take no page number that a source shows: the first page comes again and again."""
+    server.configure(**{**PLAIN, "other_shapes": ()})
+    server.reset()
+    codes = [json.loads(raw)["customerCode"] for raw in server.truth("customers")]
+    busiest = max(codes, key=lambda code: len(server.truth("customer_traces", parent=code)))
+    for room in (100, 50, 40, 10):
+        proof, rows = read(server, "customer_traces", busiest, page_size=room)
+        assert proof.verdict is Verdict.PROVED, proof
+        assert len(rows) == len(server.truth("customer_traces", parent=busiest)) == 40
+    for room in (39, 7, 1):
+        server.configure(max_limit=room, default_limit=room)
+        proof, rows = read(server, "customer_traces", busiest)
+        assert proof.verdict is Verdict.UNPROVED
+        assert proof.reasons[0] == f"the server gives its first page for the second too: {room} records of 40 can be read"
+    server.configure(max_limit=None, default_limit=50)
 
 
 @pytest.mark.parametrize("name", ["late rows", "deleted rows"])

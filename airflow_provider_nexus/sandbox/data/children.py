@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _PERSON_TYPES: tuple[list[str], ...] = (["Director"], ["UltimateBeneficialOwner", "Director"], ["Other"], [])
 _ENTITIES = ("Customer", "Account", "BrokerBuyTransaction", "CustodianBuyTransaction", None)
-_MANY_TRACES, _FEW_TRACES = 120, 6
+_MANY_TRACES, _FEW_TRACES = 40, 6
 
 
 class Children:
@@ -37,6 +37,8 @@ class Children:
             "customer_bank_accounts": self._bank_accounts,
             "customer_traces": self._traces,
             "documents": self._documents,
+            "payment_method_customer_fees": lambda row: self._world.registers.customer_fees(row),
+            "payment_method_tag_fees": lambda row: self._world.registers.tag_fees(row),
         }
 
     def openers(self) -> dict[str, Callable[[int, int], Collection]]:
@@ -132,7 +134,7 @@ class Children:
         return Entry(guid, self._fitted("customer_bank_accounts", make), stamp)
 
     def _traces(self, customer: int) -> Listed:
-        """A few; every seventeenth customer has more than a page of them."""
+        """A few; every seventeenth customer has many, but no more than one page holds."""
         bits = scatter(self._salt + 2, customer)
         count = _MANY_TRACES if customer % 17 == 0 else bits % _FEW_TRACES
         return Listed([self._trace(customer, place) for place in range(count)])

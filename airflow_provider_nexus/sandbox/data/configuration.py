@@ -157,7 +157,7 @@ def _pair(world: World, exchange: tuple[str, str], currency: words.Currency, cry
                 "tradeable": works,
                 "enabled": True,
                 "systemEnabled": works,
-                "updated": form(world.start),
+                "updated": form(world.start) if "trade_pair_updated" in world.settings.other_shapes else works,
                 "exchangeSystemEnabled": True,
                 "exchangeEnabled": True,
             },

@@ -93,7 +93,7 @@ class Customers(Timed):
         record = blank_customer() if blank else self._seeded(row, at, form)
         record["created"] = form(self.stamp(row))
         record = self.patched(row, record, form)
-        if single:
+        if single or self._world.settings.classic:
             record.setdefault("data", {"source": "sandbox", "score": str(row % 100)} if not blank else None)
         else:
             record.pop("data", None)

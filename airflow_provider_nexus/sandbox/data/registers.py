@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Raw
 
 from airflow_provider_nexus.sandbox import codes, money
-from airflow_provider_nexus.sandbox.call import Call
+from airflow_provider_nexus.sandbox.call import Call, Refusal
 from airflow_provider_nexus.sandbox.chance import salt_of, scatter
 from airflow_provider_nexus.sandbox.codes import WRITTEN
-from airflow_provider_nexus.sandbox.collection import Collection, Entry, Listed, Record
+from airflow_provider_nexus.sandbox.collection import Entry, Listed, Record
 from airflow_provider_nexus.sandbox.data import vocabulary as words
 from airflow_provider_nexus.sandbox.data.configuration import plain
 from airflow_provider_nexus.sandbox.data.trades import UNITS
@@ -55,13 +55,6 @@ class Registers:
     def snapshots(self) -> dict[str, Callable[[Call], Any]]:
         """Those that are made for a call."""
         return {"document_store": self._document_store, "sanction_list_uploads": self._uploads}
-
-    def openers(self) -> dict[str, Callable[[int, int], Collection]]:
-        """The fees of a payment method, opened with (its row, moment)."""
-        return {
-            "payment_method_customer_fees": lambda row, at: self._customer_fees(row),  # noqa: ARG005
-            "payment_method_tag_fees": lambda row, at: self._tag_fees(row),  # noqa: ARG005
-        }
 
     def _crypto(self, place: int) -> Entry:
         kind = words.CRYPTOS[place]
@@ -172,17 +165,10 @@ class Registers:
         return codes.guid(place, salt_of(self._salt, kind))
 
     def _document_store(self, call: Call) -> Record:  # noqa: ARG002
-        return self._world.fitted(
-            "document_store",
-            {
-                "name": "documents",
-                "description": None,
-                "documentStoreType": "AzureFiles",
-                "shareName": "nexus-documents",
-                "maxFileSizeInMB": 25,
-                "maxFileCount": 100,
-            },
-        )
+        store = self._world.cabinet.store
+        if store is None:
+            raise Refusal(404, "DocumentStoreNotFound", "There is no document store")
+        return self._world.fitted("document_store", dict(store))
 
     def _uploads(self, call: Call) -> list[Record]:
         """An array, not paged; the newest upload of each list is left out where that is asked for."""
@@ -207,13 +193,14 @@ class Registers:
             "aliasCount": 31_000 - 3 * age,
         }
 
-    def _customer_fees(self, row: int) -> Listed:
+    def customer_fees(self, row: int) -> Listed:
         """For some customers of every other payment method; the first has more than a page of them."""
         seeded = self._world.settings.customers
         count = 0 if row % 2 else min(seeded, _LONGEST_FEES if row == 0 else 3)
         return Listed([self._fee("customer", row, self._world.customers.code(customer)) for customer in range(count)])
 
-    def _tag_fees(self, row: int) -> Listed:
+    def tag_fees(self, row: int) -> Listed:
+        """For some tags of some payment methods."""
         return Listed([self._fee("tag", row, tag) for tag in ("vip", "staff")[: row % 3]])
 
     def _fee(self, kind: str, row: int, whose: str) -> Entry:

@@ -120,6 +120,8 @@ def _amounts(trade: Trade, phase: int) -> Record:
     moves = not trade.is_broker
     signed = trade.signed_units
     value = -trade.cents if signed < 0 else trade.cents
+    if not trade.units and trade.row >= WRITTEN:
+        return dict.fromkeys(("requestedAmounts", "executedAmounts", "fees", "balanceMutation", "swapMarginAmountCrypto"))
     return {
         "requestedAmounts": requested,
         "executedAmounts": dict(requested) if executed else None,

@@ -9,7 +9,7 @@ from typing import Any
 from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.sandbox.call import Call
 from airflow_provider_nexus.sandbox.collection import Collection, Listed, Record
-from airflow_provider_nexus.sandbox.data import configuration, mails, orders, transfers
+from airflow_provider_nexus.sandbox.data import cabinet, configuration, mails, orders, transfers
 from airflow_provider_nexus.sandbox.data.accounts import EACH, Accounts
 from airflow_provider_nexus.sandbox.data.balances import Balances
 from airflow_provider_nexus.sandbox.data.broker import BrokerTransactions, broker_timeline
@@ -29,6 +29,7 @@ from airflow_provider_nexus.sandbox.data.treasury import Treasury
 from airflow_provider_nexus.sandbox.misfits import removed
 from airflow_provider_nexus.sandbox.settings import SandboxSettings
 from airflow_provider_nexus.sandbox.timeline import Presence, Twins, every, several, spread
+from airflow_provider_nexus.sandbox.variants import reshaped
 
 
 class World:
@@ -57,6 +58,7 @@ class World:
         self.mutations = HotWalletMutations(self, several(trades, 2))
         self.balances = Balances(self)
         self.offspring = Children(self)
+        self.cabinet = cabinet.Cabinet()
         self.treasury = Treasury(self)
         self.compliance = Compliance(self)
         self.registers = Registers(self)
@@ -64,7 +66,6 @@ class World:
         self.children: dict[str, Callable[[int, int], Collection]] = {
             **self.offspring.openers(),
             **self.compliance.openers(),
-            **self.registers.openers(),
         }
         """Collections of one parent, opened with (parent's row, moment)."""
         self.snapshots: dict[str, Callable[[Call], Any]] = {
@@ -101,6 +102,16 @@ class World:
             **self.registers.lists(),
         }
 
+    def register(self, name: str) -> Listed:
+        """A collection that is a short list, to be written to.
+
+        :raises TypeError: for one that is none
+        """
+        listed = self.collections[name]
+        if not isinstance(listed, Listed):
+            raise TypeError(f"{name} is no short list")
+        return listed
+
     def write_trade(self, trade: Trade) -> Trade:
         """A trade made over the API, in every view of it; it is given its row."""
         self.transactions.add_trade(trade)
@@ -130,8 +141,8 @@ class World:
 
     def fitted(self, name: str, record: Record) -> Record:
         """A record without the fields of a generation that is not offered, and with an unknown one where asked for."""
-        for field in self._dropped[name]:
+        for field in self._dropped.get(name, ()):
             record.pop(field, None)
         if self.settings.unknown_fields:
             record["sandboxExtra"] = {"introduced": "2031-01"}
-        return record
+        return reshaped(name, record, self.settings.other_shapes)

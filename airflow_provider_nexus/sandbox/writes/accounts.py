@@ -53,9 +53,23 @@ def _create(world: World, call: Call) -> Answer:
     return success(add_account(world, customer_row(world, call), call.json(), call))
 
 
+def _add_token(world: World, call: Call) -> Answer:
+    """An account for a token on a chain whose native account there is."""
+    customer, body = customer_row(world, call), call.json()
+    code = checks.text(body, "accountCode") or ""
+    native = world.accounts.find(code, call.at)
+    if native is None or world.accounts.owner(native) != customer:
+        raise not_found("Account", code)
+    kind, address = world.accounts.kind(native), checks.text(body, "customerCryptoAddress")
+    row = register(world, customer, kind, checks.crypto(body), call.at, address)
+    return success(world.accounts.record(row, call.at, call.form("accounts")), 1)
+
+
 def _row(world: World, call: Call) -> int:
+    """The account that the path names; of the customer, where the path names one too."""
     row = world.accounts.find(call.parts["code"], call.at)
-    if row is None:
+    owner = customer_row(world, call) if "customer" in call.parts else None
+    if row is None or owner not in (None, world.accounts.owner(row)):
         raise not_found("Account", call.parts["code"])
     return row
 
@@ -79,8 +93,25 @@ def _delete(world: World, call: Call) -> Answer:
     return success(None)
 
 
+def _one(world: World, call: Call) -> Answer:
+    return success(world.accounts.record(_row(world, call), call.at, call.form("accounts"), single=True), 1)
+
+
+def _change(world: World, call: Call) -> Answer:
+    row, body = _row(world, call), call.json()
+    values = {name: checks.text(body, name) for name in ("customerCryptoAddress", "bucketCode") if body.get(name.lower())}
+    world.accounts.patch(row, **values)
+    return _one(world, call)
+
+
+_OF_CUSTOMER = "/customer/{customer}/accounts"
 ROUTES = (
-    Route("POST", "/customer/{customer}/accounts", _create, writes=True),
+    Route("POST", _OF_CUSTOMER, _create, writes=True),
+    Route("POST", "/customer/{customer}/nonnativeaccount", _add_token, "B", writes=True),
+    Route("GET", f"{_OF_CUSTOMER}/{{code}}", _one, "B"),
+    Route("PUT", f"{_OF_CUSTOMER}/{{code}}", _change, "B", writes=True),
+    Route("DELETE", f"{_OF_CUSTOMER}/{{code}}", _delete, "B", writes=True),
+    Route("GET", f"{_OF_CUSTOMER}/activate/{{code}}", _activate, "B", writes=True),
     Route("GET", "/accounts/activate/{code}", _activate, writes=True),
     Route("DELETE", "/accounts/{code}", _delete, writes=True),
 )

@@ -25,12 +25,9 @@ _CLEARABLE = {**_NAMES, "portfoliocode": "portFolioCode"}
 
 def _create(world: World, call: Call) -> Answer:
     body = call.json()
-    code = checks.text(body, "customerCode")
-    if not code:
-        raise checks.refuse("CustomerCodeRequired", "A customer code is required", "customerCode is required")
+    code = str(body["customercode"])
     if not checks.code_like(code):
         raise checks.refuse("InvalidCustomerCode", "The customer code is not valid", "customerCode holds other characters")
-    checks.require(body, "trustLevel")
     status = checks.choice(body, "status", ("NEW", "ACTIVE")) if body.get("status") else "NEW"
     if world.customers.find(code, call.at) is not None:
         raise Refusal(

@@ -22,7 +22,6 @@ _OPEN = ("Initiated", "Queued", "Open")
 
 def _place_order(world: World, call: Call) -> Answer:
     body = call.json()
-    checks.require(body, "exchangeCode", "action", "type", "crypto", "currency", "amount")
     exchange = _exchange(body, "exchangeCode")
     crypto, currency = checks.crypto(body, "crypto"), checks.currency(body, "currency")
     cents, limit = checks.units(body, "amount", CENTS) or 0, checks.units(body, "limitPrice", PRICE_SCALE)
@@ -71,7 +70,6 @@ def _cancel_order(world: World, call: Call) -> Answer:
 def _transfer(world: World, call: Call) -> Answer:
     """No body comes back: the API's documents declare none."""
     body = call.json()
-    checks.require(body, "sourceType", "sinkType", "amount", "cryptoCode")
     source, sink = checks.choice(body, "sourceType", _PLACES), checks.choice(body, "sinkType", _PLACES)
     crypto = checks.crypto(body)
     ends = {

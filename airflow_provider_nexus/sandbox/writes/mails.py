@@ -17,7 +17,6 @@ _BAD = {"email": "InvalidEmailAddress", "cc": "InvalidCCEmailAddress", "bcc": "I
 
 def _create(world: World, call: Call) -> Answer:
     body = call.json()
-    checks.require(body, "type")
     references = _named(checks.part(body, "references"), _REFERENCES)
     if not any(references.values()):
         raise checks.refuse("ValidationError", "The request is not valid", "references needs one code at least")

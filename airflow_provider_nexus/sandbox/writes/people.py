@@ -7,14 +7,13 @@ from collections.abc import Callable
 
 from airflow_provider_nexus.sandbox import codes, money
 from airflow_provider_nexus.sandbox.call import Answer, Call, not_found, success
-from airflow_provider_nexus.sandbox.collection import Entry, Listed, Moment, Record
+from airflow_provider_nexus.sandbox.collection import Entry, Listed, Moment, Record, changed, written
 from airflow_provider_nexus.sandbox.data import registers
-from airflow_provider_nexus.sandbox.data.vocabulary import COUNTRIES, Bank
+from airflow_provider_nexus.sandbox.data.vocabulary import Bank
 from airflow_provider_nexus.sandbox.data.world import World
 from airflow_provider_nexus.sandbox.extras import customer_row
 from airflow_provider_nexus.sandbox.routing import Route
-from airflow_provider_nexus.sandbox.stamps import Form
-from airflow_provider_nexus.sandbox.writes import checks
+from airflow_provider_nexus.sandbox.writes import banks, checks
 from airflow_provider_nexus.sandbox.writes.checks import Body
 
 PERSONS, BANK_ACCOUNTS = "customer_persons", "customer_bank_accounts"
@@ -25,22 +24,11 @@ _COUNTRIES = {"nationality": "nationalityCountryCode", "residenceCountry": "resi
 _CLEARABLE = {**{name.lower(): name for name in (*_PERSON_TEXTS, "ownershipPercentage")}, **{k.lower(): k for k in _COUNTRIES}}
 
 
-def _written(values: Record) -> Callable[[int, Form], Record]:
-    def make(at: int, form: Form) -> Record:  # noqa: ARG001
-        return {name: form(value) if isinstance(value, Moment) else value for name, value in values.items()}
-
-    return make
-
-
-def _changed(entry: Entry, values: Record) -> Entry:
-    laid_over = _written(values)
-    return Entry(entry.code, lambda at, form: {**entry.make(at, form), **laid_over(at, form)}, entry.stamp)
-
-
 def _add(world: World, name: str, customer: int, values: Record, at: int) -> Entry:
     listed = world.offspring.open(name, customer)
     guid = codes.guid(codes.WRITTEN + world.next_serial(), customer * 31 + at)
-    entry = Entry(guid, _written({"id": guid, **values}), at)
+    make = written({"id": guid, **values})
+    entry = Entry(guid, lambda moment, form: world.fitted(name, make(moment, form)), at)
     world.offspring.keep(name, customer, Listed([*listed.entries, entry]))
     return entry
 
@@ -57,9 +45,9 @@ def _place(world: World, name: str, call: Call) -> tuple[int, Listed, int]:
 def _replace(world: World, name: str, call: Call, values: Record) -> Answer:
     customer, listed, place = _place(world, name, call)
     entries = list(listed.entries)
-    entries[place] = _changed(entries[place], values)
+    entries[place] = changed(entries[place], values)
     world.offspring.keep(name, customer, Listed(entries))
-    return success(entries[place].make(call.at, call.form(name)))
+    return success(world.fitted(name, entries[place].make(call.at, call.form(name))))
 
 
 def _remove(name: str) -> Callable[[World, Call], Answer]:
@@ -72,13 +60,6 @@ def _remove(name: str) -> Callable[[World, Call], Answer]:
     return remove
 
 
-def _country(code: str, name: str) -> Record:
-    found = next((country for country in COUNTRIES if country[0] == code.upper()), None)
-    if found is None:
-        raise checks.refuse("ValidationError", "The request is not valid", f"{name} is not valid")
-    return {"code": found[0], "name": found[1]}
-
-
 def _person_values(body: Body) -> Record:
     values: Record = {name: str(body[name.lower()]) for name in _PERSON_TEXTS if body.get(name.lower()) is not None}
     if "dateOfBirth" in values and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", values["dateOfBirth"]):
@@ -87,7 +68,7 @@ def _person_values(body: Body) -> Record:
         values["types"] = [checks.choice({"type": kind}, "type", _TYPES) for kind in body["types"]]
     for name, asked in _COUNTRIES.items():
         if body.get(asked.lower()):
-            values[name] = _country(str(body[asked.lower()]), asked)
+            values[name] = banks.country(str(body[asked.lower()]), asked)
     owned = checks.units(body, "ownershipPercentage", 4)
     if owned is not None:
         if not 100 <= owned <= 10_000:
@@ -152,7 +133,7 @@ def add_bank_account(world: World, customer: int, body: Body, call: Call) -> Ent
 
 def _make_primary(world: World, customer: int, number: str) -> None:
     listed = world.offspring.open(BANK_ACCOUNTS, customer)
-    world.offspring.keep(BANK_ACCOUNTS, customer, Listed([_changed(entry, {"isPrimary": False}) for entry in listed.entries]))
+    world.offspring.keep(BANK_ACCOUNTS, customer, Listed([changed(entry, {"isPrimary": False}) for entry in listed.entries]))
     world.customers.patch(customer, bankAccount=number)
 
 
@@ -162,27 +143,32 @@ def _bank(world: World, body: Body) -> Record | None:
     if not isinstance(given, dict):
         return None
     bic, country = checks.text(given, "bicCode"), checks.text(given, "countryCode")
-    code = str(_country(country, "countryCode")["code"]) if country else None
+    code = str(banks.country(country, "countryCode")["code"]) if country else None
     return registers.bank(world, Bank(bic, checks.text(given, "name"), checks.text(given, "city"), code))
 
 
 def _add_bank(world: World, call: Call) -> Answer:
     body = call.json()
-    checks.require(body, "number", "currencyCode", "isPrimary")
     entry = add_bank_account(world, customer_row(world, call), body, call)
     return success(entry.make(call.at, call.form(BANK_ACCOUNTS)))
 
 
 def _change_bank(world: World, call: Call) -> Answer:
+    """The number and the customer have to be named as they are: they can't be changed."""
     body = call.json()
-    checks.require(body, "number")
-    customer, _, _ = _place(world, BANK_ACCOUNTS, call)
-    values: Record = {"number": checks.text(body, "number"), "updated": Moment(call.at), "updatedBy": "api"}
+    customer, listed, place = _place(world, BANK_ACCOUNTS, call)
+    held = listed.entries[place].make(call.at, call.form(BANK_ACCOUNTS))
+    fixed = [name for name in ("number", "customerCode") if checks.text(body, name) != held[name]]
+    if fixed:
+        raise checks.refuse("ValidationError", "The request is not valid", *(f"{name} can't be changed" for name in fixed))
+    values: Record = {"updated": Moment(call.at), "updatedBy": "api"}
     for name in ("name", "currencyCode"):
         if body.get(name.lower()) is not None:
             values[name] = checks.text(body, name)
+    if body.get("bank"):
+        values["bank"] = _bank(world, body)
     if body.get("isprimary"):
-        _make_primary(world, customer, str(values["number"]))
+        _make_primary(world, customer, str(held["number"]))
         values["isPrimary"] = True
     return _replace(world, BANK_ACCOUNTS, call, values)
 

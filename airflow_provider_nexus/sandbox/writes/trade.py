@@ -64,6 +64,8 @@ def order(world: World, call: Call, kind: str, body: Body, customer: int | None)
     crypto, currency = checks.crypto(body), checks.currency(body)
     price = _price(world, call, kind, crypto, currency, body)
     cents, units = checks.units(body, "fiatValue", CENTS), checks.units(body, "cryptoAmount", UNITS)
+    if cents is None and units is None and kind == "RECEIVEIN":
+        cents = units = 0  # an open request: whatever comes is taken
     if cents is None and units is None:
         raise checks.refuse("ValidationError", "The request is not valid", "fiatValue or cryptoAmount is required")
     if units is None:

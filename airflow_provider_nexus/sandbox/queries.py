@@ -1,0 +1,139 @@
+"""The query names that each call takes, as the sources show them; all others are taken no notice of, as servers do.
+
+They are written out here and not derived from the catalogue, so that a slip there is seen (docs/api_facts.rst, paging).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+_PAGES = "page limit"
+_SORTED = "page limit sortBy sortDirection"
+_LIMITS = "paymentMethodCode cryptoCode currencyCode"
+_ACCOUNTS = f"cryptoCode bucketCode customerCryptoAddress depositAddress status startDate endDate {_SORTED}"
+_BROKER = (
+    "status customer type customerStatus customerTrustlevel customerIsHighrisk customerIsBusiness isSettled startDate endDate"
+    f" {_PAGES}"
+)
+
+NAMES: Mapping[str, str] = {
+    "/customer": "bankAccount email startDate endDate externalCustomerCode isReviewRecommended latestReviewStartDate"
+    " latestReviewEndDate latestTransactionStartDate latestTransactionEndDate portfolio riskQualification status trustLevel"
+    f" {_SORTED}",
+    "/customer/{}/trace": "startDate",
+    "/customer/{}/trace/summary": "startDate",
+    "/customer/{}/complianceHistory": f"startDate endDate {_PAGES}",
+    "/customer/{}/comments": _PAGES,
+    "/customer/{}/comments/{}/history": _PAGES,
+    "/customer/{}/limits/broker/buy": _LIMITS,
+    "/customer/{}/limits/broker/sell": _LIMITS,
+    "/customer/{}/accounts": _ACCOUNTS,
+    "/customer/{}/person": f"id createdStartDate createdEndDate updatedStartDate updatedEndDate {_SORTED}",
+    "/customer/{}/bankaccounts": "id number bankId currencyCode isPrimary createdStartDate createdEndDate updatedStartDate"
+    f" updatedEndDate {_SORTED}",
+    "/accounts": f"customerCode {_ACCOUNTS}",
+    "/transaction": _BROKER,
+    "/transaction/totals": _BROKER,
+    "/transaction/{}/callbacks": _PAGES,
+    "/transactions/custodian": "accountCode blockchainTxId createdFrom createdTill cryptoCode currencyCode customerCode"
+    " destinationCryptoAddress direction linkedTransactionCode transactionCode paymentMethodCode paymentReference status type"
+    f" {_SORTED}",
+    "/transactions/custodian/{}/callbacks": _PAGES,
+    "/prices/{}/{}/historic": "hours",
+    "/api/MinuteChart/GetDefault/{}": "currency dcCode",
+    "/reserves": "reservesTimeStamp",
+    "/balances": "balanceDateTime",
+    "/balances/customers/{}": "balanceDateTime",
+    "/balances/hotwallet/mutations": f"cryptoCode transactionCode type startTime endTime {_SORTED}",
+    "/orders": "orderCode createdFrom createdTill finishedFrom finishedTill status exchangeCode cryptoCode currencyCode orderType"
+    f" actionType amountFrom amountTo isPartial {_SORTED}",
+    "/transfers": "createdFrom createdTill finishedFrom finishedTill status sourceType sinkType sourceExchangeCode"
+    f" sinkExchangeCode {_SORTED}",
+    "/cryptoaddress": f"address cryptoCode status sinkType sourceType {_PAGES}",
+    "/labelpartner/trustlevels": f"name {_SORTED}",
+    "/labelpartner/countries": _PAGES,
+    "/labelpartner/cryptocurrencies": f"cryptoCode {_PAGES} sortDirection",
+    "/labelpartner/datatemplates": f"name {_SORTED}",
+    "/banks": "bankId bicCode city countryCode ibanCode issuerId name",
+    "/interest/custodian/schedules": _PAGES,
+    "/buckets": f"customerCode {_PAGES}",
+    "/paymentmethod": f"code currency crypto transactionType {_SORTED}",
+    "/paymentmethod/{}/fees/customer": f"customerCode {_PAGES} sortDirection",
+    "/paymentmethod/{}/fees/tag": f"customerTag {_PAGES} sortDirection",
+    "/mail": f"accountCode customerCode transactionCode status type startDate endDate {_SORTED}",
+    "/integrations/documentstore/file": "filePath",
+    "/integrations/documentstore/list": f"customerCode {_SORTED}",
+    "/integrations/documentstore/type": f"code name {_SORTED}",
+    "/sanction/lists/uploads": "ExcludeLatest",
+    "/sanction/validatedentry/{}/{}": "EnvironmentCode",
+}
+"""By path, what every placeholder stands for left open; a path that is not here takes none."""
+
+SORTS: Mapping[str, str] = {
+    "/customer": "customerCode email countryCode currencyCode created status trustlevel portFolioCode isBusiness bankAccount"
+    " name firstName lastName dateOfBirth phone companyName address city zipCode state tag externalCustomerCode"
+    " firstTransaction latestTransaction latestReview isReviewRecommended riskQualification",
+    "/customer/{}/accounts": "guid accountCode customerCode created activated dcReceiveAddress customerCryptoAddress dcCode"
+    " accountStatus accountType bucketCode",
+    "/customer/{}/person": "id customerCode firstName lastName dateOfBirth ownershipPercentage createdOn createdBy updatedOn"
+    " updatedBy",
+    "/customer/{}/bankaccounts": "id number name customerCode currencyCode isPrimary created createdBy updated updatedBy",
+    "/accounts": "guid accountCode customerCode created activated dcReceiveAddress customerCryptoAddress dcCode accountStatus"
+    " accountType bucketCode",
+    "/transactions/custodian": "transactionCode linkedTransactionCode customerCode accountCode type direction status cryptoCode"
+    " currencyCode paymentMethodCode paymentReference callbackUrl destinationCryptoAddress blockchainMessage"
+    " blockchainTransactionId created swapMarginAmountCrypto",
+    "/balances/hotwallet/mutations": "type created transactionCode cryptoAmount cryptoCode value",
+    "/orders": "orderCode exchangeTradeCode action type status amount limitPrice created finished originalValidTill reason",
+    "/transfers": "transferCode type status amount created finished exchangeTransferCode price txId userName comment cryptoCode",
+    "/labelpartner/trustlevels": "name description isActive requireExecutedSellDoesNotExceedLifetimeBuy",
+    "/labelpartner/datatemplates": "code name description type entityType",
+    "/paymentmethod": "code name cryptoCode currencyCode transactionType",
+    "/mail": "code created sent status type count",
+    "/integrations/documentstore/list": "CreatedDate",
+    "/integrations/documentstore/type": "code name description createdOn updatedOn",
+}
+"""The names to sort by: fields of the records, but for the documents, whose only known one is none."""
+
+_UNSHOWN = {
+    "transaction_sort": ("/transaction", "sortBy sortDirection", "transactionCode created status finished"),
+    "trace_pages": ("/customer/{}/trace", _SORTED, "created"),
+}
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What one call takes, all in lower case.
+
+    :param names: query names
+    :param sorts: names to sort by
+    """
+
+    names: frozenset[str] = frozenset()
+    sorts: frozenset[str] = frozenset()
+
+
+def _folded(names: str) -> frozenset[str]:
+    return frozenset(names.lower().split())
+
+
+def _plain(path: str) -> str:
+    return re.sub(r"\{\w*\}", "{}", path).lower()
+
+
+_TAKEN = {_plain(path): Taken(_folded(names), _folded(SORTS.get(path, ""))) for path, names in NAMES.items()}
+
+
+def taken(path: str, other_shapes: Collection[str] = ()) -> Taken:
+    """What calls of a path take.
+
+    :param path: template of a route
+    :param other_shapes: the setting of that name: ``transaction_sort`` and ``trace_pages`` add what no source shows
+    """
+    found = _TAKEN.get(_plain(path), Taken())
+    for shape, (where, names, sorts) in _UNSHOWN.items():
+        if shape in other_shapes and _plain(path) == where:
+            found = Taken(found.names | _folded(names), found.sorts | _folded(sorts))
+    return found
