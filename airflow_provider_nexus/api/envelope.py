@@ -231,13 +231,19 @@ def _page_of(page: Mapping[str, Raw]) -> Records:
 
 
 def _in_any_shape(resource: Resource, values: bytes) -> Records:
-    """The records of an answer that no source shows, in whatever shape they came. A page alone has a total."""
+    """The records of an answer that no source shows, in whatever shape they came. A page alone has a total.
+
+    Null in place of the one object that a parent may have means that it has none.
+    """
+    if resource.shape is Shape.OBJECT and resource.parent and values.strip() == b"null":
+        return Records()
     if not values.lstrip().startswith(b"["):
         members = _fold(values)
         if "records" in members:
             return _page_of(members)
         held = next((members[name.lower()] for name in resource.wrapped_in if name.lower() in members), None)
-        if held is None and resource.key[0].partition(".")[0].lower() not in members:
+        own = next(name for name in resource.key if name != resource.parent_field)
+        if held is None and own.partition(".")[0].lower() not in members:
             raise MalformedAnswerError(f"an answer that is neither a list of {resource.name} nor one of them")
         values = b"[%b]" % values if held is None else bytes(held)
     return Records([_one_line(record) for record in _checked(lenient.items, values)])

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
 from airflow_provider_nexus.api.envelope import decode
-from airflow_provider_nexus.api.resource import Resource
+from airflow_provider_nexus.api.resource import Resource, Shape
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.log import Log
@@ -44,6 +44,7 @@ class Family:
         self._client, self._resource, self._page_size, self._log = client, resource, page_size, log
         self._parent, self._on_page = get_resource(resource.parent), on_page
         self._largest = 0
+        self._without: list[NexusNotFoundError] = []
 
     def parents(self, server_now: datetime) -> Iterator[str]:
         """The codes of all records of the parent resource as of now."""
@@ -60,7 +61,10 @@ class Family:
         :raises NexusNotFoundError: when Nexus does not offer the children at all, or has no record of a code that was named
         """
         sink.begin()
+        self._without = []
         proofs = [proof for parent in parents if (proof := self._read_one(parent, sink, is_named=are_named))]
+        if self._without and not any(proof.unique for proof in proofs):
+            raise self._without[0]
         worst = min((proof.verdict for proof in proofs), key=WORST_FIRST.index, default=Verdict.PROVED)
         unique = sum(proof.unique for proof in proofs)
         return Proof(
@@ -86,10 +90,10 @@ class Family:
         basket = Basket()
         try:
             proof = Reading(source, None, basket, readings=self._readings).read()
-        except NexusNotFoundError:
+        except NexusNotFoundError as error:
             if is_named:
                 refuse_unknown_parent(self._client, self._resource, parent)
-            self._refuse_missing_endpoint(parent)
+            self._explain(error, parent)
             return None
         self._largest = source.largest
         if basket.rows:
@@ -98,16 +102,21 @@ class Family:
             refuse_unknown_parent(self._client, self._resource, parent)
         return proof
 
-    def _refuse_missing_endpoint(self, parent: str) -> None:
-        """A 404 means that the parent is gone, which is nothing, or that the endpoint is, which must not look like no rows."""
+    def _explain(self, error: NexusNotFoundError, parent: str) -> None:
+        """A 404 means that the parent is gone, which is nothing, or that the endpoint is, which must not look like no rows.
+
+        Where a parent has one object or none, it may mean none: then another parent's object has to show that the endpoint is there.
+        """
         if not self._parent.member_path:
-            raise
+            raise error
         try:
             self._client.get_record(self._parent.name, parent)
         except NexusNotFoundError:
             self._log.warning("%s: a record of %s is gone, its children with it", self._resource.name, self._parent.name)
             return
-        raise
+        if self._resource.is_seen or self._resource.shape is not Shape.OBJECT:
+            raise error
+        self._without.append(error)
 
 
 def refuse_unknown_parent(client: NexusClient, resource: Resource, parent: str) -> None:

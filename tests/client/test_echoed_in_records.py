@@ -16,7 +16,7 @@ from airflow_provider_nexus.exceptions import NexusDataError, NexusError, NexusS
 from airflow_provider_nexus.sync.contract import Drift, check
 from airflow_provider_nexus.sync.frames import data_frame
 from airflow_provider_nexus.sync.probe import Probe
-from airflow_provider_nexus.sync.records import RecordsWanted
+from airflow_provider_nexus.sync.records import RecordsWanted, warn_once
 from airflow_provider_nexus.sync.table import totals
 from tests.client.serving import session_for
 from tests.client.socket_server import Asked, Reply, SocketServer, answer
@@ -73,7 +73,7 @@ def by_iterating(client: NexusClient) -> object:
 
 def by_frame(client: NexusClient) -> object:
     rows = RecordsWanted(resource=get_resource("orders"), settle_lag=0).rows(client, LOG)
-    return data_frame(get_resource("orders"), rows, "pandas")
+    return data_frame(get_resource("orders"), rows, "pandas", warn_once(get_resource("orders"), LOG))
 
 
 WAYS = [by_run, by_record, by_iterating, by_frame]
