@@ -105,7 +105,7 @@ class Family:
     def _explain(self, error: NexusNotFoundError, parent: str) -> None:
         """A 404 means that the parent is gone, which is nothing, or that the endpoint is, which must not look like no rows.
 
-        Where a parent has one object or none, it may mean none: then another parent's object has to show that the endpoint is there.
+        Where a parent has one object or none, it may mean none: then another parent's has to show that the endpoint is there.
         """
         if not self._parent.member_path:
             raise error
