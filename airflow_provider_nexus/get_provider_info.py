@@ -36,6 +36,7 @@ def get_provider_info() -> dict[str, object]:
                 "airflow_provider_nexus.operators.transactions",
                 "airflow_provider_nexus.operators.trading",
                 "airflow_provider_nexus.operators.mails",
+                "airflow_provider_nexus.operators.documents",
                 "airflow_provider_nexus.operators.plan",
             )
         ],

@@ -15,7 +15,10 @@ from airflow_provider_nexus.exceptions import NexusError
 from airflow_provider_nexus.get_provider_info import get_provider_info
 
 _PACKAGE = "airflow_provider_nexus"
-_WITH_MEMBERS = ("Hooks", "Sandbox", "Links", "Retry policy")
+_MEMBERS = {
+    "Hooks": ("   :members:", "   :inherited-members: BaseHook, LoggingMixin"),
+    **dict.fromkeys(("Sandbox", "Links", "Retry policy"), ("   :members:",)),
+}
 _SHARED = "Shared arguments"
 _WITHOUT_NEW = "   :exclude-members: __new__"
 
@@ -108,17 +111,16 @@ def _group(title: str, entries: list[Entry]) -> Iterator[str]:
     if title == "Errors":
         yield from ("What each means and what to do is on the page :doc:`errors`.", "")
     for entry in entries:
-        yield from _entry(entry, with_members=title in _WITH_MEMBERS)
+        yield from _entry(entry, _MEMBERS.get(title, ()))
 
 
-def _entry(entry: Entry, *, with_members: bool) -> Iterator[str]:
+def _entry(entry: Entry, members: tuple[str, ...]) -> Iterator[str]:
     if not inspect.isclass(entry.value):
         yield from (f".. autofunction:: {entry.address}", "")
         return
     is_error = issubclass(entry.value, NexusError)
     yield f".. auto{'exception' if is_error else 'class'}:: {entry.address}"
-    yield from ("   :members:",) if with_members else ()
-    yield from (_WITHOUT_NEW, "")
+    yield from (*members, _WITHOUT_NEW, "")
     if not is_error:
         yield from (f"   {line}" if line else "" for line in _notes(entry))
 

@@ -74,13 +74,15 @@ class AsyncNexusClient:
         params: Mapping[str, Any] | None = None,
         json: Any = None,
         api_version: str | None = None,
+        headers: Mapping[str, Any] | None = None,
     ) -> Any:
         """Any call, once: the decoded ``values``, typed as :meth:`NexusHook.run` does it.
 
+        :param headers: headers of one's own, such as ``customer_ip_address``
         :raises NexusAmbiguousWriteError: when a change may or may not have happened, or its answer can't be read
         :raises NexusApiError: one class per cause, after one try
         """
-        call = Call(method_of(method), path, params, json, api_version)
+        call = Call(method_of(method), path, params, json, api_version, headers)
         return typed_answer(call, (await self.send(call, envelope.unwrap)).value)
 
     async def fetch(self, resource: Resource, params: Mapping[str, Any] | None = None) -> Answer[envelope.Records]:
@@ -166,7 +168,7 @@ class AsyncNexusClient:
                 call.method,
                 url.copy_merge_params(query) if query else url,
                 content=body,
-                headers={"api_version": call.version, **({"Content-Type": "application/json"} if body else {})},
+                headers=[(name.encode(), value.encode("latin-1")) for name, value in call.own_headers.items()],  # httpx: ASCII
                 extensions={"trace": tell},
             ) as response:
                 return await self._received(response)

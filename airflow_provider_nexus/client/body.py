@@ -7,7 +7,7 @@ unpacked.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -16,6 +16,9 @@ PIECE = 65_536
 """Bytes that are asked for at a time."""
 CODING = "gzip"
 """The one coding of a body that is asked for."""
+
+OF_THE_CONNECTION = "the connection takes of one: ask for less at once, or raise its max_answer_mb"
+"""What bounds an answer that is kept in memory, and what to do."""
 
 _PLAIN = frozenset({"", "identity"})
 _GZIP = frozenset({CODING, "x-gzip"})  # one and the same (RFC 9110, 8.4.1.3)
@@ -34,17 +37,14 @@ class BadBodyError(Exception):
 
 
 class OversizeError(BadBodyError):
-    """More came than the connection takes of one answer.
+    """More came than is taken of one answer.
 
-    :param limit: bytes that it takes
+    :param limit: bytes that are taken
+    :param by: what says so, and what to do
     """
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(
-            f"the answer has more than the {limit // MEGABYTE} MB that the connection takes of one: "
-            "ask for less at once, or raise its max_answer_mb",
-            is_final=True,
-        )
+    def __init__(self, limit: int, by: str = OF_THE_CONNECTION) -> None:
+        super().__init__(f"the answer has more than the {limit // MEGABYTE} MB that {by}", is_final=True)
 
 
 class Body:
@@ -52,11 +52,13 @@ class Body:
 
     :param headers: of the answer
     :param limit: bytes that it may have, packed and unpacked
+    :param keep: takes each unpacked piece; by default they are kept in memory
     """
 
-    def __init__(self, headers: Mapping[str, str], limit: int) -> None:
+    def __init__(self, headers: Mapping[str, str], limit: int, keep: Callable[[bytes], object] | None = None) -> None:
         coding = headers.get("Content-Encoding", "").strip().lower()
         self._limit, self._came, self._bytes = limit, 0, BytesIO()
+        self._keep, self.size = keep or self._bytes.write, 0
         self._unpacker = zlib.decompressobj(_GZIP_BITS) if coding in _GZIP else None
         self._fault: BadBodyError | None = None
         if coding not in _PLAIN | _GZIP:
@@ -74,28 +76,40 @@ class Body:
             self._fault = self._fault or OversizeError(self._limit)
         if self._fault is None:
             try:
-                self._bytes.write(self._unpacked(piece))
+                unpacked = self._unpacked(piece)
+                self.size += len(unpacked)
+                self._keep(unpacked)
             except BadBodyError as fault:
                 self._fault = fault
         return self._fault is None
 
-    def whole(self) -> bytes:
-        """The body, once the last piece was taken.
+    @property
+    def is_packed(self) -> bool:
+        """Whether it says itself where it ends, by the way in which it is packed."""
+        return self._unpacker is not None
+
+    def check(self) -> None:
+        """Refuse what can't be taken, once the last piece was taken. An answer without a body can name a coding.
 
         :raises BadBodyError: when it is too large, packed in another way, or damaged
         """
-        if not self._came:
-            return b""  # also of an answer that names a coding and has no body
-        if self._fault:
+        if self._came and self._fault:
             raise self._fault
-        if self._unpacker and not self._unpacker.eof:
+        if self._came and self._unpacker and not self._unpacker.eof:
             raise BadBodyError("its packed body ends too early", is_final=False)
+
+    def whole(self) -> bytes:
+        """The body that is kept in memory, once the last piece was taken.
+
+        :raises BadBodyError: when it is too large, packed in another way, or damaged
+        """
+        self.check()
         return self._bytes.getvalue()
 
     def _unpacked(self, piece: bytes) -> bytes:
         if self._unpacker is None:
             return piece
-        room = self._limit - self._bytes.tell()
+        room = self._limit - self.size
         try:
             unpacked = self._unpacker.decompress(piece, room + 1)  # zero would mean no limit
         except zlib.error:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from posixpath import normpath
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
 
+from airflow_provider_nexus.api.effects import changes_something
 from airflow_provider_nexus.api.resources import RESOURCES, find_by_path
+from airflow_provider_nexus.client.form import Form
+from airflow_provider_nexus.client.headers import in_headers, is_personal
+from airflow_provider_nexus.client.secret import Secret
 from airflow_provider_nexus.client.values import in_body, in_query, refuse_bare, refuse_twins
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 
@@ -24,9 +28,7 @@ _WORDS = frozenset(
     sendout sendtobucket sent simulate subintervals swap totals validatedentry
     """.split()  # noqa: SIM905 - a list of thirty quoted words reads worse
 )
-_ACTIVATE = re.compile(r"/accounts/activate/[^/]+/?$", re.IGNORECASE)
 _PAYOUT = re.compile(r"/payout/?$", re.IGNORECASE)
-_SIMULATE = re.compile(r"/simulate/?$", re.IGNORECASE)
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _MINUTE_CHART = re.compile(r"^/?api/minutechart/", re.IGNORECASE)
 
@@ -42,6 +44,8 @@ class Call:
     :param params: query; ``None`` values are left out, those of a list are sent one by one
     :param json: body
     :param api_version: the ``api_version`` header; by default what the catalogue says of the path, else 1.2
+    :param headers: headers of the user's own
+    :param form: the body as a form, instead of ``json``
     """
 
     method: str
@@ -49,6 +53,8 @@ class Call:
     params: Mapping[str, Any] | None = None
     json: Any = None
     api_version: str | None = None
+    headers: Mapping[str, Any] | None = field(default=None, repr=False)
+    form: Form | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.path, str):
@@ -61,7 +67,7 @@ class Call:
             missing = f"{'the part None' if odd else 'an empty part'}, as where a template has no value"
             what = f"the part {odd!r}, which leads to another path" if odd in (".", "..") else missing
             raise NexusConfigurationError(f"the path of {self.method} {self.label} has {what}: nothing was sent")
-        if self.json is not None and self.method in ("GET", "HEAD"):
+        if (self.json is not None or self.form) and self.method in ("GET", "HEAD"):
             raise NexusConfigurationError(f"a {self.method} of {self.label} takes no body: give the method that is meant")
         refuse_bare(self.json)
         if "#" in self.path:
@@ -72,13 +78,12 @@ class Call:
             raise NexusConfigurationError(
                 f"the path of {self.method} {self.label} holds signs that no path has: nothing was sent"
             )
+        in_headers(self.headers)
 
     @property
     def changes_something(self) -> bool:
-        """Whether Nexus is another after the call. One GET does, and the simulate twins do not."""
-        if self.method in ("GET", "HEAD"):
-            return bool(_ACTIVATE.search(self._decoded_path))
-        return not (self.method == "POST" and _SIMULATE.search(self._bare_path))
+        """Whether Nexus is another after the call."""
+        return changes_something(self.method, self._bare_path, self._decoded_path)
 
     @property
     def is_repeatable(self) -> bool:
@@ -115,13 +120,25 @@ class Call:
         return query
 
     @property
+    def own_headers(self) -> dict[str, str]:
+        """The headers of the user's own, and those that the call itself asks for."""
+        kind = self.form.content_type if self.form else "application/json" if self.json is not None else ""
+        return {"api_version": self.version, **in_headers(self.headers), **({"Content-Type": kind} if kind else {})}
+
+    def hide(self, text: str) -> str:
+        """What a server says, with what the headers tell of a person blanked: some servers repeat what they were sent."""
+        for value in (value for name, value in in_headers(self.headers).items() if is_personal(name)):
+            text = Secret(value).scrub(text)
+        return text
+
+    @property
     def body(self) -> bytes | None:
-        """The body as JSON text, a ``Decimal`` with the digits that it has, times as Nexus writes them.
+        """The form, or the body as JSON text: a ``Decimal`` with the digits that it has, times as Nexus writes them.
 
         :raises NexusConfigurationError: when it holds what JSON can't, a float, or a number for a code
         """
-        if self.json is None:
-            return None
+        if self.form or self.json is None:
+            return self.form.content if self.form else None
         try:
             return _encode(in_body(self.json, "json"))
         except NexusConfigurationError:

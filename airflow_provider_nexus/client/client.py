@@ -43,17 +43,19 @@ class NexusClient:
         params: Mapping[str, Any] | None = None,
         json: Any = None,
         api_version: str | None = None,
+        headers: Mapping[str, Any] | None = None,
         before: Callable[[], object] | None = None,
     ) -> Any:
         """Any call: the decoded ``values``, or the bare body where there is no envelope; ``None`` for an empty one.
 
         Fractions are ``Decimal``. Where the catalogue knows the path, money is ``Decimal`` throughout and times are pendulum.
 
+        :param headers: headers of one's own, such as ``customer_ip_address``
         :param before: called right before the first byte leaves; what it raises keeps the call here
         :raises NexusAmbiguousWriteError: when a change may or may not have happened, or its answer can't be read
         :raises NexusApiError: one class per cause
         """
-        call = Call(method_of(method), path, params, json, api_version)
+        call = Call(method_of(method), path, params, json, api_version, headers)
         return typed_answer(call, self.session.send(call, envelope.unwrap, before=before).value)
 
     def get_record(self, resource: str, code: str) -> dict[str, Any]:

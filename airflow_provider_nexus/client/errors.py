@@ -43,7 +43,7 @@ def from_answer(
     :param headers: of the answer, found without regard to case
     :param token: blanked in what the server says, since some servers repeat what they were sent
     """
-    said = envelope.complaint(body, token.scrub)
+    said = envelope.complaint(body, lambda text: call.hide(token.scrub(text)))
     kind = NexusResponseError if call.changes_something and said.names_record else _class_of(status)
     return kind(
         call.method,
@@ -51,7 +51,7 @@ def from_answer(
         status=status,
         codes=said.codes,
         detail=said.detail,
-        request_id=_request_id(headers, token),
+        request_id=call.hide(_request_id(headers, token)),
         excerpt=said.excerpt,
         retry_after=retry_after(headers.get("Retry-After"), server_time),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ HEADERS = {
     "request_iso8601": "true",
 }
 """Headers of every call."""
+_MEDIA_TYPE = re.compile(r"[\w!#$&^.+-]{1,127}/[\w!#$&^.+-]{1,127}", re.ASCII)
+_PAGES = frozenset({"text/html", "application/xhtml+xml"})
 _TIMES = 4
 _NO_CONTENT = 204
 _NO_ANSWER: dict[type[NexusApiError], str] = {
@@ -127,8 +130,28 @@ def read(call: Call, received: Received, token: Secret, decode: Callable[[bytes]
     except envelope.RefusedAnswerError:
         raise from_answer(call, status, headers, body, date, token) from None
     except envelope.MalformedAnswerError as error:
-        detail = token.scrub(f"unreadable body: {error}")
+        if kind := _file_kind(headers):
+            raise _no_json(call, status, kind) from None
+        detail = call.hide(token.scrub(f"unreadable body: {error}"))
         raise NexusResponseError(call.method, call.label, status=status, detail=detail) from None
+
+
+def content_type(headers: Mapping[str, str]) -> str:
+    """What an answer says that its body is, such as ``application/pdf``; empty when it says nothing that can be read."""
+    kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return kind if _MEDIA_TYPE.fullmatch(kind) else ""
+
+
+def _file_kind(headers: Mapping[str, str]) -> str:
+    """What an answer says that its body is, when that is neither JSON nor a page, which a gateway puts in an answer's place."""
+    kind = content_type(headers)
+    return "" if kind.endswith(("/json", "+json")) or kind in _PAGES else kind
+
+
+def _no_json(call: Call, status: int, kind: str) -> NexusResponseError:
+    """The error for an answer that was never meant to be JSON: without a status, as another try would bring the same again."""
+    way = "" if call.changes_something else "; NexusHook.download and NexusDownloadOperator fetch files"
+    return NexusResponseError(call.method, call.label, detail=f"HTTP {status}, the body is {kind}, not JSON{way}")
 
 
 def _whole(received: Received) -> tuple[bytes, BadBodyError | None]:

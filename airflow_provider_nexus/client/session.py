@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime
 from functools import cached_property
+from io import BytesIO
 from typing import TypeVar
 
 import requests
@@ -19,6 +20,7 @@ from airflow_provider_nexus.api.environments import join
 from airflow_provider_nexus.client import reply, retry
 from airflow_provider_nexus.client.body import PIECE, Body, OversizeError, Received
 from airflow_provider_nexus.client.call import Call
+from airflow_provider_nexus.client.files import FOUND, Sink, file_bounds, form_bounds, read_file
 from airflow_provider_nexus.client.governor import Governor
 from airflow_provider_nexus.client.local import distrust, misconfigured, trusted_place, unreached
 from airflow_provider_nexus.client.log import Log
@@ -27,7 +29,7 @@ from airflow_provider_nexus.client.reply import Answer
 from airflow_provider_nexus.client.route import proxy_for
 from airflow_provider_nexus.client.secret import Secret, bare
 from airflow_provider_nexus.client.settings import ClientSettings
-from airflow_provider_nexus.client.wire import HeldBackError, departing, telling_session
+from airflow_provider_nexus.client.wire import Bounds, HeldBackError, departing, telling_session
 from airflow_provider_nexus.exceptions import (
     NexusApiError,
     NexusConnectionError,
@@ -92,71 +94,110 @@ class NexusSession:
         :raises NexusApiError: one class per cause
         """
         reply.refuse_change(self._settings, call)
-        return retry.run(self._policy, call, lambda: self._attempt(call, decode, before), self._log, time.sleep)
+        return self._run(call, lambda: self._send_once(call, decode, before))
+
+    def fetch(self, call: Call, sink: Sink, megabytes: int) -> str:
+        """Fetch a file, again while it has not come whole.
+
+        :param sink: takes its bytes; after an error it holds a part of them, or none
+        :param megabytes: million bytes that it may have, packed and unpacked
+        :return: of what kind the server says it is, such as ``application/pdf``; empty when it does not say
+        :raises NexusApiError: one class per cause
+        """
+        return self._run(call, lambda: self._fetch_once(call, sink, file_bounds(self._settings, megabytes)))
 
     def close(self) -> None:
         """Give the connection back."""
         if "_http" in self.__dict__:
             self._http.close()
 
-    def _attempt(self, call: Call, decode: Callable[[bytes], T], before: Callable[[], object] | None) -> Answer[T]:
-        failure: BaseException
-        try:
-            return self._send_once(call, decode, before)
-        except NexusApiError as error:
-            failure = bare(error)
-        except Exception:
-            raise  # of what was to happen before, or of how this machine is set up
-        except BaseException as error:  # noqa: BLE001 - what ends a task, such as a time-out or Ctrl-C
-            failure = bare(error)
-        raise failure
+    def _run(self, call: Call, once: Callable[[], T]) -> T:
+        return retry.run(self._policy, call, lambda: _attempt(once), self._log, time.sleep)
 
     def _send_once(self, call: Call, decode: Callable[[bytes], T], before: Callable[[], object] | None) -> Answer[T]:
+        bounds = form_bounds(self._settings, call.form) if call.form else self._bounds
+        received = self._exchange(call, bounds, lambda head: Body(head.headers, bounds.size), before)
+        with self._governor.heeding():
+            return reply.read(call, received, self._settings.token, decode)
+
+    def _fetch_once(self, call: Call, sink: Sink, bounds: Bounds) -> str:
+        def body_of(head: requests.Response) -> Body:
+            is_file = head.status_code == FOUND
+            return Body(head.headers, bounds.size, sink.write) if is_file else Body(head.headers, self._bounds.size)
+
+        sink.begin()
+        received = self._exchange(call, bounds, body_of, accept="*/*")
+        with self._governor.heeding():
+            return read_file(call, received, self._settings.token, sink, bounds)
+
+    def _exchange(
+        self,
+        call: Call,
+        bounds: Bounds,
+        body_of: Callable[[requests.Response], Body],
+        before: Callable[[], object] | None = None,
+        accept: str = reply.HEADERS["Accept"],
+    ) -> Received:
+        """Send a call once, and read its answer up to the last byte."""
         if wait := self._governor.reserve():
             time.sleep(wait)
         self.calls += 1
         began, body, query = time.monotonic(), call.body, call.query
         url = join(self.environment.base_url, call.path)
         failure: Exception | None = None
-        with departing(self._bounds, before) as departure, unlogged():
+        with departing(bounds, before) as departure, unlogged():
             try:
                 response = self._http.request(
                     call.method,
                     url,
                     params=query,
-                    data=body,
-                    headers={"api_version": call.version, "Content-Type": "application/json" if body else None},
+                    data=BytesIO(body) if body and call.form else body,  # in pieces: a time-out is for all that is sent at once
+                    headers={"Accept": accept, **call.own_headers},
                     timeout=(min(reply.CONNECT_TIMEOUT, self._settings.timeout), self._settings.timeout),
                     allow_redirects=False,
                     stream=True,
                 )
-                received = self._received(response)
+                received = _received(response, body_of(response))
             except HeldBackError as error:
                 failure = error.__cause__  # type: ignore[assignment]
+            except NexusError as error:
+                failure = error  # of who takes the bytes
             except Exception as error:  # noqa: BLE001 - whatever it is: what counts is whether the call had left
-                failure = _typed(call, error, has_left=departure.has_left)
+                failure = _typed(call, error, bounds, has_left=departure.has_left)
         if failure:
             raise failure  # out here, so that it does not hold on to the original, whose request holds the token
         self._log.debug("%s %s: %d, %.0f ms", call.method, call.label, received.status, (time.monotonic() - began) * 1000)
         self._clock.set_by(received.headers)
-        with self._governor.heeding():
-            return reply.read(call, received, self._settings.token, decode)
-
-    def _received(self, response: requests.Response) -> Received:
-        """The answer, read as it comes: requests itself would unpack whatever it is sent, whatever its size."""
-        body = Body(response.headers, self._bounds.size)
-        with closing(response):
-            while (piece := response.raw.read(PIECE, decode_content=False)) and body.take(piece):
-                pass
-        return Received(response.status_code, response.headers, body)
+        return received
 
 
-def _typed(call: Call, error: Exception, *, has_left: bool) -> NexusError:
+def _attempt(once: Callable[[], T]) -> T:
+    failure: BaseException
+    try:
+        return once()
+    except NexusApiError as error:
+        failure = bare(error)
+    except Exception:
+        raise  # of what was to happen before, or of how this machine is set up
+    except BaseException as error:  # noqa: BLE001 - what ends a task, such as a time-out or Ctrl-C
+        failure = bare(error)
+    raise failure
+
+
+def _received(response: requests.Response, body: Body) -> Received:
+    """The answer, read as it comes: requests itself would unpack whatever it is sent, whatever its size."""
+    with closing(response):
+        while (piece := response.raw.read(PIECE, decode_content=False)) and body.take(piece):
+            pass
+    return Received(response.status_code, response.headers, body)
+
+
+def _typed(call: Call, error: Exception, bounds: Bounds, *, has_left: bool) -> NexusError:
     """The cause as one of ours. The original's own text is not used: it holds the full URL, codes included."""
     cause = error.args[0] if error.args else None
     reason = cause.reason if isinstance(cause, MaxRetryError) else None
     if isinstance(error, OversizeError):
-        return reply.bad_body(call, error)
+        return reply.bad_body(call, OversizeError(bounds.size, bounds.by))
     if has_left:
         is_late = isinstance(error, requests.Timeout | ReadTimeoutError) or isinstance(cause, ReadTimeoutError)
         return reply.no_answer(NexusTimeoutError if is_late else NexusInterruptedError, call, error)

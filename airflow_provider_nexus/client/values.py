@@ -72,11 +72,20 @@ def in_body(value: Any, place: str) -> Any:
         return {name: in_body(item, f"{place}.{name}") for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [in_body(item, f"{place}[{number}]") for number, item in enumerate(value)]
-    if isinstance(value, int) and place.rstrip("]").casefold().endswith("code"):
-        raise NexusConfigurationError(f"{place} is the number {value!r}, and a code is text: {IN_QUOTES}; nothing was sent")
+    refuse_number_for_code(value, place)
     if isinstance(value, bytes | bytearray | memoryview):
         raise NexusConfigurationError(f"{place} is {excerpt(value)}, and JSON has no bytes: give text; nothing was sent")
     return _scalar(value, place)
+
+
+def refuse_number_for_code(value: Any, place: str) -> None:
+    """Refuse a number where a code is meant, as it may have lost its leading zeros.
+
+    :param place: where it stands, for the error; a code's name ends so
+    :raises NexusConfigurationError: when so
+    """
+    if isinstance(value, int) and place.rstrip("]").casefold().endswith("code"):
+        raise NexusConfigurationError(f"{place} is the number {value!r}, and a code is text: {IN_QUOTES}; nothing was sent")
 
 
 def in_query(params: Mapping[str, Any] | None) -> dict[str, str | list[str]]:
@@ -93,13 +102,14 @@ def in_query(params: Mapping[str, Any] | None) -> dict[str, str | list[str]]:
     return {str(name): _query_value(value, f"the query's {name}") for name, value in given.items()}
 
 
-def _query_value(value: Any, place: str) -> str | list[str]:
-    if isinstance(value, list | tuple):
-        return [_query_text(item, f"{place}[{number}]") for number, item in enumerate(value)]
-    return _query_text(value, place)
+def as_text(value: Any, place: str, holder: str, *, is_shown: bool = True) -> str:
+    """A value as the text that a query, a header or a form holds.
 
-
-def _query_text(value: Any, place: str) -> str:
+    :param place: where it stands, for the error
+    :param holder: what holds it
+    :param is_shown: whether an error may show it
+    :raises NexusConfigurationError: for a float, what is no number, and anything that is no single value
+    """
     value = _scalar(value, place)
     if isinstance(value, bool):
         return str(value).lower()
@@ -107,7 +117,14 @@ def _query_text(value: Any, place: str) -> str:
         return f"{value:f}"
     if isinstance(value, str | int):
         return str(value)
-    raise NexusConfigurationError(f"{place} is {value!r}, a {type(value).__name__}, which no query can hold: give it as text")
+    what = f"{value!r}, a {type(value).__name__}" if is_shown else f"a {type(value).__name__}"
+    raise NexusConfigurationError(f"{place} is {what}, which no {holder} can hold: give it as text")
+
+
+def _query_value(value: Any, place: str) -> str | list[str]:
+    if isinstance(value, list | tuple):
+        return [as_text(item, f"{place}[{number}]", "query") for number, item in enumerate(value)]
+    return as_text(value, place, "query")
 
 
 def _scalar(value: Any, place: str) -> Any:

@@ -25,7 +25,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool
 from urllib3.connection import HTTPConnection
 
-from airflow_provider_nexus.client.body import MEGABYTE, OversizeError
+from airflow_provider_nexus.client.body import MEGABYTE, OF_THE_CONNECTION, OversizeError
 
 
 class HeldBackError(Exception):
@@ -38,10 +38,12 @@ class Bounds:
 
     :param seconds: from the beginning of the call
     :param size: bytes of its body
+    :param by: what bounds them, and what to do
     """
 
     seconds: float
     size: int
+    by: str = OF_THE_CONNECTION
 
 
 class Departure:

@@ -21,9 +21,8 @@ from airflow_provider_nexus.client.retry import RetryPolicy
 from airflow_provider_nexus.client.secret import Secret
 from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.client.settings import RETRIES, TIMEOUT, ClientSettings, number, read_settings, whole
-from airflow_provider_nexus.compat import AirflowFailException, get_hook_lineage_collector
+from airflow_provider_nexus.compat import get_hook_lineage_collector
 from airflow_provider_nexus.exceptions import (
-    NexusAmbiguousWriteError,
     NexusAuthenticationError,
     NexusConfigurationError,
     NexusConnectionError,
@@ -34,6 +33,7 @@ from airflow_provider_nexus.exceptions import (
     told,
 )
 from airflow_provider_nexus.hooks.connections import defined
+from airflow_provider_nexus.hooks.files import FileCalls, sent_once
 from airflow_provider_nexus.sync.frames import FrameType, data_frame, load_frames
 from airflow_provider_nexus.sync.records import RecordsWanted, warn_once
 from airflow_provider_nexus.sync.request import SETTLE_LAG
@@ -41,13 +41,6 @@ from airflow_provider_nexus.sync.source import PAGE_SIZE
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
-
-
-class _AmbiguousRunError(NexusAmbiguousWriteError, AirflowFailException):
-    """A call of :meth:`NexusHook.run` may or may not have changed something.
-
-    Airflow does not try a task again that ends in it, as a task of the user's own does not look before it sends.
-    """
 
 
 class _Given:
@@ -63,7 +56,7 @@ TEST_TIMEOUT = 10.0
 """Seconds that the connection test waits: a person looks on."""
 
 
-class NexusHook(BaseHook):
+class NexusHook(FileCalls, BaseHook):
     """Calls Quantoz Nexus with the token of a connection.
 
     Nothing is read before the first call. One kept-alive session serves all calls of a hook. Held as ``with NexusHook() as
@@ -162,6 +155,7 @@ class NexusHook(BaseHook):
         params: Mapping[str, Any] | None = None,
         json: Any = None,
         api_version: str | None = None,
+        headers: Mapping[str, Any] | None = None,
         plain: bool = False,
     ) -> Any:
         """One authenticated call, sent again while that is safe.
@@ -171,6 +165,8 @@ class NexusHook(BaseHook):
         :param params: query: texts, numbers, flags and moments; ``None`` is left out, the values of a list are sent one by one
         :param json: body, a dictionary or a list; moments in it are written as Nexus writes them, ``Decimal`` with its digits
         :param api_version: the header of that name; by default what the catalogue says of the path
+        :param headers: headers of one's own, such as ``customer_ip_address`` or ``x-Correlation-Id``: texts, numbers, flags and
+            moments. None of those that the provider sets itself, ``Authorization`` least of all
         :param plain: whether money is given as text with all its digits and times as ISO 8601 text, as XCom needs it
         :return: the decoded ``values``, or the bare body where there is no envelope. Fractions are ``Decimal``; where the
             catalogue knows the path, all money is, and times are pendulum in UTC
@@ -178,12 +174,8 @@ class NexusHook(BaseHook):
         :raises NexusApiError: one class per cause
         :raises NexusWriteRefusedError: when it would change something and the connection does not allow that
         """
-        try:
-            values = self.client.run(method, path, params=params, json=json, api_version=api_version)
-        except NexusAmbiguousWriteError as error:
-            failure = _AmbiguousRunError.__new__(_AmbiguousRunError)
-            failure.__dict__, failure.args = error.__dict__, error.args
-            raise failure from error.__cause__
+        with sent_once():
+            values = self.client.run(method, path, params=params, json=json, api_version=api_version, headers=headers)
         resource = find_by_path(path)
         if resource and method.strip().upper() == "GET":
             self._tell_lineage(resource.name)

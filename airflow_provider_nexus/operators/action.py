@@ -100,7 +100,7 @@ class NexusWaitingAction(NexusWaiting, ResumableJobMixin, NexusAction):
         :raises NexusWriteRefusedError: when the connection does not allow writes
         :raises NexusStatusError: when the wait can't end well any more
         """
-        self.refuse_missing(context)
+        self.refuse_missing()
         self.refuse_without_leave()
         if self.wait_for_completion and not self.deferrable:
             return self.execute_resumable(context)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
@@ -107,7 +107,7 @@ class NexusBaseOperator(BaseOperator):
         written_out = getattr(mapped, "partial_kwargs", {})
         return bool(self._BaseOperator__from_mapped) and name in self._named and name not in written_out  # type: ignore[attr-defined]
 
-    def refuse_missing(self, context: Context) -> None:  # noqa: ARG002 - what checks a run is given its context
+    def refuse_missing(self) -> None:
         """Refuse what templates make of missing values, and texts that have become something else.
 
         :raises NexusConfigurationError: names the argument; nothing was sent
@@ -123,6 +123,21 @@ class NexusBaseOperator(BaseOperator):
             if not isinstance(value, str) and name not in AMOUNTS:
                 raise NexusConfigurationError(
                     f"{name} is {value!r}, a {type(value).__name__}, and has to be text: {IN_QUOTES}; nothing was sent"
+                )
+
+    def refuse_missing_in(self, name: str, what: str) -> None:
+        """Refuse names without a value in an argument that is a mapping: without it, or with the word None, the call is another.
+
+        :param name: of the argument
+        :param what: how its parts are called, for the error
+        :raises NexusConfigurationError: names the part; nothing was sent
+        """
+        given = getattr(self, name)
+        for part, value in given.items() if isinstance(given, Mapping) else ():
+            if is_missing(value):
+                raise NexusConfigurationError(
+                    f"{what} {part} is {value!r}, which is what a template or another task makes of a missing value: "
+                    "leave it out, or give a value; nothing was sent"
                 )
 
     def execute(self, context: Context) -> Any:

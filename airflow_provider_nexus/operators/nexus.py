@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_nexus.api.moments import is_missing
 from airflow_provider_nexus.api.plain import as_plain
 from airflow_provider_nexus.api.resources import find_by_path
 from airflow_provider_nexus.client.call import Call
@@ -15,6 +14,7 @@ from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators.base import NexusBaseOperator, rendered
 from airflow_provider_nexus.operators.customers import NexusCreateCustomerOperator, NexusUpdateCustomerOperator
+from airflow_provider_nexus.operators.documents import NexusDownloadOperator, NexusUploadOperator
 from airflow_provider_nexus.operators.mails import NexusMailOperator
 from airflow_provider_nexus.operators.plan import NexusPlanOperator
 from airflow_provider_nexus.operators.sent import send_once
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NexusCancelTransactionOperator",
     "NexusCreateCustomerOperator",
+    "NexusDownloadOperator",
     "NexusMailOperator",
     "NexusOperator",
     "NexusOrderOperator",
@@ -40,6 +41,7 @@ __all__ = [
     "NexusTransactionOperator",
     "NexusTransferOperator",
     "NexusUpdateCustomerOperator",
+    "NexusUploadOperator",
 ]
 
 
@@ -63,14 +65,16 @@ class NexusOperator(NexusBaseOperator):
         own)
     :param json: body (templated), a dictionary or a list: where a template makes it, the DAG has to render templates as native
         objects; moments in it are written as Nexus writes them, ``Decimal`` with its digits
+    :param headers: headers of one's own, such as ``customer_ip_address`` or ``x-Correlation-Id`` (templated); none of those that
+        the provider sets itself. Airflow shows rendered templates, so what tells of a person is seen there
     :param response_filter: turns the values into what is returned
     :param api_version: the header of that name; by default what the catalogue says of the path
     :param nexus_conn_id: the connection (templated)
     """
 
-    template_fields: Sequence[str] = ("endpoint", "method", "query", "json", "nexus_conn_id")
-    text_fields = ("endpoint", "method", "nexus_conn_id")
-    template_fields_renderers = {"query": "json", "json": "json"}  # noqa: RUF012 - as BaseOperator declares it
+    template_fields: Sequence[str] = ("endpoint", "method", "query", "json", "headers", "nexus_conn_id")
+    text_fields = ("endpoint", "method", "headers", "nexus_conn_id")
+    template_fields_renderers = {"query": "json", "json": "json", "headers": "json"}  # noqa: RUF012 - as BaseOperator declares it
     ui_color = "#e3f2ee"
 
     def __init__(
@@ -80,6 +84,7 @@ class NexusOperator(NexusBaseOperator):
         method: str | XComArg = "GET",
         query: Mapping[str, Any] | XComArg | None = None,
         json: Any = None,
+        headers: Mapping[str, Any] | XComArg | None = None,
         response_filter: Callable[[Any], Any] | None = None,
         api_version: str | None = None,
         nexus_conn_id: str | XComArg = NexusHook.default_conn_name,
@@ -90,6 +95,7 @@ class NexusOperator(NexusBaseOperator):
         self.method = rendered(method)
         self.query = rendered(query)
         self.json = rendered(json)
+        self.headers = rendered(headers)
         self.response_filter = response_filter
         self.api_version = api_version
         self.nexus_conn_id = rendered(nexus_conn_id)
@@ -115,26 +121,24 @@ class NexusOperator(NexusBaseOperator):
         :raises NexusAmbiguousWriteError: when it may have changed something, now or in an earlier try
         :raises NexusApiError: one class per cause otherwise
         """
-        self.refuse_missing(context)
-        self._refuse_missing_in_query()
+        self.refuse_missing()
+        self.refuse_missing_in("query", "the query's")
+        self.refuse_missing_in("headers", "the header")
         client = NexusHook(self.nexus_conn_id).client
-        call = Call(method_of(self.method), self.endpoint, self.query, self.json, self.api_version)
+        call = Call(method_of(self.method), self.endpoint, self.query, self.json, self.api_version, self.headers)
         if call.is_repeatable:
             return self._finish(context, self._send(client))
         return send_once(context, call, lambda before: self._send(client, before), lambda values: self._finish(context, values))
 
-    def _refuse_missing_in_query(self) -> None:
-        """A name without a value would let all through, and the word None nothing."""
-        for name, value in self.query.items() if isinstance(self.query, Mapping) else ():
-            if is_missing(value):
-                raise NexusConfigurationError(
-                    f"the query's {name} is {value!r}, which is what a template or another task makes of a missing value: "
-                    "leave it out, or give a value; nothing was sent"
-                )
-
     def _send(self, client: NexusClient, before: Callable[[], object] | None = None) -> Any:
         return client.run(
-            self.method, self.endpoint, params=self.query, json=self.json, api_version=self.api_version, before=before
+            self.method,
+            self.endpoint,
+            params=self.query,
+            json=self.json,
+            api_version=self.api_version,
+            headers=self.headers,
+            before=before,
         )
 
     def _finish(self, context: Context, values: Any) -> Any:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -17,8 +18,10 @@ from airflow_provider_nexus.compat import HAS_RETRY_POLICIES
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.links.nexus import PORTAL_KEY, REPORT_KEY
 from airflow_provider_nexus.sandbox import Sandbox
+from tests.airflow.inputs.serving import enveloped
 from tests.airflow.nexus import connection
 from tests.airflow.running import run_dag, state_of, xcom_of
+from tests.client.socket_server import Asked, SocketServer, answer
 from tests.report.pages import Page
 from tests.sync.storing import put
 
@@ -53,6 +56,36 @@ def test_calls(sandbox: Sandbox) -> None:
     assert amounts == sorted(amounts, reverse=True)
     assert Decimal(xcom_of(run, "filled_today")["EUR"]) > 0
     assert xcom_of(run, "tenant") == "SANDBOX"
+
+
+def test_documents(tmp_path: Path) -> None:
+    store: dict[str, bytes] = {"C1/passport.pdf": b"%PDF-1.4 passport"}
+
+    def reply(asked: Asked) -> bytes:
+        parts = urlsplit(asked.target)
+        if parts.path == "/sanction/search":
+            return enveloped({"listResults": []})
+        if parts.path.endswith("/list"):
+            records = [{"filePath": path, "customerCode": "C1", "createdOn": "2026-01-02T03:04:05Z"} for path in sorted(store)]
+            page = int({name.lower(): found[0] for name, found in parse_qs(parts.query).items()}.get("page", "1"))
+            held = {"page": page, "total": len(records), "totalPages": 1, "filteringParameters": {}}
+            return enveloped({**held, "records": records if page == 1 else []})
+        if asked.method == "POST":
+            store["C1/contract.pdf"] = asked.body
+            return enveloped({"filePath": "C1/contract.pdf"})
+        return answer(store[parse_qs(parts.query)["filePath"][0]], Content_Type="application/pdf")
+
+    (tmp_path / "contract.pdf").write_bytes(b"%PDF-1.4 contract")
+    with SocketServer(by=reply) as server:
+        server.token = "T"  # type: ignore[attr-defined]
+        with connection(server):  # type: ignore[arg-type]
+            run = run_dag(load("nexus_documents").dag, run_conf={"folder": str(tmp_path)})
+    assert run.state == "success"
+    assert xcom_of(run, "screen") == {"listResults": []}
+    assert (tmp_path / "C1" / "passport.pdf").read_bytes() == store["C1/passport.pdf"]
+    assert b"%PDF-1.4 contract" in store["C1/contract.pdf"]
+    assert (tmp_path / "all" / "C1" / "passport.pdf").read_bytes() == store["C1/passport.pdf"]
+    assert xcom_of(run, "fetch_all")
 
 
 @pytest.mark.skipif(not HAS_RETRY_POLICIES, reason="Airflow 3.3 on")

@@ -45,6 +45,7 @@ POSTS = [
     *TRADES,
     "/clawback/custodian",
     "/sendtobucket/custodian",
+    "/sanction/validatedentry",
     "/customer",
     "/customer/C1/accounts",
     "/customer/C1/person",
@@ -103,9 +104,23 @@ class TestWhatACallDoes:
         assert (call.changes_something, call.is_repeatable) == (False, True)
 
     @pytest.mark.parametrize(
+        "path", ["/sanction/search", "sanction/search", "/Sanction/Search", "https://api.quantoznexus.com/sanction/search?x=1"]
+    )
+    def test_screening_changes_nothing(self, path: str) -> None:
+        call = Call("POST", path)
+        assert (call.changes_something, call.is_repeatable) == (False, True)
+
+    @pytest.mark.parametrize(
         ("method", "path"),
         [
             ("POST", "/buy/custodian?next=/simulate"),
+            ("POST", "/clawback/custodian/simulate"),
+            ("POST", "/customer/simulate"),
+            ("POST", "/customer/C1/sanction/search"),
+            ("POST", "/sanction%2Fsearch"),
+            ("POST", "/sanction/search/L1"),
+            ("PUT", "/sanction/search"),
+            ("DELETE", "/sanction/search"),
             ("POST", "/buy/custodian%2Fsimulate"),
             ("POST", "/buy/simulated"),
             ("PUT", "/customer/simulate"),

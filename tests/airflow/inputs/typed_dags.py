@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pendulum
@@ -13,6 +14,7 @@ from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators.nexus import (
     NexusCancelTransactionOperator,
     NexusCreateCustomerOperator,
+    NexusDownloadOperator,
     NexusMailOperator,
     NexusOperator,
     NexusOrderOperator,
@@ -21,6 +23,7 @@ from airflow_provider_nexus.operators.nexus import (
     NexusTransactionOperator,
     NexusTransferOperator,
     NexusUpdateCustomerOperator,
+    NexusUploadOperator,
 )
 from airflow_provider_nexus.sensors.nexus import NexusStatusSensor
 from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObjectStorageOperator
@@ -53,7 +56,9 @@ def read(data_interval_start: pendulum.DateTime | None = None) -> list[dict[str,
     hook = NexusHook()
     hook.get_df("orders", df_type="polars", start=datetime(2026, 1, 1))
     one: dict[str, Any] = hook.get_record("orders", "O1", plain=True)
-    hook.run("GET", "/orders", params={"createdFrom": data_interval_start, "isPartial": True})
+    hook.run("GET", "/orders", params={"createdFrom": data_interval_start, "isPartial": True}, headers={"x-Correlation-Id": 7})
+    file = hook.download("/integrations/documentstore/file", Path("/data/a.pdf"), params={"filePath": "a.pdf"}, overwrite=True)
+    hook.upload("/integrations/documentstore/file", file["place"], fields={"filePath": "a.pdf", "alias": None})
     return [one, *with_limit, *hook.iter_records("transactions", plain=True, settle_lag=timedelta(minutes=1))]
 
 
@@ -62,7 +67,11 @@ changes = Asset("changes", watchers=[AssetWatcher(name="w", trigger=NexusChangeT
 with DAG("reads", schedule=[changes]):
     code, several = a_code(), codes()
     read()
-    NexusOperator(task_id="get", endpoint="/orders", query=body(), json=None)
+    NexusOperator(task_id="get", endpoint="/orders", query=body(), json=None, headers={"x-Correlation-Id": "{{ run_id }}"})
+    NexusDownloadOperator(task_id="fetch", target=Path("/data/a.pdf"), query=body(), headers=body())
+    NexusDownloadOperator(task_id="fetch_named", target=code, endpoint=code, storage_conn_id=code, overwrite=True, max_mb=2)
+    NexusUploadOperator(task_id="upload", source="s3://lake/a.pdf", fields=body(), storage_conn_id="aws_default")
+    NexusUploadOperator(task_id="upload_named", source=code, fields={"filePath": code, "alias": "a"}, endpoint=code)
     NexusOperator(task_id="post", endpoint=code, method="POST", json=body(), response_filter=lambda values: values["x"])
     NexusStatusSensor(task_id="one", resource="orders", code=code, targets="FILLED", deferrable=True)
     NexusStatusSensor(task_id="more", resource="orders", code=several, targets=["FILLED"])
