@@ -180,6 +180,7 @@ class NexusApiError(NexusError):
     :param request_id: the server's id of the request, if it gave one
     :param excerpt: a short, redacted piece of the body
     :param retry_after: seconds to wait that the server named, if any; they may be years
+    :param situation: what is known on this side that can have to do with it, as sentences
     """
 
     advice = "Read the codes and the message above."
@@ -195,10 +196,11 @@ class NexusApiError(NexusError):
         request_id: str = "",
         excerpt: str = "",
         retry_after: float | None = None,
+        situation: str = "",
     ) -> None:
         self.method, self.path, self.status = method, path, status
         self.codes, self.detail, self.request_id, self.excerpt = codes, detail, request_id, excerpt
-        self.retry_after = retry_after
+        self.retry_after, self.situation = retry_after, situation
         super().__init__(self._text())
 
     @property
@@ -215,7 +217,8 @@ class NexusApiError(NexusError):
             f"request id {self.request_id}" if self.request_id else "",
             f"it asks for {self.retry_after:.0f} s without a call, of which {self.pause:.0f} s are kept" if is_too_long else "",
         ]
-        return f"{self.method} {self.path}: {'; '.join(fact for fact in facts if fact) or 'no answer'}. {self.advice}"
+        what = "; ".join(fact for fact in facts if fact) or "no answer"
+        return f"{self.method} {self.path}: {what}. {f'{self.situation} ' if self.situation else ''}{self.advice}"
 
 
 class NexusConnectionError(NexusApiError):
@@ -241,8 +244,9 @@ class NexusAuthenticationError(NexusApiError):
 
     is_permanent = True
     advice = (
-        "The token is wrong, expired or of the other environment: make a new API key for the Service Account "
-        "in the Nexus Identity portal and store it as the connection's password."
+        "The token is wrong, expired, revoked or of the other environment, or a second person has not validated its Service "
+        "Account yet: look it up in the Nexus Identity portal. If it is lost or has ended, make a new API key there and store it "
+        "as the connection's password."
     )
 
 
@@ -250,7 +254,10 @@ class NexusPermissionError(NexusApiError):
     """403: the token is known but may not do this."""
 
     is_permanent = True
-    advice = "Give the Service Account the role for this call in the Nexus Identity portal."
+    advice = (
+        "Give the Service Account a role that allows this call, in the Nexus Identity portal under Roles: it has none at first. "
+        "A default role can't be changed, but cloned, and the copy changed."
+    )
 
 
 class NexusNotFoundError(NexusApiError):

@@ -85,7 +85,7 @@ def _connection_type() -> dict[str, object]:
             "hidden-fields": ["login", "schema", "port", "extra"],
             "relabeling": {"password": "API token", "host": "Base URL"},
             "placeholders": {
-                "password": "API key of a Service Account, made in the Nexus Identity portal",
+                "password": "API key of a Service Account; its environment is in Extra Fields",
                 "host": "for a sandbox or a host that Quantoz gave you; wins over the environment",
             },
         },
@@ -97,7 +97,9 @@ def _connection_fields() -> dict[str, object]:
     return {
         "environment": {
             "label": "Environment",
-            "description": "Which Nexus to call. A base URL wins over it.",
+            "description": "Where the API key was made. Test: https://api.test.casp.quantoznexus.com. "
+            "Production: https://api.quantoznexus.com. A base URL wins over it. The key is of a Service Account with roles; "
+            "the Identity portal shows it once.",
             "schema": {
                 "type": ["string", "null"],
                 "enum": ["test", "production"],
@@ -109,6 +111,17 @@ def _connection_fields() -> dict[str, object]:
             "label": "Allow writes",
             "description": "Let tasks change things in Nexus: orders, transfers, payouts, customers. Off: reading only.",
             "schema": {"type": ["boolean", "null"], "default": False},
+        },
+        "key_expires": {
+            "label": "Key expires",
+            "description": "The expiry date that the key got in the Identity portal, under Manage API Keys: its last day. "
+            "Tasks and the connection's test warn in time. Nothing is refused for it.",
+            "schema": {"type": ["string", "null"], "format": "date", "default": None},
+        },
+        "key_warning_days": {
+            "label": "Warn before",
+            "description": "Days before the API key expires from which on tasks say so, 0 to 3650. 0: only when it has.",
+            "schema": {"type": ["integer", "null"], "minimum": 0, "maximum": 3650, "default": 14},
         },
         "timeout": {
             "label": "Read timeout",

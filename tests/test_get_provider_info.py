@@ -14,6 +14,8 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 
 import airflow_provider_nexus
+from airflow_provider_nexus.api.environments import BASE_URLS
+from airflow_provider_nexus.client.expiry import WARNING_DAYS
 from airflow_provider_nexus.client.settings import EXTRAS, ClientSettings, read_settings
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.get_provider_info import get_provider_info
@@ -129,6 +131,8 @@ def test_an_untouched_form_means_the_defaults_of_the_code() -> None:
     assert untouched == {
         "environment": defaults.environment.name,
         "allow_writes": defaults.allow_writes,
+        "key_expires": None,
+        "key_warning_days": WARNING_DAYS,
         "timeout": defaults.timeout,
         "retries": defaults.retries,
         "rate_limit": defaults.rate_limit,
@@ -158,6 +162,30 @@ def test_the_token_is_a_password_and_nothing_else_is_asked_for() -> None:
     assert behaviour["hidden-fields"] == ["login", "schema", "port", "extra"]
     assert behaviour["relabeling"]["password"] == "API token"
     assert not [name for name in FIELDS if "token" in name or "password" in name]
+
+
+def test_airflow_masks_no_extra_that_is_no_secret() -> None:
+    """It goes by their names, and would blank a date that is masked wherever it stands in a log, and in the form."""
+    masker = pytest.importorskip("airflow.sdk._shared.secrets_masker", reason="Airflow is older than this masker")
+    masked = [name for name in EXTRAS if masker.should_hide_value_for_key(name)]
+    assert masked == ["hash_secret"]
+
+
+def test_the_form_says_where_each_environment_is_and_where_to_choose_it() -> None:
+    for url in BASE_URLS.values():
+        assert url in FIELDS["environment"]["description"]
+    assert "Extra Fields" in CONNECTION["ui-field-behaviour"]["placeholders"]["password"]
+
+
+def test_the_bounds_of_the_warning_are_those_of_the_code() -> None:
+    bounds = FIELDS["key_warning_days"]["schema"]
+    for days in (bounds["minimum"], bounds["maximum"]):
+        expiry = _settings(key_expires="2027-03-31", key_warning_days=days).expiry
+        assert expiry is not None
+        assert expiry.warning_days == days
+    for days in (bounds["minimum"] - 1, bounds["maximum"] + 1):
+        with pytest.raises(NexusConfigurationError, match="key_warning_days"):
+            _settings(key_warning_days=days)
 
 
 def _settings(**extra: object) -> ClientSettings:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from argparse import Namespace
 from dataclasses import asdict
-from datetime import timedelta
 
 from airflow_provider_nexus.cli import running
 from airflow_provider_nexus.cli.bar import followed
@@ -21,7 +20,7 @@ def run(arguments: Namespace) -> int:
     :raises NexusConfigurationError: when there is no such connection
     """
     with running.nexus(arguments.conn_id) as hook:
-        probe = Probe(hook.client, hook.settings.token.reveal(), warn_before=timedelta(days=arguments.warn_days))
+        probe = Probe(hook.client, warning_days=arguments.warn_days)
         findings = list(followed("looking", "findings", probe.findings()))
     if arguments.output == "json":
         running.print_json([asdict(finding) for finding in findings])

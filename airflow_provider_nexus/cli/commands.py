@@ -151,7 +151,7 @@ COMMANDS = (
         "airflow_provider_nexus.cli.check.run",
         (
             _CONN_ID,
-            _whole("--warn-days", 14, "days before a token's end from which on it is a warning (default: 14)"),
+            _whole("--warn-days", None, "days before a token's end from which on it is a warning (default: the connection's)"),
             Argument("--strict", "let warnings count as failures", {"action": "store_true", "default": False}),
             _OUTPUT,
         ),

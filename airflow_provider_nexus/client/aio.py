@@ -6,8 +6,9 @@ Who waits for hours tries again at the next poll, so nothing is repeated here.
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,10 +21,13 @@ from airflow_provider_nexus.client import reply
 from airflow_provider_nexus.client.body import Body, Received
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.client import asked_for, collection_call, record_call, typed_answer, whole_record
+from airflow_provider_nexus.client.expiry import Notice
 from airflow_provider_nexus.client.governor import Governor
 from airflow_provider_nexus.client.local import distrust, misconfigured, trusted_place, unreached
+from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.client.look import Ask
 from airflow_provider_nexus.client.quiet import unlogged
+from airflow_provider_nexus.client.renewal import not_read, renewed
 from airflow_provider_nexus.client.reply import Answer
 from airflow_provider_nexus.client.retry import settle
 from airflow_provider_nexus.client.route import proxy_for
@@ -33,6 +37,7 @@ from airflow_provider_nexus.client.values import method_of
 from airflow_provider_nexus.client.wire import Departure
 from airflow_provider_nexus.exceptions import (
     NexusApiError,
+    NexusAuthenticationError,
     NexusConnectionError,
     NexusError,
     NexusInterruptedError,
@@ -50,10 +55,20 @@ class AsyncNexusClient:
     """Calls Nexus from an event loop.
 
     :param settings: the connection
+    :param log: where a key is reported that is near its end
+    :param refresh: reads the connection again, after its token was refused
     """
 
-    def __init__(self, settings: ClientSettings) -> None:
+    def __init__(
+        self,
+        settings: ClientSettings,
+        *,
+        log: Log | None = None,
+        refresh: Callable[[], Awaitable[ClientSettings]] | None = None,
+    ) -> None:
         self._settings = settings
+        self._log = log or logging.getLogger(__name__)
+        self._refresh, self._notice, self._renewing = refresh, Notice(self._log), asyncio.Lock()
         self._http: httpx.AsyncClient | None = None
         self._clock = reply.ServerClock()
         self._governor = Governor(settings)
@@ -109,13 +124,22 @@ class AsyncNexusClient:
         return (await self.fetch(resource, ask.params)).value
 
     async def send(self, call: Call, decode: Callable[[bytes], T]) -> Answer[T]:
-        """Send a call once and decode its answer.
+        """Send a call once and decode its answer; once more when the token is refused and the connection holds another by now.
 
         :raises NexusWriteRefusedError: when it would change something and the connection does not allow that
         :raises NexusAmbiguousWriteError: when a change may or may not have happened
         :raises NexusConfigurationError: when this machine can't send it as it is set up
         :raises NexusApiError: one class per cause
         """
+        used = self._settings
+        try:
+            return await self._settled(call, decode)
+        except NexusAuthenticationError:
+            if not await self._renew(used):
+                raise
+        return await self._settled(call, decode)
+
+    async def _settled(self, call: Call, decode: Callable[[bytes], T]) -> Answer[T]:
         reply.refuse_change(self._settings, call)
         failure: BaseException
         try:
@@ -126,7 +150,26 @@ class AsyncNexusClient:
             raise  # of how this machine is set up
         except BaseException as error:  # noqa: BLE001 - a call that is cancelled ends as such
             failure = bare(error)
+        finally:
+            self._notice.give(self._settings.expiry, self.server_now, self.environment.name)
         raise failure
+
+    async def _renew(self, used: ClientSettings) -> bool:
+        """Whether there is another token to go on with than the one that was refused."""
+        async with self._renewing:
+            if self._settings is not used:
+                return True
+            if self._refresh is None:
+                return False
+            try:
+                settings = renewed(used, await self._refresh(), self._log)
+            except Exception as error:  # noqa: BLE001 - a backend of secrets may raise anything, and the refusal is what counts
+                not_read(error, self._log)
+                return False
+            if settings is None:
+                return False
+            self._settings, self._governor = settings, Governor(settings)
+            return True
 
     async def _send(self, call: Call, decode: Callable[[bytes], T]) -> Answer[T]:
         if wait := self._governor.reserve():
@@ -145,7 +188,7 @@ class AsyncNexusClient:
             raise failure  # out here, so that it does not hold on to the original, whose request holds the token
         self._clock.set_by(received.headers)
         with self._governor.heeding():
-            return reply.read(call, received, self._settings.token, decode)
+            return reply.read(call, received, self._settings, decode)
 
     async def aclose(self) -> None:
         """Give the connections back."""
@@ -163,12 +206,13 @@ class AsyncNexusClient:
             if event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
                 departure.leave()
 
+        headers = {**call.own_headers, "Authorization": f"Bearer {self._settings.token.reveal()}"}
         with unlogged():
             async with self._session().stream(
                 call.method,
                 url.copy_merge_params(query) if query else url,
                 content=body,
-                headers=[(name.encode(), value.encode("latin-1")) for name, value in call.own_headers.items()],  # httpx: ASCII
+                headers=[(name.encode(), value.encode("latin-1")) for name, value in headers.items()],  # httpx: ASCII
                 extensions={"trace": tell},
             ) as response:
                 return await self._received(response)
@@ -187,7 +231,7 @@ class AsyncNexusClient:
         if self._http is None:
             trusted, proxy = _trusted(), proxy_for(self.environment.base_url)
             self._http = httpx.AsyncClient(
-                headers={**reply.HEADERS, "Authorization": f"Bearer {self._settings.token.reveal()}"},
+                headers=reply.HEADERS,
                 timeout=httpx.Timeout(self._settings.timeout, connect=min(reply.CONNECT_TIMEOUT, self._settings.timeout)),
                 limits=httpx.Limits(max_connections=_CONNECTIONS),
                 follow_redirects=False,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 from airflow_provider_nexus.api import envelope
+from airflow_provider_nexus.api.environments import BASE_URLS
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.retry import retry_after
 from airflow_provider_nexus.client.secret import Secret
+from airflow_provider_nexus.client.settings import ClientSettings
 from airflow_provider_nexus.exceptions import (
     NexusApiError,
     NexusAuthenticationError,
@@ -36,13 +38,14 @@ _REQUEST_ID = re.compile(r"(?!.*eyJ)[\w.:|/+=-]{1,128}", re.ASCII)
 
 
 def from_answer(
-    call: Call, status: int, headers: Mapping[str, str], body: bytes, server_time: datetime | None, token: Secret
+    call: Call, status: int, headers: Mapping[str, str], body: bytes, server_time: datetime | None, settings: ClientSettings
 ) -> NexusApiError:
     """The error that an answer is.
 
     :param headers: of the answer, found without regard to case
-    :param token: blanked in what the server says, since some servers repeat what they were sent
+    :param settings: the connection, whose token is blanked in what the server says: some servers repeat what they were sent
     """
+    token = settings.token
     said = envelope.complaint(body, lambda text: call.hide(token.scrub(text)))
     kind = NexusResponseError if call.changes_something and said.names_record else _class_of(status)
     return kind(
@@ -54,7 +57,30 @@ def from_answer(
         request_id=call.hide(_request_id(headers, token)),
         excerpt=said.excerpt,
         retry_after=retry_after(headers.get("Retry-After"), server_time),
+        situation=_situation(kind, call, settings, server_time or datetime.now(UTC)),
     )
+
+
+def _situation(kind: type[NexusApiError], call: Call, settings: ClientSettings, now: datetime) -> str:
+    """What is known here of a refusal: which Nexus it was, whether the key has ended, what kind of call needs a role."""
+    environment = settings.environment
+    where = f"{environment.name} ({environment.base_url})"
+    if kind is NexusPermissionError:
+        return f"{where} takes the token, but not for this. {_needed(call)}"
+    if kind is not NexusAuthenticationError:
+        return ""
+    others = [name for name in BASE_URLS if name != environment.name] if environment.name in BASE_URLS else []
+    elsewhere = f", where no key of {others[0]} is taken" if others else ""
+    ended = settings.expiry.explanation(now) if settings.expiry else ""
+    return f"It was asked of {where}{elsewhere}. {ended}".rstrip()
+
+
+def _needed(call: Call) -> str:
+    if call.changes_something:
+        return f"{call.method} {call.label} changes something: a role that only reads is not enough for it."
+    if call.method not in ("GET", "HEAD"):
+        return f"{call.method} {call.label} changes nothing, and can need the role of the call that it simulates all the same."
+    return f"{call.method} {call.label} reads: a role for other pages or calls does not cover it."
 
 
 def _request_id(headers: Mapping[str, str], token: Secret) -> str:

@@ -12,7 +12,6 @@ from airflow_provider_nexus.client.body import MEGABYTE, BadBodyError, OversizeE
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.errors import from_answer
 from airflow_provider_nexus.client.form import Form
-from airflow_provider_nexus.client.secret import Secret
 from airflow_provider_nexus.client.settings import ClientSettings
 from airflow_provider_nexus.client.wire import Bounds
 from airflow_provider_nexus.exceptions import NexusInterruptedError, NexusResponseError
@@ -49,14 +48,14 @@ def form_bounds(settings: ClientSettings, form: Form) -> Bounds:
     return replace(bounds, seconds=bounds.seconds + len(form.content) / MEGABYTE)
 
 
-def read_file(call: Call, received: Received, token: Secret, sink: Sink, bounds: Bounds) -> str:
+def read_file(call: Call, received: Received, settings: ClientSettings, sink: Sink, bounds: Bounds) -> str:
     """Of what kind a file is that has come whole.
 
     :raises NexusApiError: for a refusal, and for what is no whole file
     """
     status, headers, body = received.status, received.headers, received.body
     if not 200 <= status < 300:
-        reply.read(call, received, token, envelope.unwrap)
+        reply.read(call, received, settings, envelope.unwrap)
     if status != FOUND:
         raise NexusResponseError(call.method, call.label, detail=f"HTTP {status} brings no whole file")
     try:
@@ -74,7 +73,7 @@ def read_file(call: Call, received: Received, token: Secret, sink: Sink, bounds:
         detail = f"HTTP {status}, and the answer does not say where it ends, so that a part could pass for the whole file"
         raise NexusResponseError(call.method, call.label, detail=detail)
     if body.size <= _LONGEST_COMPLAINT and _is_complaint(said := sink.first(body.size)):
-        raise from_answer(call, status, headers, said, reply.server_time(headers), token)
+        raise from_answer(call, status, headers, said, reply.server_time(headers), settings)
     return reply.content_type(headers)
 
 

@@ -15,7 +15,6 @@ from airflow_provider_nexus.client.body import CODING, MEGABYTE, BadBodyError, R
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.dates import moment
 from airflow_provider_nexus.client.errors import from_answer
-from airflow_provider_nexus.client.secret import Secret
 from airflow_provider_nexus.client.settings import ClientSettings
 from airflow_provider_nexus.client.wire import Bounds
 from airflow_provider_nexus.exceptions import (
@@ -109,10 +108,10 @@ def bad_body(call: Call, fault: BadBodyError, status: int | None = None) -> Nexu
     return NexusResponseError(call.method, call.label, detail=f"HTTP {status}, {fault}" if status else str(fault))
 
 
-def read(call: Call, received: Received, token: Secret, decode: Callable[[bytes], T]) -> Answer[T]:
+def read(call: Call, received: Received, settings: ClientSettings, decode: Callable[[bytes], T]) -> Answer[T]:
     """The answer to a call.
 
-    :param token: blanked in what the server says, since some servers repeat what they were sent
+    :param settings: the connection, whose token is blanked in what the server says
     :raises NexusApiError: for a refusal, for an answer that is not whole, or for a body that the decoder can't read
     """
     status, headers, date = received.status, received.headers, server_time(received.headers)
@@ -121,18 +120,18 @@ def read(call: Call, received: Received, token: Secret, decode: Callable[[bytes]
     if fault and (is_success or call.changes_something):  # whether a refusal names what was made all the same can't be seen
         raise bad_body(call, fault, status)
     if not is_success:
-        raise from_answer(call, status, headers, body, date, token)
+        raise from_answer(call, status, headers, body, date, settings)
     if not body and status != _NO_CONTENT and not ({"content-length", "transfer-encoding"} & {name.lower() for name in headers}):
         # http.client takes the end of the connection for the end of the head, and what is cut there for a success without a body
         raise NexusInterruptedError(call.method, call.label, status=status, detail="the answer broke off in its head")
     try:
         return Answer(decode(body), date)
     except envelope.RefusedAnswerError:
-        raise from_answer(call, status, headers, body, date, token) from None
+        raise from_answer(call, status, headers, body, date, settings) from None
     except envelope.MalformedAnswerError as error:
         if kind := _file_kind(headers):
             raise _no_json(call, status, kind) from None
-        detail = call.hide(token.scrub(f"unreadable body: {error}"))
+        detail = call.hide(settings.token.scrub(f"unreadable body: {error}"))
         raise NexusResponseError(call.method, call.label, status=status, detail=detail) from None
 
 

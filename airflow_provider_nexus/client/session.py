@@ -20,11 +20,13 @@ from airflow_provider_nexus.api.environments import join
 from airflow_provider_nexus.client import reply, retry
 from airflow_provider_nexus.client.body import PIECE, Body, OversizeError, Received
 from airflow_provider_nexus.client.call import Call
+from airflow_provider_nexus.client.expiry import Expiry, Notice
 from airflow_provider_nexus.client.files import FOUND, Sink, file_bounds, form_bounds, read_file
 from airflow_provider_nexus.client.governor import Governor
 from airflow_provider_nexus.client.local import distrust, misconfigured, trusted_place, unreached
 from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.client.quiet import unlogged
+from airflow_provider_nexus.client.renewal import not_read, renewed
 from airflow_provider_nexus.client.reply import Answer
 from airflow_provider_nexus.client.route import proxy_for
 from airflow_provider_nexus.client.secret import Secret, bare
@@ -32,6 +34,7 @@ from airflow_provider_nexus.client.settings import ClientSettings
 from airflow_provider_nexus.client.wire import Bounds, HeldBackError, departing, telling_session
 from airflow_provider_nexus.exceptions import (
     NexusApiError,
+    NexusAuthenticationError,
     NexusConnectionError,
     NexusError,
     NexusInterruptedError,
@@ -57,14 +60,23 @@ class NexusSession:
 
     :param settings: the connection
     :param policy: when to try again; by default the connection's number of retries
-    :param log: where retries are reported
+    :param log: where retries are reported, and a key that is near its end
+    :param refresh: reads the connection again, after its token was refused
     """
 
-    def __init__(self, settings: ClientSettings, *, policy: retry.RetryPolicy | None = None, log: Log | None = None) -> None:
+    def __init__(
+        self,
+        settings: ClientSettings,
+        *,
+        policy: retry.RetryPolicy | None = None,
+        log: Log | None = None,
+        refresh: Callable[[], ClientSettings] | None = None,
+    ) -> None:
         self.environment = settings.environment
         self._settings = settings
         self._policy = policy or retry.RetryPolicy(retries=settings.retries)
         self._log = log or logging.getLogger(__name__)
+        self._refresh, self._notice = refresh, Notice(self._log)
         self.calls = 0
         self._clock = reply.ServerClock()
         self._governor = Governor(settings)
@@ -78,12 +90,19 @@ class NexusSession:
         return session
 
     @property
+    def expiry(self) -> Expiry | None:
+        """When the token ends that is in use; ``None`` when nothing says it."""
+        return self._settings.expiry
+
+    @property
     def server_now(self) -> datetime | None:
         """The time by the server's clock, from the latest answer's ``Date``; ``None`` before the first."""
         return self._clock.now
 
     def send(self, call: Call, decode: Callable[[bytes], T], *, before: Callable[[], object] | None = None) -> Answer[T]:
         """Send a call, again while that is safe, and decode its answer.
+
+        A call whose token is refused goes out once more when the connection holds another token by now.
 
         :param decode: bytes of a 2xx body -> value; an answer that it can't read counts as cut and is asked for again
         :param before: called right before the first byte of each attempt, once it is sure that one can go; what it raises keeps
@@ -93,8 +112,7 @@ class NexusSession:
         :raises NexusConfigurationError: when this machine can't send it as it is set up
         :raises NexusApiError: one class per cause
         """
-        reply.refuse_change(self._settings, call)
-        return self._run(call, lambda: self._send_once(call, decode, before))
+        return self._renewing(lambda: self._send(call, decode, before))
 
     def fetch(self, call: Call, sink: Sink, megabytes: int) -> str:
         """Fetch a file, again while it has not come whole.
@@ -104,21 +122,56 @@ class NexusSession:
         :return: of what kind the server says it is, such as ``application/pdf``; empty when it does not say
         :raises NexusApiError: one class per cause
         """
-        return self._run(call, lambda: self._fetch_once(call, sink, file_bounds(self._settings, megabytes)))
+        bounds = file_bounds(self._settings, megabytes)
+        return self._renewing(lambda: self._run(call, lambda: self._fetch_once(call, sink, bounds)))
 
     def close(self) -> None:
         """Give the connection back."""
         if "_http" in self.__dict__:
             self._http.close()
 
+    def _send(self, call: Call, decode: Callable[[bytes], T], before: Callable[[], object] | None) -> Answer[T]:
+        reply.refuse_change(self._settings, call)
+        return self._run(call, lambda: self._send_once(call, decode, before))
+
     def _run(self, call: Call, once: Callable[[], T]) -> T:
-        return retry.run(self._policy, call, lambda: _attempt(once), self._log, time.sleep)
+        try:
+            return retry.run(self._policy, call, lambda: _attempt(once), self._log, time.sleep)
+        finally:  # by now the server's clock is known, if it can be
+            self._notice.give(self.expiry, self.server_now, self.environment.name)
+
+    def _renewing(self, go: Callable[[], T]) -> T:
+        """Go, and once more when the token was refused and there is another by now."""
+        used = self._settings
+        try:
+            return go()
+        except NexusAuthenticationError:
+            if not self._renew(used):
+                raise
+        return go()
+
+    def _renew(self, used: ClientSettings) -> bool:
+        """Whether there is another token to go on with than the one that was refused."""
+        if self._settings is not used:
+            return True
+        if self._refresh is None:
+            return False
+        try:
+            settings = renewed(used, self._refresh(), self._log)
+        except Exception as error:  # noqa: BLE001 - a backend of secrets may raise anything, and the refusal is what counts
+            not_read(error, self._log)
+            return False
+        if settings is None:
+            return False
+        self._settings, self._governor = settings, Governor(settings)
+        self._http.auth = _Bearer(settings.token)
+        return True
 
     def _send_once(self, call: Call, decode: Callable[[bytes], T], before: Callable[[], object] | None) -> Answer[T]:
         bounds = form_bounds(self._settings, call.form) if call.form else self._bounds
         received = self._exchange(call, bounds, lambda head: Body(head.headers, bounds.size), before)
         with self._governor.heeding():
-            return reply.read(call, received, self._settings.token, decode)
+            return reply.read(call, received, self._settings, decode)
 
     def _fetch_once(self, call: Call, sink: Sink, bounds: Bounds) -> str:
         def body_of(head: requests.Response) -> Body:
@@ -128,7 +181,7 @@ class NexusSession:
         sink.begin()
         received = self._exchange(call, bounds, body_of, accept="*/*")
         with self._governor.heeding():
-            return read_file(call, received, self._settings.token, sink, bounds)
+            return read_file(call, received, self._settings, sink, bounds)
 
     def _exchange(
         self,

@@ -7,16 +7,31 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from airflow_provider_nexus.api.environments import Environment, resolve
+from airflow_provider_nexus.client.expiry import WARNING_DAYS, Expiry, expiry_of
 from airflow_provider_nexus.client.portal import check_template
 from airflow_provider_nexus.client.secret import Secret
 from airflow_provider_nexus.exceptions import NexusConfigurationError, keep_out
 
-EXTRAS = ("environment", "allow_writes", "timeout", "retries", "rate_limit", "max_answer_mb", "portal_url", "hash_secret")
-"""The keys that the extra of a connection may hold."""
+EXTRAS = (
+    "environment",
+    "allow_writes",
+    "key_expires",
+    "key_warning_days",
+    "timeout",
+    "retries",
+    "rate_limit",
+    "max_answer_mb",
+    "portal_url",
+    "hash_secret",
+)
+"""The keys that the extra of a connection may hold.
+
+Airflow masks the values of those whose name holds ``token`` or ``api_key`` wherever they appear: none that is no secret may.
+"""
 
 TIMEOUT, RETRIES = (1, 600), (0, 10)
 """Seconds to wait for the next piece of an answer, and attempts after the first: the least and the most."""
@@ -44,6 +59,7 @@ class ClientSettings:
     :param max_answer_mb: million bytes that one answer may have, packed and unpacked
     :param portal_url: what addresses of the portal look like, with ``{resource}`` and ``{code}``; empty when not known
     :param hash_secret: the key that personal data is hashed with; empty for none
+    :param expiry: when the token ends; ``None`` when nothing says it
     """
 
     environment: Environment
@@ -55,6 +71,18 @@ class ClientSettings:
     rate_limit: float | None = None
     max_answer_mb: int = 64
     hash_secret: Secret = field(default=Secret(""))
+    expiry: Expiry | None = None
+
+    def renewed_by(self, found: ClientSettings) -> ClientSettings | None:
+        """These settings with the token of the same connection as it is by now; ``None`` when that brings no other token.
+
+        All else stays, so that one piece of work is done in one way, but that no change is made that was forbidden meanwhile.
+        A token for another place does not count either.
+        """
+        if found.token == self.token or found.environment != self.environment:
+            return None
+        allow_writes = self.allow_writes and found.allow_writes
+        return replace(self, token=found.token, expiry=found.expiry, allow_writes=allow_writes)
 
 
 def read_settings(
@@ -81,9 +109,11 @@ def read_settings(
     given = _given(extra, conn_id)
     del extra  # a mapping can hold a secret, and tracebacks can show the locals of a frame
     _refuse_unknown(given, conn_id)
+    environment = resolve(_text(given, "environment"), *_address(host, port, schema, conn_id))
+    key = _token(token, conn_id)
     settings = ClientSettings(
-        environment=resolve(_text(given, "environment"), *_address(host, port, schema, conn_id)),
-        token=_token(token, conn_id),
+        environment=environment,
+        token=key,
         allow_writes=_flag(given, "allow_writes", default=False),
         timeout=number(given.get("timeout", 30.0), "the extra 'timeout'", *TIMEOUT),
         retries=whole(given.get("retries", 5), "the extra 'retries'", *RETRIES),
@@ -91,6 +121,7 @@ def read_settings(
         rate_limit=number(given["rate_limit"], "the extra 'rate_limit'", 0.1, 1000) if "rate_limit" in given else None,
         max_answer_mb=whole(given.get("max_answer_mb", 64), "the extra 'max_answer_mb'", 1, 1024),
         hash_secret=_secret(given),
+        expiry=_expiry(given, key),
     )
     for secret in (settings.token, settings.hash_secret):
         if secret.matches(_TELLING):
@@ -197,6 +228,17 @@ def _text(extra: Mapping[str, Any], key: str) -> str | None:
 def _portal(extra: Mapping[str, Any]) -> str:
     template = _text(extra, "portal_url")
     return check_template(template.strip()) if template else ""
+
+
+def _expiry(extra: Mapping[str, Any], key: Secret) -> Expiry | None:
+    days = whole(extra.get("key_warning_days", WARNING_DAYS), "the extra 'key_warning_days'", 0, 3650)
+    try:
+        return expiry_of(key, (_text(extra, "key_expires") or "").strip(), days)
+    except ValueError:
+        raise NexusConfigurationError(
+            f"the extra 'key_expires' is {extra['key_expires']!r}: give the last day of the API key as in 2027-03-31, "
+            "or the moment of its end as in 2027-03-31T12:00:00Z"
+        ) from None
 
 
 def _secret(extra: Mapping[str, Any]) -> Secret:

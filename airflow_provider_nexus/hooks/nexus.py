@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -97,8 +97,17 @@ class NexusHook(FileCalls, BaseHook):
 
         :raises NexusConfigurationError: when there is none, or something in it is wrong
         """
+        return self._read()
+
+    def _read(self) -> ClientSettings:
+        """The connection as it is at the moment."""
         with defined(self.nexus_conn_id, self.conn_type):
             given = _Given(self.get_connection(self.nexus_conn_id))
+        return self._understood(given)
+
+    async def _aread(self) -> ClientSettings:
+        with defined(self.nexus_conn_id, self.conn_type):
+            given = _Given(await self.aget_connection(self.nexus_conn_id))
         return self._understood(given)
 
     def _understood(self, given: _Given) -> ClientSettings:
@@ -119,18 +128,19 @@ class NexusHook(FileCalls, BaseHook):
         return dataclasses.replace(settings, **self._overrides)
 
     async def aclient(self) -> AsyncNexusClient:
-        """A client for an event loop. The caller closes it.
+        """A client for an event loop. The caller closes it. It goes on with a new token as :attr:`client` does.
 
         :raises NexusConfigurationError: when there is no such connection, or something in it is wrong
         """
-        with defined(self.nexus_conn_id, self.conn_type):
-            given = _Given(await self.aget_connection(self.nexus_conn_id))
-        return AsyncNexusClient(self._understood(given))
+        return AsyncNexusClient(await self._aread(), log=self.log, refresh=self._aread)
 
     @cached_property
     def client(self) -> NexusClient:
-        """The client, its session opened at the first call."""
-        return NexusClient(NexusSession(self.settings, log=self.log))
+        """The client, its session opened at the first call.
+
+        When its token is refused, it reads the connection again, and goes on if that holds another token by now.
+        """
+        return NexusClient(NexusSession(self.settings, log=self.log, refresh=self._read))
 
     def get_conn(self) -> NexusClient:
         """The client."""
@@ -294,7 +304,10 @@ class NexusHook(FileCalls, BaseHook):
         get_hook_lineage_collector().add_input_asset(context=self, scheme="nexus", uri=uri)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Whether Nexus can be reached and takes the token, in words for a person. Asks for the tenant once, no retries."""
+        """Whether Nexus can be reached and takes the token, in words for a person. Asks for the tenant once, no retries.
+
+        A token that is near its end is still a success, and the words say so.
+        """
         try:
             settings = dataclasses.replace(self.settings, timeout=min(TEST_TIMEOUT, self.settings.timeout))
         except NexusError as error:
@@ -303,19 +316,22 @@ class NexusHook(FileCalls, BaseHook):
         where = f"{settings.environment.name} ({settings.environment.base_url})"
         try:
             values = NexusClient(session).run("GET", "/labelpartner")
+            code = (values or {}).get("labelPartnerCode") or "without a code"
+            works, words = True, f"Nexus {where} answers as tenant {told(str(code))}"
         except NexusError as error:
-            return _explain(where, error)
+            works, words = _explain(where, error)
         finally:
             session.close()
-        code = (values or {}).get("labelPartnerCode") or "without a code"
-        return True, f"Nexus {where} answers as tenant {told(str(code))}"
+        now = session.server_now or datetime.now(UTC)
+        ending = settings.expiry.warning(now) if works and settings.expiry else ""
+        return works, f"{words}. {ending}" if ending else words
 
 
 def _explain(where: str, error: NexusError) -> tuple[bool, str]:
     if isinstance(error, NexusPermissionError):
         return True, f"Nexus {where} takes the token; its roles do not let it read the tenant (HTTP 403)"
     if isinstance(error, NexusAuthenticationError):
-        return False, f"Nexus {where} does not take the token (HTTP 401). {error.advice}"
+        return False, f"Nexus {where} does not take the token (HTTP 401). {error.situation} {error.advice}"
     if isinstance(error, NexusNotFoundError):
         return False, f"{where} answers, but not as Nexus does (HTTP 404): check the base URL"
     if isinstance(error, NexusConnectionError | NexusTimeoutError):

@@ -77,7 +77,7 @@ def _denied(state: State, route: Route | None, call: Call) -> int:
         return 401
     known: Mapping[str, object] = {state.token: ("read", "write"), **state.settings.roles}
     scheme, _, token = call.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or token.strip() not in known:
+    if scheme.lower() != "bearer" or token.strip() not in known or token.strip() in state.settings.revoked:
         return 401
     roles = known[token.strip()]
     needed = "write" if route is not None and route.writes else "read"

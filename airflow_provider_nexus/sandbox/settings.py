@@ -75,6 +75,7 @@ class SandboxSettings:
     :param past_last_page: what a page past the last one answers
     :param token_expires: when all tokens stop working
     :param roles: further tokens, each with its roles out of ``read`` and ``write``
+    :param revoked: tokens that are not taken any more
     :param denial_body: body of a 401 or 403
     :param duplicate_status: status of creating what exists already
     :param faults: what goes wrong; see :class:`~airflow_provider_nexus.sandbox.faults.Fault`
@@ -126,6 +127,7 @@ class SandboxSettings:
     past_last_page: Literal["empty", "error"] = "empty"
     token_expires: datetime | None = None
     roles: Mapping[str, Collection[str]] = field(default_factory=lambda: MappingProxyType({}))
+    revoked: Collection[str] = ()
     denial_body: Literal["empty", "envelope", "html"] = "empty"
     duplicate_status: Literal[400, 409] = 400
     faults: tuple[Fault, ...] = ()
@@ -138,7 +140,7 @@ class SandboxSettings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "faults", tuple(self.faults))
-        for name in ("misfits", "removed_fields", "ignored_filters", "other_shapes"):
+        for name in ("misfits", "removed_fields", "ignored_filters", "other_shapes", "revoked"):
             object.__setattr__(self, name, _items(name, getattr(self, name)))
         self._check_types()
         self._check_choices()

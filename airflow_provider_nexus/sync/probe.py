@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
+import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-
-import msgspec
 
 from airflow_provider_nexus.api.envelope import decode
 from airflow_provider_nexus.api.records import at
 from airflow_provider_nexus.api.resource import Resource, Shape
 from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.api.rows import Row
-from airflow_provider_nexus.api.timestamps import SECOND, to_wire
+from airflow_provider_nexus.api.timestamps import SECOND
 from airflow_provider_nexus.client.client import NexusClient
+from airflow_provider_nexus.client.expiry import Stage
 from airflow_provider_nexus.exceptions import NexusError, NexusNotFoundError, NexusPermissionError, NexusValidationError, told
 from airflow_provider_nexus.sync.source import Page, Source, second_of
 
@@ -25,8 +23,6 @@ LARGEST = 2000
 """Records asked for to see how many a server gives in one answer."""
 DRIFT = timedelta(seconds=60)
 """A difference between the clocks that is worth a word. Windows go by the server's clock, so it does no harm by itself."""
-EXPIRY = timedelta(days=14)
-"""A token that ends sooner is worth a word."""
 ASKED = "transactions", "broker_transactions", "mails", "customers"
 """The resources that the manners of the server are looked at with: the first that answers and has records."""
 
@@ -53,24 +49,25 @@ class Finding:
     detail: str
 
 
+_OF_STAGE = {Stage.FAR: Grade.OK, Stage.SOON: Grade.WARNING, Stage.OVER: Grade.FAILED}
+
+
 class Probe:
     """Looks at a connection.
 
     :param client: makes the calls
-    :param token: to read its end from, if it says it
-    :param warn_before: how long before a token's end a warning is given
+    :param warning_days: days before a token's end from which on it is a warning; by default the connection's
     :param now: the time by this machine's clock
     """
 
     def __init__(
         self,
         client: NexusClient,
-        token: str,
         *,
-        warn_before: timedelta = EXPIRY,
+        warning_days: int | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._client, self._token, self._warn_before, self._now = client, token, warn_before, now
+        self._client, self._warning_days, self._now = client, warning_days, now
 
     def findings(self) -> Iterator[Finding]:
         """All findings as they are made; none of them after a failure to reach or to be let in.
@@ -105,14 +102,14 @@ class Probe:
         return Finding("connection", Grade.OK, f"{where} answers as tenant {told(str(code or '?'))}")
 
     def _expiry(self) -> Finding:
-        ends = expiry_of(self._token)
-        if ends is None:
-            return Finding("token", Grade.NOTE, "it does not say when it ends: look it up in the Nexus Identity portal")
-        left = ends - self._now()
-        grade = Grade.FAILED if left <= timedelta(0) else Grade.WARNING if left <= self._warn_before else Grade.OK
-        return Finding(
-            "token", grade, f"ends at {to_wire(ends)}, in {left.days} days" if left.days >= 0 else f"ended at {to_wire(ends)}"
-        )
+        session = self._client.session
+        expiry, now = session.expiry, session.server_now or self._now()
+        if expiry is None:
+            detail = "nothing says when it ends: look it up in the Nexus Identity portal, and put it into key_expires"
+            return Finding("token", Grade.NOTE, detail)
+        if self._warning_days is not None:
+            expiry = dataclasses.replace(expiry, warning_days=self._warning_days)
+        return Finding("token", _OF_STAGE[expiry.stage(now)], expiry.warning(now) or expiry.words(now))
 
     def _clock(self) -> Finding:
         server = self._client.session.server_now
@@ -192,18 +189,6 @@ class Probe:
         except NexusError:
             return Finding("api_version", Grade.OK, f"{resource.api_version} is answered, {other} is not")
         return Finding("api_version", Grade.NOTE, f"{resource.api_version} is answered, and so is {other}")
-
-
-def expiry_of(token: str) -> datetime | None:
-    """When a token ends, if it is a JWT that says so. Its signature is not looked at."""
-    parts = token.split(".")
-    if len(parts) != 3:
-        return None
-    try:
-        claims = msgspec.json.decode(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-        return datetime.fromtimestamp(claims["exp"], UTC)
-    except (binascii.Error, ValueError, KeyError, TypeError, OverflowError, msgspec.MsgspecError):
-        return None
 
 
 def _bound(what: str, page: Page, row: Row) -> Finding:

@@ -52,7 +52,7 @@ def test_check_fails_without_a_nexus(monkeypatch: pytest.MonkeyPatch, capsys: py
     stored = {"conn_type": "nexus", "host": "http://127.0.0.1:9", "password": "a-token", "extra": {"retries": 0}}
     monkeypatch.setenv("AIRFLOW_CONN_NEXUS_DEFAULT", json.dumps(stored))
     with pytest.raises(SystemExit) as ended:
-        check.run(Namespace(conn_id="nexus_default", warn_days=14, strict=False, output="table"))
+        check.run(Namespace(conn_id="nexus_default", warn_days=None, strict=False, output="table"))
     assert ended.value.code == 1
     assert "FAILED" in capsys.readouterr().out
 

@@ -129,7 +129,7 @@ def test_the_check_of_a_connection_does_not_tell(form: Callable[[str], str]) -> 
         SocketServer(answer(json.dumps({"values": {"labelPartnerCode": form(TOKEN)}}).encode())) as server,
         session_for(server.base_url, token=TOKEN) as session,
     ):
-        finding = next(iter(Probe(NexusClient(session), "").findings()))
+        finding = next(iter(Probe(NexusClient(session)).findings()))
     assert finding.detail.startswith("sandbox")
     assert shown(finding.detail) == []
 

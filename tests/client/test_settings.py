@@ -30,7 +30,10 @@ def test_nulls_and_blanks_are_the_defaults(extra: dict[str, Any] | None) -> None
 
 
 def test_extras_are_the_fields() -> None:
-    assert {field.name for field in dataclasses.fields(ClientSettings)} - {"token"} == set(EXTRAS)
+    of_expiry = {"key_expires", "key_warning_days"}
+    fields = {field.name for field in dataclasses.fields(ClientSettings)}
+    assert fields - {"token", "expiry"} == set(EXTRAS) - of_expiry
+    assert "expiry" in fields
 
 
 @pytest.mark.parametrize("text", ["true", "True", " TRUE ", "1", "yes", "on", True, 1])
@@ -103,7 +106,9 @@ def test_unknown_extra_names_the_nearest(key: str, nearest: str) -> None:
 
 
 def test_unknown_extra_names_the_known_ones() -> None:
-    with pytest.raises(NexusConfigurationError, match="known are environment, allow_writes, timeout, retries, rate_limit"):
+    with pytest.raises(
+        NexusConfigurationError, match="known are environment, allow_writes, key_expires, key_warning_days, timeout"
+    ):
         read(**{"zzz": 1})
 
 

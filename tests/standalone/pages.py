@@ -79,10 +79,11 @@ class ConnectionForm:
         """Show the extra fields; Airflow folds the others away."""
         self.dialog.get_by_role("button", name="Extra Fields", exact=True).click()
 
-    def fill_extras(self, environment: str, timeout: str, portal_url: str) -> None:
+    def fill_extras(self, environment: str, expires: str, timeout: str, portal_url: str) -> None:
         """What is ours alone; writes are allowed."""
         self._choose("Environment", environment)
         self.dialog.get_by_text("Allow writes", exact=True).click()
+        named(self.dialog, "key_expires").fill(expires)
         self.dialog.get_by_label("Read timeout").fill(timeout)
         named(self.dialog, "portal_url").fill(portal_url)
 

@@ -24,7 +24,19 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.standalone
 DAG, CONNECTION = "example_nexus_wait", "nexus_default"
 PORTAL = "/portal/{resource}/{code}"
-LABELS = ("Environment", "Allow writes", "Read timeout", "Retries", "Rate limit", "Largest answer", "Portal URL", "Hash secret")
+EXPIRES = "2099-03-31"
+LABELS = (
+    "Environment",
+    "Allow writes",
+    "Key expires",
+    "Warn before",
+    "Read timeout",
+    "Retries",
+    "Rate limit",
+    "Largest answer",
+    "Portal URL",
+    "Hash secret",
+)
 
 
 class Portal(BaseHTTPRequestHandler):
@@ -75,7 +87,7 @@ def connection(airflow: Standalone, page: Page, sandbox: Sandbox, portal: str) -
     form = ConnectionForm(page, airflow.airflow.url)
     form.fill(CONNECTION, sandbox.base_url, sandbox.token)
     form.unfold()
-    form.fill_extras("Test", "45", portal + PORTAL)
+    form.fill_extras("Test", EXPIRES, "45", portal + PORTAL)
     form.save()
     return dict(airflow.ask("GET", f"/api/v2/connections/{CONNECTION}"))
 
@@ -97,10 +109,10 @@ def test_the_form_has_our_fields_and_no_others(airflow: Standalone, page: Page) 
 def test_its_pictures_for_the_documentation(airflow: Standalone, page: Page) -> None:
     form = ConnectionForm(page, airflow.airflow.url)
     form.fill(CONNECTION, "https://nexus.bank.example", "a-token-that-is-none")
-    page.set_viewport_size({"width": 1280, "height": 1400})
+    page.set_viewport_size({"width": 1280, "height": 1900})
     picture(page, "connection_form", form.dialog)
     form.unfold()
-    form.fill_extras("Test", "45", "https://portal.example.com/{resource}/{code}")
+    form.fill_extras("Test", "2027-03-31", "45", "https://portal.example.com/{resource}/{code}")
     picture(page, "connection_extras", form.dialog)
     page.set_viewport_size(VIEWPORT)
 
@@ -111,6 +123,8 @@ def test_what_is_typed_is_what_is_stored(connection: dict[str, Any], sandbox: Sa
     assert json.loads(connection["extra"]) == {
         "environment": "test",
         "allow_writes": True,
+        "key_expires": EXPIRES,
+        "key_warning_days": 14,
         "timeout": 45,
         "retries": 5,
         "rate_limit": None,

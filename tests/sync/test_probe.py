@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import base64
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,17 +9,13 @@ from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.client.settings import read_settings
-from airflow_provider_nexus.sync.probe import Finding, Grade, Probe, expiry_of
+from airflow_provider_nexus.sync.probe import Finding, Grade, Probe
+from tests.client.serving import jwt
 from tests.sync.serving import QUICK, sandbox_and_client
 
 
-def jwt(**claims: Any) -> str:
-    middle = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
-    return f"head.{middle}.sign"
-
-
-def found(client: NexusClient, token: str = "opaque", **options: Any) -> dict[str, Finding]:
-    return {finding.what: finding for finding in Probe(client, token, **options).findings()}
+def found(client: NexusClient, **options: Any) -> dict[str, Finding]:
+    return {finding.what: finding for finding in Probe(client, **options).findings()}
 
 
 def test_a_good_connection_is_described() -> None:
@@ -55,7 +49,7 @@ def test_what_a_server_honours_is_seen(settings: dict[str, Any], what: str, said
 def test_a_token_that_is_not_taken_ends_the_look() -> None:
     with sandbox_and_client() as (sandbox, _):
         settings = read_settings(token="no-such-token", host=sandbox.base_url)
-        findings = found(NexusClient(NexusSession(settings, policy=QUICK)), "no-such-token")
+        findings = found(NexusClient(NexusSession(settings, policy=QUICK)))
     assert list(findings) == ["connection", "token"]
     assert findings["connection"].grade is Grade.FAILED
     assert "no-such-token" not in str(findings)
@@ -64,7 +58,7 @@ def test_a_token_that_is_not_taken_ends_the_look() -> None:
 def test_a_role_that_is_missing_is_named() -> None:
     with sandbox_and_client(roles={"writer": ["write"]}) as (sandbox, _):
         settings = read_settings(token="writer", host=sandbox.base_url)
-        findings = found(NexusClient(NexusSession(settings, policy=QUICK)), "writer", now=lambda: sandbox.now)
+        findings = found(NexusClient(NexusSession(settings, policy=QUICK)), now=lambda: sandbox.now)
     assert findings["connection"].grade is Grade.OK
     assert findings["read customers"].grade is Grade.WARNING
 
@@ -79,13 +73,26 @@ def test_a_clock_that_is_off_is_told() -> None:
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(("days", "grade"), [(-1, Grade.FAILED), (3, Grade.WARNING), (13, Grade.WARNING), (40, Grade.OK)])
-def test_the_end_of_a_token_is_told_in_time(days: int, grade: Grade) -> None:
-    with sandbox_and_client(now=NOW) as (_, client):
-        token = jwt(exp=(NOW + timedelta(days=days)).timestamp())
-        assert found(client, token, now=lambda: NOW)["token"].grade is grade
-
-
-@pytest.mark.parametrize("token", ["opaque", "a.b.c", "a.b", jwt(sub="x"), jwt(exp="soon"), jwt(exp=10**30)])
-def test_a_token_that_does_not_say_its_end(token: str) -> None:
-    assert expiry_of(token) is None
+@pytest.mark.parametrize(
+    ("days", "options", "grade"),
+    [
+        (-1, {}, Grade.FAILED),
+        (3, {}, Grade.WARNING),
+        (13, {}, Grade.WARNING),
+        (40, {}, Grade.OK),
+        (40, {"warning_days": 50}, Grade.WARNING),
+        (3, {"warning_days": 2}, Grade.OK),
+    ],
+)
+@pytest.mark.parametrize("is_jwt", [True, False])
+def test_the_end_of_a_token_is_told_in_time(days: int, options: dict[str, int], grade: Grade, is_jwt: bool) -> None:
+    """By the server's clock: this machine's may be anything."""
+    ends = NOW + timedelta(days=days)
+    token, extra = (jwt({"exp": ends.timestamp()}), {}) if is_jwt else ("opaque", {"key_expires": ends.isoformat()})
+    with sandbox_and_client(now=NOW, roles={token: ["read"]}) as (sandbox, _):
+        settings = read_settings(token=token, host=sandbox.base_url, extra=extra)
+        client = NexusClient(NexusSession(settings, policy=QUICK))
+        finding = found(client, now=lambda: NOW + timedelta(days=999), **options)["token"]
+    assert finding.grade is grade
+    assert ends.strftime("%Y-%m-%dT%H:%M:%SZ") in finding.detail
+    assert token not in finding.detail

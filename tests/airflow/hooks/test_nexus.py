@@ -11,6 +11,7 @@ import pytest
 from airflow.sdk import Connection
 
 from airflow_provider_nexus.exceptions import (
+    NexusAuthenticationError,
     NexusConfigurationError,
     NexusNotFoundError,
     NexusUnknownResourceError,
@@ -229,3 +230,67 @@ def test_a_connection_as_a_uri(uri: str, ended: str, monkeypatch: pytest.MonkeyP
         return
     with pytest.raises(NexusConfigurationError, match=ended):
         _ = NexusHook("nexus_fields").settings
+
+
+NEW = "the-new-key"
+
+
+@pytest.fixture
+def rotating(sandbox: Sandbox) -> Iterator[Sandbox]:
+    """A sandbox that takes a second key."""
+    sandbox.configure(roles={NEW: ["read", "write"]})
+    yield sandbox
+    sandbox.configure(roles={}, revoked=())
+
+
+def test_a_hook_goes_on_with_the_key_that_the_connection_holds_by_now(rotating: Sandbox) -> None:
+    hook, before = NexusHook(), rotating.call_count
+    walk = hook.iter_records("transactions", page_size=10)
+    read = [next(walk)["transactionCode"]]
+    rotating.configure(revoked=[rotating.token])
+    with connection(rotating, password=NEW):
+        read += [record["transactionCode"] for record in walk]
+    assert len(set(read)) == len(read) == len(rotating.truth("transactions"))
+    assert [call.status for call in rotating.calls[before:]].count(401) == 1
+
+
+def test_a_hook_whose_key_is_revoked_asks_once_and_fails(rotating: Sandbox) -> None:
+    hook = NexusHook()
+    hook.run("GET", "/labelpartner")
+    rotating.configure(revoked=[rotating.token])
+    before = rotating.call_count
+    with pytest.raises(NexusAuthenticationError, match="revoked"):
+        hook.run("POST", "/customer", json={"customerCode": "NEW-2", "trustLevel": "Trusted"})
+    assert rotating.call_count - before == 1
+
+
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [(40, ""), (3, "The API key expires on"), (-3, "The API key expired on")],
+)
+@pytest.mark.parametrize("roles", [["read"], []])
+def test_the_connection_test_warns_of_the_end_of_the_key(rotating: Sandbox, days: int, words: str, roles: list[str]) -> None:
+    rotating.configure(roles={NEW: roles})
+    day = (rotating.now + timedelta(days=days)).date().isoformat()
+    with connection(rotating, password=NEW, extra={"key_expires": day}):
+        success, message = NexusHook().test_connection()
+    assert success, message
+    assert (words in message, "API key expire" in message) == (True, bool(words)), message
+    assert ("(HTTP 403)" in message) is not bool(roles)
+
+
+def test_the_connection_test_says_that_a_refused_key_has_expired(sandbox: Sandbox) -> None:
+    with connection(sandbox, password="wrong", extra={"key_expires": "2020-01-01"}):
+        success, message = NexusHook().test_connection()
+    assert not success
+    assert "expired on 2020-01-01" in message
+
+
+def test_a_task_says_in_its_log_once_that_its_key_ends(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    day = (sandbox.now + timedelta(days=3)).date().isoformat()
+    with connection(sandbox, extra={"key_expires": day}), NexusHook() as hook:
+        list(hook.iter_records("transactions", page_size=50))
+        hook.run("GET", "/labelpartner")
+    said = [line for line in capsys.readouterr().out.splitlines() if "API key" in line]
+    assert len(said) == 1
+    assert f"sandbox: The API key expires on {day}" in said[0]

@@ -8,6 +8,7 @@ import re
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -81,13 +82,13 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], Callable[[], Any], str]] 
         {},
         {"password": CANARY},
         lambda: copy(**WINDOW),
-        r"GET /transactions/custodian: HTTP 401\. The token is wrong, expired or of the other environment: .+",
+        r"GET /transactions/custodian: HTTP 401\. It was asked of sandbox \(.+\)\. The token is wrong, expired, revoked or .+",
     ),
     "role": (
         {"roles": {CANARY: ["read"]}},
         {"password": CANARY},
         lambda: NexusOperator(task_id="make", endpoint="/customer", method="POST", json={"customerCode": ADDRESS}),
-        r"POST /customer: HTTP 403\. Give the Service Account the role .+",
+        r"POST /customer: HTTP 403\. sandbox \(.+\) takes the token, but not for this\. .+ changes something: .+ Give .+",
     ),
     "nobody listens": (
         {},
@@ -173,7 +174,9 @@ def test_the_mail_of_the_docs_is_what_is_sent(monkeypatch: pytest.MonkeyPatch) -
     examples = {language: textwrap.dedent(block) for language, block in blocks}
     made: dict[str, Any] = {}
     exec(compile(examples["python"], str(ERRORS), "exec"), made)
-    with sandbox_of({}, {"password": CANARY}), mail_server() as server:
+    past = {"now": datetime(2027, 4, 2, tzinfo=UTC)}
+    ended = {"password": CANARY, "extra": {"key_expires": "2027-03-31"}}
+    with sandbox_of(past, ended) as sandbox, mail_server() as server:
         stored = {
             "conn_type": "smtp",
             "host": "127.0.0.1",
@@ -186,4 +189,6 @@ def test_the_mail_of_the_docs_is_what_is_sent(monkeypatch: pytest.MonkeyPatch) -
     body = next(part for part in mail.message.walk() if part.get_content_type() == "text/html")
     shown = bytes(body.get_payload(decode=True)).decode()
     assert mail.message["Subject"] == "nexus_balances: balances failed"
-    assert shown.replace("&#39;", "'").strip() == examples["text"].strip()
+    shown = shown.replace("&#39;", "'").strip()
+    production = "production (https://api.quantoznexus.com), where no key of test is taken"
+    assert shown.replace(f"sandbox ({sandbox.base_url})", production) == examples["text"].strip()

@@ -1,0 +1,176 @@
+"""When an API key ends, as far as that can be known without asking: its own word, and what the connection says of it.
+
+Nothing is refused for it, as the date can be wrong: somebody is told in time, and a 401 can be explained.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+
+import msgspec
+
+from airflow_provider_nexus.api.timestamps import to_wire
+from airflow_provider_nexus.client.log import Log
+from airflow_provider_nexus.client.secret import Secret
+
+WARNING_DAYS = 14
+"""Days before the end of a key from which on somebody is told, where the connection does not say."""
+_DAY = timedelta(days=1)
+_JWT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
+_WRITTEN = re.compile(r"\d{8}|\d{4}-\d\d-\d\d(?:[T ]\d.+)?", re.ASCII)  # fromisoformat takes any sign for the T
+_TO_PLAIN = bytes.maketrans(b"-_", b"+/")
+_NEW_KEY = "make a new one in the Nexus Identity portal and store it as the connection's password"
+
+
+class Stage(StrEnum):
+    """How near the end of a key is."""
+
+    FAR = "far"
+    SOON = "soon"
+    OVER = "over"
+
+
+@dataclass(frozen=True)
+class Expiry:
+    """The end of a key.
+
+    :param ends: from when on it is not taken any more, in UTC
+    :param told: the same as it was said: a day or a moment
+    :param source: who says so
+    :param warning_days: days before it from which on somebody is told
+    :param is_own: whether the key says it itself
+    """
+
+    ends: datetime
+    told: str
+    source: str
+    warning_days: int = WARNING_DAYS
+    is_own: bool = False
+
+    def stage(self, now: datetime) -> Stage:
+        """How near it is."""
+        left = self.ends - now
+        if left <= timedelta(0):
+            return Stage.OVER
+        return Stage.SOON if left <= timedelta(days=self.warning_days) else Stage.FAR
+
+    def words(self, now: datetime) -> str:
+        """When it ends or ended, and who says so."""
+        if self.stage(now) is Stage.OVER:
+            return f"expired on {self.told}, as {self.source}"
+        days = (self.ends - now).days
+        left = "less than a day" if days == 0 else "1 day" if days == 1 else f"{days:,} days"
+        return f"expires on {self.told}, in {left}, as {self.source}"
+
+    def warning(self, now: datetime) -> str:
+        """What somebody should know; empty while the end is far."""
+        stage = self.stage(now)
+        if stage is Stage.FAR:
+            return ""
+        if stage is Stage.SOON:
+            return f"The API key {self.words(now)}: {_NEW_KEY} before that."
+        wrong = "" if self.is_own else "; if it was replaced, correct key_expires"
+        return f"The API key {self.words(now)}. It is sent all the same, and may be refused: {_NEW_KEY}{wrong}."
+
+    def explanation(self, now: datetime) -> str:
+        """What it has to do with a refusal; empty when nothing. A day can have ended elsewhere before it does in UTC."""
+        if self.stage(now) is Stage.OVER:
+            return f"The API key {self.words(now)}."
+        return f"The API key {self.words(now)}, so it may have ended already." if self.ends - now <= _DAY else ""
+
+
+def read_day(text: str) -> tuple[datetime, str]:
+    """The end of a key as somebody wrote it down: from when on it is not taken, and the same as a text.
+
+    A day is the last one on which the key works, until its end in UTC: that is how portals and people mean "expires on", and
+    who is told days before loses nothing by it. A moment without a zone is in UTC.
+
+    :raises ValueError: when it is neither a day nor a moment in ISO 8601
+    """
+    if not _WRITTEN.fullmatch(text):
+        raise ValueError(f"neither a day nor a moment: {text!r}")
+    try:
+        try:
+            day = date.fromisoformat(text)
+        except ValueError:
+            found = datetime.fromisoformat(text)
+            moment = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+            return moment, to_wire(moment)
+        return datetime(day.year, day.month, day.day, tzinfo=UTC) + _DAY, day.isoformat()
+    except OverflowError:
+        raise ValueError(f"outside of the calendar: {text!r}") from None
+
+
+def expiry_of(token: Secret, day: str = "", warning_days: int = WARNING_DAYS) -> Expiry | None:
+    """When a key ends: its own word or the connection's, whichever is earlier; ``None`` when neither says it.
+
+    :param day: what the connection says, see :func:`read_day`
+    :raises ValueError: when that can't be read
+    """
+    own, given = _own_end(token), read_day(day) if day else None
+    if own is None:
+        return given and Expiry(*given, "key_expires of the connection says", warning_days)
+    told, source = to_wire(own), "it says itself"
+    if given is None or _agree(own, *given):
+        return Expiry(own, told, source, warning_days, is_own=True)
+    if own < given[0]:
+        other = f"{source} (key_expires of the connection says {given[1]}; the earlier counts)"
+        return Expiry(own, told, other, warning_days, is_own=True)
+    other = f"key_expires of the connection says (it says {told} itself; the earlier counts)"
+    return Expiry(*given, other, warning_days)
+
+
+class Notice:
+    """Tells a log once of a key that is near its end, and once more when it is over.
+
+    :param log: who is told
+    """
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._told: set[tuple[Expiry, Stage]] = set()
+
+    def give(self, expiry: Expiry | None, now: datetime | None, where: str) -> None:
+        """Tell, if there is something to tell that was not told yet.
+
+        :param now: the time by the server's clock; by default this machine's
+        :param where: the environment that the key is for
+        """
+        if expiry is None:
+            return
+        now = now or datetime.now(UTC)
+        stage = expiry.stage(now)
+        if (expiry, stage) in self._told:
+            return
+        self._told.add((expiry, stage))
+        if stage is not Stage.FAR:
+            self._log.warning("%s: %s", where, expiry.warning(now))
+
+
+def _agree(own: datetime, ends: datetime, told: str) -> bool:
+    is_day = "T" not in told
+    return ends - _DAY <= own <= ends if is_day else abs(own - ends) < timedelta(seconds=1)
+
+
+def _own_end(token: Secret) -> datetime | None:
+    """The ``exp`` of a JWT, whose signature is nobody's business here; ``None`` for a key that is none, or whose is no time."""
+    if not token.matches(_JWT):
+        return None
+    try:
+        claims = msgspec.json.decode(_unpacked(token))
+        ends = claims["exp"] if isinstance(claims, dict) else None
+        if isinstance(ends, bool) or not isinstance(ends, int | float) or ends <= 0:
+            return None
+        return datetime.fromtimestamp(ends, UTC)
+    except (binascii.Error, ValueError, KeyError, OverflowError, OSError, RecursionError, msgspec.MsgspecError):
+        return None
+
+
+def _unpacked(token: Secret) -> bytes:
+    middle = token.reveal().split(".")[1].encode().translate(_TO_PLAIN)
+    return base64.b64decode(middle + b"=" * (-len(middle) % 4), validate=True)

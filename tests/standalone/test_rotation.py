@@ -1,0 +1,164 @@
+"""A key that is exchanged under a real Airflow, as docs/connection.rst says, while waits are deferred and tasks are at work."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_nexus.sandbox import Fault, RecordedCall, Sandbox
+from tests.standalone.running import Standalone, standalone, wait_for
+from tests.sync.serving import client_of
+
+pytestmark = pytest.mark.standalone
+NEW, BUYS, PAGE = "the-new-key", 3, 7
+ROWS = 350
+SLOW = Fault("slow", path="/transactions/custodian", method="GET", seconds=3.0, times=-1)
+"""So that the sync is still among its pages when the key is exchanged; it ends then."""
+CONNECTION = "nexus_default"
+CHECK = ["airflow", "nexus", "check", "--output", "json"]
+DAG = """
+import time
+from pathlib import Path
+
+from airflow.sdk import DAG, task
+
+from airflow_provider_nexus.hooks.nexus import NexusHook
+from airflow_provider_nexus.operators.transactions import NexusTransactionOperator
+from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObjectStorageOperator
+
+BUY = {{"customerCode": "acme", "cryptoCode": "BTC", "currencyCode": "EUR", "paymentMethodCode": "CUST_BUY_IDEAL"}}
+
+with DAG("waiting", schedule=None):
+    for number in range({buys}):
+        NexusTransactionOperator(
+            task_id=f"buy_{{number}}",
+            kind="broker_buy",
+            values={{**BUY, "fiatValue": str(100 + number)}},
+            wait_for_completion=True,
+            deferrable=True,
+            poll_interval=1,
+            max_interval=1,
+        )
+
+with DAG("working", schedule=None):
+    NexusToObjectStorageOperator(
+        task_id="sync",
+        resource="transactions",
+        path="{target}",
+        window_start="{start}",
+        window_end="{end}",
+        page_size={page},
+    )
+
+    @task
+    def act():
+        with NexusHook() as hook:
+            hook.run("GET", "/labelpartner")
+            while not Path("{go}").exists():
+                time.sleep(0.2)
+            hook.run("POST", "/customer", json={{"customerCode": "late", "trustLevel": "Trusted", "status": "ACTIVE"}})
+
+    act()
+"""
+
+
+def calls_of(sandbox: Sandbox, method: str, path: str) -> list[RecordedCall]:
+    return [call for call in sandbox.calls if (call.method, call.path) == (method, path)]
+
+
+def pages(sandbox: Sandbox) -> int:
+    """How many the sync has read."""
+    return sum(call.query.get("limit") == str(PAGE) for call in sandbox.calls)
+
+
+def start(running: Standalone, dag_id: str) -> str:
+    """The path of a new run."""
+    running.unpause(dag_id)
+    run = running.ask("POST", f"/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None})["dag_run_id"]
+    return f"/api/v2/dags/{dag_id}/dagRuns/{run}"
+
+
+def states(running: Standalone, run: str) -> dict[str, str]:
+    found = running.ask("GET", f"{run}/taskInstances")["task_instances"]
+    return {each["task_id"]: each["state"] for each in found}
+
+
+def end(running: Standalone, run: str) -> dict[str, str]:
+    """The states of the tasks once the run is over."""
+    wait_for(f"the end of {run}", lambda: running.ask("GET", run)["state"] in ("success", "failed"), 90)
+    return states(running, run)
+
+
+def are_waiting(running: Standalone, sandbox: Sandbox, run: str) -> bool:
+    """Whether all are in the triggerer, and it has looked; each task looked once before."""
+    records = [json.loads(raw) for raw in sandbox.truth("transactions")]
+    bought = [record["transactionCode"] for record in records if record["customerCode"] == "acme"]
+    looks = sum(call.path.rpartition("/")[2] in bought for call in sandbox.calls)
+    return looks > 3 * BUYS and list(states(running, run).values()) == ["deferred"] * BUYS
+
+
+def are_working(running: Standalone, sandbox: Sandbox, run: str) -> bool:
+    """Whether the sync is among its pages, and the other task before its change."""
+    has_read = bool(calls_of(sandbox, "GET", "/labelpartner"))
+    return has_read and pages(sandbox) > 1 and set(states(running, run).values()) == {"running"}
+
+
+def stored(sandbox: Sandbox, token: str) -> dict[str, Any]:
+    extra = json.dumps({"allow_writes": True})
+    return {"connection_id": CONNECTION, "conn_type": "nexus", "host": sandbox.base_url, "password": token, "extra": extra}
+
+
+def rotate(running: Standalone, sandbox: Sandbox) -> None:
+    """The recipe, step by step: both keys work, the new one is stored and looked at, the old one is revoked."""
+    path = f"/api/v2/connections/{CONNECTION}"
+    assert running.airflow.ask("PATCH", path, params={"update_mask": "password"}, json=stored(sandbox, NEW)).ok
+    checked = subprocess.run(CHECK, env=running.environment, capture_output=True, text=True, timeout=120, check=False)
+    assert json.loads(checked.stdout)[0]["grade"] == "ok", checked.stderr
+    assert sandbox.token not in checked.stdout + checked.stderr
+    sandbox.configure(revoked=[sandbox.token])
+
+
+def copied(target: Path) -> list[str]:
+    """Codes in what the sync has written."""
+    (manifest,) = target.rglob("manifest.json")
+    files = [manifest.parent / file["name"] for file in json.loads(manifest.read_bytes())["files"]]
+    return [json.loads(line)["transactionCode"] for file in files for line in gzip.decompress(file.read_bytes()).splitlines()]
+
+
+def test_nothing_stops_and_nothing_is_sent_twice(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"customers": 5, "transactions": ROWS, "days": 1, "clock_speed": 0, "arrivals_per_hour": 0}
+    with Sandbox(**settings, roles={NEW: ["read", "write"]}) as sandbox:
+        client = client_of(sandbox, allow_writes=True)
+        client.run("POST", "/customer", json={"customerCode": "acme", "trustLevel": "Trusted", "status": "ACTIVE"})
+        client.session.close()
+        since, until = sandbox.now - timedelta(days=2), sandbox.now - timedelta(hours=1)
+        truth = [json.loads(raw)["transactionCode"] for raw in sandbox.truth("transactions", since, until)]
+        target, go = tmp_path / "target", tmp_path / "go"
+        dags = DAG.format(buys=BUYS, target=target.as_uri(), start=since.isoformat(), end=until.isoformat(), page=PAGE, go=go)
+        with standalone(tmp_path / "home", None, {"rotating.py": dags}) as running:
+            assert running.airflow.ask("POST", "/api/v2/connections", json=stored(sandbox, sandbox.token)).ok
+            waits = start(running, "waiting")
+            wait_for("the waits", lambda: are_waiting(running, sandbox, waits), 90)
+            sandbox.configure(faults=(SLOW,))
+            work = start(running, "working")
+            wait_for("the work", lambda: are_working(running, sandbox, work), 60)
+            rotate(running, sandbox)
+            assert set(states(running, work).values()) == {"running"}, "they have to be at work for this to try anything"
+            sandbox.configure(faults=())
+            go.touch()
+            assert set(end(running, work).values()) == {"success"}
+            sandbox.advance(3600)
+            assert set(end(running, waits).values()) == {"success"}
+        made = [json.loads(raw)["customerCode"] for raw in sandbox.truth("customers")]
+    assert Counter(copied(target)) == Counter(truth)
+    assert [call.status for call in calls_of(sandbox, "POST", "/brokerbuy")] == [200] * BUYS
+    assert [call.status for call in calls_of(sandbox, "POST", "/customer")] == [200, 401, 200]
+    assert made.count("late") == 1
+    assert [call.status for call in sandbox.calls].count(401) == 3, "one each: the sync, the change, the waits together"
