@@ -242,8 +242,8 @@ def _in_any_shape(resource: Resource, values: bytes) -> Records:
         if "records" in members:
             return _page_of(members)
         held = next((members[name.lower()] for name in resource.wrapped_in if name.lower() in members), None)
-        own = next(name for name in resource.key if name != resource.parent_field)
-        if held is None and own.partition(".")[0].lower() not in members:
+        own = [name.partition(".")[0].lower() for name in resource.key if name != resource.parent_field][:1]
+        if held is None and members.keys().isdisjoint(own or resource.schema.by_folded_name):
             raise MalformedAnswerError(f"an answer that is neither a list of {resource.name} nor one of them")
         values = b"[%b]" % values if held is None else bytes(held)
     return Records([_one_line(record) for record in _checked(lenient.items, values)])
