@@ -101,8 +101,13 @@ class NexusBaseOperator(BaseOperator):
         A null that was written out counts as left out. One that the task is mapped over does not, as that is what another task
         makes of a missing value.
         """
+        written = self._BaseOperator__init_kwargs.get(name)  # type: ignore[attr-defined]
+        return written is not None or self.is_mapped_to_nothing(name)
+
+    def is_mapped_to_nothing(self, name: str) -> bool:
+        """Whether a null was given for an argument that the task is mapped over."""
         if self._BaseOperator__init_kwargs.get(name) is not None:  # type: ignore[attr-defined]
-            return True
+            return False
         mapped = getattr(self._dag, "task_dict", {}).get(self.task_id)
         written_out = getattr(mapped, "partial_kwargs", {})
         return bool(self._BaseOperator__from_mapped) and name in self._named and name not in written_out  # type: ignore[attr-defined]

@@ -280,9 +280,7 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         """
         if self.parents is None:
             if self.is_given("parents"):
-                raise NexusConfigurationError(
-                    "parents is None, which is what another task makes of a missing value: nothing was read"
-                )
+                raise NexusConfigurationError("parents is None, as another task makes it of a missing value: nothing was read")
             return None
         codes = codes_of(self.parents, "code in parents")
         if not codes:
@@ -294,6 +292,9 @@ class NexusSyncBaseOperator(NexusBaseOperator):
             if not (is_missing(self.window_start) and is_missing(self.window_end)):
                 raise NexusConfigurationError(f"{resource.name} has no window: Nexus says only how it stands now. Leave it out")
             return None
+        for name in ("window_start", "window_end"):
+            if self.is_mapped_to_nothing(name):
+                raise NexusConfigurationError(f"{name} is None in what this task is mapped over: leave it out, or give a moment")
         return wish_of(context, self.window_start, self.window_end, watermark.get)
 
     def keeps_watermark(self, context: Context) -> bool:

@@ -218,7 +218,7 @@ def test_pages_without_end_that_bring_nothing_new_end_the_walk(way: str, total: 
     store = Endless(SHAPES["three a second"][:10], cap=10, way=way)
     store.total = total
     proof, _ = read(store)
-    assert proof.is_complete is False
+    assert proof.is_complete is (total == 10)  # as the one page holds it, over and over
     assert store.calls < 200
 
 

@@ -201,3 +201,21 @@ def test_one_record_by_what_is_no_code(code: Any) -> None:
 def test_a_parent_that_answers_with_nothing_is_looked_for(sandbox: Sandbox) -> None:
     with pytest.raises(NexusNotFoundError):
         list(NexusHook().iter_records("customer_persons", parent="NOSUCHCUSTOMER"))
+
+
+@pytest.mark.parametrize("name", ["window_start", "window_end"])
+def test_a_window_that_another_task_makes_nothing_of_is_refused(
+    sandbox: Sandbox, tmp_path: Path, name: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Where a window is left out the interval or the watermark says it, which nobody means who maps a task over windows."""
+    with DAG(f"no_{name}", schedule=None) as dag:
+        for task_id, each in (("given", [{name: None}]), ("told", upstream([{name: None}]))):
+            mapped = NexusToObjectStorageOperator.partial(task_id=task_id, resource="orders", path=f"{tmp_path}/{task_id}")
+            mapped.expand_kwargs(each)
+        mapped = NexusToObjectStorageOperator.partial(task_id="over", resource="orders", path=f"{tmp_path}/over")
+        mapped.expand(**{name: [None]})
+    run = run_dag(dag)
+    states = {each.task_id: each.state for each in run.get_task_instances() if each.map_index >= 0 and each.task_id != "upstream"}
+    assert states == dict.fromkeys(("given", "told", "over"), "failed")
+    assert f"{name} is None in what this task is mapped over" in "".join(capfd.readouterr())
+    assert not list(tmp_path.rglob("manifest.json"))

@@ -58,7 +58,7 @@ SAMPLES: dict[str, tuple[bytes, dict[str, Any]]] = {
         values(
             '[{"id":"6f9619ff-8b86-d011-b42d-00c04fc964ff","name":"ING","country":"NL","bicCode":"INGBNL2A","city":"Amsterdam"}]'
         ),
-        {"_key": "6f9619ff-8b86-d011-b42d-00c04fc964ff", "country": "NL", "bic_code": "INGBNL2A"},
+        {"_key": "6f9619ff-8b86-d011-b42d-00c04fc964ff", "country_code": "NL", "bic_code": "INGBNL2A"},
     ),
     "data_templates": (
         page('{"code":"score","name":"Score","description":null,"type":"Customer","entityType":"Business"}'),
