@@ -6,6 +6,70 @@ _NEXUS = "Quantoz Nexus"
 _STORAGE = "Object storage"
 _DATABASE = "SQL database"
 _DOCS = "https://docs.quantoznexus.com"
+_OPERATORS = ("nexus", "customers", "transactions", "trading", "mails", "documents", "plan")
+_FIELDS: dict[str, object] = {
+    "environment": {
+        "label": "Environment",
+        "description": "Where the API key was made. Test: https://api.test.casp.quantoznexus.com. "
+        "Production: https://api.quantoznexus.com. A base URL wins over it. The key is of a Service Account with roles; "
+        "the Identity portal shows it once.",
+        "schema": {
+            "type": ["string", "null"],
+            "enum": ["test", "production"],
+            "values_display": {"test": "Test", "production": "Production (live money)"},
+            "default": "test",
+        },
+    },
+    "allow_writes": {
+        "label": "Allow writes",
+        "description": "Let tasks change things in Nexus: orders, transfers, payouts, customers. Off: reading only.",
+        "schema": {"type": ["boolean", "null"], "default": False},
+    },
+    "key_expires": {
+        "label": "Key expires",
+        "description": "The expiry date that the key got in the Identity portal, under Manage API Keys: its last day. "
+        "Tasks and the connection's test warn in time. Nothing is refused for it.",
+        "schema": {"type": ["string", "null"], "format": "date", "default": None},
+    },
+    "key_warning_days": {
+        "label": "Warn before",
+        "description": "Days before the API key expires from which on tasks say so, 0 to 3650. 0: only when it has.",
+        "schema": {"type": ["integer", "null"], "minimum": 0, "maximum": 3650, "default": 14},
+    },
+    "timeout": {
+        "label": "Read timeout",
+        "description": "Seconds to wait for the next piece of an answer, 1 to 600. The whole answer has four times as long.",
+        "schema": {"type": ["number", "null"], "minimum": 1, "maximum": 600, "default": 30},
+    },
+    "retries": {
+        "label": "Retries",
+        "description": "How often a call that is safe to repeat is sent again, 0 to 10.",
+        "schema": {"type": ["integer", "null"], "minimum": 0, "maximum": 10, "default": 5},
+    },
+    "rate_limit": {
+        "label": "Rate limit",
+        "description": "Calls a second that all tasks of a machine make together, 0.1 to 1000. Empty: no limit.",
+        "schema": {"type": ["number", "null"], "minimum": 0.1, "maximum": 1000, "default": None},
+    },
+    "max_answer_mb": {
+        "label": "Largest answer",
+        "description": "Megabytes that one answer may have at most, 1 to 1024. A larger one is refused.",
+        "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": 1024, "default": 64},
+    },
+    "portal_url": {
+        "label": "Portal URL",
+        "description": "How addresses of your Nexus portal look, such as https://portal.example.com/{resource}/{code}. "
+        "Tasks then link to their record.",
+        "schema": {"type": ["string", "null"], "default": None},
+    },
+    "hash_secret": {
+        "label": "Hash secret",
+        "description": "What personal data is hashed with on its way into files and tables, at least 16 characters. "
+        "A new secret changes every hash.",
+        "schema": {"type": ["string", "null"], "format": "password", "default": None},
+    },
+}
+"""The fields that a connection has beside Airflow's own, as its form shows them."""
 
 
 def get_provider_info() -> dict[str, object]:
@@ -29,17 +93,7 @@ def get_provider_info() -> dict[str, object]:
         ],
         "connection-types": [_connection_type()],
         "hooks": [_modules("airflow_provider_nexus.hooks.nexus")],
-        "operators": [
-            _modules(
-                "airflow_provider_nexus.operators.nexus",
-                "airflow_provider_nexus.operators.customers",
-                "airflow_provider_nexus.operators.transactions",
-                "airflow_provider_nexus.operators.trading",
-                "airflow_provider_nexus.operators.mails",
-                "airflow_provider_nexus.operators.documents",
-                "airflow_provider_nexus.operators.plan",
-            )
-        ],
+        "operators": [_modules(*(f"airflow_provider_nexus.operators.{name}" for name in _OPERATORS))],
         "sensors": [_modules("airflow_provider_nexus.sensors.nexus")],
         "triggers": [_modules("airflow_provider_nexus.triggers.nexus")],
         "transfers": [
@@ -89,70 +143,5 @@ def _connection_type() -> dict[str, object]:
                 "host": "for a sandbox or a host that Quantoz gave you; wins over the environment",
             },
         },
-        "conn-fields": _connection_fields(),
-    }
-
-
-def _connection_fields() -> dict[str, object]:
-    return {
-        "environment": {
-            "label": "Environment",
-            "description": "Where the API key was made. Test: https://api.test.casp.quantoznexus.com. "
-            "Production: https://api.quantoznexus.com. A base URL wins over it. The key is of a Service Account with roles; "
-            "the Identity portal shows it once.",
-            "schema": {
-                "type": ["string", "null"],
-                "enum": ["test", "production"],
-                "values_display": {"test": "Test", "production": "Production (live money)"},
-                "default": "test",
-            },
-        },
-        "allow_writes": {
-            "label": "Allow writes",
-            "description": "Let tasks change things in Nexus: orders, transfers, payouts, customers. Off: reading only.",
-            "schema": {"type": ["boolean", "null"], "default": False},
-        },
-        "key_expires": {
-            "label": "Key expires",
-            "description": "The expiry date that the key got in the Identity portal, under Manage API Keys: its last day. "
-            "Tasks and the connection's test warn in time. Nothing is refused for it.",
-            "schema": {"type": ["string", "null"], "format": "date", "default": None},
-        },
-        "key_warning_days": {
-            "label": "Warn before",
-            "description": "Days before the API key expires from which on tasks say so, 0 to 3650. 0: only when it has.",
-            "schema": {"type": ["integer", "null"], "minimum": 0, "maximum": 3650, "default": 14},
-        },
-        "timeout": {
-            "label": "Read timeout",
-            "description": "Seconds to wait for the next piece of an answer, 1 to 600. The whole answer has four times as long.",
-            "schema": {"type": ["number", "null"], "minimum": 1, "maximum": 600, "default": 30},
-        },
-        "retries": {
-            "label": "Retries",
-            "description": "How often a call that is safe to repeat is sent again, 0 to 10.",
-            "schema": {"type": ["integer", "null"], "minimum": 0, "maximum": 10, "default": 5},
-        },
-        "rate_limit": {
-            "label": "Rate limit",
-            "description": "Calls a second that all tasks of a machine make together, 0.1 to 1000. Empty: no limit.",
-            "schema": {"type": ["number", "null"], "minimum": 0.1, "maximum": 1000, "default": None},
-        },
-        "max_answer_mb": {
-            "label": "Largest answer",
-            "description": "Megabytes that one answer may have at most, 1 to 1024. A larger one is refused.",
-            "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": 1024, "default": 64},
-        },
-        "portal_url": {
-            "label": "Portal URL",
-            "description": "How addresses of your Nexus portal look, such as https://portal.example.com/{resource}/{code}. "
-            "Tasks then link to their record.",
-            "schema": {"type": ["string", "null"], "default": None},
-        },
-        "hash_secret": {
-            "label": "Hash secret",
-            "description": "What personal data is hashed with on its way into files and tables, at least 16 characters. "
-            "With another secret, all hashes are others.",
-            "schema": {"type": ["string", "null"], "format": "password", "default": None},
-        },
+        "conn-fields": _FIELDS,
     }
