@@ -30,10 +30,12 @@ class NexusClient:
     """Nexus, spoken to through one session.
 
     :param session: sends the calls
+    :ivar unsorted: names of the resources whose lists the server was seen not to sort
     """
 
     def __init__(self, session: NexusSession) -> None:
         self.session = session
+        self.unsorted: set[str] = set()
 
     def run(
         self,

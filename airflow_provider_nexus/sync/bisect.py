@@ -1,4 +1,4 @@
-"""Window bisection: a span with more records than a page holds is halved, and only first pages are read.
+"""Window bisection: a span with more records than a page holds is cut into parts, and only first pages are read.
 
 For a server that filters by the stamp but does not sort by it. Each leaf is one answer with room to spare and so a
 picture of one moment; one that is full is read twice by pages, as the count may be of another moment than its rows.
@@ -7,13 +7,19 @@ picture of one moment; one that is full is read twice by pages, as the count may
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from airflow_provider_nexus.api.rows import Row, in_order
 from airflow_provider_nexus.api.timestamps import SECOND
 from airflow_provider_nexus.sync.doubt import Doubt
 from airflow_provider_nexus.sync.guarded import guarded_walk
 from airflow_provider_nexus.sync.seek import check_page
-from airflow_provider_nexus.sync.source import Source, Span, widened
+from airflow_provider_nexus.sync.source import Page, Source, Span, widened
+
+_ROOM = 3
+"""Halves of a page that are planned for each page's worth of records."""
+_MOST_PARTS = 100
+"""Parts of one span, whatever the server says it holds; each can be cut again."""
 
 
 def bisect_walk(source: Source, span: Span) -> Iterator[list[Row]]:
@@ -26,17 +32,27 @@ def bisect_walk(source: Source, span: Span) -> Iterator[list[Row]]:
     while todo:
         part = todo.pop()
         rows = _leaf(source, part)
-        if rows is None:
-            middle = part.start + SECOND * (part.seconds // 2)
-            todo += [Span(middle, part.end), Span(part.start, middle)]
+        if isinstance(rows, Page):
+            todo += reversed(_parts(part, rows))
         else:
             low = "" if part.start == span.start else f"{part.start:%FT%T}"
             high = "~" if part.end == span.end else f"{part.end:%FT%T}"
             yield in_order(row for row in rows if low <= row.stamp < high)
 
 
-def _leaf(source: Source, part: Span) -> list[Row] | None:
-    """All rows of a part, or ``None`` when it has to be halved.
+def _parts(span: Span, page: Page) -> list[Span]:
+    """A span in equal parts: as many as should each fit a page with room to spare, were the records spread evenly.
+
+    Each page that is not the whole of its part was read for nothing, so halving again and again would cost twice the records.
+    """
+    planned = -(-_ROOM * (page.total or 0) // (2 * len(page.rows)))
+    number = min(span.seconds, max(2, planned), _MOST_PARTS)
+    edges = [span.start + SECOND * (span.seconds * place // number) for place in range(number)]
+    return [Span(*each) for each in pairwise([*edges, span.end])]
+
+
+def _leaf(source: Source, part: Span) -> list[Row] | Page:
+    """All rows of a part, or its page when that holds too few of them.
 
     :raises Doubt: when the count says that there is more than a page that has room holds
     """
@@ -47,4 +63,4 @@ def _leaf(source: Source, part: Span) -> list[Row] | None:
         return page.rows
     if source.has_room(page):
         raise Doubt(f"a page holds {len(page.rows)} records of a total of {page.total}, and has room for more")
-    return guarded_walk(source, since, until, page) if page.is_whole or part.seconds <= 1 else None
+    return guarded_walk(source, since, until, page) if page.is_whole or part.seconds <= 1 else page

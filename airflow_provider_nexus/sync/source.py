@@ -94,6 +94,15 @@ class Source:
         self._client, self._parent, self._filters, self._on_page = client, parent, dict(filters or {}), on_page
         self._sorts = bool(resource.sort_name)
 
+    @property
+    def is_unsorted(self) -> bool:
+        """Whether the server was seen not to sort this resource, by this reading or one before it."""
+        return self.resource.name in self._client.unsorted
+
+    @is_unsorted.setter
+    def is_unsorted(self, seen: bool) -> None:
+        (self._client.unsorted.add if seen else self._client.unsorted.discard)(self.resource.name)
+
     def page(self, since: datetime | None = None, until: datetime | None = None, *, number: int = 1, limit: int = 0) -> Page:
         """One page of what lies between two bounds, oldest first if the server obliges.
 

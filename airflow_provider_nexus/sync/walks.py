@@ -75,13 +75,16 @@ class Walks:
         self._source, self._span = source, span
         if source.resource.shape is not Shape.PAGED:
             self.strategy = "whole answer"
+        elif span:
+            self.strategy = "bisect" if source.is_unsorted else "seek"
         else:
-            self.strategy = "seek" if span else "guarded"
+            self.strategy = "guarded"
 
     def give_way(self, doubt: Doubt) -> None:
         """Take the next strategy that needs less of the server, from the start."""
         self.position = None
         self.strategy = "bisect" if isinstance(doubt, NotSortedDoubt) else "guarded"
+        self._source.is_unsorted = self._source.is_unsorted or self.strategy == "bisect"
 
     def groups(self, count: Count) -> Iterator[tuple[list[Row], list[Row]]]:
         """One walk: groups of rows, and the part of each that lies inside the span.

@@ -36,7 +36,7 @@ def load(sandbox: Sandbox, engine: sa.Engine, **options: Any) -> None:
     copy = SqlCopy(engine, "copied", Table(entry), environment=where.name, base_url=where.base_url)
     for start in (48, 24):
         request = SyncRequest(resource=entry, wish=hours_of(sandbox, start=start, until=start - 24), **options)
-        SyncJob(client, request, TableOutlet(copy, request.max_rejected)).run()
+        SyncJob(client, request, TableOutlet(copy, request.max_rejected, contract="freeze")).run()
     client.session.close()
 
 
