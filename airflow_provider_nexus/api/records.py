@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -13,6 +14,8 @@ from airflow_provider_nexus.exceptions import NexusDataError
 
 _EXPECTED = {"money": "a decimal number", "time": "an ISO 8601 time stamp", "date": "a date", "text": "text"}
 
+NUMBER = re.compile(r"[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?", re.ASCII)
+"""A number that comes as text, as JSON writes one; Python reads more."""
 OnUntyped = Callable[[str, str], None]
 """Called for a value that is of another kind than declared: dotted wire name of its field, and what was expected."""
 
@@ -100,6 +103,8 @@ def _contents(place: _Place, prefix: str, children: tuple[Field, ...], value: An
 def _money(value: Any) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
         raise TypeError
+    if isinstance(value, str) and not NUMBER.fullmatch(value.strip()):
+        raise ValueError
     number = Decimal(value.strip() if isinstance(value, str) else value)
     if not number.is_finite():
         raise ValueError

@@ -16,6 +16,9 @@ from airflow_provider_nexus.exceptions import NexusDataError
 
 _KIND = "of the kind that the schema names"
 _Tree = dict[str, Any]
+_MOST_DIGITS = 500
+"""Digits before or after the point of an amount that is added up; what has more is no amount."""
+_LONG = 4000
 _decode_plain = msgspec.json.Decoder(float_hook=str).decode
 
 
@@ -72,21 +75,27 @@ class RowReader:
         self._tree = self._wanted()
         self._is_respelt: bool | None = None
         self._decode = msgspec.json.Decoder(_struct(resource.name, self._tree)).decode
-        self._decode_bare = msgspec.json.Decoder(_struct(resource.name, _bare(self._tree))).decode
+        kinds = (self._wanted(with_amounts=False), self._wanted(with_amounts=False, with_codes=False))
+        self._decoders_without = [msgspec.json.Decoder(_struct(resource.name, wanted)).decode for wanted in kinds]
         self._holders = self._by_holder()
         self._keys = [_getter(tuple(name.split("."))) for name in resource.key]
         self._fiat, self._crypto = _getter(resource.fiat_code), _getter(resource.crypto_code)
         self._status = _getter((resource.lifecycle.status_field,) if resource.lifecycle else ())
 
-    def _wanted(self) -> _Tree:
-        """What to decode. Key parts stay raw, as a key may be sent as text or as a number."""
+    def _wanted(self, *, with_amounts: bool = True, with_codes: bool = True) -> _Tree:
+        """What to decode. Key parts stay raw, as a key may be sent as text or as a number.
+
+        :param with_amounts: whether amounts are wanted
+        :param with_codes: whether what says in which currency they are is wanted
+        """
         resource, tree = self.resource, _Tree()
-        for path, _ in self._amounts:
+        for path, _ in self._amounts if with_amounts else ():
             _plant(tree, path, Decimal)
         for name in resource.key:
             _plant(tree, tuple(name.split(".")), Raw)
+        codes = (resource.fiat_code, resource.crypto_code) if with_codes else ()
         status = (resource.lifecycle.status_field,) if resource.lifecycle else ()
-        for path in (resource.fiat_code, resource.crypto_code, status, (self._stamp,) if self._stamp else ()):
+        for path in (*codes, status, (self._stamp,) if self._stamp else ()):
             _plant(tree, path, str)
         return tree
 
@@ -114,8 +123,11 @@ class RowReader:
 
     def expected(self, flaw: str) -> str:
         """What a flawed field was to hold."""
-        is_amount = any(".".join(path) == flaw for path, _ in self._amounts)
-        return "a decimal number" if is_amount else "text without unpaired surrogates"
+        if any(".".join(path) == flaw for path, _ in self._amounts):
+            return "a decimal number"
+        codes = (self.resource.fiat_code, self.resource.crypto_code)
+        holders = {".".join(path[:depth]) for path in codes for depth in range(1, len(path) + 1)}
+        return "what the catalogue declares, and amounts are in" if flaw in holders else "text without unpaired surrogates"
 
     def status(self, row: Row) -> str:
         """The status of a record in upper case; empty where it has none."""
@@ -132,6 +144,7 @@ class RowReader:
         """
         if row.flaw:
             return []
+        is_long = len(row.raw) > _LONG
         fiat, crypto = _plain(self._fiat(row.amounts)), _plain(self._crypto(row.amounts))
         found = []
         for holder_of, members in self._holders:
@@ -140,7 +153,7 @@ class RowReader:
                 value = getattr(holder, member)
                 if value is not None:
                     found.append(Amount(name, fiat if is_fiat else crypto, value))
-                    if not value.is_finite():
+                    if not value.is_finite() or abs(value.adjusted()) > _MOST_DIGITS or (is_long and _is_endless(value)):
                         raise NexusDataError(self.resource.name, row.key, name, str(value), "a decimal number")
         return found
 
@@ -167,18 +180,19 @@ class RowReader:
             raise NexusDataError(self.resource.name, key, self._stamp, value, "an ISO 8601 time stamp") from None
 
     def _decode_slowly(self, raw: bytes) -> tuple[Any, str]:
-        """The record, and which amount in it can't be read."""
+        """The record, and which amount, or what it is in, can't be read."""
         folded, unreadable = _refold(raw, self._tree), _unreadable(raw)
         try:
             return self._decode(folded), unreadable
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             field = _field_of(error)
-        try:
-            return self._decode_bare(folded), unreadable or field
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            field = _field_of(error)
-            value = _at(folded, field) if field else "a value"
-            raise NexusDataError(self.resource.name, self._loose_key(folded), field or "?", value, _KIND) from None
+        for decode in self._decoders_without:
+            try:
+                return decode(folded), unreadable or field
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                field = _field_of(error)
+        value = _at(folded, field) if field else "a value"
+        raise NexusDataError(self.resource.name, self._loose_key(folded), field or "?", value, _KIND)
 
     def _loose_key(self, raw: bytes) -> str:
         try:
@@ -186,6 +200,11 @@ class RowReader:
         except (msgspec.MsgspecError, UnicodeDecodeError):
             return ""
         return "|".join(_plain(members.get(name)) for name in self.resource.key)
+
+
+def _is_endless(value: Decimal) -> bool:
+    exponent = value.as_tuple().exponent
+    return isinstance(exponent, int) and -exponent > _MOST_DIGITS
 
 
 def _field_of(error: Exception) -> str:
@@ -204,12 +223,6 @@ def _unreadable(raw: bytes, prefix: str = "") -> str:
         found = (_unreadable(bytes(value), f"{prefix}{name}.") for name, value in lenient.members(raw).items())
         return next(filter(None, found), prefix.rstrip(".") or "?")
     return ""
-
-
-def _bare(tree: _Tree) -> _Tree:
-    """What is wanted without the amounts."""
-    kept = {name: _bare(leaf) if isinstance(leaf, dict) else leaf for name, leaf in tree.items() if leaf is not Decimal}
-    return {name: leaf for name, leaf in kept.items() if leaf != {}}
 
 
 def _itself(found: Any) -> Any:
@@ -236,13 +249,13 @@ def _getter(path: tuple[str, ...]) -> Callable[[Any], Any]:
     if not path:
         return lambda _: None
     if len(path) == 1:
-        return lambda found: getattr(found, path[0])
+        return lambda found: getattr(found, path[0], None)
 
     def get(found: Any) -> Any:
         for name in path:
             if found is None:
                 return None
-            found = getattr(found, name)
+            found = getattr(found, name, None)
         return found
 
     return get

@@ -14,7 +14,7 @@ import msgspec
 from airflow_provider_nexus.api.effects import changes_something
 from airflow_provider_nexus.api.resources import RESOURCES, find_by_path
 from airflow_provider_nexus.client.form import Form
-from airflow_provider_nexus.client.headers import in_headers, is_personal
+from airflow_provider_nexus.client.headers import in_headers, is_personal, personal_forms
 from airflow_provider_nexus.client.secret import Secret
 from airflow_provider_nexus.client.values import in_body, in_query, refuse_bare, refuse_twins
 from airflow_provider_nexus.exceptions import NexusConfigurationError
@@ -72,7 +72,7 @@ class Call:
         refuse_bare(self.json)
         if "#" in self.path:
             raise NexusConfigurationError(f"the path of {self.method} {self.label} has a #, which is never sent: write it as %23")
-        if not (self.api_version or "").isprintable():
+        if not isinstance(self.api_version or "", str) or not (self.api_version or "").isprintable():
             raise NexusConfigurationError(f"api_version is {self.api_version!r}, which no header can hold: nothing was sent")
         if not self.path.isprintable():
             raise NexusConfigurationError(
@@ -127,8 +127,9 @@ class Call:
 
     def hide(self, text: str) -> str:
         """What a server says, with what the headers tell of a person blanked: some servers repeat what they were sent."""
-        for value in (value for name, value in in_headers(self.headers).items() if is_personal(name)):
-            text = Secret(value).scrub(text)
+        personal = (value for name, value in in_headers(self.headers).items() if is_personal(name))
+        for form in sorted({form for value in personal for form in personal_forms(value)}, key=len, reverse=True):
+            text = re.sub(re.escape(form), "***", Secret(form).scrub(text), flags=re.IGNORECASE)
         return text
 
     @property

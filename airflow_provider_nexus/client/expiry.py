@@ -101,7 +101,8 @@ def read_day(text: str) -> tuple[datetime, str]:
             found = datetime.fromisoformat(text)
             moment = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
             return moment, to_wire(moment)
-        return datetime(day.year, day.month, day.day, tzinfo=UTC) + _DAY, day.isoformat()
+        begin = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        return (datetime.max.replace(tzinfo=UTC) if day == date.max else begin + _DAY), day.isoformat()
     except OverflowError:
         raise ValueError(f"outside of the calendar: {text!r}") from None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Protocol
@@ -20,7 +22,9 @@ FOUND = 200
 """The one status of an answer that brings a whole file."""
 
 _OF_THE_CALL = "max_mb lets a file have: raise it"
-_LONGEST_COMPLAINT = 1_000_000
+_SHOWN, _LONGEST_COMPLAINT = 65_536, 1_000_000
+_OBJECT = re.compile(rb"[\xef\xbb\xbf\xfe\xff\x00 \r\n\t]*\{")
+"""How an object begins, in any encoding of JSON."""
 _ENVELOPE = frozenset({"message", "errors", "values"})
 
 
@@ -72,7 +76,9 @@ def read_file(call: Call, received: Received, settings: ClientSettings, sink: Si
     if not is_measured and not body.is_packed:
         detail = f"HTTP {status}, and the answer does not say where it ends, so that a part could pass for the whole file"
         raise NexusResponseError(call.method, call.label, detail=detail)
-    if body.size <= _LONGEST_COMPLAINT and _is_complaint(said := sink.first(body.size)):
+    is_problem = reply.content_type(headers) == "application/problem+json"
+    if is_problem or (body.size <= reply.bounds(settings).size and _is_complaint(sink, body.size)):
+        said = sink.first(min(body.size, _LONGEST_COMPLAINT))
         raise from_answer(call, status, headers, said, reply.server_time(headers), settings)
     return reply.content_type(headers)
 
@@ -82,13 +88,14 @@ def _is_measured(headers: Mapping[str, str]) -> bool:
     return is_chunked or headers.get("Content-Length", "").strip().isdigit()
 
 
-def _is_complaint(body: bytes) -> bool:
+def _is_complaint(sink: Sink, size: int) -> bool:
     """Whether a body is an envelope with errors in it, and nothing but that; a file can be JSON, too."""
-    if not body.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{"):
+    if not _OBJECT.match(sink.first(_SHOWN)):
         return False
+    body = sink.first(size)
     try:
-        answer = envelope.decode(body)
-    except envelope.MalformedAnswerError:
+        answer = envelope.decode(body.decode(json.detect_encoding(body)).encode())
+    except (envelope.MalformedAnswerError, UnicodeError):
         return False
     folded = {name.lower(): value for name, value in answer.items()}
     return bool(folded.get("errors")) and folded.keys() <= _ENVELOPE

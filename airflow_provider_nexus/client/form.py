@@ -10,7 +10,7 @@ from typing import Any
 
 from urllib3.filepost import encode_multipart_formdata
 
-from airflow_provider_nexus.client.values import as_text, refuse_number_for_code
+from airflow_provider_nexus.client.values import as_text, refuse_number_for_code, refuse_twins
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 
 _UNKNOWN = "application/octet-stream"
@@ -66,4 +66,5 @@ def _texts(fields: Mapping[str, Any], file_field: str) -> dict[str, str]:
         place = f"fields.{name}"
         refuse_number_for_code(value, place)
         found[name] = as_text(value, place, "form")
+    refuse_twins([file_field, *found], "fields, with that of the file,")
     return found

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
+from ipaddress import ip_address
 from typing import Any
 
 from airflow_provider_nexus.api.moments import is_missing
@@ -17,6 +19,9 @@ _ELSEWHERE = {
     "cookie": "the token of the connection is what lets a call in",
     "api-version": "it has an argument of its own, api_version",
     "range": "a part of an answer would pass for the whole",
+    **dict.fromkeys(
+        ("x-http-method", "x-http-method-override", "x-method-override"), "it makes the call another: give the method"
+    ),
 }
 _OF_THE_CLIENT = frozenset(
     """
@@ -47,6 +52,18 @@ def in_headers(headers: Mapping[str, Any] | None) -> dict[str, str]:
 def is_personal(name: str) -> bool:
     """Whether the value of a header tells of a person, so that no log may hold it."""
     return _folded(name) in _PERSONAL
+
+
+def personal_forms(value: str) -> set[str]:
+    """The spellings in which a server may repeat addresses: each of a list, without its port, shortened and in full."""
+    found = {value}
+    for part in (each.strip() for each in value.split(",")):
+        bare = re.sub(r"^\[(.+)\](?::\d+)?$|^([\d.]+):\d+$", r"\1\2", part)
+        found |= {part, bare}
+        with suppress(ValueError):
+            address = ip_address(bare)
+            found |= {address.compressed, address.exploded}
+    return {form for each in found for form in (each, re.sub("[.:]", "-", each))} - {"", "-"}
 
 
 def _folded(name: str) -> str:

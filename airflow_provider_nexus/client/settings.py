@@ -37,6 +37,7 @@ TIMEOUT, RETRIES = (1, 600), (0, 10)
 """Seconds to wait for the next piece of an answer, and attempts after the first: the least and the most."""
 
 _SECRET_LENGTH = 16
+_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 _TELLING = re.compile(".{8,}", re.DOTALL)
 """A secret that no word of ours holds by chance."""
 _HASH_SECRET = re.compile(f".{{{_SECRET_LENGTH},}}", re.DOTALL)
@@ -277,7 +278,8 @@ def number(given: object, what: str, low: float, high: float) -> float:
     :raises NexusConfigurationError: for anything else, or when it lies outside of the bounds
     """
     try:
-        found = float(given) if not isinstance(given, bool | bytes | bytearray) else math.nan  # type: ignore[arg-type]
+        is_odd = isinstance(given, bool | bytes | bytearray) or (isinstance(given, str) and not _NUMBER.fullmatch(given.strip()))
+        found = math.nan if is_odd else float(given)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
         found = math.nan
     if not low <= found <= high:

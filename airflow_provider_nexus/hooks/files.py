@@ -10,8 +10,9 @@ from urllib.parse import quote
 
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.form import form_of
+from airflow_provider_nexus.client.values import method_of
 from airflow_provider_nexus.compat import AirflowFailException, get_hook_lineage_collector
-from airflow_provider_nexus.exceptions import NexusAmbiguousWriteError
+from airflow_provider_nexus.exceptions import NexusAmbiguousWriteError, NexusConfigurationError
 from airflow_provider_nexus.sync.download import LARGEST_DOWNLOAD, fetch, refuse_no_file
 from airflow_provider_nexus.sync.upload import LARGEST_UPLOAD, load, send
 from airflow_provider_nexus.transfers.report import opened
@@ -24,6 +25,7 @@ else:
     _Base = object
 
 
+_SENDING = ("POST", "PUT", "PATCH")
 _AS_IN_URLS = "/:@!$&'()*+,;=~%?#[]"
 
 
@@ -61,7 +63,10 @@ def upload_call(
     refuse_no_file("source", source, place)
     data = load(place, max_mb=max_mb)
     form = form_of(fields, file_field=file_field, file_name=place.name, data=data)
-    return Call(method.strip().upper(), path, headers=headers, form=form)
+    verb = method_of(method)
+    if verb not in _SENDING:
+        raise NexusConfigurationError(f"method is {method!r}, and a file is sent by {' or '.join(_SENDING)}: nothing was sent")
+    return Call(verb, path, headers=headers, form=form)
 
 
 class FileCalls(_Base):

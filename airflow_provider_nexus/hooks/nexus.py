@@ -329,6 +329,9 @@ class NexusHook(FileCalls, BaseHook):
 
 def _explain(where: str, error: NexusError) -> tuple[bool, str]:
     if isinstance(error, NexusPermissionError):
+        if not (error.codes or error.detail):  # what Nexus itself says with a 403 is not known
+            words = "its roles do not let it read the tenant, or a gateway before Nexus refuses the call"
+            return True, f"Nexus {where} takes the token, as far as can be seen; {words} (HTTP 403)"
         return True, f"Nexus {where} takes the token; its roles do not let it read the tenant (HTTP 403)"
     if isinstance(error, NexusAuthenticationError):
         return False, f"Nexus {where} does not take the token (HTTP 401). {error.situation} {error.advice}"

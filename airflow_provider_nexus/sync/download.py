@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
+import stat
 import tempfile
+from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
@@ -18,7 +21,9 @@ LARGEST_DOWNLOAD = 1024
 
 _MOST_MEGABYTES = 100_000
 _PIECE = 1 << 20
-_PAGE = "text/html"
+_PAGE_KINDS = ("text/html", "application/xhtml+xml")
+_PAGE = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s|<!--.*?-->|<\?xml.*?\?>)*<(?:!doctype\s+html|html)[\s>]", re.IGNORECASE | re.DOTALL)
+_LOOKED_AT = 65_536
 _PAGES = (".htm", ".html")
 
 
@@ -83,10 +88,22 @@ def refuse_no_file(name: str, given: Any, place: Any) -> None:
     """
     container = store.container_of(place)
     is_bucket = bool(container) and str(place.path).strip("/") == container
-    if str(given).endswith(("/", "\\")) or is_bucket or (store.is_local(place) and place.is_dir()):
+    mode = _mode(place) if store.is_local(place) else None
+    if mode is not None and not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
+        raise NexusConfigurationError(f"{name} is {given}, a link or a device: name a file itself")
+    if str(given).endswith(("/", "\\")) or is_bucket or (mode is not None and stat.S_ISDIR(mode)):
         raise NexusConfigurationError(
             f"{name} is {given}, a folder: name the file in it, such as {str(given).rstrip('/')}/C1.pdf"
         )
+
+
+def _mode(place: Any) -> int | None:
+    """What lies at a place of this machine; nothing where nothing does."""
+    with telling(place, "looked at"):
+        try:
+            return Path(getattr(place, "path", place)).lstat().st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
 
 def fetch(session: NexusSession, call: Call, place: Any, *, overwrite: bool, max_mb: int) -> dict[str, Any]:
@@ -103,8 +120,8 @@ def fetch(session: NexusSession, call: Call, place: Any, *, overwrite: bool, max
     store.refuse_unfit("target", place.parent)
     with Spool() as spool:
         kind = session.fetch(call, spool, max_mb)
-        if kind == _PAGE and not place.name.lower().endswith(_PAGES):
-            detail = f"a page (text/html) came, and target is {place}: if the file is a page, end target in .html"
+        if (kind in _PAGE_KINDS or _PAGE.match(spool.first(_LOOKED_AT))) and not place.name.lower().endswith(_PAGES):
+            detail = f"a page of HTML came, and target is {place}: if the file is a page, end target in .html"
             raise NexusResponseError(call.method, call.label, detail=detail)
         if overwrite or not _is_there(place, spool):
             store.put(place, spool.content())

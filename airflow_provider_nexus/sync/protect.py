@@ -277,8 +277,11 @@ def tree_of(resource: Resource, changes: Mapping[_Path, Change]) -> Place:
     :param changes: by path in lower case, what is made of the value there, both as JSON; what lies in it is left to that
     """
     maps = {_folded(path) for path, found in resource.schema.walk() if found.kind == "map" and found.children}
+    columns = {_folded(path): found.column_name for path, found in resource.schema.walk()}
+    # a field that comes by the name of its column tells readers the same
+    by_column = {(*path[:-1], columns[path]): change for path, change in changes.items() if path in columns}
     root = Place()
-    for path, change in changes.items():
+    for path, change in (by_column | dict(changes)).items():
         node = root
         for depth, name in enumerate(path, 1):
             node = node.places.setdefault(name, Place())

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 from airflow_provider_nexus.api import envelope
+from airflow_provider_nexus.api.codes import is_same
 from airflow_provider_nexus.api.records import at
 from airflow_provider_nexus.client.body import MEGABYTE
 from airflow_provider_nexus.client.call import Call
@@ -83,24 +85,39 @@ def send(
     :raises NexusAmbiguousWriteError: when it is not known whether Nexus took it
     :raises NexusApiError: one class per cause
     """
+    form = call.form
     try:
-        return session.send(call, envelope.unwrap, before=before).value
+        answer = session.send(call, envelope.unwrap, before=before).value
+        if form is None or not _can_be_found(call, form) or _is_of(answer, form):
+            return answer
+        detail = "Nexus took it, and its answer is not of this document"
+        unknown = NexusAmbiguousWriteError(call.method, call.label, detail=detail)
     except NexusAmbiguousWriteError as error:
-        form = call.form
         if form is None or not _can_be_found(call, form):
             raise
-        for pause in pauses:
-            log.info("not known whether Nexus took the file: looking for it in %.0f s", pause)
-            time.sleep(pause)
-            if record := _found(session, form, log):
-                log.info("Nexus holds the file, so it is not sent again")
-                return record
-        raise _with_advice(error) from error
+        unknown = error
+    for pause in pauses:
+        log.info("not known whether Nexus took the file: looking for it in %.0f s", pause)
+        time.sleep(pause)
+        if record := _found(session, form, log):
+            log.info("Nexus holds the file, so it is not sent again")
+            return record
+    raise _with_advice(unknown) from unknown
 
 
 def _can_be_found(call: Call, form: Form) -> bool:
     is_document = f"/{call.path.removeprefix('/').lower()}" == DOCUMENT
     return is_document and bool(form.fields.get("filePath") and form.fields.get("customerCode"))
+
+
+def _is_of(answer: Any, form: Form) -> bool:
+    """Whether an answer tells of the document that was sent; how Nexus spells its path back is not known."""
+    if not isinstance(answer, Mapping):
+        return False
+    owner, path = at(answer, "customerCode"), at(answer, "filePath")
+    is_owner = owner is None or is_same(form.fields["customerCode"], owner)
+    is_path = path is None or PurePosixPath(str(path)).name.lower() == PurePosixPath(form.fields["filePath"]).name.lower()
+    return is_owner and is_path and not (owner is None and path is None)
 
 
 def _found(session: NexusSession, form: Form, log: Log) -> dict[str, Any] | None:

@@ -58,7 +58,7 @@ class TestMoney:
             assert type(value) is Decimal
             assert value.as_tuple() == Decimal(digits).as_tuple()
 
-    @pytest.mark.parametrize("value", ["x", "", "NaN", "Infinity", "-inf", True, [], {}, 1.5])
+    @pytest.mark.parametrize("value", ["x", "", "NaN", "Infinity", "-inf", True, [], {}, 1.5, "1_000", "\u0661\u0662", "0x10"])
     def test_refuses_what_is_no_number(self, value: object) -> None:
         with pytest.raises(NexusDataError, match="not a decimal number"):
             typed(get_resource("broker_transactions"), {"transactionCode": "A", "payout": value})

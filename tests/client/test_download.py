@@ -171,6 +171,26 @@ FINAL: dict[str, tuple[Reply, type[NexusError], str]] = {
 }
 
 
+PAGE = b"<!DOCTYPE html><html><body>Please log in</body></html>"
+LONG = b'{"message":"' + b"n" * 300_000 + b'","errors":["DocumentNotFound"],"values":null}'
+FINAL |= {
+    f"page, {number}": (answer(page, Content_Type=kind), NexusResponseError, "a page of HTML came")
+    for number, (page, kind) in enumerate(
+        [
+            (PAGE, "application/octet-stream"),
+            (b"\r\n  " + PAGE.lower(), PDF),
+            (b"<!-- a gateway -->\n" + PAGE, PDF),
+            (b'<?xml version="1.0"?><html xmlns="x"></html>', ""),
+            (b"anything", "application/xhtml+xml"),
+        ]
+    )
+} | {
+    "a long complaint": (answer(LONG), NexusValidationError, "DocumentNotFound"),
+    "a complaint in UTF-16": (answer(COMPLAINT.decode().encode("utf-16")), NexusValidationError, "HTTP 200"),
+    "a problem": (answer(b'{"title":"gone","status":404}', Content_Type="application/problem+json"), NexusError, "gone"),
+}
+
+
 @pytest.mark.parametrize(("reply", "kind", "what"), FINAL.values(), ids=list(FINAL))
 def test_what_is_no_file_is_asked_for_once(reply: Reply, kind: type[NexusError], what: str, tmp_path: Path) -> None:
     with fetching(reply) as (session, server), pytest.raises(kind) as caught:
@@ -191,6 +211,20 @@ def test_a_file_may_be_larger_than_an_answer(tmp_path: Path) -> None:
 def test_a_page_that_is_wanted(tmp_path: Path) -> None:
     with fetching(answer(b"<html></html>", Content_Type="text/html")) as (session, _):
         assert fetch(session, tmp_path / "terms.HTML")["content_type"] == "text/html"
+
+
+def test_a_link_is_no_file(tmp_path: Path) -> None:
+    real, link = tmp_path / "real.pdf", tmp_path / "link.pdf"
+    real.write_bytes(b"former")
+    link.symlink_to(real)
+    with pytest.raises(NexusConfigurationError, match="a link or a device"):
+        download.refuse_no_file("target", str(link), link)
+    assert (link.is_symlink(), real.read_bytes()) == (True, b"former")
+
+
+def test_a_name_that_no_disk_takes(tmp_path: Path) -> None:
+    with pytest.raises(NexusStorageError):
+        download.refuse_no_file("target", "x", tmp_path / ("n" * 300))
 
 
 class TestAFileThatIsThere:

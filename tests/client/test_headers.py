@@ -193,3 +193,29 @@ def test_screening_needs_no_leave_and_is_tried_again(client: Any) -> None:
             found = client(settings, call)
     assert found == {"a": 1}
     assert [asked.body for asked in server.asked] == [b'{"name":"A B"}'] * 2
+
+
+@pytest.mark.parametrize("name", ["X-HTTP-Method-Override", "x-http-method", "X_Method_Override"])
+def test_no_header_makes_the_call_another(name: str) -> None:
+    with pytest.raises(NexusConfigurationError, match="it makes the call another"):
+        Call("GET", "/mail/M1", headers={name: "DELETE"})
+
+
+@pytest.mark.parametrize(
+    ("given", "repeated"),
+    [
+        ("2001:DB8:0:0:0:0:0:ABCD", "2001:db8::abcd"),
+        ("2001:DB8:0:0:0:0:0:ABCD", "2001:db8:0:0:0:0:0:abcd"),
+        ("2001:db8::abcd", "2001:0DB8:0000:0000:0000:0000:0000:ABCD"),
+        ("[2001:db8::abcd]:443", "2001:db8::abcd"),
+        (f"{IP}:5060", IP),
+        (f"10.0.0.1, {IP}", IP),
+        (IP, "203-0-113-77"),
+    ],
+)
+@pytest.mark.parametrize("status", [400, 403, 500])
+def test_no_spelling_of_a_customers_address_is_told(given: str, repeated: str, status: int) -> None:
+    body = f'{{"message":"blocked {repeated}","errors":["X {repeated}"],"values":null}}'.encode()
+    with SocketServer(answer(body, status, X_Request_Id=f"r-{repeated}")) as server, pytest.raises(NexusApiError) as caught:
+        run(server.base_url, "POST", "/orders", json={}, headers={"customer_ip_address": given})
+    assert repeated.lower() not in all_that_it_says(caught.value).lower()

@@ -284,3 +284,46 @@ def test_a_slow_line_has_time_for_each_piece(monkeypatch: pytest.MonkeyPatch) ->
         assert upload.send(session, call, log=logging.getLogger("test"), pauses=()) == RECORD
     assert call.form
     assert server.came == len(call.form.content)
+
+
+OTHERS = {
+    "nothing": b"",
+    "null": b'{"message":"ok","errors":null,"values":null}',
+    "of another customer": json.dumps({"values": {**RECORD, "customerCode": "C9"}, "errors": None}).encode(),
+    "another file": json.dumps({"values": {**RECORD, "filePath": "C1/z.pdf"}, "errors": None}).encode(),
+}
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+@pytest.mark.parametrize("body", OTHERS.values(), ids=list(OTHERS))
+def test_an_answer_that_is_not_of_the_document_is_looked_into(body: bytes, is_there: bool) -> None:
+    listed = {"page": 1, "total": 1, "totalPages": 1, "records": [RECORD] if is_there else []}
+
+    def by(asked: Asked) -> Reply:
+        if asked.method == "POST":
+            return answer(body, Content_Type="application/json")
+        if asked.target.startswith("/integrations/documentstore/list"):
+            return answer(json.dumps({"values": listed, "errors": None, "message": ""}).encode())
+        return answer(FILE, Content_Type="application/pdf")
+
+    with SocketServer(by=by) as server:
+        if is_there:
+            assert send(server.base_url, posting()) == RECORD
+        else:
+            with pytest.raises(NexusAmbiguousWriteError, match="its answer is not of this document"):
+                send(server.base_url, posting())
+        assert [asked.method for asked in server.asked].count("POST") == 1
+
+
+@pytest.mark.parametrize("path", ["/C1/passport.pdf", "C1/PASSPORT.pdf", "store/C1/passport.pdf"])
+def test_a_path_that_is_spelt_otherwise_is_the_same(path: str) -> None:
+    record = {**RECORD, "filePath": path}
+    with SocketServer(answer(json.dumps({"values": record, "errors": None}).encode())) as server:
+        assert send(server.base_url, posting()) == record
+        assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("fields", [{"FilePath": "x", "filePath": "y"}, {"File": "x"}])
+def test_names_that_differ_in_case_alone_are_one(fields: dict[str, str]) -> None:
+    with pytest.raises(NexusConfigurationError, match="which Nexus reads as one name"):
+        posting(fields)

@@ -286,6 +286,14 @@ def test_many_new_names_do_not_make_it_forget() -> None:
         assert treated(what, {f"name{each}": each, "Email": "x"}) == {f"name{each}": each, "Email": "***"}
 
 
+@pytest.mark.parametrize("treatment", ["hash", "mask", "drop"])
+def test_a_field_that_comes_by_the_name_of_its_column_is_treated_too(treatment: Treatment) -> None:
+    protection = Protection(personal=treatment, fields={"customerCode": "keep"}, secret="a secret of the tests")
+    protector = Protector(get_resource("customers"), protection)
+    treated = protector.raw(b'{"customerCode":"C1","first_name":"Jan","LAST_NAME":"Smit","external_customer_code":"X9"}')
+    assert not [name for name in (b"Jan", b"Smit", b"X9") if name in treated]
+
+
 @pytest.mark.parametrize("name", sorted(RESOURCES))
 def test_no_personal_value_of_any_resource_is_left(name: str) -> None:
     resource = get_resource(name)

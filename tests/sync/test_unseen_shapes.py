@@ -7,6 +7,7 @@ import json
 import logging
 import sqlite3
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ from airflow_provider_nexus.sync.request import SyncRequest
 from airflow_provider_nexus.sync.source import Source
 from airflow_provider_nexus.sync.sql.copy import SqlCopy
 from airflow_provider_nexus.sync.table.columns import Table
+from airflow_provider_nexus.sync.window import Wish
 from tests.client.socket_server import Asked, SocketServer, answer
 from tests.sync.serving import QUICK
 
@@ -341,3 +343,43 @@ class TestPagesWithoutACount:
     def test_a_key_that_comes_twice_is_not_proved(self) -> None:
         proof, _ = self.read(lambda page, limit: [{"code": "A"}, {"code": "A", "x": 1}])
         assert proof.verdict is Verdict.UNPROVED
+
+
+class TestWhatIsNoAmount:
+    """It is put aside with its record; the others arrive."""
+
+    @pytest.mark.parametrize(
+        ("members", "field"),
+        [
+            ('"tradePair":"x"', "tradePair"),
+            ('"tradePair":{"currencyCode":{}}', "tradePair.currencyCode"),
+            ('"amount":1e999999999999', "amount"),
+            ('"amount":1e-999999999999', "amount"),
+            (f'"amount":{"9" * 5000}', "amount"),
+            (f'"amount":0.{"9" * 5000}', "amount"),
+            ('"amount":"1_000"', "amount"),
+            ('"amount":"\\u0661"', "amount"),
+            ('"amount":1,"AMOUNT":2', "?"),
+        ],
+        ids=range(9),
+    )
+    def test_it_is_put_aside(self, tmp_path: Path, members: str, field: str) -> None:
+        good = '{"orderCode":"A","created":"2026-01-01T00:00:00Z","status":"FILLED","amount":1}'
+        bad = good.replace('"A"', '"B"').replace('"amount":1', members)
+
+        def reply(asked: Asked) -> bytes:
+            is_first = parse_qs(urlsplit(asked.target).query)["page"] == ["1"]
+            body = '{"message":"","errors":null,"values":{"page":1,"total":2,"totalPages":1,"records":[%s]}}'
+            return dated((body % (f"{good},{bad}" if is_first else "")).encode())
+
+        wish = Wish(datetime(2025, 12, 31, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC), "arguments")
+        with SocketServer(by=reply) as server:
+            client = client_for(server)
+            request = SyncRequest(resource=RESOURCES["orders"], wish=wish, max_rejected=1)
+            outlet = TableOutlet(ParquetCopy(tmp_path / "copy", Table(RESOURCES["orders"])), 1)
+            summary = SyncJob(client, request, outlet, log=LOG).run()
+            client.session.close()
+        assert summary is not None
+        assert (summary["verdict"], summary["records"], summary["rejected"]) == ("proved", 1, 1)
+        aside = json.loads((Path(summary["path"]) / "rejected" / "records.jsonl").read_bytes())
+        assert (aside["key"], aside["field"]) == ("B", field)

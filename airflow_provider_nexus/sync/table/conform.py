@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Raw
 
 from airflow_provider_nexus.api import timestamps
+from airflow_provider_nexus.api.records import NUMBER
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.rows import Row
 from airflow_provider_nexus.api.schemas.field import PRECISION, Field
@@ -89,6 +90,10 @@ class Conformer:
             members = _members(raw)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             raise Misfit(prefix.rstrip(".") or "?", "an object of readable JSON") from None
+        if len({name.lower() for name in members}) < len(members):
+            raise Misfit(
+                prefix.rstrip(".") or "?", "an object that names each member once: two differ in their letters' case only"
+            )
         for name, value in members.items():
             field = known.fields.get(name.lower())
             if field is None:
@@ -156,6 +161,8 @@ def _read_text(raw: bytes) -> str:
 
 def _read_money(raw: bytes) -> Decimal:
     text = _text(raw).strip() if raw[:1] == b'"' else raw.decode()
+    if raw[:1] == b'"' and not NUMBER.fullmatch(text):
+        raise ValueError("no number")
     value = Decimal(text)
     if not value.is_finite():
         raise ValueError("no number")
