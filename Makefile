@@ -54,7 +54,7 @@ databases: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -n auto --dist loadfile -m databases tests/sync
 
 airflow: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -n auto --dist loadfile -m "airflow and not standalone"
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "airflow and not standalone"
 
 # `make test` makes a hundred of these runs with each memory.
 reliability: $(VENV)/test.stamp
