@@ -47,7 +47,7 @@ unit: $(VENV)/test.stamp
 
 # Those of databases among them: each kind ends with a test of a minute or more, during which the other core would stand still.
 slow: $(VENV)/test.stamp
-	NEXUS_SERVERS=40 $(BIN)/python -m pytest -n auto --dist worksteal -m "slow or servers or databases" tests/cli tests/client tests/sandbox tests/sync
+	NEXUS_SERVERS=25 $(BIN)/python -m pytest -n auto --dist worksteal -m "slow or servers or databases" tests/cli tests/client tests/sandbox tests/sync
 
 # PostgreSQL and MariaDB are started by the tests; .ci/servers installs them.
 databases: $(VENV)/test.stamp

@@ -51,7 +51,7 @@ def digest_of(keys: Iterable[str]) -> str:
 @pytest.mark.slow
 def test_a_copy_equals_the_truth_at_the_end_of_every_day(tmp_path: Path) -> None:
     # where the server does not sort, windows are cut into parts, and those cost more
-    with living(per_day=40, other_shapes=("transaction_sort",)) as sandbox:
+    with living(per_day=30, other_shapes=("transaction_sort",)) as sandbox:
         capture = into_files(sandbox, tmp_path)
         for day in range(DAYS):
             sandbox.advance(DAY if day else 0)
