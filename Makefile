@@ -45,9 +45,10 @@ types: $(VENV)/test.stamp
 unit: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -n auto -m "not airflow and not standalone and not slow and not databases and not browser and not release" --ignore=tests/airflow --ignore=tests/standalone
 
-# Those of databases among them: each kind ends with a test of a minute or more, during which the other core would stand still.
+# Those of databases among them: each kind ends with a test of a minute or more, during which the other core would stand still. Many
+# wait for servers that stall, so there is room for a third.
 slow: $(VENV)/test.stamp
-	NEXUS_SERVERS=25 $(BIN)/python -m pytest -n auto --dist worksteal -m "slow or servers or databases" tests/cli tests/client tests/sandbox tests/sync
+	NEXUS_SERVERS=25 $(BIN)/python -m pytest -n 3 --dist worksteal -m "slow or servers or databases" tests/cli tests/client tests/sandbox tests/sync
 
 # PostgreSQL and MariaDB are started by the tests; .ci/servers installs them.
 databases: $(VENV)/test.stamp
