@@ -60,31 +60,36 @@ def guarded_walk(
     raise Doubt(f"{READS} readings of the pages never agreed: totals {_shown(totals)}")
 
 
-def countless_walk(source: Source) -> list[Row]:
+def countless_walk(source: Source, first: Page) -> list[Row]:
     """All records of a collection whose answers carry no count, each once, in order of stamp and key.
 
     Pages are read until one brings nothing new, which is the second one where the server gives all at once, and two readings
     in a row must bring the same records.
 
+    :param first: the first page
     :raises Doubt: when they never did, when there is no end, or when a page holds a key twice
     """
     before: set[str] | None = None
     for _ in range(READS):
-        union: dict[str, Row] = {}
-        for number in range(1, _MOST_PAGES + 1):
-            page = source.page(number=number) if number == 1 else source.following(number)
-            if len({row.key for row in page.rows}) < len(page.rows):
-                raise Doubt("a page without a count holds a key twice")
-            news = {row.key: row for row in page.rows if row.key not in union}
-            if not news:
-                break
-            union |= news
-        else:
-            raise Doubt(f"the server goes on with pages without a count: {_MOST_PAGES} of them hold {len(union)} records")
+        union = _countless_reading(source, first)
         if before == union.keys():
             return in_order(union.values())
-        before = set(union)
+        before, first = set(union), source.page()
     raise Doubt(f"{READS} readings of pages without a count never brought the same records")
+
+
+def _countless_reading(source: Source, first: Page) -> dict[str, Row]:
+    union: dict[str, Row] = {}
+    page = first
+    for number in range(2, _MOST_PAGES + 2):
+        if len({row.key for row in page.rows}) < len(page.rows):
+            raise Doubt("a page without a count holds a key twice")
+        news = {row.key: row for row in page.rows if row.key not in union}
+        if not news:
+            return union
+        union |= news
+        page = source.page_after(first, number=number)
+    raise Doubt(f"the server goes on with pages without a count: {_MOST_PAGES} of them hold {len(union)} records")
 
 
 def _pages(

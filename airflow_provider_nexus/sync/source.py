@@ -99,9 +99,9 @@ class Source:
         """Whether the server was seen not to sort this resource, by this reading or one before it."""
         return self.resource.name in self._client.unsorted
 
-    @is_unsorted.setter
-    def is_unsorted(self, seen: bool) -> None:
-        (self._client.unsorted.add if seen else self._client.unsorted.discard)(self.resource.name)
+    def remember_unsorted(self) -> None:
+        """The server does not sort this resource, so the readings to come need not try."""
+        self._client.unsorted.add(self.resource.name)
 
     def page(self, since: datetime | None = None, until: datetime | None = None, *, number: int = 1, limit: int = 0) -> Page:
         """One page of what lies between two bounds, oldest first if the server obliges.
@@ -135,19 +135,12 @@ class Source:
         """
         return not page.rows or len(page.rows) < min(page.limit, self.largest)
 
-    def page_after(self, page: Page, since: datetime | None, until: datetime | None, *, number: int = 2) -> Page:
+    def page_after(self, page: Page, since: datetime | None = None, until: datetime | None = None, *, number: int = 2) -> Page:
         """The page that follows one of the same size; an empty one when the server refuses to go beyond the last."""
         try:
             return self.page(since, until, number=number, limit=len(page.rows))
         except (NexusValidationError, NexusNotFoundError):
             return Page([], page.total, page.total_pages, page.limit)
-
-    def following(self, number: int) -> Page:
-        """A further page of all there is; an empty one when the server refuses to go beyond the last."""
-        try:
-            return self.page(number=number)
-        except (NexusValidationError, NexusNotFoundError):
-            return Page([], None, None)
 
     def whole(self) -> Page:
         """All records of a resource that has no pages."""

@@ -84,7 +84,8 @@ class Walks:
         """Take the next strategy that needs less of the server, from the start."""
         self.position = None
         self.strategy = "bisect" if isinstance(doubt, NotSortedDoubt) else "guarded"
-        self._source.is_unsorted = self._source.is_unsorted or self.strategy == "bisect"
+        if self.strategy == "bisect":
+            self._source.remember_unsorted()
 
     def groups(self, count: Count) -> Iterator[tuple[list[Row], list[Row]]]:
         """One walk: groups of rows, and the part of each that lies inside the span.
@@ -136,7 +137,7 @@ class Walks:
         """What came decides how an answer is read that no source shows: a page has a count, a whole list has none."""
         if self.strategy != "whole answer":
             first = self._source.page()
-            return countless_walk(self._source) if first.total is None else guarded_walk(self._source, first=first)
+            return countless_walk(self._source, first) if first.total is None else guarded_walk(self._source, first=first)
         answer = self._source.whole()
         return answer.rows if answer.total is None or answer.is_whole else guarded_walk(self._source)
 
