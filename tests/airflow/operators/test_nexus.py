@@ -95,6 +95,16 @@ def test_an_error_fails_the_task(sandbox: Sandbox) -> None:
     assert (run.state, state_of(run, "read")) == ("failed", "failed")
 
 
+def test_the_log_of_a_task_warns_of_the_end_of_its_key(sandbox: Sandbox, capfd: pytest.CaptureFixture[str]) -> None:
+    day = (sandbox.now + timedelta(days=3)).date().isoformat()
+    with DAG("key_ends", schedule=None) as dag:
+        NexusOperator(task_id="call", endpoint="/labelpartner")
+    with connection(sandbox, extra={"key_expires": day}):
+        run = run_dag(dag)
+    assert run.state == "success"
+    assert "".join(capfd.readouterr()).count(f"The API key expires on {day}") == 1
+
+
 def test_mapped(sandbox: Sandbox) -> None:
     codes = [json.loads(raw)["orderCode"] for raw in sandbox.truth("orders")[:3]]
     with DAG("mapped", schedule=None) as dag:
