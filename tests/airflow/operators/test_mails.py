@@ -8,6 +8,7 @@ import random
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from email.utils import getaddresses
 from types import FrameType
@@ -271,10 +272,10 @@ def test_killed_anywhere(sandbox: Sandbox, seed: int) -> None:
     killed = 0
     for _ in range(2):
         kill = KillAtLine(chance.randint(60, 200))
-        try:
-            killed += sender.run(limit=4, on_execute_callback=lambda _, kill=kill: sys.settrace(kill))[0] == "failed"
-        finally:
-            sys.settrace(None)
+        run = functools.partial(sender.run, limit=4, on_execute_callback=lambda _, kill=kill: sys.settrace(kill))
+        # An error raised between two lines of an `except` stays the one being handled for as long as its thread lives.
+        with ThreadPoolExecutor(1) as thread:
+            killed += thread.submit(run).result()[0] == "failed"
     assert killed
     sandbox.configure(faults=())
     state, _ = sender.run(limit=100)
