@@ -48,11 +48,11 @@ unit: $(VENV)/test.stamp
 # Those of databases among them: each kind ends with a test of a minute or more, during which the other core would stand still. Many
 # wait for servers that stall, so there is room for a third.
 slow: $(VENV)/test.stamp
-	NEXUS_SERVERS=25 $(BIN)/python -m pytest -n 3 --dist worksteal -m "slow or servers or databases" tests/cli tests/client tests/sandbox tests/sync
+	NEXUS_SERVERS=25 $(BIN)/python -m pytest -n 3 --dist worksteal -m "slow or servers or databases" --ignore=tests/airflow --ignore=tests/standalone
 
 # PostgreSQL and MariaDB are started by the tests; .ci/servers installs them.
 databases: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -n auto --dist loadfile -m databases tests/sync
+	$(BIN)/python -m pytest -n auto --dist loadfile -m databases --ignore=tests/airflow
 
 airflow: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "airflow and not standalone"

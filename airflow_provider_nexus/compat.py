@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+
 try:
     from airflow.sdk.exceptions import (
         AirflowFailException,

@@ -33,9 +33,9 @@ from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.client.settings import read_settings
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sync.job import SyncJob
-from airflow_provider_nexus.sync.outlets.lines import LinesOutlet
-from airflow_provider_nexus.sync.request import SyncRequest
-from airflow_provider_nexus.sync.window import Wish
+from airflow_provider_nexus.load.jsonl.copy import LinesOutlet
+from airflow_provider_nexus.extract.request import SyncRequest
+from airflow_provider_nexus.extract.window import Wish
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DAYS = 30

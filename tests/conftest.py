@@ -7,12 +7,19 @@ import os
 import secrets
 import shutil
 import tempfile
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import lacking
+
+if TYPE_CHECKING:
+    from airflow_provider_nexus.sandbox import Sandbox
 
 # How long an example takes says something of the machine, not of the code.
 settings.register_profile("any machine", parent=settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -40,6 +47,23 @@ def _use_own_airflow_home() -> None:
 
 
 _use_own_airflow_home()
+
+
+@pytest.fixture
+def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Seconds of each wait of this thread, without the waiting."""
+    made: list[float] = []
+    sleep, here = time.sleep, threading.get_ident()
+    monkeypatch.setattr(time, "sleep", lambda seconds: made.append(seconds) if threading.get_ident() == here else sleep(seconds))
+    return made
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Sandbox]:
+    from tests.extract.serving import sandbox_and_client
+
+    with sandbox_and_client() as (sandbox, _):
+        yield sandbox
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

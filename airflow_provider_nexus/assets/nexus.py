@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.openlineage.facet import Dataset
     from airflow.sdk import Context
 
+
 KEPT = 1000
 """As many changes are remembered as handled, for each DAG and asset."""
 _ENVIRONMENT = re.compile(r"test|production|sandbox|[a-z0-9-]+(\.[a-z0-9-]+)+")

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Ta
 from rich.table import Column
 from rich.text import Text
 
-from airflow_provider_nexus.sync.progress import Follow
+from airflow_provider_nexus.extract.progress import Follow
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from airflow_provider_nexus.cli import running
 from airflow_provider_nexus.cli.bar import followed
-from airflow_provider_nexus.sync.probe import Finding, Grade, Probe
+from airflow_provider_nexus.cli.connection_probe import Finding, Grade, Probe
 
 _MARKS = {Grade.OK: "ok", Grade.NOTE: "note", Grade.WARNING: "WARNING", Grade.FAILED: "FAILED"}
 

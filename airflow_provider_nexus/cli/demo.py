@@ -20,8 +20,8 @@ from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.cli import running, throwaway
 from airflow_provider_nexus.cli.bar import following
 from airflow_provider_nexus.exceptions import NexusError
+from airflow_provider_nexus.load.manifest import NAME
 from airflow_provider_nexus.sandbox import Sandbox
-from airflow_provider_nexus.sync.manifest import NAME
 
 CUSTOMERS, TRANSACTIONS, DAYS = 3_000, 30_000, 30
 DAG_ID = "example_nexus_sync"

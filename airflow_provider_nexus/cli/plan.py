@@ -8,9 +8,9 @@ from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.cli import running
 from airflow_provider_nexus.cli.bar import following
-from airflow_provider_nexus.sync.plan import PlannedWindow, plan
-from airflow_provider_nexus.sync.request import SETTLE_LAG
-from airflow_provider_nexus.sync.window import wish
+from airflow_provider_nexus.extract.plan import PlannedWindow, plan
+from airflow_provider_nexus.extract.request import SETTLE_LAG
+from airflow_provider_nexus.extract.window import wish
 
 
 @running.command

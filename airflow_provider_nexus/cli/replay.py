@@ -6,7 +6,7 @@ from argparse import Namespace
 
 from airflow_provider_nexus.cli import running
 from airflow_provider_nexus.cli.bar import following
-from airflow_provider_nexus.sync.replay.outcome import Replayed
+from airflow_provider_nexus.replay.outcome import Replayed
 
 
 @running.command
@@ -26,7 +26,7 @@ def run(arguments: Namespace) -> int:
 
 
 def _files(arguments: Namespace) -> list[Replayed]:
-    from airflow_provider_nexus.sync.replay.files import replay
+    from airflow_provider_nexus.replay.files import replay
 
     with following("replaying", "folders") as follow:
         return replay(running.place(arguments.target), follow)
@@ -34,8 +34,8 @@ def _files(arguments: Namespace) -> list[Replayed]:
 
 def _table(arguments: Namespace) -> list[Replayed]:
     with running.database(arguments.sql_conn_id) as engine:
-        from airflow_provider_nexus.sync.replay.table import replay_table
-        from airflow_provider_nexus.sync.verify.table import open_table
+        from airflow_provider_nexus.replay.table import replay_table
+        from airflow_provider_nexus.verify.tables import open_table
 
         with following("replaying", "readings") as follow:
             return replay_table(open_table(engine, arguments.target), follow)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import Any
 
+from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.cli import running
 from airflow_provider_nexus.exceptions import NexusConfigurationError, printable
 from airflow_provider_nexus.report import put_report
-from airflow_provider_nexus.sync import store
 
 
 @running.command
@@ -29,6 +29,6 @@ def run(arguments: Namespace) -> int:
 def _table(arguments: Namespace, page: Any) -> int:
     with running.database(arguments.sql_conn_id) as engine:
         from airflow_provider_nexus.report.table import put_table_report
-        from airflow_provider_nexus.sync.verify.table import open_table
+        from airflow_provider_nexus.verify.tables import open_table
 
         return put_table_report(open_table(engine, arguments.target), page)

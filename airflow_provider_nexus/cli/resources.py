@@ -9,7 +9,7 @@ from typing import Any
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import RESOURCES, get_resource
 from airflow_provider_nexus.cli import running
-from airflow_provider_nexus.sync.table.columns import Column, Table
+from airflow_provider_nexus.load.columns import Column, Table
 
 
 @running.command

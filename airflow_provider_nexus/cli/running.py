@@ -13,19 +13,14 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_nexus.exceptions import (
-    NexusContractError,
-    NexusError,
-    NexusRejectedError,
-    NexusUnprovedError,
-    printable,
-)
-from airflow_provider_nexus.sync.place import place_of
+from airflow_provider_nexus.exceptions import NexusContractError, NexusError, NexusRejectedError, NexusUnprovedError, printable
+from airflow_provider_nexus.load.paths import place_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from airflow_provider_nexus.hooks.nexus import NexusHook
+
 
 PROBLEMS, FAILED, STOPPED = 1, 2, 130
 """Exit codes: the data is not as it should be; the command could not be carried out; Ctrl-C ended it."""
@@ -75,7 +70,7 @@ def database(conn_id: str) -> Iterator[Engine]:
     :raises NexusConfigurationError: when there is no such connection, or it is of no database that tables can be kept in
     """
     with _connections():
-        from airflow_provider_nexus.hooks.databases import engine_of
+        from airflow_provider_nexus.hooks._databases import engine_of
 
         engine = engine_of(conn_id)
     try:
@@ -116,7 +111,7 @@ def place(target: str, name: str = "TARGET") -> Any:
     if "://" not in text:
         return Path(text).absolute()
     with redirect_stdout(sys.stderr):
-        from airflow_provider_nexus.transfers.report import opened
+        from airflow_provider_nexus.transfers._report import opened
 
     with _as_a_server(), redirect_stdout(sys.stderr):
         return opened(name, text)

@@ -5,22 +5,22 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.cli import running
 from airflow_provider_nexus.cli.bar import following
 from airflow_provider_nexus.exceptions import NexusConfigurationError
-from airflow_provider_nexus.sync import staging, store
+from airflow_provider_nexus.extract import checkpoint as staging
+from airflow_provider_nexus.extract.protect import Protection
+from airflow_provider_nexus.extract.request import SyncRequest
+from airflow_provider_nexus.extract.window import Wish, wish
+from airflow_provider_nexus.load.columns import Table
+from airflow_provider_nexus.load.jsonl.copy import LinesOutlet
+from airflow_provider_nexus.load.loader import Outlet, TableOutlet
+from airflow_provider_nexus.load.server import refuse_another
 from airflow_provider_nexus.sync.job import SyncJob, collection_folder
-from airflow_provider_nexus.sync.outlets.lines import LinesOutlet
-from airflow_provider_nexus.sync.outlets.outlet import Outlet
-from airflow_provider_nexus.sync.outlets.table import TableOutlet
-from airflow_provider_nexus.sync.protect import Protection
-from airflow_provider_nexus.sync.request import SyncRequest
-from airflow_provider_nexus.sync.server import refuse_another
-from airflow_provider_nexus.sync.table.columns import Table
 from airflow_provider_nexus.sync.watermark import FileWatermark, Watermark
-from airflow_provider_nexus.sync.window import Wish, wish
 
 if TYPE_CHECKING:
     from airflow_provider_nexus.hooks.nexus import NexusHook
@@ -82,6 +82,6 @@ def _wish(resource: Resource, arguments: Namespace, watermark: Watermark) -> Wis
 def _outlet(collection: Any, resource: Resource, file_format: str) -> Outlet:
     if file_format == "jsonl":
         return LinesOutlet(collection)
-    from airflow_provider_nexus.sync.files.copy import ParquetCopy
+    from airflow_provider_nexus.load.parquet.copy import ParquetCopy
 
     return TableOutlet(ParquetCopy(collection, Table(resource)))

@@ -6,7 +6,7 @@ from argparse import Namespace
 
 from airflow_provider_nexus.cli import running
 from airflow_provider_nexus.cli.bar import following
-from airflow_provider_nexus.sync.verify.report import Report
+from airflow_provider_nexus.verify.findings import Report
 
 
 @running.command
@@ -25,14 +25,14 @@ def run(arguments: Namespace) -> int:
 
 
 def _files(arguments: Namespace) -> Report:
-    from airflow_provider_nexus.sync.verify.files import verify
+    from airflow_provider_nexus.verify.files import verify
 
     root = running.place(arguments.target)
     with following("checking", "folders") as follow:
         report = verify(root, follow)
     if not arguments.against_nexus:
         return report
-    from airflow_provider_nexus.sync.verify.nexus import files_against_nexus
+    from airflow_provider_nexus.verify.against_nexus import files_against_nexus
 
     with running.nexus(arguments.conn_id) as hook, following("asking Nexus", "windows") as follow:
         return report.plus(files_against_nexus(root, hook.client, follow))
@@ -40,14 +40,14 @@ def _files(arguments: Namespace) -> Report:
 
 def _table(arguments: Namespace) -> Report:
     with running.database(arguments.sql_conn_id) as engine:
-        from airflow_provider_nexus.sync.verify.table import open_table, verify_table
+        from airflow_provider_nexus.verify.tables import open_table, verify_table
 
         stored = open_table(engine, arguments.target)
         with following("checking", "rows") as follow:
             report = verify_table(stored, follow)
         if not arguments.against_nexus:
             return report
-        from airflow_provider_nexus.sync.verify.nexus_table import table_against_nexus
+        from airflow_provider_nexus.verify.against_nexus import table_against_nexus
 
         with running.nexus(arguments.conn_id) as hook, following("asking Nexus", "windows") as follow:
             return report.plus(table_against_nexus(stored, hook.client, follow))

@@ -19,18 +19,17 @@ from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client import reply
 from airflow_provider_nexus.client.body import Body, Received
-from airflow_provider_nexus.client.call import Call
+from airflow_provider_nexus.client.call import Ask, Call
 from airflow_provider_nexus.client.client import asked_for, collection_call, record_call, typed_answer, whole_record
 from airflow_provider_nexus.client.expiry import Notice
-from airflow_provider_nexus.client.governor import Governor
 from airflow_provider_nexus.client.local import distrust, misconfigured, trusted_place, unreached
 from airflow_provider_nexus.client.log import Log
-from airflow_provider_nexus.client.look import Ask
+from airflow_provider_nexus.client.proxies import proxy_for
 from airflow_provider_nexus.client.quiet import unlogged
+from airflow_provider_nexus.client.rate_limit import Governor
 from airflow_provider_nexus.client.renewal import not_read, renewed
 from airflow_provider_nexus.client.reply import Answer
 from airflow_provider_nexus.client.retry import settle
-from airflow_provider_nexus.client.route import proxy_for
 from airflow_provider_nexus.client.secret import bare
 from airflow_provider_nexus.client.settings import ClientSettings
 from airflow_provider_nexus.client.values import method_of
@@ -46,6 +45,7 @@ from airflow_provider_nexus.exceptions import (
 
 if TYPE_CHECKING:
     import httpx
+
 
 T = TypeVar("T")
 _CONNECTIONS = 4

@@ -19,6 +19,19 @@ from airflow_provider_nexus.client.secret import Secret
 from airflow_provider_nexus.client.values import in_body, in_query, refuse_bare, refuse_twins
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 
+
+@dataclass(frozen=True)
+class Ask:
+    """One thing to ask Nexus: a page of the collection, or one record.
+
+    :param params: query of a page
+    :param code: code of a record; empty for a page
+    """
+
+    params: Mapping[str, Any] | None = None
+    code: str = ""
+
+
 _WORDS = frozenset(
     word.lower() for resource in RESOURCES.values() for word in re.findall(r"(?<=/)[A-Za-z]+(?=/|$)", resource.path)
 ) | frozenset(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from airflow_provider_nexus.client.call import Call
-from airflow_provider_nexus.client.route import UnreadableProxyError
+from airflow_provider_nexus.client.proxies import UnreadableProxyError
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 
 _TRUST_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")

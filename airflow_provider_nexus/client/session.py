@@ -22,13 +22,13 @@ from airflow_provider_nexus.client.body import PIECE, Body, OversizeError, Recei
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.expiry import Expiry, Notice
 from airflow_provider_nexus.client.files import FOUND, Sink, file_bounds, form_bounds, read_file
-from airflow_provider_nexus.client.governor import Governor
 from airflow_provider_nexus.client.local import distrust, misconfigured, trusted_place, unreached
 from airflow_provider_nexus.client.log import Log
+from airflow_provider_nexus.client.proxies import proxy_for
 from airflow_provider_nexus.client.quiet import unlogged
+from airflow_provider_nexus.client.rate_limit import Governor
 from airflow_provider_nexus.client.renewal import not_read, renewed
 from airflow_provider_nexus.client.reply import Answer
-from airflow_provider_nexus.client.route import proxy_for
 from airflow_provider_nexus.client.secret import Secret, bare
 from airflow_provider_nexus.client.settings import ClientSettings
 from airflow_provider_nexus.client.wire import Bounds, HeldBackError, departing, telling_session

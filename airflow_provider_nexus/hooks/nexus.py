@@ -32,12 +32,12 @@ from airflow_provider_nexus.exceptions import (
     NexusTimeoutError,
     told,
 )
-from airflow_provider_nexus.hooks.connections import defined
-from airflow_provider_nexus.hooks.files import FileCalls, sent_once
-from airflow_provider_nexus.sync.frames import FrameType, data_frame, load_frames
-from airflow_provider_nexus.sync.records import RecordsWanted, warn_once
-from airflow_provider_nexus.sync.request import SETTLE_LAG
-from airflow_provider_nexus.sync.source import PAGE_SIZE
+from airflow_provider_nexus.extract.records import RecordsWanted, warn_once
+from airflow_provider_nexus.extract.request import SETTLE_LAG
+from airflow_provider_nexus.extract.source import PAGE_SIZE
+from airflow_provider_nexus.hooks._connections import defined
+from airflow_provider_nexus.hooks._files import FileCalls, sent_once
+from airflow_provider_nexus.load.frames import FrameType, data_frame, load_frames
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection

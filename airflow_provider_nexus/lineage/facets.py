@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from airflow_provider_nexus.api.resource import Resource
-from airflow_provider_nexus.sync.proof import Verdict
-from airflow_provider_nexus.sync.table.columns import Column, Table
+from airflow_provider_nexus.extract.proof import Verdict
+from airflow_provider_nexus.load.columns import Column, Table
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
+
 
 PROVED = "nexus_window_is_complete"
 FITTING = "nexus_records_fit_the_schema"

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
     from airflow.sdk.types import TaskInstanceKey
 
+
 PORTAL_KEY = "nexus_portal_url"
 """The XCom that holds the address; a task pushes it as soon as it knows its record."""
 REPORT_KEY = "nexus_report_url"

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_nexus.api.codes import texts_of
-from airflow_provider_nexus.client.amounts import refuse_none
-from airflow_provider_nexus.client.customers import create_write, update_write
-from airflow_provider_nexus.client.ledger import MemoryLedger
-from airflow_provider_nexus.client.once import Once, Write
-from airflow_provider_nexus.operators.action import NexusWaitingAction, run_begin
-from airflow_provider_nexus.operators.base import rendered
+from airflow_provider_nexus.operators._action import NexusWaitingAction, run_begin
+from airflow_provider_nexus.operators._base import rendered
+from airflow_provider_nexus.writes.amounts import refuse_none
+from airflow_provider_nexus.writes.customers import create_write, update_write
+from airflow_provider_nexus.writes.ledger import MemoryLedger
+from airflow_provider_nexus.writes.once import Once, Write
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg

@@ -7,13 +7,13 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_nexus.api.plain import as_plain
-from airflow_provider_nexus.hooks.files import upload_call
+from airflow_provider_nexus.client.download import LARGEST_DOWNLOAD
+from airflow_provider_nexus.hooks._files import upload_call
 from airflow_provider_nexus.hooks.nexus import NexusHook
-from airflow_provider_nexus.operators.base import NexusBaseOperator, rendered
-from airflow_provider_nexus.operators.sent import send_once
-from airflow_provider_nexus.sync.download import LARGEST_DOWNLOAD
-from airflow_provider_nexus.sync.upload import DOCUMENT, LARGEST_UPLOAD, send
-from airflow_provider_nexus.transfers.report import check_given
+from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered
+from airflow_provider_nexus.operators._sent import send_once
+from airflow_provider_nexus.transfers._report import check_given
+from airflow_provider_nexus.writes.upload import DOCUMENT, LARGEST_UPLOAD, send
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg

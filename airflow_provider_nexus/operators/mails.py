@@ -21,12 +21,13 @@ from airflow_provider_nexus.exceptions import (
     told,
 )
 from airflow_provider_nexus.hooks.nexus import NexusHook
-from airflow_provider_nexus.operators.base import NexusBaseOperator, rendered
-from airflow_provider_nexus.operators.letter import is_fit, join_addresses
-from airflow_provider_nexus.operators.smtp import prepare
+from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered
+from airflow_provider_nexus.operators._letter import is_fit, join_addresses
+from airflow_provider_nexus.operators._smtp import prepare
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
+
 
 Deliver = Callable[[dict[str, Any]], None]
 """Delivers one mail, or raises."""

@@ -12,22 +12,23 @@ from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.values import method_of, refuse_bare
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.hooks.nexus import NexusHook
-from airflow_provider_nexus.operators.base import NexusBaseOperator, rendered
+from airflow_provider_nexus.load.paths import is_template
+from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered
+from airflow_provider_nexus.operators._sent import send_once
 from airflow_provider_nexus.operators.customers import NexusCreateCustomerOperator, NexusUpdateCustomerOperator
 from airflow_provider_nexus.operators.documents import NexusDownloadOperator, NexusUploadOperator
 from airflow_provider_nexus.operators.mails import NexusMailOperator
 from airflow_provider_nexus.operators.plan import NexusPlanOperator
-from airflow_provider_nexus.operators.sent import send_once
 from airflow_provider_nexus.operators.trading import NexusOrderOperator, NexusTransferOperator
 from airflow_provider_nexus.operators.transactions import (
     NexusCancelTransactionOperator,
     NexusPayoutOperator,
     NexusTransactionOperator,
 )
-from airflow_provider_nexus.sync.place import is_template
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
+
 
 __all__ = [
     "NexusCancelTransactionOperator",

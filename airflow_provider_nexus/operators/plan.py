@@ -11,11 +11,11 @@ from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.compat import AirflowSkipException
 from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.extract.plan import PlannedWindow, plan
+from airflow_provider_nexus.extract.request import LONGEST_LAG, SETTLE_LAG
 from airflow_provider_nexus.hooks.nexus import NexusHook
-from airflow_provider_nexus.operators.base import NexusBaseOperator, rendered
-from airflow_provider_nexus.operators.window import wish_of
-from airflow_provider_nexus.sync.plan import PlannedWindow, plan
-from airflow_provider_nexus.sync.request import LONGEST_LAG, SETTLE_LAG
+from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered
+from airflow_provider_nexus.operators._window import wish_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_nexus.api.records import at, typed
 from airflow_provider_nexus.api.resources import get_resource
-from airflow_provider_nexus.client.amounts import exact
-from airflow_provider_nexus.client.once import Write, code_in
-from airflow_provider_nexus.client.trades import with_data_reference
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusNotFoundError
-from airflow_provider_nexus.operators.action import NexusOnceOperator
-from airflow_provider_nexus.operators.base import rendered
-from airflow_provider_nexus.sync.lookup import FAR_BACK, Search, find_by_codes, finder, unlike
+from airflow_provider_nexus.extract.find import FAR_BACK, Search, find_by_codes, finder, unlike
+from airflow_provider_nexus.operators._action import NexusOnceOperator
+from airflow_provider_nexus.operators._base import rendered
+from airflow_provider_nexus.writes.amounts import exact
+from airflow_provider_nexus.writes.once import Write, code_in
+from airflow_provider_nexus.writes.trades import with_data_reference
 
 if TYPE_CHECKING:
     from decimal import Decimal

@@ -11,19 +11,20 @@ from airflow_provider_nexus.api.codes import is_same
 from airflow_provider_nexus.api.plain import as_plain
 from airflow_provider_nexus.api.records import at, typed
 from airflow_provider_nexus.api.resources import get_resource
-from airflow_provider_nexus.client.ledger import Ledger, MemoryLedger, known_to
-from airflow_provider_nexus.client.once import Once, Write, code_in
-from airflow_provider_nexus.client.trades import Trade, asked, asked_of_taker, get_trade, refer, trade_body
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusConflictError
-from airflow_provider_nexus.operators.action import NexusOnceOperator, NexusWaitingAction, run_begin
-from airflow_provider_nexus.operators.base import rendered
-from airflow_provider_nexus.operators.ledgers import ledger_of, shared_by
-from airflow_provider_nexus.sync.lookup import Search, finder, unlike
+from airflow_provider_nexus.extract.find import Search, finder, unlike
+from airflow_provider_nexus.operators._action import NexusOnceOperator, NexusWaitingAction, run_begin
+from airflow_provider_nexus.operators._base import rendered
+from airflow_provider_nexus.operators._ledgers import ledger_of, shared_by
+from airflow_provider_nexus.writes.ledger import Ledger, MemoryLedger, known_to
+from airflow_provider_nexus.writes.once import Once, Write, code_in
+from airflow_provider_nexus.writes.trades import Trade, asked, asked_of_taker, get_trade, refer, trade_body
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
 
     from airflow_provider_nexus.client.client import NexusClient
+
 
 Kind = Literal[
     "buy",

@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError, NexusStorageError
 from airflow_provider_nexus.report.page import write_report
-from airflow_provider_nexus.sync import store
 
 
 def put_report(root: Any, target: Any, *, made_at: datetime | None = None) -> int:

@@ -13,19 +13,19 @@ from sqlalchemy import Connection
 
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusDataError
+from airflow_provider_nexus.extract.window import Window
+from airflow_provider_nexus.load import manifest as manifests
+from airflow_provider_nexus.load.sql.check import Books
+from airflow_provider_nexus.load.sql.errors import failing
+from airflow_provider_nexus.load.sql.sessions import snapshot
+from airflow_provider_nexus.load.sql.tables import Model
+from airflow_provider_nexus.load.sql.unsettled import unsettled_in
 from airflow_provider_nexus.report.collection import Chain, Collection, Entry, Keeping, Manifest
 from airflow_provider_nexus.report.findings import has_plain_keys
 from airflow_provider_nexus.report.page import render
 from airflow_provider_nexus.report.place import put_page
 from airflow_provider_nexus.report.values import count, mapping
-from airflow_provider_nexus.sync import manifest as manifests
-from airflow_provider_nexus.sync.sql.check import Books
-from airflow_provider_nexus.sync.sql.errors import failing
-from airflow_provider_nexus.sync.sql.model import Model
-from airflow_provider_nexus.sync.sql.sessions import snapshot
-from airflow_provider_nexus.sync.sql.unsettled import unsettled_in
-from airflow_provider_nexus.sync.verify.table import StoredTable
-from airflow_provider_nexus.sync.window import Window
+from airflow_provider_nexus.verify.tables import StoredTable
 
 TABLES = Keeping(
     holder="Table",
@@ -45,7 +45,7 @@ _HIDDEN = "not shown"
 def write_table_report(stored: StoredTable, *, made_at: datetime | None = None) -> str:
     """A report on the manifests of a table. It holds each of them in full, as there are no files that it could link to.
 
-    :param stored: as :func:`~airflow_provider_nexus.sync.verify.table.open_table` finds it
+    :param stored: as :func:`~airflow_provider_nexus.verify.tables.open_table` finds it
     :param made_at: when it is made; by default now
     :return: HTML, one page, the same for the same table and moment
     :raises NexusConfigurationError: when nothing was ever loaded into the table
@@ -57,7 +57,7 @@ def write_table_report(stored: StoredTable, *, made_at: datetime | None = None) 
 def put_table_report(stored: StoredTable, target: Any, *, made_at: datetime | None = None) -> int:
     """Write a report on the manifests of a table into a file, whole or not at all.
 
-    :param stored: as :func:`~airflow_provider_nexus.sync.verify.table.open_table` finds it
+    :param stored: as :func:`~airflow_provider_nexus.verify.tables.open_table` finds it
     :param target: the file, any path object that behaves like ``pathlib.Path``; its folder is made if it is missing
     :param made_at: when it is made; by default now
     :return: its size in bytes

@@ -8,13 +8,14 @@ from typing import Any
 
 import msgspec
 
+from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.exceptions import NexusDataError
+from airflow_provider_nexus.load import manifest as manifests
+from airflow_provider_nexus.load import rejects
+from airflow_provider_nexus.load.manifest import NAME, SUPERSEDED
 from airflow_provider_nexus.report.chain import follow
 from airflow_provider_nexus.report.collection import Collection, Entry, Keeping
 from airflow_provider_nexus.report.values import items, mapping, moment, text
-from airflow_provider_nexus.sync import manifest as manifests
-from airflow_provider_nexus.sync import rejects, store
-from airflow_provider_nexus.sync.manifest import NAME, SUPERSEDED
 
 READINGS = "readings"
 UNSETTLED = "_unsettled.json"

@@ -13,12 +13,11 @@ from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
 from airflow_provider_nexus.api.codes import codes_of, texts_of
 from airflow_provider_nexus.api.plain import as_plain
-from airflow_provider_nexus.client.patience import Patience, interval
 from airflow_provider_nexus.compat import HAS_TASK_STATE, AirflowSensorTimeout, AirflowSkipException, conf
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError, NexusWaitTimeoutError
 from airflow_provider_nexus.hooks.nexus import NexusHook
-from airflow_provider_nexus.operators.base import NexusBaseOperator, rendered
-from airflow_provider_nexus.operators.waiting import (
+from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered
+from airflow_provider_nexus.operators._waiting import (
     OnHeld,
     StatusWatch,
     check_event,
@@ -27,10 +26,12 @@ from airflow_provider_nexus.operators.waiting import (
     look_patiently,
     overdue,
 )
+from airflow_provider_nexus.watch.patience import Patience, interval
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
     from airflow.sdk.execution_time.context import TaskStateStoreAccessor
+
 
 _SO_FAR = "nexus_wait"
 

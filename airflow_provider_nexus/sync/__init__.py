@@ -1,1 +1,1 @@
-"""How a window is read completely, proved and published. No Airflow."""
+"""A run: one window, or all changes since the last one."""

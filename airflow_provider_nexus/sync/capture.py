@@ -19,16 +19,17 @@ from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusWindowError
+from airflow_provider_nexus.extract.extracted import Harvest
+from airflow_provider_nexus.extract.extractor import Harvester
+from airflow_provider_nexus.extract.origin import Open
+from airflow_provider_nexus.extract.request import SyncRequest
+from airflow_provider_nexus.extract.source import Span
+from airflow_provider_nexus.extract.window import Window
+from airflow_provider_nexus.load.copy import Copy
+from airflow_provider_nexus.load.loader import TableOutlet
 from airflow_provider_nexus.sync.compare import Comparison, joined
-from airflow_provider_nexus.sync.harvest import Harvest
-from airflow_provider_nexus.sync.harvester import Harvester
 from airflow_provider_nexus.sync.job import store, summary_of, together
-from airflow_provider_nexus.sync.outlets.table import TableOutlet
-from airflow_provider_nexus.sync.request import SyncRequest
-from airflow_provider_nexus.sync.source import Span
-from airflow_provider_nexus.sync.table.copy import Copy, Open
 from airflow_provider_nexus.sync.watermark import Watermark, advance
-from airflow_provider_nexus.sync.window import Window
 
 PATIENCE = timedelta(days=90)
 """How long an unsettled record is read again at every run; after that, totals and old windows have to tell."""

@@ -15,10 +15,10 @@ from typing import Protocol
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.timestamps import SECOND
 from airflow_provider_nexus.client.client import NexusClient
-from airflow_provider_nexus.sync.harvester import ask_totals
-from airflow_provider_nexus.sync.source import Span
-from airflow_provider_nexus.sync.table.totals import Totals, said
-from airflow_provider_nexus.sync.window import BEGINNING
+from airflow_provider_nexus.extract.extractor import ask_totals
+from airflow_provider_nexus.extract.source import Span
+from airflow_provider_nexus.extract.totals import Totals, said
+from airflow_provider_nexus.extract.window import BEGINNING
 
 MOST_CALLS = 1_000
 """Calls of one comparison, but for one or two for each span that is asked about. To find one difference takes about fifty; a

@@ -11,14 +11,14 @@ from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.log import Log
-from airflow_provider_nexus.sync.children import WORST_FIRST
-from airflow_provider_nexus.sync.contract import check, drift
-from airflow_provider_nexus.sync.harvest import Harvest
-from airflow_provider_nexus.sync.harvester import Harvester
-from airflow_provider_nexus.sync.outlets.outlet import Outlet, Stored
-from airflow_provider_nexus.sync.progress import Follow, unheard
-from airflow_provider_nexus.sync.request import SyncRequest
-from airflow_provider_nexus.sync.table.digest import Sum
+from airflow_provider_nexus.extract.children import WORST_FIRST
+from airflow_provider_nexus.extract.extracted import Harvest
+from airflow_provider_nexus.extract.extractor import Harvester
+from airflow_provider_nexus.extract.progress import Follow, unheard
+from airflow_provider_nexus.extract.request import SyncRequest
+from airflow_provider_nexus.load.contract import check, drift
+from airflow_provider_nexus.load.loader import Outlet, Stored
+from airflow_provider_nexus.load.totals import Sum
 from airflow_provider_nexus.sync.watermark import Watermark, advance
 
 

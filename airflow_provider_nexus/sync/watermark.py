@@ -8,12 +8,12 @@ from typing import Any, Protocol
 
 import msgspec
 
+from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.api.moments import moment
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.exceptions import NexusStorageError, NexusWindowError
-from airflow_provider_nexus.sync import store
-from airflow_provider_nexus.sync.window import Window
+from airflow_provider_nexus.extract.window import Window
 
 NAME = "_watermark.json"
 

@@ -8,35 +8,35 @@ from datetime import timedelta
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.api.moments import Moment
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.extract import checkpoint as staging
+from airflow_provider_nexus.extract.protect import Treatment
+from airflow_provider_nexus.extract.request import SETTLE_LAG, Contract
+from airflow_provider_nexus.extract.source import PAGE_SIZE
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.lineage.facets import file_target
-from airflow_provider_nexus.operators.base import rendered
+from airflow_provider_nexus.load.columns import Table
+from airflow_provider_nexus.load.jsonl.copy import LinesOutlet
+from airflow_provider_nexus.load.loader import Outlet, TableOutlet
+from airflow_provider_nexus.load.parquet.unsettled import FileMemory, Memory
+from airflow_provider_nexus.load.server import refuse_another
+from airflow_provider_nexus.operators._base import rendered
 from airflow_provider_nexus.report import write_report
 from airflow_provider_nexus.report.place import way
-from airflow_provider_nexus.sync import staging, store
-from airflow_provider_nexus.sync.contract import Contract
-from airflow_provider_nexus.sync.files.unsettled import FileMemory, Memory
 from airflow_provider_nexus.sync.job import collection_folder
-from airflow_provider_nexus.sync.outlets.lines import LinesOutlet
-from airflow_provider_nexus.sync.outlets.outlet import Outlet
-from airflow_provider_nexus.sync.outlets.table import TableOutlet
-from airflow_provider_nexus.sync.protect import Treatment
-from airflow_provider_nexus.sync.request import SETTLE_LAG
-from airflow_provider_nexus.sync.server import refuse_another
-from airflow_provider_nexus.sync.source import PAGE_SIZE
-from airflow_provider_nexus.sync.table.columns import Table
 from airflow_provider_nexus.sync.watermark import FileWatermark, Watermark
-from airflow_provider_nexus.transfers.base import Capture, NexusSyncBaseOperator
-from airflow_provider_nexus.transfers.memory import AssetMemory, AssetWatermark
-from airflow_provider_nexus.transfers.report import check_given, opened, page_of
+from airflow_provider_nexus.transfers._base import Capture, NexusSyncBaseOperator
+from airflow_provider_nexus.transfers._memory import AssetMemory, AssetWatermark
+from airflow_provider_nexus.transfers._report import check_given, opened, page_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
 
-    from airflow_provider_nexus.sync.files.copy import ParquetCopy
+    from airflow_provider_nexus.load.parquet.copy import ParquetCopy
+
 
 FILE_FORMATS = ("jsonl", "parquet")
 
@@ -60,7 +60,7 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
 
     A try that fails in a large window keeps its full parts under ``_staging/``, and the next one goes on from there.
 
-    Further arguments: :class:`~airflow_provider_nexus.transfers.base.NexusSyncBaseOperator`.
+    Further arguments: :class:`~airflow_provider_nexus.transfers._base.NexusSyncBaseOperator`.
 
     .. seealso:: :doc:`sync`, :doc:`report`
 
@@ -171,8 +171,8 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
         return TableOutlet(self._copy(collection, resource), self.max_rejected, contract=self.contract)
 
     def _copy(self, collection: Any, resource: Resource, memory: Memory | None = None) -> ParquetCopy:
-        from airflow_provider_nexus.sync.files.copy import ParquetCopy
-        from airflow_provider_nexus.sync.files.unsettled import Unsettled
+        from airflow_provider_nexus.load.parquet.copy import ParquetCopy
+        from airflow_provider_nexus.load.parquet.unsettled import Unsettled
 
         table = Table(resource)
         unsettled = Unsettled(table, memory) if memory else None

@@ -6,30 +6,29 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.api.moments import Moment, is_missing
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.exceptions import NexusConfigurationError
-from airflow_provider_nexus.hooks.databases import engine_of, sql_hook
+from airflow_provider_nexus.extract.protect import Treatment
+from airflow_provider_nexus.extract.request import SETTLE_LAG, Contract
+from airflow_provider_nexus.extract.source import PAGE_SIZE
+from airflow_provider_nexus.hooks._databases import engine_of, sql_hook
 from airflow_provider_nexus.hooks.nexus import NexusHook
-from airflow_provider_nexus.operators.base import rendered
-from airflow_provider_nexus.sync import store
-from airflow_provider_nexus.sync.contract import Contract
-from airflow_provider_nexus.sync.outlets.table import TableOutlet
-from airflow_provider_nexus.sync.place import is_template
-from airflow_provider_nexus.sync.protect import Treatment
-from airflow_provider_nexus.sync.request import SETTLE_LAG
-from airflow_provider_nexus.sync.source import PAGE_SIZE
-from airflow_provider_nexus.sync.sql.name import split_name
-from airflow_provider_nexus.sync.table.columns import Table
+from airflow_provider_nexus.load.columns import Table
+from airflow_provider_nexus.load.loader import TableOutlet
+from airflow_provider_nexus.load.paths import is_template
+from airflow_provider_nexus.load.sql.name import split_name
+from airflow_provider_nexus.operators._base import rendered
 from airflow_provider_nexus.sync.watermark import Watermark
-from airflow_provider_nexus.transfers.base import Capture, NexusSyncBaseOperator
-from airflow_provider_nexus.transfers.memory import AssetWatermark
-from airflow_provider_nexus.transfers.report import check_given, opened
+from airflow_provider_nexus.transfers._base import Capture, NexusSyncBaseOperator
+from airflow_provider_nexus.transfers._memory import AssetWatermark
+from airflow_provider_nexus.transfers._report import check_given, opened
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
 
-    from airflow_provider_nexus.sync.sql.copy import SqlCopy
+    from airflow_provider_nexus.load.sql.copy import SqlCopy
 
 
 class NexusToSqlOperator(NexusSyncBaseOperator):
@@ -44,7 +43,7 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
     :class:`~airflow_provider_nexus.transfers.nexus_to_object_storage.NexusToObjectStorageOperator`. With
     ``capture="changes"`` rows of earlier windows are kept true: see :doc:`/capture`.
 
-    Further arguments: :class:`~airflow_provider_nexus.transfers.base.NexusSyncBaseOperator`.
+    Further arguments: :class:`~airflow_provider_nexus.transfers._base.NexusSyncBaseOperator`.
 
     .. seealso:: :doc:`tables`, :doc:`report`
 
@@ -135,7 +134,7 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
     def report(self, hook: NexusHook, resource: Resource, page: Any) -> str:  # noqa: ARG002 - files have links to lead from it
         """On all loads of the table, with their manifests."""
         from airflow_provider_nexus.report.table import write_table_report
-        from airflow_provider_nexus.sync.verify.table import open_table
+        from airflow_provider_nexus.verify.tables import open_table
 
         engine = engine_of(self.sql_conn_id)
         try:
@@ -159,7 +158,7 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
         return (namespace, _joined(place.database, schema, table)), True
 
     def _copy(self, engine: Any, hook: NexusHook, resource: Resource) -> SqlCopy:
-        from airflow_provider_nexus.sync.sql.copy import SqlCopy
+        from airflow_provider_nexus.load.sql.copy import SqlCopy
 
         environment = hook.settings.environment
         return SqlCopy(
@@ -174,7 +173,7 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
 
     def _watermark(self, context: Context, copy: SqlCopy) -> Watermark:
         """Airflow's asset state store where there is one and the task has an asset, else the windows that the table holds."""
-        from airflow_provider_nexus.sync.sql.watermark import TableWatermark
+        from airflow_provider_nexus.load.sql.watermark import TableWatermark
 
         store = self.asset_store(context)
         if store is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_provider_nexus.triggers.changes import NexusChangeTrigger
-from airflow_provider_nexus.triggers.status import NexusStatusTrigger
+from airflow_provider_nexus.triggers._changes import NexusChangeTrigger
+from airflow_provider_nexus.triggers._status import NexusStatusTrigger
 
 __all__ = ["NexusChangeTrigger", "NexusStatusTrigger"]

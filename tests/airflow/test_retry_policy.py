@@ -33,7 +33,7 @@ from airflow_provider_nexus.exceptions import (
     NexusWriteRefusedError,
     fails_at_once,
 )
-from airflow_provider_nexus.operators.base import NexusBaseOperator
+from airflow_provider_nexus.operators._base import NexusBaseOperator
 from tests.airflow.running import run_dag, state_of
 
 since_3_3 = pytest.mark.skipif(not HAS_RETRY_POLICIES, reason="Airflow has retry policies from 3.3 on")

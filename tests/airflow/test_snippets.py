@@ -22,8 +22,8 @@ from tests.airflow.inputs.serving import enveloped
 from tests.airflow.nexus import connection
 from tests.airflow.running import run_dag, state_of, xcom_of
 from tests.client.socket_server import Asked, SocketServer, answer
+from tests.load.storing import put
 from tests.report.pages import Page
-from tests.sync.storing import put
 
 SNIPPETS = Path(__file__).parents[2] / "docs" / "snippets"
 

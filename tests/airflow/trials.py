@@ -21,9 +21,9 @@ import structlog
 from airflow.sdk.exceptions import ErrorType
 from airflow.sdk.execution_time import comms, task_runner
 
-from airflow_provider_nexus.client.once import Once
 from airflow_provider_nexus.compat import HAS_TASK_STATE
 from airflow_provider_nexus.operators import nexus as operators
+from airflow_provider_nexus.writes.once import Once
 
 MEMORIES = ("store", "variables") if HAS_TASK_STATE else ("variables",)
 """Where a task keeps what it knows: Airflow's task state store, and what there is below Airflow 3.3."""

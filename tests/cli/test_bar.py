@@ -19,16 +19,16 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_nexus.api.resources import get_resource
+from airflow_provider_nexus.extract.request import SyncRequest
+from airflow_provider_nexus.load.columns import Table
+from airflow_provider_nexus.load.loader import TableOutlet
+from airflow_provider_nexus.load.manifest import NAME
+from airflow_provider_nexus.load.sql.copy import SqlCopy
 from airflow_provider_nexus.sandbox import Fault, Sandbox
 from airflow_provider_nexus.sync.job import SyncJob
-from airflow_provider_nexus.sync.manifest import NAME
-from airflow_provider_nexus.sync.outlets.table import TableOutlet
-from airflow_provider_nexus.sync.request import SyncRequest
-from airflow_provider_nexus.sync.sql.copy import SqlCopy
-from airflow_provider_nexus.sync.table.columns import Table
 from tests.airflow.nexus import connection
-from tests.sync.serving import client_of
-from tests.sync.storing import hours_of
+from tests.extract.serving import client_of
+from tests.load.storing import hours_of
 
 pytestmark = pytest.mark.slow
 PYTHON = (sys.executable, "-m", "airflow_provider_nexus")

@@ -13,9 +13,9 @@ import pytest
 from airflow_provider_nexus.__main__ import main
 from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.cli import check
+from airflow_provider_nexus.extract.window import Wish
 from airflow_provider_nexus.sandbox import Sandbox
-from airflow_provider_nexus.sync.window import Wish
-from tests.sync.serving import client_of, lines_job
+from tests.extract.serving import client_of, lines_job
 
 
 @pytest.fixture

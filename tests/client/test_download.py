@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_nexus.client import download
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.exceptions import (
@@ -26,7 +27,6 @@ from airflow_provider_nexus.exceptions import (
     NexusStorageError,
     NexusValidationError,
 )
-from airflow_provider_nexus.sync import download
 from tests.client.serving import session_for
 from tests.client.socket_server import Reply, SocketServer, answer, drop
 

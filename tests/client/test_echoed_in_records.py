@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from airflow_provider_nexus.api.resources import get_resource
+from airflow_provider_nexus.cli.connection_probe import Probe
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.exceptions import NexusDataError, NexusError, NexusStatusError, NexusUnprovedError, excerpt, told
-from airflow_provider_nexus.sync.contract import Drift, check
-from airflow_provider_nexus.sync.frames import data_frame
-from airflow_provider_nexus.sync.probe import Probe
-from airflow_provider_nexus.sync.records import RecordsWanted, warn_once
-from airflow_provider_nexus.sync.table import totals
+from airflow_provider_nexus.extract import totals
+from airflow_provider_nexus.extract.records import RecordsWanted, warn_once
+from airflow_provider_nexus.load.contract import Drift, check
+from airflow_provider_nexus.load.frames import data_frame
 from tests.client.serving import session_for
 from tests.client.socket_server import Asked, Reply, SocketServer, answer
 from tests.client.test_secret import BEARER, ECHOES, TOKEN, everything, shown

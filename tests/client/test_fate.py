@@ -10,8 +10,6 @@ import pytest
 
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.fate import ENDINGS, Fate
-from airflow_provider_nexus.client.ledger import Known, MemoryLedger, known_to
-from airflow_provider_nexus.client.once import Once, Write, code_in
 from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.exceptions import (
     NexusAmbiguousWriteError,
@@ -21,6 +19,8 @@ from airflow_provider_nexus.exceptions import (
     NexusDataError,
     NexusError,
 )
+from airflow_provider_nexus.writes.ledger import Known, MemoryLedger, known_to
+from airflow_provider_nexus.writes.once import Once, Write, code_in
 from tests.client.serving import session_for
 from tests.client.socket_server import Reply, SocketServer, answer, free_port
 

@@ -16,8 +16,6 @@ from airflow_provider_nexus.api import envelope
 from airflow_provider_nexus.client.aio import AsyncNexusClient
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.client import NexusClient
-from airflow_provider_nexus.client.ledger import LEDGER_KEY, OWNER_KEY, MemoryLedger
-from airflow_provider_nexus.client.once import Once, Write
 from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.client.settings import ClientSettings, read_settings
 from airflow_provider_nexus.exceptions import (
@@ -29,6 +27,8 @@ from airflow_provider_nexus.exceptions import (
     NexusServerError,
     NexusWriteRefusedError,
 )
+from airflow_provider_nexus.writes.ledger import LEDGER_KEY, OWNER_KEY, MemoryLedger
+from airflow_provider_nexus.writes.once import Once, Write
 from tests.client.serving import QUICK
 from tests.client.socket_server import Asked, Reply, SocketServer, answer, drop
 

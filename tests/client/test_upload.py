@@ -28,7 +28,7 @@ from airflow_provider_nexus.exceptions import (
     NexusValidationError,
     NexusWriteRefusedError,
 )
-from airflow_provider_nexus.sync import upload
+from airflow_provider_nexus.writes import upload
 from tests.client.serving import session_for
 from tests.client.socket_server import Asked, Reply, SocketServer, answer, drop, free_port
 

@@ -11,9 +11,9 @@ import pytest
 
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import RESOURCES
-from airflow_provider_nexus.client.trades import TRADES
 from airflow_provider_nexus.sandbox import SandboxSettings
 from airflow_provider_nexus.sandbox.endpoints import all_routes
+from airflow_provider_nexus.writes.trades import TRADES
 from tests.docs.pages import DOCS, ROOT
 
 PAGE = DOCS / "api_facts.rst"

@@ -12,7 +12,7 @@ from typing import get_args
 import pytest
 
 from airflow_provider_nexus.api.schemas.field import PRECISION, Field, Unit
-from airflow_provider_nexus.sync.contract import CONTRACTS
+from airflow_provider_nexus.extract.request import CONTRACTS
 from tests.docs.pages import DOCS, ROOT
 
 _BLOCK = re.compile(r"^\.\. code-block:: python\n\n((?:(?:   .*)?\n)+)", re.MULTILINE)

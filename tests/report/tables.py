@@ -11,18 +11,18 @@ from sqlalchemy import Engine
 
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.client import NexusClient
+from airflow_provider_nexus.extract.request import SyncRequest
+from airflow_provider_nexus.extract.window import Wish
+from airflow_provider_nexus.load.columns import Table
+from airflow_provider_nexus.load.loader import TableOutlet
+from airflow_provider_nexus.load.sql.copy import SqlCopy
+from airflow_provider_nexus.load.sql.watermark import TableWatermark
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sync.capture import CaptureJob
 from airflow_provider_nexus.sync.job import SyncJob
-from airflow_provider_nexus.sync.outlets.table import TableOutlet
-from airflow_provider_nexus.sync.request import SyncRequest
-from airflow_provider_nexus.sync.sql.copy import SqlCopy
-from airflow_provider_nexus.sync.sql.watermark import TableWatermark
-from airflow_provider_nexus.sync.table.columns import Table
-from airflow_provider_nexus.sync.window import Wish
+from tests.extract.serving import client_of
+from tests.load.storing import capture, put
 from tests.report.trees import START, midnight
-from tests.sync.serving import client_of
-from tests.sync.storing import capture, put
 
 Grown = tuple[Path, Path]
 """A file of SQLite, and the root of the files."""

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from airflow_provider_nexus.report import write_report
 from airflow_provider_nexus.report.table import put_table_report
-from airflow_provider_nexus.sync.verify.table import open_table
+from airflow_provider_nexus.verify.tables import open_table
 from tests.browser import browser
 from tests.report.tables import Grown
 from tests.report.trees import ENVIRONMENT, MADE_AT

@@ -16,11 +16,11 @@ from sqlalchemy import Engine
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusStorageError
 from airflow_provider_nexus.report import write_report
 from airflow_provider_nexus.report.table import put_table_report, write_table_report
-from airflow_provider_nexus.sync.verify.table import open_table, verify_table
+from airflow_provider_nexus.verify.tables import open_table, verify_table
+from tests.load.sql.loading import TABLE, copy_of, later, load, small
 from tests.report.pages import Page
 from tests.report.tables import DAYS, LEFT_OUT, UNPROVED, Grown, change
 from tests.report.trees import ENVIRONMENT, MADE_AT, midnight
-from tests.sync.sql.loading import TABLE, copy_of, later, load, small
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_nexus.extract.window import Wish
 from airflow_provider_nexus.sandbox import Sandbox
-from airflow_provider_nexus.sync.window import Wish
-from tests.sync.serving import client_of
-from tests.sync.storing import capture, put
+from tests.extract.serving import client_of
+from tests.load.storing import capture, put
 
 START = datetime(2026, 1, 1, 0, 10, tzinfo=UTC)
 DAYS = 12

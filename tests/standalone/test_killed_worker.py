@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from airflow_provider_nexus.sandbox import Sandbox
+from tests.extract.serving import client_of
 from tests.standalone.running import Standalone, standalone, wait_for
-from tests.sync.serving import client_of
 
 pytestmark = pytest.mark.standalone
 DAG = """

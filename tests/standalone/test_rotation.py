@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_nexus.sandbox import Fault, RecordedCall, Sandbox
+from tests.extract.serving import client_of
 from tests.standalone.running import Standalone, standalone, wait_for
-from tests.sync.serving import client_of
 
 pytestmark = pytest.mark.standalone
 NEW, BUYS, PAGE = "the-new-key", 3, 7

@@ -13,8 +13,8 @@ from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.triggers.nexus import NexusStatusTrigger
 from tests.airflow.nexus import connection
+from tests.extract.serving import client_of
 from tests.standalone import triggerer
-from tests.sync.serving import client_of
 
 pytestmark = pytest.mark.standalone
 WAITS, BATCHES, INTERVAL = 2000, 40, 5.0

@@ -12,19 +12,20 @@ from airflow_provider_nexus.api.moments import moment
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.rows import RowReader
 from airflow_provider_nexus.client.client import NexusClient
+from airflow_provider_nexus.extract.origin import Origin
+from airflow_provider_nexus.extract.request import SyncRequest
+from airflow_provider_nexus.extract.window import wish
+from airflow_provider_nexus.load import manifest as manifests
+from airflow_provider_nexus.load.columns import Table
+from airflow_provider_nexus.load.copy import Copy, Row
+from airflow_provider_nexus.load.parquet.copy import ParquetCopy
+from airflow_provider_nexus.load.parquet.unsettled import FileMemory, Unsettled
+from airflow_provider_nexus.load.parquet.writer import read_rows
+from airflow_provider_nexus.load.rows import Conformer
 from airflow_provider_nexus.sandbox import Sandbox
-from airflow_provider_nexus.sync import manifest as manifests
 from airflow_provider_nexus.sync.capture import CaptureJob
-from airflow_provider_nexus.sync.files.copy import ParquetCopy
-from airflow_provider_nexus.sync.files.unsettled import FileMemory, Unsettled
-from airflow_provider_nexus.sync.request import SyncRequest
-from airflow_provider_nexus.sync.table.columns import Table
-from airflow_provider_nexus.sync.table.conform import Conformer, Origin
-from airflow_provider_nexus.sync.table.copy import Copy, Row
 from airflow_provider_nexus.sync.watermark import FileWatermark, Watermark
-from airflow_provider_nexus.sync.window import wish
-from airflow_provider_nexus.sync.writers.parquet import read_rows
-from tests.sync.serving import client_of
+from tests.extract.serving import client_of
 
 BEGIN = datetime(2026, 1, 1, 0, 10, tzinfo=UTC)
 DAY = 86_400

@@ -8,21 +8,20 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusWindowError
+from airflow_provider_nexus.extract.protect import Protection
+from airflow_provider_nexus.extract.request import SyncRequest
+from airflow_provider_nexus.extract.tally import DigestOfSet
+from airflow_provider_nexus.extract.window import wish
+from airflow_provider_nexus.load import manifest as manifests
+from airflow_provider_nexus.load.columns import Openness, Table
+from airflow_provider_nexus.load.copy import Row
+from airflow_provider_nexus.load.parquet.readings import GONE
 from airflow_provider_nexus.sandbox.faults import Fault
-from airflow_provider_nexus.sync import manifest as manifests
-from airflow_provider_nexus.sync import store
 from airflow_provider_nexus.sync.capture import CaptureJob
-from airflow_provider_nexus.sync.files.readings import GONE
-from airflow_provider_nexus.sync.protect import Protection
-from airflow_provider_nexus.sync.request import SyncRequest
-from airflow_provider_nexus.sync.table.columns import Table
-from airflow_provider_nexus.sync.table.copy import Row
-from airflow_provider_nexus.sync.table.openness import Openness
-from airflow_provider_nexus.sync.tally import DigestOfSet
-from airflow_provider_nexus.sync.window import wish
+from tests.extract.serving import client_of
 from tests.sync.capturing import BEGIN, DAY, Capture, held_in, into_files, living, rows_of
-from tests.sync.serving import client_of
 
 DAYS = 75
 WITHOUT_TOTALS = Fault("status", "/transaction/totals", status=404, times=-1)

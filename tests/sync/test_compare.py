@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.exceptions import NexusNotFoundError
+from airflow_provider_nexus.extract.source import Span
+from airflow_provider_nexus.extract.totals import Totals
+from airflow_provider_nexus.load.copy import Copy
 from airflow_provider_nexus.sync.compare import MOST_CALLS, Comparison
-from airflow_provider_nexus.sync.source import Span
-from airflow_provider_nexus.sync.table.copy import Copy
-from airflow_provider_nexus.sync.table.totals import Totals
 
 RESOURCE = get_resource("broker_transactions")
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)

@@ -17,17 +17,17 @@ from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.api.rows import RowReader
 from airflow_provider_nexus.client.client import NexusClient
+from airflow_provider_nexus.extract.request import SyncRequest
+from airflow_provider_nexus.extract.window import Wish
+from airflow_provider_nexus.load.columns import Table
+from airflow_provider_nexus.load.jsonl.copy import LinesOutlet
+from airflow_provider_nexus.load.loader import TableOutlet
+from airflow_provider_nexus.load.parquet.copy import ParquetCopy
+from airflow_provider_nexus.load.sql.copy import SqlCopy
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sandbox.settings import OTHER_SHAPES
-from airflow_provider_nexus.sync.files.copy import ParquetCopy
 from airflow_provider_nexus.sync.job import SyncJob
-from airflow_provider_nexus.sync.outlets.lines import LinesOutlet
-from airflow_provider_nexus.sync.outlets.table import TableOutlet
-from airflow_provider_nexus.sync.request import SyncRequest
-from airflow_provider_nexus.sync.sql.copy import SqlCopy
-from airflow_provider_nexus.sync.table.columns import Table
-from airflow_provider_nexus.sync.window import Wish
-from tests.sync.serving import client_of
+from tests.extract.serving import client_of
 
 FEW = 6
 """Parents whose children are read."""

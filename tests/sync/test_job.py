@@ -17,12 +17,12 @@ import pytest
 from airflow_provider_nexus.api.resources import RESOURCES, get_resource
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.exceptions import NexusNotFoundError, NexusStorageError, NexusUnprovedError
+from airflow_provider_nexus.extract.window import Wish
+from airflow_provider_nexus.load.manifest import NAME
+from airflow_provider_nexus.load.parquet.unsettled import FileMemory
 from airflow_provider_nexus.sandbox import Sandbox
-from airflow_provider_nexus.sync.files.unsettled import FileMemory
-from airflow_provider_nexus.sync.manifest import NAME
 from airflow_provider_nexus.sync.watermark import FileWatermark
-from airflow_provider_nexus.sync.window import Wish
-from tests.sync.serving import lines_job, sandbox_and_client
+from tests.extract.serving import lines_job, sandbox_and_client
 
 WINDOWED = [name for name, resource in RESOURCES.items() if resource.is_windowed]
 WHOLE = [name for name, resource in RESOURCES.items() if not resource.is_windowed and not resource.parent]

@@ -24,21 +24,20 @@ from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.client.settings import read_settings
 from airflow_provider_nexus.exceptions import NexusContractError, NexusError, NexusRejectedError
-from airflow_provider_nexus.sync.contract import Contract
-from airflow_provider_nexus.sync.files.copy import ParquetCopy
+from airflow_provider_nexus.extract.proof import Proof, Verdict
+from airflow_provider_nexus.extract.proved_read import Reading
+from airflow_provider_nexus.extract.records import RecordsWanted
+from airflow_provider_nexus.extract.request import Contract, SyncRequest
+from airflow_provider_nexus.extract.source import Source
+from airflow_provider_nexus.extract.window import Wish
+from airflow_provider_nexus.load.columns import Table
+from airflow_provider_nexus.load.jsonl.copy import LinesOutlet
+from airflow_provider_nexus.load.loader import TableOutlet
+from airflow_provider_nexus.load.parquet.copy import ParquetCopy
+from airflow_provider_nexus.load.sql.copy import SqlCopy
 from airflow_provider_nexus.sync.job import SyncJob
-from airflow_provider_nexus.sync.outlets.lines import LinesOutlet
-from airflow_provider_nexus.sync.outlets.table import TableOutlet
-from airflow_provider_nexus.sync.proof import Proof, Verdict
-from airflow_provider_nexus.sync.reading import Reading
-from airflow_provider_nexus.sync.records import RecordsWanted
-from airflow_provider_nexus.sync.request import SyncRequest
-from airflow_provider_nexus.sync.source import Source
-from airflow_provider_nexus.sync.sql.copy import SqlCopy
-from airflow_provider_nexus.sync.table.columns import Table
-from airflow_provider_nexus.sync.window import Wish
 from tests.client.socket_server import Asked, SocketServer, answer
-from tests.sync.serving import QUICK
+from tests.extract.serving import QUICK
 
 FORMATS = ["jsonl", "parquet", "sql"]
 LOG = logging.getLogger("shapes")

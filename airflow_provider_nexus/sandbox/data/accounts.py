@@ -15,6 +15,7 @@ from airflow_provider_nexus.sandbox.timeline import Presence, Timeline
 if TYPE_CHECKING:
     from airflow_provider_nexus.sandbox.data.world import World
 
+
 EACH = 4
 SPARE_PLACE = 3
 """The place of an account without trades, of any status."""

@@ -18,6 +18,7 @@ from airflow_provider_nexus.sandbox.data.vocabulary import CRYPTOS
 if TYPE_CHECKING:
     from airflow_provider_nexus.sandbox.data.world import World
 
+
 _CHUNK = 1000
 Sums = dict[int, Decimal]
 """Amounts by the crypto's place in the list."""

@@ -15,6 +15,7 @@ from airflow_provider_nexus.sandbox.stamps import HOUR, SECOND, Form
 if TYPE_CHECKING:
     from airflow_provider_nexus.sandbox.data.world import World
 
+
 _URL = "https://shop.example.org/hook?a=1&b=2"
 
 

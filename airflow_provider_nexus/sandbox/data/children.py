@@ -20,6 +20,7 @@ from airflow_provider_nexus.sandbox.stamps import DAY, HOUR, MINUTE, Form
 if TYPE_CHECKING:
     from airflow_provider_nexus.sandbox.data.world import World
 
+
 _PERSON_TYPES: tuple[list[str], ...] = (["Director"], ["UltimateBeneficialOwner", "Director"], ["Other"], [])
 _ENTITIES = ("Customer", "Account", "BrokerBuyTransaction", "CustodianBuyTransaction", None)
 _MANY_TRACES, _FEW_TRACES = 40, 6

@@ -20,6 +20,7 @@ from airflow_provider_nexus.sandbox.stamps import DAY, HOUR, SECOND, Form
 if TYPE_CHECKING:
     from airflow_provider_nexus.sandbox.data.world import World
 
+
 _KEPT_OF_CUSTOMER = ("customerCode", "trustlevel", "currencyCode", "isBusiness", "riskQualification", "isReviewRecommended")
 _MANY_COMMENTS = 60
 _TEXTS = ("Called, number confirmed", "Asked for proof of income\nby mail", 'Says "it\'s fine"', "")

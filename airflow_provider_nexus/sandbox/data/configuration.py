@@ -16,6 +16,7 @@ from airflow_provider_nexus.sandbox.stamps import HOUR, MINUTE, Form
 if TYPE_CHECKING:
     from airflow_provider_nexus.sandbox.data.world import World
 
+
 BUCKETS = 300
 _BUYS = ("IDEAL", "SEPA", "CARD")
 _CUSTODIAN = ("GIFT", "SENDINTERNAL", "SENDOUT", "SENDTOBUCKET", "SWAP", "RECEIVEIN", "CLAWBACK", "INTEREST")

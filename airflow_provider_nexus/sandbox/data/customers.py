@@ -16,6 +16,7 @@ from airflow_provider_nexus.sandbox.timeline import Presence, Timeline
 if TYPE_CHECKING:
     from airflow_provider_nexus.sandbox.data.world import World
 
+
 _STYLES = ("C{:07d}", "NL20NEXS{:010d}", "cust_{:05d}", "WEB-SHOP-{:06d}", "Klant{:d}")
 _RISKS = ("None", "Low", "Low", "Medium", "High", "VeryHigh")
 

@@ -15,6 +15,7 @@ from airflow_provider_nexus.sandbox.timeline import Timeline
 if TYPE_CHECKING:
     from airflow_provider_nexus.sandbox.data.world import World
 
+
 STRIDE, OFFSET = 4, 0
 _TYPES = (
     "TransactionBuyFinish",

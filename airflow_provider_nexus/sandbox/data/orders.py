@@ -20,6 +20,7 @@ from airflow_provider_nexus.sandbox.timeline import Timeline
 if TYPE_CHECKING:
     from airflow_provider_nexus.sandbox.data.world import World
 
+
 STRIDE, OFFSET = 5, 1
 _VALID = {"short": DAY, "long": 60 * DAY}
 _STEPS = ("Initiated", "Queued", "Open")

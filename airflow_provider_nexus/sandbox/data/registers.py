@@ -20,6 +20,7 @@ from airflow_provider_nexus.sandbox.stamps import DAY, HOUR, Form
 if TYPE_CHECKING:
     from airflow_provider_nexus.sandbox.data.world import World
 
+
 _FLOWS = ("MultiAddressFlow", "SingleAddressUsingMemoFlow", "MultiAddressWithForwardingToMainAddressFlow")
 _WITH_MEMO = ("XRP", "XLM")
 _SINKS = (("Exchange", words.EXCHANGES[1]), ("Coldstore", None), ("HotWallet", None), ("Other", None))

@@ -21,6 +21,7 @@ from airflow_provider_nexus.sandbox.timeline import Timeline
 if TYPE_CHECKING:
     from airflow_provider_nexus.sandbox.data.world import World
 
+
 UNITS = 8
 """Scale of crypto amounts."""
 CENTS = 2

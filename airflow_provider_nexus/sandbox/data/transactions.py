@@ -19,6 +19,7 @@ from airflow_provider_nexus.sandbox.timeline import Presence, Timeline
 if TYPE_CHECKING:
     from airflow_provider_nexus.sandbox.data.world import World
 
+
 METHODS = {"BROKERBUY": "BUY_IDEAL", "BROKERSELL": "SELL_SEPA", "BUY": "CUST_BUY_IDEAL", "SELL": "CUST_SELL_SEPA"}
 NETWORK_FEE_UNITS = 12_000
 

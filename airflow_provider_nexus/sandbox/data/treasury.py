@@ -20,6 +20,7 @@ from airflow_provider_nexus.sandbox.stamps import HOUR, MINUTE, Form, naive_mill
 if TYPE_CHECKING:
     from airflow_provider_nexus.sandbox.data.world import World
 
+
 _CHAINS = {"LINK": "ETH", "USDT-ERC20": "ETH"}
 _FEE = Raw(b"2.5E-05")
 

@@ -25,7 +25,7 @@ from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.sandbox import Sandbox
 from tests.airflow.nexus import connection
 from tests.client.socket_server import Reply, SocketServer, answer, drop
-from tests.sync.buckets import BucketFileSystem, bucket_of
+from tests.load.buckets import BucketFileSystem, bucket_of
 
 DOCUMENT = "/integrations/documentstore/file"
 FIELDS = {"filePath": "C1/a.pdf", "customerCode": "C1", "documentStoreTypeCode": "ID"}
@@ -85,7 +85,7 @@ def write(place: Any, data: bytes) -> None:
 def outputs(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
     """What Airflow's lineage has heard that the hook wrote."""
     collector = sys.modules[get_hook_lineage_collector.__module__].HookLineageCollector()
-    monkeypatch.setattr("airflow_provider_nexus.hooks.files.get_hook_lineage_collector", lambda: collector)
+    monkeypatch.setattr("airflow_provider_nexus.hooks._files.get_hook_lineage_collector", lambda: collector)
     return lambda: [entry.asset.uri for entry in collector.collected_assets.outputs]
 
 

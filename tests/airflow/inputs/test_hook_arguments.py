@@ -17,10 +17,10 @@ import pytest
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.rows import RowReader
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusUnknownResourceError, NexusWindowError
+from airflow_provider_nexus.extract.records import RecordsWanted
 from airflow_provider_nexus.hooks.nexus import NexusHook
+from airflow_provider_nexus.load.frames import data_frame
 from airflow_provider_nexus.sandbox import Sandbox
-from airflow_provider_nexus.sync.frames import data_frame
-from airflow_provider_nexus.sync.records import RecordsWanted
 from tests.airflow.inputs.serving import asked, serving
 from tests.airflow.nexus import connection
 

@@ -18,9 +18,9 @@ from airflow_provider_nexus.compat import HAS_TASK_STATE
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusUnknownResourceError
 from airflow_provider_nexus.operators.nexus import NexusPlanOperator
 from airflow_provider_nexus.sandbox import Sandbox
-from airflow_provider_nexus.sync.verify.files import verify
 from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObjectStorageOperator
 from airflow_provider_nexus.transfers.nexus_to_sql import NexusToSqlOperator
+from airflow_provider_nexus.verify.files import verify
 from tests.airflow.nexus import connection
 from tests.airflow.running import run_dag
 

@@ -11,7 +11,7 @@ from airflow.sdk import DAG, BaseOperatorLink, BaseSensorOperator
 from airflow_provider_nexus.get_provider_info import get_provider_info
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.links import nexus as links
-from airflow_provider_nexus.operators.base import RECORD_KEY, NexusBaseOperator
+from airflow_provider_nexus.operators._base import RECORD_KEY, NexusBaseOperator
 from airflow_provider_nexus.operators.nexus import NexusOperator
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObjectStorageOperator

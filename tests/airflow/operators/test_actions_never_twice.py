@@ -15,22 +15,17 @@ import pytest
 from airflow.sdk import DAG
 
 from airflow_provider_nexus.client.client import NexusClient
-from airflow_provider_nexus.client.customers import create_write, update_write
-from airflow_provider_nexus.client.ledger import MemoryLedger
-from airflow_provider_nexus.client.once import Once, Write, reference_of
 from airflow_provider_nexus.client.retry import RetryPolicy
 from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.client.settings import read_settings
 from airflow_provider_nexus.exceptions import NexusAmbiguousWriteError, NexusApiError, NexusError
 from airflow_provider_nexus.operators.trading import order_write, transfer_write
-from airflow_provider_nexus.operators.transactions import (
-    NexusTransactionOperator,
-    cancel_write,
-    payout_write,
-    transaction_write,
-)
+from airflow_provider_nexus.operators.transactions import NexusTransactionOperator, cancel_write, payout_write, transaction_write
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sandbox.faults import Fault, FaultKind
+from airflow_provider_nexus.writes.customers import create_write, update_write
+from airflow_provider_nexus.writes.ledger import MemoryLedger
+from airflow_provider_nexus.writes.once import Once, Write, reference_of
 from tests.airflow.nexus import connection
 from tests.airflow.running import run_dag, state_of, xcom_of
 

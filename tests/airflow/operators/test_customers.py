@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from airflow.sdk import DAG
 
-from airflow_provider_nexus.client.customers import differences
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators.customers import NexusCreateCustomerOperator, NexusUpdateCustomerOperator
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sandbox.faults import Fault
+from airflow_provider_nexus.writes.customers import differences
 from tests.airflow.running import run_dag, state_of, xcom_of
 
 VALUES = {"status": "ACTIVE", "email": "ada@example.org", "data": {"tier": "gold"}, "dateOfBirth": "1990-02-03"}

@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_nexus.exceptions import NexusAmbiguousMailError, NexusUnsentMailError
-from airflow_provider_nexus.operators.letter import parse_addresses
-from airflow_provider_nexus.operators.smtp import prepare
+from airflow_provider_nexus.operators._letter import parse_addresses
+from airflow_provider_nexus.operators._smtp import prepare
 from tests.airflow.operators.mail_server import MailServer, Taken, post_office
 
 CODE = "6f1c2c1e-96a5-4a36-b1d5-0f6f8e2f3a11"

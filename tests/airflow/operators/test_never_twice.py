@@ -25,8 +25,8 @@ import pytest
 from airflow_provider_nexus.sandbox import Sandbox
 from tests.airflow.figures import FIGURES
 from tests.airflow.trials import MEMORIES, Trial, begin, how_it_ended, open_kept, workers
+from tests.extract.serving import client_of
 from tests.relay import ConnectionPlace, Loss, Manner, Relay, Relayed, RequestPlace, make_certificate
-from tests.sync.serving import client_of
 
 RUNS = int(os.environ.get("NEXUS_RUNS", "100"))
 _MONEY = {"customerCode": "giver", "cryptoCode": "BTC", "currencyCode": "EUR"}

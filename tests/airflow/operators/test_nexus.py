@@ -12,11 +12,11 @@ import pytest
 from airflow.sdk import DAG, Param
 
 from airflow_provider_nexus.api.plain import as_plain
-from airflow_provider_nexus.client.ledger import LEDGER_KEY
 from airflow_provider_nexus.compat import HAS_TASK_STATE
 from airflow_provider_nexus.exceptions import NexusAmbiguousWriteError, NexusConfigurationError
 from airflow_provider_nexus.operators.nexus import NexusOperator
 from airflow_provider_nexus.sandbox import Fault, Sandbox
+from airflow_provider_nexus.writes.ledger import LEDGER_KEY
 from tests.airflow.nexus import connection
 from tests.airflow.running import run_dag, state_of, xcom_of
 

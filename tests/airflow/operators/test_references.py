@@ -13,24 +13,20 @@ from airflow.models import Variable
 from airflow.sdk import DAG
 from airflow.sdk import task as task_of_python
 
-from airflow_provider_nexus.client.ledger import LEDGER_KEY
 from airflow_provider_nexus.compat import HAS_TASK_STATE
-from airflow_provider_nexus.exceptions import (
-    NexusAmbiguousWriteError,
-    NexusConfigurationError,
-    NexusConflictError,
-)
+from airflow_provider_nexus.exceptions import NexusAmbiguousWriteError, NexusConfigurationError, NexusConflictError
+from airflow_provider_nexus.operators._ledgers import VariableLedger
 from airflow_provider_nexus.operators.customers import NexusCreateCustomerOperator, NexusUpdateCustomerOperator
-from airflow_provider_nexus.operators.ledgers import VariableLedger
 from airflow_provider_nexus.operators.nexus import NexusOperator
 from airflow_provider_nexus.operators.trading import NexusOrderOperator, NexusTransferOperator
 from airflow_provider_nexus.operators.transactions import NexusPayoutOperator, NexusTransactionOperator
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sandbox.faults import Fault
+from airflow_provider_nexus.writes.ledger import LEDGER_KEY
 from tests.airflow.nexus import connection
 from tests.airflow.operators.test_trading import ORDER, TRANSFER
 from tests.airflow.running import run_dag, state_of, xcom_of
-from tests.sync.serving import client_of
+from tests.extract.serving import client_of
 
 TWO_DAYS = timedelta(days=2)
 BUY = {

@@ -17,7 +17,7 @@ from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sandbox.faults import Fault
 from tests.airflow.nexus import connection
 from tests.airflow.running import run_dag, state_of, xcom_of
-from tests.sync.serving import client_of
+from tests.extract.serving import client_of
 
 BUY = {
     "customerCode": "giver",

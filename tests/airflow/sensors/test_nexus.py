@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from airflow.sdk import DAG, BaseNotifier, Context
 
-from airflow_provider_nexus.api.aim import Verdict, aim_at
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.compat import HAS_TASK_STATE
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sandbox.faults import Fault
 from airflow_provider_nexus.sensors.nexus import NexusStatusSensor
+from airflow_provider_nexus.watch.statuses import Verdict, aim_at
 from tests.airflow.nexus import connection
 from tests.airflow.running import run_dag, state_of, xcom_of
 

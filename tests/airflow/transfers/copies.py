@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObjectStorageOperator
 from airflow_provider_nexus.transfers.nexus_to_sql import NexusToSqlOperator
-from tests.sync.sql.loading import rows_of
+from tests.load.sql.loading import rows_of
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 BOOKS = ("nexus_table", "nexus_manifest", "nexus_rejected")

@@ -17,7 +17,7 @@ from airflow.sdk import DAG, Asset, BaseOperator, ObjectStoragePath
 from airflow_provider_nexus.compat import HAS_TASK_STATE
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.sandbox import Sandbox
-from airflow_provider_nexus.transfers.memory import BESIDE, ROOM
+from airflow_provider_nexus.transfers._memory import BESIDE, ROOM
 from tests.airflow.nexus import connection
 from tests.airflow.running import run_dag, state_of, xcom_of
 from tests.airflow.transfers.copies import files_dag, in_files, in_table, parquet_rows, query, sql_connection, sql_dag, truth
@@ -98,7 +98,7 @@ def test_more_unsettled_records_than_the_store_takes_lie_beside_the_data(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Airflow warns of values above 64 kB and its REST API refuses them."""
-    monkeypatch.setattr("airflow_provider_nexus.transfers.memory.ROOM", 200)
+    monkeypatch.setattr("airflow_provider_nexus.transfers._memory.ROOM", 200)
     collection, asset = tmp_path / "sandbox" / "broker_transactions", Asset("capture_many")
     where = hashlib.sha256(str(ObjectStoragePath(collection.as_uri())).encode()).hexdigest()[:16]
     key = f"nexus.unsettled.sandbox.broker_transactions.{where}"

@@ -17,7 +17,7 @@ from airflow_provider_nexus.sandbox import Sandbox
 from tests.airflow.nexus import connection
 from tests.airflow.running import hook_for, run_dag, state_of, xcom_of
 from tests.airflow.transfers.copies import BOOKS, dump, in_table, query, sql_connection, sql_dag, truth
-from tests.sync.sql.databases import Databases
+from tests.load.sql.databases import Databases
 
 pytestmark = pytest.mark.databases
 NOW = datetime(2026, 6, 2, 0, 30, tzinfo=UTC)

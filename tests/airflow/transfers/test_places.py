@@ -17,7 +17,7 @@ from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObje
 from airflow_provider_nexus.transfers.nexus_to_sql import NexusToSqlOperator
 from tests.airflow.nexus import connection
 from tests.airflow.running import run_dag, xcom_of
-from tests.sync.buckets import BucketFileSystem, bucket_of
+from tests.load.buckets import BucketFileSystem, bucket_of
 
 NOW = datetime(2026, 6, 2, 0, 30, tzinfo=UTC)
 EARLIER = datetime(2026, 6, 1, 0, 2, tzinfo=UTC)

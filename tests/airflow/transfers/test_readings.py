@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from airflow.sdk import DAG
 from sqlalchemy import Engine
 
+from airflow_provider_nexus.load.manifest import NAME
 from airflow_provider_nexus.sandbox import Sandbox
-from airflow_provider_nexus.sync.manifest import NAME
 from tests.airflow.nexus import connection
 from tests.airflow.running import run_dag, xcom_of
 from tests.airflow.transfers.copies import files_dag, sql_dag

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from airflow_provider_nexus.extract import jsonl
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sandbox.faults import Fault
-from airflow_provider_nexus.sync.writers import jsonl
 from tests.airflow.nexus import connection
 from tests.airflow.running import run_dag, state_of, xcom_of
 from tests.airflow.transfers.copies import files_dag, in_files, parquet_rows, query, sql_dag, truth

@@ -21,7 +21,7 @@ from airflow_provider_nexus.exceptions import (
 )
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sandbox.faults import Fault
-from airflow_provider_nexus.triggers.changes import NexusChangeTrigger
+from airflow_provider_nexus.triggers._changes import NexusChangeTrigger
 from tests.airflow.nexus import CANARY, connection
 
 BUSY: dict[str, Any] = {"customers": 60, "transactions": 3000, "days": 2, "clock_speed": 60.0}

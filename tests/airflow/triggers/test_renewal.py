@@ -13,8 +13,8 @@ import pytest
 
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.sandbox import Sandbox
+from airflow_provider_nexus.triggers._observer import Observer
 from airflow_provider_nexus.triggers.nexus import NexusStatusTrigger
-from airflow_provider_nexus.triggers.observer import Observer
 from tests.airflow.nexus import connection
 
 NEW = "the-new-key"

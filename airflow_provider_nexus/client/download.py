@@ -1,0 +1,167 @@
+"""A file on its way from Nexus into its place: whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import stat
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+from airflow_provider_nexus import storage as store
+from airflow_provider_nexus.client.call import Call
+from airflow_provider_nexus.client.session import NexusSession
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusResponseError, NexusStorageError
+from airflow_provider_nexus.storage import telling
+
+LARGEST_DOWNLOAD = 1024
+"""Million bytes that a file which is fetched may have, if nothing else is said. It passes through the disk of the worker."""
+
+_MOST_MEGABYTES = 100_000
+_PIECE = 1 << 20
+_PAGE_KINDS = ("text/html", "application/xhtml+xml")
+_PAGE = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s|<!--.*?-->|<\?xml.*?\?>)*<(?:!doctype\s+html|html)[\s>]", re.IGNORECASE | re.DOTALL)
+_LOOKED_AT = 65_536
+_PAGES = (".htm", ".html")
+
+
+class Spool:
+    """Keeps a file on this machine's disk, under no name, for as long as its ``with`` block lasts."""
+
+    def __init__(self) -> None:
+        with self._telling():
+            self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed at the end of the block
+        self.size, self._digest = 0, hashlib.sha256()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._file.close()
+
+    @property
+    def sha256(self) -> str:
+        """The digest of what has come."""
+        return self._digest.hexdigest()
+
+    def begin(self) -> None:
+        """Forget what has come."""
+        with self._telling():
+            self._file.seek(0)
+            self._file.truncate()
+        self.size, self._digest = 0, hashlib.sha256()
+
+    def write(self, piece: bytes) -> None:
+        """Keep the next piece.
+
+        :raises NexusStorageError: when the disk is full
+        """
+        with self._telling():
+            self._file.write(piece)
+        self.size += len(piece)
+        self._digest.update(piece)
+
+    def first(self, size: int) -> bytes:
+        """What came first, so many bytes at most."""
+        with self._telling():
+            return self.content().read(size)
+
+    def content(self) -> IO[bytes]:
+        """All of it, from the beginning."""
+        with self._telling():
+            self._file.seek(0)
+        return self._file
+
+    def _telling(self) -> Any:
+        return telling(f"the file on its way, in {tempfile.gettempdir()},", "kept")
+
+
+def refuse_no_file(name: str, given: Any, place: Any) -> None:
+    """Refuse a place that can't be a file.
+
+    :param name: of the argument that it was given in
+    :param given: as it was given
+    :param place: what it stands for
+    :raises NexusConfigurationError: when it is a folder or a bucket
+    """
+    container = store.container_of(place)
+    is_bucket = bool(container) and str(place.path).strip("/") == container
+    mode = _mode(place) if store.is_local(place) else None
+    if mode is not None and not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
+        raise NexusConfigurationError(f"{name} is {given}, a link or a device: name a file itself")
+    if str(given).endswith(("/", "\\")) or is_bucket or (mode is not None and stat.S_ISDIR(mode)):
+        raise NexusConfigurationError(
+            f"{name} is {given}, a folder: name the file in it, such as {str(given).rstrip('/')}/C1.pdf"
+        )
+
+
+def _mode(place: Any) -> int | None:
+    """What lies at a place of this machine; nothing where nothing does."""
+    with telling(place, "looked at"):
+        try:
+            return Path(getattr(place, "path", place)).lstat().st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+
+def fetch(session: NexusSession, call: Call, place: Any, *, overwrite: bool, max_mb: int) -> dict[str, Any]:
+    """Fetch a file and put it in its place, whole or not at all.
+
+    :param place: path object of the file
+    :param overwrite: whether a file that is there with other bytes is replaced
+    :param max_mb: million bytes that it may have
+    :return: ``place``, ``bytes``, ``sha256`` and ``content_type``
+    :raises NexusStorageError: when another file is there, or it can't be written
+    :raises NexusApiError: one class per cause
+    """
+    _refuse_odd(call, overwrite, max_mb)
+    store.refuse_unfit("target", place.parent)
+    with Spool() as spool:
+        kind = session.fetch(call, spool, max_mb)
+        if (kind in _PAGE_KINDS or _PAGE.match(spool.first(_LOOKED_AT))) and not place.name.lower().endswith(_PAGES):
+            detail = f"a page of HTML came, and target is {place}: if the file is a page, end target in .html"
+            raise NexusResponseError(call.method, call.label, detail=detail)
+        if overwrite or not _is_there(place, spool):
+            store.put(place, spool.content())
+        if store.size(place) != spool.size:
+            raise NexusStorageError(f"{place} is not there as it was written: is another task writing there? Run it again")
+        return {"place": str(place), "bytes": spool.size, "sha256": spool.sha256, "content_type": kind}
+
+
+def _refuse_odd(call: Call, overwrite: bool, max_mb: int) -> None:
+    if call.changes_something:
+        raise NexusConfigurationError(
+            f"{call.method} {call.label} changes something, and a download only reads: make it with run"
+        )
+    if not isinstance(overwrite, bool):
+        raise NexusConfigurationError(f"overwrite is {overwrite!r}: give True or False")
+    refuse_size(max_mb)
+
+
+def refuse_size(max_mb: int) -> None:
+    """Refuse what is no size of a file.
+
+    :param max_mb: million bytes
+    :raises NexusConfigurationError: when so
+    """
+    if isinstance(max_mb, bool) or not isinstance(max_mb, int) or not 1 <= max_mb <= _MOST_MEGABYTES:
+        raise NexusConfigurationError(f"max_mb is {max_mb!r}: give a whole number from 1 to {_MOST_MEGABYTES}")
+
+
+def _is_there(place: Any, spool: Spool) -> bool:
+    """Whether a place holds a file already, and the same.
+
+    :raises NexusStorageError: when it holds another
+    """
+    digest = hashlib.sha256()
+    try:
+        with store.opened(place) as file, telling(place, "read"):
+            while piece := file.read(_PIECE):
+                digest.update(piece)
+    except FileNotFoundError:
+        return False
+    if digest.hexdigest() != spool.sha256:
+        raise NexusStorageError(f"target is {place}, and another file is there: name another place, or give overwrite=True")
+    return True

@@ -1,0 +1,1 @@
+"""Collections read completely and proved."""

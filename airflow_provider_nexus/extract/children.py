@@ -1,0 +1,137 @@
+"""Collections that belong to a record of another one: each parent's is read and proved by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+
+from airflow_provider_nexus.api.envelope import decode
+from airflow_provider_nexus.api.resource import Resource, Shape
+from airflow_provider_nexus.api.resources import get_resource
+from airflow_provider_nexus.client.client import NexusClient
+from airflow_provider_nexus.client.log import Log
+from airflow_provider_nexus.exceptions import NexusNotFoundError, NexusPermissionError
+from airflow_provider_nexus.extract.proof import Proof, Verdict
+from airflow_provider_nexus.extract.proved_read import Reading, Sink, stream
+from airflow_provider_nexus.extract.source import Page, Source, Span
+from airflow_provider_nexus.extract.spool import Basket
+from airflow_provider_nexus.extract.window import BEGINNING
+
+WORST_FIRST = (Verdict.UNPROVED, Verdict.PROVED_SHRUNK, Verdict.PROVED)
+
+
+class Family:
+    """All children of one kind.
+
+    :param client: makes the calls
+    :param resource: the child's entry of the catalogue
+    :param page_size: records asked for in one call
+    :param on_page: told of every page of children
+    :param readings: as many readings of each parent's children in a row must agree
+    """
+
+    def __init__(
+        self,
+        client: NexusClient,
+        resource: Resource,
+        page_size: int,
+        log: Log,
+        on_page: Callable[[Page], None],
+        *,
+        readings: int = 1,
+    ) -> None:
+        self._readings = readings
+        self._client, self._resource, self._page_size, self._log = client, resource, page_size, log
+        self._parent, self._on_page = get_resource(resource.parent), on_page
+        self._largest = 0
+        self._without: list[NexusNotFoundError] = []
+
+    def parents(self, server_now: datetime) -> Iterator[str]:
+        """The codes of all records of the parent resource as of now."""
+        span = Span(BEGINNING, server_now) if self._parent.is_windowed else None
+        for row in stream(Source(self._client, self._parent, page_size=self._page_size), span):
+            record = decode(row.raw)
+            if not self._resource.parent_only or record.get(self._resource.parent_only):
+                yield row.key
+
+    def read(self, parents: Iterable[str], sink: Sink, *, are_named: bool = False) -> Proof:
+        """Read the children of all parents into a sink, and say what the worst of the proofs is.
+
+        :param are_named: whether the user named the parents, so that each must be there; else one may have gone meanwhile
+        :raises NexusNotFoundError: when Nexus does not offer the children at all, or has no record of a code that was named
+        """
+        sink.begin()
+        self._without = []
+        proofs = [proof for parent in parents if (proof := self._read_one(parent, sink, is_named=are_named))]
+        if self._without and not any(proof.unique for proof in proofs):
+            raise self._without[0]
+        worst = min((proof.verdict for proof in proofs), key=WORST_FIRST.index, default=Verdict.PROVED)
+        unique = sum(proof.unique for proof in proofs)
+        return Proof(
+            worst,
+            "guarded" if proofs else "whole answer",
+            max((proof.readings for proof in proofs), default=1),
+            unique,
+            unique,
+            unique,
+            reasons=tuple(reason for proof in proofs for reason in proof.reasons)[:10],
+            agreeing=min((proof.agreeing for proof in proofs), default=1),
+        )
+
+    def _read_one(self, parent: str, sink: Sink, *, is_named: bool) -> Proof | None:
+        source = Source(
+            self._client,
+            self._resource,
+            parent=parent,
+            page_size=self._page_size,
+            on_page=self._on_page,
+            largest=self._largest,
+        )
+        basket = Basket()
+        try:
+            proof = Reading(source, None, basket, readings=self._readings).read()
+        except NexusNotFoundError as error:
+            if is_named:
+                refuse_unknown_parent(self._client, self._resource, parent)
+            self._explain(error, parent)
+            return None
+        self._largest = source.largest
+        if basket.rows:
+            sink.write(basket.rows)
+        elif is_named:
+            refuse_unknown_parent(self._client, self._resource, parent)
+        return proof
+
+    def _explain(self, error: NexusNotFoundError, parent: str) -> None:
+        """A 404 means that the parent is gone, which is nothing, or that the endpoint is, which must not look like no rows.
+
+        Where a parent has one object or none, it may mean none: then another parent's has to show that the endpoint is there.
+        """
+        if not self._parent.member_path:
+            raise error
+        try:
+            self._client.get_record(self._parent.name, parent)
+        except NexusNotFoundError:
+            self._log.warning("%s: a record of %s is gone, its children with it", self._resource.name, self._parent.name)
+            return
+        if self._resource.is_seen or self._resource.shape is not Shape.OBJECT:
+            raise error
+        self._without.append(error)
+
+
+def refuse_unknown_parent(client: NexusClient, resource: Resource, parent: str) -> None:
+    """Refuse a code that the user named and that Nexus has no record of, as a server may answer for it with no children.
+
+    :param resource: the child's entry of the catalogue
+    :raises NexusNotFoundError: when there is none
+    """
+    entry = get_resource(resource.parent)
+    if not entry.member_path:
+        return
+    try:
+        client.get_record(entry.name, parent)
+    except NexusPermissionError:
+        return  # whoever may read the children need not be allowed to read their parent
+    except NexusNotFoundError as error:
+        detail = f"there is no {parent!r} among the {entry.name}, so it has no {resource.name}: correct the code of the parent"
+        raise NexusNotFoundError(error.method, error.path, status=error.status, detail=detail) from None

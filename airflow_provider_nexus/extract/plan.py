@@ -1,0 +1,184 @@
+"""How a long window is cut into several of about as many records each, to be read side by side.
+
+Only totals are asked for, with a page of one record: the span with the most records is halved again and again until the
+pieces are small, and neighbours are put together. A plan is an estimate, since totals can be wrong and records arrive; what
+is read is proved window by window, whatever the plan said.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate, pairwise
+
+from airflow_provider_nexus.api.resource import Resource
+from airflow_provider_nexus.api.timestamps import SECOND
+from airflow_provider_nexus.client.client import NexusClient
+from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.extract.progress import Follow, Steps, unheard
+from airflow_provider_nexus.extract.request import SETTLE_LAG
+from airflow_provider_nexus.extract.source import PAGE_SIZE, Source, Span
+from airflow_provider_nexus.extract.window import Wish, settle
+
+_PIECES_OF_A_WINDOW = 4
+_CALLS_OF_A_WINDOW = 16
+_CALLS_AT_LEAST = 8
+_TOLERANCE = 0.15
+"""Share of a window by which it may be smaller or larger for the sake of a rounder end."""
+
+_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
+_MIDNIGHT = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+Count = Callable[[datetime, datetime], int | None]
+"""How many records lie between two moments; ``None`` when that is not known."""
+
+
+@dataclass(frozen=True)
+class PlannedWindow:
+    """A half-open span ``[start, end)`` in UTC, whole seconds.
+
+    :param records: about how many records lie in it; ``None`` when the server does not count
+    """
+
+    start: datetime
+    end: datetime
+    records: int | None
+
+
+def plan(
+    client: NexusClient,
+    resource: Resource,
+    wanted: Wish,
+    at_most: int,
+    *,
+    settle_lag: timedelta = SETTLE_LAG,
+    follow: Follow = unheard,
+) -> list[PlannedWindow]:
+    """Windows that lie end to end and cover what is wanted, with about as many records each.
+
+    An end that is open or in the future is cut to the server's clock minus the lag. There are fewer windows than allowed when
+    there are few records: each has at least a page of them, unless it is the only one. Ends are midnights where that keeps the
+    windows about equal, else full hours, else seconds. Of a server that does not count, the windows are equally long.
+
+    :param at_most: number of windows
+    :param settle_lag: how old a record must be to be sure to be visible
+    :param follow: told how many spans were counted; nobody knows how many it will be
+    :return: the windows, oldest first; none when nothing is settled yet
+    :raises NexusConfigurationError: when the resource has no windows, or none are allowed
+    :raises NexusWindowError: when it ends before it starts, or the server does not tell the time
+    :raises NexusApiError: one class per cause
+    """
+    if not resource.is_windowed:
+        raise NexusConfigurationError(f"{resource.name} has no windows: Nexus says only how it stands now. Read it in one task")
+    if at_most < 1:
+        raise NexusConfigurationError(f"at_most is {at_most}: allow at least one window")
+    source = Source(client, resource)
+    window, _ = settle(wanted, source.server_now(), settle_lag)
+    return divide(_counting(source, Steps(None, follow)), window.start, window.end, at_most) if window else []
+
+
+def divide(count: Count, start: datetime, end: datetime, at_most: int) -> list[PlannedWindow]:
+    """A span divided as :func:`plan` does, whoever counts.
+
+    :param count: asked at most sixteen times per window and eight times more
+    """
+    return _Planner(count, at_most).windows(start, end)
+
+
+def _counting(source: Source, steps: Steps) -> Count:
+    """The source asks for a second more at each end, which would count the records of a bound in both halves."""
+
+    def count(start: datetime, end: datetime) -> int | None:
+        counted = source.count(Span(start + SECOND, end - SECOND))
+        steps.add()
+        return counted
+
+    return count
+
+
+class _Planner:
+    def __init__(self, count: Count, at_most: int) -> None:
+        self._ask, self._at_most = count, at_most
+        self._calls_left = _CALLS_OF_A_WINDOW * at_most + _CALLS_AT_LEAST
+
+    def windows(self, start: datetime, end: datetime) -> list[PlannedWindow]:
+        total = self._count(start, end)
+        if total is None:
+            return [PlannedWindow(first, last, None) for first, last in pairwise(_equal(start, end, self._at_most))]
+        number = min(self._at_most, total // PAGE_SIZE)
+        if number <= 1:
+            return [PlannedWindow(start, end, total)]
+        return _merge(self._split(PlannedWindow(start, end, total), total / number), number)
+
+    def _split(self, whole: PlannedWindow, size: float) -> list[PlannedWindow]:
+        """Pieces that are a quarter of a window at most, as far as seconds and calls go."""
+        done: list[PlannedWindow] = []
+        heap = [(-(whole.records or 0), whole.start, whole)]
+        while heap and self._calls_left > 0 and -heap[0][0] > size / _PIECES_OF_A_WINDOW:
+            *_, piece = heapq.heappop(heap)
+            if piece.end - piece.start <= SECOND:
+                done.append(piece)
+                continue
+            for half in self._halves(piece):
+                heapq.heappush(heap, (-(half.records or 0), half.start, half))
+        return sorted([*done, *(piece for *_, piece in heap)], key=lambda piece: piece.start)
+
+    def _halves(self, piece: PlannedWindow) -> tuple[PlannedWindow, PlannedWindow]:
+        """Only the first half is asked for, so that no record counts twice, whatever the server does at the bounds."""
+        middle, records = _middle(piece.start, piece.end), piece.records or 0
+        counted = self._count(piece.start, middle)
+        first = min(records, records // 2 if counted is None else counted)
+        return PlannedWindow(piece.start, middle, first), PlannedWindow(middle, piece.end, records - first)
+
+    def _count(self, start: datetime, end: datetime) -> int | None:
+        self._calls_left -= 1
+        return self._ask(start, end)
+
+
+def _merge(pieces: Sequence[PlannedWindow], number: int) -> list[PlannedWindow]:
+    """Neighbours put together into about equal windows."""
+    sums = [0, *accumulate(piece.records or 0 for piece in pieces)]
+    ends = [pieces[0].start, *(piece.end for piece in pieces)]
+    cuts = [0]
+    for wish in range(1, number):
+        places = [place for place, records in enumerate(sums) if sums[cuts[-1]] + PAGE_SIZE <= records <= sums[-1] - PAGE_SIZE]
+        if places:
+            cuts.append(_best(places, sums, ends, wish / number, _TOLERANCE / number))
+    cuts.append(len(pieces))
+    return [PlannedWindow(ends[a], ends[b], sums[b] - sums[a]) for a, b in pairwise(cuts)]
+
+
+def _best(places: Sequence[int], sums: Sequence[int], ends: Sequence[datetime], share: float, tolerance: float) -> int:
+    """Of the places whose share of the records is about right the one with the roundest end; if none is, the nearest."""
+
+    def badness(place: int) -> tuple[float, int, float]:
+        miss = abs(sums[place] / sums[-1] - share)
+        return max(miss, tolerance), _roughness(ends[place]), miss
+
+    return min(places, key=badness)
+
+
+def _roughness(moment: datetime) -> int:
+    """0 for a midnight, 1 for a full hour, else 2."""
+    since = moment - _MIDNIGHT
+    return 0 if not since % _DAY else 1 if not since % _HOUR else 2
+
+
+def _middle(start: datetime, end: datetime) -> datetime:
+    """About half way: a midnight if one lies between, else a full hour, else a whole second."""
+    half = start + (end - start) / 2
+    for unit in (_DAY, _HOUR, SECOND):
+        nearest = _MIDNIGHT + round((half - _MIDNIGHT) / unit) * unit
+        if start < nearest < end:
+            return nearest
+    return start + SECOND
+
+
+def _equal(start: datetime, end: datetime, number: int) -> list[datetime]:
+    """The ends of equally long windows in whole seconds."""
+    seconds = int((end - start) / SECOND)
+    number = min(number, seconds)
+    return [start + timedelta(seconds=seconds * place // number) for place in range(number + 1)]

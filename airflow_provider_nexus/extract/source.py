@@ -1,0 +1,206 @@
+"""One collection as a walk sees it: pages of rows in a span of time, and what the server was seen to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from airflow_provider_nexus.api.envelope import inject
+from airflow_provider_nexus.api.resource import Resource
+from airflow_provider_nexus.api.rows import Row, RowReader
+from airflow_provider_nexus.api.timestamps import SECOND, to_wire
+from airflow_provider_nexus.client.client import NexusClient
+from airflow_provider_nexus.exceptions import NexusNotFoundError, NexusValidationError, NexusWindowError
+
+_FIRST = datetime.min.replace(tzinfo=UTC) + SECOND
+PAGE_SIZE = 100
+"""Records asked for in one call. The largest that Nexus takes is not documented; the vendor's sample uses 100."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """A span ``[start, end)`` of creation stamps to deliver; the edges of the collection are always asked for wider."""
+
+    start: datetime
+    end: datetime
+
+    @property
+    def seconds(self) -> int:
+        """Its length."""
+        return int((self.end - self.start).total_seconds())
+
+
+@dataclass(frozen=True)
+class Page:
+    """One answer.
+
+    :param total: how many records match, by the server's word
+    :param total_pages: how many pages there are, by the server's word
+    :param limit: how many records were asked for
+    """
+
+    rows: list[Row]
+    total: int | None
+    total_pages: int | None
+    limit: int = PAGE_SIZE
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it holds all that matches, by the server's word: the count may be of another moment than the rows."""
+        return self.total is not None and self.total <= len(self.rows)
+
+    @property
+    def is_ascending(self) -> bool:
+        """Whether the stamps never fall."""
+        return all(a.stamp <= b.stamp for a, b in zip(self.rows, self.rows[1:], strict=False))
+
+    @property
+    def is_of_one_second(self) -> bool:
+        """Whether all of its rows, of which there are some, lie in the same second."""
+        return bool(self.rows) and all(row.second == self.rows[0].second for row in self.rows)
+
+
+class Source:
+    """Reads pages of one collection.
+
+    :param client: makes the calls
+    :param resource: entry of the catalogue
+    :param parent: code of the parent's record, for a child
+    :param filters: other query parameters
+    :param page_size: records asked for in one call
+    :param on_page: told of every page
+    :param largest: rows on the largest page that the server is known to have given of this resource
+    """
+
+    def __init__(
+        self,
+        client: NexusClient,
+        resource: Resource,
+        *,
+        parent: str = "",
+        filters: Mapping[str, Any] | None = None,
+        page_size: int = PAGE_SIZE,
+        on_page: Callable[[Page], None] = lambda _: None,
+        largest: int = 0,
+    ) -> None:
+        self.resource = resource
+        self.reader = RowReader(resource)
+        self.page_size = page_size
+        self.largest = largest
+        self._client, self._parent, self._filters, self._on_page = client, parent, dict(filters or {}), on_page
+        self._sorts = bool(resource.sort_name)
+
+    @property
+    def is_unsorted(self) -> bool:
+        """Whether the server was seen not to sort this resource, by this reading or one before it."""
+        return self.resource.name in self._client.unsorted
+
+    def remember_unsorted(self) -> None:
+        """The server does not sort this resource, so the readings to come need not try."""
+        self._client.unsorted.add(self.resource.name)
+
+    def page(self, since: datetime | None = None, until: datetime | None = None, *, number: int = 1, limit: int = 0) -> Page:
+        """One page of what lies between two bounds, oldest first if the server obliges.
+
+        :param since: lower bound as sent; whether the server includes it is not known
+        :param until: upper bound as sent; likewise
+        :param limit: records to ask for; by default the page size
+        """
+        limit = limit or self.page_size
+        page = self._read({**self._filters, **self._bounds(since, until), "page": number, "limit": limit}, limit)
+        self.largest = max(self.largest, len(page.rows))
+        self._on_page(page)
+        return page
+
+    def server_now(self) -> datetime:
+        """The time by the server's clock, asked for if no answer has told it yet.
+
+        :raises NexusWindowError: when the server does not tell
+        """
+        if self._client.session.server_now is None:
+            self.page(limit=1)
+        now = self._client.session.server_now
+        if now is None:
+            raise NexusWindowError("the server sends no Date header, so it is not known which records are settled")
+        return now.astimezone(UTC)
+
+    def has_room(self, page: Page) -> bool:
+        """Whether the server could have put more on a page, as it has done before: then nothing follows what is on it.
+
+        That needs no count: the rows of a page are of one moment.
+        """
+        return not page.rows or len(page.rows) < min(page.limit, self.largest)
+
+    def page_after(self, page: Page, since: datetime | None = None, until: datetime | None = None, *, number: int = 2) -> Page:
+        """The page that follows one of the same size; an empty one when the server refuses to go beyond the last."""
+        try:
+            return self.page(since, until, number=number, limit=len(page.rows))
+        except (NexusValidationError, NexusNotFoundError):
+            return Page([], page.total, page.total_pages, page.limit)
+
+    def whole(self) -> Page:
+        """All records of a resource that has no pages."""
+        page = self._read(self._filters)
+        self._on_page(page)
+        return page
+
+    def count(self, span: Span) -> int | None:
+        """How many records the server says lie in a span, asked for one second wider at each end."""
+        return self._read({**self._filters, **self._bounds(*widened(span)), "page": 1, "limit": 1}).total
+
+    def _bounds(self, since: datetime | None, until: datetime | None) -> dict[str, str]:
+        dates = self.resource.created
+        if dates is None:
+            return {}
+        bounds = {dates.since: since, dates.until: until}
+        return {name: to_wire(moment) for name, moment in bounds.items() if name and moment is not None}
+
+    def _read(self, query: dict[str, Any], limit: int = PAGE_SIZE) -> Page:
+        try:
+            answer = self._client.fetch(self.resource, self._parent, {**query, **self._sorting()})
+        except NexusValidationError:
+            if not self._sorts:
+                raise
+            self._sorts = False
+            return self._read(query, limit)
+        rows = [self.reader.read(raw) for raw in self._with_parent(answer.value.raw)]
+        return Page(rows, answer.value.total, answer.value.total_pages, limit)
+
+    def _sorting(self) -> dict[str, str]:
+        return {"sortBy": self.resource.sort_name, "sortDirection": "Asc"} if self._sorts else {}
+
+    def _with_parent(self, records: list[bytes]) -> list[bytes]:
+        if not self._parent or self.resource.parent_field in self.resource.lifted:
+            return records
+        member = {self.resource.parent_field: msgspec.json.encode(self._parent)}
+        return [inject(raw, member) for raw in records]
+
+
+def widened(span: Span) -> tuple[datetime, datetime]:
+    """The bounds to send for a span: one second wider at each end.
+
+    Whether the API's bounds are inclusive is not documented, and stamps are shown cut to whole seconds. With a second to
+    spare at each end, every record that is shown in the span is asked for whatever the server does at the bounds.
+    """
+    return max(span.start, _FIRST) - SECOND, span.end + SECOND
+
+
+def second_of(stamp: str) -> datetime:
+    """The start of the second that a normalised stamp lies in."""
+    return datetime.fromisoformat(stamp[:19] + "+00:00")
+
+
+class Doubt(Exception):  # noqa: N818 - it is no error of the caller's
+    """The server's answers contradict each other; the text says how."""
+
+
+class NotSortedDoubt(Doubt):
+    """The server does not sort by the stamp as asked."""
+
+
+class NotFilteredDoubt(Doubt):
+    """The server does not filter by the stamp as asked."""

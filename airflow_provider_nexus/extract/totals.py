@@ -1,0 +1,146 @@
+"""TODO."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Context, Decimal, Inexact, Overflow
+from typing import Any
+
+from airflow_provider_nexus.exceptions import NexusDataError
+
+EXACT = Context(prec=2000, traps=[Inexact, Overflow])
+"""Adds without ever rounding."""
+
+
+_MOST = 10**18
+"""No count is greater. A number of a few characters can stand for one of a thousand million digits."""
+
+
+Group = tuple[str, str, bool | None]
+"""Status in upper case, currency, and the flag that the totals can be asked by (``None`` where there is none)."""
+
+
+@dataclass
+class Totals:
+    """Counts and sums by group.
+
+    :param counts: records of each group
+    :param sums: group -> wire name of an amount -> exact sum
+    """
+
+    counts: dict[Group, int] = field(default_factory=dict)
+    sums: dict[Group, dict[str, Decimal]] = field(default_factory=dict)
+
+    def add(self, group: Group, count: int, sums: Mapping[str, Decimal | None]) -> None:
+        """Add records of a group; a negative count with negative sums takes them away again."""
+        self.counts[group] = self.counts.get(group, 0) + count
+        held = self.sums.setdefault(group, {})
+        for name, value in sums.items():
+            held[name] = EXACT.add(held.get(name, Decimal(0)), Decimal(0) if value is None else value)
+
+    def merge(self, other: Totals) -> None:
+        """Add all groups of another one."""
+        for group, count in other.counts.items():
+            self.add(group, count, other.sums.get(group, {}))
+
+    def plus(self, other: Totals) -> Totals:
+        """Those of both together."""
+        both = Totals()
+        both.merge(self)
+        both.merge(other)
+        return both
+
+    def less(self, other: Totals) -> Totals:
+        """What is left when those of a part are taken away."""
+        left = self.plus(Totals())
+        for group, count in other.counts.items():
+            left.add(group, -count, {name: value.copy_negate() for name, value in other.sums.get(group, {}).items()})
+        return left
+
+    def cut(self, flag: bool | None) -> Totals:
+        """Those of the groups that carry a flag; all with ``None``. The flag itself is left out of the groups."""
+        cut = Totals()
+        for (status, currency, mark), count in self.counts.items():
+            if flag is None or mark is flag:
+                cut.add((status, currency, None), count, self.sums[status, currency, mark])
+        return cut
+
+    def same_as(self, other: Totals) -> bool:
+        """Whether all counts and all sums are equal; groups without records don't count."""
+        return self._filled() == other._filled()
+
+    def _filled(self) -> dict[Group, tuple[int, dict[str, Decimal]]]:
+        sums = {group: {name: value for name, value in held.items() if value} for group, held in self.sums.items()}
+        return {group: (count, sums.get(group, {})) for group, count in self.counts.items() if count}
+
+    def dump(self) -> list[dict[str, Any]]:
+        """JSON-able members, numbers as digits; for manifests."""
+        return [
+            {
+                "status": status,
+                "currency": currency,
+                "flag": flag,
+                "count": count,
+                "sums": _digits(self.sums[status, currency, flag]),
+            }
+            for (status, currency, flag), count in sorted(self.counts.items(), key=lambda item: str(item[0]))
+            if count
+        ]
+
+    @classmethod
+    def load(cls, stored: Iterable[Mapping[str, Any]]) -> Totals:
+        """What was dumped."""
+        totals = cls()
+        for each in stored:
+            sums = {name: Decimal(value) for name, value in each["sums"].items()}
+            totals.add((each["status"], each["currency"], each["flag"]), each["count"], sums)
+        return totals
+
+
+def group_of(status: str | None, currency: str | None, flag: bool | None) -> Group:
+    """The group of values as a table holds them."""
+    return ((status or "").upper(), currency or "", flag)
+
+
+def said(answer: Iterable[Mapping[str, Any]], fields: Mapping[str, str]) -> Totals:
+    """The totals endpoint's rows.
+
+    :param answer: numbers as ``Decimal``
+    :param fields: wire name of a sum in the answer -> wire name of the amount that it adds up
+    :raises NexusDataError: when a count is none, or a sum is no number that can be added up exactly
+    """
+    totals = Totals()
+    for row in answer:
+        folded = {name.lower(): value for name, value in row.items()}
+        sums = {amount: _number(folded, name) for name, amount in fields.items()}
+        count = _number(folded, "transactionCount")
+        if count < 0 or count > _MOST or count != count.to_integral_value():
+            raise _unreadable("transactionCount", count, "a count")
+        group = group_of(folded.get("status"), folded.get("currencycode"), None)
+        try:
+            totals.add(group, int(count), sums)
+        except ArithmeticError:
+            text = f"numbers that can be added up in {EXACT.prec:,} digits"
+            raise _unreadable(", ".join(fields), "a sum", text) from None
+    return totals
+
+
+def _number(row: Mapping[str, Any], name: str) -> Decimal:
+    """A number of the endpoint, whether it came as one or as text; nothing is zero."""
+    value = row.get(name.lower())
+    try:
+        number = Decimal(0 if value is None else value)
+    except (ArithmeticError, TypeError, ValueError):
+        raise _unreadable(name, value, "a number") from None
+    if isinstance(value, bool) or not number.is_finite():
+        raise _unreadable(name, value, "a number")
+    return number
+
+
+def _unreadable(name: str, value: object, expected: str) -> NexusDataError:
+    return NexusDataError("totals", "", name, str(value), expected)
+
+
+def _digits(sums: Mapping[str, Decimal]) -> dict[str, str]:
+    return {name: f"{value:f}" for name, value in sorted(sums.items())}

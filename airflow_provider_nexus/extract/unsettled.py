@@ -1,0 +1,163 @@
+"""Reads records again whose end has not been seen, in the form in which the collection lists them.
+
+Most are found in one list of all that is unsettled. Those that have left it are asked for by their codes, many in one call,
+where the server filters by codes; else they are looked for among those that ended last; and what is then still missing is
+looked for where it was made: each record lies in the second of its creation stamp. No filter and no order is believed: a
+server that takes no notice of them costs calls, never a record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+from airflow_provider_nexus.api.envelope import decode
+from airflow_provider_nexus.api.records import at
+from airflow_provider_nexus.api.resource import Resource
+from airflow_provider_nexus.api.rows import Row, in_order
+from airflow_provider_nexus.api.timestamps import SECOND, normalise, to_wire
+from airflow_provider_nexus.client.client import NexusClient
+from airflow_provider_nexus.exceptions import NexusNotFoundError, NexusUnprovedError, NexusValidationError
+from airflow_provider_nexus.extract.origin import Open
+from airflow_provider_nexus.extract.proof import Proof, Verdict
+from airflow_provider_nexus.extract.proved_read import Sink, stream
+from airflow_provider_nexus.extract.source import Page, Source, Span
+
+_FEW = 3
+"""As many records are looked for where they were made at once."""
+_CODES = 50
+"""Codes in one call: they have to fit into its address."""
+_ENDED = "finished"
+_REFUSED = (NexusValidationError, NexusNotFoundError, NexusUnprovedError)
+
+
+class UnsettledReading:
+    """Looks records up.
+
+    :param client: makes the calls
+    :param resource: a windowed one
+    :param page_size: records asked for in one call
+    :param since: they were unsettled then
+    :param on_page: told of every page
+    """
+
+    def __init__(
+        self, client: NexusClient, resource: Resource, page_size: int, since: datetime, on_page: Callable[[Page], None]
+    ) -> None:
+        self._client, self._resource, self._page_size = client, resource, page_size
+        self._since, self._on_page = since, on_page
+
+    def read(self, wanted: Mapping[str, Open], sink: Sink) -> Proof:
+        """Read records into a sink.
+
+        :param wanted: by key
+        """
+        sink.begin()
+        found: dict[str, Row] = {}
+        for way in (self._listed, self._by_code, self._ended_lately):
+            missing = _missing(wanted, found)
+            if len(missing) > _FEW:
+                found |= _taken(way(missing), missing)
+        missing = _missing(wanted, found)
+        found |= _taken(self._where_made(missing), missing)
+        if found:
+            sink.write(in_order(found.values()))
+        gone = len(wanted) - len(found)
+        reasons = (f"{gone} records are not there any more",) if gone else ()
+        return Proof(Verdict.PROVED, "lookup", 1, len(wanted), len(found), len(found), reasons=reasons)
+
+    def _listed(self, wanted: Mapping[str, Open]) -> Iterator[Row]:
+        """Those that are still unsettled, unless the list is too long to be worth it."""
+        lifecycle = self._resource.lifecycle
+        if lifecycle is None or "status" not in self._resource.filters:
+            return
+        statuses = {status.upper(): status for status in (*lifecycle.unsettled, *(each.status for each in wanted.values()))}
+        source, span = self._source({"status": "|".join(sorted(statuses.values()))}), _span_of(wanted)
+        try:
+            count = source.count(span)
+            if count is not None and count <= len(wanted) * self._page_size:
+                yield from _while(stream(source, span), lambda row: source.reader.status(row) in statuses)
+        except _REFUSED:
+            return
+
+    def _by_code(self, wanted: Mapping[str, Open]) -> Iterator[Row]:
+        """By their codes joined with bars, as other filters take several values; whether this one does is seen."""
+        name = self._resource.key[0]
+        if name not in self._resource.filters or len(self._resource.key) > 1:
+            return
+        try:
+            for codes in _batches(sorted(wanted)):
+                page = self._source({name: "|".join(codes)}).page(limit=max(_CODES, self._page_size))
+                yield from page.rows
+                if not page.rows or any(row.key not in codes for row in page.rows):
+                    return
+        except _REFUSED:
+            return
+
+    def _ended_lately(self, wanted: Mapping[str, Open]) -> Iterator[Row]:
+        """Those with the latest ends, as long as the server sorts by that."""
+        dates, source = self._resource.created, self._source({})
+        if dates is None or _ENDED not in self._resource.schema.by_folded_name:
+            return
+        before = max(each.created for each in wanted.values()) + 2 * SECOND
+        query = {dates.until: to_wire(before), "limit": self._page_size, "sortBy": _ENDED, "sortDirection": "Desc"}
+        try:
+            known: set[str] = set()
+            for number in range(1, len(wanted) + 1):
+                answer = self._client.fetch(self._resource, params={**query, "page": number}).value
+                rows = [source.reader.read(raw) for raw in answer.raw]
+                self._on_page(Page(rows, answer.total, answer.total_pages))
+                yield from rows
+                ends = [_end_of(row.raw) for row in rows]
+                if known.issuperset(row.key for row in rows):
+                    return
+                known.update(row.key for row in rows)
+                if any(a < b for a, b in pairwise(ends)) or ends[-1] < f"{self._since:%FT%T}":
+                    return
+        except _REFUSED:
+            return
+
+    def _where_made(self, missing: Mapping[str, Open]) -> Iterator[Row]:
+        source = self._source({})
+        for second in sorted({each.created.replace(microsecond=0) for each in missing.values()}):
+            yield from stream(source, Span(second, second + SECOND))
+
+    def _source(self, filters: dict[str, str]) -> Source:
+        return Source(self._client, self._resource, filters=filters, page_size=self._page_size, on_page=self._on_page)
+
+
+def _batches(codes: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(codes), _CODES):
+        yield codes[start : start + _CODES]
+
+
+def _missing(wanted: Mapping[str, Open], found: Mapping[str, Any]) -> dict[str, Open]:
+    return {key: each for key, each in wanted.items() if key not in found}
+
+
+def _taken(rows: Iterable[Row], wanted: Mapping[str, Open]) -> dict[str, Row]:
+    return {row.key: row for row in rows if row.key in wanted}
+
+
+def _while(rows: Iterable[Row], holds: Callable[[Row], bool]) -> Iterator[Row]:
+    """Rows as long as they are what was asked for: a server that takes no notice of a filter is not read any further."""
+    for row in rows:
+        if not holds(row):
+            return
+        yield row
+
+
+def _span_of(wanted: Mapping[str, Open]) -> Span:
+    stamps = [each.created.replace(microsecond=0) for each in wanted.values()]
+    return Span(min(stamps), max(stamps) + SECOND)
+
+
+def _end_of(raw: bytes) -> str:
+    """When a record ended, as text that sorts as time; nothing when it has not."""
+    value = at(decode(raw), _ENDED)
+    try:
+        return normalise(value) if value else ""
+    except ValueError:
+        return ""

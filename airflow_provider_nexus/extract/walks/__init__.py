@@ -1,0 +1,1 @@
+"""The ways to paginate through a collection without losing a record."""

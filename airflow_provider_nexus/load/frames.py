@@ -1,0 +1,54 @@
+"""Records as a data frame, with the columns of the typed tables: amounts stay decimals, times are in UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, Literal, get_args
+
+from airflow_provider_nexus.api.records import OnUntyped
+from airflow_provider_nexus.api.resource import Resource
+from airflow_provider_nexus.api.rows import Row
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusDataError
+from airflow_provider_nexus.extract.origin import Origin
+from airflow_provider_nexus.load.columns import SYSTEM
+from airflow_provider_nexus.load.parquet.arrow import arrow_type, load
+from airflow_provider_nexus.load.rows import Conformer, Misfit
+
+FrameType = Literal["pandas", "polars"]
+_NOWHERE = Origin(datetime.min.replace(tzinfo=UTC), "")
+
+
+def load_frames(df_type: str) -> Any:
+    """The library that makes the frames.
+
+    :raises NexusConfigurationError: when it is none that is known, or not installed
+    """
+    if df_type not in get_args(FrameType):
+        raise NexusConfigurationError(f"df_type is {df_type!r}: give 'pandas' or 'polars'")
+    load()
+    return load(df_type)
+
+
+def data_frame(resource: Resource, rows: Iterable[Row], df_type: FrameType, on_untyped: OnUntyped) -> Any:
+    """A ``pandas.DataFrame`` or ``polars.DataFrame``: one column for each of the resource's, then ``_raw_extra``.
+
+    :param on_untyped: called for each field that held values of another kind than declared; they are in ``_raw_extra``
+    :raises NexusDataError: when a record does not fit the columns
+    """
+    library, conformer, found = load_frames(df_type), Conformer(resource), []
+    for row in rows:
+        try:
+            found.append(conformer.row(row, _NOWHERE)[len(SYSTEM) - 1 :])
+        except Misfit as misfit:
+            raise NexusDataError(resource.name, row.key, misfit.field, "(not shown)", misfit.reason) from None
+    for path in conformer.untyped:
+        on_untyped(path, conformer.expected(path))
+    columns = (SYSTEM[-1], *conformer.table.fields)
+    values = list(zip(*found, strict=True)) or [()] * len(columns)
+    arrays = [load().array(each, arrow_type(column)) for each, column in zip(values, columns, strict=True)]
+    names = [column.name for column in columns]
+    table = load().Table.from_arrays([*arrays[1:], arrays[0]], names=[*names[1:], names[0]])
+    if df_type == "polars":
+        return library.from_arrow(table)
+    return table.to_pandas(integer_object_nulls=True)

@@ -1,0 +1,1 @@
+"""Copies in gzip JSON lines."""

@@ -1,0 +1,62 @@
+"""Folders of gzip JSON lines: each record's text as it came."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_nexus.extract.extracted import Harvest
+from airflow_provider_nexus.extract.jsonl import JsonLinesWriter
+from airflow_provider_nexus.extract.tally import Tally
+from airflow_provider_nexus.extract.window import Window
+from airflow_provider_nexus.load import manifest as manifests
+from airflow_provider_nexus.load.loader import Stored, fields_before
+from airflow_provider_nexus.load.manifest import NAME, previous_of
+from airflow_provider_nexus.load.publish import publish
+from airflow_provider_nexus.load.rejects import Rejects
+
+FORMAT = "jsonl"
+
+
+class LinesOutlet:
+    """Publishes each window in a folder of its own.
+
+    :param collection: folder of the resource's windows
+    :param max_rejected: records that may be put aside
+    """
+
+    def __init__(self, collection: Any, max_rejected: int = 0) -> None:
+        self._collection, self._max_rejected = collection, max_rejected
+
+    def fields_before(self, window: Window | None) -> dict[str, Any] | None:
+        """The fields of the window before."""
+        return fields_before(self._collection, window)
+
+    def store(self, harvest: Harvest) -> Stored:
+        """Publish what was read.
+
+        :raises NexusRejectedError: when more records don't fit than are allowed
+        """
+        rejects = Rejects(harvest.resource.name, self._max_rejected)
+        writer = _without_flawed(harvest, rejects) if harvest.sink.flawed else harvest.sink.writer
+        folder = self._collection / harvest.label
+        try:
+            rejects.refuse_too_many()
+            manifest = manifests.describe(harvest, FORMAT)
+            manifest["previous"] = previous_of(self._collection, harvest.window) if harvest.window else None
+            changed, _ = publish(folder, writer.parts(), manifest, rejects.found)
+        finally:
+            writer.close()
+        return Stored(str(folder), str(folder / NAME), changed, rejects.count)
+
+
+def _without_flawed(harvest: Harvest, rejects: Rejects) -> JsonLinesWriter:
+    """The rows without those that can't be added up; the tally is then of what is left."""
+    writer, tally = JsonLinesWriter(), Tally(harvest.sink.reader)
+    for row in harvest.rows():
+        if row.flaw:
+            rejects.add(row, row.flaw, harvest.sink.reader.expected(row.flaw))
+        else:
+            tally.add(row)
+            writer.write([row])
+    harvest.sink.tally = tally
+    return writer

@@ -1,0 +1,65 @@
+"""Counts and sums of a part of a window, for which its files have to be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from functools import cached_property
+from itertools import chain, islice
+from typing import Any
+
+from airflow_provider_nexus.extract.totals import Totals
+from airflow_provider_nexus.load.columns import Table
+from airflow_provider_nexus.load.totals import Grouping
+
+_KEPT = 100_000
+"""Records of a window that is kept in memory, by their own number and not by what its manifest says: the next question is most
+often about a part of the same one."""
+
+
+Values = Iterator[tuple[Any, ...]]
+"""Of each record its creation, then what :class:`~airflow_provider_nexus.load.totals.Grouping` asks for."""
+
+
+class Scan:
+    """Reads the columns that matter.
+
+    :param table: whose rows they are
+    :param read: reads them off a folder, given its manifest; by default off Parquet files
+    """
+
+    def __init__(self, table: Table, read: Callable[[Any, Mapping[str, Any]], Values] | None = None) -> None:
+        self._table = table
+        self._read = read or self.typed
+        self._place, self._rows = "", list[tuple[Any, ...]]()
+
+    @cached_property
+    def _grouping(self) -> Grouping:
+        """Made when it is asked for: a copy of a resource without totals has none."""
+        return Grouping(self._table)
+
+    def count(self, totals: Totals, folder: Any, manifest: Mapping[str, Any], start: datetime, end: datetime) -> None:
+        """Add the records of a folder that were created in a span."""
+        for created, *values in self._of(folder, manifest):
+            if created is not None and start <= created < end:
+                self._grouping.count_values(totals, values)
+
+    def typed(self, folder: Any, manifest: Mapping[str, Any]) -> Values:
+        """Those of Parquet files."""
+        from airflow_provider_nexus.load.parquet.writer import read_columns
+
+        names = (self._table.created, *self._grouping.columns)
+        for file in manifest["files"]:
+            for rows in read_columns(folder / file["name"], names):
+                yield from rows
+
+    def _of(self, folder: Any, manifest: Mapping[str, Any]) -> Values:
+        place = f"{folder} {[file['sha256'] for file in manifest['files']]}"
+        if place == self._place:
+            return iter(self._rows)
+        rows = self._read(folder, manifest)
+        first = list(islice(rows, _KEPT + 1))
+        if len(first) > _KEPT:
+            return chain(first, rows)
+        self._place, self._rows = place, first
+        return iter(first)

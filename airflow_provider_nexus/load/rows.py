@@ -1,0 +1,213 @@
+"""A record's JSON text as the values of its columns: each exactly what was sent.
+
+Nothing is rounded, cut or guessed but for the seventh digit of a second, which no column type of any target can hold. A value
+that its column can't hold is kept as it came in ``_raw_extra``; with money, the key or the stamp the record does not fit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from decimal import Context, Decimal, Inexact, InvalidOperation
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from airflow_provider_nexus.api import timestamps
+from airflow_provider_nexus.api.records import NUMBER
+from airflow_provider_nexus.api.resource import Resource
+from airflow_provider_nexus.api.rows import Row
+from airflow_provider_nexus.api.schemas.field import PRECISION, Field
+from airflow_provider_nexus.extract.origin import Origin
+from airflow_provider_nexus.load.columns import Table
+
+LONGEST_KEY = 255
+"""Characters of the longest key that a table takes: MySQL's longest indexed text under every row format."""
+_EXACT = Context(prec=PRECISION, traps=[Inexact, InvalidOperation])
+_NULL = b"null"
+_LONG = 1 << 63
+_members = msgspec.json.Decoder(dict[str, Raw]).decode
+_text = msgspec.json.Decoder(str).decode
+
+
+class Misfit(Exception):  # noqa: N818 - it is the record's fault, and never leaves this package
+    """A record that does not fit its table.
+
+    :param field: dotted wire name
+    :param reason: what was expected, without the value
+    """
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field, self.reason = field, reason
+
+
+class Conformer:
+    """Reads records of one resource into rows of its table.
+
+    :param resource: entry of the catalogue
+    :param keeps_untyped: whether values of another kind than declared are kept in ``_raw_extra``; if not, the record does not fit
+    :ivar untyped: how many values were kept so, by dotted wire name of their field
+    """
+
+    def __init__(self, resource: Resource, *, keeps_untyped: bool = True) -> None:
+        self.table = Table(resource)
+        self.untyped: Counter[str] = Counter()
+        self._resource, self._keeps_untyped = resource, keeps_untyped
+        self._places = {".".join(column.path): number for number, column in enumerate(self.table.fields)}
+        self._objects = _Objects(resource.schema.fields)
+
+    def row(self, row: Row, origin: Origin) -> tuple[Any, ...]:
+        """The values of all columns, in the table's order.
+
+        :raises Misfit: when one can't be kept exactly
+        """
+        if len(row.key) > LONGEST_KEY:
+            raise Misfit("|".join(self.table.resource.key), f"a key of at most {LONGEST_KEY} characters")
+        values: list[Any] = [None] * len(self._places)
+        extra: dict[str, Raw] = {}
+        self._fill(row.raw, "", self._objects, values, extra)
+        kept = [msgspec.json.encode(extra).decode() if extra else None, *values]
+        return (row.key, origin.read_at, origin.read_by, content_of(kept), *kept)
+
+    def _fill(self, raw: bytes, prefix: str, known: _Objects, values: list[Any], extra: dict[str, Raw]) -> None:
+        try:
+            members = _members(raw)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            raise Misfit(prefix.rstrip(".") or "?", "an object of readable JSON") from None
+        if len({name.lower() for name in members}) < len(members):
+            raise Misfit(
+                prefix.rstrip(".") or "?", "an object that names each member once: two differ in their letters' case only"
+            )
+        for name, value in members.items():
+            field = known.fields.get(name.lower())
+            if field is None:
+                extra[prefix + name] = value
+            elif bytes(value) != _NULL:
+                self._put(field, bytes(value), prefix + field.name, known, values, extra)
+
+    def _put(self, field: Field, raw: bytes, path: str, known: _Objects, values: list[Any], extra: dict[str, Raw]) -> None:
+        if field.kind == "object" and field.children:
+            if raw[:1] == b"{":
+                self._fill(raw, f"{path}.", known.children[field.name.lower()], values, extra)
+                return
+            if "text" in field.also:
+                self._put(field.children[0], raw, f"{path}.{field.children[0].name}", known, values, extra)
+                return
+        try:
+            value = _READERS[field.kind](raw)
+            values[self._places[path]] = exact(value, field.scale) if field.kind == "money" else value
+        except (ValueError, ArithmeticError, KeyError, msgspec.MsgspecError):
+            if not self._keeps_untyped or self._resource.must_be_typed(path, field):
+                raise Misfit(path, _expected(field)) from None
+            self.untyped[path] += 1
+            extra[path] = Raw(raw)
+
+    def expected(self, path: str) -> str:
+        """What the field of a value that was kept untyped was to hold."""
+        return next(_expected(field) for names, field in self._resource.schema.walk() if ".".join(names) == path)
+
+
+class _Objects:
+    """The fields of an object by lower-case name, and those of the objects in it."""
+
+    def __init__(self, fields: tuple[Field, ...]) -> None:
+        self.fields = {field.name.lower(): field for field in fields}
+        self.children = {name: _Objects(field.children) for name, field in self.fields.items() if field.children}
+
+
+def content_of(kept: Sequence[Any]) -> str:
+    """The digest that tells one version of a record from another, and by which a stored row can be checked.
+
+    :param kept: the values of ``_raw_extra`` and of the record's columns, in the table's order
+    """
+    return hashlib.sha256(msgspec.json.encode(kept)).hexdigest()
+
+
+def exact(value: Decimal, scale: int) -> Decimal:
+    """A number with as many digits after the point as its column has.
+
+    :raises ArithmeticError: when it has more, or too many before the point
+    """
+    # no column type knows a negative zero
+    return _EXACT.quantize(value if value else value.copy_abs(), Decimal((0, (1,), -scale)))
+
+
+def _read_text(raw: bytes) -> str:
+    if raw[:1] == b'"':
+        text: str = _text(raw)
+        if "\0" in text:
+            raise ValueError("a NUL character")
+        return text
+    if raw[:1] in b"-0123456789":
+        return raw.decode()
+    raise ValueError("no text")
+
+
+def _read_money(raw: bytes) -> Decimal:
+    text = _text(raw).strip() if raw[:1] == b'"' else raw.decode()
+    if raw[:1] == b'"' and not NUMBER.fullmatch(text):
+        raise ValueError("no number")
+    value = Decimal(text)
+    if not value.is_finite():
+        raise ValueError("no number")
+    return value
+
+
+def _read_integer(raw: bytes) -> int:
+    value = Decimal(_text(raw) if raw[:1] == b'"' else raw.decode())
+    if not value.is_finite() or value != value.to_integral_value() or not -_LONG <= value < _LONG:
+        raise ValueError("no whole number of 64 bits")
+    return int(value)
+
+
+def _read_flag(raw: bytes) -> bool:
+    if raw not in (b"true", b"false"):
+        raise ValueError("neither true nor false")
+    return raw == b"true"
+
+
+def _read_time(raw: bytes) -> datetime | None:
+    text = _text(raw)
+    return timestamps.to_datetime(text) if text.strip() else None
+
+
+def _read_date(raw: bytes) -> Any:
+    text = _text(raw)
+    return timestamps.to_date(text) if text.strip() else None
+
+
+def _read_json(raw: bytes) -> str:
+    return raw.decode()
+
+
+_READERS: Mapping[str, Callable[[bytes], Any]] = {
+    "text": _read_text,
+    "money": _read_money,
+    "integer": _read_integer,
+    "flag": _read_flag,
+    "time": _read_time,
+    "date": _read_date,
+    "object": _read_json,
+    "list": _read_json,
+    "map": _read_json,
+}
+_EXPECTED: Mapping[str, str] = {
+    "text": "text without NUL characters",
+    "integer": "a whole number of 64 bits",
+    "flag": "true or false",
+    "time": "an ISO 8601 time stamp",
+    "date": "a date",
+    "object": "JSON",
+    "list": "JSON",
+    "map": "JSON",
+}
+
+
+def _expected(field: Field) -> str:
+    if field.kind != "money":
+        return _EXPECTED[field.kind]
+    return f"a decimal number of at most {PRECISION - field.scale} digits before the point and {field.scale} after it"

@@ -1,0 +1,1 @@
+"""Copies in tables of a SQL database, each load one transaction."""

@@ -1,0 +1,216 @@
+"""A copy of a resource in a SQL database: PostgreSQL, MySQL, MariaDB or SQLite."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from functools import cached_property
+from itertools import islice
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Engine
+
+from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.extract.origin import Open, Scope
+from airflow_provider_nexus.extract.progress import Follow, unheard
+from airflow_provider_nexus.extract.totals import Totals
+from airflow_provider_nexus.extract.window import Window
+from airflow_provider_nexus.load.columns import Table
+from airflow_provider_nexus.load.copy import Applied, Kept, Output, Row, Sealed
+from airflow_provider_nexus.load.sql.books import Ledger
+from airflow_provider_nexus.load.sql.check import Checked, check
+from airflow_provider_nexus.load.sql.errors import failing
+from airflow_provider_nexus.load.sql.merge import Merge
+from airflow_provider_nexus.load.sql.place import placed
+from airflow_provider_nexus.load.sql.schema import CONTRACTS, Contract, prepare
+from airflow_provider_nexus.load.sql.sessions import reading, session, snapshot, transaction
+from airflow_provider_nexus.load.sql.sums import totals_of
+from airflow_provider_nexus.load.sql.tables import Model
+from airflow_provider_nexus.load.sql.unsettled import unsettled_in
+
+
+class _Unchanged(Exception):  # noqa: N818 - it undoes a transaction, and never leaves this module
+    """A rerun has brought the same."""
+
+
+class SqlCopy:
+    """A copy in one table, with its books in ``nexus_table``, ``nexus_manifest`` and ``nexus_rejected`` beside it.
+
+    The tables are made at the first use. Loads of one table wait for each other, and each is one transaction. The rows
+    wait in a temporary table of the session until all of them have come, so nothing is locked while Nexus is read; a pool
+    of connections that changes the session between transactions can't be used.
+
+    :param engine: of the database; it stays the caller's
+    :param name: of the table, behind a schema and a point if it has one
+    :param table: the resource's columns
+    :param environment: whose records they are
+    :param base_url: where they are read
+    :param output: one row for each record, or one for each version that was seen
+    :param contract: what becomes of differences between the table and the catalogue
+    :param batch: rows in one statement
+    :raises NexusConfigurationError: when an argument is none of those that can be
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        name: str,
+        table: Table,
+        *,
+        environment: str,
+        base_url: str,
+        output: Output = "current",
+        contract: Contract = "report",
+        batch: int = 1000,
+    ) -> None:
+        if output not in ("current", "history") or contract not in CONTRACTS or batch < 1:
+            raise NexusConfigurationError(
+                f"output is current or history, contract one of {', '.join(CONTRACTS)}, and batch at least 1: "
+                f"these are {output!r}, {contract!r} and {batch!r}"
+            )
+        self._engine, self._given = engine, Model(name, table, output)
+        resource = table.resource.name
+        self._belongs = {"resource": resource, "environment": environment, "base_url": base_url, "output": output}
+        self._contract: Contract = contract
+        self._batch = batch
+        self._is_ready = False
+
+    @cached_property
+    def _model(self) -> Model:
+        """The tables as the database calls them."""
+        with failing("find", self._given.name), reading(self._engine) as connection:
+            return placed(connection, self._given)[0]
+
+    @property
+    def place(self) -> str:
+        """Schema and name as the database has them: the same for all spellings that it takes for one table.
+
+        :raises NexusConfigurationError: when there can be no table of that name
+        :raises NexusStorageError: when the database fails
+        """
+        return f"{self._model.schema}.{self._model.bare}"
+
+    def prepare(self) -> list[str]:
+        """Make the tables where they are missing, and compare them with the catalogue where they are there.
+
+        :returns: differences that do no harm, one line each
+        :raises NexusContractError: when the table can't take the rows
+        :raises NexusConfigurationError: when the table holds another resource, environment or form
+        """
+        with failing("make ready", self._given.name), session(self._engine) as connection:
+            self._model, found = prepare(connection, self._given, self._contract, self._belongs)
+        self._is_ready = True
+        return found
+
+    def apply(self, rows: Iterable[Row], scope: Scope | None, seal: Callable[[], Sealed]) -> Applied:
+        """Bring versions of records in, all or none; see :class:`~airflow_provider_nexus.load.copy.Copy`.
+
+        :raises NexusStorageError: when the database fails; nothing is changed then
+        """
+        self.prepare()
+        with failing("load", self._model.name), session(self._engine) as connection:
+            staged = self._model.staging(connection.dialect.name)
+            with self._staged(connection, staged):
+                self._fill(connection, staged, rows)
+                return self._apply(connection, staged, scope, seal())
+
+    @contextmanager
+    def _staged(self, connection: Connection, staged: sa.Table) -> Iterator[None]:
+        with transaction(connection):
+            staged.create(connection, checkfirst=False)
+        yield
+        # Where this is not reached the connection is thrown away, and the table with it.
+        with transaction(connection):
+            staged.drop(connection, checkfirst=False)
+
+    def _fill(self, connection: Connection, staged: sa.Table, rows: Iterable[Row]) -> None:
+        source, names, statement = iter(rows), self._model.names, sa.insert(staged)
+        while batch := [dict(zip(names, row, strict=True)) for row in islice(source, self._batch)]:
+            with transaction(connection, begin="BEGIN"):
+                connection.execute(statement, batch)
+
+    def _apply(self, connection: Connection, staged: sa.Table, scope: Scope | None, sealed: Sealed) -> Applied:
+        ledger = Ledger(connection, self._model, self._belongs)
+        with suppress(_Unchanged), transaction(connection):
+            number = ledger.lock()
+            state, previous = ledger.last()
+            merge = Merge(connection, self._model, staged, number, state, self._batch)
+            merge.bring()
+            if scope is not None:
+                merge.remove(scope, sealed)
+            unchanged = "" if merge.changed else ledger.same(sealed)
+            if unchanged:
+                raise _Unchanged
+            counts = merge.inserted, merge.updated, merge.deleted
+            changes = dict(zip(("inserted", "updated", "deleted"), counts, strict=True))
+            sha256 = ledger.write(sealed, number, previous, state, changes)
+        where = self._model.name, f"{self._model.manifest.name} of {self._model.bare}"
+        return Applied(False, 0, 0, 0, unchanged, *where) if unchanged else Applied(True, *counts, sha256, *where)
+
+    def fields_before(self, window: Window | None) -> dict[str, Any] | None:  # noqa: ARG002 - a table is one for all windows
+        """Member ``schema`` of the last load's manifest; ``None`` before the first."""
+        books = self._model.manifest.c
+        query = sa.select(books.manifest).where(books.table_name == self._model.bare).order_by(books.number.desc()).limit(1)
+        with self._read() as connection:
+            found = connection.execute(query).scalar_one_or_none()
+        return None if found is None else json.loads(found).get("schema")
+
+    def unsettled(self) -> dict[str, Open]:
+        """The records whose end has not been seen, by key."""
+        with self._read() as connection:
+            return unsettled_in(connection, self._model)
+
+    def totals(self, start: datetime, end: datetime) -> Totals:
+        """Counts and sums of the records that were created in a span, as the copy holds them now."""
+        with self._read() as connection:
+            return totals_of(connection, self._model, start, end)
+
+    def windows(self) -> list[Kept]:
+        """The windows read whole, oldest reading first: a later reading counts that holds all of a window."""
+        books = self._model.manifest.c
+        query = sa.select(books.feed, books.window_start, books.window_end, sa.func.max(books.read_at))
+        query = query.where(books.table_name == self._model.bare, books.feed.in_(("created", "reread")))
+        query = query.group_by(books.feed, books.window_start, books.window_end)
+        with self._read() as connection:
+            found = [(feed, Kept(start, end, read_at)) for feed, start, end, read_at in connection.execute(query)]
+        again = [kept for _, kept in found]
+        windows = (_read_last(kept, again) for feed, kept in found if feed == "created")
+        return sorted(windows, key=lambda kept: (kept.read_at, kept.start))
+
+    def torn(self) -> list[Window]:
+        """None: a load is one transaction."""
+        return []
+
+    def check(self, follow: Follow = unheard) -> Checked:
+        """Whether the table holds what its last load left in it, and the books are whole.
+
+        :param follow: told how many rows were looked at
+        """
+        with failing("check", self._model.name):
+            with reading(self._engine) as connection:
+                missing = self._missing(connection)
+            if missing:
+                return Checked((f"table {missing} is not there",), 0, 0)
+            with snapshot(self._engine) as connection:
+                return check(connection, self._model, follow)
+
+    def _missing(self, connection: Connection) -> str:
+        inspector = sa.inspect(connection)
+        tables = (self._model.data, self._model.owner, self._model.manifest)
+        return next((table.name for table in tables if not inspector.has_table(table.name, schema=table.schema)), "")
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        """A connection to read by. The tables are compared with the catalogue at each load, and once before the first look."""
+        if not self._is_ready:
+            self.prepare()
+        with failing("read", self._model.name), reading(self._engine) as connection:
+            yield connection
+
+
+def _read_last(window: Kept, readings: list[Kept]) -> Kept:
+    whole = (each.read_at for each in readings if each.start <= window.start and window.end <= each.end)
+    return Kept(window.start, window.end, max(whole))

@@ -1,0 +1,134 @@
+"""Column types that keep every value exactly, and give it back as it was, on PostgreSQL, MySQL, MariaDB and SQLite."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Date, DateTime, Dialect, Numeric, String, TypeDecorator
+from sqlalchemy import Text as PlainText
+from sqlalchemy.dialects import mysql
+from sqlalchemy.types import TypeEngine
+
+from airflow_provider_nexus.api.schemas.field import PRECISION
+from airflow_provider_nexus.load.columns import Column
+from airflow_provider_nexus.load.rows import LONGEST_KEY, exact
+
+
+class Money(TypeDecorator[Any]):
+    """A decimal number, with as many digits after the point as its column has.
+
+    SQLite has no exact decimal numbers: there it is text, which its own ``sum`` would add up as floats.
+
+    :param scale: digits after the point
+    """
+
+    impl = Numeric
+    cache_ok = True
+
+    def __init__(self, scale: int) -> None:
+        super().__init__(PRECISION, scale)
+        self.scale = scale
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Text on SQLite."""
+        kind: TypeEngine[Any] = PlainText() if dialect.name == "sqlite" else Numeric(PRECISION, self.scale)
+        return dialect.type_descriptor(kind)
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Any:
+        """The number, on SQLite its digits."""
+        return f"{value:f}" if value is not None and dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 - given by SQLAlchemy
+        """The number; what somebody else has put there and is none, as it is."""
+        try:
+            return None if value is None else exact(Decimal(value), self.scale)
+        except (ArithmeticError, TypeError, ValueError):
+            return value
+
+
+class Moment(TypeDecorator[Any]):
+    """A moment to the microsecond, in UTC and with its zone in Python.
+
+    On MySQL a ``DATETIME`` in UTC, as its ``TIMESTAMP`` ends in 2038; on SQLite text that sorts as time.
+    """
+
+    impl = DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """The database's own type."""
+        kinds: dict[str, TypeEngine[Any]] = {"sqlite": PlainText(), "mysql": mysql.DATETIME(fsp=6)}
+        kinds["mariadb"] = kinds["mysql"]
+        return dialect.type_descriptor(kinds.get(dialect.name, DateTime(timezone=True)))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """The moment in UTC."""
+        if value is None:
+            return None
+        moment = value.astimezone(UTC)
+        # Drivers know the standard library's class alone, and pendulum's is another.
+        moment = datetime.combine(moment.date(), moment.time(), UTC)
+        if dialect.name == "sqlite":
+            return f"{moment.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+        return moment.replace(tzinfo=None) if dialect.name in ("mysql", "mariadb") else moment
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 - given by SQLAlchemy
+        """The moment; what somebody else has put there and is none, as it is."""
+        try:
+            moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+        except ValueError:
+            return value
+        if not isinstance(moment, datetime):
+            return moment
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+class Key(TypeDecorator[str]):
+    """A short text that is compared character by character, trailing blanks included.
+
+    MySQL's usual collations take ``a`` and ``A``, or ``a`` with and without a blank behind it, for the same.
+
+    :param length: characters
+    """
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, length: int = LONGEST_KEY) -> None:
+        super().__init__(length)
+        self.length = length
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """With the strictest collation on MySQL and MariaDB."""
+        if dialect.name not in ("mysql", "mariadb"):
+            return dialect.type_descriptor(String(self.length))
+        return dialect.type_descriptor(mysql.VARCHAR(self.length, charset="utf8mb4", collation=_collation(dialect)))
+
+
+class Text(TypeDecorator[str]):
+    """Text of any length and any character."""
+
+    impl = PlainText
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """``LONGTEXT`` on MySQL and MariaDB, whose ``TEXT`` ends at 64 kB."""
+        if dialect.name not in ("mysql", "mariadb"):
+            return dialect.type_descriptor(PlainText())
+        return dialect.type_descriptor(mysql.LONGTEXT(charset="utf8mb4", collation=_collation(dialect)))
+
+
+def type_of(column: Column) -> TypeEngine[Any]:
+    """The type that keeps a column's values."""
+    if column.name in ("_key", "_content"):
+        return Key() if column.name == "_key" else Key(64)
+    if column.kind == "money":
+        return Money(column.scale)
+    kinds: dict[str, type[TypeEngine[Any]]] = {"time": Moment, "date": Date, "integer": BigInteger, "flag": Boolean}
+    return kinds.get(column.kind, Text)()
+
+
+def _collation(dialect: Dialect) -> str:
+    return "utf8mb4_nopad_bin" if getattr(dialect, "is_mariadb", False) else "utf8mb4_0900_bin"

@@ -1,0 +1,203 @@
+"""What all operators and sensors of the provider share: when they are tried again, and the way to their record."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.definitions.context import render_template_to_string
+
+from airflow_provider_nexus.api.codes import IN_QUOTES
+from airflow_provider_nexus.api.moments import is_missing
+from airflow_provider_nexus.compat import HAS_RETRY_POLICIES, AirflowFailException, AirflowSkipException
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError, fails_at_once
+from airflow_provider_nexus.hooks.nexus import NexusHook
+from airflow_provider_nexus.links.nexus import PORTAL_KEY, NexusPortalLink
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG, BaseOperatorLink, Context, XComArg
+    from jinja2 import Environment, Template
+
+    from airflow_provider_nexus.retry_policy import NexusRetryPolicy
+
+
+T = TypeVar("T")
+AMOUNTS = ("amount", "limit_price")
+"""Arguments that are a number, if not a text."""
+RECORD_KEY = "nexus_record"
+"""The XCom that names the record that a task dealt with."""
+
+
+def rendered(argument: T | XComArg) -> T:
+    """An argument as what it is once Airflow has rendered the template fields, which it has before ``execute``."""
+    return cast("T", argument)
+
+
+class NexusBaseOperator(BaseOperator):
+    """Fails at once where another try can't help, and links to the record in the Nexus portal.
+
+    It stands before other operators among the bases, as in ``class MySensor(NexusBaseOperator, BaseSensorOperator)``. From
+    Airflow 3.3 on it gives the task a :class:`~airflow_provider_nexus.retry_policy.NexusRetryPolicy`; below, errors that are
+    permanent leave ``execute`` and the method that a deferred task resumes in as ``AirflowFailException``. Sensors that are
+    to skip instead of failing (``soft_fail``, ``never_fail``) skip.
+
+    An operator that looks up what became of its call before it sends it again sets ``looks_up_first = True`` in its class;
+    a change that may or may not have happened is then tried again like any other failure.
+
+    :param retry_policy: the task's own policy; by default the provider's. ``ExceptionRetryPolicy(rules=[])`` has none
+    """
+
+    text_fields: ClassVar[Collection[str]] = ()
+    """Template fields whose texts stay texts, also where the DAG renders templates as native objects, which makes numbers with
+    other digits of codes and amounts. A mapping is rendered so in depth, but not one that is as a whole given as a template."""
+
+    looks_up_first: ClassVar[bool] = False
+    """Whether another try looks up what became of the call before it is sent again."""
+
+    operator_extra_links: tuple[BaseOperatorLink, ...] = (NexusPortalLink(),)
+    nexus_conn_id: str
+
+    _named: frozenset[str]
+    """The arguments that were named: what the constructors hand on to each other tells no more which were left out."""
+
+    def __new__(cls, *_: Any, **named: Any) -> Self:
+        """Note which arguments are named."""
+        made = super().__new__(cls)
+        object.__setattr__(made, "_named", frozenset(named))
+        return made
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "execute" in cls.__dict__:
+            cls.execute = _guarded(cls.execute)  # type: ignore[method-assign]
+
+    def __init__(self, *, retry_policy: Any = None, **kwargs: Any) -> None:
+        self._renders_text = False
+        policy = retry_policy or _default_policy(looks_up_first=self.looks_up_first)
+        if policy:
+            kwargs["retry_policy"] = policy
+        super().__init__(**kwargs)
+
+    def _do_render_template_fields(
+        self, parent: Any, template_fields: Iterable[str], context: Context, jinja_env: Environment, seen_oids: set[int]
+    ) -> None:
+        for name in template_fields:
+            is_whole = isinstance(getattr(parent, name, None), str) and name in self.template_fields_renderers
+            self._renders_text = parent is self and name in self.text_fields and not is_whole
+            environment = self.dag.get_template_env(force_sandboxed=True) if self._renders_text and self._dag else jinja_env
+            super()._do_render_template_fields(parent, (name,), context, environment, seen_oids)
+        self._renders_text = False
+
+    def _render(self, template: Template, context: Context, dag: DAG | None = None) -> Any:
+        if self._renders_text:
+            return render_template_to_string(template, context)
+        return super()._render(template, context, dag)
+
+    def is_given(self, name: str) -> bool:
+        """Whether an argument was given as something, be it a template of nothing.
+
+        A null that was written out counts as left out. One that the task is mapped over does not, as that is what another task
+        makes of a missing value.
+        """
+        written = self._BaseOperator__init_kwargs.get(name)  # type: ignore[attr-defined]
+        return written is not None or self.is_mapped_to_nothing(name)
+
+    def is_mapped_to_nothing(self, name: str) -> bool:
+        """Whether a null was given for an argument that the task is mapped over."""
+        if self._BaseOperator__init_kwargs.get(name) is not None:  # type: ignore[attr-defined]
+            return False
+        mapped = getattr(self._dag, "task_dict", {}).get(self.task_id)
+        written_out = getattr(mapped, "partial_kwargs", {})
+        return bool(self._BaseOperator__from_mapped) and name in self._named and name not in written_out  # type: ignore[attr-defined]
+
+    def refuse_missing(self) -> None:
+        """Refuse what templates make of missing values, and texts that have become something else.
+
+        :raises NexusConfigurationError: names the argument; nothing was sent
+        """
+        for name in self.text_fields:
+            value = getattr(self, name)
+            if name in self.template_fields_renderers or not self.is_given(name):
+                continue
+            if is_missing(value):
+                raise NexusConfigurationError(
+                    f"{name} is {value!r}, which is what a template or another task makes of a missing value: nothing was sent"
+                )
+            if not isinstance(value, str) and name not in AMOUNTS:
+                raise NexusConfigurationError(
+                    f"{name} is {value!r}, a {type(value).__name__}, and has to be text: {IN_QUOTES}; nothing was sent"
+                )
+
+    def refuse_missing_in(self, name: str, what: str) -> None:
+        """Refuse names without a value in an argument that is a mapping: without it, or with the word None, the call is another.
+
+        :param name: of the argument
+        :param what: how its parts are called, for the error
+        :raises NexusConfigurationError: names the part; nothing was sent
+        """
+        given = getattr(self, name)
+        for part, value in given.items() if isinstance(given, Mapping) else ():
+            if is_missing(value):
+                raise NexusConfigurationError(
+                    f"{what} {part} is {value!r}, which is what a template or another task makes of a missing value: "
+                    "leave it out, or give a value; nothing was sent"
+                )
+
+    def execute(self, context: Context) -> Any:
+        """What the next base does; permanent errors fail the task at once."""
+        with _failing_at_once(self):
+            return super().execute(context)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Go on after a wait; permanent errors fail the task at once."""
+        with _failing_at_once(self):
+            return super().resume_execution(next_method, next_kwargs, context)
+
+    def remember(self, context: Context, resource: str, code: str) -> None:
+        """Say which record the task deals with: for later tasks, and for the link to the portal.
+
+        Pushes the XCom ``nexus_record``, and ``nexus_portal_url`` where the connection says how the portal's addresses look.
+
+        :param resource: name in the catalogue, such as ``transactions``
+        :param code: code of the record
+        """
+        instance = context["ti"]
+        instance.xcom_push(key=RECORD_KEY, value={"resource": resource, "code": code})
+        address = NexusHook(self.nexus_conn_id).portal_link(resource, code)
+        if address:
+            instance.xcom_push(key=PORTAL_KEY, value=address)
+
+
+def _default_policy(*, looks_up_first: bool) -> NexusRetryPolicy | None:
+    if not HAS_RETRY_POLICIES:
+        return None
+    from airflow_provider_nexus.retry_policy import NexusRetryPolicy
+
+    return NexusRetryPolicy(looks_up_first=looks_up_first)
+
+
+def _guarded(execute: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(execute)
+    def guarded(self: NexusBaseOperator, *args: Any, **kwargs: Any) -> Any:
+        with _failing_at_once(self):
+            return execute(self, *args, **kwargs)
+
+    return guarded
+
+
+@contextmanager
+def _failing_at_once(operator: NexusBaseOperator) -> Iterator[None]:
+    """Turn permanent errors into what Airflow does not try again, where its retry policy does not see to that."""
+    try:
+        yield
+    except NexusError as error:
+        if not fails_at_once(error, looks_up_first=operator.looks_up_first):
+            raise
+        if getattr(operator, "soft_fail", False) or getattr(operator, "never_fail", False):
+            raise AirflowSkipException(f"skipped instead of failed: {error}") from error
+        if HAS_RETRY_POLICIES:
+            raise
+        raise AirflowFailException(str(error)) from error

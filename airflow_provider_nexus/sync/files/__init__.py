@@ -1,1 +1,0 @@
-"""A copy of a resource in Parquet files."""

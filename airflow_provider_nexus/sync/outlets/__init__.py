@@ -1,1 +1,0 @@
-"""Where a proved reading goes: folders of files, or the table of a copy."""

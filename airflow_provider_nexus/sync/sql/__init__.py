@@ -1,1 +1,0 @@
-"""Copies of a resource in a SQL database, each load one transaction."""

@@ -1,1 +1,0 @@
-"""Whether what a sync has stored is still what it stored."""

@@ -1,1 +1,0 @@
-"""File formats that a window can be published in."""

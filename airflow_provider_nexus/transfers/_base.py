@@ -1,0 +1,349 @@
+"""What the transfers have in common: the window, the contract, the treatment of personal data, what they tell, the report."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
+
+from airflow import __version__ as airflow_version
+from airflow.sdk import Asset
+
+from airflow_provider_nexus.api.codes import codes_of
+from airflow_provider_nexus.api.moments import Moment, is_missing, span_of_time
+from airflow_provider_nexus.api.resource import Resource
+from airflow_provider_nexus.api.resources import get_resource
+from airflow_provider_nexus.compat import AirflowSkipException
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError
+from airflow_provider_nexus.extract.protect import Protection, Treatment, check_protection
+from airflow_provider_nexus.extract.records import whole_number
+from airflow_provider_nexus.extract.request import CONTRACTS, LONGEST_LAG, SETTLE_LAG, Contract, SyncRequest
+from airflow_provider_nexus.extract.source import PAGE_SIZE
+from airflow_provider_nexus.extract.window import Wish
+from airflow_provider_nexus.hooks.nexus import NexusHook
+from airflow_provider_nexus.lineage import metrics
+from airflow_provider_nexus.links.nexus import REPORT_KEY, NexusReportLink
+from airflow_provider_nexus.load.copy import Copy
+from airflow_provider_nexus.load.loader import Outlet
+from airflow_provider_nexus.load.paths import is_template
+from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered
+from airflow_provider_nexus.operators._window import wish_of
+from airflow_provider_nexus.report.place import address, put_page
+from airflow_provider_nexus.sync.capture import CaptureJob
+from airflow_provider_nexus.sync.job import SyncJob
+from airflow_provider_nexus.sync.watermark import Watermark
+from airflow_provider_nexus.transfers._report import check_address, check_given, page_of
+
+if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
+    from airflow.sdk import BaseOperatorLink, Context, XComArg
+
+
+Capture = Literal["window", "changes"]
+"""What a run brings: the records of its window, or all that is new or different since the run before."""
+
+
+class NexusSyncBaseOperator(NexusBaseOperator):
+    """Reads a window of a Nexus collection, or a snapshot, and proves that nothing is missing. Not used by itself.
+
+    With ``report_path`` each run that stores something, or finds it stored, then writes :doc:`the report </report>` on all
+    that is kept where it stores. A report that can't be written does not fail the task, as the data is stored and proved by
+    then: it is an error in the log, and ``report`` is null in the summary.
+
+    :param resource: name in the catalogue, such as ``transactions`` (templated)
+    :param window_start: start of the window, included (templated)
+    :param window_end: end of the window, excluded (templated)
+    :param parents: code of the parent to read the children of, or several; all by default. One that Nexus does not know
+        fails the task (templated)
+    :param strict: whether an unproved window fails the task and stores nothing; else it is stored with that verdict
+    :param settle_lag: ``timedelta`` or seconds after which a record that was created can surely be seen
+    :param readings: how often in a row the window, or the snapshot, has to be read with the same records and contents; 2 for
+        those who audit. It costs as many times the calls, a failed try begins anew, and it can't be had with ``changes``
+    :param page_size: records asked for in one call
+    :param contract: what is done about fields that come or go: ``report``, ``freeze`` or ``allow_new_fields``
+    :param max_rejected: records that may be put aside because they don't fit; one more fails the task
+    :param capture: ``window`` brings the window alone; ``changes`` also what changed in what earlier runs brought
+    :param history: keep each version of a record that was seen, not only the record as it is
+    :param rereads: with ``changes``: old windows that are read again at each run where Nexus gives no totals
+    :param personal: what is done with fields that the catalogue marks as personal: ``keep``, ``hash``, ``mask`` or ``drop``
+    :param protect: the same by name of the field, as Nexus or as the column is called, which wins
+    :param report_path: path or URL of an HTML file to write the report into; each task needs one of its own (templated)
+    :param report_url: http or https address at which people read that file: the button *Proof report* leads there (templated)
+    :param nexus_conn_id: connection of Nexus (templated)
+    """
+
+    template_fields: Sequence[str] = (
+        *("resource", "window_start", "window_end", "parents", "nexus_conn_id"),
+        *("report_path", "report_url"),
+    )
+    text_fields: ClassVar[Collection[str]] = ("resource", "parents", "nexus_conn_id", "report_path", "report_url")
+    ui_color = "#e3f2ee"
+    operator_extra_links: tuple[BaseOperatorLink, ...] = (NexusReportLink(),)  # a window is no one record
+
+    _summary: dict[str, Any] | None = None
+
+    def __init__(
+        self,
+        *,
+        resource: str | XComArg,
+        window_start: Moment | XComArg = None,
+        window_end: Moment | XComArg = None,
+        parents: str | Sequence[str] | XComArg | None = None,
+        strict: bool = True,
+        settle_lag: timedelta | float = SETTLE_LAG,
+        readings: int = 1,
+        page_size: int = PAGE_SIZE,
+        contract: Contract = "report",
+        max_rejected: int = 0,
+        capture: Capture = "window",
+        history: bool = False,
+        rereads: int = 1,
+        personal: Treatment = "keep",
+        protect: Mapping[str, Treatment] | None = None,
+        report_path: str | XComArg | None = None,
+        report_url: str | XComArg | None = None,
+        nexus_conn_id: str | XComArg = NexusHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.resource = rendered(resource)
+        self.window_start = rendered(window_start)
+        self.window_end = rendered(window_end)
+        self.parents = rendered(parents)
+        self.strict = strict
+        self.settle_lag = span_of_time(settle_lag, "settle_lag", longest=LONGEST_LAG)
+        self.readings = readings
+        self.page_size = page_size
+        self.contract = contract
+        self.max_rejected = max_rejected
+        self.capture = capture
+        self.history = history
+        self.rereads = rereads
+        self.personal = personal
+        self.protect = protect
+        self.report_path = rendered(report_path)
+        self.report_url = rendered(report_url)
+        self.nexus_conn_id = rendered(nexus_conn_id)
+        self._refuse_wrong()
+        if isinstance(resource, str) and not is_template(resource):
+            self._refuse_unfit(get_resource(resource))
+
+    def _refuse_wrong(self) -> None:
+        """Refuse arguments that no resource could be read with.
+
+        :raises NexusConfigurationError: names the argument
+        """
+        for name, least in (("page_size", 1), ("readings", 1), ("max_rejected", 0), ("rereads", 0)):
+            whole_number(name, getattr(self, name), least=least)
+        if self.readings > 1 and self.capture == "changes":
+            hint = "single records are read again there, which is no window to compare. Leave one of the two out"
+            raise NexusConfigurationError(f"readings is {self.readings} and capture is 'changes': {hint}")
+        if self.report_url is not None and self.report_path is None:
+            raise NexusConfigurationError("report_url is where people read the report: give report_path, where to write it, too")
+        check_given("report_path", self.report_path, optional=True)
+        for name, value, known in (("contract", self.contract, CONTRACTS), ("capture", self.capture, get_args(Capture))):
+            if value not in known:
+                raise NexusConfigurationError(f"unknown {name} {value!r}: use {', '.join(known)}")
+
+    def _refuse_unfit(self, resource: Resource) -> None:
+        """Refuse arguments that the resource can't follow: when the DAG is parsed if its name is no template, else in the task.
+
+        :raises NexusConfigurationError: names the argument
+        """
+        if self.capture == "changes" and not resource.is_windowed:
+            what = "changes can be captured of records that have a window"
+            raise NexusConfigurationError(f"{resource.name}: {what}; leave capture out: it is read whole at each run")
+        if self.parents is not None and not resource.parent:
+            what = "belong to no other record, so there can be no parents: leave them out"
+            raise NexusConfigurationError(f"{resource.name} {what}")
+        check_protection(resource, Protection(self.personal, self.protect or {}))
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Sync, then report.
+
+        :return: a summary: resource, environment, window, verdict, records, calls, seconds, where it is, digest, report
+        :raises NexusUnprovedError: when the window can't be proved complete and ``strict`` is on
+        :raises NexusRejectedError: when more records don't fit than ``max_rejected``
+        :raises NexusContractError: when the fields have changed and the contract is frozen
+        :raises NexusWindowError: when there is no window
+        :raises NexusConfigurationError: when changes are to be captured of a resource that has no windows
+        :raises AirflowSkipException: when nothing is old enough to be read
+        """
+        resource = get_resource(self.resource)
+        self._refuse_unfit(resource)
+        page = self._page()
+        with NexusHook(self.nexus_conn_id) as hook:
+            summary = self.transfer(context, hook, resource)
+            if summary is not None and page is not None:
+                summary |= {"report": self._report(context, page, lambda: self.report(hook, resource, page))}
+        if summary is None:
+            raise AirflowSkipException(f"nothing of {self.resource} is settled yet; the next run will bring it")
+        self._tell(context, summary)
+        self._summary = summary
+        metrics.count(summary)
+        return summary
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:  # noqa: ARG002 - Airflow gives it
+        """What OpenLineage is told: both data sets with their columns, how many records were written, and the verdict."""
+        if self._summary is None:
+            return None
+        from airflow_provider_nexus.lineage.facets import lineage_of
+
+        target, columns = self.data_set(self._summary)
+        return lineage_of(self._summary, get_resource(self._summary["resource"]), target, columns=columns)
+
+    @abstractmethod
+    def data_set(self, summary: Mapping[str, Any]) -> tuple[tuple[str, str], bool]:
+        """Namespace and name of what was written, by OpenLineage's naming, and whether it has typed columns."""
+
+    @abstractmethod
+    def transfer(self, context: Context, hook: NexusHook, resource: Resource) -> dict[str, Any] | None:
+        """Read and store.
+
+        :return: a summary; ``None`` when nothing is old enough to be read
+        """
+
+    @abstractmethod
+    def report(self, hook: NexusHook, resource: Resource, page: Any) -> str:
+        """The report on all that is kept where this task stores, as HTML.
+
+        :param page: the file that it will lie in
+        """
+
+    def report_page(self, report_path: Any) -> Any:
+        """The file of the report.
+
+        :raises NexusConfigurationError: when its store is not known
+        """
+        return page_of(report_path)
+
+    def _page(self) -> Any:
+        if self.report_url:
+            check_address(self.report_url)
+        is_wanted = self.report_path is not None or self.is_given("report_path")
+        return self.report_page(self.report_path) if is_wanted else None
+
+    def _report(self, context: Context, page: Any, write: Callable[[], str]) -> str | None:
+        """Where the report was written; ``None`` when it could not be.
+
+        That does not fail the task: the watermark has moved, so another try would bring another window, or none and skip.
+        """
+        where = address(page)
+        try:
+            size = put_page(write, page)
+        except NexusError as error:
+            self.log.error("%s. The data is stored; what is there is no report on it", error)  # noqa: TRY400
+            return None
+        if self.report_url:
+            context["ti"].xcom_push(key=REPORT_KEY, value=self.report_url)
+        self.log.info("report: %s bytes, in %s", f"{size:,}", where)
+        return where
+
+    def sync_window(
+        self, context: Context, hook: NexusHook, resource: Resource, outlet: Outlet, watermark: Watermark, staged: Any
+    ) -> dict[str, Any] | None:
+        """Bring the window alone."""
+        request = self.request(context, hook, resource, watermark)
+        moved = watermark if self.keeps_watermark(context) else None
+        return SyncJob(hook.client, request, outlet, watermark=moved, staging=staged, log=self.log).run()
+
+    def capture_changes(
+        self, context: Context, hook: NexusHook, resource: Resource, copy: Copy, watermark: Watermark, staged: Any
+    ) -> dict[str, Any] | None:
+        """Bring all that is new or different since the run before."""
+        request = self.request(context, hook, resource, watermark)
+        kept = {"watermark": watermark, "rereads": self.rereads, "staging": staged}
+        return CaptureJob(hook.client, request, copy, log=self.log, **kept).run()
+
+    def request(self, context: Context, hook: NexusHook, resource: Resource, watermark: Watermark) -> SyncRequest:
+        """What this run asks for."""
+        return SyncRequest(
+            resource=resource,
+            wish=self._wish(context, watermark, resource),
+            parents=self._parents(),
+            settle_lag=self.settle_lag,
+            strict=self.strict,
+            readings=self.readings,
+            page_size=self.page_size,
+            contract=self.contract,
+            max_rejected=self.max_rejected,
+            protection=Protection(self.personal, self.protect or {}, hook.settings.hash_secret.reveal()),
+            run=_run_of(context),
+            airflow_version=airflow_version,
+        )
+
+    def _parents(self) -> tuple[str, ...] | None:
+        """The codes of the parents; ``None`` for all.
+
+        :raises AirflowSkipException: when there are none to read
+        """
+        if self.parents is None:
+            if self.is_given("parents"):
+                raise NexusConfigurationError("parents is None, as another task makes it of a missing value: nothing was read")
+            return None
+        codes = codes_of(self.parents, "code in parents")
+        if not codes:
+            raise AirflowSkipException("parents is empty, so there is nothing to read")
+        return codes
+
+    def _wish(self, context: Context, watermark: Watermark, resource: Resource) -> Wish | None:
+        if not resource.is_windowed:
+            if not (is_missing(self.window_start) and is_missing(self.window_end)):
+                raise NexusConfigurationError(f"{resource.name} has no window: Nexus says only how it stands now. Leave it out")
+            return None
+        for name in ("window_start", "window_end"):
+            if self.is_mapped_to_nothing(name):
+                raise NexusConfigurationError(f"{name} is None in what this task is mapped over: leave it out, or give a moment")
+        return wish_of(context, self.window_start, self.window_end, watermark.get)
+
+    def keeps_watermark(self, context: Context) -> bool:
+        """Whether this run moves the watermark.
+
+        Tasks that are mapped over windows, each with a start of its own, end in any order, so theirs would hide a gap. Those
+        that are mapped over something else, such as resources, each go on from their own watermark and move it.
+        """
+        is_mapped = getattr(context.get("ti"), "map_index", -1) not in (None, -1)
+        if is_mapped and not is_missing(self.window_start):
+            self.log.info("the watermark stays where it is: this task is mapped, and was given the start of its window")
+            return False
+        return True
+
+    def asset_store(self, context: Context) -> Any:
+        """Airflow's state store of this task's asset (3.3 on); ``None`` where there is none, or the task has no asset."""
+        stores = context.get("asset_state_store")
+        return stores[self.assets[0]] if stores is not None and self.assets else None
+
+    @property
+    def assets(self) -> list[Asset]:
+        """The assets among the outlets."""
+        return [outlet for outlet in self.outlets or [] if isinstance(outlet, Asset)]
+
+    def _tell(self, context: Context, summary: dict[str, Any]) -> None:
+        events = context.get("outlet_events")
+        if events is not None:
+            for asset in self.assets:
+                events[asset].extra = dict(summary)
+        self._log(summary)
+
+    def _log(self, summary: dict[str, Any]) -> None:
+        """The verdict, and behind a fold all else that is known of the run."""
+        self.log.info(
+            "%s: %s, %s records in %s calls, %s, in %s",
+            summary["resource"],
+            summary["verdict"],
+            f"{summary['records']:,}",
+            f"{summary['calls']:,}",
+            "stored" if summary["changed"] else "already there, unchanged",
+            summary["path"],
+        )
+        self.log.info("::group::Summary")  # Airflow's user interface folds what lies between these
+        for name, value in summary.items():
+            self.log.info("%s: %s", name, value)
+        self.log.info("::endgroup::")
+
+
+def _run_of(context: Context) -> dict[str, Any]:
+    instance = context.get("ti")
+    names = ("dag_id", "run_id", "task_id", "map_index", "try_number")
+    return {name: getattr(instance, name) for name in names if getattr(instance, name, None) is not None}

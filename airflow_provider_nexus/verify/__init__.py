@@ -1,0 +1,1 @@
+"""Whether stored copies are still what was stored, and still what Nexus says."""

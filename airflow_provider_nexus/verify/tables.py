@@ -1,0 +1,111 @@
+"""Whether a table of a SQL database is what its last load left in it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+
+import sqlalchemy as sa
+from sqlalchemy import Engine
+
+from airflow_provider_nexus.api.resource import Resource
+from airflow_provider_nexus.api.resources import RESOURCES, get_resource
+from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.extract.progress import Follow, unheard
+from airflow_provider_nexus.extract.proof import Verdict
+from airflow_provider_nexus.load.claims import contradictions
+from airflow_provider_nexus.load.columns import Table
+from airflow_provider_nexus.load.copy import Output
+from airflow_provider_nexus.load.sql.claim import owner_of
+from airflow_provider_nexus.load.sql.copy import SqlCopy
+from airflow_provider_nexus.load.sql.errors import failing
+from airflow_provider_nexus.load.sql.place import placed
+from airflow_provider_nexus.load.sql.sessions import reading
+from airflow_provider_nexus.load.sql.tables import Model
+from airflow_provider_nexus.verify.findings import Note, Problem, Report
+
+_HINT = "take it back from a backup, or sync into a new table"
+_AT_ONCE = 1000
+
+
+@dataclass(frozen=True)
+class StoredTable:
+    """A copy in a database, as its own books describe it.
+
+    :param engine: of the database; it stays the caller's
+    :param copy: reads and changes it
+    :param model: its tables
+    :param environment: whose records they are
+    :param base_url: where they were read
+    """
+
+    engine: Engine
+    copy: SqlCopy
+    model: Model
+    environment: str
+    base_url: str
+
+    @property
+    def resource(self) -> Resource:
+        """What it is a copy of."""
+        return self.model.source.resource
+
+
+def open_table(engine: Engine, name: str) -> StoredTable:
+    """Find out what a table is a copy of.
+
+    :param name: of the table, behind a schema and a point if it has one
+    :raises NexusConfigurationError: when no sync has made it
+    :raises NexusStorageError: when the database fails
+    """
+    given = Model(name, Table(next(iter(RESOURCES.values()))), "current")
+    with failing("read", name), reading(engine) as connection:
+        books, is_there = placed(connection, given)
+        found = owner_of(connection, books)
+    if found is None:
+        lack = "nexus_table beside it does not name it" if is_there else "the database has no table of that name"
+        raise NexusConfigurationError(f"{name} is no table that a sync has made: {lack}")
+    output: Output = "history" if found["output"] == "history" else "current"
+    table = Table(get_resource(found["resource"]))
+    environment, base_url = found["environment"], found["base_url"]
+    copy = SqlCopy(engine, name, table, environment=environment, base_url=base_url, output=output)
+    return StoredTable(engine, copy, replace(books, source=table, output=output), environment, base_url)
+
+
+def verify_table(stored: StoredTable, follow: Follow = unheard) -> Report:
+    """Check every row and every manifest of a table. Nexus is not asked.
+
+    :param follow: told how many rows were checked
+    :raises NexusStorageError: when the database fails
+    """
+    checked, name = stored.copy.check(follow), stored.model.name
+    problems = tuple(Problem(name, f"{line}: {_HINT}") for line in checked.problems)
+    claimed, notes = _claims(stored)
+    return Report(problems + claimed, notes, checked.manifests, checked.records)
+
+
+def _claims(stored: StoredTable) -> tuple[tuple[Problem, ...], tuple[Note, ...]]:
+    """Manifests that contradict themselves, and those of readings that were never proved."""
+    books, problems, notes = stored.model.manifest, list[Problem](), list[Note]()
+    query = sa.select(books.c.number, books.c.label, books.c.verdict, books.c.rejected, books.c.manifest)
+    query = query.where(books.c.table_name == stored.model.bare).order_by(books.c.number)
+    with failing("read", stored.model.name), reading(stored.engine) as connection:
+        if not sa.inspect(connection).has_table(books.name, schema=books.schema):
+            return (), ()
+        for number, label, verdict, rejected, text in connection.execution_options(yield_per=_AT_ONCE).execute(query):
+            where = f"manifest {number} of table {stored.model.name}"
+            problems += [Problem(where, f"{flaw}: the manifest was edited; {_HINT}") for flaw in _contradictions(text, rejected)]
+            if verdict == Verdict.UNPROVED:
+                notes.append(Note(where, f"warning: reading {label} was never proved complete"))
+    return tuple(problems), tuple(notes)
+
+
+def _contradictions(text: str, rejected: int) -> list[str]:
+    try:
+        told = json.loads(text)
+    except (ValueError, RecursionError):
+        return []  # the check of the books has told that it can't be read
+    try:
+        return list(contradictions(told, rejected))
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        return [f"it is no whole manifest ({type(error).__name__})"]

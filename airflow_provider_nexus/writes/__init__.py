@@ -1,0 +1,1 @@
+"""Changes in Nexus, each made once."""

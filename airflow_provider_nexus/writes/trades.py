@@ -1,0 +1,193 @@
+"""The trading calls: what each needs, where its reference goes, and what it answers. See docs/api_facts.rst, Trading calls."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from airflow_provider_nexus.api.records import at
+from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.writes.amounts import exact
+
+_PARTIES = ("source.customerCode", "source.cryptoCode", "source.currencyCode", "source.cryptoAmount")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trade:
+    """One trading call.
+
+    :param path: path from the root
+    :param type: type of the transactions that it makes
+    :param needs: names that the body must have, dotted where they lie deeper; of names joined by a bar one is enough
+    :param answer: member of the answer that is the transaction; empty where the answer is
+    :param has_payment_reference: whether the body has a ``paymentReference``
+    :param has_data: whether the body has documented ``data``
+    :param simulates: whether it has a twin that changes nothing
+    :param resource: where its transactions are read
+    """
+
+    path: str
+    type: str
+    needs: tuple[str, ...]
+    answer: str = "transaction"
+    has_payment_reference: bool = False
+    has_data: bool = True
+    simulates: bool = True
+    resource: str = "transactions"
+
+    @property
+    def is_searchable(self) -> bool:
+        """Whether its transactions are found by a reference of the user's, as far as the API's documents go."""
+        return self.has_payment_reference or (self.has_data and not self.is_classic)
+
+    @property
+    def is_classic(self) -> bool:
+        """Whether it is of the classic generation, whose transactions have no field to find them by."""
+        return self.resource == "broker_transactions"
+
+
+_BUY = ("customerCode", "cryptoCode", "currencyCode", "fiatValue", "paymentMethodCode")
+TRADES: Mapping[str, Trade] = MappingProxyType(
+    {
+        "buy": Trade(path="/buy/custodian", type="BUY", needs=_BUY, has_payment_reference=True),
+        "sell": Trade(
+            path="/sell/custodian",
+            type="SELL",
+            needs=("customerCode", "cryptoCode", "cryptoAmount", "currencyCode", "paymentMethodCode"),
+        ),
+        "gift": Trade(path="/gift/custodian", type="GIFT", needs=_BUY),
+        "clawback": Trade(
+            path="/clawback/custodian",
+            type="CLAWBACK",
+            needs=("customerCode", "currencyCode", "cryptoCode", "cryptoAmount"),
+            simulates=False,
+        ),
+        "send_out": Trade(
+            path="/sendout/custodian", type="SENDOUT", needs=("paymentMethodCode", *_PARTIES, "destination.address")
+        ),
+        "send_internal": Trade(
+            path="/sendinternal/custodian",
+            type="SENDINTERNAL",
+            needs=("paymentMethodCode", *_PARTIES, "destination.customerCode"),
+            answer="sourceTransaction",
+        ),
+        "send_to_bucket": Trade(
+            path="/sendtobucket/custodian",
+            type="SENDTOBUCKET",
+            needs=("paymentMethodCode", *_PARTIES, "destination.bucketCode|destination.accountCode"),
+            simulates=False,
+        ),
+        "swap": Trade(
+            path="/swap/custodian",
+            type="SWAP",
+            needs=("paymentMethodCode", "customerCode", "source.cryptoCode", "source.cryptoAmount", "destination.cryptoCode"),
+            answer="sourceTransaction",
+            has_data=False,
+        ),
+        "broker_buy": Trade(path="/brokerbuy", type="BROKERBUY", needs=_BUY, has_payment_reference=True),
+        "broker_sell": Trade(
+            path="/paymentrequest/brokersell",
+            type="BROKERSELL",
+            needs=("customerCode", "cryptoCode", "currencyCode", "fiatValue|cryptoAmount", "paymentMethodCode"),
+            has_payment_reference=True,
+        ),
+        "classic_buy": Trade(
+            path="/buy/broker",
+            type="BUY",
+            needs=("paymentMethodCode", "accountCode", "amount", "currency"),
+            answer="",
+            resource="broker_transactions",
+        ),
+        "classic_sell": Trade(
+            path="/sell/broker",
+            type="SELL",
+            needs=("accountCode", "paymentMethodCode", "cryptoAmount"),
+            answer="",
+            resource="broker_transactions",
+        ),
+    }
+)
+"""Trading calls by the name that the operator has for them."""
+
+
+def get_trade(kind: str, *, simulate: bool = False) -> Trade:
+    """One trading call.
+
+    :param simulate: whether its twin that changes nothing is wanted
+    :raises NexusConfigurationError: when there is none of that name, or it has no such twin
+    """
+    if kind not in TRADES:
+        nearest = difflib.get_close_matches(str(kind), TRADES, n=1, cutoff=0.5)
+        hint = f"did you mean {nearest[0]!r}?" if nearest else f"known are {', '.join(TRADES)}"
+        raise NexusConfigurationError(f"unknown kind of transaction {kind!r}: {hint}")
+    if simulate and not TRADES[kind].simulates:
+        raise NexusConfigurationError(f"Nexus offers no simulation of {kind!r}: leave simulate out")
+    return TRADES[kind]
+
+
+def trade_body(trade: Trade, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The body of a call, its amounts exact.
+
+    :raises NexusConfigurationError: when something is missing, or an amount is none
+    """
+    body = exact(values)
+    missing = [name for name in trade.needs if not any(_filled(body, each) for each in name.split("|"))]
+    if missing:
+        wanted = ", ".join(name.replace("|", " or ") for name in missing)
+        raise NexusConfigurationError(f"values of a {trade.type} transaction lack {wanted}: nothing was sent")
+    return body
+
+
+def refer(trade: Trade, body: Mapping[str, Any], reference: str) -> tuple[dict[str, Any], str]:
+    """The body with a reference in it, and the field of the record that carries it; no field where there is none.
+
+    :raises NexusConfigurationError: when the place is taken
+    """
+    if trade.is_classic:
+        return dict(body), ""
+    if trade.has_payment_reference and at(body, "paymentReference") in (None, "", reference):
+        free = {name: value for name, value in body.items() if name.casefold() != "paymentreference"}
+        return {**free, "paymentReference": reference}, "paymentReference"
+    return with_data_reference(body, reference), "data.reference"
+
+
+def with_data_reference(body: Mapping[str, Any], reference: str) -> dict[str, Any]:
+    """A body whose ``data`` carries a reference.
+
+    :raises NexusConfigurationError: when the user's data has another one
+    """
+    data = at(body, "data") or {}
+    if not isinstance(data, Mapping) or at(data, "reference") not in (None, reference):
+        raise NexusConfigurationError("data['reference'] is where the task keeps its own reference: give yours as reference=")
+    data = {name: value for name, value in data.items() if name.casefold() != "reference"}
+    rest = {name: value for name, value in body.items() if name.casefold() != "data"}
+    return {**rest, "data": {**data, "reference": reference}}
+
+
+def asked(trade: Trade, body: Mapping[str, Any]) -> dict[str, Any]:
+    """What the transaction that a call makes should hold: place in the record -> value. Of a pair, the one that gives."""
+    given = {**body, **(body.get("source") or {})}
+    return {
+        "type": trade.type,
+        "customerCode": given.get("customerCode"),
+        "cryptoCode": given.get("cryptoCode"),
+        "currencyCode": given.get("currencyCode"),
+        "paymentMethodCode": given.get("paymentMethodCode"),
+        "destinationCryptoAddress": at(body, "destination.address") or body.get("destinationAddress"),
+        "requestedAmounts.fiatValue": given.get("fiatValue"),
+        "requestedAmounts.cryptoAmount": given.get("cryptoAmount"),
+    }
+
+
+def asked_of_taker(trade: Trade, body: Mapping[str, Any]) -> dict[str, Any]:
+    """What the other one of a pair should hold; empty where a call makes no pair."""
+    if trade.answer != "sourceTransaction":
+        return {}
+    return {"customerCode": at(body, "destination.customerCode"), "cryptoCode": at(body, "destination.cryptoCode")}
+
+
+def _filled(body: Mapping[str, Any], place: str) -> bool:
+    return at(body, place) not in (None, "")

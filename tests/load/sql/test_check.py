@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import Engine
+
+from airflow_provider_nexus.verify.tables import open_table, verify_table
+from tests.load.sql.loading import TABLE, copy_of, later, load, small
+
+pytestmark = pytest.mark.databases
+LAST = "(SELECT n FROM (SELECT max(number) AS n FROM nexus_manifest) AS m)"
+TAMPERED = [
+    ("UPDATE nexus_copy SET status = 'COMPLETED' WHERE _key = 'T1'", "row of key 'T1' was edited"),
+    ("UPDATE nexus_copy SET fiat_amount_to_pay = 1 WHERE _key = 'T2'", "row of key 'T2' was edited"),
+    ("UPDATE nexus_copy SET created = NULL WHERE _key = 'T2'", "row of key 'T2' was edited"),
+    ("DELETE FROM nexus_copy WHERE _key = 'T2'", "records, but"),
+    ("UPDATE nexus_copy SET _key = 'T7' WHERE _key = 'T2'", "row of key 'T7' has a record of another key"),
+    ("UPDATE nexus_manifest SET manifest = concat(manifest, ' ') WHERE number = 2", "manifest 2 of table nexus_copy was edited"),
+    ("UPDATE nexus_manifest SET records = 7 WHERE number = 1", "manifest 1 of table nexus_copy was edited.* columns records"),
+    (
+        "UPDATE nexus_manifest SET window_end = window_start WHERE number = 2",
+        "manifest 2 of table nexus_copy was edited.* columns window_end",
+    ),
+    (
+        "UPDATE nexus_manifest SET read_at = window_start WHERE number = 3",
+        "manifest 3 of table nexus_copy was edited.* columns read_at",
+    ),
+    ("UPDATE nexus_manifest SET sha256 = 'x' WHERE number = 1", "manifest 2 of table nexus_copy does not carry"),
+    ("DELETE FROM nexus_manifest WHERE number = 1", "manifest 2 of table nexus_copy should be number 1"),
+    ("DELETE FROM nexus_manifest WHERE number = 2", "manifest 3 of table nexus_copy should be number 2"),
+    (f"DELETE FROM nexus_manifest WHERE number = {LAST}", "had 3 loads, but its last manifest is number 2"),
+    ("UPDATE nexus_manifest SET manifest = 'x' WHERE number = 3", "manifest 3 of table nexus_copy can't be read"),
+]
+
+
+def loaded(engine: Engine, output: Any = "current") -> Any:
+    copy = copy_of(engine, output=output)
+    load(copy, small(("T1", "Initiated"), ("T2", "Initiated")), label="a")
+    load(copy, small(("T1", "Completed"), read_at=later(1)), label="b")
+    load(copy, small(("T3", "Completed"), read_at=later(2)), label="c")
+    return copy
+
+
+def tamper(engine: Engine, statement: str) -> None:
+    if engine.dialect.name == "sqlite":
+        statement = statement.replace("concat(manifest, ' ')", "manifest || ' '")
+    with engine.begin() as connection:
+        assert connection.execute(sa.text(statement)).rowcount
+
+
+@pytest.mark.parametrize("output", ["current", "history"])
+@pytest.mark.parametrize(("statement", "said"), TAMPERED)
+def test_tampering_is_found(engine: Engine, statement: str, said: str, output: Any) -> None:
+    copy = loaded(engine, output)
+    checked = copy.check()
+    assert (checked.problems, checked.manifests) == ((), 3)
+    assert checked.records == (3 if output == "current" else 4)
+    tamper(engine, statement)
+    assert any(re.search(said, line) for line in copy.check().problems)
+
+
+def test_a_row_that_was_added_is_found(engine: Engine) -> None:
+    copy, columns = loaded(engine), "_read_at, _read_by, _content, transaction_code"
+    tamper(engine, f"INSERT INTO nexus_copy (_key, {columns}) SELECT 'T0', {columns} FROM nexus_copy WHERE _key = 'T1'")
+    assert any("holds 4 records, but 3" in line for line in copy.check().problems)
+
+
+def test_a_version_that_was_taken_out_of_a_history_is_found(engine: Engine) -> None:
+    copy = loaded(engine, "history")
+    tamper(engine, "DELETE FROM nexus_copy WHERE _key = 'T1' AND _load = 1")
+    assert copy.check().problems == ("table nexus_copy: holds 3 versions, but 4 after its last load",)
+
+
+def test_a_table_that_is_not_there_is_a_problem(engine: Engine) -> None:
+    assert copy_of(engine).check().problems == ("table nexus_copy is not there",)
+
+
+FORGED: list[tuple[Callable[[dict[str, Any]], object], str]] = [
+    (lambda told: told["proof"].update(unique=7), "its verdict is 'proved', and 7 unique records"),
+    (lambda told: told["proof"].update(unique=7, total_first=7, total_last=7), "its proof is of 7 records"),
+    (lambda told: told["proof"].update(verdict="sure"), "its proof's verdict is 'sure'"),
+    (lambda told: told.update(read_by="created"), "it was read by 'created'"),
+    (lambda told: told.update(environment="production"), "its environment is 'production'"),
+    (lambda told: told.pop("proof"), "it is no whole manifest"),
+    (lambda told: told.update(manifest_version=3), "it is of version 3"),
+]
+
+
+@pytest.mark.parametrize(("forge", "said"), FORGED, ids=[said for _, said in FORGED])
+def test_a_manifest_with_a_digest_of_its_own_can_t_contradict_itself(
+    engine: Engine, forge: Callable[[dict[str, Any]], object], said: str
+) -> None:
+    """Whoever edits the last manifest can make its digest anew: what it says must agree all the same."""
+    loaded(engine)
+    stored = open_table(engine, TABLE)
+    assert verify_table(stored).problems == ()
+    with engine.begin() as connection:
+        told = json.loads(connection.execute(sa.text("SELECT manifest FROM nexus_manifest WHERE number = 3")).scalar_one())
+        forge(told)
+        text = json.dumps(told)
+        values = {"text": text, "digest": hashlib.sha256(text.encode()).hexdigest()}
+        connection.execute(sa.text("UPDATE nexus_manifest SET manifest = :text, sha256 = :digest WHERE number = 3"), values)
+    (problem,) = verify_table(stored).problems
+    assert problem.where == f"manifest 3 of table {TABLE}"
+    assert said in problem.what

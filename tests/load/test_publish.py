@@ -1,0 +1,305 @@
+"""A process that is killed anywhere leaves no manifest that lies, and the next run leaves what an undisturbed one does."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_nexus import storage as store
+from airflow_provider_nexus.api.rows import Row
+from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.extract import jsonl
+from airflow_provider_nexus.extract.window import Wish
+from airflow_provider_nexus.load.copy import Reject
+from airflow_provider_nexus.load.manifest import NAME, SUPERSEDED, digest_of
+from airflow_provider_nexus.load.publish import publish
+from airflow_provider_nexus.sandbox import Sandbox
+from tests.extract.serving import client_of, lines_job, sandbox_and_client
+from tests.load.storing import capture, hours_of, put
+
+KILLS = 12
+FOREVER = """
+import sys
+from datetime import datetime
+from pathlib import Path
+from airflow_provider_nexus.client.client import NexusClient
+from airflow_provider_nexus.client.session import NexusSession
+from airflow_provider_nexus.client.settings import read_settings
+from airflow_provider_nexus.extract.window import Wish
+from airflow_provider_nexus.sync.writers import jsonl
+from tests.extract.serving import lines_job
+
+jsonl.PART_RECORDS = 20
+url, token, target, start, end, staged = sys.argv[1:]
+job = {"staging": Path(target) / "_staging"} if staged == "staged" else {}
+client = NexusClient(NexusSession(read_settings(token=token, host=url)))
+wish = Wish(datetime.fromisoformat(start), datetime.fromisoformat(end), "arguments")
+print("ready", flush=True)
+for _ in range(1000):
+    lines_job(client, Path(target), "transactions", wish, max_rejected=500, page_size=15, job=job).run()
+    client.session._http.post(url + "/_sandbox/clock", json={"advance": 600})
+"""
+
+
+def lies(target: Path) -> list[str]:
+    """Files that a manifest names otherwise than they are."""
+    found = []
+    for path in target.rglob(NAME):
+        manifest = json.loads(path.read_bytes())
+        for file in [*manifest["files"], *manifest["rejected"]]:
+            data = path.parent / file["name"]
+            if not data.exists() or hashlib.sha256(data.read_bytes()).hexdigest() != file["sha256"]:
+                found.append(f"{path}: {file['name']}")
+    return found
+
+
+def data_of(target: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(target)): p.read_bytes() for p in target.rglob("*") if p.is_file() and p.suffix != ".json"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("staged", ["plain", "staged"])
+def test_killed_anywhere(tmp_path: Path, staged: str) -> None:
+    chance, published = random.Random(20260601), 0
+    with sandbox_and_client(misfit_share=0.1, misfits=("amount",)) as (sandbox, _):
+        end = (sandbox.now - timedelta(hours=1)).replace(microsecond=0)
+        start = end - timedelta(hours=24)
+        target = tmp_path / "killed"
+        command = [
+            sys.executable,
+            "-c",
+            FOREVER,
+            sandbox.base_url,
+            sandbox.token,
+            str(target),
+            start.isoformat(),
+            end.isoformat(),
+            staged,
+        ]
+        for _ in range(KILLS):
+            with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+                assert process.stdout is not None
+                assert process.stdout.readline() == b"ready\n"
+                # how far a run comes in a while depends on the machine, and not how far its calls show it to be
+                calls = sandbox.call_count + chance.randint(1, 40)
+                while sandbox.call_count < calls:
+                    time.sleep(0.001)
+                time.sleep(chance.uniform(0, 0.01))
+                os.kill(process.pid, signal.SIGKILL)
+            published += len(list(target.rglob(NAME)))
+            assert lies(target) == []
+        assert published, "no run came as far as its manifest, so nothing was tried"
+
+        client = client_of(sandbox)
+        jsonl_parts, jsonl.PART_RECORDS = jsonl.PART_RECORDS, 20
+        try:
+            for folder in (target, tmp_path / "undisturbed"):
+                wish = Wish(start, end, "arguments")
+                job = {"staging": folder / "_staging"} if staged == "staged" else {}
+                summary = lines_job(client, folder, "transactions", wish, max_rejected=500, page_size=15, job=job).run()
+                assert summary
+                assert summary["rejected"]
+        finally:
+            jsonl.PART_RECORDS = jsonl_parts
+            client.session.close()
+    assert data_of(target) == data_of(tmp_path / "undisturbed")
+    assert lies(target) == []
+
+
+class KilledError(BaseException):
+    """In place of the end of a process."""
+
+
+class Mortal:
+    """Lets the writes and removals of the store work, up to one."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
+        self.left, self._patch = at, monkeypatch
+        for name in ("put", "remove", "remove_folder"):
+            monkeypatch.setattr(store, name, self._counted(getattr(store, name)))
+
+    def _counted(self, real: Any) -> Any:
+        def counted(*given: Any) -> Any:
+            self.left -= 1
+            if self.left < 0:
+                raise KilledError
+            return real(*given)
+
+        return counted
+
+
+STATES: dict[str, dict[str, Any]] = {
+    "many": {"misfit_share": 0},
+    "spoilt": {"misfit_share": 0.3, "misfits": ("amount",)},
+    "other": {"misfit_share": 0.2, "misfits": ("amount",), "seed": 1},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("before", "after"), [("many", "spoilt"), ("spoilt", "many"), ("spoilt", "other"), ("", "spoilt")])
+def test_ended_between_any_two_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str, after: str) -> None:
+    monkeypatch.setattr(jsonl, "PART_RECORDS", 60)
+    with sandbox_and_client() as (sandbox, _):
+        end = (sandbox.now - timedelta(hours=1)).replace(microsecond=0)
+        wish = Wish(end - timedelta(hours=24), end, "arguments")
+        brought(sandbox, tmp_path / "undisturbed", wish, after)
+        expected, ended = data_of(tmp_path / "undisturbed"), 0
+        for at in range(60):
+            target = tmp_path / str(at)
+            if before:
+                brought(sandbox, target, wish, before)
+            with monkeypatch.context() as patch:
+                Mortal(patch, at)
+                try:
+                    brought(sandbox, target, wish, after)
+                    break
+                except KilledError:
+                    ended += 1
+            assert lies(target) == []
+            brought(sandbox, target, wish, after)
+            assert lies(target) == []
+            assert without(data_of(target), SUPERSEDED) == expected
+        assert ended > 4
+        assert ended < 59
+
+
+def brought(sandbox: Sandbox, target: Path, wish: Wish, state: str) -> None:
+    sandbox.configure(**STATES[state])
+    client = client_of(sandbox)
+    assert lines_job(client, target, "transactions", wish, max_rejected=500, job={"staging": target / "_staging"}).run()
+    client.session.close()
+
+
+def without(files: dict[str, bytes], folder: str) -> dict[str, bytes]:
+    return {name: data for name, data in files.items() if f"/{folder}/" not in name}
+
+
+def manifest(**members: Any) -> dict[str, Any]:
+    return {
+        "manifest_version": 1,
+        "format": "jsonl",
+        "feed": "created",
+        "rejected": [],
+        "proof": {"verdict": "proved"},
+        **members,
+    }
+
+
+def parts_of(*records: bytes) -> list[jsonl.Part]:
+    writer = jsonl.JsonLinesWriter()
+    writer.write([Row("", str(number), raw) for number, raw in enumerate(records)])
+    return writer.parts()
+
+
+BAD = Reject("K", "amount", "a decimal number", '{"amount":"n/a","text":"é \\ud800"}')
+
+
+def test_what_is_replaced_is_kept_and_named(tmp_path: Path) -> None:
+    changed, first = publish(tmp_path, parts_of(b"{}"), manifest())
+    assert changed
+    assert publish(tmp_path, parts_of(b"{}"), manifest()) == (False, first)
+    _, second = publish(tmp_path, parts_of(b'{"a":1}'), manifest())
+    assert json.loads(second)["replaces"] == digest_of(first)
+    assert (tmp_path / SUPERSEDED / f"{digest_of(first)}.json").read_bytes() == first
+    assert (tmp_path / NAME).read_bytes() == second
+
+
+def test_rejects_lie_beside_the_data(tmp_path: Path) -> None:
+    publish(tmp_path, parts_of(b"{}"), manifest(), [BAD])
+    path = tmp_path / "rejected" / "records.jsonl"
+    assert json.loads(path.read_bytes()) == {"key": "K", "field": "amount", "reason": "a decimal number", "raw": BAD.raw}
+    (told,) = json.loads((tmp_path / NAME).read_bytes())["rejected"]
+    assert (told["name"], told["records"], told["bytes"]) == ("rejected/records.jsonl", 1, path.stat().st_size)
+    assert told["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    publish(tmp_path, parts_of(b"{}"), manifest())
+    assert not path.parent.exists()
+
+
+def test_rejects_can_be_left_as_they_are(tmp_path: Path) -> None:
+    _, raw = publish(tmp_path, parts_of(b"{}"), manifest(), [BAD])
+    before = (tmp_path / "rejected" / "records.jsonl").read_bytes()
+    told = json.loads(raw)["rejected"]
+    publish(tmp_path, parts_of(b'{"a":1}'), manifest(rejected=told), keep_rejected=True)
+    assert (tmp_path / "rejected" / "records.jsonl").read_bytes() == before
+    assert json.loads((tmp_path / NAME).read_bytes())["rejected"] == told
+    assert lies(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["rejected/records.jsonl", "part-00000.jsonl.gz"])
+def test_a_file_that_is_gone_is_written_again(tmp_path: Path, name: str) -> None:
+    publish(tmp_path, parts_of(b"{}"), manifest(), [BAD])
+    (tmp_path / name).unlink()
+    assert publish(tmp_path, parts_of(b"{}"), manifest(), [BAD])[0]
+    assert lies(tmp_path) == []
+
+
+def test_what_a_dead_process_left_is_removed(tmp_path: Path) -> None:
+    publish(tmp_path, parts_of(b"{}"), manifest(), [BAD])
+    litter = [
+        f".manifest.json.{16 * 'a'}.tmp",
+        ".part-00000.jsonl.gz.17.tmp",
+        "part-00007.jsonl.gz",
+        "rejected/.records.jsonl.17.tmp",
+    ]
+    for name in litter:
+        (tmp_path / name).write_bytes(b"half")
+    (tmp_path / "notes.txt").write_text("not ours")
+    publish(tmp_path, parts_of(b'{"a":1}'), manifest())
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert {name for name in left if not name.startswith(SUPERSEDED)} == {NAME, "part-00000.jsonl.gz", "notes.txt"}
+
+
+def test_the_manifest_comes_last_and_goes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(tmp_path, parts_of(b"{}"), manifest(), [BAD])
+    done: list[str] = []
+
+    def noted(word: str, real: Any) -> Any:
+        def call(path: Path, *more: Any) -> None:
+            done.append(f"{word} {path.name}")
+            real(path, *more)
+
+        return call
+
+    for word in ("put", "remove"):
+        monkeypatch.setattr(store, word, noted(word, getattr(store, word)))
+    publish(tmp_path, parts_of(b'{"a":1}'), manifest())
+    ours = [each for each in done if "tmp" not in each]
+    assert ours.index(f"remove {NAME}") < ours.index("remove records.jsonl")
+    assert ours.index(f"remove {NAME}") < ours.index("put part-00000.jsonl.gz")
+    assert ours[-1] == f"put {NAME}"
+
+
+@pytest.mark.parametrize(("held", "coming"), [("jsonl", "parquet"), ("parquet", "jsonl")])
+def test_a_window_in_another_format_is_not_written_over(tmp_path: Path, held: str, coming: str) -> None:
+    words = {"jsonl": "JSON lines", "parquet": "Parquet files"}
+    with sandbox_and_client(days=3) as (sandbox, client):
+        span = hours_of(sandbox, start=24, until=0)
+        folder = put(client, tmp_path, "orders", span, held)
+        before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+        with pytest.raises(NexusConfigurationError) as caught:
+            put(client, tmp_path, "orders", span, coming)
+        said = str(caught.value)
+        assert f"{folder} holds {words[held]}, and this run writes {words[coming]}" in said
+        assert f"file_format={held!r}" in said
+        assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+        put(client, tmp_path, "orders", hours_of(sandbox, start=48, until=24), coming)  # another window may have another one
+
+
+def test_changes_are_not_captured_into_json_lines(tmp_path: Path) -> None:
+    with sandbox_and_client(days=3) as (sandbox, client):
+        span = hours_of(sandbox, start=48, until=24)
+        put(client, tmp_path, "broker_transactions", span, "jsonl")
+        assert span.end
+        with pytest.raises(NexusConfigurationError, match="holds JSON lines, and this run writes Parquet files"):
+            capture(sandbox, tmp_path, "broker_transactions", span.end)
