@@ -31,11 +31,11 @@ from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.client.settings import read_settings
-from airflow_provider_nexus.sandbox import Sandbox
-from airflow_provider_nexus.sync.job import SyncJob
-from airflow_provider_nexus.load.jsonl.copy import LinesOutlet
 from airflow_provider_nexus.extract.request import SyncRequest
 from airflow_provider_nexus.extract.window import Wish
+from airflow_provider_nexus.load.jsonl.copy import LinesOutlet
+from airflow_provider_nexus.sandbox import Sandbox
+from airflow_provider_nexus.sync.job import SyncJob
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DAYS = 30

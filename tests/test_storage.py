@@ -153,13 +153,13 @@ def test_a_file_where_a_folder_is_needed(tmp_path: Path, below: str) -> None:
 
 
 def test_a_folder_where_a_file_is_needed(tmp_path: Path) -> None:
-    (tmp_path / "manifest.json").mkdir()
+    (tmp_path / "_manifest.json").mkdir()
     with pytest.raises(NexusStorageError) as caught:
-        store.put(tmp_path / "manifest.json", io.BytesIO(b"1"))
+        store.put(tmp_path / "_manifest.json", io.BytesIO(b"1"))
     assert "a folder lies where a file is needed" in sentence(caught.value)
     with pytest.raises(NexusStorageError, match="is no regular file"):
-        store.read(tmp_path / "manifest.json")
-    assert store.names(tmp_path) == ["manifest.json"]
+        store.read(tmp_path / "_manifest.json")
+    assert store.names(tmp_path) == ["_manifest.json"]
 
 
 def test_no_right_to_write() -> None:
@@ -193,8 +193,8 @@ def test_the_temporary_name_can_not_be_laid_in_wait_for(tmp_path: Path) -> None:
             seen.update(name for name in store.names(tmp_path) if name.endswith(".tmp"))
             return super().read(size)
 
-    (tmp_path / f".manifest.json.{os.getpid()}.tmp").symlink_to(victim)
+    (tmp_path / f"._manifest.json.{os.getpid()}.tmp").symlink_to(victim)
     for _ in range(2):
-        store.put(tmp_path / "manifest.json", Watching(b"1"))
+        store.put(tmp_path / "_manifest.json", Watching(b"1"))
     assert victim.read_text() == "precious"
     assert len(seen) == 3, "the link and two others"

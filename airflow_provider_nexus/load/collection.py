@@ -26,7 +26,7 @@ class Collection:
     :param folder: of the resource
     :param windows: names of the folders of windows, oldest first
     :param snapshots: names of the folders of what was read whole
-    :param readings: names of the folders of other readings, below ``readings/``
+    :param readings: names of the folders of other readings, below ``_readings/``
     :param strangers: names of folders that no sync gives, and that hold a manifest
     :param is_whole: whether these are all that there are
     """

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 from airflow_provider_nexus.extract.jsonl import PART
 
 VERSION = 1
-NAME = "manifest.json"
-SUPERSEDED = "superseded"
-REJECTED = "rejected/records.jsonl"
+NAME = "_manifest.json"
+SUPERSEDED = "_superseded"
+REJECTED = "_rejected/records.jsonl"
 """Where a folder keeps the records that were put aside."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _WINDOW_FOLDER = re.compile(r"(?P<start>\d{8}T\d{6}Z)-(?P<end>\d{8}T\d{6}Z)")

@@ -2,7 +2,7 @@
 
 Paths are made of environment, resource and window alone, so a rerun writes the same ones. A rerun that brings the same
 records changes nothing, the manifest included. One that brings others withdraws the manifest first: between two states
-there is no manifest, never one that lies. A manifest that is replaced is kept under ``superseded/``.
+there is no manifest, never one that lies. A manifest that is replaced is kept under ``_superseded/``.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from airflow_provider_nexus.api.rows import Row
 from airflow_provider_nexus.exceptions import NexusRejectedError
 from airflow_provider_nexus.load.copy import Reject
 
-FOLDER = "rejected"
+FOLDER = "_rejected"
 NAME = "records.jsonl"
 _SHOWN = 3
 

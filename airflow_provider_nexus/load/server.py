@@ -11,7 +11,7 @@ from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusData
 from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load.manifest import NAME, SUPERSEDED
 
-READINGS = "readings"
+READINGS = "_readings"
 _FORMATS = {"jsonl": "JSON lines", "parquet": "Parquet files"}
 
 

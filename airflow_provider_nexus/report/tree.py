@@ -13,11 +13,11 @@ from airflow_provider_nexus.exceptions import NexusDataError
 from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load import rejects
 from airflow_provider_nexus.load.manifest import NAME, SUPERSEDED
+from airflow_provider_nexus.load.server import READINGS
 from airflow_provider_nexus.report.chain import follow
 from airflow_provider_nexus.report.collection import Collection, Entry, Keeping
 from airflow_provider_nexus.report.values import items, mapping, moment, text
 
-READINGS = "readings"
 UNSETTLED = "_unsettled.json"
 _LABEL = re.compile(r"((?:19|20|21)\d{6}T\d{6}Z)(?:-((?:19|20|21)\d{6}T\d{6}Z)|-of-[0-9a-f]{12})?")
 _DEEP = 4

@@ -44,7 +44,7 @@ FILE_FORMATS = ("jsonl", "parquet")
 class NexusToObjectStorageOperator(NexusSyncBaseOperator):
     """Brings a window of a Nexus collection, or a snapshot, into files and proves that nothing is missing.
 
-    Files lie under ``path/environment/resource/window/`` with a ``manifest.json`` beside them, which is written last:
+    Files lie under ``path/environment/resource/window/`` with a ``_manifest.json`` beside them, which is written last:
     a folder without one is no window. Each line of a ``jsonl`` file is a record with every digit as Nexus sent it; a
     ``parquet`` file has typed columns with the same digits. A rerun of a window writes the same paths, and when it brings
     the same records, changes nothing.

@@ -73,7 +73,7 @@ def test_the_path_leads_to_a_proved_file(tmp_path: Path) -> None:
     with sandbox_of(block(".venv"), tmp_path) as export:
         ended = type_all(tmp_path, export)
     assert ended.returncode == 0, ended.stdout[-5000:] + ended.stderr[-5000:]
-    manifests = [json.loads(path.read_bytes()) for path in (tmp_path / "files").rglob("manifest.json")]
+    manifests = [json.loads(path.read_bytes()) for path in (tmp_path / "files").rglob("_manifest.json")]
     assert {manifest["resource"] for manifest in manifests} == {"customers", "transactions", "orders", "transfers"}
     assert {manifest["proof"]["verdict"] for manifest in manifests} == {"proved"}
     assert "All is well: 4 manifests" in ended.stdout

@@ -145,4 +145,4 @@ def test_a_report_of_all(sandbox: Sandbox, tmp_path: Path) -> None:
     run = run_dag(load("nexus_report_of_all").dag, run_conf={"path": tmp_path.as_uri()})
     assert xcom_of(run, "report", REPORT_KEY) == "https://reports.example.com/nexus/report.html"
     links = [link for link in Page.of((tmp_path / "report.html").read_text()).links if not link.startswith("#")]
-    assert sorted(tmp_path / link for link in links) == sorted(tmp_path.rglob("manifest.json"))
+    assert sorted(tmp_path / link for link in links) == sorted(tmp_path.rglob("_manifest.json"))

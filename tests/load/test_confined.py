@@ -23,8 +23,8 @@ from tests.load.storing import hours_of, put
 NAMES = [
     "../other/part-00000.jsonl.gz",
     "/dev/zero",
-    "superseded/../../../secret",
-    "rejected/../../secret",
+    "_superseded/../../../secret",
+    "_rejected/../../secret",
     "part-00000.jsonl.gz/../x",
     "part-00000.jsonl.gz\n",
     "",

@@ -217,10 +217,10 @@ def test_what_is_replaced_is_kept_and_named(tmp_path: Path) -> None:
 
 def test_rejects_lie_beside_the_data(tmp_path: Path) -> None:
     publish(tmp_path, parts_of(b"{}"), manifest(), [BAD])
-    path = tmp_path / "rejected" / "records.jsonl"
+    path = tmp_path / "_rejected" / "records.jsonl"
     assert json.loads(path.read_bytes()) == {"key": "K", "field": "amount", "reason": "a decimal number", "raw": BAD.raw}
     (told,) = json.loads((tmp_path / NAME).read_bytes())["rejected"]
-    assert (told["name"], told["records"], told["bytes"]) == ("rejected/records.jsonl", 1, path.stat().st_size)
+    assert (told["name"], told["records"], told["bytes"]) == ("_rejected/records.jsonl", 1, path.stat().st_size)
     assert told["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     publish(tmp_path, parts_of(b"{}"), manifest())
     assert not path.parent.exists()
@@ -228,15 +228,15 @@ def test_rejects_lie_beside_the_data(tmp_path: Path) -> None:
 
 def test_rejects_can_be_left_as_they_are(tmp_path: Path) -> None:
     _, raw = publish(tmp_path, parts_of(b"{}"), manifest(), [BAD])
-    before = (tmp_path / "rejected" / "records.jsonl").read_bytes()
+    before = (tmp_path / "_rejected" / "records.jsonl").read_bytes()
     told = json.loads(raw)["rejected"]
     publish(tmp_path, parts_of(b'{"a":1}'), manifest(rejected=told), keep_rejected=True)
-    assert (tmp_path / "rejected" / "records.jsonl").read_bytes() == before
+    assert (tmp_path / "_rejected" / "records.jsonl").read_bytes() == before
     assert json.loads((tmp_path / NAME).read_bytes())["rejected"] == told
     assert lies(tmp_path) == []
 
 
-@pytest.mark.parametrize("name", ["rejected/records.jsonl", "part-00000.jsonl.gz"])
+@pytest.mark.parametrize("name", ["_rejected/records.jsonl", "part-00000.jsonl.gz"])
 def test_a_file_that_is_gone_is_written_again(tmp_path: Path, name: str) -> None:
     publish(tmp_path, parts_of(b"{}"), manifest(), [BAD])
     (tmp_path / name).unlink()
@@ -247,10 +247,10 @@ def test_a_file_that_is_gone_is_written_again(tmp_path: Path, name: str) -> None
 def test_what_a_dead_process_left_is_removed(tmp_path: Path) -> None:
     publish(tmp_path, parts_of(b"{}"), manifest(), [BAD])
     litter = [
-        f".manifest.json.{16 * 'a'}.tmp",
+        f"._manifest.json.{16 * 'a'}.tmp",
         ".part-00000.jsonl.gz.17.tmp",
         "part-00007.jsonl.gz",
-        "rejected/.records.jsonl.17.tmp",
+        "_rejected/.records.jsonl.17.tmp",
     ]
     for name in litter:
         (tmp_path / name).write_bytes(b"half")

@@ -60,14 +60,14 @@ def manifest_of(summary: dict[str, Any]) -> dict[str, Any]:
 def aside(summary: dict[str, Any]) -> list[Reject]:
     """Those put aside, their file being what the manifest says of it."""
     told = manifest_of(summary)["rejected"]
-    path = Path(summary["path"]) / "rejected" / "records.jsonl"
+    path = Path(summary["path"]) / "_rejected" / "records.jsonl"
     if not told:
         assert not path.parent.exists()
         return []
     data = path.read_bytes()
     assert told == [
         {
-            "name": "rejected/records.jsonl",
+            "name": "_rejected/records.jsonl",
             "bytes": len(data),
             "records": len(data.splitlines()),
             "sha256": hashlib.sha256(data).hexdigest(),

@@ -83,8 +83,8 @@ def test_a_window_that_was_withdrawn_is_still_of_its_server(servers: tuple[Sandb
     one, other = servers
     folder = put(client_of(one), tmp_path, "transactions", hours_of(one, start=24, until=0))
     raw = (folder / NAME).read_bytes()
-    (folder / "superseded").mkdir()
-    (folder / NAME).rename(folder / "superseded" / f"{digest_of(raw)}.json")
+    (folder / "_superseded").mkdir()
+    (folder / NAME).rename(folder / "_superseded" / f"{digest_of(raw)}.json")
     with pytest.raises(NexusConfigurationError, match="holds another copy"):
         put(client_of(other), tmp_path, "transactions", hours_of(other, start=24, until=0))
 

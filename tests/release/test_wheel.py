@@ -299,7 +299,7 @@ def test_an_example_dag_runs_and_the_commands_work_without_airflow_s(installed: 
         }
         airflow = {"AIRFLOW__CORE__LOAD_EXAMPLES": "True", "AIRFLOW_CONN_NEXUS_DEFAULT": sandbox.connection_uri}
         installed.run("airflow", "dags", "test", "example_nexus_sync", "--conf", json.dumps(conf), **airflow)
-    manifests = [json.loads(path.read_bytes()) for path in tmp_path.rglob("manifest.json")]
+    manifests = [json.loads(path.read_bytes()) for path in tmp_path.rglob("_manifest.json")]
     assert {manifest["resource"] for manifest in manifests} == set(RESOURCES)
     assert {manifest["proof"]["verdict"] for manifest in manifests} == {"proved"}
     assert json.loads(installed.run("python", "-m", PACKAGE, "verify", tmp_path.as_uri(), "--output", "json"))

@@ -85,7 +85,7 @@ def test_a_window_is_then_as_if_all_had_fitted(sandbox: Sandbox, tmp_path: Path,
         mine, theirs = manifest_of(folder), manifest_of(other)
         assert {name: mine.get(name) for name in MEMBERS} == {name: theirs.get(name) for name in MEMBERS}
         assert data_of(folder) == data_of(other)
-        assert not (folder / "rejected").exists()
+        assert not (folder / "_rejected").exists()
     assert verify(tmp_path / "a").problems == ()
     after = tree(tmp_path / "a")
     assert replay(tmp_path / "a") == []
@@ -106,7 +106,7 @@ def test_what_still_does_not_fit_stays_with_its_new_reason(sandbox: Sandbox, tmp
         assert done.fitted + done.left == aside
         assert done.left > 0
         assert any("7 after it" in reason or "reason is not" in reason for reason in done.reasons)
-        kept = [json.loads(line) for line in (folder / "rejected" / "records.jsonl").read_bytes().splitlines()]
+        kept = [json.loads(line) for line in (folder / "_rejected" / "records.jsonl").read_bytes().splitlines()]
         assert len(kept) == done.left
         assert {each["field"] for each in kept} == {"executed.amount" if is_typed else "reason"}
         assert verify(tmp_path).problems == ()
@@ -135,12 +135,12 @@ def test_what_other_readings_put_aside_comes_into_the_windows(sandbox: Sandbox, 
         for _ in range(5):
             collection = capture(sandbox, tmp_path, "orders", start, history=True, max_rejected=1000)
             sandbox.advance(seconds=9_000)
-    readings = [path.parent for path in collection.glob(f"readings/*/{NAME}") if manifest_of(path.parent)["rejected"]]
+    readings = [path.parent for path in collection.glob(f"_readings/*/{NAME}") if manifest_of(path.parent)["rejected"]]
     assert readings
     assert all(each.left == 0 for each in replay(tmp_path))
     assert verify(tmp_path).problems == ()
     keys = [row[0] for path in collection.glob("2*/part-*") for rows in read_rows(path) for row in rows]
     assert len(keys) == len(set(keys))
     assert replay(tmp_path) == []
-    rows = [row for path in collection.glob("readings/*/part-*") for some in read_rows(path) for row in some]
+    rows = [row for path in collection.glob("_readings/*/part-*") for some in read_rows(path) for row in some]
     assert {row[0] for row in rows} >= set(keys)

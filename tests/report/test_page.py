@@ -40,7 +40,7 @@ def test_all_links_lead_somewhere(grown: Path) -> None:
     assert len(page.ids) == len(set(page.ids))
     for link in page.links:
         assert link[1:] in page.ids if link.startswith("#") else (grown / link).is_file(), link
-    written = {str(path.relative_to(grown)) for path in grown.glob("*/*/2*/manifest.json")}
+    written = {str(path.relative_to(grown)) for path in grown.glob("*/*/2*/_manifest.json")}
     assert {link for link in page.links if not link.startswith("#")} == written
 
 
@@ -64,7 +64,7 @@ def test_each_window_has_a_mark_that_leads_to_it(grown: Path) -> None:
     marked = {link[1:] for link in page.links if link.startswith("#")}
     assert details
     assert details <= marked
-    assert len([each for each in details if "-w" in each]) == len(list(grown.glob("*/*/2*/manifest.json")))
+    assert len([each for each in details if "-w" in each]) == len(list(grown.glob("*/*/2*/_manifest.json")))
 
 
 def test_gaps_and_what_is_unproved_are_told_first(grown: Path) -> None:
@@ -156,7 +156,7 @@ def test_members_of_objects_that_are_not_filled_are_no_change(grown: Path, tree:
 
 
 def test_rejected_records_are_counted_but_not_shown(grown: Path) -> None:
-    aside = [json.loads(line) for path in grown.rglob("rejected/*") for line in path.read_text().splitlines()]
+    aside = [json.loads(line) for path in grown.rglob("_rejected/*") for line in path.read_text().splitlines()]
     html = write_report(grown / ENVIRONMENT / "orders", made_at=MADE_AT)
     assert aside
     assert f"{len(aside)} records did not fit and were put aside" in Page.of(html).text
@@ -184,7 +184,7 @@ def test_a_lost_manifest_is_told_as_gap_and_broken_link(tree: Path) -> None:
 
 @pytest.mark.parametrize("damage", ["gone", "changed"])
 def test_a_replaced_manifest_must_be_kept_as_it_was(tree: Path, damage: str) -> None:
-    kept = next((tree / ENVIRONMENT / "transactions").glob("2*/superseded/*.json"))
+    kept = next((tree / ENVIRONMENT / "transactions").glob("2*/_superseded/*.json"))
     if damage == "gone":
         kept.unlink()
     else:
@@ -214,7 +214,7 @@ def test_hostile_values_stay_text(tree: Path, value: object) -> None:
     clean = page_of(tree)
     names = set(json.loads(windows(tree, "transactions")[0].read_text())) - {"manifest_version"}
     for path in tree.rglob("*.json"):
-        if path.name == "manifest.json":
+        if path.name == "_manifest.json":
             edit(path, lambda manifest: manifest.update(dict.fromkeys(names, value)))
         elif path.name == "_unsettled.json":
             path.write_text(json.dumps({HOSTILE: f"2026-01-01T00:00:00Z {HOSTILE}"}))
@@ -267,7 +267,7 @@ def test_a_thousand_windows_are_small(grown: Path, tmp_path: Path, hours: int) -
         folder = tmp_path / "test" / "broker_transactions" / f"{start:%Y%m%dT%H%M%SZ}-{end:%Y%m%dT%H%M%SZ}"
         folder.mkdir(parents=True)
         window = {"start": f"{start:%FT%TZ}", "end": f"{end:%FT%TZ}", "how": "arguments"}
-        (folder / "manifest.json").write_text(json.dumps({**model, "window": window, "previous": None}))
+        (folder / "_manifest.json").write_text(json.dumps({**model, "window": window, "previous": None}))
     html = write_report(tmp_path)
     assert len(html.encode()) < 2_000_000
     assert "Of 1000 windows and readings" in Page.of(html).text

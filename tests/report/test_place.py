@@ -50,7 +50,7 @@ def test_all_links_lead_to_manifests(tree: Path, where: str) -> None:
     page = tree / where
     assert put_report(tree, page, made_at=MADE_AT) == page.stat().st_size
     links = [link for link in Page.of(page.read_text()).links if not link.startswith("#")]
-    assert {(page.parent / link).resolve() for link in links} == set(tree.glob("*/*/2*/manifest.json"))
+    assert {(page.parent / link).resolve() for link in links} == set(tree.glob("*/*/2*/_manifest.json"))
 
 
 def test_in_its_folder_it_is_the_page_that_write_report_makes(tree: Path) -> None:
@@ -90,7 +90,7 @@ def test_nothing_to_report_on_writes_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "part-00000.jsonl.gz", "report", "report.html.txt"])
+@pytest.mark.parametrize("name", ["_manifest.json", "part-00000.jsonl.gz", "report", "report.html.txt"])
 def test_a_name_that_is_no_pages_is_refused(tmp_path: Path, name: str) -> None:
     target = tmp_path / name
     target.write_text("held")

@@ -72,4 +72,4 @@ def edit(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
 
 def windows(root: Path, resource: str) -> list[Path]:
     """The manifests of a resource's windows, oldest first."""
-    return sorted((root / ENVIRONMENT / resource).glob("2*/manifest.json"))
+    return sorted((root / ENVIRONMENT / resource).glob("2*/_manifest.json"))

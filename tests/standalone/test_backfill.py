@@ -31,7 +31,7 @@ def run_to_its_end(running: Standalone, conf: dict[str, Any]) -> list[dict[str, 
 
 
 def lines_of(folder: Path) -> list[bytes]:
-    manifest = json.loads((folder / "manifest.json").read_bytes())
+    manifest = json.loads((folder / "_manifest.json").read_bytes())
     return [line for file in manifest["files"] for line in gzip.decompress((folder / file["name"]).read_bytes()).splitlines()]
 
 
@@ -69,8 +69,8 @@ def test_every_window_is_read_once_and_proved(tmp_path: Path, monkeypatch: pytes
             assert_read_side_by_side(run_to_its_end(running, conf))
         assert_rate(sandbox)
         expected = sandbox.truth("transactions", start, end)
-    folders = sorted(path.parent for path in target.rglob("manifest.json"))
-    manifests = [json.loads((folder / "manifest.json").read_bytes()) for folder in folders]
+    folders = sorted(path.parent for path in target.rglob("_manifest.json"))
+    manifests = [json.loads((folder / "_manifest.json").read_bytes()) for folder in folders]
     assert len(manifests) == WINDOWS
     assert {manifest["proof"]["verdict"] for manifest in manifests} == {"proved"}
     assert all(one["window"]["end"] == other["window"]["start"] for one, other in pairwise(manifests))

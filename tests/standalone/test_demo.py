@@ -18,7 +18,7 @@ def test_it_ends_with_every_resource_proved(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "airflow_provider_nexus", "demo", "--home", str(tmp_path)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=280)
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    manifests = [json.loads(path.read_bytes()) for path in (tmp_path / "data").rglob("manifest.json")]
+    manifests = [json.loads(path.read_bytes()) for path in (tmp_path / "data").rglob("_manifest.json")]
     assert {manifest["resource"] for manifest in manifests} == set(RESOURCES)
     assert {manifest["proof"]["verdict"] for manifest in manifests} == {"proved"}
     assert "make ui" in ended.stdout

@@ -127,7 +127,7 @@ def rotate(running: Standalone, sandbox: Sandbox) -> None:
 
 def copied(target: Path) -> list[str]:
     """Codes in what the sync has written."""
-    (manifest,) = target.rglob("manifest.json")
+    (manifest,) = target.rglob("_manifest.json")
     files = [manifest.parent / file["name"] for file in json.loads(manifest.read_bytes())["files"]]
     return [json.loads(line)["transactionCode"] for file in files for line in gzip.decompress(file.read_bytes()).splitlines()]
 

@@ -74,7 +74,7 @@ def test_the_example_runs_to_its_proofs(airflow: Airflow, page: Page, tmp_path: 
     run.open()
     run.expect_success()
     picture(page, "run")
-    manifests = [json.loads(manifest.read_bytes()) for manifest in tmp_path.rglob("manifest.json")]
+    manifests = [json.loads(manifest.read_bytes()) for manifest in tmp_path.rglob("_manifest.json")]
     assert {manifest["resource"] for manifest in manifests} == set(RESOURCES)
     assert {manifest["proof"]["verdict"] for manifest in manifests} == {"proved"}
     entry = airflow.ask("GET", f"{path}/taskInstances/windows.orders/xcomEntries/return_value").json()

@@ -96,7 +96,7 @@ def test_a_history_holds_each_version_that_a_run_saw_once(tmp_path: Path, resour
             for key, row in capture.truth().items():
                 if seen.setdefault(key, [""])[-1] != row[3]:
                     seen[key].append(row[3])
-            files = {path: path.read_bytes() for path in (tmp_path / "readings").rglob("*") if path.is_file()}
+            files = {path: path.read_bytes() for path in (tmp_path / "_readings").rglob("*") if path.is_file()}
             assert kept.items() <= files.items(), "what was kept is never changed"
             kept = files
     assert {key: ["", *(content for _, content in held)] for key, held in versions_of(tmp_path).items()} == seen
@@ -171,7 +171,7 @@ def test_a_window_over_those_that_the_copy_holds_is_read_in_their_parts(tmp_path
         assert len(found) == summary["windows"] == 3
         assert summary["records"] == sum(each["records"] for each in found) > max(each["records"] for each in found) > 0
         assert summary["key_digest"] == digest_of(held_in(tmp_path))
-        assert (summary["path"], summary["manifest"]) == (str(tmp_path), str(max(tmp_path.glob("*Z-*Z")) / "manifest.json"))
+        assert (summary["path"], summary["manifest"]) == (str(tmp_path), str(max(tmp_path.glob("*Z-*Z")) / "_manifest.json"))
         assert summary["verdict"] == "proved"
         assert sorted((kept.start, kept.end) for kept in copy.windows()) == sorted(before)
 
@@ -250,7 +250,7 @@ def chain(folder: Path) -> None:
 def versions_of(folder: Path) -> dict[str, list[tuple[datetime, str]]]:
     """All versions of each record in the order of their reading: when, and what; nothing for one that is gone."""
     versions: dict[str, list[tuple[datetime, str]]] = {}
-    for reading in sorted((folder / "readings").iterdir()):
+    for reading in sorted((folder / "_readings").iterdir()):
         manifest = manifests.load(reading)
         for row in rows_of(reading, manifest) if manifest else ():
             versions.setdefault(row[0], []).append((row[1], row[3]))
@@ -273,4 +273,4 @@ def test_a_record_that_does_not_fit_any_more_stays_as_it_was_known(tmp_path: Pat
         assert summary is not None
         assert before <= capture.held().keys(), "what did not fit was taken for gone"
         assert summary["deleted"] == 0
-        assert list(tmp_path.rglob("rejected/records.jsonl"))
+        assert list(tmp_path.rglob("_rejected/records.jsonl"))

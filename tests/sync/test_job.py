@@ -196,7 +196,7 @@ def test_a_rerun_brings_what_changed_to_the_same_paths(fresh: tuple[Sandbox, Nex
     sandbox.advance(seconds=86_400)
     after = sync(client, tmp_path, "transactions", wish)
     assert after["changed"] is True
-    kept = Path(after["path"]) / "superseded" / f"{manifest_of(after)['replaces']}.json"
+    kept = Path(after["path"]) / "_superseded" / f"{manifest_of(after)['replaces']}.json"
     assert set(tree(tmp_path)) == {*paths, str(kept.relative_to(tmp_path))}
     assert kept.read_bytes() == former
     assert lines_of(after) != lines

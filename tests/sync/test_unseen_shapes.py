@@ -380,5 +380,5 @@ class TestWhatIsNoAmount:
             client.session.close()
         assert summary is not None
         assert (summary["verdict"], summary["records"], summary["rejected"]) == ("proved", 1, 1)
-        aside = json.loads((Path(summary["path"]) / "rejected" / "records.jsonl").read_bytes())
+        aside = json.loads((Path(summary["path"]) / "_rejected" / "records.jsonl").read_bytes())
         assert (aside["key"], aside["field"]) == ("B", field)

@@ -59,16 +59,16 @@ def test_an_untouched_tree_is_fine(trees: dict[str, Path], name: str) -> None:
     report = verify(trees[name])
     assert report.problems == ()
     assert report.notes == ()
-    assert report.windows == len([path for path in trees[name].rglob(NAME) if path.parent.name != "superseded"]) > 5
+    assert report.windows == len([path for path in trees[name].rglob(NAME) if path.parent.name != "_superseded"]) > 5
     assert report.records > 200
     assert json.loads(json.dumps(report.dump()))["fine"] is True
 
 
 def test_the_trees_have_a_history(trees: dict[str, Path]) -> None:
-    assert list(trees["lines"].rglob("superseded/*.json"))
+    assert list(trees["lines"].rglob("_superseded/*.json"))
     patched = [json.loads(path.read_bytes()) for path in trees["history"].rglob(NAME)]
     assert any(manifest.get("patches") for manifest in patched)
-    assert list(trees["history"].rglob("readings/*/*.parquet"))
+    assert list(trees["history"].rglob("_readings/*/*.parquet"))
 
 
 def test_it_starts_at_any_level(trees: dict[str, Path]) -> None:
@@ -77,7 +77,7 @@ def test_it_starts_at_any_level(trees: dict[str, Path]) -> None:
     at = {level: verify(level).windows for level in (window, window.parent, window.parent.parent, root)}
     assert list(at.values())[:2] == [1, 2]
     assert at[root] == at[window.parent.parent] == 8
-    reading = next(path.parent for path in trees["history"].rglob(f"readings/*/{NAME}"))
+    reading = next(path.parent for path in trees["history"].rglob(f"_readings/*/{NAME}"))
     assert (verify(reading).windows, verify(reading).problems) == (1, ())
 
 
@@ -172,8 +172,8 @@ BOTH: dict[str, tuple[Tamper, str]] = {
     "key digest": (lambda folder: edited(folder, key_digest="sha256-sum:" + "0" * 64), "key_digest"),
     "sums": (lambda folder: edited(folder, sums={"executedAmounts.fiatValue": {"EUR": "1"}}), "sums"),
     "another resource": (lambda folder: edited(folder, resource="unicorns"), "unicorns"),
-    "a rejected file": (lambda folder: _write(folder / "rejected" / "records.jsonl"), "not named by"),
-    "what it replaced": (lambda folder: edited(folder, replaces="0" * 64), "is missing, and manifest.json says"),
+    "a rejected file": (lambda folder: _write(folder / "_rejected" / "records.jsonl"), "not named by"),
+    "what it replaced": (lambda folder: edited(folder, replaces="0" * 64), "is missing, and _manifest.json says"),
 }
 CLAIMS: dict[str, tuple[Tamper, str]] = {
     "unique": (lambda folder: of_proof(folder, unique=3), "its verdict is 'proved', and 3 unique records"),
@@ -311,7 +311,7 @@ def test_a_manifest_that_others_were_written_after_can_t_be_edited(trees: dict[s
 
 def test_a_kept_manifest_that_is_gone_or_edited_is_found(trees: dict[str, Path], tmp_path: Path) -> None:
     shutil.copytree(trees["history"], tmp_path / "copy")
-    kept = sorted(tmp_path.rglob("superseded/*.json"))
+    kept = sorted(tmp_path.rglob("_superseded/*.json"))
     raw = kept[0].read_bytes()
     kept[0].unlink()
     assert any("is missing" in problem.what and kept[0].name in problem.where for problem in verify(tmp_path / "copy").problems)
@@ -323,7 +323,7 @@ def test_a_kept_manifest_that_is_gone_or_edited_is_found(trees: dict[str, Path],
 
 def test_a_version_of_a_history_is_checked(trees: dict[str, Path], tmp_path: Path) -> None:
     shutil.copytree(trees["history"], tmp_path / "copy")
-    part = next(iter(sorted(tmp_path.rglob("readings/*/part-*.parquet"))))
+    part = next(iter(sorted(tmp_path.rglob("_readings/*/part-*.parquet"))))
     _edit_cell(part.parent)
     assert any("the row of key" in problem.what and problem.where == str(part) for problem in verify(part.parent).problems)
 

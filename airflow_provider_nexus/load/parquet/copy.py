@@ -38,7 +38,7 @@ class ParquetCopy:
     :param table: the resource's columns
     :param unsettled: remembers the records that may still change; ``None`` when each window stands for itself and is never
         changed by what is read later
-    :param keeps_versions: whether each version that was seen is kept, in ``readings/``
+    :param keeps_versions: whether each version that was seen is kept, in ``_readings/``
     """
 
     def __init__(

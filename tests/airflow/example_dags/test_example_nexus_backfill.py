@@ -20,8 +20,8 @@ def test_a_month_is_read_in_windows(tmp_path: Path) -> None:
         conf = {"path": tmp_path.as_uri(), "window_start": START.isoformat(), "window_end": END.isoformat(), "at_most": 3}
         assert run_dag(example("example_nexus_backfill"), run_conf=conf).state == "success"
         expected = sandbox.truth("transactions", START, END)
-    folders = sorted(path.parent for path in tmp_path.rglob("manifest.json"))
-    manifests = [json.loads((folder / "manifest.json").read_bytes()) for folder in folders]
+    folders = sorted(path.parent for path in tmp_path.rglob("_manifest.json"))
+    manifests = [json.loads((folder / "_manifest.json").read_bytes()) for folder in folders]
     assert len(manifests) == 3
     assert all(one["window"]["end"] == other["window"]["start"] for one, other in pairwise(manifests))
     assert {manifest["proof"]["verdict"] for manifest in manifests} == {"proved"}

@@ -72,7 +72,7 @@ def test_it_brings_every_resource_with_its_proof(sandbox: Sandbox, tmp_path: Pat
         "sample": 3,
     }
     assert run_dag(dag, run_conf=conf).state == "success"
-    manifests = {m["resource"]: m for m in (json.loads(path.read_bytes()) for path in tmp_path.rglob("manifest.json"))}
+    manifests = {m["resource"]: m for m in (json.loads(path.read_bytes()) for path in tmp_path.rglob("_manifest.json"))}
     assert set(manifests) == set(RESOURCES)
     assert {manifest["proof"]["verdict"] for manifest in manifests.values()} == {"proved"}
     assert all(manifests[name]["records"] > 0 for name in RESOURCES if RESOURCES[name].is_windowed)

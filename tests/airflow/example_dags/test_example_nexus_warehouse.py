@@ -40,4 +40,4 @@ def test_tables_and_files_are_as_nexus_is_day_after_day(tmp_path: Path) -> None:
 def assert_reported(page: Path, collection: Path) -> None:
     """Each window has a mark on the page, and a link to its manifest."""
     links = [link for link in Page.of(page.read_text()).links if not link.startswith("#")]
-    assert {(page.parent / link).resolve() for link in links} == set(collection.glob("2*/manifest.json"))
+    assert {(page.parent / link).resolve() for link in links} == set(collection.glob("2*/_manifest.json"))

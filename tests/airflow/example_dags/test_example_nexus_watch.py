@@ -25,7 +25,7 @@ def test_a_run_by_hand_copies_from_since_on(sandbox: Sandbox, tmp_path: Path) ->
     since = sandbox.now - timedelta(hours=12)
     run = run_dag(example("example_nexus_watch"), run_conf={"path": tmp_path.as_uri(), "since": since.isoformat()})
     assert run.state == "success"
-    (manifest,) = (json.loads(path.read_bytes()) for path in tmp_path.rglob("manifest.json"))
+    (manifest,) = (json.loads(path.read_bytes()) for path in tmp_path.rglob("_manifest.json"))
     assert manifest["proof"]["verdict"] == "proved"
     assert manifest["records"] > 0
 

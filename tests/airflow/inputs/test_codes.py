@@ -35,7 +35,7 @@ def customers(sandbox: Sandbox) -> list[str]:
 
 def written(path: Path) -> int:
     """Records in the manifests under a path."""
-    return sum(json.loads(each.read_bytes())["records"] for each in path.rglob("manifest.json"))
+    return sum(json.loads(each.read_bytes())["records"] for each in path.rglob("_manifest.json"))
 
 
 @task
@@ -121,7 +121,7 @@ def test_parents_that_are_none(sandbox: Sandbox, tmp_path: Path, native: bool, c
         assert [each.state for each in run.get_task_instances() if each.task_id == name] == ["failed"], name
     assert {name: state_of(run, name) for name in (*given, "lost")} == dict.fromkeys((*given, "lost"), "failed")
     assert state_of(run, "none") == "skipped"
-    assert not list(tmp_path.rglob("manifest.json"))
+    assert not list(tmp_path.rglob("_manifest.json"))
     said = "".join(capfd.readouterr())
     assert "there is no 'NOSUCHCUSTOMER' among the customers" in said
     assert "which is what a template makes of a missing value" in said
@@ -218,4 +218,4 @@ def test_a_window_that_another_task_makes_nothing_of_is_refused(
     states = {each.task_id: each.state for each in run.get_task_instances() if each.map_index >= 0 and each.task_id != "upstream"}
     assert states == dict.fromkeys(("given", "told", "over"), "failed")
     assert f"{name} is None in what this task is mapped over" in "".join(capfd.readouterr())
-    assert not list(tmp_path.rglob("manifest.json"))
+    assert not list(tmp_path.rglob("_manifest.json"))

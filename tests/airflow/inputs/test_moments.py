@@ -96,9 +96,9 @@ def test_files(native: bool, tmp_path: Path) -> None:
                 )
         assert ran(dag) == []
         assert asked(server, "createdFrom") == {"2026-01-30T23:59:59Z"}
-    written = {str(each.parent.name) for each in tmp_path.rglob("manifest.json")}
+    written = {str(each.parent.name) for each in tmp_path.rglob("_manifest.json")}
     assert written == {"20260131T000000Z-20260201T000000Z"}
-    assert len(list(tmp_path.rglob("manifest.json"))) == len(TEMPLATES) + len(OBJECTS) + 2
+    assert len(list(tmp_path.rglob("_manifest.json"))) == len(TEMPLATES) + len(OBJECTS) + 2
 
 
 @NATIVE

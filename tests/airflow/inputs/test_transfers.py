@@ -40,7 +40,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 def windows(path: Path) -> list[tuple[str, str]]:
     """The windows that lie under a path, by resource."""
-    return sorted((each.parent.parent.name, each.parent.name) for each in path.rglob("manifest.json"))
+    return sorted((each.parent.parent.name, each.parent.name) for each in path.rglob("_manifest.json"))
 
 
 def keys(path: Path, resource: str) -> list[str]:
@@ -88,7 +88,7 @@ def test_mapped_over_parents_each_keeps_its_children(sandbox: Sandbox, tmp_path:
         sync = NexusToObjectStorageOperator.partial(task_id="sync", resource="customer_persons", path=str(tmp_path))
         sync.expand(parents=codes)
     assert run_dag(dag).state == run_dag(dag).state == "success"
-    manifests = [json.loads(each.read_bytes()) for each in tmp_path.rglob("manifest.json")]
+    manifests = [json.loads(each.read_bytes()) for each in tmp_path.rglob("_manifest.json")]
     assert len(manifests) == len(codes)
     assert sum(each["records"] for each in manifests) == sum(
         len(sandbox.truth("customer_persons", parent=code)) for code in codes

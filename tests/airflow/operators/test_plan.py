@@ -45,7 +45,7 @@ def test_a_mapped_transfer_reads_every_window_once(sandbox: Sandbox, tmp_path: P
     assert run.state == "success"
     windows = xcom_of(run, "plan")
     assert [set(window) for window in windows] == [{"window_start", "window_end"}] * 4
-    manifests = {path.parent: json.loads(path.read_bytes()) for path in tmp_path.rglob("manifest.json")}
+    manifests = {path.parent: json.loads(path.read_bytes()) for path in tmp_path.rglob("_manifest.json")}
     assert sorted((m["window"]["start"], m["window"]["end"]) for m in manifests.values()) == [
         (window["window_start"], window["window_end"]) for window in windows
     ]

@@ -77,8 +77,10 @@ def parquet_rows(collection: Path) -> list[dict[str, Any]]:
     """All rows of all windows."""
     from pyarrow import parquet  # type: ignore[import-untyped]
 
-    folders = [path.parent for path in collection.glob("*/manifest.json")]
-    files = [folder / file["name"] for folder in folders for file in json.loads((folder / "manifest.json").read_bytes())["files"]]
+    folders = [path.parent for path in collection.glob("*/_manifest.json")]
+    files = [
+        folder / file["name"] for folder in folders for file in json.loads((folder / "_manifest.json").read_bytes())["files"]
+    ]
     return [row for file in files for row in parquet.read_table(file).to_pylist()]
 
 

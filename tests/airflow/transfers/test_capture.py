@@ -87,7 +87,7 @@ def test_a_history_of_files_holds_every_version(tmp_path: Path) -> None:
             sandbox, files_dag("capture_history", tmp_path, **CAPTURE, history=True), lambda: in_files(collection)
         )
         now = {row["_key"]: row["_content"] for row in parquet_rows(collection)}
-    versions = parquet_rows(collection / "readings")
+    versions = parquet_rows(collection / "_readings")
     assert len(versions) == sum(summary["inserted"] + summary["updated"] + summary["deleted"] for summary in summaries)
     latest = {row["_key"]: row["_content"] for row in sorted(versions, key=lambda row: row["_read_at"])}
     assert {key: latest[key] for key in now} == now

@@ -37,7 +37,7 @@ def dag_of(dag_id: str, path: Path, *, schedule: Any = None, **options: Any) -> 
 
 def read(summary: dict[str, Any]) -> list[bytes]:
     folder = Path(summary["path"].removeprefix("file://"))
-    manifest = json.loads((folder / "manifest.json").read_bytes())
+    manifest = json.loads((folder / "_manifest.json").read_bytes())
     return [line for file in manifest["files"] for line in gzip.decompress((folder / file["name"]).read_bytes()).splitlines()]
 
 
@@ -121,7 +121,7 @@ def test_a_store_that_is_not_this_machines_files(sandbox: Sandbox) -> None:
     summary = xcom_of(run_dag(dag), "sync")
     assert summary["path"].startswith("memory://")
     folder = summary["path"].removeprefix("memory://")
-    manifest = json.loads(files.cat_file(f"{folder}/manifest.json"))
+    manifest = json.loads(files.cat_file(f"{folder}/_manifest.json"))
     data = b"".join(gzip.decompress(files.cat_file(f"{folder}/{file['name']}")) for file in manifest["files"])
     window = (datetime(2026, 5, 31, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC))
     assert sorted(data.splitlines()) == sorted(sandbox.truth("orders", *window))

@@ -67,7 +67,7 @@ def test_paths_of_all_kinds(sandbox: Sandbox, tmp_path: Path, kind: Any) -> None
         operator(tmp_path, "path", kind(str(tmp_path / "here")), report_path=kind(str(tmp_path / "page.html")))
     assert xcom_of(run_dag(dag), "sync")["verdict"] == "proved"
     assert (tmp_path / "page.html").exists()
-    assert list((tmp_path / "here").rglob("manifest.json"))
+    assert list((tmp_path / "here").rglob("_manifest.json"))
 
 
 @pytest.mark.parametrize("name", PLACES)

@@ -63,7 +63,7 @@ def test_the_report_is_written_and_linked(sandbox: Sandbox, tmp_path: Path, opti
     dag = dag_of(f"reporting_{len(options)}", tmp_path, **written, **WINDOW, **options, outlets=[Asset("nexus_reported")])
     run = run_dag(dag, run_conf={"reports": (tmp_path / "reports").as_uri(), "site": "https://reports.example.com"})
     page = tmp_path / "reports" / "orders.html"
-    assert manifests(page) == list((tmp_path / "data" / "sandbox" / "orders").glob("2*/manifest.json"))
+    assert manifests(page) == list((tmp_path / "data" / "sandbox" / "orders").glob("2*/_manifest.json"))
     assert xcom_of(run, "sync", REPORT_KEY) == ADDRESS
     summary = xcom_of(run, "sync")
     assert summary["report"] == page.as_uri()
@@ -136,7 +136,7 @@ def test_a_report_that_cannot_be_written_leaves_the_data(
     assert f"the report {page.as_uri()} can't be written: " in "".join(capfd.readouterr())
     summary = xcom_of(run, "sync")
     assert (summary["report"], summary["changed"], xcom_of(run, "sync", REPORT_KEY) or None) == (None, True, None)
-    assert len(list((tmp_path / "data").rglob("manifest.json"))) == 1
+    assert len(list((tmp_path / "data").rglob("_manifest.json"))) == 1
     assert asset_events_of(run)[0][1]["verdict"] == "proved"
 
 

@@ -56,7 +56,7 @@ def test_a_window_with_a_key_of_two_stamps_is_not_proved(tmp_path: Path) -> None
     said = "1 records came under a key that another record had"
     with SocketServer(by=listed) as server, pytest.raises(NexusUnprovedError, match=said):
         lines_job(client_of(server), tmp_path, "orders", WINDOW).run()
-    assert not list(tmp_path.rglob("manifest.json"))
+    assert not list(tmp_path.rglob("_manifest.json"))
 
 
 def test_the_hook_does_not_call_it_complete() -> None:
