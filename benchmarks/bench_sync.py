@@ -32,8 +32,8 @@ from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.client.settings import read_settings
 from airflow_provider_nexus.extract.request import SyncRequest
-from airflow_provider_nexus.extract.window import Wish
-from airflow_provider_nexus.load.jsonl.copy import LinesOutlet
+from airflow_provider_nexus.extract.window import RequestedWindow
+from airflow_provider_nexus.load.jsonl.copy import JsonLinesLoader
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sync.job import SyncJob
 
@@ -92,10 +92,10 @@ def bare(url: str, page_size: int) -> int:
 def proved(url: str, page_size: int) -> int:
     """Records that a proved sync publishes."""
     client = NexusClient(NexusSession(read_settings(token="none-is-asked-for", host=url)))
-    wish = Wish(START, START + timedelta(days=DAYS), "arguments")
+    requested = RequestedWindow(START, START + timedelta(days=DAYS), "arguments")
     with tempfile.TemporaryDirectory() as folder:
-        request = SyncRequest(resource=get_resource("transactions"), wish=wish, page_size=page_size)
-        summary = SyncJob(client, request, LinesOutlet(Path(folder))).run()
+        request = SyncRequest(resource=get_resource("transactions"), requested=requested, page_size=page_size)
+        summary = SyncJob(client, request, JsonLinesLoader(Path(folder))).run()
     client.session.close()
     assert summary is not None
     assert summary["verdict"] == "proved"

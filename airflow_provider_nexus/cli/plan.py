@@ -10,7 +10,7 @@ from airflow_provider_nexus.cli import running
 from airflow_provider_nexus.cli.bar import following
 from airflow_provider_nexus.extract.plan import PlannedWindow, plan
 from airflow_provider_nexus.extract.request import SETTLE_LAG
-from airflow_provider_nexus.extract.window import wish
+from airflow_provider_nexus.extract.window import choose_window
 
 
 @running.command
@@ -21,7 +21,7 @@ def run(arguments: Namespace) -> int:
     :raises NexusWindowError: when the span is none
     :raises NexusApiError: one class per cause
     """
-    resource, wanted = get_resource(arguments.resource), wish(arguments=(arguments.start, arguments.end))
+    resource, wanted = get_resource(arguments.resource), choose_window(arguments=(arguments.start, arguments.end))
     with running.nexus(arguments.conn_id) as hook, following("planning", "counts") as follow:
         windows = plan(hook.client, resource, wanted, arguments.windows, settle_lag=SETTLE_LAG, follow=follow)
         calls = hook.client.session.calls

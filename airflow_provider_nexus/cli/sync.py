@@ -14,10 +14,10 @@ from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.extract import checkpoint as staging
 from airflow_provider_nexus.extract.protect import Protection
 from airflow_provider_nexus.extract.request import SyncRequest
-from airflow_provider_nexus.extract.window import Wish, wish
+from airflow_provider_nexus.extract.window import RequestedWindow, choose_window
 from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.jsonl.copy import LinesOutlet
-from airflow_provider_nexus.load.loader import Outlet, TableOutlet
+from airflow_provider_nexus.load.jsonl.copy import JsonLinesLoader
+from airflow_provider_nexus.load.loader import Loader, TableLoader
 from airflow_provider_nexus.load.server import refuse_another
 from airflow_provider_nexus.sync.job import SyncJob, collection_folder
 from airflow_provider_nexus.sync.watermark import FileWatermark, Watermark
@@ -56,32 +56,32 @@ def _sync(hook: NexusHook, resource: Resource, arguments: Namespace) -> dict[str
     store.refuse_unfit("PATH", collection)
     refuse_another(collection, hook.settings.environment.base_url)
     watermark = FileWatermark(collection)
-    wanted = _wish(resource, arguments, watermark)
+    wanted = _requested(resource, arguments, watermark)
     request = SyncRequest(
         resource=resource,
-        wish=wanted,
+        requested=wanted,
         readings=arguments.readings,
         protection=Protection(arguments.personal, {}, hook.settings.hash_secret.reveal()),
         run={"command": "airflow nexus sync"},
         airflow_version=airflow_version,
     )
-    outlet, staged = _outlet(collection, resource, arguments.file_format), collection / staging.FOLDER
+    loader, staged = _loader(collection, resource, arguments.file_format), collection / staging.FOLDER
     moved = watermark if wanted else None
     with following(f"reading {resource.name}", "records") as follow:
-        return SyncJob(hook.client, request, outlet, watermark=moved, staging=staged, log=log, follow=follow).run()
+        return SyncJob(hook.client, request, loader, watermark=moved, staging=staged, log=log, follow=follow).run()
 
 
-def _wish(resource: Resource, arguments: Namespace, watermark: Watermark) -> Wish | None:
+def _requested(resource: Resource, arguments: Namespace, watermark: Watermark) -> RequestedWindow | None:
     if resource.is_windowed:
-        return wish(arguments=(arguments.start, arguments.end), watermark=watermark.get)
+        return choose_window(arguments=(arguments.start, arguments.end), watermark=watermark.get)
     if arguments.start or arguments.end:
         raise NexusConfigurationError(f"{resource.name} has no window: Nexus says only how it stands now. Leave it out")
     return None
 
 
-def _outlet(collection: Any, resource: Resource, file_format: str) -> Outlet:
+def _loader(collection: Any, resource: Resource, file_format: str) -> Loader:
     if file_format == "jsonl":
-        return LinesOutlet(collection)
+        return JsonLinesLoader(collection)
     from airflow_provider_nexus.load.parquet.copy import ParquetCopy
 
-    return TableOutlet(ParquetCopy(collection, Table(resource)))
+    return TableLoader(ParquetCopy(collection, Table(resource)))

@@ -26,7 +26,7 @@ from airflow_provider_nexus.client.local import distrust, misconfigured, trusted
 from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.client.proxies import proxy_for
 from airflow_provider_nexus.client.quiet import unlogged
-from airflow_provider_nexus.client.rate_limit import Governor
+from airflow_provider_nexus.client.rate_limit import RateLimiter
 from airflow_provider_nexus.client.renewal import not_read, renewed
 from airflow_provider_nexus.client.reply import Answer
 from airflow_provider_nexus.client.retry import settle
@@ -71,7 +71,7 @@ class AsyncNexusClient:
         self._refresh, self._notice, self._renewing = refresh, Notice(self._log), asyncio.Lock()
         self._http: httpx.AsyncClient | None = None
         self._clock = reply.ServerClock()
-        self._governor = Governor(settings)
+        self._limiter = RateLimiter(settings)
         self._bounds = reply.bounds(settings)
         self.environment = settings.environment
         self.calls = 0
@@ -168,11 +168,11 @@ class AsyncNexusClient:
                 return False
             if settings is None:
                 return False
-            self._settings, self._governor = settings, Governor(settings)
+            self._settings, self._limiter = settings, RateLimiter(settings)
             return True
 
     async def _send(self, call: Call, decode: Callable[[bytes], T]) -> Answer[T]:
-        if wait := self._governor.reserve():
+        if wait := self._limiter.reserve():
             await asyncio.sleep(wait)
         self.calls += 1
         departure, failure = Departure(), None
@@ -187,7 +187,7 @@ class AsyncNexusClient:
         if failure:
             raise failure  # out here, so that it does not hold on to the original, whose request holds the token
         self._clock.set_by(received.headers)
-        with self._governor.heeding():
+        with self._limiter.heeding():
             return reply.read(call, received, self._settings, decode)
 
     async def aclose(self) -> None:

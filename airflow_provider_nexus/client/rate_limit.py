@@ -48,7 +48,7 @@ class _State:
 Change = Callable[[_State], _State]
 
 
-class Governor:
+class RateLimiter:
     """Books slots for calls: over any span of ``s`` seconds no more than ``burst + rate * s``.
 
     Where the file can't be used, each process has a bucket of its own, and a warning is logged once.

@@ -26,7 +26,7 @@ from airflow_provider_nexus.client.local import distrust, misconfigured, trusted
 from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.client.proxies import proxy_for
 from airflow_provider_nexus.client.quiet import unlogged
-from airflow_provider_nexus.client.rate_limit import Governor
+from airflow_provider_nexus.client.rate_limit import RateLimiter
 from airflow_provider_nexus.client.renewal import not_read, renewed
 from airflow_provider_nexus.client.reply import Answer
 from airflow_provider_nexus.client.secret import Secret, bare
@@ -79,7 +79,7 @@ class NexusSession:
         self._refresh, self._notice = refresh, Notice(self._log)
         self.calls = 0
         self._clock = reply.ServerClock()
-        self._governor = Governor(settings)
+        self._limiter = RateLimiter(settings)
         self._bounds = reply.bounds(settings)
 
     @cached_property
@@ -163,14 +163,14 @@ class NexusSession:
             return False
         if settings is None:
             return False
-        self._settings, self._governor = settings, Governor(settings)
+        self._settings, self._limiter = settings, RateLimiter(settings)
         self._http.auth = _Bearer(settings.token)
         return True
 
     def _send_once(self, call: Call, decode: Callable[[bytes], T], before: Callable[[], object] | None) -> Answer[T]:
         bounds = form_bounds(self._settings, call.form) if call.form else self._bounds
         received = self._exchange(call, bounds, lambda head: Body(head.headers, bounds.size), before)
-        with self._governor.heeding():
+        with self._limiter.heeding():
             return reply.read(call, received, self._settings, decode)
 
     def _fetch_once(self, call: Call, sink: Sink, bounds: Bounds) -> str:
@@ -180,7 +180,7 @@ class NexusSession:
 
         sink.begin()
         received = self._exchange(call, bounds, body_of, accept="*/*")
-        with self._governor.heeding():
+        with self._limiter.heeding():
             return read_file(call, received, self._settings, sink, bounds)
 
     def _exchange(
@@ -192,7 +192,7 @@ class NexusSession:
         accept: str = reply.HEADERS["Accept"],
     ) -> Received:
         """Send a call once, and read its answer up to the last byte."""
-        if wait := self._governor.reserve():
+        if wait := self._limiter.reserve():
             time.sleep(wait)
         self.calls += 1
         began, body, query = time.monotonic(), call.body, call.query

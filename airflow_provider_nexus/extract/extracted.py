@@ -15,7 +15,7 @@ from airflow_provider_nexus.extract.window import Window
 
 
 @dataclass
-class Harvest:
+class Extracted:
     """The records of one reading, and all that is known of how they were read.
 
     :param feed: why they were read
@@ -25,7 +25,7 @@ class Harvest:
     :param sink: holds the records and what they add up to
     :param scope: what the records are the whole of; ``None`` when they are no more than themselves
     :param facts: where and how it was read
-    :param keeper: holds what another try would go on from, until the harvest is stored
+    :param keeper: holds what another try would go on from, until the extracted is stored
     """
 
     resource: Resource

@@ -19,7 +19,7 @@ from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.exceptions import NexusNotFoundError, NexusUnprovedError, NexusWindowError
 from airflow_provider_nexus.extract.checkpoint import PartKeeper, Staging
 from airflow_provider_nexus.extract.children import Family
-from airflow_provider_nexus.extract.extracted import Harvest
+from airflow_provider_nexus.extract.extracted import Extracted
 from airflow_provider_nexus.extract.origin import Facts, Feed, Open, Origin, Scope, label_of
 from airflow_provider_nexus.extract.progress import Follow, Progress, unheard
 from airflow_provider_nexus.extract.proof import Proof
@@ -29,10 +29,10 @@ from airflow_provider_nexus.extract.request import SyncRequest
 from airflow_provider_nexus.extract.source import Page, Source, Span, widened
 from airflow_provider_nexus.extract.spool import WindowSink
 from airflow_provider_nexus.extract.unsettled import UnsettledReading
-from airflow_provider_nexus.extract.window import Window, Wish, settle
+from airflow_provider_nexus.extract.window import RequestedWindow, Window, settle
 
 
-class Harvester:
+class Extractor:
     """Reads for one request.
 
     :param client: makes the calls
@@ -71,9 +71,9 @@ class Harvester:
             raise NexusWindowError("the server sends no Date header, so it is not known which records are settled")
         return now.astimezone(UTC).replace(microsecond=0)
 
-    def window(self, wish: Wish) -> Window | None:
+    def window(self, requested: RequestedWindow) -> Window | None:
         """The window to read now, waited for until it is settled; ``None`` when nothing is settled yet."""
-        window, wait = settle(wish, self.server_now(), self.request.settle_lag)
+        window, wait = settle(requested, self.server_now(), self.request.settle_lag)
         if window is None:
             self.log.info("%s: nothing is settled yet (lag %s)", self.resource.name, self.request.settle_lag)
             return None
@@ -83,7 +83,7 @@ class Harvester:
         self.log.info("%s: window %s to %s (%s)", self.resource.name, to_wire(window.start), to_wire(window.end), window.how)
         return window
 
-    def read(self, window: Window, feed: Feed = "created") -> Harvest:
+    def read(self, window: Window, feed: Feed = "created") -> Extracted:
         """Read a window by the stamp that the feed goes by.
 
         :raises NexusUnprovedError: when it can't be proved complete and the request is strict
@@ -95,9 +95,9 @@ class Harvester:
         totals = self._ask_totals if feed != "finished" else None
         keeper = self._keeper(sink, window, feed)
         reading = Reading(source, Span(window.start, window.end), sink, totals, keeper, readings=self.request.readings)
-        return self._harvested(feed, window, sink, count, reading.read, keeper)
+        return self._extracted(feed, window, sink, count, reading.read, keeper)
 
-    def read_unsettled(self, wanted: Mapping[str, Open], since: datetime) -> Harvest:
+    def read_unsettled(self, wanted: Mapping[str, Open], since: datetime) -> Extracted:
         """Read records again whose end has not been seen.
 
         :param wanted: by key
@@ -106,9 +106,9 @@ class Harvester:
         count = _Pages()
         sink = self._sink(count)
         reading = UnsettledReading(self.client, self.resource, self.request.page_size, since, count)
-        return self._harvested("open", None, sink, count, lambda: reading.read(wanted, sink))
+        return self._extracted("open", None, sink, count, lambda: reading.read(wanted, sink))
 
-    def read_whole(self) -> Harvest:
+    def read_whole(self) -> Extracted:
         """Read all that there is: a resource without windows, or the children of all parents or of those asked for."""
         count = _Pages()
         sink = self._sink(count)
@@ -116,9 +116,9 @@ class Harvester:
             family = Family(self.client, self.resource, self.request.page_size, self.log, count, readings=self.request.readings)
             asked = self.request.parents
             parents = asked if asked is not None else family.parents(self.server_now())
-            return self._harvested("whole", None, sink, count, lambda: family.read(parents, sink, are_named=asked is not None))
+            return self._extracted("whole", None, sink, count, lambda: family.read(parents, sink, are_named=asked is not None))
         source = Source(self.client, self.resource, page_size=self.request.page_size, on_page=count)
-        return self._harvested("whole", None, sink, count, Reading(source, None, sink, readings=self.request.readings).read)
+        return self._extracted("whole", None, sink, count, Reading(source, None, sink, readings=self.request.readings).read)
 
     def _sink(self, count: _Pages) -> WindowSink:
         count.progress = Progress(self.resource.name, self.log, follow=self._follow)
@@ -138,7 +138,7 @@ class Harvester:
         }
         return PartKeeper(sink, Staging(self._staging / window.label, identity, self.log), self.server_now(), self.log)
 
-    def _harvested(
+    def _extracted(
         self,
         feed: Feed,
         window: Window | None,
@@ -146,7 +146,7 @@ class Harvester:
         count: _Pages,
         read: Callable[[], Proof],
         keeper: PartKeeper | None = None,
-    ) -> Harvest:
+    ) -> Extracted:
         began, calls, read_at = time.monotonic(), self.client.session.calls, self.server_now()
         try:
             proof = read()
@@ -160,11 +160,11 @@ class Harvester:
         label = _label(feed, window, read_at, self.request.parents)
         partial = not proof.is_complete or feed in ("finished", "open") or self.request.parents is not None
         scope = None if partial else Scope(window.start, window.end) if window else Scope()
-        return Harvest(self.resource, feed, window, label, origin, proof, sink, scope, self._facts(feed, cost), keeper)
+        return Extracted(self.resource, feed, window, label, origin, proof, sink, scope, self._facts(feed, cost), keeper)
 
     def _facts(self, feed: Feed, cost: tuple[int, int, float]) -> Facts:
         session, server_date = self.client.session, self.client.session.server_now
-        dates = (self.resource.finished if feed == "finished" else self.resource.created) if self.request.wish else None
+        dates = (self.resource.finished if feed == "finished" else self.resource.created) if self.request.requested else None
         asked = {
             "path": self.resource.path,
             "api_version": self.resource.api_version,

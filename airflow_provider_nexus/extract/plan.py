@@ -20,7 +20,7 @@ from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.extract.progress import Follow, Steps, unheard
 from airflow_provider_nexus.extract.request import SETTLE_LAG
 from airflow_provider_nexus.extract.source import PAGE_SIZE, Source, Span
-from airflow_provider_nexus.extract.window import Wish, settle
+from airflow_provider_nexus.extract.window import RequestedWindow, settle
 
 _PIECES_OF_A_WINDOW = 4
 _CALLS_OF_A_WINDOW = 16
@@ -51,7 +51,7 @@ class PlannedWindow:
 def plan(
     client: NexusClient,
     resource: Resource,
-    wanted: Wish,
+    wanted: RequestedWindow,
     at_most: int,
     *,
     settle_lag: timedelta = SETTLE_LAG,
@@ -143,10 +143,10 @@ def _merge(pieces: Sequence[PlannedWindow], number: int) -> list[PlannedWindow]:
     sums = [0, *accumulate(piece.records or 0 for piece in pieces)]
     ends = [pieces[0].start, *(piece.end for piece in pieces)]
     cuts = [0]
-    for wish in range(1, number):
+    for count in range(1, number):
         places = [place for place, records in enumerate(sums) if sums[cuts[-1]] + PAGE_SIZE <= records <= sums[-1] - PAGE_SIZE]
         if places:
-            cuts.append(_best(places, sums, ends, wish / number, _TOLERANCE / number))
+            cuts.append(_best(places, sums, ends, count / number, _TOLERANCE / number))
     cuts.append(len(pieces))
     return [PlannedWindow(ends[a], ends[b], sums[b] - sums[a]) for a, b in pairwise(cuts)]
 

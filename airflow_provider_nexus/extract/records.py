@@ -24,7 +24,7 @@ from airflow_provider_nexus.extract.children import refuse_unknown_parent
 from airflow_provider_nexus.extract.proved_read import stream
 from airflow_provider_nexus.extract.request import LONGEST_LAG, SETTLE_LAG
 from airflow_provider_nexus.extract.source import PAGE_SIZE, Source, Span
-from airflow_provider_nexus.extract.window import BEGINNING, Wish, settle
+from airflow_provider_nexus.extract.window import BEGINNING, RequestedWindow, settle
 
 _PAGING = ("page", "limit", "sortby", "sortdirection")
 
@@ -60,7 +60,7 @@ class RecordsWanted:
             whole_number("limit", self.limit, least=0)
         _check_parent(self.resource, self.parent)
         _check_filters(self.resource, self.filters)
-        _ = self.lag, self.wish
+        _ = self.lag, self.requested
 
     @property
     def lag(self) -> timedelta:
@@ -68,14 +68,14 @@ class RecordsWanted:
         return span_of_time(self.settle_lag, "settle_lag", longest=LONGEST_LAG)
 
     @property
-    def wish(self) -> Wish | None:
+    def requested(self) -> RequestedWindow | None:
         """The window; ``None`` where the resource has none."""
         if not self.resource.is_windowed:
             if self.start is not None or self.end is not None:
                 raise NexusWindowError(f"{self.resource.name} has no window, so there can be no start and no end: leave them out")
             return None
         start = BEGINNING if self.start is None else moment(self.start, "start")
-        return Wish(start, None if self.end is None else moment(self.end, "end"), "arguments")
+        return RequestedWindow(start, None if self.end is None else moment(self.end, "end"), "arguments")
 
     def records(self, client: NexusClient, log: Log) -> Iterator[dict[str, Any]]:
         """The records, typed: times as pendulum in UTC, money as ``Decimal``. Errors as with :meth:`rows`."""
@@ -91,8 +91,8 @@ class RecordsWanted:
             return
         source = Source(client, self.resource, parent=self.parent, filters=self.filters, page_size=self.page_size)
         span, found = None, False
-        if self.wish:
-            window, wait = settle(self.wish, source.server_now(), self.lag)
+        if self.requested:
+            window, wait = settle(self.requested, source.server_now(), self.lag)
             if window is None:
                 log.info("%s: nothing is settled yet (lag %s)", self.resource.name, self.lag)
                 return

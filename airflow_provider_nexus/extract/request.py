@@ -10,7 +10,7 @@ from typing import Any, Literal
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.extract.protect import Protection
 from airflow_provider_nexus.extract.source import PAGE_SIZE
-from airflow_provider_nexus.extract.window import Wish
+from airflow_provider_nexus.extract.window import RequestedWindow
 
 Contract = Literal["report", "freeze", "allow_new_fields"]
 """What is done about fields that come or go.
@@ -36,7 +36,7 @@ class SyncRequest:
     """What is to be synced.
 
     :param resource: entry of the catalogue
-    :param wish: the window asked for; ``None`` for resources without windows
+    :param requested: the window asked for; ``None`` for resources without windows
     :param parents: codes of the parents, for a child; all by default
     :param settle_lag: how old a record must be to be sure to be visible
     :param strict: whether an unproved window fails and publishes nothing
@@ -50,7 +50,7 @@ class SyncRequest:
     """
 
     resource: Resource
-    wish: Wish | None = None
+    requested: RequestedWindow | None = None
     parents: tuple[str, ...] | None = None
     settle_lag: timedelta = SETTLE_LAG
     strict: bool = True

@@ -36,7 +36,7 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Wish:
+class RequestedWindow:
     """A window as it is asked for, its ends perhaps open.
 
     :param start: ``None`` to go on from the watermark
@@ -53,13 +53,13 @@ class Wish:
             _refuse_backwards(self.start, self.end)
 
 
-def wish(
+def choose_window(
     *,
     arguments: tuple[Moment, Moment] = (None, None),
     params: tuple[Moment, Moment] = (None, None),
     interval: tuple[Moment, Moment] = (None, None),
     watermark: Callable[[], Moment] = lambda: None,
-) -> Wish:
+) -> RequestedWindow:
     """What is asked for: explicit arguments, else DAG params, else a data interval that is not empty, else the watermark.
 
     :param watermark: looks up where the last sync ended; called only when that is needed
@@ -70,14 +70,14 @@ def wish(
         if not (is_missing(start) and is_missing(end)):
             first = _watermark(watermark) if is_missing(start) else moment(start, f"start of the window in the {how}")
             last = None if is_missing(end) else moment(end, f"end of the window in the {how}")
-            return Wish(_needed(first), last, how)
+            return RequestedWindow(_needed(first), last, how)
     start, end = (None if is_missing(given) else moment(given, "data interval") for given in interval)
     if start and end and start < end:
-        return Wish(start, end, "data interval")
-    return Wish(_needed(_watermark(watermark)), None, "watermark")
+        return RequestedWindow(start, end, "data interval")
+    return RequestedWindow(_needed(_watermark(watermark)), None, "watermark")
 
 
-def settle(wanted: Wish, server_now: datetime, lag: timedelta) -> tuple[Window | None, float]:
+def settle(wanted: RequestedWindow, server_now: datetime, lag: timedelta) -> tuple[Window | None, float]:
     """The window to read, and the seconds to wait until it is settled.
 
     A window that is over waits until the settle lag has passed, so that rows which appear late are in it. An end that is

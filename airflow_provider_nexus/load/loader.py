@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.api.rows import Row
-from airflow_provider_nexus.extract.extracted import Harvest
+from airflow_provider_nexus.extract.extracted import Extracted
 from airflow_provider_nexus.extract.request import Contract
 from airflow_provider_nexus.extract.tally import Tally
 from airflow_provider_nexus.extract.window import Window
@@ -24,7 +24,7 @@ from airflow_provider_nexus.load.rows import Conformer, Misfit
 from airflow_provider_nexus.load.totals import Sum
 
 
-class TableOutlet:
+class TableLoader:
     """Brings readings into a copy.
 
     :param copy: where they go
@@ -42,14 +42,14 @@ class TableOutlet:
         """The fields of the reading before."""
         return self._copy.fields_before(window)
 
-    def store(self, harvest: Harvest) -> Stored:
+    def store(self, extracted: Extracted) -> Stored:
         """Bring a reading in.
 
         :raises NexusRejectedError: when more records don't fit than are allowed
         """
-        conformer = Conformer(harvest.resource, keeps_untyped=self._contract != "freeze")
-        load = _Load(harvest, conformer, self._max_rejected, self._since)
-        applied = self._copy.apply(load.rows(), harvest.scope, load.seal)
+        conformer = Conformer(extracted.resource, keeps_untyped=self._contract != "freeze")
+        load = _Load(extracted, conformer, self._max_rejected, self._since)
+        applied = self._copy.apply(load.rows(), extracted.scope, load.seal)
         return Stored(
             applied.path,
             applied.manifest,
@@ -65,11 +65,11 @@ class TableOutlet:
 class _Load:
     """The rows of one reading as they go by."""
 
-    def __init__(self, harvest: Harvest, conformer: Conformer, max_rejected: int, since: datetime | None) -> None:
-        self._harvest, self._since, self._conformer = harvest, since, conformer
+    def __init__(self, extracted: Extracted, conformer: Conformer, max_rejected: int, since: datetime | None) -> None:
+        self._extract, self._since, self._conformer = extracted, since, conformer
         self._content = Sum()
         self._left_out: set[int] = set()
-        self.rejects = Rejects(harvest.resource.name, max_rejected)
+        self.rejects = Rejects(extracted.resource.name, max_rejected)
 
     @property
     def untyped(self) -> dict[str, int]:
@@ -80,7 +80,7 @@ class _Load:
         """Those that fit."""
         table = self._conformer.table
         created = table.place(table.created) if table.created else None
-        for number, row in enumerate(self._harvest.rows()):
+        for number, row in enumerate(self._extract.rows()):
             fitting = self._fitting(row)
             if fitting is None or (self._since and created and fitting[created] < self._since):
                 self._left_out.add(number)
@@ -91,16 +91,16 @@ class _Load:
     def _tally(self) -> Tally:
         """What the rows add up to that were not left out. Taking away from a sum would leave digits behind."""
         if not self._left_out:
-            return self._harvest.sink.tally
-        tally = Tally(self._harvest.sink.reader)
-        for number, row in enumerate(self._harvest.rows()):
+            return self._extract.sink.tally
+        tally = Tally(self._extract.sink.reader)
+        for number, row in enumerate(self._extract.rows()):
             if number not in self._left_out:
                 tally.add(row)
         return tally
 
     def _fitting(self, row: Row) -> copy.Row | None:
         try:
-            return self._conformer.row(row, self._harvest.origin)
+            return self._conformer.row(row, self._extract.origin)
         except Misfit as misfit:
             self.rejects.add(row, row.flaw if row.flaw and misfit.field == "?" else misfit.field, misfit.reason)
             self._content.add(hashlib.sha256(row.raw).hexdigest())
@@ -112,18 +112,18 @@ class _Load:
         :raises NexusRejectedError: when more records don't fit than are allowed
         """
         self.rejects.refuse_too_many()
-        harvest, window = self._harvest, self._harvest.window
-        harvest.sink.tally = self._tally()
+        extracted, window = self._extract, self._extract.window
+        extracted.sink.tally = self._tally()
         return Sealed(
-            label=harvest.label,
-            feed=harvest.feed,
-            read_at=harvest.origin.read_at,
+            label=extracted.label,
+            feed=extracted.feed,
+            read_at=extracted.origin.read_at,
             start=window.start if window else None,
             end=window.end if window else None,
-            verdict=str(harvest.proof.verdict),
-            records=harvest.sink.tally.records,
+            verdict=str(extracted.proof.verdict),
+            records=extracted.sink.tally.records,
             content=self._content.digest,
-            manifest=manifests.describe(harvest, "table", self.untyped),
+            manifest=manifests.describe(extracted, "table", self.untyped),
             rejects=tuple(self.rejects.found),
         )
 
@@ -155,13 +155,13 @@ class Stored:
     untyped: Mapping[str, int] = field(default_factory=dict)
 
 
-class Outlet(Protocol):
+class Loader(Protocol):
     """A place for readings."""
 
     def fields_before(self, window: Window | None) -> dict[str, Any] | None:
         """Member ``schema`` of the manifest that a reading is compared with; ``None`` when there is none."""
 
-    def store(self, harvest: Harvest) -> Stored:
+    def store(self, extracted: Extracted) -> Stored:
         """Store what was read, all or nothing."""
 
 

@@ -23,7 +23,7 @@ from airflow_provider_nexus.exceptions import NexusDataError
 from airflow_provider_nexus.extract.window import Window
 
 if TYPE_CHECKING:
-    from airflow_provider_nexus.extract.extracted import Harvest
+    from airflow_provider_nexus.extract.extracted import Extracted
 from airflow_provider_nexus.extract.jsonl import PART
 
 VERSION = 1
@@ -45,7 +45,7 @@ class File:
     sha256: str
 
 
-def describe(harvest: Harvest, file_format: str, untyped: Mapping[str, int] | None = None) -> dict[str, Any]:
+def describe(extracted: Extracted, file_format: str, untyped: Mapping[str, int] | None = None) -> dict[str, Any]:
     """The members of a manifest that tell of the reading; what stores it adds those of the files or the table.
 
     ``window`` is null for what has none; ``records`` are those stored, ``rejected`` those put aside; ``first`` and ``last``
@@ -53,25 +53,25 @@ def describe(harvest: Harvest, file_format: str, untyped: Mapping[str, int] | No
     as digits; ``schema`` is the fingerprint of the fields seen, and those that the catalogue does not know; ``untyped`` how many
     values of each field were of another kind than declared, and kept as they came.
     """
-    tally, window = harvest.sink.tally, harvest.window
+    tally, window = extracted.sink.tally, extracted.window
     return {
-        **asdict(harvest.facts),
+        **asdict(extracted.facts),
         "manifest_version": VERSION,
         "provider_version": __version__,
-        "resource": harvest.resource.name,
-        "feed": harvest.feed,
+        "resource": extracted.resource.name,
+        "feed": extracted.feed,
         "format": file_format,
-        "read_at": to_wire(harvest.origin.read_at),
-        "read_by": harvest.origin.read_by,
+        "read_at": to_wire(extracted.origin.read_at),
+        "read_by": extracted.origin.read_by,
         "window": {"start": to_wire(window.start), "end": to_wire(window.end), "how": window.how} if window else None,
-        "proof": asdict(harvest.proof),
+        "proof": asdict(extracted.proof),
         "records": tally.records,
         "rejected": [],
         "first": {"key": tally.first.key, "stamp": tally.first.stamp} if tally.first else None,
         "last": {"key": tally.last.key, "stamp": tally.last.stamp} if tally.last else None,
         "key_digest": tally.key_digest,
         "sums": tally.sums_by_field,
-        "schema": harvest.sink.fields.summary(),
+        "schema": extracted.sink.fields.summary(),
         **({"untyped": dict(untyped)} if untyped else {}),
     }
 

@@ -6,13 +6,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from airflow_provider_nexus.api.moments import Moment
-from airflow_provider_nexus.extract.window import Wish, wish
+from airflow_provider_nexus.extract.window import RequestedWindow, choose_window
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-def wish_of(context: Context, start: Moment, end: Moment, watermark: Callable[[], Moment] = lambda: None) -> Wish:
+def requested_window(
+    context: Context, start: Moment, end: Moment, watermark: Callable[[], Moment] = lambda: None
+) -> RequestedWindow:
     """What a run asks for.
 
     :param start: the operator's argument ``window_start``
@@ -21,7 +23,7 @@ def wish_of(context: Context, start: Moment, end: Moment, watermark: Callable[[]
     :raises NexusWindowError: when nothing names a start
     """
     params = context.get("params") or {}
-    return wish(
+    return choose_window(
         arguments=(start, end),
         params=(params.get("window_start"), params.get("window_end")),
         interval=(context.get("data_interval_start"), context.get("data_interval_end")),

@@ -15,7 +15,7 @@ from airflow_provider_nexus.extract.plan import PlannedWindow, plan
 from airflow_provider_nexus.extract.request import LONGEST_LAG, SETTLE_LAG
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered
-from airflow_provider_nexus.operators._window import wish_of
+from airflow_provider_nexus.operators._window import requested_window
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
@@ -76,7 +76,7 @@ class NexusPlanOperator(NexusBaseOperator):
         :raises AirflowSkipException: when nothing is old enough to be read
         """
         resource, at_most = get_resource(self.resource), self._whole_at_most()
-        wanted = wish_of(context, self.window_start, self.window_end)
+        wanted = requested_window(context, self.window_start, self.window_end)
         with NexusHook(self.nexus_conn_id) as hook:
             windows = plan(hook.client, resource, wanted, at_most, settle_lag=self.settle_lag)
         if not windows:

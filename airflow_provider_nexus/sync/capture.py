@@ -19,14 +19,14 @@ from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusWindowError
-from airflow_provider_nexus.extract.extracted import Harvest
-from airflow_provider_nexus.extract.extractor import Harvester
+from airflow_provider_nexus.extract.extracted import Extracted
+from airflow_provider_nexus.extract.extractor import Extractor
 from airflow_provider_nexus.extract.origin import Open
 from airflow_provider_nexus.extract.request import SyncRequest
 from airflow_provider_nexus.extract.source import Span
 from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load.copy import Copy
-from airflow_provider_nexus.load.loader import TableOutlet
+from airflow_provider_nexus.load.loader import TableLoader
 from airflow_provider_nexus.sync.compare import Comparison, joined
 from airflow_provider_nexus.sync.job import store, summary_of, together
 from airflow_provider_nexus.sync.watermark import Watermark, advance
@@ -62,7 +62,7 @@ class CaptureJob:
         self._client, self._request, self._copy = client, request, copy
         self._watermark, self._rereads = watermark, rereads
         self._log = log or logging.getLogger(__name__)
-        self._harvester = Harvester(client, request, self._log, staging=staging, sleep=sleep)
+        self._extractor = Extractor(client, request, self._log, staging=staging, sleep=sleep)
         self._feeds: dict[str, int] = {}
         self._changes = {"inserted": 0, "updated": 0, "deleted": 0}
 
@@ -73,7 +73,7 @@ class CaptureJob:
         :raises NexusConfigurationError: when the records have no window, or go by another key than in Nexus, or when more than
             one reading is asked for
         """
-        if self._request.wish is None or self._harvester.protector.changes_key:
+        if self._request.requested is None or self._extractor.protector.changes_key:
             raise NexusConfigurationError(
                 f"{self._request.resource.name}: changes can be captured of records that have a window and go by their own key"
             )
@@ -82,7 +82,7 @@ class CaptureJob:
                 f"readings is {self._request.readings}: changes are captured from single reads. Leave readings out"
             )
         began, calls = time.monotonic(), self._client.session.calls
-        window = self._harvester.window(self._request.wish)
+        window = self._extractor.window(self._request.requested)
         if window is None:
             return None
         summary = self._bring(window)
@@ -94,17 +94,17 @@ class CaptureJob:
         """All feeds. What was created comes after what ended: a table that holds the window counts as read up to its end."""
         parts = self._parts(window)
         for torn in self._copy.torn():
-            self._store(self._harvester.read(torn, "reread"), None)
+            self._store(self._extractor.read(torn, "reread"), None)
         since = min((kept.start for kept in self._copy.windows()), default=window.start)
         if self._request.resource.finished and since < window.start:
-            self._store(self._harvester.read(window, "finished"), since)
+            self._store(self._extractor.read(window, "finished"), since)
         pieces = []
         for part in parts:
-            created = self._harvester.read(part)
+            created = self._extractor.read(part)
             pieces.append(self._store(created, None))
         self._read_unsettled(window)
         for again in self._to_read_again(created.origin.read_at):
-            self._store(self._harvester.read(again, "reread"), min(since, window.start))
+            self._store(self._extractor.read(again, "reread"), min(since, window.start))
         return together(pieces)
 
     def _parts(self, window: Window) -> list[Window]:
@@ -132,7 +132,7 @@ class CaptureJob:
         if len(wanted) < len(known):
             self._log.info("%s unsettled records are left to the totals, or to old windows", f"{len(known) - len(wanted):,}")
         if wanted:
-            self._store(self._harvester.read_unsettled(wanted, window.start), None)
+            self._store(self._extractor.read_unsettled(wanted, window.start), None)
 
     def _is_owed(self, record: Open) -> bool:
         """Whether a record has to be looked at: one with a status that no source explains may well have ended.
@@ -158,16 +158,16 @@ class CaptureJob:
         due = [kept for kept in windows if kept.read_at < now]
         yield from (Window(kept.start, kept.end, "oldest proof") for kept in due[: self._rereads])
 
-    def _store(self, harvest: Harvest, since: datetime | None) -> dict[str, Any]:
+    def _store(self, extracted: Extracted, since: datetime | None) -> dict[str, Any]:
         asked = self._request
-        outlet = TableOutlet(self._copy, asked.max_rejected, contract=asked.contract, since=since)
+        loader = TableLoader(self._copy, asked.max_rejected, contract=asked.contract, since=since)
         try:
-            stored = store(harvest, outlet, asked, self._log)
+            stored = store(extracted, loader, asked, self._log)
         finally:
-            harvest.close()
-        records = harvest.sink.tally.records
-        self._feeds[harvest.feed] = self._feeds.get(harvest.feed, 0) + records
+            extracted.close()
+        records = extracted.sink.tally.records
+        self._feeds[extracted.feed] = self._feeds.get(extracted.feed, 0) + records
         for word in self._changes:
             self._changes[word] += getattr(stored, word) or 0
-        self._log.info("%s: %s records, %s", harvest.feed, f"{records:,}", stored.path)
-        return summary_of(harvest, stored)
+        self._log.info("%s: %s records, %s", extracted.feed, f"{records:,}", stored.path)
+        return summary_of(extracted, stored)

@@ -12,12 +12,12 @@ from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.extract.children import WORST_FIRST
-from airflow_provider_nexus.extract.extracted import Harvest
-from airflow_provider_nexus.extract.extractor import Harvester
+from airflow_provider_nexus.extract.extracted import Extracted
+from airflow_provider_nexus.extract.extractor import Extractor
 from airflow_provider_nexus.extract.progress import Follow, unheard
 from airflow_provider_nexus.extract.request import SyncRequest
 from airflow_provider_nexus.load.contract import check, drift
-from airflow_provider_nexus.load.loader import Outlet, Stored
+from airflow_provider_nexus.load.loader import Loader, Stored
 from airflow_provider_nexus.load.totals import Sum
 from airflow_provider_nexus.sync.watermark import Watermark, advance
 
@@ -27,7 +27,7 @@ class SyncJob:
 
     :param client: makes the calls
     :param request: what is to be synced
-    :param outlet: where it goes
+    :param loader: where it goes
     :param watermark: moved to the window's end when it is stored
     :param staging: folder under which another try finds what this one brought; ``None`` to leave nothing behind
     :param follow: told how many records were read
@@ -38,7 +38,7 @@ class SyncJob:
         self,
         client: NexusClient,
         request: SyncRequest,
-        outlet: Outlet,
+        loader: Loader,
         *,
         watermark: Watermark | None = None,
         staging: Any = None,
@@ -46,9 +46,9 @@ class SyncJob:
         follow: Follow = unheard,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._request, self._outlet, self._watermark = request, outlet, watermark
+        self._request, self._loader, self._watermark = request, loader, watermark
         self._log = log or logging.getLogger(__name__)
-        self._harvester = Harvester(client, request, self._log, staging=staging, follow=follow, sleep=sleep)
+        self._extractor = Extractor(client, request, self._log, staging=staging, follow=follow, sleep=sleep)
 
     def run(self) -> dict[str, Any] | None:
         """Sync.
@@ -59,42 +59,42 @@ class SyncJob:
         :raises NexusContractError: when the fields have changed and the contract is frozen
         :raises NexusApiError: one class per cause
         """
-        if self._request.wish is None:
-            return self._store(self._harvester.read_whole())
-        window = self._harvester.window(self._request.wish)
+        if self._request.requested is None:
+            return self._store(self._extractor.read_whole())
+        window = self._extractor.window(self._request.requested)
         if window is None:
             return None
-        summary = self._store(self._harvester.read(window))
+        summary = self._store(self._extractor.read(window))
         if self._watermark:
             advance(self._watermark, window, self._log)
         return summary
 
-    def _store(self, harvest: Harvest) -> dict[str, Any]:
+    def _store(self, extracted: Extracted) -> dict[str, Any]:
         try:
-            return summary_of(harvest, store(harvest, self._outlet, self._request, self._log))
+            return summary_of(extracted, store(extracted, self._loader, self._request, self._log))
         finally:
-            harvest.close()
+            extracted.close()
 
 
-def store(harvest: Harvest, outlet: Outlet, request: SyncRequest, log: Log) -> Stored:
+def store(extracted: Extracted, loader: Loader, request: SyncRequest, log: Log) -> Stored:
     """Hold a reading to the contract, then store it."""
-    fields, before = harvest.sink.fields, outlet.fields_before(harvest.window)
-    check(request.contract, harvest.resource.name, drift(fields, before), log)
+    fields, before = extracted.sink.fields, loader.fields_before(extracted.window)
+    check(request.contract, extracted.resource.name, drift(fields, before), log)
     if before and not fields.seen:
         fields.restore(before)  # what was agreed on outlives a reading that brought nothing
-    stored = outlet.store(harvest)
-    if harvest.keeper:
-        harvest.keeper.forget()
+    stored = loader.store(extracted)
+    if extracted.keeper:
+        extracted.keeper.forget()
     for name, count in stored.untyped.items():
         log.warning(
             "%s: %s of %s records hold another kind of value than declared in %s; it is kept as it came in _raw_extra",
-            harvest.resource.name,
+            extracted.resource.name,
             count,
-            harvest.sink.tally.records,
+            extracted.sink.tally.records,
             name,
         )
     if stored.rejected:
-        log.warning("%s: %s records don't fit and were put aside", harvest.resource.name, stored.rejected)
+        log.warning("%s: %s records don't fit and were put aside", extracted.resource.name, stored.rejected)
     return stored
 
 
@@ -103,22 +103,22 @@ def collection_folder(target: Any, environment: str, resource: Resource) -> Any:
     return target / environment / resource.name
 
 
-def summary_of(harvest: Harvest, stored: Stored) -> dict[str, Any]:
+def summary_of(extracted: Extracted, stored: Stored) -> dict[str, Any]:
     """What a sync says of itself."""
-    window, counts = harvest.window, ("inserted", "updated", "deleted")
+    window, counts = extracted.window, ("inserted", "updated", "deleted")
     return {
-        "resource": harvest.resource.name,
-        "environment": harvest.facts.environment,
+        "resource": extracted.resource.name,
+        "environment": extracted.facts.environment,
         "window_start": to_wire(window.start) if window else None,
         "window_end": to_wire(window.end) if window else None,
-        "verdict": str(harvest.proof.verdict),
-        "records": harvest.sink.tally.records,
+        "verdict": str(extracted.proof.verdict),
+        "records": extracted.sink.tally.records,
         "rejected": stored.rejected,
-        "calls": harvest.facts.calls,
-        "seconds": harvest.facts.seconds,
+        "calls": extracted.facts.calls,
+        "seconds": extracted.facts.seconds,
         "path": stored.path,
         "manifest": stored.manifest,
-        "key_digest": harvest.sink.tally.key_digest,
+        "key_digest": extracted.sink.tally.key_digest,
         "changed": stored.changed,
         **({"untyped": dict(stored.untyped)} if stored.untyped else {}),
         **{name: value for name in counts if (value := getattr(stored, name)) is not None},

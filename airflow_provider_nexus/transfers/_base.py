@@ -20,15 +20,15 @@ from airflow_provider_nexus.extract.protect import Protection, Treatment, check_
 from airflow_provider_nexus.extract.records import whole_number
 from airflow_provider_nexus.extract.request import CONTRACTS, LONGEST_LAG, SETTLE_LAG, Contract, SyncRequest
 from airflow_provider_nexus.extract.source import PAGE_SIZE
-from airflow_provider_nexus.extract.window import Wish
+from airflow_provider_nexus.extract.window import RequestedWindow
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.lineage import metrics
 from airflow_provider_nexus.links.nexus import REPORT_KEY, NexusReportLink
 from airflow_provider_nexus.load.copy import Copy
-from airflow_provider_nexus.load.loader import Outlet
+from airflow_provider_nexus.load.loader import Loader
 from airflow_provider_nexus.load.paths import is_template
 from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered
-from airflow_provider_nexus.operators._window import wish_of
+from airflow_provider_nexus.operators._window import requested_window
 from airflow_provider_nexus.report.place import address, put_page
 from airflow_provider_nexus.sync.capture import CaptureJob
 from airflow_provider_nexus.sync.job import SyncJob
@@ -241,12 +241,12 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         return where
 
     def sync_window(
-        self, context: Context, hook: NexusHook, resource: Resource, outlet: Outlet, watermark: Watermark, staged: Any
+        self, context: Context, hook: NexusHook, resource: Resource, loader: Loader, watermark: Watermark, staged: Any
     ) -> dict[str, Any] | None:
         """Bring the window alone."""
         request = self.request(context, hook, resource, watermark)
         moved = watermark if self.keeps_watermark(context) else None
-        return SyncJob(hook.client, request, outlet, watermark=moved, staging=staged, log=self.log).run()
+        return SyncJob(hook.client, request, loader, watermark=moved, staging=staged, log=self.log).run()
 
     def capture_changes(
         self, context: Context, hook: NexusHook, resource: Resource, copy: Copy, watermark: Watermark, staged: Any
@@ -260,7 +260,7 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         """What this run asks for."""
         return SyncRequest(
             resource=resource,
-            wish=self._wish(context, watermark, resource),
+            requested=self._requested(context, watermark, resource),
             parents=self._parents(),
             settle_lag=self.settle_lag,
             strict=self.strict,
@@ -287,7 +287,7 @@ class NexusSyncBaseOperator(NexusBaseOperator):
             raise AirflowSkipException("parents is empty, so there is nothing to read")
         return codes
 
-    def _wish(self, context: Context, watermark: Watermark, resource: Resource) -> Wish | None:
+    def _requested(self, context: Context, watermark: Watermark, resource: Resource) -> RequestedWindow | None:
         if not resource.is_windowed:
             if not (is_missing(self.window_start) and is_missing(self.window_end)):
                 raise NexusConfigurationError(f"{resource.name} has no window: Nexus says only how it stands now. Leave it out")
@@ -295,7 +295,7 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         for name in ("window_start", "window_end"):
             if self.is_mapped_to_nothing(name):
                 raise NexusConfigurationError(f"{name} is None in what this task is mapped over: leave it out, or give a moment")
-        return wish_of(context, self.window_start, self.window_end, watermark.get)
+        return requested_window(context, self.window_start, self.window_end, watermark.get)
 
     def keeps_watermark(self, context: Context) -> bool:
         """Whether this run moves the watermark.

@@ -19,8 +19,8 @@ from airflow_provider_nexus.extract.source import PAGE_SIZE
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.lineage.facets import file_target
 from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.jsonl.copy import LinesOutlet
-from airflow_provider_nexus.load.loader import Outlet, TableOutlet
+from airflow_provider_nexus.load.jsonl.copy import JsonLinesLoader
+from airflow_provider_nexus.load.loader import Loader, TableLoader
 from airflow_provider_nexus.load.parquet.unsettled import FileMemory, Memory
 from airflow_provider_nexus.load.server import refuse_another
 from airflow_provider_nexus.operators._base import rendered
@@ -147,7 +147,7 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
         if self.capture == "changes":
             copy = self._copy(collection, resource, self._memory(context, hook, collection, resource))
             return self.capture_changes(context, hook, resource, copy, watermark, staged)
-        return self.sync_window(context, hook, resource, self._outlet(collection, resource), watermark, staged)
+        return self.sync_window(context, hook, resource, self._loader(collection, resource), watermark, staged)
 
     def report(self, hook: NexusHook, resource: Resource, page: Any) -> str:
         """On all windows of the resource, with links to their manifests."""
@@ -165,10 +165,10 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
         """The folder of the window."""
         return file_target(str(summary["path"])), self.file_format == "parquet"
 
-    def _outlet(self, collection: Any, resource: Resource) -> Outlet:
+    def _loader(self, collection: Any, resource: Resource) -> Loader:
         if self.file_format == "jsonl":
-            return LinesOutlet(collection, self.max_rejected)
-        return TableOutlet(self._copy(collection, resource), self.max_rejected, contract=self.contract)
+            return JsonLinesLoader(collection, self.max_rejected)
+        return TableLoader(self._copy(collection, resource), self.max_rejected, contract=self.contract)
 
     def _copy(self, collection: Any, resource: Resource, memory: Memory | None = None) -> ParquetCopy:
         from airflow_provider_nexus.load.parquet.copy import ParquetCopy

@@ -16,7 +16,7 @@ from airflow_provider_nexus.extract.source import PAGE_SIZE
 from airflow_provider_nexus.hooks._databases import engine_of, sql_hook
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.loader import TableOutlet
+from airflow_provider_nexus.load.loader import TableLoader
 from airflow_provider_nexus.load.paths import is_template
 from airflow_provider_nexus.load.sql.name import split_name
 from airflow_provider_nexus.operators._base import rendered
@@ -119,8 +119,8 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
             staged = self._staged(resource)
             if self.capture == "changes":
                 return self.capture_changes(context, hook, resource, copy, watermark, staged)
-            outlet = TableOutlet(copy, self.max_rejected, contract=self.contract)
-            return self.sync_window(context, hook, resource, outlet, watermark, staged)
+            loader = TableLoader(copy, self.max_rejected, contract=self.contract)
+            return self.sync_window(context, hook, resource, loader, watermark, staged)
         finally:
             engine.dispose()
 

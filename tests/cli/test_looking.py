@@ -13,7 +13,7 @@ import pytest
 from airflow_provider_nexus.__main__ import main
 from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.cli import check
-from airflow_provider_nexus.extract.window import Wish
+from airflow_provider_nexus.extract.window import RequestedWindow
 from airflow_provider_nexus.sandbox import Sandbox
 from tests.extract.serving import client_of, lines_job
 
@@ -84,7 +84,7 @@ def test_an_unknown_resource_is_answered_with_the_nearest(capsys: pytest.Capture
 
 def test_a_report_is_written(sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     end = sandbox.now.replace(microsecond=0) - timedelta(hours=1)
-    lines_job(client_of(sandbox), tmp_path, "orders", Wish(end - timedelta(hours=9), end, "arguments")).run()
+    lines_job(client_of(sandbox), tmp_path, "orders", RequestedWindow(end - timedelta(hours=9), end, "arguments")).run()
     out = tmp_path / "proof.html"
     assert "bytes" in said(capsys, "report", str(tmp_path), "-o", str(out))
     assert "orders" in out.read_text()

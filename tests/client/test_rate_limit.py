@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from airflow_provider_nexus.api import envelope
 from airflow_provider_nexus.client.aio import AsyncNexusClient
 from airflow_provider_nexus.client.call import Call
-from airflow_provider_nexus.client.rate_limit import Governor
+from airflow_provider_nexus.client.rate_limit import RateLimiter
 from airflow_provider_nexus.client.retry import RetryPolicy
 from airflow_provider_nexus.client.settings import ClientSettings, read_settings
 from airflow_provider_nexus.exceptions import LONGEST_PAUSE, NexusApiError, NexusRateLimitError
@@ -53,8 +53,8 @@ def limited(rate: float | None, token: str = TOKEN, host: str = "https://nexus.e
     return read_settings(token=token, host=host, extra={"rate_limit": rate})
 
 
-def slots(governor: Governor, count: int) -> list[float]:
-    return [round(governor.reserve(), 6) for _ in range(count)]
+def slots(limiter: RateLimiter, count: int) -> list[float]:
+    return [round(limiter.reserve(), 6) for _ in range(count)]
 
 
 def files(folder: Path) -> list[str]:
@@ -63,17 +63,17 @@ def files(folder: Path) -> list[str]:
 
 def test_a_burst_and_then_one_slot_after_the_other() -> None:
     clock = Clock()
-    governor = Governor(limited(4), clock=clock)
-    assert slots(governor, 7) == [0, 0, 0, 0, 0.25, 0.5, 0.75]
+    limiter = RateLimiter(limited(4), clock=clock)
+    assert slots(limiter, 7) == [0, 0, 0, 0, 0.25, 0.5, 0.75]
     clock.now += 0.75
-    assert slots(governor, 2) == [0.25, 0.5]
+    assert slots(limiter, 2) == [0.25, 0.5]
     clock.now += 100
-    assert slots(governor, 5) == [0, 0, 0, 0, 0.25]
+    assert slots(limiter, 5) == [0, 0, 0, 0, 0.25]
 
 
 @pytest.mark.parametrize(("rate", "expected"), [(0.1, [0, 10, 20]), (1, [0, 1, 2]), (1.5, [0, 0.666667, 1.333333])])
 def test_a_burst_is_never_more_than_the_calls_of_a_second(rate: float, expected: list[float]) -> None:
-    assert slots(Governor(limited(rate), clock=Clock()), 3) == expected
+    assert slots(RateLimiter(limited(rate), clock=Clock()), 3) == expected
 
 
 @settings(max_examples=200, deadline=None)
@@ -84,7 +84,7 @@ def test_a_burst_is_never_more_than_the_calls_of_a_second(rate: float, expected:
 def test_no_span_sees_more_than_a_burst_and_the_rate(rate: float, steps: list[tuple[float, int, float]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         clock = Clock()
-        tasks = [Governor(limited(rate), folder=Path(folder), clock=clock) for _ in range(3)]
+        tasks = [RateLimiter(limited(rate), folder=Path(folder), clock=clock) for _ in range(3)]
         calls: list[float] = []
         for pause, count, hold in steps:
             clock.now += pause
@@ -100,25 +100,25 @@ def test_no_span_sees_more_than_a_burst_and_the_rate(rate: float, steps: list[tu
 
 
 def test_no_limit_makes_no_file_and_no_wait(tmp_path: Path) -> None:
-    governor = Governor(limited(None))
-    governor.hold(5)
-    assert slots(governor, 1000) == [0] * 1000
+    limiter = RateLimiter(limited(None))
+    limiter.hold(5)
+    assert slots(limiter, 1000) == [0] * 1000
     assert files(tmp_path) == []
 
 
 def test_the_file_is_small_private_and_without_the_token(tmp_path: Path) -> None:
-    governor = Governor(limited(2))
-    slots(governor, 3)
-    assert files(tmp_path) == [governor.path.name]
-    assert stat.S_IMODE(governor.path.stat().st_mode) == 0o600
-    assert governor.path.stat().st_size < 100
-    assert TOKEN not in governor.path.name + governor.path.read_text()
+    limiter = RateLimiter(limited(2))
+    slots(limiter, 3)
+    assert files(tmp_path) == [limiter.path.name]
+    assert stat.S_IMODE(limiter.path.stat().st_mode) == 0o600
+    assert limiter.path.stat().st_size < 100
+    assert TOKEN not in limiter.path.name + limiter.path.read_text()
 
 
 def test_connections_do_not_share_a_bucket() -> None:
     clock = Clock()
     for other in (limited(1), limited(1, token="another"), limited(1, host="https://other.example")):
-        assert slots(Governor(other, clock=clock), 2) == [0, 1]
+        assert slots(RateLimiter(other, clock=clock), 2) == [0, 1]
 
 
 @pytest.mark.parametrize(
@@ -138,22 +138,22 @@ def test_connections_do_not_share_a_bucket() -> None:
     ],
 )
 def test_a_damaged_file_is_an_empty_bucket(content: bytes) -> None:
-    governor = Governor(limited(1), clock=Clock())
-    governor.path.write_bytes(content)
-    assert slots(governor, 3) == [0, 1, 2]
+    limiter = RateLimiter(limited(1), clock=Clock())
+    limiter.path.write_bytes(content)
+    assert slots(limiter, 3) == [0, 1, 2]
 
 
 def test_a_machine_that_was_started_anew_has_an_empty_bucket() -> None:
     clock = Clock(1e6)
-    governor = Governor(limited(1), clock=clock)
-    assert slots(governor, 3) == [0, 1, 2]
+    limiter = RateLimiter(limited(1), clock=clock)
+    assert slots(limiter, 3) == [0, 1, 2]
     clock.now = 1e6 - 10
-    assert slots(governor, 3) == [0, 1, 2]
+    assert slots(limiter, 3) == [0, 1, 2]
 
 
 def test_a_hold_is_for_all_and_has_a_limit() -> None:
     clock = Clock()
-    one, other = Governor(limited(5), clock=clock), Governor(limited(5), clock=clock)
+    one, other = RateLimiter(limited(5), clock=clock), RateLimiter(limited(5), clock=clock)
     one.hold(30)
     one.hold(3)
     assert slots(other, 3) == [30, 30.2, 30.4]
@@ -173,12 +173,12 @@ def _hard_link(path: Path) -> None:
 @pytest.mark.parametrize("place", [_symlink, _hard_link, os.mkfifo, Path.mkdir], ids=lambda place: place.__name__)
 def test_what_somebody_put_in_its_place_is_not_touched(tmp_path: Path, place: Any, caplog: pytest.LogCaptureFixture) -> None:
     clock = Clock()
-    governor = Governor(limited(1), clock=clock)
-    place(governor.path)
+    limiter = RateLimiter(limited(1), clock=clock)
+    place(limiter.path)
     before = files(tmp_path)
     with caplog.at_level(logging.WARNING):
-        assert slots(governor, 3) == [0, 1, 2]
-        assert slots(Governor(limited(1), clock=clock), 1) == [3]
+        assert slots(limiter, 3) == [0, 1, 2]
+        assert slots(RateLimiter(limited(1), clock=clock), 1) == [3]
     assert files(tmp_path) == before
     assert all((tmp_path / name).read_text() == "precious" for name in before if name == "precious")
     assert len(caplog.messages) == 1
@@ -188,22 +188,22 @@ def test_what_somebody_put_in_its_place_is_not_touched(tmp_path: Path, place: An
 
 def test_the_file_of_another_user_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     user = os.geteuid()
-    Governor(limited(1), clock=Clock()).reserve()
-    theirs = Governor(limited(1), clock=Clock())
+    RateLimiter(limited(1), clock=Clock()).reserve()
+    theirs = RateLimiter(limited(1), clock=Clock())
     monkeypatch.setattr(os, "geteuid", lambda: user + 1)
     assert slots(theirs, 2) == [0, 1]
 
 
 def test_a_folder_that_is_gone_leaves_a_bucket_of_this_process(tmp_path: Path) -> None:
     clock = Clock()
-    governor = Governor(limited(2), folder=tmp_path / "gone", clock=clock)
-    assert slots(governor, 4) == [0, 0, 0.5, 1]
-    assert slots(Governor(limited(2), folder=tmp_path / "gone", clock=clock), 1) == [1.5]
+    limiter = RateLimiter(limited(2), folder=tmp_path / "gone", clock=clock)
+    assert slots(limiter, 4) == [0, 0, 0.5, 1]
+    assert slots(RateLimiter(limited(2), folder=tmp_path / "gone", clock=clock), 1) == [1.5]
 
 
 _TASK = """
 import sys, time
-from airflow_provider_nexus.client.rate_limit import Governor
+from airflow_provider_nexus.client.rate_limit import RateLimiter
 from airflow_provider_nexus.client.settings import read_settings
 
 booked = []
@@ -212,10 +212,10 @@ def clock():
     booked.append(time.monotonic())
     return booked[-1]
 
-governor = Governor(read_settings(token="t0ken", extra={"rate_limit": 1000}), clock=clock)
+limiter = RateLimiter(read_settings(token="t0ken", extra={"rate_limit": 1000}), clock=clock)
 print("ready", flush=True)
 sys.stdin.readline()
-slots = [governor.reserve() + booked[-1] for _ in range(4000)]
+slots = [limiter.reserve() + booked[-1] for _ in range(4000)]
 print(min(slots), max(slots))
 """
 
@@ -310,7 +310,7 @@ def test_one_task_that_is_told_to_wait_holds_all(status: int, header: str) -> No
 
         with pytest.raises(NexusApiError):
             asyncio.run(told())
-        assert 100 < Governor(read_settings(token=TOKEN, host=server.base_url, extra=extra)).reserve() <= 200
+        assert 100 < RateLimiter(read_settings(token=TOKEN, host=server.base_url, extra=extra)).reserve() <= 200
 
 
 def test_the_session_holds_all_too(sandbox: Sandbox) -> None:
@@ -321,4 +321,4 @@ def test_the_session_holds_all_too(sandbox: Sandbox) -> None:
     client.session.close()
     sandbox.configure(faults=())
     settings = read_settings(token=sandbox.token, host=sandbox.base_url, extra={"rate_limit": 50})
-    assert 100 < Governor(settings).reserve() <= 200
+    assert 100 < RateLimiter(settings).reserve() <= 200

@@ -13,8 +13,8 @@ from airflow_provider_nexus.client.retry import RetryPolicy
 from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.client.settings import read_settings
 from airflow_provider_nexus.extract.request import SyncRequest
-from airflow_provider_nexus.extract.window import Wish
-from airflow_provider_nexus.load.jsonl.copy import LinesOutlet
+from airflow_provider_nexus.extract.window import RequestedWindow
+from airflow_provider_nexus.load.jsonl.copy import JsonLinesLoader
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sync.job import SyncJob, collection_folder
 
@@ -40,7 +40,7 @@ def lines_job(
     client: NexusClient,
     target: Path,
     resource: str,
-    wish: Wish | None = None,
+    requested: RequestedWindow | None = None,
     *,
     job: dict[str, Any] | None = None,
     **options: Any,
@@ -51,6 +51,6 @@ def lines_job(
     :param options: further members of the request
     """
     entry = get_resource(resource)
-    request = SyncRequest(resource=entry, wish=wish, **options)
-    outlet = LinesOutlet(collection_folder(target, client.session.environment.name, entry), request.max_rejected)
-    return SyncJob(client, request, outlet, **(job or {}))
+    request = SyncRequest(resource=entry, requested=requested, **options)
+    loader = JsonLinesLoader(collection_folder(target, client.session.environment.name, entry), request.max_rejected)
+    return SyncJob(client, request, loader, **(job or {}))

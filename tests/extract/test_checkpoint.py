@@ -19,7 +19,7 @@ from airflow_provider_nexus.exceptions import NexusApiError, NexusError, NexusSe
 from airflow_provider_nexus.extract import jsonl
 from airflow_provider_nexus.extract.checkpoint import FOLDER
 from airflow_provider_nexus.extract.protect import Protection
-from airflow_provider_nexus.extract.window import Wish
+from airflow_provider_nexus.extract.window import RequestedWindow
 from airflow_provider_nexus.load.manifest import NAME
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sandbox.faults import Fault
@@ -42,9 +42,9 @@ def sandbox(served: Sandbox) -> Iterator[Sandbox]:
     served.reset()
 
 
-def day(sandbox: Sandbox, hours: int = 30) -> Wish:
+def day(sandbox: Sandbox, hours: int = 30) -> RequestedWindow:
     end = sandbox.now.replace(microsecond=0) - timedelta(hours=1)
-    return Wish(end - timedelta(hours=hours), end, "arguments")
+    return RequestedWindow(end - timedelta(hours=hours), end, "arguments")
 
 
 def attempt(
@@ -52,7 +52,7 @@ def attempt(
     folder: Path,
     *,
     resource: str = "transactions",
-    wish: Wish | None = None,
+    requested: RequestedWindow | None = None,
     staged: bool = True,
     **options: Any,
 ) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def attempt(
     client = client_of(sandbox)
     try:
         job = {"staging": folder / FOLDER} if staged else {}
-        summary = lines_job(client, folder, resource, wish or day(sandbox), job=job, **{"page_size": 20, **options}).run()
+        summary = lines_job(client, folder, resource, requested or day(sandbox), job=job, **{"page_size": 20, **options}).run()
         assert summary is not None
         return summary
     finally:
@@ -203,12 +203,12 @@ def test_rows_that_appear_in_what_was_read_are_not_lost(sandbox: Sandbox, tmp_pa
     late = {"late_share": 0.5, "late_seconds": 600.0, "late_mode": "while_reading"}
     sandbox.configure(**late)
     calls = attempt(sandbox, tmp_path / "early", staged=False)["calls"]
-    wish = day(sandbox)
-    broken(sandbox, tmp_path / "again", calls, wish=wish)
+    requested = day(sandbox)
+    broken(sandbox, tmp_path / "again", calls, requested=requested)
     assert checkpoint_of(tmp_path / "again") is not None
     sandbox.advance(700)
-    summary = attempt(sandbox, tmp_path / "again", wish=wish)
-    truth = sandbox.truth("transactions", wish.start, wish.end)
+    summary = attempt(sandbox, tmp_path / "again", requested=requested)
+    truth = sandbox.truth("transactions", requested.start, requested.end)
     assert sorted(records_of(tmp_path / "again")) == sorted(truth)
     assert summary["verdict"] == "proved"
     proof = json.loads(Path(summary["manifest"]).read_bytes())["proof"]
@@ -278,23 +278,23 @@ def test_another_protection_begins_anew(
 
 
 def test_what_is_old_is_not_gone_on_with(sandbox: Sandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    wish = day(sandbox)
-    plain = attempt(sandbox, tmp_path / "plain", wish=wish)
-    broken(sandbox, tmp_path / "again", plain["calls"], wish=wish)
+    requested = day(sandbox)
+    plain = attempt(sandbox, tmp_path / "plain", requested=requested)
+    broken(sandbox, tmp_path / "again", plain["calls"], requested=requested)
     sandbox.advance(25 * 3600)
     with caplog.at_level(logging.WARNING):
-        assert attempt(sandbox, tmp_path / "again", wish=wish)["calls"] == plain["calls"]
+        assert attempt(sandbox, tmp_path / "again", requested=requested)["calls"] == plain["calls"]
     assert "is too old" in caplog.text
 
 
 def test_a_reading_is_as_old_as_its_first_try(sandbox: Sandbox, tmp_path: Path) -> None:
     """What an earlier try read must never count as newer than it is."""
-    wish = day(sandbox)
-    calls = attempt(sandbox, tmp_path / "plain", wish=wish)["calls"]
+    requested = day(sandbox)
+    calls = attempt(sandbox, tmp_path / "plain", requested=requested)["calls"]
     began = sandbox.now.replace(microsecond=0)
-    broken(sandbox, tmp_path / "again", calls, wish=wish)
+    broken(sandbox, tmp_path / "again", calls, requested=requested)
     sandbox.advance(600)
-    manifest = json.loads(Path(attempt(sandbox, tmp_path / "again", wish=wish)["manifest"]).read_bytes())
+    manifest = json.loads(Path(attempt(sandbox, tmp_path / "again", requested=requested)["manifest"]).read_bytes())
     assert manifest["read_at"] == f"{began:%FT%TZ}"
 
 
@@ -356,13 +356,13 @@ def test_on_object_storage(sandbox: Sandbox, tmp_path: Path) -> None:
 
 
 def test_nothing_is_kept_that_was_to_be_protected(sandbox: Sandbox, tmp_path: Path) -> None:
-    wish = day(sandbox, 47)
-    truth = [json.loads(raw) for raw in sandbox.truth("customers", wish.start, wish.end)]
+    requested = day(sandbox, 47)
+    truth = [json.loads(raw) for raw in sandbox.truth("customers", requested.start, requested.end)]
     personal = {each["email"] for each in truth if each.get("email")}
     assert personal
     protection = Protection(personal="hash", secret="a secret")
     jsonl.PART_RECORDS = 3
-    options: dict[str, Any] = {"resource": "customers", "protection": protection, "page_size": 5, "wish": wish}
+    options: dict[str, Any] = {"resource": "customers", "protection": protection, "page_size": 5, "requested": requested}
     plain = attempt(sandbox, tmp_path / "plain", staged=False, **options)
     broken(sandbox, tmp_path / "again", plain["calls"], **options)
     kept = b"".join(
@@ -381,9 +381,9 @@ def test_not_one_second_is_skipped_or_read_twice(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(jsonl, "PART_RECORDS", 15)
     with sandbox_and_client(transactions=30_000, days=1) as (sandbox, _):
         end = (sandbox.now - timedelta(hours=1)).replace(microsecond=0)
-        wish = Wish(end - timedelta(minutes=4), end, "arguments")
-        plain = attempt(sandbox, tmp_path / "plain", wish=wish, page_size=8)
+        requested = RequestedWindow(end - timedelta(minutes=4), end, "arguments")
+        plain = attempt(sandbox, tmp_path / "plain", requested=requested, page_size=8)
         for at in range(4, plain["calls"] + 1):
-            broken(sandbox, tmp_path / str(at), at, wish=wish, page_size=8)
-            attempt(sandbox, tmp_path / str(at), wish=wish, page_size=8)
+            broken(sandbox, tmp_path / str(at), at, requested=requested, page_size=8)
+            attempt(sandbox, tmp_path / str(at), requested=requested, page_size=8)
             assert stored(tmp_path / str(at)) == stored(tmp_path / "plain")

@@ -16,7 +16,7 @@ from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusWindowError
 from airflow_provider_nexus.extract.plan import PlannedWindow, divide, plan
 from airflow_provider_nexus.extract.source import PAGE_SIZE
-from airflow_provider_nexus.extract.window import wish
+from airflow_provider_nexus.extract.window import choose_window
 from airflow_provider_nexus.sandbox import Sandbox
 from tests.client.socket_server import SocketServer, answer
 from tests.extract.serving import client_of, sandbox_and_client
@@ -33,7 +33,7 @@ def running() -> Iterator[tuple[Sandbox, NexusClient]]:
 
 
 def planned(client: NexusClient, start: Any, end: Any, at_most: int, **options: Any) -> list[PlannedWindow]:
-    return plan(client, TRANSACTIONS, wish(arguments=(start, end)), at_most, **options)
+    return plan(client, TRANSACTIONS, choose_window(arguments=(start, end)), at_most, **options)
 
 
 def assert_cover(windows: list[PlannedWindow], start: datetime, end: datetime, at_most: int) -> None:
@@ -225,7 +225,7 @@ def test_a_server_without_a_date_is_refused() -> None:
 @pytest.mark.parametrize("name", ["prices", "payment_methods", "customer_persons"])
 def test_a_resource_without_windows_is_refused(running: tuple[Sandbox, NexusClient], name: str) -> None:
     with pytest.raises(NexusConfigurationError, match=f"{name} has no windows"):
-        plan(running[1], get_resource(name), wish(arguments=(MAY, NOW)), 4)
+        plan(running[1], get_resource(name), choose_window(arguments=(MAY, NOW)), 4)
 
 
 @pytest.mark.parametrize("at_most", [0, -1])

@@ -12,10 +12,10 @@ from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.schemas.field import Field
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.extract.request import SyncRequest
-from airflow_provider_nexus.extract.window import Wish
+from airflow_provider_nexus.extract.window import RequestedWindow
 from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.jsonl.copy import LinesOutlet
-from airflow_provider_nexus.load.loader import TableOutlet
+from airflow_provider_nexus.load.jsonl.copy import JsonLinesLoader
+from airflow_provider_nexus.load.loader import TableLoader
 from airflow_provider_nexus.load.parquet.copy import ParquetCopy
 from airflow_provider_nexus.load.parquet.unsettled import FileMemory, Unsettled
 from airflow_provider_nexus.sandbox import Sandbox
@@ -25,23 +25,30 @@ from airflow_provider_nexus.sync.watermark import FileWatermark
 from tests.extract.serving import client_of
 
 
-def hours_of(sandbox: Sandbox, *, start: int, until: int) -> Wish:
+def hours_of(sandbox: Sandbox, *, start: int, until: int) -> RequestedWindow:
     """A window counted back from the sandbox's last full hour but one."""
     end = sandbox.now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
-    return Wish(end - timedelta(hours=start), end - timedelta(hours=until), "arguments")
+    return RequestedWindow(end - timedelta(hours=start), end - timedelta(hours=until), "arguments")
 
 
-def put(client: NexusClient, root: Path, name: str, wish: Wish | None = None, file_format: str = "jsonl", **options: Any) -> Path:
+def put(
+    client: NexusClient,
+    root: Path,
+    name: str,
+    window: RequestedWindow | None = None,
+    file_format: str = "jsonl",
+    **options: Any,
+) -> Path:
     """Sync one window or snapshot; its folder."""
     entry = get_resource(name)
     collection = collection_folder(root, client.session.environment.name, entry)
-    request = SyncRequest(resource=entry, wish=wish, **options)
-    outlet = (
-        LinesOutlet(collection, request.max_rejected)
+    request = SyncRequest(resource=entry, requested=window, **options)
+    loader = (
+        JsonLinesLoader(collection, request.max_rejected)
         if file_format == "jsonl"
-        else TableOutlet(ParquetCopy(collection, Table(entry)), request.max_rejected)
+        else TableLoader(ParquetCopy(collection, Table(entry)), request.max_rejected)
     )
-    summary = SyncJob(client, request, outlet).run()
+    summary = SyncJob(client, request, loader).run()
     assert summary is not None
     return Path(summary["path"])
 
@@ -54,8 +61,8 @@ def capture(sandbox: Sandbox, root: Path, name: str, start: datetime, *, history
     copy = ParquetCopy(collection, table, unsettled=Unsettled(table, FileMemory(collection)), keeps_versions=history)
     watermark = FileWatermark(collection)
     known = watermark.get()
-    wish = Wish(datetime.fromisoformat(known) if known else start, None, "watermark")
-    CaptureJob(client, SyncRequest(resource=entry, wish=wish, **options), copy, watermark=watermark).run()
+    window = RequestedWindow(datetime.fromisoformat(known) if known else start, None, "watermark")
+    CaptureJob(client, SyncRequest(resource=entry, requested=window, **options), copy, watermark=watermark).run()
     client.session.close()
     return Path(collection)
 

@@ -17,10 +17,10 @@ from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.exceptions import NexusContractError
 from airflow_provider_nexus.extract.fields import FieldWatch
 from airflow_provider_nexus.extract.request import CONTRACTS, Contract, SyncRequest
-from airflow_provider_nexus.extract.window import Wish
+from airflow_provider_nexus.extract.window import RequestedWindow
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.contract import check, drift
-from airflow_provider_nexus.load.loader import TableOutlet
+from airflow_provider_nexus.load.loader import TableLoader
 from airflow_provider_nexus.load.manifest import NAME
 from airflow_provider_nexus.load.parquet.copy import ParquetCopy
 from airflow_provider_nexus.sandbox import Sandbox
@@ -37,21 +37,21 @@ def sandbox(served: Sandbox) -> Iterator[Sandbox]:
     served.configure(unknown_fields=False, removed_fields=(), misfit_share=0)
 
 
-def windows(sandbox: Sandbox) -> tuple[Wish, Wish, Wish]:
+def windows(sandbox: Sandbox) -> tuple[RequestedWindow, RequestedWindow, RequestedWindow]:
     """Three that touch."""
     end = sandbox.now.replace(microsecond=0) - timedelta(hours=1)
     edges = [end - timedelta(hours=hours) for hours in (36, 24, 12, 0)]
-    first, second, third = (Wish(*pair, "arguments") for pair in pairwise(edges))
+    first, second, third = (RequestedWindow(*pair, "arguments") for pair in pairwise(edges))
     return first, second, third
 
 
 def sync(
-    sandbox: Sandbox, target: Path, wish: Wish, contract: Contract = "report", resource: str = "transactions"
+    sandbox: Sandbox, target: Path, requested: RequestedWindow, contract: Contract = "report", resource: str = "transactions"
 ) -> dict[str, Any]:
     """The manifest."""
     client = client_of(sandbox)
     watermark = FileWatermark(target / "_watermark.json")
-    summary = lines_job(client, target, resource, wish, contract=contract, job={"watermark": watermark}).run()
+    summary = lines_job(client, target, resource, requested, contract=contract, job={"watermark": watermark}).run()
     client.session.close()
     assert summary is not None
     return dict(json.loads(Path(summary["manifest"]).read_bytes()))
@@ -61,13 +61,15 @@ def files_of(target: Path) -> dict[str, bytes]:
     return {str(path.relative_to(target)): path.read_bytes() for path in target.rglob("*") if path.is_file()}
 
 
-def typed(sandbox: Sandbox, target: Path, wish: Wish, resource: str = "transactions", **options: Any) -> dict[str, Any]:
+def typed(
+    sandbox: Sandbox, target: Path, requested: RequestedWindow, resource: str = "transactions", **options: Any
+) -> dict[str, Any]:
     """A sync into Parquet."""
     client = client_of(sandbox)
     entry = get_resource(resource)
-    request = SyncRequest(resource=entry, wish=wish, **options)
+    request = SyncRequest(resource=entry, requested=requested, **options)
     copy = ParquetCopy(collection_folder(target, client.session.environment.name, entry), Table(entry))
-    summary = SyncJob(client, request, TableOutlet(copy, request.max_rejected, contract=request.contract)).run()
+    summary = SyncJob(client, request, TableLoader(copy, request.max_rejected, contract=request.contract)).run()
     client.session.close()
     assert summary is not None
     return summary
@@ -75,9 +77,9 @@ def typed(sandbox: Sandbox, target: Path, wish: Wish, resource: str = "transacti
 
 def test_nothing_is_said_of_fields_that_stay(sandbox: Sandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        for wish in windows(sandbox):
+        for requested in windows(sandbox):
             for resource in ("transactions", "orders", "customers", "broker_transactions"):
-                sync(sandbox, tmp_path, wish, "freeze", resource)
+                sync(sandbox, tmp_path, requested, "freeze", resource)
     assert "fields" not in caplog.text
 
 
@@ -159,13 +161,13 @@ def test_what_was_agreed_on_outlives_an_empty_window(sandbox: Sandbox, tmp_path:
     assert second.start
     hour = second.start + timedelta(seconds=1)
     while sandbox.truth("transactions", second.start, hour):
-        second = Wish(second.start + timedelta(seconds=1), second.end, "arguments")
+        second = RequestedWindow(second.start + timedelta(seconds=1), second.end, "arguments")
         hour += timedelta(seconds=1)
         assert second.start
-    store(sandbox, tmp_path, Wish(first.start, second.start, "arguments"), contract="report")
-    empty = Wish(second.start, hour, "arguments")
+    store(sandbox, tmp_path, RequestedWindow(first.start, second.start, "arguments"), contract="report")
+    empty = RequestedWindow(second.start, hour, "arguments")
     store(sandbox, tmp_path, empty, contract="freeze")
-    store(sandbox, tmp_path, Wish(hour, second.end, "arguments"), contract="freeze")
+    store(sandbox, tmp_path, RequestedWindow(hour, second.end, "arguments"), contract="freeze")
     sandbox.configure(unknown_fields=False)
     with pytest.raises(NexusContractError, match="gone sandboxExtra"):
         store(sandbox, tmp_path, windows(sandbox)[2], contract="freeze")

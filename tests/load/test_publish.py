@@ -20,7 +20,7 @@ from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.api.rows import Row
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.extract import jsonl
-from airflow_provider_nexus.extract.window import Wish
+from airflow_provider_nexus.extract.window import RequestedWindow
 from airflow_provider_nexus.load.copy import Reject
 from airflow_provider_nexus.load.manifest import NAME, SUPERSEDED, digest_of
 from airflow_provider_nexus.load.publish import publish
@@ -36,7 +36,7 @@ from pathlib import Path
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.client.settings import read_settings
-from airflow_provider_nexus.extract.window import Wish
+from airflow_provider_nexus.extract.window import RequestedWindow
 from airflow_provider_nexus.sync.writers import jsonl
 from tests.extract.serving import lines_job
 
@@ -44,10 +44,10 @@ jsonl.PART_RECORDS = 20
 url, token, target, start, end, staged = sys.argv[1:]
 job = {"staging": Path(target) / "_staging"} if staged == "staged" else {}
 client = NexusClient(NexusSession(read_settings(token=token, host=url)))
-wish = Wish(datetime.fromisoformat(start), datetime.fromisoformat(end), "arguments")
+requested = RequestedWindow(datetime.fromisoformat(start), datetime.fromisoformat(end), "arguments")
 print("ready", flush=True)
 for _ in range(1000):
-    lines_job(client, Path(target), "transactions", wish, max_rejected=500, page_size=15, job=job).run()
+    lines_job(client, Path(target), "transactions", requested, max_rejected=500, page_size=15, job=job).run()
     client.session._http.post(url + "/_sandbox/clock", json={"advance": 600})
 """
 
@@ -105,9 +105,9 @@ def test_killed_anywhere(tmp_path: Path, staged: str) -> None:
         jsonl_parts, jsonl.PART_RECORDS = jsonl.PART_RECORDS, 20
         try:
             for folder in (target, tmp_path / "undisturbed"):
-                wish = Wish(start, end, "arguments")
+                requested = RequestedWindow(start, end, "arguments")
                 job = {"staging": folder / "_staging"} if staged == "staged" else {}
-                summary = lines_job(client, folder, "transactions", wish, max_rejected=500, page_size=15, job=job).run()
+                summary = lines_job(client, folder, "transactions", requested, max_rejected=500, page_size=15, job=job).run()
                 assert summary
                 assert summary["rejected"]
         finally:
@@ -152,32 +152,32 @@ def test_ended_between_any_two_writes(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(jsonl, "PART_RECORDS", 60)
     with sandbox_and_client() as (sandbox, _):
         end = (sandbox.now - timedelta(hours=1)).replace(microsecond=0)
-        wish = Wish(end - timedelta(hours=24), end, "arguments")
-        brought(sandbox, tmp_path / "undisturbed", wish, after)
+        requested = RequestedWindow(end - timedelta(hours=24), end, "arguments")
+        brought(sandbox, tmp_path / "undisturbed", requested, after)
         expected, ended = data_of(tmp_path / "undisturbed"), 0
         for at in range(60):
             target = tmp_path / str(at)
             if before:
-                brought(sandbox, target, wish, before)
+                brought(sandbox, target, requested, before)
             with monkeypatch.context() as patch:
                 Mortal(patch, at)
                 try:
-                    brought(sandbox, target, wish, after)
+                    brought(sandbox, target, requested, after)
                     break
                 except KilledError:
                     ended += 1
             assert lies(target) == []
-            brought(sandbox, target, wish, after)
+            brought(sandbox, target, requested, after)
             assert lies(target) == []
             assert without(data_of(target), SUPERSEDED) == expected
         assert ended > 4
         assert ended < 59
 
 
-def brought(sandbox: Sandbox, target: Path, wish: Wish, state: str) -> None:
+def brought(sandbox: Sandbox, target: Path, requested: RequestedWindow, state: str) -> None:
     sandbox.configure(**STATES[state])
     client = client_of(sandbox)
-    assert lines_job(client, target, "transactions", wish, max_rejected=500, job={"staging": target / "_staging"}).run()
+    assert lines_job(client, target, "transactions", requested, max_rejected=500, job={"staging": target / "_staging"}).run()
     client.session.close()
 
 

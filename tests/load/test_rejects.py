@@ -23,7 +23,7 @@ from airflow_provider_nexus.client.settings import read_settings
 from airflow_provider_nexus.exceptions import NexusDataError, NexusRejectedError
 from airflow_provider_nexus.extract.protect import Protection, Treatment
 from airflow_provider_nexus.extract.tally import Tally
-from airflow_provider_nexus.extract.window import Wish
+from airflow_provider_nexus.extract.window import RequestedWindow
 from airflow_provider_nexus.load import rejects
 from airflow_provider_nexus.load.copy import Reject
 from airflow_provider_nexus.sandbox import Sandbox
@@ -40,14 +40,16 @@ def sandbox(served: Sandbox) -> Iterator[Sandbox]:
     served.configure(misfit_share=0, misfits=("digits", "date", "amount"))
 
 
-def day(sandbox: Sandbox) -> Wish:
+def day(sandbox: Sandbox) -> RequestedWindow:
     end = sandbox.now.replace(microsecond=0) - timedelta(hours=1)
-    return Wish(end - timedelta(hours=44), end, "arguments")
+    return RequestedWindow(end - timedelta(hours=44), end, "arguments")
 
 
-def lined(sandbox: Sandbox, target: Path, wish: Wish, resource: str = "transactions", **options: Any) -> dict[str, Any]:
+def lined(
+    sandbox: Sandbox, target: Path, requested: RequestedWindow, resource: str = "transactions", **options: Any
+) -> dict[str, Any]:
     client = client_of(sandbox)
-    summary = lines_job(client, target, resource, wish, **options).run()
+    summary = lines_job(client, target, resource, requested, **options).run()
     client.session.close()
     assert summary is not None
     return summary
@@ -82,8 +84,8 @@ def lines_of(summary: dict[str, Any]) -> list[bytes]:
     return [line for file in files for line in gzip.decompress(file.read_bytes()).splitlines()]
 
 
-def truth_of(sandbox: Sandbox, wish: Wish, resource: str = "transactions") -> list[bytes]:
-    return sandbox.truth(resource, wish.start, wish.end)
+def truth_of(sandbox: Sandbox, requested: RequestedWindow, resource: str = "transactions") -> list[bytes]:
+    return sandbox.truth(resource, requested.start, requested.end)
 
 
 def recounted(lines: list[bytes], resource: str) -> Tally:
@@ -97,11 +99,11 @@ def recounted(lines: list[bytes], resource: str) -> Tally:
 @pytest.mark.parametrize("into", ["lines", "table"])
 def test_none_is_allowed_unless_it_is_said(sandbox: Sandbox, tmp_path: Path, into: str) -> None:
     sandbox.configure(**AMOUNTS)
-    wish = day(sandbox)
+    requested = day(sandbox)
     store = lined if into == "lines" else typed
     with pytest.raises(NexusRejectedError) as failed:
-        store(sandbox, tmp_path, wish)
-    truth = truth_of(sandbox, wish)
+        store(sandbox, tmp_path, requested)
+    truth = truth_of(sandbox, requested)
     bad = spoilt(truth, "transactions") if into == "lines" else [raw for raw in truth if b"n/a" in raw]
     text = str(failed.value)
     assert f"{len(bad)} records don't fit and max_rejected is 0" in text
@@ -116,9 +118,9 @@ def test_none_is_allowed_unless_it_is_said(sandbox: Sandbox, tmp_path: Path, int
 @pytest.mark.parametrize("resource", ["transactions", "broker_transactions", "orders"])
 def test_lines_put_amounts_aside(sandbox: Sandbox, tmp_path: Path, resource: str) -> None:
     sandbox.configure(**AMOUNTS)
-    wish = day(sandbox)
-    summary = lined(sandbox, tmp_path, wish, resource, max_rejected=500)
-    truth, lines, found = truth_of(sandbox, wish, resource), lines_of(summary), aside(summary)
+    requested = day(sandbox)
+    summary = lined(sandbox, tmp_path, requested, resource, max_rejected=500)
+    truth, lines, found = truth_of(sandbox, requested, resource), lines_of(summary), aside(summary)
     assert found
     assert sorted([*lines, *(each.raw.encode() for each in found)]) == sorted(truth)
     assert {each.raw.encode() for each in found} == set(spoilt(truth, resource))
@@ -164,9 +166,9 @@ def check_counts(summary: dict[str, Any], lines: list[bytes], resource: str) -> 
 @pytest.mark.parametrize("misfits", [("digits",), ("date",), ("amount",), ("digits", "date", "amount")])
 def test_tables_put_aside_what_does_not_fit(sandbox: Sandbox, tmp_path: Path, resource: str, misfits: tuple[str, ...]) -> None:
     sandbox.configure(misfit_share=0.3, misfits=misfits)
-    wish = day(sandbox)
-    summary = typed(sandbox, tmp_path, wish, resource, max_rejected=500)
-    truth, found, manifest = truth_of(sandbox, wish, resource), aside(summary), manifest_of(summary)
+    requested = day(sandbox)
+    summary = typed(sandbox, tmp_path, requested, resource, max_rejected=500)
+    truth, found, manifest = truth_of(sandbox, requested, resource), aside(summary), manifest_of(summary)
     keys = [json.loads(raw)["transactionCode"] for raw in truth]
     table = [row for file in manifest["files"] for row in pq.read_table(Path(summary["path"]) / file["name"]).to_pylist()]
     assert found or misfits == ("date",)  # a time that is none is kept as it came; transactions have none but their creation
@@ -195,39 +197,39 @@ def check_table(summary: dict[str, Any], fitting: list[bytes], resource: str) ->
 @pytest.mark.parametrize("into", ["lines", "table"])
 def test_a_rerun_changes_nothing_and_a_mended_one_takes_them_back(sandbox: Sandbox, tmp_path: Path, into: str) -> None:
     sandbox.configure(**AMOUNTS)
-    wish = day(sandbox)
+    requested = day(sandbox)
     store = lined if into == "lines" else typed
-    assert store(sandbox, tmp_path, wish, max_rejected=500)["changed"]
+    assert store(sandbox, tmp_path, requested, max_rejected=500)["changed"]
     before = files_of(tmp_path)
-    again = store(sandbox, tmp_path, wish, max_rejected=500)
+    again = store(sandbox, tmp_path, requested, max_rejected=500)
     assert not again["changed"]
     assert files_of(tmp_path) == before
     with pytest.raises(NexusRejectedError):
-        store(sandbox, tmp_path, wish, max_rejected=again["rejected"] - 1)
+        store(sandbox, tmp_path, requested, max_rejected=again["rejected"] - 1)
     assert files_of(tmp_path) == before
     sandbox.configure(misfit_share=0)
-    mended = store(sandbox, tmp_path, wish)
+    mended = store(sandbox, tmp_path, requested)
     assert aside(mended) == []
-    assert mended["records"] == again["records"] + again["rejected"] == len(truth_of(sandbox, wish))
+    assert mended["records"] == again["records"] + again["rejected"] == len(truth_of(sandbox, requested))
 
 
 @pytest.mark.parametrize("into", ["lines", "table"])
 def test_what_is_put_aside_is_protected_too(sandbox: Sandbox, tmp_path: Path, into: str) -> None:
     resource, misfits = ("transactions", ("amount",)) if into == "lines" else ("customers", ("date",))
     sandbox.configure(misfit_share=0.5, misfits=misfits)
-    wish = day(sandbox)
+    requested = day(sandbox)
     protection = Protection(personal="hash", secret="a secret")
     options: dict[str, Any] = {"resource": resource, "max_rejected": 500, "protection": protection}
     if into == "lines":
-        summary = lined(sandbox, tmp_path, wish, **options)
+        summary = lined(sandbox, tmp_path, requested, **options)
     else:
-        summary = typed(sandbox, tmp_path, wish, contract="freeze", **options)
+        summary = typed(sandbox, tmp_path, requested, contract="freeze", **options)
     found = aside(summary)
     assert found
     schema = get_resource(resource).schema
     personal = [".".join(path) for path, field in schema.walk() if field.personal]
     assert personal
-    for raw in truth_of(sandbox, wish, resource):
+    for raw in truth_of(sandbox, requested, resource):
         record = json.loads(raw)
         values = [record.get(name) for name in personal if isinstance(record.get(name), str) and len(record[name]) > 5]
         for each in found:
@@ -236,7 +238,7 @@ def test_what_is_put_aside_is_protected_too(sandbox: Sandbox, tmp_path: Path, in
 
 LONE = (rb"\ud800", rb"\udc00", rb"\uD83Dx", rb"\ude00\ud83d", rb"\ud83d\u0041", rb"caf\u00e9 \uDABC")
 START = datetime(2026, 6, 1, 10, tzinfo=UTC)
-WINDOW = Wish(START, START + timedelta(hours=1), "arguments")
+WINDOW = RequestedWindow(START, START + timedelta(hours=1), "arguments")
 
 
 def order(code: bytes, members: bytes = b"", created: bytes = b'"2026-06-01T10:30:00Z"') -> bytes:

@@ -57,11 +57,11 @@ def test_a_sync_is_refused(
     second: tuple[int, int] | None,
 ) -> None:
     one, other = servers
-    wishes = [hours_of(each, start=span[0], until=span[1]) if span else None for each, span in ((one, first), (other, second))]
-    put(client_of(one), tmp_path, name, wishes[0], file_format)
+    requests = [hours_of(each, start=span[0], until=span[1]) if span else None for each, span in ((one, first), (other, second))]
+    put(client_of(one), tmp_path, name, requests[0], file_format)
     before = content(tmp_path)
     with pytest.raises(NexusConfigurationError) as caught:
-        put(client_of(other), tmp_path, name, wishes[1], file_format)
+        put(client_of(other), tmp_path, name, requests[1], file_format)
     assert str(caught.value) == f"{tmp_path}/sandbox/{name} {told(one, other)}"
     assert content(tmp_path) == before
 
@@ -97,8 +97,8 @@ def test_verify_tells_of_windows_of_two_servers_and_replay_keeps_them_apart(
     misread = with_field(get_resource("transactions"), "created", kind="integer")
     with monkeypatch.context() as patched:
         patched.setattr("tests.load.storing.get_resource", lambda name: misread)
-        wish = hours_of(one, start=24, until=12)
-        first = put(client_of(one), places[0], "transactions", wish, "parquet", max_rejected=10_000)
+        requested = hours_of(one, start=24, until=12)
+        first = put(client_of(one), places[0], "transactions", requested, "parquet", max_rejected=10_000)
     second = put(client_of(other), places[1], "transactions", hours_of(other, start=12, until=0), "parquet")
     second.rename(first.parent / second.name)
     problems = [line.what for line in verify(places[0]).problems]

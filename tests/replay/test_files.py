@@ -69,15 +69,15 @@ def tree(root: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("file_format", FORMATS)
 def test_a_window_is_then_as_if_all_had_fitted(sandbox: Sandbox, tmp_path: Path, file_format: str) -> None:
-    client, wishes = client_of(sandbox), [hours_of(sandbox, start=48, until=24), hours_of(sandbox, start=24, until=0)]
+    client, requests = client_of(sandbox), [hours_of(sandbox, start=48, until=24), hours_of(sandbox, start=24, until=0)]
     with narrow(file_format):
-        folders = [put(client, tmp_path / "a", "orders", wish, file_format, max_rejected=1000) for wish in wishes]
+        folders = [put(client, tmp_path / "a", "orders", requested, file_format, max_rejected=1000) for requested in requests]
         assert all(sum(file["records"] for file in manifest_of(folder)["rejected"]) > 0 for folder in folders)
         assert all(manifest_of(folder)["records"] > 0 for folder in folders)
         before = tree(tmp_path)
         assert [each.fitted for each in replay(tmp_path / "a")] == [0, 0]
         assert tree(tmp_path) == before
-    fresh = [put(client, tmp_path / "b", "orders", wish, file_format) for wish in wishes]
+    fresh = [put(client, tmp_path / "b", "orders", requested, file_format) for requested in requests]
     done = replay(tmp_path / "a")
     assert all(each.fitted > 0 and each.left == 0 for each in done)
     assert [each.where for each in done] == [str(folder) for folder in folders]
@@ -89,7 +89,7 @@ def test_a_window_is_then_as_if_all_had_fitted(sandbox: Sandbox, tmp_path: Path,
     assert verify(tmp_path / "a").problems == ()
     after = tree(tmp_path / "a")
     assert replay(tmp_path / "a") == []
-    put(client, tmp_path / "a", "orders", wishes[0], file_format)
+    put(client, tmp_path / "a", "orders", requests[0], file_format)
     assert tree(tmp_path / "a") == after
     client.session.close()
 

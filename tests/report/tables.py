@@ -12,9 +12,9 @@ from sqlalchemy import Engine
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.extract.request import SyncRequest
-from airflow_provider_nexus.extract.window import Wish
+from airflow_provider_nexus.extract.window import RequestedWindow
 from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.loader import TableOutlet
+from airflow_provider_nexus.load.loader import TableLoader
 from airflow_provider_nexus.load.sql.copy import SqlCopy
 from airflow_provider_nexus.load.sql.watermark import TableWatermark
 from airflow_provider_nexus.sandbox import Sandbox
@@ -42,25 +42,28 @@ def grow_both(engine: Engine, root: Path) -> None:
             _capture(sandbox, engine, "broker_transactions")
             client = client_of(sandbox)
             _read_orders(sandbox, client, engine, root, day)
-            for name, wish in (("customers", Wish(midnight(day), midnight(day + 1), "arguments")), ("balances", None)):
-                put_table(client, engine, name, wish)
+            for name, window in (
+                ("customers", RequestedWindow(midnight(day), midnight(day + 1), "arguments")),
+                ("balances", None),
+            ):
+                put_table(client, engine, name, window)
             client.session.close()
 
 
 def _read_orders(sandbox: Sandbox, client: NexusClient, engine: Engine, root: Path, day: int) -> None:
     if day == LEFT_OUT:
         return
-    wish, options = Wish(midnight(day), midnight(day + 1), "arguments"), {"strict": False, "max_rejected": 1000}
+    requested, options = RequestedWindow(midnight(day), midnight(day + 1), "arguments"), {"strict": False, "max_rejected": 1000}
     sandbox.configure(total_error=int(day == UNPROVED), misfit_share=0.2, misfits=["amount"])
-    put(client, root, "orders", wish, "parquet", **options)
-    put_table(client, engine, "orders", wish, **options)
+    put(client, root, "orders", requested, "parquet", **options)
+    put_table(client, engine, "orders", requested, **options)
     sandbox.configure(total_error=0, misfit_share=0.0)
 
 
-def put_table(client: NexusClient, engine: Engine, name: str, wish: Wish | None = None, **options: Any) -> None:
+def put_table(client: NexusClient, engine: Engine, name: str, requested: RequestedWindow | None = None, **options: Any) -> None:
     """Sync one window or snapshot into a table."""
-    request = SyncRequest(resource=get_resource(name), wish=wish, **options)
-    assert SyncJob(client, request, TableOutlet(_copy(client, engine, name), request.max_rejected)).run() is not None
+    request = SyncRequest(resource=get_resource(name), requested=requested, **options)
+    assert SyncJob(client, request, TableLoader(_copy(client, engine, name), request.max_rejected)).run() is not None
 
 
 def _capture(sandbox: Sandbox, engine: Engine, name: str) -> None:
@@ -68,8 +71,8 @@ def _capture(sandbox: Sandbox, engine: Engine, name: str) -> None:
     copy = _copy(client, engine, name)
     watermark = TableWatermark(copy)
     known = watermark.get()
-    wish = Wish(datetime.fromisoformat(known) if known else START, None, "watermark")
-    CaptureJob(client, SyncRequest(resource=get_resource(name), wish=wish), copy, watermark=watermark).run()
+    requested = RequestedWindow(datetime.fromisoformat(known) if known else START, None, "watermark")
+    CaptureJob(client, SyncRequest(resource=get_resource(name), requested=requested), copy, watermark=watermark).run()
     client.session.close()
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_nexus.extract.window import Wish
+from airflow_provider_nexus.extract.window import RequestedWindow
 from airflow_provider_nexus.sandbox import Sandbox
 from tests.extract.serving import client_of
 from tests.load.storing import capture, put
@@ -51,16 +51,16 @@ def _read_windows(sandbox: Sandbox, root: Path, day: int) -> None:
     client.session.close()
 
 
-def _read_orders(sandbox: Sandbox, root: Path, wish: Wish, *, unproved: bool) -> None:
+def _read_orders(sandbox: Sandbox, root: Path, requested: RequestedWindow, *, unproved: bool) -> None:
     client = client_of(sandbox)
     sandbox.configure(total_error=int(unproved), misfit_share=0.2, misfits=["amount"])
-    put(client, root, "orders", wish, "parquet", strict=False, max_rejected=1000)
+    put(client, root, "orders", requested, "parquet", strict=False, max_rejected=1000)
     sandbox.configure(total_error=0, misfit_share=0.0)
     client.session.close()
 
 
-def _hours(day: int, first: int, last: int) -> Wish:
-    return Wish(midnight(day) + timedelta(hours=first), midnight(day) + timedelta(hours=last), "arguments")
+def _hours(day: int, first: int, last: int) -> RequestedWindow:
+    return RequestedWindow(midnight(day) + timedelta(hours=first), midnight(day) + timedelta(hours=last), "arguments")
 
 
 def edit(path: Path, change: Callable[[dict[str, Any]], object]) -> None:

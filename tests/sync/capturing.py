@@ -14,7 +14,7 @@ from airflow_provider_nexus.api.rows import RowReader
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.extract.origin import Origin
 from airflow_provider_nexus.extract.request import SyncRequest
-from airflow_provider_nexus.extract.window import wish
+from airflow_provider_nexus.extract.window import choose_window
 from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import Copy, Row
@@ -62,9 +62,9 @@ class Capture:
     def run(self) -> dict[str, Any] | None:
         """One run, from where the last one ended, or from ``BEGIN``."""
         copy, watermark = self.place()
-        wanted = wish(watermark=watermark.get) if watermark.get() else wish(arguments=(BEGIN, None))
+        wanted = choose_window(watermark=watermark.get) if watermark.get() else choose_window(arguments=(BEGIN, None))
         client = self.client() if self.client else client_of(self.sandbox)
-        request = SyncRequest(resource=self.entry, wish=wanted, **self.options)
+        request = SyncRequest(resource=self.entry, requested=wanted, **self.options)
         try:
             return CaptureJob(client, request, copy, watermark=watermark, rereads=self.rereads).run()
         finally:

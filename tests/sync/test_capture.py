@@ -13,7 +13,7 @@ from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusWind
 from airflow_provider_nexus.extract.protect import Protection
 from airflow_provider_nexus.extract.request import SyncRequest
 from airflow_provider_nexus.extract.tally import DigestOfSet
-from airflow_provider_nexus.extract.window import wish
+from airflow_provider_nexus.extract.window import choose_window
 from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load.columns import Openness, Table
 from airflow_provider_nexus.load.copy import Row
@@ -143,8 +143,8 @@ def test_a_window_that_meets_a_part_of_another_is_refused(tmp_path: Path) -> Non
         capture.run()
         copy, watermark = capture.place()
         held = copy.windows()[0]
-        asked = wish(arguments=(held.start + timedelta(hours=1), held.end))
-        job = CaptureJob(client_of(sandbox), SyncRequest(resource=capture.entry, wish=asked), copy, watermark=watermark)
+        asked = choose_window(arguments=(held.start + timedelta(hours=1), held.end))
+        job = CaptureJob(client_of(sandbox), SyncRequest(resource=capture.entry, requested=asked), copy, watermark=watermark)
         with pytest.raises(NexusWindowError, match="windows of a copy touch"):
             job.run()
         assert capture.wrong() == []
@@ -160,7 +160,7 @@ def test_a_window_over_those_that_the_copy_holds_is_read_in_their_parts(tmp_path
         before = [(kept.start, kept.end) for kept in copy.windows()]
         job = CaptureJob(
             client_of(sandbox),
-            SyncRequest(resource=capture.entry, wish=wish(arguments=(BEGIN, capture.end))),
+            SyncRequest(resource=capture.entry, requested=choose_window(arguments=(BEGIN, capture.end))),
             copy,
             watermark=watermark,
         )
@@ -181,7 +181,7 @@ def test_a_copy_needs_windows_and_keys_as_they_are(tmp_path: Path) -> None:
         capture = into_files(sandbox, tmp_path)
         copy, watermark = capture.place()
         hashed = Protection(fields={"transactionCode": "hash"}, secret="s" * 32)
-        for options in ({"wish": None}, {"wish": wish(arguments=(BEGIN, None)), "protection": hashed}):
+        for options in ({"requested": None}, {"requested": choose_window(arguments=(BEGIN, None)), "protection": hashed}):
             job = CaptureJob(client_of(sandbox), SyncRequest(resource=capture.entry, **options), copy, watermark=watermark)
             with pytest.raises(NexusConfigurationError, match="go by their own key"):
                 job.run()

@@ -18,10 +18,10 @@ from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.api.rows import RowReader
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.extract.request import SyncRequest
-from airflow_provider_nexus.extract.window import Wish
+from airflow_provider_nexus.extract.window import RequestedWindow
 from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.jsonl.copy import LinesOutlet
-from airflow_provider_nexus.load.loader import TableOutlet
+from airflow_provider_nexus.load.jsonl.copy import JsonLinesLoader
+from airflow_provider_nexus.load.loader import TableLoader
 from airflow_provider_nexus.load.parquet.copy import ParquetCopy
 from airflow_provider_nexus.load.sql.copy import SqlCopy
 from airflow_provider_nexus.sandbox import Sandbox
@@ -64,10 +64,10 @@ def has_children(sandbox: Sandbox, resource: Resource, code: str) -> bool:
         return False
 
 
-def truth_of(sandbox: Sandbox, resource: Resource, parents: tuple[str, ...] | None, wish: Wish | None) -> int:
+def truth_of(sandbox: Sandbox, resource: Resource, parents: tuple[str, ...] | None, requested: RequestedWindow | None) -> int:
     if parents is not None:
         return sum(len(sandbox.truth(resource.name, parent=code)) for code in parents)
-    return len(sandbox.truth(resource.name, wish.start, wish.end)) if wish else len(sandbox.truth(resource.name))
+    return len(sandbox.truth(resource.name, requested.start, requested.end)) if requested else len(sandbox.truth(resource.name))
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "parquet", "sql"])
@@ -76,18 +76,18 @@ def test_all_records_arrive(sandbox: Sandbox, client: NexusClient, tmp_path: Pat
     resource = RESOURCES[name]
     parents = parents_of(sandbox, resource)
     end = sandbox.now.replace(microsecond=0) - timedelta(hours=1)
-    wish = Wish(end - timedelta(days=400), end, "arguments") if resource.is_windowed else None
-    expected = truth_of(sandbox, resource, parents, wish)
-    request = SyncRequest(resource=resource, wish=wish, parents=parents)
+    requested = RequestedWindow(end - timedelta(days=400), end, "arguments") if resource.is_windowed else None
+    expected = truth_of(sandbox, resource, parents, requested)
+    request = SyncRequest(resource=resource, requested=requested, parents=parents)
     if kind == "jsonl":
-        summary = SyncJob(client, request, LinesOutlet(tmp_path / "copy")).run()
+        summary = SyncJob(client, request, JsonLinesLoader(tmp_path / "copy")).run()
     elif kind == "parquet":
-        summary = SyncJob(client, request, TableOutlet(ParquetCopy(tmp_path / "copy", Table(resource)))).run()
+        summary = SyncJob(client, request, TableLoader(ParquetCopy(tmp_path / "copy", Table(resource)))).run()
     else:
         engine = sa.create_engine(f"sqlite:///{tmp_path / 'copy.db'}")
         base_url = client.session.environment.base_url
         copy = SqlCopy(engine, "copied", Table(resource), environment="sandbox", base_url=base_url)
-        summary = SyncJob(client, request, TableOutlet(copy)).run()
+        summary = SyncJob(client, request, TableLoader(copy)).run()
         with engine.connect() as connection:
             stored = connection.execute(sa.text("SELECT COUNT(*) FROM copied")).scalar_one()
         engine.dispose()

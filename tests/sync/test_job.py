@@ -17,7 +17,7 @@ import pytest
 from airflow_provider_nexus.api.resources import RESOURCES, get_resource
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.exceptions import NexusNotFoundError, NexusStorageError, NexusUnprovedError
-from airflow_provider_nexus.extract.window import Wish
+from airflow_provider_nexus.extract.window import RequestedWindow
 from airflow_provider_nexus.load.manifest import NAME
 from airflow_provider_nexus.load.parquet.unsettled import FileMemory
 from airflow_provider_nexus.sandbox import Sandbox
@@ -44,13 +44,15 @@ def fresh(served: tuple[Sandbox, NexusClient]) -> Iterator[tuple[Sandbox, NexusC
     served[0].reset()
 
 
-def last_day(sandbox: Sandbox, hours: int = 24) -> Wish:
+def last_day(sandbox: Sandbox, hours: int = 24) -> RequestedWindow:
     end = sandbox.now.replace(microsecond=0) - timedelta(hours=1)
-    return Wish(end - timedelta(hours=hours), end, "arguments")
+    return RequestedWindow(end - timedelta(hours=hours), end, "arguments")
 
 
-def sync(client: NexusClient, target: Path, resource: str, wish: Wish | None = None, **options: Any) -> dict[str, Any]:
-    summary = lines_job(client, target, resource, wish, **options).run()
+def sync(
+    client: NexusClient, target: Path, resource: str, window: RequestedWindow | None = None, **options: Any
+) -> dict[str, Any]:
+    summary = lines_job(client, target, resource, window, **options).run()
     assert summary is not None
     return summary
 
@@ -67,10 +69,10 @@ def lines_of(summary: dict[str, Any]) -> list[bytes]:
 @pytest.mark.parametrize("resource", WINDOWED)
 def test_files_hold_what_was_sent_to_the_character(served: tuple[Sandbox, NexusClient], tmp_path: Path, resource: str) -> None:
     sandbox, client = served
-    wish = last_day(sandbox)
-    summary = sync(client, tmp_path, resource, wish)
+    requested = last_day(sandbox)
+    summary = sync(client, tmp_path, resource, requested)
     assert summary["verdict"] == "proved"
-    assert sorted(lines_of(summary)) == sorted(sandbox.truth(resource, wish.start, wish.end))
+    assert sorted(lines_of(summary)) == sorted(sandbox.truth(resource, requested.start, requested.end))
     assert summary["records"] == len(lines_of(summary)) > 5
 
 
@@ -115,8 +117,8 @@ def test_a_child_that_is_not_offered_is_not_taken_for_an_empty_one(fresh: tuple[
 
 def test_the_manifest_says_what_the_files_hold(served: tuple[Sandbox, NexusClient], tmp_path: Path) -> None:
     sandbox, client = served
-    wish = last_day(sandbox)
-    summary = sync(client, tmp_path, "broker_transactions", wish, run={"dag_id": "d"}, airflow_version="3.3.2")
+    requested = last_day(sandbox)
+    summary = sync(client, tmp_path, "broker_transactions", requested, run={"dag_id": "d"}, airflow_version="3.3.2")
     manifest = manifest_of(summary)
     for file in manifest["files"]:
         data = (Path(summary["path"]) / file["name"]).read_bytes()
@@ -126,7 +128,7 @@ def test_the_manifest_says_what_the_files_hold(served: tuple[Sandbox, NexusClien
     assert Decimal(manifest["sums"]["payout"]["EUR"]) == payout != 0
     assert manifest["records"] == manifest["proof"]["unique"] - manifest["proof"]["outside"] == len(records)
     assert manifest["proof"]["totals"] == "matched"
-    assert manifest["window"] == {"start": f"{wish.start:%FT%TZ}", "end": f"{wish.end:%FT%TZ}", "how": "arguments"}
+    assert manifest["window"] == {"start": f"{requested.start:%FT%TZ}", "end": f"{requested.end:%FT%TZ}", "how": "arguments"}
     assert (manifest["run"], manifest["airflow_version"]) == ({"dag_id": "d"}, "3.3.2")
     assert manifest["schema"]["unknown_fields"] == []
     assert manifest["server_date"] == f"{sandbox.now:%FT%TZ}"
@@ -135,7 +137,7 @@ def test_the_manifest_says_what_the_files_hold(served: tuple[Sandbox, NexusClien
 
 def test_totals_that_differ_make_it_unproved(fresh: tuple[Sandbox, NexusClient], tmp_path: Path) -> None:
     sandbox, client = fresh
-    wish, real = last_day(sandbox), client.run
+    requested, real = last_day(sandbox), client.run
 
     class Liar(NexusClient):
         """Stands for a Nexus whose own totals disagree with its records."""
@@ -147,7 +149,7 @@ def test_totals_that_differ_make_it_unproved(fresh: tuple[Sandbox, NexusClient],
             return values
 
     with pytest.raises(NexusUnprovedError, match="payout in the sum"):
-        sync(Liar(client.session), tmp_path, "broker_transactions", wish)
+        sync(Liar(client.session), tmp_path, "broker_transactions", requested)
     assert list(tmp_path.rglob("*")) == []
 
 
@@ -180,21 +182,21 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 def test_a_rerun_changes_nothing(fresh: tuple[Sandbox, NexusClient], tmp_path: Path) -> None:
     sandbox, client = fresh
-    wish = last_day(sandbox)
-    assert sync(client, tmp_path, "customers", wish)["changed"] is True
+    requested = last_day(sandbox)
+    assert sync(client, tmp_path, "customers", requested)["changed"] is True
     before = tree(tmp_path)
     sandbox.configure(sort="ignored")
-    assert sync(client, tmp_path, "customers", wish)["changed"] is False
+    assert sync(client, tmp_path, "customers", requested)["changed"] is False
     assert tree(tmp_path) == before
 
 
 def test_a_rerun_brings_what_changed_to_the_same_paths(fresh: tuple[Sandbox, NexusClient], tmp_path: Path) -> None:
     sandbox, client = fresh
-    wish = last_day(sandbox)
-    before = sync(client, tmp_path, "transactions", wish)
+    requested = last_day(sandbox)
+    before = sync(client, tmp_path, "transactions", requested)
     paths, lines, former = set(tree(tmp_path)), lines_of(before), Path(before["manifest"]).read_bytes()
     sandbox.advance(seconds=86_400)
-    after = sync(client, tmp_path, "transactions", wish)
+    after = sync(client, tmp_path, "transactions", requested)
     assert after["changed"] is True
     kept = Path(after["path"]) / "_superseded" / f"{manifest_of(after)['replaces']}.json"
     assert set(tree(tmp_path)) == {*paths, str(kept.relative_to(tmp_path))}
@@ -205,22 +207,22 @@ def test_a_rerun_brings_what_changed_to_the_same_paths(fresh: tuple[Sandbox, Nex
 
 def test_a_damaged_file_is_written_again(served: tuple[Sandbox, NexusClient], tmp_path: Path) -> None:
     sandbox, client = served
-    wish = last_day(sandbox)
-    summary = sync(client, tmp_path, "customers", wish)
+    requested = last_day(sandbox)
+    summary = sync(client, tmp_path, "customers", requested)
     lines = lines_of(summary)
     (Path(summary["path"]) / "part-00000.jsonl.gz").unlink()
-    assert sync(client, tmp_path, "customers", wish)["changed"] is True
+    assert sync(client, tmp_path, "customers", requested)["changed"] is True
     assert lines_of(summary) == lines
 
 
 def test_a_part_left_by_a_run_that_died_goes(served: tuple[Sandbox, NexusClient], tmp_path: Path) -> None:
     sandbox, client = served
-    wish = last_day(sandbox)
-    summary = sync(client, tmp_path, "customers", wish)
+    requested = last_day(sandbox)
+    summary = sync(client, tmp_path, "customers", requested)
     folder = Path(summary["path"])
     (folder / NAME).unlink()
     (folder / "part-00001.jsonl.gz").write_bytes(b"half")
-    sync(client, tmp_path, "customers", wish)
+    sync(client, tmp_path, "customers", requested)
     assert sorted(path.name for path in folder.iterdir()) == [NAME, "part-00000.jsonl.gz"]
 
 
@@ -228,7 +230,7 @@ def test_manifests_are_chained(served: tuple[Sandbox, NexusClient], tmp_path: Pa
     sandbox, client = served
     second = last_day(sandbox, hours=12)
     assert second.start is not None
-    first = Wish(second.start - timedelta(hours=12), second.start, "arguments")
+    first = RequestedWindow(second.start - timedelta(hours=12), second.start, "arguments")
     one = sync(client, tmp_path, "orders", first)
     two = manifest_of(sync(client, tmp_path, "orders", second))
     assert manifest_of(one)["previous"] is None
@@ -247,7 +249,7 @@ def test_the_watermark_moves_over_windows_that_touch(
     watermark = FileWatermark(tmp_path / "sandbox" / "orders")
 
     def window(start: int, until: int) -> str | None:
-        span = Wish(end - timedelta(hours=start), end - timedelta(hours=until), "arguments")
+        span = RequestedWindow(end - timedelta(hours=start), end - timedelta(hours=until), "arguments")
         lines_job(client, tmp_path, "orders", span, job={"watermark": watermark}).run()
         return watermark.get()
 
@@ -276,17 +278,17 @@ def test_an_unproved_window_leaves_the_watermark(fresh: tuple[Sandbox, NexusClie
 def test_a_window_just_over_is_waited_for(served: tuple[Sandbox, NexusClient], tmp_path: Path) -> None:
     sandbox, client = served
     naps: list[float] = []
-    wish = Wish(sandbox.now - timedelta(hours=12), sandbox.now - timedelta(minutes=1), "data interval")
-    summary = lines_job(client, tmp_path, "orders", wish, job={"sleep": naps.append}).run()
+    requested = RequestedWindow(sandbox.now - timedelta(hours=12), sandbox.now - timedelta(minutes=1), "data interval")
+    summary = lines_job(client, tmp_path, "orders", requested, job={"sleep": naps.append}).run()
     assert summary is not None
-    assert summary["window_end"] == f"{wish.end:%FT%TZ}"
+    assert summary["window_end"] == f"{requested.end:%FT%TZ}"
     assert 230 < naps[0] <= 241
 
 
 def test_nothing_settled_reads_nothing(served: tuple[Sandbox, NexusClient], tmp_path: Path) -> None:
     sandbox, client = served
-    wish = Wish(sandbox.now - timedelta(minutes=1), None, "watermark")
-    assert lines_job(client, tmp_path, "orders", wish).run() is None
+    requested = RequestedWindow(sandbox.now - timedelta(minutes=1), None, "watermark")
+    assert lines_job(client, tmp_path, "orders", requested).run() is None
     assert list(tmp_path.rglob("*")) == []
 
 

@@ -19,17 +19,17 @@ from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.client.settings import read_settings
 from airflow_provider_nexus.sync.job import SyncJob
-from airflow_provider_nexus.load.jsonl.copy import LinesOutlet
+from airflow_provider_nexus.load.jsonl.copy import JsonLinesLoader
 from airflow_provider_nexus.extract.request import SyncRequest
-from airflow_provider_nexus.extract.window import Wish
+from airflow_provider_nexus.extract.window import RequestedWindow
 
 url, token, end, hours = sys.argv[1:]
 client = NexusClient(NexusSession(read_settings(token=token, host=url)))
 last = datetime.fromisoformat(end)
-wish = Wish(last - timedelta(hours=float(hours)), last, "arguments")
+requested = RequestedWindow(last - timedelta(hours=float(hours)), last, "arguments")
 with tempfile.TemporaryDirectory() as folder:
-    request = SyncRequest(resource=get_resource("mails"), wish=wish, page_size=500)
-    summary = SyncJob(client, request, LinesOutlet(Path(folder))).run()
+    request = SyncRequest(resource=get_resource("mails"), requested=requested, page_size=500)
+    summary = SyncJob(client, request, JsonLinesLoader(Path(folder))).run()
 print(summary["verdict"], summary["records"], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 """Mails are a quarter as many as transactions and the quickest to make, so the sandbox does not take all the time."""

@@ -29,10 +29,10 @@ from airflow_provider_nexus.extract.proved_read import Reading
 from airflow_provider_nexus.extract.records import RecordsWanted
 from airflow_provider_nexus.extract.request import Contract, SyncRequest
 from airflow_provider_nexus.extract.source import Source
-from airflow_provider_nexus.extract.window import Wish
+from airflow_provider_nexus.extract.window import RequestedWindow
 from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.jsonl.copy import LinesOutlet
-from airflow_provider_nexus.load.loader import TableOutlet
+from airflow_provider_nexus.load.jsonl.copy import JsonLinesLoader
+from airflow_provider_nexus.load.loader import TableLoader
 from airflow_provider_nexus.load.parquet.copy import ParquetCopy
 from airflow_provider_nexus.load.sql.copy import SqlCopy
 from airflow_provider_nexus.sync.job import SyncJob
@@ -92,16 +92,16 @@ def synced(
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The summary of a sync, and the records as they are read back."""
     client = client_for(server)
-    request = SyncRequest(resource=resource, wish=None, contract=contract, max_rejected=max_rejected)
+    request = SyncRequest(resource=resource, requested=None, contract=contract, max_rejected=max_rejected)
     if file_format == "jsonl":
-        summary = SyncJob(client, request, LinesOutlet(target), log=LOG).run()
+        summary = SyncJob(client, request, JsonLinesLoader(target), log=LOG).run()
     elif file_format == "parquet":
-        outlet = TableOutlet(ParquetCopy(target, Table(resource)), max_rejected, contract=contract)
-        summary = SyncJob(client, request, outlet, log=LOG).run()
+        loader = TableLoader(ParquetCopy(target, Table(resource)), max_rejected, contract=contract)
+        summary = SyncJob(client, request, loader, log=LOG).run()
     else:
         engine = sa.create_engine(f"sqlite:///{target}.db")
         copy = SqlCopy(engine, "copied", Table(resource), environment="test", base_url=server.base_url)
-        summary = SyncJob(client, request, TableOutlet(copy, max_rejected, contract=contract), log=LOG).run()
+        summary = SyncJob(client, request, TableLoader(copy, max_rejected, contract=contract), log=LOG).run()
         engine.dispose()
     client.session.close()
     assert summary is not None
@@ -371,12 +371,12 @@ class TestWhatIsNoAmount:
             body = '{"message":"","errors":null,"values":{"page":1,"total":2,"totalPages":1,"records":[%s]}}'
             return dated((body % (f"{good},{bad}" if is_first else "")).encode())
 
-        wish = Wish(datetime(2025, 12, 31, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC), "arguments")
+        requested = RequestedWindow(datetime(2025, 12, 31, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC), "arguments")
         with SocketServer(by=reply) as server:
             client = client_for(server)
-            request = SyncRequest(resource=RESOURCES["orders"], wish=wish, max_rejected=1)
-            outlet = TableOutlet(ParquetCopy(tmp_path / "copy", Table(RESOURCES["orders"])), 1)
-            summary = SyncJob(client, request, outlet, log=LOG).run()
+            request = SyncRequest(resource=RESOURCES["orders"], requested=requested, max_rejected=1)
+            loader = TableLoader(ParquetCopy(tmp_path / "copy", Table(RESOURCES["orders"])), 1)
+            summary = SyncJob(client, request, loader, log=LOG).run()
             client.session.close()
         assert summary is not None
         assert (summary["verdict"], summary["records"], summary["rejected"]) == ("proved", 1, 1)

@@ -14,7 +14,7 @@ from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.extract.request import SyncRequest
 from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.loader import TableOutlet
+from airflow_provider_nexus.load.loader import TableLoader
 from airflow_provider_nexus.load.sql.copy import SqlCopy
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sync.job import SyncJob
@@ -72,10 +72,10 @@ def test_totals_find_the_span_that_changed(tmp_path: Path, file_format: str) -> 
 @pytest.mark.parametrize("file_format", ["jsonl", "parquet"])
 def test_counts_find_the_window_that_lacks_a_record(tmp_path: Path, file_format: str) -> None:
     with sandbox_and_client(transactions=3000, late_share=0.9, late_seconds=7200) as (sandbox, client):
-        wish = hours_of(sandbox, start=6, until=-1)
-        wish = type(wish)(wish.start, sandbox.now.replace(microsecond=0) - timedelta(minutes=10), wish.how)
+        requested = hours_of(sandbox, start=6, until=-1)
+        requested = type(requested)(requested.start, sandbox.now.replace(microsecond=0) - timedelta(minutes=10), requested.how)
         before = put(client, tmp_path, "orders", hours_of(sandbox, start=30, until=6), file_format)
-        folder = put(client, tmp_path, "orders", wish, file_format)
+        folder = put(client, tmp_path, "orders", requested, file_format)
         sandbox.advance(seconds=2 * 86_400)
         report = against(sandbox, tmp_path)
     assert [problem.where for problem in report.problems] == [str(folder)]
@@ -110,8 +110,8 @@ def load(sandbox: Sandbox, engine: sa.Engine, name: str) -> StoredTable:
     where = client.session.environment
     copy = SqlCopy(engine, "copied", Table(entry), environment=where.name, base_url=where.base_url)
     for start in (36, 24, 12):
-        request = SyncRequest(resource=entry, wish=hours_of(sandbox, start=start, until=start - 12))
-        SyncJob(client, request, TableOutlet(copy)).run()
+        request = SyncRequest(resource=entry, requested=hours_of(sandbox, start=start, until=start - 12))
+        SyncJob(client, request, TableLoader(copy)).run()
     client.session.close()
     return open_table(engine, "copied")
 

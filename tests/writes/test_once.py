@@ -35,7 +35,7 @@ def client(sandbox: Sandbox) -> Iterator[NexusClient]:
 
 
 def write(client: NexusClient, *, hidden_till: datetime | None = None, sandbox: Sandbox | None = None, **changes: Any) -> Write:
-    """A portfolio, which shows in the list, by wish only from some moment on."""
+    """A portfolio, which shows in the list, by requested only from some moment on."""
 
     def find(_: datetime) -> list[dict[str, Any]]:
         rows = client.run("GET", PATH)

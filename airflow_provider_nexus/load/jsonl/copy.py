@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_nexus.extract.extracted import Harvest
+from airflow_provider_nexus.extract.extracted import Extracted
 from airflow_provider_nexus.extract.jsonl import JsonLinesWriter
 from airflow_provider_nexus.extract.tally import Tally
 from airflow_provider_nexus.extract.window import Window
@@ -17,7 +17,7 @@ from airflow_provider_nexus.load.rejects import Rejects
 FORMAT = "jsonl"
 
 
-class LinesOutlet:
+class JsonLinesLoader:
     """Publishes each window in a folder of its own.
 
     :param collection: folder of the resource's windows
@@ -31,32 +31,32 @@ class LinesOutlet:
         """The fields of the window before."""
         return fields_before(self._collection, window)
 
-    def store(self, harvest: Harvest) -> Stored:
+    def store(self, extracted: Extracted) -> Stored:
         """Publish what was read.
 
         :raises NexusRejectedError: when more records don't fit than are allowed
         """
-        rejects = Rejects(harvest.resource.name, self._max_rejected)
-        writer = _without_flawed(harvest, rejects) if harvest.sink.flawed else harvest.sink.writer
-        folder = self._collection / harvest.label
+        rejects = Rejects(extracted.resource.name, self._max_rejected)
+        writer = _without_flawed(extracted, rejects) if extracted.sink.flawed else extracted.sink.writer
+        folder = self._collection / extracted.label
         try:
             rejects.refuse_too_many()
-            manifest = manifests.describe(harvest, FORMAT)
-            manifest["previous"] = previous_of(self._collection, harvest.window) if harvest.window else None
+            manifest = manifests.describe(extracted, FORMAT)
+            manifest["previous"] = previous_of(self._collection, extracted.window) if extracted.window else None
             changed, _ = publish(folder, writer.parts(), manifest, rejects.found)
         finally:
             writer.close()
         return Stored(str(folder), str(folder / NAME), changed, rejects.count)
 
 
-def _without_flawed(harvest: Harvest, rejects: Rejects) -> JsonLinesWriter:
+def _without_flawed(extracted: Extracted, rejects: Rejects) -> JsonLinesWriter:
     """The rows without those that can't be added up; the tally is then of what is left."""
-    writer, tally = JsonLinesWriter(), Tally(harvest.sink.reader)
-    for row in harvest.rows():
+    writer, tally = JsonLinesWriter(), Tally(extracted.sink.reader)
+    for row in extracted.rows():
         if row.flaw:
-            rejects.add(row, row.flaw, harvest.sink.reader.expected(row.flaw))
+            rejects.add(row, row.flaw, extracted.sink.reader.expected(row.flaw))
         else:
             tally.add(row)
             writer.write([row])
-    harvest.sink.tally = tally
+    extracted.sink.tally = tally
     return writer

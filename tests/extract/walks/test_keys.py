@@ -19,13 +19,13 @@ from airflow_provider_nexus.exceptions import NexusUnprovedError
 from airflow_provider_nexus.extract.proved_read import stream
 from airflow_provider_nexus.extract.source import Source, Span
 from airflow_provider_nexus.extract.walks.keys import Keys
-from airflow_provider_nexus.extract.window import Wish
+from airflow_provider_nexus.extract.window import RequestedWindow
 from tests.client.socket_server import Asked, SocketServer
 from tests.extract.serving import lines_job
 from tests.load.test_rejects import order, replied
 
 START = datetime(2026, 6, 1, 10, tzinfo=UTC)
-WINDOW = Wish(START, START + timedelta(hours=1), "arguments")
+WINDOW = RequestedWindow(START, START + timedelta(hours=1), "arguments")
 TWICE = (
     order(b"A", created=b'"2026-06-01T10:10:00Z"'),
     order(b"A", created=b'"2026-06-01T10:20:00Z"'),

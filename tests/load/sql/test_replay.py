@@ -12,7 +12,7 @@ from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.extract.request import SyncRequest
 from airflow_provider_nexus.load import rows as conform
 from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.loader import TableOutlet
+from airflow_provider_nexus.load.loader import TableLoader
 from airflow_provider_nexus.load.sql.copy import SqlCopy
 from airflow_provider_nexus.replay.table import replay_table
 from airflow_provider_nexus.sandbox import Sandbox
@@ -35,8 +35,8 @@ def load(sandbox: Sandbox, engine: sa.Engine, **options: Any) -> None:
     where = client.session.environment
     copy = SqlCopy(engine, "copied", Table(entry), environment=where.name, base_url=where.base_url)
     for start in (48, 24):
-        request = SyncRequest(resource=entry, wish=hours_of(sandbox, start=start, until=start - 24), **options)
-        SyncJob(client, request, TableOutlet(copy, request.max_rejected, contract="freeze")).run()
+        request = SyncRequest(resource=entry, requested=hours_of(sandbox, start=start, until=start - 24), **options)
+        SyncJob(client, request, TableLoader(copy, request.max_rejected, contract="freeze")).run()
     client.session.close()
 
 
