@@ -19,7 +19,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, Param
 
-from airflow_provider_nexus.operators.plan import NexusPlanOperator
+from airflow_provider_nexus.operators.plan import NexusPlanWindowsOperator
 from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObjectStorageOperator
 
 with DAG(
@@ -37,7 +37,7 @@ with DAG(
     },
 ) as dag:
     # [START howto_backfill]
-    plan = NexusPlanOperator(task_id="plan", resource="{{ params.resource }}", at_most="{{ params.at_most }}")
+    plan = NexusPlanWindowsOperator(task_id="plan", resource="{{ params.resource }}", at_most="{{ params.at_most }}")
 
     NexusToObjectStorageOperator.partial(
         task_id="read",

@@ -18,7 +18,7 @@ from typing import Any
 
 from airflow.sdk import DAG, Param, get_current_context
 
-from airflow_provider_nexus.operators.nexus import NexusMailOperator
+from airflow_provider_nexus.operators.nexus import NexusSendMailsOperator
 
 
 # [START howto_mail_deliver]
@@ -51,7 +51,7 @@ with DAG(
     render_template_as_native_obj=True,
 ) as dag:
     # [START howto_mail_operator]
-    NexusMailOperator(
+    NexusSendMailsOperator(
         task_id="send",
         deliver=write_to_folder,
         mail_types="{{ params.mail_types }}",

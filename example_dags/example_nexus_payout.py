@@ -19,7 +19,7 @@ from airflow.sdk import DAG, Param, task
 
 from airflow_provider_nexus.compat import AirflowSkipException
 from airflow_provider_nexus.hooks.nexus import NexusHook
-from airflow_provider_nexus.operators.nexus import NexusPayoutOperator
+from airflow_provider_nexus.operators.nexus import NexusPayoutTransactionOperator
 from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObjectStorageOperator
 
 with DAG(
@@ -65,6 +65,6 @@ with DAG(
     # [END howto_payout_approve]
 
     # [START howto_payout_operator]
-    pay = NexusPayoutOperator.partial(task_id="pay", max_active_tis_per_dag=4).expand(transaction_code=codes)
+    pay = NexusPayoutTransactionOperator.partial(task_id="pay", max_active_tis_per_dag=4).expand(transaction_code=codes)
     # [END howto_payout_operator]
     codes >> approval >> pay

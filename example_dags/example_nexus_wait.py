@@ -11,7 +11,7 @@ from __future__ import annotations
 from airflow.sdk import DAG, Param, task
 
 from airflow_provider_nexus.hooks.nexus import NexusHook
-from airflow_provider_nexus.operators.nexus import NexusOrderOperator, NexusTransactionOperator
+from airflow_provider_nexus.operators.nexus import NexusCreateOrderOperator, NexusCreateTransactionOperator
 from airflow_provider_nexus.sensors.nexus import NexusStatusSensor
 
 with DAG(
@@ -44,8 +44,8 @@ with DAG(
         "cryptoCode": "{{ params.crypto }}",
         "paymentMethodCode": "{{ params.payment_method }}",
     }
-    price = NexusTransactionOperator(task_id="price", kind="buy", values=buying, simulate=True)
-    buy = NexusTransactionOperator(
+    price = NexusCreateTransactionOperator(task_id="price", kind="buy", values=buying, simulate=True)
+    buy = NexusCreateTransactionOperator(
         task_id="buy",
         kind="buy",
         values=buying,
@@ -57,7 +57,7 @@ with DAG(
     # [END howto_transaction_operator]
 
     # [START howto_status_sensor]
-    order = NexusOrderOperator(
+    order = NexusCreateOrderOperator(
         task_id="order",
         exchange_code="{{ params.exchange }}",
         action="Buy",

@@ -36,10 +36,10 @@ _Prepare = Callable[[dict[str, Any]], Callable[[], None]]
 
 _READY = "ReadyToSend"
 _DELIVERING, _DELIVERED = "delivering", "delivered"
-_ABOUT_CLAIMS = "NexusMailOperator has this mail in hand; see 'Sending mails' in the documentation before you delete it"
+_ABOUT_CLAIMS = "NexusSendMailsOperator has this mail in hand; see 'Sending mails' in the documentation before you delete it"
 
 
-class NexusMailOperator(NexusBaseOperator):
+class NexusSendMailsOperator(NexusBaseOperator):
     """Sends the mails that are ready to be sent, oldest first, and marks each as sent in Nexus.
 
     No mail is delivered twice. Before a delivery the mail is claimed in the Airflow Variable

@@ -17,13 +17,13 @@ from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered
 from airflow_provider_nexus.operators._sent import send_once
 from airflow_provider_nexus.operators.customers import NexusCreateCustomerOperator, NexusUpdateCustomerOperator
 from airflow_provider_nexus.operators.documents import NexusDownloadOperator, NexusUploadOperator
-from airflow_provider_nexus.operators.mails import NexusMailOperator
-from airflow_provider_nexus.operators.plan import NexusPlanOperator
-from airflow_provider_nexus.operators.trading import NexusOrderOperator, NexusTransferOperator
+from airflow_provider_nexus.operators.mails import NexusSendMailsOperator
+from airflow_provider_nexus.operators.plan import NexusPlanWindowsOperator
+from airflow_provider_nexus.operators.trading import NexusCreateOrderOperator, NexusCreateTransferOperator
 from airflow_provider_nexus.operators.transactions import (
     NexusCancelTransactionOperator,
-    NexusPayoutOperator,
-    NexusTransactionOperator,
+    NexusCreateTransactionOperator,
+    NexusPayoutTransactionOperator,
 )
 
 if TYPE_CHECKING:
@@ -33,14 +33,14 @@ if TYPE_CHECKING:
 __all__ = [
     "NexusCancelTransactionOperator",
     "NexusCreateCustomerOperator",
+    "NexusCreateOrderOperator",
+    "NexusCreateTransactionOperator",
+    "NexusCreateTransferOperator",
     "NexusDownloadOperator",
-    "NexusMailOperator",
     "NexusOperator",
-    "NexusOrderOperator",
-    "NexusPayoutOperator",
-    "NexusPlanOperator",
-    "NexusTransactionOperator",
-    "NexusTransferOperator",
+    "NexusPayoutTransactionOperator",
+    "NexusPlanWindowsOperator",
+    "NexusSendMailsOperator",
     "NexusUpdateCustomerOperator",
     "NexusUploadOperator",
 ]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
 
 
-class NexusPlanOperator(NexusBaseOperator):
+class NexusPlanWindowsOperator(NexusBaseOperator):
     """Cuts a window into several that lie end to end, with about as many records each, to be read side by side.
 
     What it returns fits ``NexusToObjectStorageOperator.partial(...).expand_kwargs(plan.output)``. Only totals are asked for.

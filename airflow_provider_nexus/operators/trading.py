@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from airflow_provider_nexus.client.client import NexusClient
 
 
-class NexusOrderOperator(NexusOnceOperator):
+class NexusCreateOrderOperator(NexusOnceOperator):
     """Places one order at an exchange, once, and returns it. The reference goes into ``data["reference"]``.
 
     .. seealso:: :doc:`acting`
@@ -133,7 +133,7 @@ def order_write(client: NexusClient, values: Mapping[str, Any], reference: str) 
     )
 
 
-class NexusTransferOperator(NexusOnceOperator):
+class NexusCreateTransferOperator(NexusOnceOperator):
     """Makes one transfer between exchange, hot wallet and cold store, once, and returns it.
 
     A transfer has no field for references, and Nexus answers nothing when it makes one: the reference goes into

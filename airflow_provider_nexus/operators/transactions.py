@@ -43,7 +43,7 @@ Kind = Literal[
 _PATH = "/transactions/custodian"
 
 
-class NexusTransactionOperator(NexusOnceOperator):
+class NexusCreateTransactionOperator(NexusOnceOperator):
     """Makes one transaction, once, and returns it; of a pair it returns the one that gives.
 
     The reference goes into ``paymentReference`` where the call has that and ``values`` leave it free, else into
@@ -216,7 +216,7 @@ def cancel_write(client: NexusClient, code: str) -> Write:
     return _of_one(client, code, "POST", "cancel", None, cancelled)
 
 
-class NexusPayoutOperator(NexusWaitingAction):
+class NexusPayoutTransactionOperator(NexusWaitingAction):
     """Pays a sell out, or marks its payout as being confirmed, and returns the transaction.
 
     One that is paid out already is returned when it carries the ``payment_reference``, or when none is given and this task

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from airflow.sdk import DAG
 
-from airflow_provider_nexus.operators.nexus import NexusOrderOperator, NexusTransferOperator
+from airflow_provider_nexus.operators.nexus import NexusCreateOrderOperator, NexusCreateTransferOperator
 
 with DAG("nexus_treasury", schedule=None, params={"amount": "2500.00"}) as dag:
     # [START treasury]
-    order = NexusOrderOperator(
+    order = NexusCreateOrderOperator(
         task_id="order",
         exchange_code="KRAKEN",
         action="Buy",
@@ -20,7 +20,7 @@ with DAG("nexus_treasury", schedule=None, params={"amount": "2500.00"}) as dag:
         wait_for_completion=True,
         poll_interval=1,
     )
-    transfer = NexusTransferOperator(
+    transfer = NexusCreateTransferOperator(
         task_id="transfer",
         source_type="Exchange",
         source_exchange_code="KRAKEN",

@@ -20,9 +20,9 @@ from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusNotF
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators.nexus import (
     NexusCancelTransactionOperator,
-    NexusMailOperator,
     NexusOperator,
-    NexusPlanOperator,
+    NexusPlanWindowsOperator,
+    NexusSendMailsOperator,
 )
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sensors.nexus import NexusStatusSensor
@@ -66,10 +66,10 @@ def stored(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
 USERS: dict[str, Callable[..., Any]] = {
     "call": lambda path, **own: NexusOperator(endpoint="/labelpartner", **own),
     "change": lambda path, **own: NexusCancelTransactionOperator(transaction_code="TX1", **own),
-    "mails": lambda path, **own: NexusMailOperator(deliver=lambda mail: None, **own),
+    "mails": lambda path, **own: NexusSendMailsOperator(deliver=lambda mail: None, **own),
     "wait": lambda path, **own: NexusStatusSensor(resource="transactions", code="TX1", poke_interval=0.1, **own),
     "defer": lambda path, **own: NexusStatusSensor(resource="transactions", code="TX1", deferrable=True, **own),
-    "plan": lambda path, **own: NexusPlanOperator(resource="orders", window_start="2026-01-01", **own),
+    "plan": lambda path, **own: NexusPlanWindowsOperator(resource="orders", window_start="2026-01-01", **own),
     "files": lambda path, **own: NexusToObjectStorageOperator(resource="orders", path=path.as_uri(), **own),
     "table": lambda path, **own: NexusToSqlOperator(resource="orders", sql_conn_id="warehouse", table="t", **own),
 }

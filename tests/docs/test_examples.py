@@ -75,7 +75,7 @@ def test_every_public_name_is_shown_in_use(address: str) -> None:
 
 def test_there_is_something_to_show() -> None:
     names = {entry.address.rpartition(".")[2] for entry in PUBLIC}
-    assert {"NexusHook", "NexusMailOperator", "NexusStatusTrigger", "NexusPortalLink", "Fault", "fresh_changes"} <= names
+    assert {"NexusHook", "NexusSendMailsOperator", "NexusStatusTrigger", "NexusPortalLink", "Fault", "fresh_changes"} <= names
 
 
 @pytest.mark.parametrize("file", sorted({include.file for include in INCLUDES}), ids=lambda file: file.stem)

@@ -21,10 +21,10 @@ from datetime import timedelta
 
 from airflow.sdk import DAG
 
-from airflow_provider_nexus.operators.transactions import NexusTransactionOperator
+from airflow_provider_nexus.operators.transactions import NexusCreateTransactionOperator
 
 with DAG("acting", schedule=None):
-    NexusTransactionOperator(
+    NexusCreateTransactionOperator(
         task_id="buy",
         kind="broker_buy",
         values={

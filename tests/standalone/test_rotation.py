@@ -30,14 +30,14 @@ from pathlib import Path
 from airflow.sdk import DAG, task
 
 from airflow_provider_nexus.hooks.nexus import NexusHook
-from airflow_provider_nexus.operators.transactions import NexusTransactionOperator
+from airflow_provider_nexus.operators.transactions import NexusCreateTransactionOperator
 from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObjectStorageOperator
 
 BUY = {{"customerCode": "acme", "cryptoCode": "BTC", "currencyCode": "EUR", "paymentMethodCode": "CUST_BUY_IDEAL"}}
 
 with DAG("waiting", schedule=None):
     for number in range({buys}):
-        NexusTransactionOperator(
+        NexusCreateTransactionOperator(
             task_id=f"buy_{{number}}",
             kind="broker_buy",
             values={{**BUY, "fiatValue": str(100 + number)}},

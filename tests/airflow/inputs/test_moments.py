@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from airflow.sdk import DAG, Param, XComArg, task
 
 from airflow_provider_nexus.hooks.nexus import NexusHook
-from airflow_provider_nexus.operators.nexus import NexusOperator, NexusPlanOperator
+from airflow_provider_nexus.operators.nexus import NexusOperator, NexusPlanWindowsOperator
 from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObjectStorageOperator
 from airflow_provider_nexus.transfers.nexus_to_sql import NexusToSqlOperator
 from tests.airflow.inputs.serving import asked, serving
@@ -81,7 +81,7 @@ def test_plan(native: bool) -> None:
     with serving() as server:
         with new_dag("plan_moments", native=native) as dag:
             for name, given in given_ways().items():
-                NexusPlanOperator(task_id=f"plan_{name}", resource="orders", window_start=given, window_end=END)
+                NexusPlanWindowsOperator(task_id=f"plan_{name}", resource="orders", window_start=given, window_end=END)
         assert ran(dag) == []
         assert asked(server, "createdFrom") == {"2026-01-31T00:00:00Z"}
 
@@ -145,7 +145,7 @@ def test_params_of_the_run(native: bool) -> None:
         for text in ("2026-01-31", "2026-01-31T00:00:00+00:00", "20260131"):
             params = {"window_start": Param(text, type="string"), "window_end": Param(END)}
             with DAG(f"params_{native}_{text[:10]}", schedule=None, params=params, render_template_as_native_obj=native) as dag:
-                NexusPlanOperator(task_id="plan", resource="orders")
+                NexusPlanWindowsOperator(task_id="plan", resource="orders")
             assert state_of(run_dag(dag), "plan") == "success"
         assert asked(server, "createdFrom") == {"2026-01-31T00:00:00Z"}
 
@@ -155,7 +155,7 @@ def test_a_moment_that_there_is_not_yet_is_left_out(native: bool) -> None:
     """The run before, on the first one: a lazy nothing, where templates are objects."""
     with serving() as server:
         with new_dag("no_moment", native=native) as dag:
-            NexusPlanOperator(
+            NexusPlanWindowsOperator(
                 task_id="plan",
                 resource="orders",
                 window_start="{{ prev_data_interval_end_success }}",

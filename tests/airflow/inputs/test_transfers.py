@@ -16,7 +16,7 @@ from airflow.sdk import DAG, Asset
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.compat import HAS_TASK_STATE
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusUnknownResourceError
-from airflow_provider_nexus.operators.nexus import NexusPlanOperator
+from airflow_provider_nexus.operators.nexus import NexusPlanWindowsOperator
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObjectStorageOperator
 from airflow_provider_nexus.transfers.nexus_to_sql import NexusToSqlOperator
@@ -70,7 +70,7 @@ def test_mapped_over_resources_each_moves_its_own_watermark(sandbox: Sandbox, tm
 
 def test_mapped_over_windows_leaves_the_watermark(sandbox: Sandbox, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with DAG("over_windows", schedule=None) as dag:
-        plan = NexusPlanOperator(
+        plan = NexusPlanWindowsOperator(
             task_id="plan", resource="transactions", window_start="2026-06-05", window_end="2026-06-09", at_most=4
         )
         sync = NexusToObjectStorageOperator.partial(task_id="sync", resource="transactions", path=str(tmp_path))

@@ -14,14 +14,14 @@ from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators.nexus import (
     NexusCancelTransactionOperator,
     NexusCreateCustomerOperator,
+    NexusCreateOrderOperator,
+    NexusCreateTransactionOperator,
+    NexusCreateTransferOperator,
     NexusDownloadOperator,
-    NexusMailOperator,
     NexusOperator,
-    NexusOrderOperator,
-    NexusPayoutOperator,
-    NexusPlanOperator,
-    NexusTransactionOperator,
-    NexusTransferOperator,
+    NexusPayoutTransactionOperator,
+    NexusPlanWindowsOperator,
+    NexusSendMailsOperator,
     NexusUpdateCustomerOperator,
     NexusUploadOperator,
 )
@@ -75,8 +75,10 @@ with DAG("reads", schedule=[changes]):
     NexusOperator(task_id="post", endpoint=code, method="POST", json=body(), response_filter=lambda values: values["x"])
     NexusStatusSensor(task_id="one", resource="orders", code=code, targets="FILLED", deferrable=True)
     NexusStatusSensor(task_id="more", resource="orders", code=several, targets=["FILLED"])
-    NexusStatusSensor(task_id="output", resource="orders", code=NexusPlanOperator(task_id="p", resource="orders").output)
-    NexusPlanOperator(task_id="plan", resource=code, window_start=pendulum.datetime(2026, 1, 1), window_end=code, at_most="4")
+    NexusStatusSensor(task_id="output", resource="orders", code=NexusPlanWindowsOperator(task_id="p", resource="orders").output)
+    NexusPlanWindowsOperator(
+        task_id="plan", resource=code, window_start=pendulum.datetime(2026, 1, 1), window_end=code, at_most="4"
+    )
     NexusToObjectStorageOperator(
         task_id="files",
         resource="customer_persons",
@@ -94,10 +96,10 @@ with DAG("reads", schedule=[changes]):
 
 with DAG("acts", schedule=None):
     code = a_code()
-    NexusTransactionOperator(task_id="gift", kind="gift", values=body(), reference=code, resend_after=60)
+    NexusCreateTransactionOperator(task_id="gift", kind="gift", values=body(), reference=code, resend_after=60)
     NexusCancelTransactionOperator(task_id="cancel", transaction_code=code, wait_for_completion=True)
-    NexusPayoutOperator(task_id="pay", transaction_code=code, bank_account_id=code, payment_reference="R")
-    NexusOrderOperator(
+    NexusPayoutTransactionOperator(task_id="pay", transaction_code=code, bank_account_id=code, payment_reference="R")
+    NexusCreateOrderOperator(
         task_id="order",
         exchange_code="KR",
         action="Buy",
@@ -107,7 +109,7 @@ with DAG("acts", schedule=None):
         amount=Decimal(10),
         limit_price=code,
     )
-    NexusTransferOperator(task_id="move", source_type="HotWallet", sink_type="Exchange", crypto_code="BTC", amount=code)
+    NexusCreateTransferOperator(task_id="move", source_type="HotWallet", sink_type="Exchange", crypto_code="BTC", amount=code)
     NexusCreateCustomerOperator(task_id="new", customer_code=code, trust_level="Trusted", values=body())
     NexusUpdateCustomerOperator(task_id="change", customer_code="C1", values={"email": code}, fields_to_clear="tag")
-    NexusMailOperator(task_id="mails", mail_types="TransactionBuyFinish", from_email=code)
+    NexusSendMailsOperator(task_id="mails", mail_types="TransactionBuyFinish", from_email=code)

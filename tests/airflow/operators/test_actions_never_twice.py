@@ -20,7 +20,12 @@ from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.client.settings import read_settings
 from airflow_provider_nexus.exceptions import NexusAmbiguousWriteError, NexusApiError, NexusError
 from airflow_provider_nexus.operators.trading import order_write, transfer_write
-from airflow_provider_nexus.operators.transactions import NexusTransactionOperator, cancel_write, payout_write, transaction_write
+from airflow_provider_nexus.operators.transactions import (
+    NexusCreateTransactionOperator,
+    cancel_write,
+    payout_write,
+    transaction_write,
+)
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sandbox.faults import Fault, FaultKind
 from airflow_provider_nexus.writes.customers import create_write, update_write
@@ -300,7 +305,7 @@ def test_another_try_of_a_task_finds_what_the_first_made(sandbox: Sandbox) -> No
         )
     )
     with connection(sandbox, extra={"retries": 0}), DAG("tries", schedule=None) as dag:
-        NexusTransactionOperator(task_id="buy", kind="buy", values=values, retries=2, retry_delay=timedelta(0))
+        NexusCreateTransactionOperator(task_id="buy", kind="buy", values=values, retries=2, retry_delay=timedelta(0))
         run = run_dag(dag)
     assert counted(sandbox) == before + 1
     assert sum(call.method == "POST" and call.path == "/buy/custodian" for call in sandbox.calls) == 2, "one is the fixture's"

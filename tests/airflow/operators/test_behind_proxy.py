@@ -12,7 +12,7 @@ import pytest
 from airflow.sdk import DAG, task
 
 from airflow_provider_nexus.hooks.nexus import NexusHook
-from airflow_provider_nexus.operators.nexus import NexusOperator, NexusOrderOperator
+from airflow_provider_nexus.operators.nexus import NexusCreateOrderOperator, NexusOperator
 from airflow_provider_nexus.sandbox import Sandbox
 from tests.airflow.nexus import connection
 from tests.airflow.operators.test_trading import ORDER
@@ -38,7 +38,7 @@ def test_two_tasks_make_two_orders(sandbox: Sandbox, tmp_path: Path, monkeypatch
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
         monkeypatch.setenv("https_proxy", relay.proxy_url)
         with connection(sandbox, host=relay.base_url, extra={"retries": 0}), DAG("behind", schedule=None) as dag:
-            NexusOrderOperator(task_id="order", **ORDER)
+            NexusCreateOrderOperator(task_id="order", **ORDER)
             NexusOperator(task_id="call", method="POST", endpoint="/orders", json=BODY, retries=1)
             run = run_dag(dag)
     assert lost == ["/orders", "/orders"]

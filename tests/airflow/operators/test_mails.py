@@ -29,7 +29,7 @@ from airflow_provider_nexus.exceptions import (
 )
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators import mails
-from airflow_provider_nexus.operators.mails import NexusMailOperator
+from airflow_provider_nexus.operators.mails import NexusSendMailsOperator
 from airflow_provider_nexus.sandbox import Fault, Sandbox
 from tests.airflow.nexus import connection
 from tests.airflow.operators.mail_server import MailServer, post_office
@@ -86,7 +86,7 @@ class Sender:
     def run(self, *delivers: Callable[[Mail], None] | None, **arguments: Any) -> tuple[str, Any]:
         self.error = None
         with DAG("mails", schedule=None) as dag:
-            NexusMailOperator(
+            NexusSendMailsOperator(
                 task_id="send",
                 deliver=delivers[0] if delivers else self.deliver,
                 on_failure_callback=self._keep,
@@ -241,8 +241,8 @@ def test_nothing_is_delivered_without_the_right_to_mark(sandbox: Sandbox) -> Non
 
 
 def test_one_at_a_time_unless_told_otherwise() -> None:
-    assert NexusMailOperator(task_id="a").max_active_tis_per_dag == 1
-    assert NexusMailOperator(task_id="b", max_active_tis_per_dag=3).max_active_tis_per_dag == 3
+    assert NexusSendMailsOperator(task_id="a").max_active_tis_per_dag == 1
+    assert NexusSendMailsOperator(task_id="b", max_active_tis_per_dag=3).max_active_tis_per_dag == 3
 
 
 class KillAtLine:
@@ -422,7 +422,7 @@ def _generator(mail: dict[str, Any]) -> Any:
 @pytest.mark.parametrize("deliver", [_coroutine, _generator, functools.partial(_coroutine)])
 def test_what_nobody_would_run_delivers_nothing(deliver: Any) -> None:
     with pytest.raises(NexusConfigurationError, match="`deliver` is a coroutine or a generator function"):
-        NexusMailOperator(task_id="mails", deliver=deliver)
+        NexusSendMailsOperator(task_id="mails", deliver=deliver)
 
 
 def test_a_delivery_that_is_only_promised_is_none(sandbox: Sandbox) -> None:

@@ -39,7 +39,7 @@ class Tries:
             "password": self._sandbox.token,
             "extra": {"allow_writes": True, "retries": 0},
         }
-        given = {"operator": "NexusOrderOperator", "arguments": ORDER, **changes}
+        given = {"operator": "NexusCreateOrderOperator", "arguments": ORDER, **changes}
         trial = Trial(
             run="run",
             began=self._began,

@@ -164,19 +164,19 @@ class World:
             path, values = _TRADES[kind]
             if kind.startswith("classic"):
                 values = {**values, "accountCode": self._broker_account()}
-            return Plan("NexusTransactionOperator", {"kind": kind, "values": values, **own}, "POST", path)
+            return Plan("NexusCreateTransactionOperator", {"kind": kind, "values": values, **own}, "POST", path)
         if kind == "order":
             arguments = {
                 "exchange_code": "KRAKEN", "action": "Buy", "order_type": "Market", "crypto_code": "BTC", "currency_code": "EUR",
                 "amount": "100.50", **own,
             }  # fmt: skip
-            return Plan("NexusOrderOperator", arguments, "POST", "/orders")
+            return Plan("NexusCreateOrderOperator", arguments, "POST", "/orders")
         if kind == "transfer":
             arguments = {
                 "source_type": "Exchange", "sink_type": "HotWallet", "crypto_code": "BTC", "amount": "0.25",
                 "source_exchange_code": "KRAKEN", **own,
             }  # fmt: skip
-            return Plan("NexusTransferOperator", arguments, "POST", "/transfers")
+            return Plan("NexusCreateTransferOperator", arguments, "POST", "/transfers")
         return self._plan_of_change(kind, number)
 
     def _plan_of_change(self, kind: str, number: int) -> Plan:
@@ -201,7 +201,7 @@ class World:
         self.sandbox.advance(150)
         arguments = {"transaction_code": code, "payment_reference": f"PAY-{number}", "step": kind}
         path = f"/transactions/custodian/{code}/{'payout' if kind == 'payout' else 'payoutconfirming'}"
-        return Plan("NexusPayoutOperator", arguments, "PUT", path)
+        return Plan("NexusPayoutTransactionOperator", arguments, "PUT", path)
 
     def _broker_account(self) -> str:
         accounts = [json.loads(raw) for raw in self.sandbox.truth("accounts")]

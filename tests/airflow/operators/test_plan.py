@@ -13,7 +13,7 @@ from airflow.timetables.interval import CronDataIntervalTimetable
 
 from airflow_provider_nexus.compat import HAS_RETRY_POLICIES, AirflowFailException
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusWindowError
-from airflow_provider_nexus.operators.nexus import NexusPlanOperator
+from airflow_provider_nexus.operators.nexus import NexusPlanWindowsOperator
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObjectStorageOperator
 from tests.airflow.nexus import connection
@@ -31,13 +31,13 @@ def sandbox() -> Iterator[Sandbox]:
 
 def planning(dag_id: str, *, schedule: Any = None, params: dict[str, Any] | None = None, **options: Any) -> DAG:
     with DAG(dag_id, schedule=schedule, start_date=datetime(2026, 1, 1, tzinfo=UTC), catchup=False, params=params) as dag:
-        NexusPlanOperator(task_id="plan", **{"resource": "transactions", **options})
+        NexusPlanWindowsOperator(task_id="plan", **{"resource": "transactions", **options})
     return dag
 
 
 def test_a_mapped_transfer_reads_every_window_once(sandbox: Sandbox, tmp_path: Path) -> None:
     with DAG("mapped", schedule=None) as dag:
-        plan = NexusPlanOperator(task_id="plan", resource="transactions", window_start=START, window_end=END, at_most=4)
+        plan = NexusPlanWindowsOperator(task_id="plan", resource="transactions", window_start=START, window_end=END, at_most=4)
         NexusToObjectStorageOperator.partial(
             task_id="sync", resource="transactions", path=tmp_path.as_uri(), max_active_tis_per_dag=2
         ).expand_kwargs(plan.output)
@@ -88,7 +88,7 @@ def test_the_run_gives_the_window(sandbox: Sandbox) -> None:
 
 def test_nothing_to_plan_is_skipped_and_what_follows_too(sandbox: Sandbox, tmp_path: Path) -> None:
     with DAG("too_early", schedule=None) as dag:
-        plan = NexusPlanOperator(task_id="plan", resource="transactions", window_start=NOW)
+        plan = NexusPlanWindowsOperator(task_id="plan", resource="transactions", window_start=NOW)
         NexusToObjectStorageOperator.partial(task_id="sync", resource="transactions", path=tmp_path.as_uri()).expand_kwargs(
             plan.output
         )
@@ -107,7 +107,7 @@ def test_nothing_to_plan_is_skipped_and_what_follows_too(sandbox: Sandbox, tmp_p
     ],
 )
 def test_what_can_not_be_planned_says_why(sandbox: Sandbox, options: dict[str, Any], error: type[Exception], said: str) -> None:
-    operator = NexusPlanOperator(task_id="plan", **{"resource": "transactions", **options})
+    operator = NexusPlanWindowsOperator(task_id="plan", **{"resource": "transactions", **options})
     # below Airflow 3.3 it is turned into the error that Airflow does not try again
     with pytest.raises(error if HAS_RETRY_POLICIES else AirflowFailException, match=said):
         operator.execute({})

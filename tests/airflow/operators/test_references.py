@@ -18,8 +18,8 @@ from airflow_provider_nexus.exceptions import NexusAmbiguousWriteError, NexusCon
 from airflow_provider_nexus.operators._ledgers import VariableLedger
 from airflow_provider_nexus.operators.customers import NexusCreateCustomerOperator, NexusUpdateCustomerOperator
 from airflow_provider_nexus.operators.nexus import NexusOperator
-from airflow_provider_nexus.operators.trading import NexusOrderOperator, NexusTransferOperator
-from airflow_provider_nexus.operators.transactions import NexusPayoutOperator, NexusTransactionOperator
+from airflow_provider_nexus.operators.trading import NexusCreateOrderOperator, NexusCreateTransferOperator
+from airflow_provider_nexus.operators.transactions import NexusCreateTransactionOperator, NexusPayoutTransactionOperator
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sandbox.faults import Fault
 from airflow_provider_nexus.writes.ledger import LEDGER_KEY
@@ -74,10 +74,10 @@ def task(kind: str, **changes: Any) -> Any:
     """An operator of a kind, with a reference of the user's own."""
     given = {"task_id": "act", "reference": "invoice 17/4", **changes}
     if kind == "order":
-        return NexusOrderOperator(**{**ORDER, **given})
+        return NexusCreateOrderOperator(**{**ORDER, **given})
     if kind == "transfer":
-        return NexusTransferOperator(**{**TRANSFER, **given})
-    return NexusTransactionOperator(kind=kind, values={"buy": BUY, "gift": GIFT}[kind], **given)  # type: ignore[arg-type]
+        return NexusCreateTransferOperator(**{**TRANSFER, **given})
+    return NexusCreateTransactionOperator(kind=kind, values={"buy": BUY, "gift": GIFT}[kind], **given)  # type: ignore[arg-type]
 
 
 def ended(dag: DAG) -> tuple[str, BaseException | None]:
@@ -146,7 +146,7 @@ def test_the_same_reference_for_something_else(sandbox: Sandbox, kind: str, chan
 @pytest.mark.parametrize("kind", ["swap", "classic_buy", "classic_sell"])
 def test_what_can_not_be_searched_takes_no_reference(kind: Any) -> None:
     with pytest.raises(NexusConfigurationError, match=f"reference can't be given for a '{kind}'.*Leave it out"):
-        NexusTransactionOperator(task_id="act", kind=kind, values={}, reference="invoice-17")
+        NexusCreateTransactionOperator(task_id="act", kind=kind, values={}, reference="invoice-17")
 
 
 @pytest.mark.parametrize("reference", ["", "None", " 17", "1\x007", 10000001, 1.5, None, ["17"]])
@@ -220,7 +220,7 @@ class TestNativeRendering:
             ),
             (lambda: task("transfer", amount="{{ params.amount }}"), "transfers", b'"amount":12.10'),
             (
-                lambda: NexusTransactionOperator(
+                lambda: NexusCreateTransactionOperator(
                     task_id="act", kind="buy", values={**BUY, "callbackUrl": "{{ params.address }}"}
                 ),
                 "transactions",
@@ -234,7 +234,9 @@ class TestNativeRendering:
         assert kept in sandbox.truth(resource)[-1].replace(b": ", b":")
 
     def test_a_code_in_a_path_stays_text(self, sandbox: Sandbox) -> None:
-        state, _ = self.run(lambda: NexusPayoutOperator(task_id="act", transaction_code="{{ params.code }}"), code="1_000")
+        state, _ = self.run(
+            lambda: NexusPayoutTransactionOperator(task_id="act", transaction_code="{{ params.code }}"), code="1_000"
+        )
         assert (state, sandbox.calls[-1].path) == ("failed", "/transactions/custodian/1_000")
 
     def test_a_code_does_not_go_out_as_a_number(self, sandbox: Sandbox) -> None:
@@ -256,7 +258,9 @@ class TestNativeRendering:
         (lambda: task("transfer", sink_type="Other", address="{{ params.get('nothing') }}"), "address"),
         (lambda: task("transfer", sink_type="Other", address="{{ params.blank }}"), "address"),
         (
-            lambda: NexusPayoutOperator(task_id="act", transaction_code="T1", payment_reference="{{ params.get('nothing') }}"),
+            lambda: NexusPayoutTransactionOperator(
+                task_id="act", transaction_code="T1", payment_reference="{{ params.get('nothing') }}"
+            ),
             "payment_reference",
         ),
         (
@@ -297,7 +301,7 @@ def test_a_task_that_returned_nothing(sandbox: Sandbox, name: str) -> None:
 
 def test_a_mapped_task_without_a_reference(sandbox: Sandbox) -> None:
     with DAG("mapped", schedule=None) as dag:
-        NexusOrderOperator.partial(task_id="act", **ORDER).expand(reference=["a", None])
+        NexusCreateOrderOperator.partial(task_id="act", **ORDER).expand(reference=["a", None])
     before = made(sandbox)
     run = run_dag(dag)
     states = {instance.map_index: str(instance.state) for instance in run.get_task_instances()}
@@ -336,7 +340,7 @@ def test_values_that_can_be_read_in_two_ways(sandbox: Sandbox, values: dict[str,
     before = made(sandbox)
     kind: Any = "gift" if "data" in values else "buy"
     with DAG("two_ways", schedule=None) as dag:
-        NexusTransactionOperator(task_id="act", kind=kind, values=values, reference="invoice 17/4")
+        NexusCreateTransactionOperator(task_id="act", kind=kind, values=values, reference="invoice 17/4")
     state, error = ended(dag)
     assert (state, made(sandbox)) == ("failed", before)
     with pytest.raises(Exception, match=said):
@@ -373,7 +377,7 @@ def test_another_address_under_the_same_reference(sandbox: Sandbox) -> None:
     for address in ("bc1qabcdefghij", "bc1qabcdefghij", "bc1qothers"):
         values = {"paymentMethodCode": "CUST_SENDOUT", "source": source, "destination": {"address": address}}
         with DAG("addresses", schedule=None) as dag:
-            NexusTransactionOperator(task_id="act", kind="send_out", values=values, reference="withdrawal 17")
+            NexusCreateTransactionOperator(task_id="act", kind="send_out", values=values, reference="withdrawal 17")
         ends.append(ended(dag))
     assert [state for state, _ in ends] == ["success", "success", "failed"]
     assert "destinationCryptoAddress differs" in str(ends[-1][1])
@@ -391,13 +395,13 @@ def test_a_pair_is_one(sandbox: Sandbox) -> None:
     before, codes = made(sandbox), set()
     for number in (1, 2):
         with DAG(f"pairs_{number}", schedule=None) as dag:
-            NexusTransactionOperator(task_id="act", kind="send_internal", values=values, reference="pair")
+            NexusCreateTransactionOperator(task_id="act", kind="send_internal", values=values, reference="pair")
         run = run_dag(dag)
         codes.add(xcom_of(run, "act")["transactionCode"])
     assert (made(sandbox), len(codes)) == (before + 2, 1)
     with DAG("pairs_3", schedule=None) as dag:
         other = {**values, "destination": {"customerCode": "giver"}}
-        NexusTransactionOperator(task_id="act", kind="send_internal", values=other, reference="pair")
+        NexusCreateTransactionOperator(task_id="act", kind="send_internal", values=other, reference="pair")
     state, error = ended(dag)
     assert (state, made(sandbox)) == ("failed", before + 2)
     assert "customerCode differs" in str(error)
@@ -406,18 +410,18 @@ def test_a_pair_is_one(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize("step", ["pay", "Payout", "{{ params.step }}", "", None])
 def test_a_payout_has_two_steps(step: Any) -> None:
     with pytest.raises(NexusConfigurationError, match=r"step is .*: give 'payout', which pays"):
-        NexusPayoutOperator(task_id="act", transaction_code="T1", step=step)
+        NexusPayoutTransactionOperator(task_id="act", transaction_code="T1", step=step)
 
 
 def test_a_reference_whose_transaction_was_cancelled_is_not_green(sandbox: Sandbox) -> None:
     values = {**BUY, "paymentMethodCode": "BUY_IDEAL"}
     with DAG("first", schedule=None) as dag:
-        NexusTransactionOperator(task_id="act", kind="broker_buy", values=values, reference="invoice 17/4")
+        NexusCreateTransactionOperator(task_id="act", kind="broker_buy", values=values, reference="invoice 17/4")
     code = xcom_of(run_dag(dag), "act")["transactionCode"]
     client_of(sandbox, allow_writes=True).run("POST", f"/transactions/custodian/{code}/cancel")
     before = made(sandbox)
     with DAG("second", schedule=None) as dag:
-        NexusTransactionOperator(task_id="act", kind="broker_buy", values=values, reference="invoice 17/4")
+        NexusCreateTransactionOperator(task_id="act", kind="broker_buy", values=values, reference="invoice 17/4")
     state, error = ended(dag)
     assert (state, made(sandbox)) == ("failed", before)
     assert f"{code} carries its reference and is CANCELLED: nothing came of it. A new one takes another" in str(error)
@@ -455,7 +459,7 @@ def test_a_risk_may_be_none(sandbox: Sandbox) -> None:
 def test_a_missing_value_inside_values(sandbox: Sandbox, values: dict[str, Any], said: str) -> None:
     before = made(sandbox)
     with DAG("inside", schedule=None) as dag:
-        NexusTransactionOperator(task_id="act", kind="buy", values=values)
+        NexusCreateTransactionOperator(task_id="act", kind="buy", values=values)
     state, error = ended(dag)
     assert (state, made(sandbox) - before) == (("failed", 0) if said else ("success", 1))
     assert said in str(error)
@@ -475,7 +479,7 @@ def test_what_to_do_about_a_held_record() -> None:
 
 def test_texts_stay_texts_in_mapped_tasks(sandbox: Sandbox) -> None:
     with DAG("mapped_native", schedule=None, render_template_as_native_obj=True, params={"code": "1_000"}) as dag:
-        order = NexusOrderOperator.partial(task_id="act", **{**ORDER, "amount": "12.50"})
+        order = NexusCreateOrderOperator.partial(task_id="act", **{**ORDER, "amount": "12.50"})
         order.expand(reference=["{{ params.code }}", "10000001"])
     run = run_dag(dag)
     assert {str(instance.state) for instance in run.get_task_instances()} == {"success"}

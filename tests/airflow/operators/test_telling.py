@@ -18,7 +18,7 @@ from airflow.sdk.bases.notifier import BaseNotifier
 
 from airflow_provider_nexus.compat import HAS_RETRY_POLICIES
 from airflow_provider_nexus.exceptions import NexusError
-from airflow_provider_nexus.operators.nexus import NexusOperator, NexusPayoutOperator
+from airflow_provider_nexus.operators.nexus import NexusOperator, NexusPayoutTransactionOperator
 from airflow_provider_nexus.sandbox import Fault, Sandbox
 from airflow_provider_nexus.sensors.nexus import NexusStatusSensor
 from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObjectStorageOperator
@@ -117,7 +117,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], Callable[[], Any], str]] 
     "no writes": (
         {},
         {"extra": {"allow_writes": False}},
-        lambda: NexusPayoutOperator(task_id="pay", transaction_code="T1"),
+        lambda: NexusPayoutTransactionOperator(task_id="pay", transaction_code="T1"),
         r".+ the connection nexus_default does not allow that, so nothing was sent: switch on 'Allow writes' .+",
     ),
     "misfits": (

@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow.sdk import DAG
 
-from airflow_provider_nexus.operators.trading import NexusOrderOperator, NexusTransferOperator
+from airflow_provider_nexus.operators.trading import NexusCreateOrderOperator, NexusCreateTransferOperator
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sandbox.faults import Fault
 from tests.airflow.running import run_dag, state_of, xcom_of
@@ -35,8 +35,8 @@ def test_orders_and_transfers_are_made_once(sandbox: Sandbox) -> None:
     )
     before = len(sandbox.truth("orders")), len(sandbox.truth("transfers"))
     with DAG("trades", schedule=None) as dag:
-        NexusOrderOperator(task_id="order", wait_for_completion=True, poll_interval=0.2, **ORDER)
-        NexusTransferOperator(task_id="transfer", **TRANSFER)
+        NexusCreateOrderOperator(task_id="order", wait_for_completion=True, poll_interval=0.2, **ORDER)
+        NexusCreateTransferOperator(task_id="transfer", **TRANSFER)
     run = run_dag(dag)
     order, transfer = xcom_of(run, "order"), xcom_of(run, "transfer")
     assert (order["status"], order["amount"], order["limitPrice"]) == ("FILLED", "100.50", "50000.000000")
@@ -47,9 +47,9 @@ def test_orders_and_transfers_are_made_once(sandbox: Sandbox) -> None:
 
 def test_refused_before_anything_is_sent(sandbox: Sandbox) -> None:
     with DAG("bad_trades", schedule=None) as dag:
-        NexusOrderOperator(task_id="float", **{**ORDER, "amount": 100.5})
-        NexusOrderOperator(task_id="no_limit", **{**ORDER, "limit_price": None})
-        NexusTransferOperator(task_id="nothing", **{**TRANSFER, "amount": "much"})
+        NexusCreateOrderOperator(task_id="float", **{**ORDER, "amount": 100.5})
+        NexusCreateOrderOperator(task_id="no_limit", **{**ORDER, "limit_price": None})
+        NexusCreateTransferOperator(task_id="nothing", **{**TRANSFER, "amount": "much"})
     run = run_dag(dag)
     assert [state_of(run, task) for task in ("float", "no_limit", "nothing")] == ["failed"] * 3
     assert sandbox.call_count == 0
@@ -57,7 +57,7 @@ def test_refused_before_anything_is_sent(sandbox: Sandbox) -> None:
 
 def test_an_order_is_cancelled_when_the_task_is_killed(sandbox: Sandbox) -> None:
     with DAG("kills", schedule=None) as dag:
-        task = NexusOrderOperator(task_id="order", **ORDER)
+        task = NexusCreateOrderOperator(task_id="order", **ORDER)
     task._code = xcom_of(run_dag(dag), "order")["orderCode"]
     task.on_kill()
     assert json.loads(sandbox.truth("orders")[-1])["status"] == "CANCELLED"

@@ -10,8 +10,8 @@ from airflow.sdk import DAG, Param
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.operators.transactions import (
     NexusCancelTransactionOperator,
-    NexusPayoutOperator,
-    NexusTransactionOperator,
+    NexusCreateTransactionOperator,
+    NexusPayoutTransactionOperator,
 )
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sandbox.faults import Fault
@@ -54,7 +54,7 @@ def made(sandbox: Sandbox, kind: str = "BUY") -> list[dict[str, Any]]:
 def test_buys_once_though_the_answer_is_lost(sandbox: Sandbox) -> None:
     sandbox.configure(faults=(Fault(kind="drop_after", path="/buy/custodian", method="POST"),))
     with DAG("buys", schedule=None, params={"amount": Param("25.50")}) as dag:
-        NexusTransactionOperator(task_id="buy", kind="buy", values={**BUY, "fiatValue": "{{ params.amount }}"})
+        NexusCreateTransactionOperator(task_id="buy", kind="buy", values={**BUY, "fiatValue": "{{ params.amount }}"})
     run = run_dag(dag)
     bought = made(sandbox)
     assert (state_of(run, "buy"), len(bought)) == ("success", 1)
@@ -64,7 +64,9 @@ def test_buys_once_though_the_answer_is_lost(sandbox: Sandbox) -> None:
 
 def test_a_reference_of_ones_own_holds_over_runs(sandbox: Sandbox) -> None:
     with DAG("invoices", schedule=None) as dag:
-        NexusTransactionOperator(task_id="sell", kind="sell", values={**SELL, "cryptoAmount": "0.0001"}, reference="invoice-17")
+        NexusCreateTransactionOperator(
+            task_id="sell", kind="sell", values={**SELL, "cryptoAmount": "0.0001"}, reference="invoice-17"
+        )
     codes = {xcom_of(run_dag(dag), "sell")["transactionCode"] for _ in range(2)}
     assert len(codes) == len(made(sandbox, "SELL")) == 1
 
@@ -72,8 +74,8 @@ def test_a_reference_of_ones_own_holds_over_runs(sandbox: Sandbox) -> None:
 def test_waits_until_it_is_settled(sandbox: Sandbox) -> None:
     sandbox.configure(clock_speed=600)
     with DAG("waits", schedule=None) as dag:
-        NexusTransactionOperator(task_id="here", kind="buy", values=BUY, wait_for_completion=True, poll_interval=0.2)
-        NexusTransactionOperator(
+        NexusCreateTransactionOperator(task_id="here", kind="buy", values=BUY, wait_for_completion=True, poll_interval=0.2)
+        NexusCreateTransactionOperator(
             task_id="away", kind="buy", values=BUY, wait_for_completion=True, poll_interval=0.2, deferrable=True
         )
     run = run_dag(dag)
@@ -83,20 +85,20 @@ def test_waits_until_it_is_settled(sandbox: Sandbox) -> None:
 
 def test_simulates(sandbox: Sandbox) -> None:
     with DAG("simulates", schedule=None) as dag:
-        NexusTransactionOperator(task_id="ask", kind="buy", values=BUY, simulate=True)
+        NexusCreateTransactionOperator(task_id="ask", kind="buy", values=BUY, simulate=True)
     assert xcom_of(run_dag(dag), "ask")["transaction"]["status"] == "SIMULATED"
     assert made(sandbox) == []
     with pytest.raises(NexusConfigurationError, match="no simulation of 'clawback'"):
-        NexusTransactionOperator(task_id="ask", kind="clawback", values=BUY, simulate=True)
+        NexusCreateTransactionOperator(task_id="ask", kind="clawback", values=BUY, simulate=True)
     with pytest.raises(NexusConfigurationError, match="did you mean 'swap'"):
-        NexusTransactionOperator(task_id="ask", kind="swop", values=BUY)  # type: ignore[arg-type]
+        NexusCreateTransactionOperator(task_id="ask", kind="swop", values=BUY)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("values", [{**BUY, "fiatValue": 25.5}, {**BUY, "fiatValue": "-1"}, {**BUY, "customerCode": ""}])
 def test_refuses_before_anything_is_sent(sandbox: Sandbox, values: dict[str, Any]) -> None:
     before = sandbox.call_count
     with DAG("refuses", schedule=None) as dag:
-        NexusTransactionOperator(task_id="buy", kind="buy", values=values)
+        NexusCreateTransactionOperator(task_id="buy", kind="buy", values=values)
     assert state_of(run_dag(dag), "buy") == "failed"
     assert sandbox.call_count == before
 
@@ -104,9 +106,9 @@ def test_refuses_before_anything_is_sent(sandbox: Sandbox, values: dict[str, Any
 def test_nothing_is_asked_without_leave_to_write(sandbox: Sandbox) -> None:
     before = sandbox.call_count
     with connection(sandbox, "reading", extra={"allow_writes": False}), DAG("leave", schedule=None) as dag:
-        NexusTransactionOperator(task_id="buy", kind="buy", values=BUY, nexus_conn_id="reading")
+        NexusCreateTransactionOperator(task_id="buy", kind="buy", values=BUY, nexus_conn_id="reading")
         NexusCancelTransactionOperator(task_id="cancel", transaction_code="T", nexus_conn_id="reading")
-        NexusPayoutOperator(task_id="pay", transaction_code="T", nexus_conn_id="reading")
+        NexusPayoutTransactionOperator(task_id="pay", transaction_code="T", nexus_conn_id="reading")
         run = run_dag(dag)
     assert [state_of(run, task) for task in ("buy", "cancel", "pay")] == ["failed"] * 3
     assert sandbox.call_count == before
@@ -133,10 +135,12 @@ def test_pays_out(sandbox: Sandbox) -> None:
     code = sell["transactionCode"]
     sandbox.configure(faults=(Fault(kind="drop_after", path="/payout", first=2),))
     with DAG("pays", schedule=None) as dag:
-        confirm = NexusPayoutOperator(task_id="confirm", transaction_code=code, payment_reference="P-1", step="confirming")
-        pay = NexusPayoutOperator(task_id="pay", transaction_code=code, payment_reference="P-1")
-        again = NexusPayoutOperator(task_id="again", transaction_code=code, payment_reference="P-1")
-        other = NexusPayoutOperator(task_id="other", transaction_code=code, payment_reference="P-2")
+        confirm = NexusPayoutTransactionOperator(
+            task_id="confirm", transaction_code=code, payment_reference="P-1", step="confirming"
+        )
+        pay = NexusPayoutTransactionOperator(task_id="pay", transaction_code=code, payment_reference="P-1")
+        again = NexusPayoutTransactionOperator(task_id="again", transaction_code=code, payment_reference="P-1")
+        other = NexusPayoutTransactionOperator(task_id="other", transaction_code=code, payment_reference="P-2")
         confirm >> pay >> again >> other
     run = run_dag(dag)
     statuses = [xcom_of(run, task)["status"] for task in ("confirm", "pay", "again")]
@@ -147,7 +151,7 @@ def test_pays_out(sandbox: Sandbox) -> None:
 def test_cancels_what_it_made_when_it_is_killed(sandbox: Sandbox) -> None:
     code = call(sandbox, "POST", "/buy/custodian", **{**BUY, "fiatValue": 20})["transaction"]["transactionCode"]
     for wanted, status in ((False, "Initiated"), (True, "CANCELLED"), (True, "CANCELLED")):
-        task = NexusTransactionOperator(task_id="kill", kind="buy", values=BUY, cancel_on_kill=wanted)
+        task = NexusCreateTransactionOperator(task_id="kill", kind="buy", values=BUY, cancel_on_kill=wanted)
         task._code = code
         task.on_kill()
         assert made(sandbox)[0]["status"] == status
