@@ -18,7 +18,7 @@ from typing import Any
 
 from airflow.sdk import DAG, Param, get_current_context
 
-from airflow_provider_nexus.operators.nexus import NexusSendMailsOperator
+from airflow_provider_nexus.operators.mails import NexusSendMailsOperator
 
 
 # [START howto_mail_deliver]

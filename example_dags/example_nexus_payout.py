@@ -19,7 +19,7 @@ from airflow.sdk import DAG, Param, task
 
 from airflow_provider_nexus.compat import AirflowSkipException
 from airflow_provider_nexus.hooks.nexus import NexusHook
-from airflow_provider_nexus.operators.nexus import NexusPayoutTransactionOperator
+from airflow_provider_nexus.operators.transactions import NexusPayoutTransactionOperator
 from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObjectStorageOperator
 
 with DAG(

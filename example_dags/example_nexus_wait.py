@@ -11,7 +11,8 @@ from __future__ import annotations
 from airflow.sdk import DAG, Param, task
 
 from airflow_provider_nexus.hooks.nexus import NexusHook
-from airflow_provider_nexus.operators.nexus import NexusCreateOrderOperator, NexusCreateTransactionOperator
+from airflow_provider_nexus.operators.orders import NexusCreateOrderOperator
+from airflow_provider_nexus.operators.transactions import NexusCreateTransactionOperator
 from airflow_provider_nexus.sensors.nexus import NexusStatusSensor
 
 with DAG(

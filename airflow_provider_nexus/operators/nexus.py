@@ -1,4 +1,4 @@
-"""The operators under their public address, and the one that makes any call."""
+"""Operator that makes any call of the Nexus API."""
 
 from __future__ import annotations
 
@@ -15,35 +15,9 @@ from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.load.paths import is_template
 from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered
 from airflow_provider_nexus.operators._sent import send_once
-from airflow_provider_nexus.operators.customers import NexusCreateCustomerOperator, NexusUpdateCustomerOperator
-from airflow_provider_nexus.operators.documents import NexusDownloadOperator, NexusUploadOperator
-from airflow_provider_nexus.operators.mails import NexusSendMailsOperator
-from airflow_provider_nexus.operators.plan import NexusPlanWindowsOperator
-from airflow_provider_nexus.operators.trading import NexusCreateOrderOperator, NexusCreateTransferOperator
-from airflow_provider_nexus.operators.transactions import (
-    NexusCancelTransactionOperator,
-    NexusCreateTransactionOperator,
-    NexusPayoutTransactionOperator,
-)
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
-
-
-__all__ = [
-    "NexusCancelTransactionOperator",
-    "NexusCreateCustomerOperator",
-    "NexusCreateOrderOperator",
-    "NexusCreateTransactionOperator",
-    "NexusCreateTransferOperator",
-    "NexusDownloadOperator",
-    "NexusOperator",
-    "NexusPayoutTransactionOperator",
-    "NexusPlanWindowsOperator",
-    "NexusSendMailsOperator",
-    "NexusUpdateCustomerOperator",
-    "NexusUploadOperator",
-]
 
 
 class NexusOperator(NexusBaseOperator):

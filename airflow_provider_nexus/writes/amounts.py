@@ -85,3 +85,13 @@ def _exact(name: str, value: Any) -> Any:
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
         raise NexusConfigurationError(f"{name} is the number {value!r}, and has to be text: {IN_QUOTES}; nothing was sent")
     return value
+
+
+def require(body: Mapping[str, Any], *names: str) -> None:
+    """Refuse a body that lacks some of its fields.
+
+    :raises NexusConfigurationError: names them
+    """
+    missing = [name for name in names if body.get(name) in (None, "")]
+    if missing:
+        raise NexusConfigurationError(f"the call lacks {', '.join(missing)}: nothing was sent")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import DAG, task
 
 from airflow_provider_nexus.hooks.nexus import NexusHook
-from airflow_provider_nexus.operators.nexus import NexusCancelTransactionOperator
+from airflow_provider_nexus.operators.transactions import NexusCancelTransactionOperator
 
 with DAG("nexus_cancel", schedule=None, params={"hours": 24}) as dag:
     # [START cancel]

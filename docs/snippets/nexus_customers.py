@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG
 
-from airflow_provider_nexus.operators.nexus import NexusCreateCustomerOperator, NexusUpdateCustomerOperator
+from airflow_provider_nexus.operators.customers import NexusCreateCustomerOperator, NexusUpdateCustomerOperator
 
 with DAG("nexus_customers", schedule=None, params={"customer": "acme-1", "email": "ada@example.com"}) as dag:
     # [START customers]

@@ -7,7 +7,8 @@ from typing import Any
 from airflow.sdk import DAG, task
 
 from airflow_provider_nexus.hooks.nexus import NexusHook
-from airflow_provider_nexus.operators.nexus import NexusDownloadOperator, NexusOperator, NexusUploadOperator
+from airflow_provider_nexus.operators.documents import NexusDownloadOperator, NexusUploadOperator
+from airflow_provider_nexus.operators.nexus import NexusOperator
 
 with DAG("nexus_documents", schedule=None, params={"customer": "C1", "folder": "/data/kyc"}) as dag:
     # [START headers]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from airflow.sdk import DAG
 
-from airflow_provider_nexus.operators.nexus import NexusCreateOrderOperator, NexusCreateTransferOperator
+from airflow_provider_nexus.operators.orders import NexusCreateOrderOperator
+from airflow_provider_nexus.operators.transfers import NexusCreateTransferOperator
 
 with DAG("nexus_treasury", schedule=None, params={"amount": "2500.00"}) as dag:
     # [START treasury]

@@ -18,12 +18,10 @@ from airflow.sdk import DAG
 from airflow_provider_nexus.__main__ import main
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusNotFoundError, fails_at_once
 from airflow_provider_nexus.hooks.nexus import NexusHook
-from airflow_provider_nexus.operators.nexus import (
-    NexusCancelTransactionOperator,
-    NexusOperator,
-    NexusPlanWindowsOperator,
-    NexusSendMailsOperator,
-)
+from airflow_provider_nexus.operators.mails import NexusSendMailsOperator
+from airflow_provider_nexus.operators.nexus import NexusOperator
+from airflow_provider_nexus.operators.plan import NexusPlanWindowsOperator
+from airflow_provider_nexus.operators.transactions import NexusCancelTransactionOperator
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sensors.nexus import NexusStatusSensor
 from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObjectStorageOperator

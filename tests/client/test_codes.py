@@ -15,10 +15,10 @@ from airflow_provider_nexus.client.aio import AsyncNexusClient
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.settings import read_settings
 from airflow_provider_nexus.exceptions import NexusAmbiguousWriteError, NexusConfigurationError, NexusResponseError
-from airflow_provider_nexus.operators.transactions import cancel_write, payout_write
 from airflow_provider_nexus.writes.customers import update_write
 from airflow_provider_nexus.writes.ledger import MemoryLedger, known_to
 from airflow_provider_nexus.writes.once import Once, Write
+from airflow_provider_nexus.writes.transactions import cancel_write, payout_write
 from tests.client.serving import session_for
 from tests.client.socket_server import SocketServer, answer
 

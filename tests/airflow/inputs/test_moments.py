@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from airflow.sdk import DAG, Param, XComArg, task
 
 from airflow_provider_nexus.hooks.nexus import NexusHook
-from airflow_provider_nexus.operators.nexus import NexusOperator, NexusPlanWindowsOperator
+from airflow_provider_nexus.operators.nexus import NexusOperator
+from airflow_provider_nexus.operators.plan import NexusPlanWindowsOperator
 from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObjectStorageOperator
 from airflow_provider_nexus.transfers.nexus_to_sql import NexusToSqlOperator
 from tests.airflow.inputs.serving import asked, serving

@@ -16,7 +16,7 @@ from airflow.sdk import DAG, Asset
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.compat import HAS_TASK_STATE
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusUnknownResourceError
-from airflow_provider_nexus.operators.nexus import NexusPlanWindowsOperator
+from airflow_provider_nexus.operators.plan import NexusPlanWindowsOperator
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObjectStorageOperator
 from airflow_provider_nexus.transfers.nexus_to_sql import NexusToSqlOperator

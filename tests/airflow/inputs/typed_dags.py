@@ -11,20 +11,18 @@ import pendulum
 from airflow.sdk import DAG, Asset, AssetWatcher, task
 
 from airflow_provider_nexus.hooks.nexus import NexusHook
-from airflow_provider_nexus.operators.nexus import (
+from airflow_provider_nexus.operators.customers import NexusCreateCustomerOperator, NexusUpdateCustomerOperator
+from airflow_provider_nexus.operators.documents import NexusDownloadOperator, NexusUploadOperator
+from airflow_provider_nexus.operators.mails import NexusSendMailsOperator
+from airflow_provider_nexus.operators.nexus import NexusOperator
+from airflow_provider_nexus.operators.orders import NexusCreateOrderOperator
+from airflow_provider_nexus.operators.plan import NexusPlanWindowsOperator
+from airflow_provider_nexus.operators.transactions import (
     NexusCancelTransactionOperator,
-    NexusCreateCustomerOperator,
-    NexusCreateOrderOperator,
     NexusCreateTransactionOperator,
-    NexusCreateTransferOperator,
-    NexusDownloadOperator,
-    NexusOperator,
     NexusPayoutTransactionOperator,
-    NexusPlanWindowsOperator,
-    NexusSendMailsOperator,
-    NexusUpdateCustomerOperator,
-    NexusUploadOperator,
 )
+from airflow_provider_nexus.operators.transfers import NexusCreateTransferOperator
 from airflow_provider_nexus.sensors.nexus import NexusStatusSensor
 from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObjectStorageOperator
 from airflow_provider_nexus.transfers.nexus_to_sql import NexusToSqlOperator

@@ -12,7 +12,8 @@ import pytest
 from airflow.sdk import DAG, task
 
 from airflow_provider_nexus.hooks.nexus import NexusHook
-from airflow_provider_nexus.operators.nexus import NexusCreateOrderOperator, NexusOperator
+from airflow_provider_nexus.operators.nexus import NexusOperator
+from airflow_provider_nexus.operators.orders import NexusCreateOrderOperator
 from airflow_provider_nexus.sandbox import Sandbox
 from tests.airflow.nexus import connection
 from tests.airflow.operators.test_trading import ORDER

@@ -17,7 +17,8 @@ from airflow.sdk import DAG
 
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.hooks.nexus import NexusHook
-from airflow_provider_nexus.operators.nexus import NexusDownloadOperator, NexusOperator, NexusUploadOperator
+from airflow_provider_nexus.operators.documents import NexusDownloadOperator, NexusUploadOperator
+from airflow_provider_nexus.operators.nexus import NexusOperator
 from airflow_provider_nexus.sandbox import Sandbox
 from tests.airflow.nexus import connection
 from tests.airflow.running import run_dag, state_of, xcom_of, xcom_texts

@@ -13,7 +13,7 @@ from airflow.timetables.interval import CronDataIntervalTimetable
 
 from airflow_provider_nexus.compat import HAS_RETRY_POLICIES, AirflowFailException
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusWindowError
-from airflow_provider_nexus.operators.nexus import NexusPlanWindowsOperator
+from airflow_provider_nexus.operators.plan import NexusPlanWindowsOperator
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObjectStorageOperator
 from tests.airflow.nexus import connection

@@ -18,8 +18,9 @@ from airflow_provider_nexus.exceptions import NexusAmbiguousWriteError, NexusCon
 from airflow_provider_nexus.operators._ledgers import VariableLedger
 from airflow_provider_nexus.operators.customers import NexusCreateCustomerOperator, NexusUpdateCustomerOperator
 from airflow_provider_nexus.operators.nexus import NexusOperator
-from airflow_provider_nexus.operators.trading import NexusCreateOrderOperator, NexusCreateTransferOperator
+from airflow_provider_nexus.operators.orders import NexusCreateOrderOperator
 from airflow_provider_nexus.operators.transactions import NexusCreateTransactionOperator, NexusPayoutTransactionOperator
+from airflow_provider_nexus.operators.transfers import NexusCreateTransferOperator
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sandbox.faults import Fault
 from airflow_provider_nexus.writes.ledger import LEDGER_KEY

@@ -18,7 +18,8 @@ from airflow.sdk.bases.notifier import BaseNotifier
 
 from airflow_provider_nexus.compat import HAS_RETRY_POLICIES
 from airflow_provider_nexus.exceptions import NexusError
-from airflow_provider_nexus.operators.nexus import NexusOperator, NexusPayoutTransactionOperator
+from airflow_provider_nexus.operators.nexus import NexusOperator
+from airflow_provider_nexus.operators.transactions import NexusPayoutTransactionOperator
 from airflow_provider_nexus.sandbox import Fault, Sandbox
 from airflow_provider_nexus.sensors.nexus import NexusStatusSensor
 from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObjectStorageOperator

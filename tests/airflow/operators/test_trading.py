@@ -6,7 +6,8 @@ from typing import Any
 
 from airflow.sdk import DAG
 
-from airflow_provider_nexus.operators.trading import NexusCreateOrderOperator, NexusCreateTransferOperator
+from airflow_provider_nexus.operators.orders import NexusCreateOrderOperator
+from airflow_provider_nexus.operators.transfers import NexusCreateTransferOperator
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sandbox.faults import Fault
 from tests.airflow.running import run_dag, state_of, xcom_of
