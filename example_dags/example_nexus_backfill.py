@@ -7,7 +7,7 @@ of this connection share, and the connection a `rate_limit`, so that a backfill 
 To repeat windows that failed, clear those mapped tasks and not the plan.
 
 - **Connection**: `nexus_default`, of type Quantoz Nexus.
-- **Params**: `resource` is read from `window_start` to `window_end` in `at_most` windows, into `path`.
+- **Params**: `resource` is read from `window_start` to `window_end` in `max_windows` windows, into `path`.
 - **To try it** without a Nexus, `airflow nexus ui` starts Airflow with a sandbox, its connection and this DAG in place. Give a
   `window_start` within the last 30 days, which is what the sandbox has.
 - **More**: `docs/scale.rst`
@@ -33,11 +33,11 @@ with DAG(
         "path": Param("file:///tmp/nexus", type="string", description="Folder or URL that everything is published under"),
         "window_start": Param("2026-01-01", type="string", description="Start of the whole span"),
         "window_end": Param(None, type=["null", "string"], description="Its end; left out, all that is settled by now"),
-        "at_most": Param(8, type="integer", minimum=1, maximum=1000, description="Into how many windows it is cut at most"),
+        "max_windows": Param(8, type="integer", minimum=1, maximum=1000, description="Into how many windows it is cut at most"),
     },
 ) as dag:
     # [START howto_backfill]
-    plan = NexusPlanWindowsOperator(task_id="plan", resource="{{ params.resource }}", at_most="{{ params.at_most }}")
+    plan = NexusPlanWindowsOperator(task_id="plan", resource="{{ params.resource }}", max_windows="{{ params.max_windows }}")
 
     NexusToObjectStorageOperator.partial(
         task_id="read",

@@ -71,5 +71,5 @@ with DAG(
         for parent, children in CHILDREN.items():
             codes = sample_of.override(task_id=f"sample_of_{parent}")(parent)
             for name in children:
-                NexusToObjectStorageOperator(task_id=name, resource=name, path="{{ params.path }}", parents=codes)
+                NexusToObjectStorageOperator(task_id=name, resource=name, path="{{ params.path }}", parent=codes)
     # [END howto_sync_children]

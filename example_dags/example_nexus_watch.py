@@ -26,7 +26,7 @@ completed = Asset(
     watchers=[
         AssetWatcher(
             name="nexus_transactions_completed",
-            trigger=NexusChangeTrigger(resource="transactions", states=["COMPLETED"], poll_interval=30),
+            trigger=NexusChangeTrigger(resource="transactions", target_statuses=["COMPLETED"], poll_interval=30),
         )
     ],
 )

@@ -19,14 +19,14 @@ def run(arguments: Namespace) -> int:
     :return: 1 when something is a failure, or a warning and ``--strict`` is given
     :raises NexusConfigurationError: when there is no such connection
     """
-    with running.nexus(arguments.conn_id) as hook:
-        probe = Probe(hook.client, warning_days=arguments.warn_days)
+    with running.nexus(arguments.nexus_conn_id) as hook:
+        probe = Probe(hook.client, warning_days=arguments.key_warning_days)
         findings = list(followed("looking", "findings", probe.findings()))
     if arguments.output == "json":
         running.print_json([asdict(finding) for finding in findings])
     else:
         rows = [(finding.what, _MARKS[finding.grade], finding.detail) for finding in findings]
-        running.print_table(f"Connection {arguments.conn_id}", ("what", "", "seen"), rows)
+        running.print_table(f"Connection {arguments.nexus_conn_id}", ("what", "", "seen"), rows)
     return running.PROBLEMS if any(_is_bad(finding, strict=arguments.strict) for finding in findings) else 0
 
 

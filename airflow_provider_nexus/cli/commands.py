@@ -40,7 +40,7 @@ def _whole(flag: str, default: int | None, text: str) -> Argument:
 _OUTPUT = Argument(
     "--output", "table for a person, json for a program (default: table)", {"choices": ("table", "json"), "default": "table"}
 )
-_CONN_ID = Argument("--conn-id", "connection of Nexus (default: nexus_default)", {"default": "nexus_default"})
+_CONN_ID = Argument("--nexus-conn-id", "connection of Nexus (default: nexus_default)", {"default": "nexus_default"})
 _SQL_CONN_ID = Argument("--sql-conn-id", "connection of a database: TARGET is then the name of a table", {"default": None})
 _TARGET = Argument("target", "path or URL that a sync writes under, or any folder below it", {"metavar": "TARGET"})
 _RESOURCE = Argument("resource", "name in the catalogue, such as transactions", {"metavar": "RESOURCE"})
@@ -118,9 +118,9 @@ COMMANDS = (
         "airflow_provider_nexus.cli.plan.run",
         (
             _RESOURCE,
-            _moment("--start", "start of the span, included", required=True),
-            _moment("--end", "end of the span, excluded (default: now)"),
-            _whole("--windows", 8, "windows at most (default: 8)"),
+            _moment("--window-start", "start of the span, included", required=True),
+            _moment("--window-end", "end of the span, excluded (default: now)"),
+            _whole("--max-windows", 8, "windows at most (default: 8)"),
             _CONN_ID,
             _OUTPUT,
         ),
@@ -132,8 +132,8 @@ COMMANDS = (
         (
             _RESOURCE,
             Argument("path", "path or URL to write under", {"metavar": "PATH"}),
-            _moment("--start", "start of the window, included (default: where the last sync ended)"),
-            _moment("--end", "end of the window, excluded (default: now)"),
+            _moment("--window-start", "start of the window, included (default: where the last sync ended)"),
+            _moment("--window-end", "end of the window, excluded (default: now)"),
             Argument("--file-format", "jsonl or parquet (default: jsonl)", {"choices": ("jsonl", "parquet"), "default": "jsonl"}),
             Argument(
                 "--personal",
@@ -151,7 +151,9 @@ COMMANDS = (
         "airflow_provider_nexus.cli.check.run",
         (
             _CONN_ID,
-            _whole("--warn-days", None, "days before a token's end from which on it is a warning (default: the connection's)"),
+            _whole(
+                "--key-warning-days", None, "days before a token's end from which on it is a warning (default: the connection's)"
+            ),
             Argument("--strict", "let warnings count as failures", {"action": "store_true", "default": False}),
             _OUTPUT,
         ),

@@ -21,9 +21,9 @@ def run(arguments: Namespace) -> int:
     :raises NexusWindowError: when the span is none
     :raises NexusApiError: one class per cause
     """
-    resource, wanted = get_resource(arguments.resource), choose_window(arguments=(arguments.start, arguments.end))
-    with running.nexus(arguments.conn_id) as hook, following("planning", "counts") as follow:
-        windows = plan(hook.client, resource, wanted, arguments.windows, settle_lag=SETTLE_LAG, follow=follow)
+    resource, wanted = get_resource(arguments.resource), choose_window(arguments=(arguments.window_start, arguments.window_end))
+    with running.nexus(arguments.nexus_conn_id) as hook, following("planning", "counts") as follow:
+        windows = plan(hook.client, resource, wanted, arguments.max_windows, settle_lag=SETTLE_LAG, follow=follow)
         calls = hook.client.session.calls
     if arguments.output == "json":
         running.print_json([_told(window) for window in windows])

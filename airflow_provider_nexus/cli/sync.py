@@ -37,7 +37,7 @@ def run(arguments: Namespace) -> int:
     resource = get_resource(arguments.resource)
     if arguments.readings < 1:
         raise NexusConfigurationError(f"--readings is {arguments.readings}: give 1 to read once or 2 to compare")
-    with running.nexus(arguments.conn_id) as hook:
+    with running.nexus(arguments.nexus_conn_id) as hook:
         summary = _sync(hook, resource, arguments)
     if summary is None:
         summary = {"resource": resource.name, "changed": False, "records": 0}
@@ -73,8 +73,8 @@ def _sync(hook: NexusHook, resource: Resource, arguments: Namespace) -> dict[str
 
 def _requested(resource: Resource, arguments: Namespace, watermark: Watermark) -> RequestedWindow | None:
     if resource.is_windowed:
-        return choose_window(arguments=(arguments.start, arguments.end), watermark=watermark.get)
-    if arguments.start or arguments.end:
+        return choose_window(arguments=(arguments.window_start, arguments.window_end), watermark=watermark.get)
+    if arguments.window_start or arguments.window_end:
         raise NexusConfigurationError(f"{resource.name} has no window: Nexus says only how it stands now. Leave it out")
     return None
 

@@ -34,7 +34,7 @@ def _files(arguments: Namespace) -> Report:
         return report
     from airflow_provider_nexus.verify.against_nexus import files_against_nexus
 
-    with running.nexus(arguments.conn_id) as hook, following("asking Nexus", "windows") as follow:
+    with running.nexus(arguments.nexus_conn_id) as hook, following("asking Nexus", "windows") as follow:
         return report.plus(files_against_nexus(root, hook.client, follow))
 
 
@@ -49,7 +49,7 @@ def _table(arguments: Namespace) -> Report:
             return report
         from airflow_provider_nexus.verify.against_nexus import table_against_nexus
 
-        with running.nexus(arguments.conn_id) as hook, following("asking Nexus", "windows") as follow:
+        with running.nexus(arguments.nexus_conn_id) as hook, following("asking Nexus", "windows") as follow:
             return report.plus(table_against_nexus(stored, hook.client, follow))
 
 

@@ -52,7 +52,7 @@ def plan(
     client: NexusClient,
     resource: Resource,
     wanted: RequestedWindow,
-    at_most: int,
+    max_windows: int,
     *,
     settle_lag: timedelta = SETTLE_LAG,
     follow: Follow = unheard,
@@ -63,7 +63,7 @@ def plan(
     there are few records: each has at least a page of them, unless it is the only one. Ends are midnights where that keeps the
     windows about equal, else full hours, else seconds. Of a server that does not count, the windows are equally long.
 
-    :param at_most: number of windows
+    :param max_windows: number of windows
     :param settle_lag: how old a record must be to be sure to be visible
     :param follow: told how many spans were counted; nobody knows how many it will be
     :return: the windows, oldest first; none when nothing is settled yet
@@ -73,19 +73,19 @@ def plan(
     """
     if not resource.is_windowed:
         raise NexusConfigurationError(f"{resource.name} has no windows: Nexus says only how it stands now. Read it in one task")
-    if at_most < 1:
-        raise NexusConfigurationError(f"at_most is {at_most}: allow at least one window")
+    if max_windows < 1:
+        raise NexusConfigurationError(f"max_windows is {max_windows}: allow at least one window")
     source = Source(client, resource)
     window, _ = settle(wanted, source.server_now(), settle_lag)
-    return divide(_counting(source, Steps(None, follow)), window.start, window.end, at_most) if window else []
+    return divide(_counting(source, Steps(None, follow)), window.start, window.end, max_windows) if window else []
 
 
-def divide(count: Count, start: datetime, end: datetime, at_most: int) -> list[PlannedWindow]:
+def divide(count: Count, start: datetime, end: datetime, max_windows: int) -> list[PlannedWindow]:
     """A span divided as :func:`plan` does, whoever counts.
 
     :param count: asked at most sixteen times per window and eight times more
     """
-    return _Planner(count, at_most).windows(start, end)
+    return _Planner(count, max_windows).windows(start, end)
 
 
 def _counting(source: Source, steps: Steps) -> Count:
@@ -100,9 +100,9 @@ def _counting(source: Source, steps: Steps) -> Count:
 
 
 class _Planner:
-    def __init__(self, count: Count, at_most: int) -> None:
-        self._ask, self._at_most = count, at_most
-        self._calls_left = _CALLS_OF_A_WINDOW * at_most + _CALLS_AT_LEAST
+    def __init__(self, count: Count, max_windows: int) -> None:
+        self._ask, self._at_most = count, max_windows
+        self._calls_left = _CALLS_OF_A_WINDOW * max_windows + _CALLS_AT_LEAST
 
     def windows(self, start: datetime, end: datetime) -> list[PlannedWindow]:
         total = self._count(start, end)

@@ -71,7 +71,7 @@ class NexusWaitingAction(NexusWaiting, ResumableJobMixin, NexusAction):
     """
 
     external_id_key = "nexus_code"
-    targets: Sequence[str] = ()
+    target_statuses: Sequence[str] = ()
 
     def __init__(self, *, wait_for_completion: bool = False, cancel_on_kill: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -128,7 +128,7 @@ class NexusWaitingAction(NexusWaiting, ResumableJobMixin, NexusAction):
 
     def is_job_succeeded(self, status: str) -> bool:
         """Whether it ended well."""
-        return self._phase(status) is Phase.SUCCEEDED and not self.targets
+        return self._phase(status) is Phase.SUCCEEDED and not self.target_statuses
 
     def poll_until_complete(self, external_id: Any, context: Context) -> Any:
         """Wait, and give the result, as that is what the task returns when it goes on with an earlier try's record."""
@@ -153,7 +153,7 @@ class NexusWaitingAction(NexusWaiting, ResumableJobMixin, NexusAction):
     def _await(self, code: str) -> dict[str, Any]:
         created = (self._record or {}).get("created")
         stamp = created.isoformat() if isinstance(created, datetime) else None
-        return self.wait(self.resource, code, targets=self.targets, created=stamp)
+        return self.wait(self.resource, code, target_statuses=self.target_statuses, created=stamp)
 
     def _known(self, context: Context, code: str) -> None:
         self._code = code

@@ -42,15 +42,17 @@ class StatusWatch:
     :param hook: makes the calls; it should not retry, as the next look does
     :param resource: name of a resource with statuses
     :param codes: code -> creation stamp, empty where it is not known
-    :param targets: statuses that end the wait well; by default every one that means success
+    :param target_statuses: statuses that end the wait well; by default every one that means success
     """
 
-    def __init__(self, hook: NexusHook, resource: str, codes: Mapping[str, str], targets: str | Sequence[str] = ()) -> None:
+    def __init__(
+        self, hook: NexusHook, resource: str, codes: Mapping[str, str], target_statuses: str | Sequence[str] = ()
+    ) -> None:
         self.resource = get_resource(resource)
         self.codes = dict(codes)
         self.verdicts: dict[str, Verdict] = {}
         self._records: dict[str, dict[str, Any]] = {}
-        self._hook, self._aim, self._lookout = hook, aim_at(self.resource, targets), Lookout(self.resource)
+        self._hook, self._aim, self._lookout = hook, aim_at(self.resource, target_statuses), Lookout(self.resource)
 
     def look(self) -> bool:
         """Look at all that have not got there.
@@ -126,7 +128,7 @@ class StatusWatch:
         return NexusStatusTrigger(
             resource=self.resource.name,
             codes=self.codes,
-            targets=self._aim.targets,
+            target_statuses=self._aim.targets,
             started=started.isoformat(),
             deadline=deadline.isoformat(),
             nexus_conn_id=self._hook.nexus_conn_id,
@@ -176,17 +178,19 @@ class NexusWaiting(BaseOperator):
         self.on_held = on_held
         self.max_consecutive_failures = max_consecutive_failures
 
-    def wait(self, resource: str, code: str, *, targets: Sequence[str] = (), created: str | None = None) -> dict[str, Any]:
+    def wait(
+        self, resource: str, code: str, *, target_statuses: Sequence[str] = (), created: str | None = None
+    ) -> dict[str, Any]:
         """The record once it is where the wait leads to. Deferring, it does not come back here but in ``execute_complete``.
 
-        :param targets: statuses that end the wait well; by default every one that means success
+        :param target_statuses: statuses that end the wait well; by default every one that means success
         :param created: its creation stamp, if it is known
         :raises NexusStatusError: when it ended otherwise, or is held and that shall fail
         :raises NexusWaitTimeoutError: when it took too long
         """
         started = datetime.now(UTC)
         deadline = started + timedelta(seconds=self.wait_timeout)
-        watch = self._watch(resource, {code: created or ""}, targets)
+        watch = self._watch(resource, {code: created or ""}, target_statuses)
         if not self.deferrable:
             return self._wait_here(watch, started, deadline)
         if not self._is_there(watch):
@@ -200,7 +204,7 @@ class NexusWaiting(BaseOperator):
         """
         started, deadline = check_event(event)
         given = event or {}
-        watch = self._watch(given["resource"], given["codes"], given["targets"])
+        watch = self._watch(given["resource"], given["codes"], given["target_statuses"])
         if not self._is_there(watch):
             go_on_or_raise(event, watch)
             self._hand_over(watch, started, deadline)
@@ -210,8 +214,8 @@ class NexusWaiting(BaseOperator):
         """What the task returns."""
         return as_plain(record)
 
-    def _watch(self, resource: str, codes: Mapping[str, str], targets: Sequence[str]) -> StatusWatch:
-        return StatusWatch(NexusHook(self.nexus_conn_id, retries=0), resource, codes, targets)
+    def _watch(self, resource: str, codes: Mapping[str, str], target_statuses: Sequence[str]) -> StatusWatch:
+        return StatusWatch(NexusHook(self.nexus_conn_id, retries=0), resource, codes, target_statuses)
 
     def _is_there(self, watch: StatusWatch) -> bool:
         pause = look_patiently(watch, Patience(self.max_consecutive_failures), self.log)
@@ -239,8 +243,8 @@ class NexusWaiting(BaseOperator):
             trigger=watch.trigger(
                 started,
                 deadline,
-                held_is_news=self.on_held == "fail",
-                told=watch.held,
+                fire_on_held=self.on_held == "fail",
+                known_held=watch.held,
                 poll_interval=self.poll_interval,
                 max_interval=self.max_interval,
                 max_consecutive_failures=self.max_consecutive_failures,

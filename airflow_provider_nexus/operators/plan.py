@@ -38,12 +38,12 @@ class NexusPlanWindowsOperator(NexusBaseOperator):
     :param resource: name in the catalogue, such as ``transactions`` (templated)
     :param window_start: start of the whole window, included (templated)
     :param window_end: end of the whole window, excluded (templated)
-    :param at_most: number of windows (templated)
+    :param max_windows: number of windows (templated)
     :param settle_lag: ``timedelta`` or seconds after which a record that was created can surely be seen
     :param nexus_conn_id: connection of Nexus (templated)
     """
 
-    template_fields: Sequence[str] = ("resource", "window_start", "window_end", "at_most", "nexus_conn_id")
+    template_fields: Sequence[str] = ("resource", "window_start", "window_end", "max_windows", "nexus_conn_id")
     text_fields = ("resource", "nexus_conn_id")
     ui_color = "#e3f2ee"
     operator_extra_links = ()  # a window is no one record
@@ -54,7 +54,7 @@ class NexusPlanWindowsOperator(NexusBaseOperator):
         resource: str | XComArg,
         window_start: Moment | XComArg = None,
         window_end: Moment | XComArg = None,
-        at_most: int | str | XComArg = 8,
+        max_windows: int | str | XComArg = 8,
         settle_lag: timedelta | float = SETTLE_LAG,
         nexus_conn_id: str | XComArg = NexusHook.default_conn_name,
         **kwargs: Any,
@@ -63,7 +63,7 @@ class NexusPlanWindowsOperator(NexusBaseOperator):
         self.resource = rendered(resource)
         self.window_start = rendered(window_start)
         self.window_end = rendered(window_end)
-        self.at_most = rendered(at_most)
+        self.max_windows = rendered(max_windows)
         self.settle_lag = span_of_time(settle_lag, "settle_lag", longest=LONGEST_LAG)
         self.nexus_conn_id = rendered(nexus_conn_id)
 
@@ -71,14 +71,14 @@ class NexusPlanWindowsOperator(NexusBaseOperator):
         """Plan.
 
         :return: ``window_start`` and ``window_end`` of each window as ISO 8601 text, oldest first
-        :raises NexusConfigurationError: when the resource has no windows or ``at_most`` is no number of windows
+        :raises NexusConfigurationError: when the resource has no windows or ``max_windows`` is no number of windows
         :raises NexusWindowError: when there is no window
         :raises AirflowSkipException: when nothing is old enough to be read
         """
-        resource, at_most = get_resource(self.resource), self._whole_at_most()
+        resource, max_windows = get_resource(self.resource), self._whole_at_most()
         wanted = requested_window(context, self.window_start, self.window_end)
         with NexusHook(self.nexus_conn_id) as hook:
-            windows = plan(hook.client, resource, wanted, at_most, settle_lag=self.settle_lag)
+            windows = plan(hook.client, resource, wanted, max_windows, settle_lag=self.settle_lag)
         if not windows:
             raise AirflowSkipException(f"nothing of {self.resource} is settled yet; the next run will plan it")
         self._tell(windows)
@@ -87,9 +87,9 @@ class NexusPlanWindowsOperator(NexusBaseOperator):
     def _whole_at_most(self) -> int:
         """Templates render numbers as text."""
         try:
-            return int(str(self.at_most).strip())
+            return int(str(self.max_windows).strip())
         except ValueError:
-            raise NexusConfigurationError(f"at_most is {self.at_most!r}: give a whole number of windows") from None
+            raise NexusConfigurationError(f"max_windows is {self.max_windows!r}: give a whole number of windows") from None
 
     def _tell(self, windows: Sequence[PlannedWindow]) -> None:
         for window in windows:

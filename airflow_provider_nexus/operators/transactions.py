@@ -117,7 +117,7 @@ class NexusCancelTransactionOperator(NexusWaitingAction):
 
     template_fields: Sequence[str] = ("transaction_code", "nexus_conn_id")
     text_fields = template_fields
-    targets = ("CANCELLED",)
+    target_statuses = ("CANCELLED",)
 
     def __init__(self, *, transaction_code: str | XComArg, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -50,7 +50,7 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
     :param resource: ``transactions``, ``broker_transactions``, ``orders``, ``transfers``, ``mails``, ``customers`` or
         ``accounts`` (templated)
     :param code: code of the record, or several; a text is one, or the list that a template makes (templated)
-    :param targets: status that ends the wait well, or several; by default every one that means success (templated)
+    :param target_statuses: status that ends the wait well, or several; by default every one that means success (templated)
     :param on_held: what to do about a record that is held, for an operator or by a rule: ``wait`` or ``fail``
     :param on_held_callback: called once for each record that is held, with the context and in it the record as
         ``nexus_record``: a function or an Airflow notifier; the wait goes on. Rescheduled, "once" needs Airflow 3.3
@@ -63,7 +63,7 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
     :param nexus_conn_id: the connection (templated)
     """
 
-    template_fields: Sequence[str] = ("resource", "code", "targets", "nexus_conn_id")
+    template_fields: Sequence[str] = ("resource", "code", "target_statuses", "nexus_conn_id")
     text_fields = template_fields
     ui_color = "#e3f2ee"
 
@@ -72,7 +72,7 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
         *,
         resource: str | XComArg,
         code: str | Sequence[str] | XComArg,
-        targets: str | Sequence[str] | XComArg | None = None,
+        target_statuses: str | Sequence[str] | XComArg | None = None,
         on_held: OnHeld = "wait",
         on_held_callback: Callable[[Context], Any] | None = None,
         max_interval: float = 600.0,
@@ -87,7 +87,7 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
             raise NexusConfigurationError(f"on_held_callback is {on_held_callback!r}: give a function or a notifier")
         self.resource = rendered(resource)
         self.code = rendered(code)
-        self.targets = rendered(targets)
+        self.target_statuses = rendered(target_statuses)
         self.on_held = on_held
         self.on_held_callback = on_held_callback
         self.max_interval = max_interval
@@ -101,8 +101,10 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
         :raises NexusStatusError: when a record ended otherwise, or is held and that shall fail
         :raises AirflowSensorTimeout: when it took too long
         """
-        if self.is_given("targets") and not texts_of(self.targets, "status in targets"):
-            raise NexusConfigurationError("targets is empty, so nothing would end the wait: leave it out, or give a status")
+        if self.is_given("target_statuses") and not texts_of(self.target_statuses, "status in target_statuses"):
+            raise NexusConfigurationError(
+                "target_statuses is empty, so nothing would end the wait: leave it out, or give a status"
+            )
         if self._is_one:
             self.remember(context, self.resource, self._codes[0])
         if not self.deferrable:
@@ -129,7 +131,7 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
         """
         with _Softly(self):
             started, deadline = check_event(event)
-            self._told |= set((event or {})["told"])
+            self._known_held |= set((event or {})["known_held"])
             self._watch.codes.update((event or {})["codes"])  # with their stamps, so that none is searched for again
             if self._look(context) is None:
                 return self._records()
@@ -146,13 +148,13 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
     _pause: float | None = 0.0
 
     @cached_property
-    def _told(self) -> set[str]:
+    def _known_held(self) -> set[str]:
         return set()
 
     @cached_property
     def _watch(self) -> StatusWatch:
         return StatusWatch(
-            NexusHook(self.nexus_conn_id, retries=0), self.resource, dict.fromkeys(self._codes, ""), self.targets or ()
+            NexusHook(self.nexus_conn_id, retries=0), self.resource, dict.fromkeys(self._codes, ""), self.target_statuses or ()
         )
 
     @cached_property
@@ -177,12 +179,12 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
         before = _remembered(store)
         if store:
             self._patience.failures = before["failures"]
-            self._told |= set(before["told"])
+            self._known_held |= set(before["known_held"])
         try:
             pause = look_patiently(self._watch, self._patience, self.log)
             self._mind_held(context)
         finally:
-            after: dict[str, Any] = {"failures": self._patience.failures, "told": sorted(self._told)}
+            after: dict[str, Any] = {"failures": self._patience.failures, "known_held": sorted(self._known_held)}
             if store and after != before:
                 store.set(_SO_FAR, after)
         return pause
@@ -195,9 +197,9 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
         for code in self._watch.held:
             if self.on_held == "fail":
                 raise self._watch.trouble(code, "and is held")
-            if self.on_held_callback and code not in self._told:
+            if self.on_held_callback and code not in self._known_held:
                 self.on_held_callback(_with_record(context, self._watch.record(code)))
-            self._told.add(code)
+            self._known_held.add(code)
 
     def _get_next_poke_interval(
         self,
@@ -212,8 +214,8 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
             trigger=self._watch.trigger(
                 started,
                 deadline,
-                held_is_news=self.on_held == "fail" or self.on_held_callback is not None,
-                told=sorted(self._told),
+                fire_on_held=self.on_held == "fail" or self.on_held_callback is not None,
+                known_held=sorted(self._known_held),
                 poll_interval=self.poke_interval,
                 max_interval=self.max_interval,
                 max_consecutive_failures=self.max_consecutive_failures,
@@ -229,7 +231,7 @@ def _with_record(context: Context, record: dict[str, Any]) -> Context:
 def _remembered(store: TaskStateStoreAccessor | None) -> dict[str, Any]:
     """What happened before the sensor was rescheduled, which is another process each time."""
     kept = store.get(_SO_FAR) if store else None
-    return kept if isinstance(kept, dict) else {"failures": 0, "told": []}
+    return kept if isinstance(kept, dict) else {"failures": 0, "known_held": []}
 
 
 class _Softly:

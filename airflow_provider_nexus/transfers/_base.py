@@ -54,7 +54,7 @@ class NexusSyncBaseOperator(NexusBaseOperator):
     :param resource: name in the catalogue, such as ``transactions`` (templated)
     :param window_start: start of the window, included (templated)
     :param window_end: end of the window, excluded (templated)
-    :param parents: code of the parent to read the children of, or several; all by default. One that Nexus does not know
+    :param parent: code of the record to read the children of, or several; all by default. One that Nexus does not know
         fails the task (templated)
     :param strict: whether an unproved window fails the task and stores nothing; else it is stored with that verdict
     :param settle_lag: ``timedelta`` or seconds after which a record that was created can surely be seen
@@ -74,10 +74,10 @@ class NexusSyncBaseOperator(NexusBaseOperator):
     """
 
     template_fields: Sequence[str] = (
-        *("resource", "window_start", "window_end", "parents", "nexus_conn_id"),
+        *("resource", "window_start", "window_end", "parent", "nexus_conn_id"),
         *("report_path", "report_url"),
     )
-    text_fields: ClassVar[Collection[str]] = ("resource", "parents", "nexus_conn_id", "report_path", "report_url")
+    text_fields: ClassVar[Collection[str]] = ("resource", "parent", "nexus_conn_id", "report_path", "report_url")
     ui_color = "#e3f2ee"
     operator_extra_links: tuple[BaseOperatorLink, ...] = (NexusReportLink(),)  # a window is no one record
 
@@ -89,7 +89,7 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         resource: str | XComArg,
         window_start: Moment | XComArg = None,
         window_end: Moment | XComArg = None,
-        parents: str | Sequence[str] | XComArg | None = None,
+        parent: str | Sequence[str] | XComArg | None = None,
         strict: bool = True,
         settle_lag: timedelta | float = SETTLE_LAG,
         readings: int = 1,
@@ -110,7 +110,7 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         self.resource = rendered(resource)
         self.window_start = rendered(window_start)
         self.window_end = rendered(window_end)
-        self.parents = rendered(parents)
+        self.parent = rendered(parent)
         self.strict = strict
         self.settle_lag = span_of_time(settle_lag, "settle_lag", longest=LONGEST_LAG)
         self.readings = readings
@@ -154,8 +154,8 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         if self.capture == "changes" and not resource.is_windowed:
             what = "changes can be captured of records that have a window"
             raise NexusConfigurationError(f"{resource.name}: {what}; leave capture out: it is read whole at each run")
-        if self.parents is not None and not resource.parent:
-            what = "belong to no other record, so there can be no parents: leave them out"
+        if self.parent is not None and not resource.parent:
+            what = "belong to no other record, so there can be no parent: leave it out"
             raise NexusConfigurationError(f"{resource.name} {what}")
         check_protection(resource, Protection(self.personal, self.protect or {}))
 
@@ -278,13 +278,13 @@ class NexusSyncBaseOperator(NexusBaseOperator):
 
         :raises AirflowSkipException: when there are none to read
         """
-        if self.parents is None:
-            if self.is_given("parents"):
-                raise NexusConfigurationError("parents is None, as another task makes it of a missing value: nothing was read")
+        if self.parent is None:
+            if self.is_given("parent"):
+                raise NexusConfigurationError("parent is None, as another task makes it of a missing value: nothing was read")
             return None
-        codes = codes_of(self.parents, "code in parents")
+        codes = codes_of(self.parent, "code in parent")
         if not codes:
-            raise AirflowSkipException("parents is empty, so there is nothing to read")
+            raise AirflowSkipException("parent is empty, so there is nothing to read")
         return codes
 
     def _requested(self, context: Context, watermark: Watermark, resource: Resource) -> RequestedWindow | None:

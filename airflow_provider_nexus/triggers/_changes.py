@@ -1,4 +1,4 @@
-"""The event source for asset watchers: a DAG starts by itself when something changes in Nexus."""
+"""Event source for asset watchers: starts a DAG when records of a collection are created or change their status."""
 
 from __future__ import annotations
 
@@ -7,52 +7,55 @@ import hashlib
 import random
 from collections.abc import AsyncIterator, Hashable, Mapping, Sequence
 from contextlib import aclosing
+from datetime import datetime
 from typing import Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import get_resource
+from airflow_provider_nexus.client.aio import AsyncNexusClient
+from airflow_provider_nexus.client.call import Ask
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError
-from airflow_provider_nexus.triggers._observer import Observer
-from airflow_provider_nexus.watch.changes import Change, Position, Snapshot, begin, compare, unseen
+from airflow_provider_nexus.hooks.nexus import NexusHook
+from airflow_provider_nexus.watch.changes import Change, Position, Snapshot, Watch, begin, compare, unseen
 from airflow_provider_nexus.watch.patience import Outage, Patience
-from airflow_provider_nexus.watch.statuses import aim_at
+from airflow_provider_nexus.watch.statuses import Sighting, adrive, aim_at
 
 _STORED_WITHIN = 3.0
-"""Seconds in which Airflow has stored an event that was given to it; it hands them over every second."""
+"""Seconds within which Airflow stores an event; it hands events over every second."""
 _JITTER = 0.1
 
 
 class NexusChangeTrigger(BaseEventTrigger):
-    """Tells every change in a collection: each record that is created, or that enters one of some statuses.
+    """Fires for every change in a collection: each record that is created, or that enters one of some statuses.
 
     All changes of a poll come in one event, so one poll starts one run. Give an asset one watcher: Airflow (3.3.2) leaves events
     that come within moments of each other to the run that the next event starts.
 
-    Watching begins at the present. From Airflow 3.3 on, the position is kept with the asset, so nothing is missed while the
-    triggerer is down. It is kept one poll late, when Airflow has stored the events: a triggerer that is killed tells the
+    Watching begins at the present. From Airflow 3.3 on, the position is stored with the asset, so nothing is missed while the
+    triggerer is down. It is stored one poll late, when Airflow has stored the events: a triggerer that is killed reports the
     changes of its last poll again, under the same ``id``, which
     :func:`~airflow_provider_nexus.assets.nexus.fresh_changes` drops. Below 3.3 there is no such place: the trigger starts
-    ``lag`` seconds before now, and what changed while it was down is missed.
+    ``settle_lag`` seconds before now, and what changed while it was down is missed.
 
     Nexus has no "updated since", so changes are found by comparing what is not settled, poll by poll. Statuses that were
     passed through between two polls can't be seen, nor the move of a record from one settled status to another, nor
-    statuses that the catalogue does not know once a record is older than ``lag``.
+    statuses that the catalogue does not know once a record is older than ``settle_lag``.
 
-    An event's payload holds ``resource`` and ``changes``; each change has ``id``, ``resource``, ``code``, ``change`` (``created``
+    An event's payload has ``resource`` and ``changes``; each change has ``id``, ``resource``, ``code``, ``change`` (``created``
     or ``entered``), ``status``, ``previous`` and ``created``.
 
     .. seealso:: :doc:`watching`
 
     :param nexus_conn_id: the connection
     :param resource: a resource with a window, such as ``transactions``
-    :param states: status or several, in any case; without them the creation of a record counts
+    :param target_statuses: status whose entry is a change, or several; without them the creation of a record is one
     :param poll_interval: seconds between two polls, at least 1
     :param max_consecutive_failures: failed polls in a row after which the trigger fails; 401, 403 and 404 fail it at once
-    :param lag: seconds after which a record that was created can surely be seen
+    :param settle_lag: seconds after which a record that was created can surely be seen
     :raises NexusUnknownResourceError: when there is no such resource
-    :raises NexusConfigurationError: when the resource can't be watched, or a state is none of its statuses
+    :raises NexusConfigurationError: when the resource can't be watched, or has no such status
     """
 
     def __init__(
@@ -60,19 +63,21 @@ class NexusChangeTrigger(BaseEventTrigger):
         nexus_conn_id: str = "nexus_default",
         *,
         resource: str,
-        states: str | Sequence[str] | None = None,
+        target_statuses: str | Sequence[str] | None = None,
         poll_interval: float = 60,
         max_consecutive_failures: int = 10,
-        lag: float = 120,
+        settle_lag: float = 120,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._entry = _watchable(resource)
-        wanted = aim_at(self._entry, states or ()).targets if states else ()
-        if poll_interval < 1 or max_consecutive_failures < 1 or lag < 0:
-            raise NexusConfigurationError("poll_interval and max_consecutive_failures are at least 1, and lag is not negative")
+        self._entry = get_resource(resource)
+        if not self._entry.is_windowed:
+            raise NexusConfigurationError(f"{resource} can't be watched: Nexus does not filter it by the time of creation")
+        if poll_interval < 1 or max_consecutive_failures < 1 or settle_lag < 0:
+            what = "poll_interval and max_consecutive_failures are at least 1, and settle_lag is not negative"
+            raise NexusConfigurationError(what)
         self.nexus_conn_id, self.resource = nexus_conn_id, resource
-        self.states = list(wanted) or None
-        self.poll_interval, self.max_consecutive_failures, self.lag = poll_interval, max_consecutive_failures, lag
+        self.target_statuses = list(aim_at(self._entry, target_statuses).targets) if target_statuses else None
+        self.poll_interval, self.max_consecutive_failures, self.settle_lag = poll_interval, max_consecutive_failures, settle_lag
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The address of the class and the arguments that make it again."""
@@ -81,23 +86,23 @@ class NexusChangeTrigger(BaseEventTrigger):
             {
                 "nexus_conn_id": self.nexus_conn_id,
                 "resource": self.resource,
-                "states": self.states,
+                "target_statuses": self.target_statuses,
                 "poll_interval": self.poll_interval,
                 "max_consecutive_failures": self.max_consecutive_failures,
-                "lag": self.lag,
+                "settle_lag": self.settle_lag,
             },
         )
 
     def shared_stream_key(self) -> Hashable | None:
-        """What watchers have to have in common to share a poll; their states may differ."""
+        """What watchers have to have in common to share a poll; their statuses may differ."""
         return (
             "nexus-changes",
             self.nexus_conn_id,
             self.resource,
             self.poll_interval,
-            bool(self.states),
+            bool(self.target_statuses),
             self.max_consecutive_failures,
-            self.lag,
+            self.settle_lag,
         )
 
     @classmethod
@@ -128,10 +133,10 @@ class NexusChangeTrigger(BaseEventTrigger):
         patience = Patience(self.max_consecutive_failures)
         outage = Outage(f"what {self.resource} were missed", self.log)
         async with aclosing(self._observer()) as observer:
-            place = _Place(self)
-            position = await place.load()
+            stored = _StoredPosition(self)
+            position = await stored.load()
             async for snapshot in shared_stream:
-                await place.settle()
+                await stored.settle()
                 try:
                     changes, position = await self._news(observer, position, snapshot)
                 except NexusError as error:
@@ -142,9 +147,9 @@ class NexusChangeTrigger(BaseEventTrigger):
                 outage.answered()
                 if changes:
                     # one event for all: Airflow leaves what comes right after an asset's event for the run after the next event
-                    told = {"resource": self.resource, "changes": [change.payload() for change in changes]}
-                    yield TriggerEvent(told)  # type: ignore[no-untyped-call]
-                await place.move(position, is_told=not changes)
+                    payload = {"resource": self.resource, "changes": [change.payload() for change in changes]}
+                    yield TriggerEvent(payload)  # type: ignore[no-untyped-call]
+                await stored.move(position, at_once=not changes)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """The same without sharing, for Airflow below 3.3."""
@@ -152,10 +157,10 @@ class NexusChangeTrigger(BaseEventTrigger):
             yield event
 
     def _observer(self) -> Observer:
-        return Observer(self.nexus_conn_id, self._entry, lag=self.lag, with_states=bool(self.states))
+        return Observer(self.nexus_conn_id, self._entry, lag=self.settle_lag, with_states=bool(self.target_statuses))
 
     async def _news(self, observer: Observer, position: Position | None, snapshot: Snapshot) -> tuple[list[Change], Position]:
-        watch, states = observer.watch, self.states or ()
+        watch = observer.watch
         if position is None:
             if self.stores():
                 return [], begin(snapshot)
@@ -165,10 +170,10 @@ class NexusChangeTrigger(BaseEventTrigger):
         if snapshot.since > position.since - watch.lag:
             snapshot = await observer.poll(position.since, position.known)
         found = await observer.find(unseen(watch, position, snapshot))
-        return compare(watch, position, Snapshot(snapshot.now, snapshot.since, found | snapshot.seen), states)
+        return compare(watch, position, Snapshot(snapshot.now, snapshot.since, found | snapshot.seen), self.target_statuses or ())
 
     def stores(self) -> list[Any]:
-        """Where the position is kept: with each asset that is watched with these very arguments; none below Airflow 3.3."""
+        """Stores of the position: of each asset that is watched with these very arguments; none below Airflow 3.3."""
         accessors = getattr(self, "asset_state_store", None)
         if accessors is None:
             return []
@@ -176,35 +181,77 @@ class NexusChangeTrigger(BaseEventTrigger):
 
     @property
     def store_key(self) -> str:
-        """The key of the position. Watchers of other states have another, as they may have come less far."""
-        told = "|".join((self.nexus_conn_id, *sorted(state.casefold() for state in self.states or ())))
-        return f"nexus-changes.{self.resource}.{hashlib.sha256(told.encode()).hexdigest()[:16]}"
+        """The key of the position. Watchers of other statuses have another, as they may have come less far."""
+        names = "|".join((self.nexus_conn_id, *sorted(status.casefold() for status in self.target_statuses or ())))
+        return f"nexus-changes.{self.resource}.{hashlib.sha256(names.encode()).hexdigest()[:16]}"
 
 
-class _Place:
-    """Where a trigger keeps its position, one poll late while there are events that Airflow may not have stored yet."""
+class Observer:
+    """Polls one collection from an event loop. The connection is read at the first call.
+
+    :param nexus_conn_id: the connection
+    :param resource: what is watched
+    :param lag: seconds, see :class:`~airflow_provider_nexus.watch.changes.Watch`
+    :param with_states: likewise
+    """
+
+    def __init__(self, nexus_conn_id: str, resource: Resource, *, lag: float, with_states: bool) -> None:
+        self.watch = Watch(resource, self._now, lag=lag, with_states=with_states)
+        self._hook = NexusHook(nexus_conn_id)
+        self._client: AsyncNexusClient | None = None
+
+    async def poll(self, since: datetime | None, known: Mapping[str, Sighting]) -> Snapshot:
+        """A snapshot that reaches back to ``lag`` before a moment.
+
+        :raises NexusApiError: one class per cause, after one try
+        """
+        return await adrive(self.watch.poll(None if since is None else since - self.watch.lag, known), self._answer)
+
+    async def find(self, wanted: Mapping[str, str]) -> dict[str, Sighting]:
+        """Look for records by code.
+
+        :raises NexusApiError: one class per cause, after one try
+        """
+        return await adrive(self.watch.find(wanted), self._answer)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        if self._client is not None:
+            await self._client.aclose()
+
+    def _now(self) -> datetime | None:
+        return self._client.server_now if self._client else None
+
+    async def _answer(self, ask: Ask) -> Any:
+        if self._client is None:
+            self._client = await self._hook.aclient()
+        return await self._client.answer(self.watch.resource, ask)
+
+
+class _StoredPosition:
+    """The position of a trigger in its assets' stores, one poll late while Airflow may not have stored the events yet."""
 
     def __init__(self, trigger: NexusChangeTrigger) -> None:
         self._trigger, self._stores = trigger, trigger.stores()
         self._late: tuple[Position, float] | None = None
 
     async def load(self) -> Position | None:
-        """The oldest position that is kept; ``None`` before the first."""
+        """The oldest position that is stored; ``None`` before the first."""
         found = [await store.aget(self._trigger.store_key) for store in self._stores]
         positions = [Position.load(stored) for stored in found if isinstance(stored, Mapping)]
         return min(positions, key=lambda position: position.since, default=None)
 
-    async def move(self, position: Position, *, is_told: bool) -> None:
-        """Keep a position.
+    async def move(self, position: Position, *, at_once: bool) -> None:
+        """Store a position.
 
-        :param is_told: whether no event has to be stored before
+        :param at_once: whether no event has to be stored before
         """
-        self._late = (position, asyncio.get_running_loop().time() + (0 if is_told else _STORED_WITHIN))
-        if is_told:
+        self._late = (position, asyncio.get_running_loop().time() + (0 if at_once else _STORED_WITHIN))
+        if at_once:
             await self.settle()
 
     async def settle(self) -> None:
-        """Keep the position of the poll before, whose events Airflow has stored by now."""
+        """Store the position of the poll before, whose events Airflow has stored by now."""
         if self._late is None:
             return
         position, due = self._late
@@ -212,10 +259,3 @@ class _Place:
         for store in self._stores:
             await store.aset(self._trigger.store_key, position.dump())
         self._late = None
-
-
-def _watchable(name: str) -> Resource:
-    entry = get_resource(name)
-    if not entry.is_windowed:
-        raise NexusConfigurationError(f"{name} can't be watched: Nexus does not filter it by the time of creation")
-    return entry

@@ -17,7 +17,7 @@ from airflow_provider_nexus.triggers._poller import Wait, poller_of
 from airflow_provider_nexus.watch.patience import Patience
 from airflow_provider_nexus.watch.statuses import Sightings, Verdict, aim_at
 
-_RETOLD = ("resource", "codes", "targets", "started", "deadline", "told")
+_RETOLD = ("resource", "codes", "target_statuses", "started", "deadline", "known_held")
 """What the task needs to go on. It travels in the event, since arguments of ``defer`` are lost under ``dag.test()``."""
 
 
@@ -33,9 +33,9 @@ class NexusStatusTrigger(BaseTrigger):
     :param codes: code -> creation stamp in ISO 8601, empty where it is not known
     :param started: when the wait began, ISO 8601 in UTC; looks get rarer as it ages
     :param deadline: when it is given up, likewise
-    :param targets: status that ends the wait well, or several; by default every one that means success
-    :param held_is_news: whether a record that is held ends the wait of the trigger
-    :param told: codes whose being held is known already
+    :param target_statuses: status that ends the wait well, or several; by default every one that means success
+    :param fire_on_held: whether the trigger fires for a record that is held
+    :param known_held: codes of records that are known to be held, which it does not fire for
     :param poll_interval: seconds between two looks at first
     :param max_interval: seconds between two looks at most
     :param max_consecutive_failures: failed looks in a row that end the wait; a 401, 403 or 404 ends it at once
@@ -50,9 +50,9 @@ class NexusStatusTrigger(BaseTrigger):
         codes: Mapping[str, str],
         started: str,
         deadline: str,
-        targets: str | Sequence[str] = (),
-        held_is_news: bool = False,
-        told: Sequence[str] = (),
+        target_statuses: str | Sequence[str] = (),
+        fire_on_held: bool = False,
+        known_held: Sequence[str] = (),
         poll_interval: float = 30.0,
         max_interval: float = 600.0,
         max_consecutive_failures: int = 5,
@@ -60,16 +60,16 @@ class NexusStatusTrigger(BaseTrigger):
         nexus_conn_id: str = NexusHook.default_conn_name,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._aim = aim_at(get_resource(resource), targets)
+        self._aim = aim_at(get_resource(resource), target_statuses)
         self._started, self._deadline = datetime.fromisoformat(started), datetime.fromisoformat(deadline)
         self._kwargs: dict[str, Any] = {
             "resource": resource,
             "codes": dict(codes),
             "started": started,
             "deadline": deadline,
-            "targets": list(self._aim.targets),
-            "held_is_news": held_is_news,
-            "told": list(told),
+            "target_statuses": list(self._aim.targets),
+            "fire_on_held": fire_on_held,
+            "known_held": list(known_held),
             "poll_interval": poll_interval,
             "max_interval": max_interval,
             "max_consecutive_failures": max_consecutive_failures,
@@ -116,7 +116,7 @@ class NexusStatusTrigger(BaseTrigger):
         if Verdict.MISSED in verdicts.values():
             return "missed"
         held = {code for code, verdict in verdicts.items() if verdict is Verdict.HELD}
-        if self._kwargs["held_is_news"] and held - set(self._kwargs["told"]):
+        if self._kwargs["fire_on_held"] and held - set(self._kwargs["known_held"]):
             return "held"
         is_done = all(verdicts.get(code) is Verdict.REACHED for code in self._kwargs["codes"])
         return "reached" if is_done else ""

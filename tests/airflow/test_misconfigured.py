@@ -108,10 +108,12 @@ def test_in_the_hook_and_in_the_triggerer(stored: None, words: str) -> None:
 
 
 @MATRIX
-@pytest.mark.parametrize("command", ["check", "plan orders --start 2026-01-01", "sync orders HERE --start 2026-01-01"])
+@pytest.mark.parametrize(
+    "command", ["check", "plan orders --window-start 2026-01-01", "sync orders HERE --window-start 2026-01-01"]
+)
 def test_in_the_command_line(stored: None, words: str, command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        main([*command.replace("HERE", str(tmp_path)).split(), "--conn-id", "nexus_wrong"])
+        main([*command.replace("HERE", str(tmp_path)).split(), "--nexus-conn-id", "nexus_wrong"])
     out, err = capsys.readouterr()
     assert ended.value.code == 2
     assert re.search(words, err)

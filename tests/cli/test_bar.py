@@ -121,7 +121,7 @@ def shown(*command: str | Path, **options: Any) -> tuple[Terminal, str]:
 
 def day(sandbox: Sandbox) -> tuple[str, ...]:
     requested = hours_of(sandbox, start=24, until=0)
-    return ("--start", f"{requested.start:%FT%TZ}", "--end", f"{requested.end:%FT%TZ}")
+    return ("--window-start", f"{requested.start:%FT%TZ}", "--window-end", f"{requested.end:%FT%TZ}")
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +163,7 @@ def test_replay_shows_folders(synced: tuple[Path, Terminal, str]) -> None:
 
 
 def test_a_plan_shows_what_was_counted(sandbox: Sandbox) -> None:
-    run, out = shown("plan", "transactions", *day(sandbox), "--windows", "2", "--output", "json")
+    run, out = shown("plan", "transactions", *day(sandbox), "--max-windows", "2", "--output", "json")
     assert len(json.loads(out)) == 2
     assert re.search(r"planning\s.*[1-9]\d* counts", run.text), run.text[-2_000:]
 

@@ -69,18 +69,18 @@ def process(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 def day(sandbox: Sandbox) -> tuple[str, ...]:
     requested = hours_of(sandbox, start=24, until=0)
-    return ("--start", f"{requested.start:%FT%TZ}", "--end", f"{requested.end:%FT%TZ}")
+    return ("--window-start", f"{requested.start:%FT%TZ}", "--window-end", f"{requested.end:%FT%TZ}")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("file_format", ["jsonl", "parquet"])
 def test_from_plan_to_verify_as_processes(sandbox: Sandbox, tmp_path: Path, file_format: str) -> None:
     program = PYTHON if file_format == "jsonl" else AIRFLOW
-    planned = process(*program, "plan", "transactions", *day(sandbox), "--windows", "2", "--output", "json")
+    planned = process(*program, "plan", "transactions", *day(sandbox), "--max-windows", "2", "--output", "json")
     windows = json.loads(planned.stdout)
     assert [set(window) for window in windows] == [{"window_start", "window_end", "records"}] * 2
     for window in windows:
-        span = ("--start", window["window_start"], "--end", window["window_end"])
+        span = ("--window-start", window["window_start"], "--window-end", window["window_end"])
         asked = ("transactions", tmp_path, *span, "--file-format", file_format, "--output", "json")
         synced = process(*program, "sync", *asked)
         assert json.loads(synced.stdout)["verdict"] == "proved"
@@ -153,14 +153,14 @@ def test_readings_that_never_agree_are_unproved(tmp_path: Path, capsys: pytest.C
 
 
 WRONG: dict[str, tuple[tuple[str, ...], str]] = {
-    "resource": (("plan", "unicorns", "--start", "2026-01-01"), "unknown Nexus resource"),
-    "no windows": (("plan", "prices", "--start", "2026-01-01"), "has no windows"),
-    "moment": (("plan", "orders", "--start", "yesterday"), "ISO 8601"),
+    "resource": (("plan", "unicorns", "--window-start", "2026-01-01"), "unknown Nexus resource"),
+    "no windows": (("plan", "prices", "--window-start", "2026-01-01"), "has no windows"),
+    "moment": (("plan", "orders", "--window-start", "yesterday"), "ISO 8601"),
     "no start": (("sync", "orders", "HERE"), "no window"),
-    "snapshot with a start": (("sync", "prices", "HERE", "--start", "2026-01-01"), "has no window"),
+    "snapshot with a start": (("sync", "prices", "HERE", "--window-start", "2026-01-01"), "has no window"),
     "nothing there": (("verify", "HERE"), "no windows lie"),
     "nothing to replay": (("replay", "HERE"), "no windows lie"),
-    "connection": (("plan", "orders", "--start", "2026-01-01", "--conn-id", "nowhere"), "AIRFLOW_CONN_NOWHERE"),
+    "connection": (("plan", "orders", "--window-start", "2026-01-01", "--nexus-conn-id", "nowhere"), "AIRFLOW_CONN_NOWHERE"),
     "database": (("verify", "copied", "--sql-conn-id", "nowhere"), "AIRFLOW_CONN_NOWHERE"),
     "no database": (("verify", "copied", "--sql-conn-id", "nexus_default"), "of the type 'nexus', which is no SQL database"),
     "memory": (("verify", "copied", "--sql-conn-id", "in_memory"), "leads to a SQLite database in memory"),

@@ -42,9 +42,9 @@ def test_check_tells_what_was_seen(sandbox: Sandbox, capsys: pytest.CaptureFixtu
 
 
 def test_check_warns_and_fails_when_it_is_to_be_strict(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "roles do not allow it" in said(capsys, "check", "--conn-id", "nexus_writer")
+    assert "roles do not allow it" in said(capsys, "check", "--nexus-conn-id", "nexus_writer")
     with pytest.raises(SystemExit) as ended:
-        main(["check", "--conn-id", "nexus_writer", "--strict"])
+        main(["check", "--nexus-conn-id", "nexus_writer", "--strict"])
     assert ended.value.code == 1
 
 
@@ -52,7 +52,7 @@ def test_check_fails_without_a_nexus(monkeypatch: pytest.MonkeyPatch, capsys: py
     stored = {"conn_type": "nexus", "host": "http://127.0.0.1:9", "password": "a-token", "extra": {"retries": 0}}
     monkeypatch.setenv("AIRFLOW_CONN_NEXUS_DEFAULT", json.dumps(stored))
     with pytest.raises(SystemExit) as ended:
-        check.run(Namespace(conn_id="nexus_default", warn_days=None, strict=False, output="table"))
+        check.run(Namespace(nexus_conn_id="nexus_default", key_warning_days=None, strict=False, output="table"))
     assert ended.value.code == 1
     assert "FAILED" in capsys.readouterr().out
 

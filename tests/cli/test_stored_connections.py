@@ -39,6 +39,6 @@ def run(environment: dict[str, str], *command: str | Path, code: int = 0) -> str
 
 @pytest.mark.parametrize("program", [(sys.executable, "-m", "airflow_provider_nexus"), (BIN / "airflow", "nexus")])
 def test_they_are_found(environment: dict[str, str], program: tuple[str | Path, ...]) -> None:
-    findings = json.loads(run(environment, *program, "check", "--conn-id", "kept", "--output", "json"))
+    findings = json.loads(run(environment, *program, "check", "--nexus-conn-id", "kept", "--output", "json"))
     assert {each["what"]: each["grade"] for each in findings}["connection"] == "ok"
-    assert run(environment, *program, "check", "--conn-id", "nexus_default", "--output", "json", code=2) == ""
+    assert run(environment, *program, "check", "--nexus-conn-id", "nexus_default", "--output", "json", code=2) == ""

@@ -32,12 +32,12 @@ def running() -> Iterator[tuple[Sandbox, NexusClient]]:
         yield pair
 
 
-def planned(client: NexusClient, start: Any, end: Any, at_most: int, **options: Any) -> list[PlannedWindow]:
-    return plan(client, TRANSACTIONS, choose_window(arguments=(start, end)), at_most, **options)
+def planned(client: NexusClient, start: Any, end: Any, max_windows: int, **options: Any) -> list[PlannedWindow]:
+    return plan(client, TRANSACTIONS, choose_window(arguments=(start, end)), max_windows, **options)
 
 
-def assert_cover(windows: list[PlannedWindow], start: datetime, end: datetime, at_most: int) -> None:
-    assert 1 <= len(windows) <= at_most
+def assert_cover(windows: list[PlannedWindow], start: datetime, end: datetime, max_windows: int) -> None:
+    assert 1 <= len(windows) <= max_windows
     assert (windows[0].start, windows[-1].end) == (start, end)
     assert all(one.end == other.start for one, other in pairwise(windows))
     assert all(window.start < window.end and not window.start.microsecond for window in windows)
@@ -57,13 +57,13 @@ class Records:
 
 @settings(max_examples=200, deadline=None)
 @given(
-    at_most=st.integers(1, 40),
+    max_windows=st.integers(1, 40),
     begin=st.integers(0, 2 * 86_400),
     length=st.integers(1, 400 * 86_400),
     lumps=st.lists(st.tuples(st.floats(0, 1), st.floats(0.01, 0.3), st.integers(0, 3000)), max_size=5),
 )
 def test_any_distribution_is_covered_and_about_equal(
-    at_most: int, begin: int, length: int, lumps: list[tuple[float, float, int]]
+    max_windows: int, begin: int, length: int, lumps: list[tuple[float, float, int]]
 ) -> None:
     seconds = [
         int((place * (1 - width) + width * number / records) * length)
@@ -73,13 +73,13 @@ def test_any_distribution_is_covered_and_about_equal(
     start = MAY + timedelta(seconds=begin)
     end = start + timedelta(seconds=length)
     count = Records(start, seconds)
-    windows = divide(count, start, end, at_most)
-    assert_cover(windows, start, end, at_most)
-    assert count.asked <= 16 * at_most + 8
+    windows = divide(count, start, end, max_windows)
+    assert_cover(windows, start, end, max_windows)
+    assert count.asked <= 16 * max_windows + 8
     for window in windows:
         assert window.records == count(window.start, window.end)
         assert len(windows) == 1 or window.records >= PAGE_SIZE
-    goal = len(seconds) / max(1, min(at_most, len(seconds) // PAGE_SIZE))
+    goal = len(seconds) / max(1, min(max_windows, len(seconds) // PAGE_SIZE))
     if max(Counter(seconds).values(), default=0) <= goal / 4:
         assert max(window.records or 0 for window in windows) <= max(2.25 * goal, 2 * PAGE_SIZE)
 
@@ -125,12 +125,12 @@ def test_calls_are_bounded_when_the_records_lie_in_a_few_seconds() -> None:
     assert count.asked <= 4 * 16 + 8
 
 
-@given(said=st.lists(st.none() | st.integers(0, 10_000), max_size=40), at_most=st.integers(1, 9))
-def test_counts_that_make_no_sense_still_give_a_cover(said: list[int | None], at_most: int) -> None:
+@given(said=st.lists(st.none() | st.integers(0, 10_000), max_size=40), max_windows=st.integers(1, 9))
+def test_counts_that_make_no_sense_still_give_a_cover(said: list[int | None], max_windows: int) -> None:
     answers = iter([5000, *said])
     end = MAY + timedelta(days=9)
-    windows = divide(lambda *_: next(answers, None), MAY, end, at_most)
-    assert_cover(windows, MAY, end, at_most)
+    windows = divide(lambda *_: next(answers, None), MAY, end, max_windows)
+    assert_cover(windows, MAY, end, max_windows)
     assert sum(window.records or 0 for window in windows) == 5000
     assert all((window.records or 0) >= PAGE_SIZE for window in windows)
 
@@ -152,16 +152,16 @@ def test_a_server_that_does_not_count_is_asked_once(start: datetime, end: dateti
 
 
 @settings(max_examples=25, deadline=None)
-@given(first=st.integers(0, 29 * 86_400), length=st.integers(1, 30 * 86_400), at_most=st.integers(1, 20))
-def test_a_sandbox_is_divided(running: tuple[Sandbox, NexusClient], first: int, length: int, at_most: int) -> None:
+@given(first=st.integers(0, 29 * 86_400), length=st.integers(1, 30 * 86_400), max_windows=st.integers(1, 20))
+def test_a_sandbox_is_divided(running: tuple[Sandbox, NexusClient], first: int, length: int, max_windows: int) -> None:
     sandbox, client = running
     start = NOW - timedelta(days=30) + timedelta(seconds=first)
     end = min(start + timedelta(seconds=length), NOW)
-    windows = planned(client, start, end, at_most, settle_lag=timedelta(0))
-    assert_cover(windows, start, end, at_most)
+    windows = planned(client, start, end, max_windows, settle_lag=timedelta(0))
+    assert_cover(windows, start, end, max_windows)
     there = [len(sandbox.truth("transactions", window.start, window.end)) for window in windows]
     assert [window.records for window in windows] == there
-    goal = sum(there) / max(1, min(at_most, sum(there) // PAGE_SIZE))
+    goal = sum(there) / max(1, min(max_windows, sum(there) // PAGE_SIZE))
     assert max(there) <= max(2.25 * goal, 2 * PAGE_SIZE)
 
 
@@ -228,7 +228,7 @@ def test_a_resource_without_windows_is_refused(running: tuple[Sandbox, NexusClie
         plan(running[1], get_resource(name), choose_window(arguments=(MAY, NOW)), 4)
 
 
-@pytest.mark.parametrize("at_most", [0, -1])
-def test_at_least_one_window_is_allowed(running: tuple[Sandbox, NexusClient], at_most: int) -> None:
-    with pytest.raises(NexusConfigurationError, match=f"at_most is {at_most}"):
-        planned(running[1], MAY, NOW, at_most)
+@pytest.mark.parametrize("max_windows", [0, -1])
+def test_at_least_one_window_is_allowed(running: tuple[Sandbox, NexusClient], max_windows: int) -> None:
+    with pytest.raises(NexusConfigurationError, match=f"max_windows is {max_windows}"):
+        planned(running[1], MAY, NOW, max_windows)

@@ -63,7 +63,7 @@ def test_every_window_is_read_once_and_proved(tmp_path: Path, monkeypatch: pytes
             "path": target.as_uri(),
             "window_start": start.isoformat(),
             "window_end": end.isoformat(),
-            "at_most": WINDOWS,
+            "max_windows": WINDOWS,
         }
         with standalone(tmp_path / "home", f"{sandbox.connection_uri}&rate_limit={RATE}", dags) as running:
             assert_read_side_by_side(run_to_its_end(running, conf))

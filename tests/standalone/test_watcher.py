@@ -28,7 +28,7 @@ settled = Asset(
     watchers=[
         AssetWatcher(
             name="settled",
-            trigger=NexusChangeTrigger(resource="transactions", states=["Completed", "Cancelled"], poll_interval=2),
+            trigger=NexusChangeTrigger(resource="transactions", target_statuses=["Completed", "Cancelled"], poll_interval=2),
         )
     ],
 )

@@ -17,7 +17,7 @@ START, END = datetime(2026, 5, 4, tzinfo=UTC), datetime(2026, 6, 1, 12, tzinfo=U
 
 def test_a_month_is_read_in_windows(tmp_path: Path) -> None:
     with Sandbox(customers=20, transactions=1000, days=30, clock_speed=0, now=NOW) as sandbox, connection(sandbox):
-        conf = {"path": tmp_path.as_uri(), "window_start": START.isoformat(), "window_end": END.isoformat(), "at_most": 3}
+        conf = {"path": tmp_path.as_uri(), "window_start": START.isoformat(), "window_end": END.isoformat(), "max_windows": 3}
         assert run_dag(example("example_nexus_backfill"), run_conf=conf).state == "success"
         expected = sandbox.truth("transactions", START, END)
     folders = sorted(path.parent for path in tmp_path.rglob("_manifest.json"))

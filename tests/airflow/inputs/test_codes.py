@@ -80,7 +80,7 @@ def test_parents(sandbox: Sandbox, tmp_path: Path, native: bool) -> None:
         }
         for name, (given, _) in ways.items():
             NexusToObjectStorageOperator(
-                task_id=name, resource="customer_persons", path=f"{tmp_path}/{native}/{name}", parents=given
+                task_id=name, resource="customer_persons", path=f"{tmp_path}/{native}/{name}", parent=given
             )
     run = run_dag(dag)
     for name, (_, meant) in ways.items():
@@ -107,13 +107,13 @@ def test_parents_that_are_none(sandbox: Sandbox, tmp_path: Path, native: bool, c
                 task_id=name,
                 resource="customer_persons",
                 path=f"{tmp_path}/{name}",
-                parents=parents,  # type: ignore[arg-type]
+                parent=parents,  # type: ignore[arg-type]
             )
-        NexusToObjectStorageOperator(task_id="none", resource="customer_persons", path=f"{tmp_path}/nobody", parents=upstream([]))
-        NexusToObjectStorageOperator(task_id="lost", resource="customer_persons", path=f"{tmp_path}/lost", parents=nothing())
+        NexusToObjectStorageOperator(task_id="none", resource="customer_persons", path=f"{tmp_path}/nobody", parent=upstream([]))
+        NexusToObjectStorageOperator(task_id="lost", resource="customer_persons", path=f"{tmp_path}/lost", parent=nothing())
         over = NexusToObjectStorageOperator.partial(task_id="over", resource="customer_persons", path=f"{tmp_path}/over")
-        over.expand(parents=[None])
-        for name, each in (("over_given", [{"parents": None}]), ("over_told", upstream([{"parents": None}]))):
+        over.expand(parent=[None])
+        for name, each in (("over_given", [{"parent": None}]), ("over_told", upstream([{"parent": None}]))):
             over = NexusToObjectStorageOperator.partial(task_id=name, resource="customer_persons", path=f"{tmp_path}/{name}")
             over.expand_kwargs(each)
     run = run_dag(dag)
@@ -131,7 +131,7 @@ def test_parents_that_a_mapped_task_was_not_given_are_all(sandbox: Sandbox, tmp_
     """A null that was written out beside what the task is mapped over is one that was left out."""
     owed = sum(len(sandbox.truth("customer_persons", parent=code)) for code in customers(sandbox))
     with DAG("parents_left_out", schedule=None) as dag:
-        partials: dict[str, dict[str, Any]] = {"left_out": {}, "written_out": {"parents": None}}
+        partials: dict[str, dict[str, Any]] = {"left_out": {}, "written_out": {"parent": None}}
         for name, partly in partials.items():
             over = NexusToObjectStorageOperator.partial(task_id=name, resource="customer_persons", **partly)
             over.expand(path=[f"{tmp_path}/{name}_expand"])
@@ -145,8 +145,8 @@ def test_parents_that_a_mapped_task_was_not_given_are_all(sandbox: Sandbox, tmp_
 
 
 def test_parents_of_what_has_none_are_refused_by_the_parser() -> None:
-    with pytest.raises(NexusConfigurationError, match="orders belong to no other record, so there can be no parents"):
-        NexusToObjectStorageOperator(task_id="t", resource="orders", path="/data", parents=["C1"])
+    with pytest.raises(NexusConfigurationError, match="orders belong to no other record, so there can be no parent"):
+        NexusToObjectStorageOperator(task_id="t", resource="orders", path="/data", parent=["C1"])
 
 
 @NATIVE
@@ -159,7 +159,9 @@ def test_the_sensor_asks_for_the_very_code(native: bool) -> None:
             with DAG(f"code_{text}_{native}", schedule=None, render_template_as_native_obj=native, params={"code": text}) as dag:
                 ways = {"plain": text, "template": "{{ params.code }}", "listed": ["{{ params.code }}"], "xcom": said(text)}
                 for name, given in ways.items():
-                    NexusStatusSensor(task_id=name, resource="orders", code=given, targets="Filled", poke_interval=0.1, timeout=5)
+                    NexusStatusSensor(
+                        task_id=name, resource="orders", code=given, target_statuses="Filled", poke_interval=0.1, timeout=5
+                    )
             run = run_dag(dag)
             assert {name: state_of(run, name) for name in ways} == dict.fromkeys(ways, "success")
             assert paths(server) == {f"/orders/{text}"}
@@ -171,23 +173,23 @@ def test_the_sensor_asks_for_the_very_code(native: bool) -> None:
 def test_no_target_at_all_is_refused(native: bool) -> None:
     with serving({"orderCode": "A", "status": "FILLED", "created": "2026-01-01T00:00:00Z"}):
         with DAG(f"no_targets_{native}", schedule=None, render_template_as_native_obj=native) as dag:
-            NexusStatusSensor(task_id="empty", resource="orders", code="A", targets=[])
-            NexusStatusSensor(task_id="lost", resource="orders", code="A", targets=upstream([]))
-            NexusStatusSensor(task_id="left_out", resource="orders", code="A", targets=None)
+            NexusStatusSensor(task_id="empty", resource="orders", code="A", target_statuses=[])
+            NexusStatusSensor(task_id="lost", resource="orders", code="A", target_statuses=upstream([]))
+            NexusStatusSensor(task_id="left_out", resource="orders", code="A", target_statuses=None)
         run = run_dag(dag)
         assert [state_of(run, name) for name in ("empty", "lost", "left_out")] == ["failed", "failed", "success"]
 
 
-@pytest.mark.parametrize("targets", ["Filled", "FILLED", ["filled"], ("Filled",), "['Filled']"])
-def test_targets_and_states_are_one_or_several(targets: Any) -> None:
+@pytest.mark.parametrize("target_statuses", ["Filled", "FILLED", ["filled"], ("Filled",), "['Filled']"])
+def test_targets_and_states_are_one_or_several(target_statuses: Any) -> None:
     moments: dict[str, Any] = {"started": "2026-01-01T00:00:00+00:00", "deadline": "2026-01-02T00:00:00+00:00"}
-    trigger = NexusStatusTrigger(resource="orders", codes={"A": ""}, targets=targets, **moments)
-    assert [each.casefold() for each in trigger.serialize()[1]["targets"]] == ["filled"]
-    watching = NexusChangeTrigger(resource="orders", states=targets)
-    assert [each.casefold() for each in watching.states or ()] == ["filled"]
-    assert NexusChangeTrigger(**watching.serialize()[1]).states == watching.states
+    trigger = NexusStatusTrigger(resource="orders", codes={"A": ""}, target_statuses=target_statuses, **moments)
+    assert [each.casefold() for each in trigger.serialize()[1]["target_statuses"]] == ["filled"]
+    watching = NexusChangeTrigger(resource="orders", target_statuses=target_statuses)
+    assert [each.casefold() for each in watching.target_statuses or ()] == ["filled"]
+    assert NexusChangeTrigger(**watching.serialize()[1]).target_statuses == watching.target_statuses
     with pytest.raises(NexusConfigurationError, match="is no status of orders: did you mean"):
-        NexusChangeTrigger(resource="orders", states="Fille")
+        NexusChangeTrigger(resource="orders", target_statuses="Fille")
 
 
 @pytest.mark.parametrize("code", ["", " ", "None", None, 10000001, 1.5, ["A"], ".", ".."])

@@ -71,7 +71,7 @@ def test_mapped_over_resources_each_moves_its_own_watermark(sandbox: Sandbox, tm
 def test_mapped_over_windows_leaves_the_watermark(sandbox: Sandbox, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with DAG("over_windows", schedule=None) as dag:
         plan = NexusPlanWindowsOperator(
-            task_id="plan", resource="transactions", window_start="2026-06-05", window_end="2026-06-09", at_most=4
+            task_id="plan", resource="transactions", window_start="2026-06-05", window_end="2026-06-09", max_windows=4
         )
         sync = NexusToObjectStorageOperator.partial(task_id="sync", resource="transactions", path=str(tmp_path))
         sync.expand_kwargs(plan.output)
@@ -86,7 +86,7 @@ def test_mapped_over_parents_each_keeps_its_children(sandbox: Sandbox, tmp_path:
     codes = [json.loads(raw)["customerCode"] for raw in sandbox.truth("customers")][:4]
     with DAG("over_parents", schedule=None) as dag:
         sync = NexusToObjectStorageOperator.partial(task_id="sync", resource="customer_persons", path=str(tmp_path))
-        sync.expand(parents=codes)
+        sync.expand(parent=codes)
     assert run_dag(dag).state == run_dag(dag).state == "success"
     manifests = [json.loads(each.read_bytes()) for each in tmp_path.rglob("_manifest.json")]
     assert len(manifests) == len(codes)
@@ -118,7 +118,7 @@ def test_two_tasks_with_one_asset_go_on_from_their_own_ends(sandbox: Sandbox, tm
         ({"resource": "customers", "protect": "email"}, "protect is 'email': give a dictionary"),
         ({"resource": "customers", "protect": {"email": "delete"}}, "give one of keep, hash, mask, drop"),
         ({"resource": "customers", "personal": "remove"}, "give one of keep, hash, mask, drop"),
-        ({"resource": "orders", "parents": ["C1"]}, "there can be no parents"),
+        ({"resource": "orders", "parent": ["C1"]}, "there can be no parent"),
         ({"resource": "balances", "capture": "changes"}, "changes can be captured of records that have a window"),
         ({"resource": "orders", "settle_lag": "5m"}, "settle_lag is '5m': give a timedelta or seconds"),
         ({"resource": "orders", "settle_lag": -1}, "settle_lag is -1"),

@@ -60,7 +60,9 @@ def read(data_interval_start: pendulum.DateTime | None = None) -> list[dict[str,
     return [one, *with_limit, *hook.iter_records("transactions", plain=True, settle_lag=timedelta(minutes=1))]
 
 
-changes = Asset("changes", watchers=[AssetWatcher(name="w", trigger=NexusChangeTrigger(resource="orders", states="FILLED"))])
+changes = Asset(
+    "changes", watchers=[AssetWatcher(name="w", trigger=NexusChangeTrigger(resource="orders", target_statuses="FILLED"))]
+)
 
 with DAG("reads", schedule=[changes]):
     code, several = a_code(), codes()
@@ -71,17 +73,17 @@ with DAG("reads", schedule=[changes]):
     NexusUploadOperator(task_id="upload", source="s3://lake/a.pdf", fields=body(), storage_conn_id="aws_default")
     NexusUploadOperator(task_id="upload_named", source=code, fields={"filePath": code, "alias": "a"}, endpoint=code)
     NexusOperator(task_id="post", endpoint=code, method="POST", json=body(), response_filter=lambda values: values["x"])
-    NexusStatusSensor(task_id="one", resource="orders", code=code, targets="FILLED", deferrable=True)
-    NexusStatusSensor(task_id="more", resource="orders", code=several, targets=["FILLED"])
+    NexusStatusSensor(task_id="one", resource="orders", code=code, target_statuses="FILLED", deferrable=True)
+    NexusStatusSensor(task_id="more", resource="orders", code=several, target_statuses=["FILLED"])
     NexusStatusSensor(task_id="output", resource="orders", code=NexusPlanWindowsOperator(task_id="p", resource="orders").output)
     NexusPlanWindowsOperator(
-        task_id="plan", resource=code, window_start=pendulum.datetime(2026, 1, 1), window_end=code, at_most="4"
+        task_id="plan", resource=code, window_start=pendulum.datetime(2026, 1, 1), window_end=code, max_windows="4"
     )
     NexusToObjectStorageOperator(
         task_id="files",
         resource="customer_persons",
         path=code,
-        parents=several,
+        parent=several,
         window_start="{{ ds }}",
         settle_lag=300,
         protect={"email": "hash"},

@@ -37,7 +37,9 @@ def planning(dag_id: str, *, schedule: Any = None, params: dict[str, Any] | None
 
 def test_a_mapped_transfer_reads_every_window_once(sandbox: Sandbox, tmp_path: Path) -> None:
     with DAG("mapped", schedule=None) as dag:
-        plan = NexusPlanWindowsOperator(task_id="plan", resource="transactions", window_start=START, window_end=END, at_most=4)
+        plan = NexusPlanWindowsOperator(
+            task_id="plan", resource="transactions", window_start=START, window_end=END, max_windows=4
+        )
         NexusToObjectStorageOperator.partial(
             task_id="sync", resource="transactions", path=tmp_path.as_uri(), max_active_tis_per_dag=2
         ).expand_kwargs(plan.output)
@@ -68,7 +70,7 @@ def test_templates_are_rendered(sandbox: Sandbox) -> None:
         resource="{{ 'orders' }}",
         window_start="{{ params['from'] }}",
         window_end="{{ none }}",
-        at_most="{{ params.much }}",
+        max_windows="{{ params.much }}",
         nexus_conn_id="{{ 'nexus_default' }}",
     )
     windows = xcom_of(run_dag(dag), "plan")
@@ -101,8 +103,8 @@ def test_nothing_to_plan_is_skipped_and_what_follows_too(sandbox: Sandbox, tmp_p
     ("options", "error", "said"),
     [
         ({}, NexusWindowError, "no window: this run has no data interval"),
-        ({"window_start": START, "at_most": "many"}, NexusConfigurationError, "at_most is 'many'"),
-        ({"window_start": START, "at_most": 0}, NexusConfigurationError, "at_most is 0"),
+        ({"window_start": START, "max_windows": "many"}, NexusConfigurationError, "max_windows is 'many'"),
+        ({"window_start": START, "max_windows": 0}, NexusConfigurationError, "max_windows is 0"),
         ({"window_start": START, "resource": "prices"}, NexusConfigurationError, "prices has no windows"),
     ],
 )

@@ -106,7 +106,7 @@ def test_what_is_held_fails_waits_or_calls(sandbox: Sandbox, mode: str) -> None:
     assert waited(code, on_held="fail", **MODES[mode])[0] == "failed"
     assert waited(code, timeout=1.5, on_held_callback=_notifier(told), **MODES[mode])[0] == "failed"
     assert told == [code] if HAS_TASK_STATE or mode != "reschedule" else set(told) == {code}
-    assert waited(code, targets=["BLOCKED"], **MODES[mode])[0] == "success"
+    assert waited(code, target_statuses=["BLOCKED"], **MODES[mode])[0] == "success"
 
 
 def _notifier(told: list[str]) -> BaseNotifier:
@@ -163,10 +163,10 @@ def test_a_transfer_made_this_very_second_is_found(sandbox: Sandbox) -> None:
     body = {"sourceType": "HotWallet", "sinkType": "Coldstore", "cryptoCode": "BTC", "amount": 1}
     NexusHook().run("POST", "/transfers", json=body)
     made = records(sandbox, "transfers")[-1]
-    state, found = waited(made["transferCode"], resource="transfers", targets=[made["status"]])
+    state, found = waited(made["transferCode"], resource="transfers", target_statuses=[made["status"]])
     assert (state, found["transferCode"]) == ("success", made["transferCode"])
 
 
 def test_bad_arguments_call_nothing(sandbox: Sandbox) -> None:
-    assert waited([])[0] == waited("X", targets=["NOSUCH"])[0] == waited("X", resource="prices")[0] == "failed"
+    assert waited([])[0] == waited("X", target_statuses=["NOSUCH"])[0] == waited("X", resource="prices")[0] == "failed"
     assert sandbox.call_count == 0

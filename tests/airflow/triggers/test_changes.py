@@ -72,11 +72,11 @@ def settled(sandbox: Sandbox) -> dict[str, str]:
 
 
 def test_it_can_be_made_again_from_what_it_stores() -> None:
-    first = NexusChangeTrigger("other", resource="orders", states=["Filled"], poll_interval=5, lag=10)
+    first = NexusChangeTrigger("other", resource="orders", target_statuses=["Filled"], poll_interval=5, settle_lag=10)
     path, arguments = first.serialize()
     assert path == "airflow_provider_nexus.triggers.nexus.NexusChangeTrigger"
     assert NexusChangeTrigger(**json.loads(json.dumps(arguments))).serialize() == (path, arguments)
-    assert arguments["states"] == ["Filled"]
+    assert arguments["target_statuses"] == ["Filled"]
 
 
 @pytest.mark.parametrize(
@@ -85,10 +85,10 @@ def test_it_can_be_made_again_from_what_it_stores() -> None:
         ({"resource": "transactoins"}, NexusUnknownResourceError, "'transactions'"),
         ({"resource": "buckets"}, NexusConfigurationError, "can't be watched"),
         ({"resource": "customer_persons"}, NexusConfigurationError, "can't be watched"),
-        ({"resource": "hot_wallet_mutations", "states": ["Sent"]}, NexusConfigurationError, "no status"),
-        ({"resource": "orders", "states": ["Fild"]}, NexusConfigurationError, "'FILLED'"),
+        ({"resource": "hot_wallet_mutations", "target_statuses": ["Sent"]}, NexusConfigurationError, "no status"),
+        ({"resource": "orders", "target_statuses": ["Fild"]}, NexusConfigurationError, "'FILLED'"),
         ({"resource": "orders", "poll_interval": 0}, NexusConfigurationError, "at least 1"),
-        ({"resource": "orders", "lag": -1}, NexusConfigurationError, "not negative"),
+        ({"resource": "orders", "settle_lag": -1}, NexusConfigurationError, "not negative"),
     ],
 )
 def test_what_can_not_be_watched_is_refused_when_the_dag_is_read(arguments: Any, error: type[Exception], says: str) -> None:
@@ -97,12 +97,14 @@ def test_what_can_not_be_watched_is_refused_when_the_dag_is_read(arguments: Any,
 
 
 def test_not_all_statuses_of_broker_transactions_are_known_so_any_is_taken() -> None:
-    assert NexusChangeTrigger(resource="broker_transactions", states=["BuyCancelled"]).states == ["BuyCancelled"]
+    assert NexusChangeTrigger(resource="broker_transactions", target_statuses=["BuyCancelled"]).target_statuses == [
+        "BuyCancelled"
+    ]
 
 
 def test_every_record_that_settles_is_told_once(sandbox: Sandbox) -> None:
     before = settled(sandbox)
-    told = asyncio.run(events_of(trigger(Store(), states=SETTLED).run(), 9))
+    told = asyncio.run(events_of(trigger(Store(), target_statuses=SETTLED).run(), 9))
     new = {code: status for code, status in settled(sandbox).items() if code not in before}
     codes = [event["code"] for event in told]
     assert len(codes) == len(set(codes)) > 3
@@ -113,14 +115,14 @@ def test_every_record_that_settles_is_told_once(sandbox: Sandbox) -> None:
 def test_a_kill_misses_nothing_and_repeats_bear_the_same_id(sandbox: Sandbox) -> None:
     store, told = Store(), []
     sandbox.configure(clock_speed=0)
-    assert asyncio.run(events_of(trigger(store, states=SETTLED).run(), 1)) == []
+    assert asyncio.run(events_of(trigger(store, target_statuses=SETTLED).run(), 1)) == []
     before = settled(sandbox)
     sandbox.configure(clock_speed=60)
     for seconds in (3, 4.5, 3.2, 5):
-        told += asyncio.run(events_of(trigger(store, states=SETTLED).run(), seconds))
+        told += asyncio.run(events_of(trigger(store, target_statuses=SETTLED).run(), seconds))
     sandbox.configure(clock_speed=0)
     sandbox.advance(2)
-    told += asyncio.run(events_of(trigger(store, states=SETTLED).run(), 5))
+    told += asyncio.run(events_of(trigger(store, target_statuses=SETTLED).run(), 5))
     expected = {code for code in settled(sandbox) if code not in before}
     assert {event["code"] for event in told} == expected
     assert len({event["id"] for event in told}) == len(expected) > 5
@@ -153,7 +155,7 @@ def test_a_trigger_of_two_assets_keeps_its_position_with_both() -> None:
 
 def test_without_a_store_it_starts_the_lag_before_now(sandbox: Sandbox) -> None:
     sandbox.configure(clock_speed=0)
-    told = asyncio.run(events_of(trigger(lag=7200).run(), 2.5))
+    told = asyncio.run(events_of(trigger(settle_lag=7200).run(), 2.5))
     start = sandbox.now.replace(microsecond=0) - timedelta(seconds=7200)
     new = {json.loads(raw)["transactionCode"] for raw in sandbox.truth("transactions", start=start)}
     assert {event["change"] for event in told} == {"created"}
@@ -168,7 +170,9 @@ def test_two_watchers_share_a_poll(sandbox: Sandbox) -> None:
         import structlog
 
         manager = SharedStreamManager(log=structlog.get_logger(), max_subscriber_queue=100, ack_timeout=60, cohort_grace_period=0)
-        watchers = [trigger(Store(), states=[state]) for state in SETTLED] + [trigger(Store(), states=["Confirming"])]
+        watchers = [trigger(Store(), target_statuses=[state]) for state in SETTLED] + [
+            trigger(Store(), target_statuses=["Confirming"])
+        ]
         assert len({each.shared_stream_key() for each in watchers}) == 1
         streams = [
             each.filter_shared_stream(manager.subscribe(trigger_id=number, trigger=each, key=each.shared_stream_key()))

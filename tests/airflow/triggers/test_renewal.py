@@ -13,7 +13,7 @@ import pytest
 
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.sandbox import Sandbox
-from airflow_provider_nexus.triggers._observer import Observer
+from airflow_provider_nexus.triggers._changes import Observer
 from airflow_provider_nexus.triggers.nexus import NexusStatusTrigger
 from tests.airflow.nexus import connection
 

@@ -192,8 +192,8 @@ def test_retry_after_is_kept_by_all_who_wait(sandbox: Sandbox) -> None:
 def test_a_record_that_is_held_is_news_once(sandbox: Sandbox) -> None:
     held = next(r for r in map(json.loads, sandbox.truth("transactions")) if r["status"] == "BLOCKED")
     codes = {held["transactionCode"]: held["created"]}
-    assert fired(trigger(codes, held_is_news=True))["why"] == "held"
-    assert fired(trigger(codes, held_is_news=True, told=list(codes), seconds=0.5))["why"] == "deadline"
+    assert fired(trigger(codes, fire_on_held=True))["why"] == "held"
+    assert fired(trigger(codes, fire_on_held=True, known_held=list(codes), seconds=0.5))["why"] == "deadline"
 
 
 def test_a_record_that_is_gone_ends_the_wait(sandbox: Sandbox) -> None:
