@@ -20,6 +20,15 @@ _MEMBERS = {
     **dict.fromkeys(("Sandbox", "Links", "Retry policy"), ("   :members:",)),
 }
 _SHARED = "Shared arguments"
+_NAMED = {
+    "Links": ("links.nexus.PORTAL_KEY", "links.nexus.REPORT_KEY"),
+    "Catalogue": ("api.resources.RESOURCES",),
+    "Reports": (
+        *("report.put_report", "report.write_report", "report.table.put_table_report", "report.table.write_table_report"),
+        "verify.tables.open_table",
+    ),
+}
+"""Public names that no list of the provider's info leads to."""
 _WITHOUT_NEW = "   :exclude-members: __new__"
 
 
@@ -41,9 +50,11 @@ class Entry:
 
 
 def groups() -> dict[str, list[Entry]]:
-    """Public names by what they are; each once, under the first address that has it."""
-    seen: set[Any] = set()
-    return {title: list(_entries(modules, seen)) for title, modules in _modules(get_provider_info()).items()}
+    """Public names by what they are."""
+    found = {title: list(_entries(modules)) for title, modules in _modules(get_provider_info()).items()}
+    for title, addresses in _NAMED.items():
+        found[title] = [*found[title], *(_entry_at(f"{_PACKAGE}.{address}") for address in addresses)]
+    return found
 
 
 def parents(kind: type) -> list[type]:
@@ -74,20 +85,23 @@ def _modules(info: Mapping[str, Any]) -> dict[str, list[str]]:
         "Sensors": listed("sensors"),
         "Triggers": listed("triggers"),
         "Assets": list(dict.fromkeys(each["handler"].rpartition(".")[0] for each in info["asset-uris"])),
-        "Links": [each.rpartition(".")[0] for each in info["extra-links"]],
+        "Links": list(dict.fromkeys(each.rpartition(".")[0] for each in info["extra-links"])),
+        "Catalogue": [],
+        "Reports": [],
         "Retry policy": [f"{_PACKAGE}.retry_policy"] if HAS_RETRY_POLICIES else [],
         "Sandbox": [f"{_PACKAGE}.sandbox"],
         "Errors": [f"{_PACKAGE}.exceptions"],
     }
 
 
-def _entries(modules: list[str], seen: set[Any]) -> Iterator[Entry]:
+def _entries(modules: list[str]) -> Iterator[Entry]:
     for module in map(import_module, modules):
-        for name in _public(module):
-            value = getattr(module, name)
-            if value not in seen:
-                seen.add(value)
-                yield Entry(f"{module.__name__}.{name}", value)
+        yield from (Entry(f"{module.__name__}.{name}", getattr(module, name)) for name in _public(module))
+
+
+def _entry_at(address: str) -> Entry:
+    module, _, name = address.rpartition(".")
+    return Entry(address, getattr(import_module(module), name))
 
 
 def _public(module: ModuleType) -> list[str]:
@@ -115,6 +129,9 @@ def _group(title: str, entries: list[Entry]) -> Iterator[str]:
 
 
 def _entry(entry: Entry, members: tuple[str, ...]) -> Iterator[str]:
+    if not callable(entry.value):
+        yield from (f".. autodata:: {entry.address}", "   :no-value:", "")
+        return
     if not inspect.isclass(entry.value):
         yield from (f".. autofunction:: {entry.address}", "")
         return

@@ -17,7 +17,6 @@ from typing import Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import DAG, Param, task
 
-from airflow_provider_nexus.compat import AirflowSkipException
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators.transactions import NexusPayoutTransactionOperator
 from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObjectStorageOperator
@@ -39,19 +38,16 @@ with DAG(
     # [START howto_payout_find]
     proof = NexusToObjectStorageOperator(task_id="prove", resource="transactions", path="{{ params.path }}")
 
-    @task
+    @task.short_circuit
     def payable(summary: dict[str, Any], *, params: dict[str, Any]) -> list[str]:
-        """Codes of the sells that wait for their payout, oldest first."""
+        """Codes of the sells that wait for their payout, oldest first; without any, all that follows is skipped."""
         sells = NexusHook().iter_records(
             "transactions",
             start=summary["window_start"],
             end=summary["window_end"],
             filters={"status": "ToPayout", "type": "SELL"},
         )
-        codes = [record["transactionCode"] for _, record in zip(range(params["limit"]), sells, strict=False)]
-        if not codes:
-            raise AirflowSkipException("no sell waits for its payout")
-        return codes
+        return [record["transactionCode"] for _, record in zip(range(params["limit"]), sells, strict=False)]
 
     codes = payable(proof.output)
     # [END howto_payout_find]

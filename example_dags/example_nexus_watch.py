@@ -16,7 +16,6 @@ from typing import Any
 from airflow.sdk import DAG, Asset, AssetWatcher, Param, task
 
 from airflow_provider_nexus.assets.nexus import create_asset, fresh_changes
-from airflow_provider_nexus.compat import AirflowSkipException
 from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObjectStorageOperator
 from airflow_provider_nexus.triggers.nexus import NexusChangeTrigger
 
@@ -45,14 +44,11 @@ with DAG(
     },
 ) as dag:
     # [START howto_watch_changes]
-    @task(inlets=[completed])
-    def first_change(**context: Any) -> str:
-        """When the oldest of the changed transactions was created."""
+    @task.short_circuit(inlets=[completed])
+    def first_change(**context: Any) -> str | None:
+        """When the oldest of the changed transactions was created; where an earlier run has handled all, the copy is skipped."""
         stamps = [change["created"] for change in fresh_changes(context, completed)]
-        since = min(stamps, default=context["params"]["since"])
-        if not since:
-            raise AirflowSkipException("nothing changed that an earlier run has not handled")
-        return str(since)
+        return min(stamps, default=context["params"]["since"])
 
     NexusToObjectStorageOperator(
         task_id="copy",

@@ -16,7 +16,8 @@ from airflow_provider_nexus.api.snapshots import SNAPSHOTS
 from airflow_provider_nexus.exceptions import NexusUnknownResourceError
 
 RESOURCES = MappingProxyType({resource.name: resource for resource in (*COLLECTIONS, *REGISTERS, *SNAPSHOTS, *CHILDREN)})
-"""The catalogue by name."""
+"""The catalogue: name -> resource. Of a resource ``name``, ``meaning``, ``path``, ``key``, ``parent``, ``is_windowed`` and
+``mutable`` are public."""
 
 
 def get_resource(name: str) -> Resource:

@@ -1,10 +1,12 @@
-"""Whatever a DAG author can import is in the reference."""
+"""Whatever a DAG author can import is in the reference, and whatever the examples and pages import is there too."""
 
 from __future__ import annotations
 
+import ast
 import inspect
 import pkgutil
 import re
+import textwrap
 from collections.abc import Iterator
 from importlib import import_module
 from types import ModuleType
@@ -17,12 +19,12 @@ import airflow_provider_nexus
 from airflow_provider_nexus import exceptions
 from airflow_provider_nexus.compat import HAS_RETRY_POLICIES
 from airflow_provider_nexus.exceptions import NexusError
-from tests.docs.pages import inventory
+from tests.docs.pages import DOCS, ROOT, inventory
 
 PLACES = ("hooks", "operators", "transfers", "sensors", "triggers", "links")
 KINDS = (BaseHook, BaseOperator, BaseOperatorLink, BaseTrigger)
 TEXT = inventory.reference()
-SHOWN = set(re.findall(r"^\.\. auto(?:class|exception|function):: (\S+)$", TEXT, re.MULTILINE))
+SHOWN = set(re.findall(r"^\.\. auto(?:class|data|exception|function):: (\S+)$", TEXT, re.MULTILINE))
 
 
 def _modules() -> Iterator[ModuleType]:
@@ -37,6 +39,28 @@ def _classes() -> dict[str, type]:
     return {kind.__name__: kind for kind in own}
 
 
+def _code() -> Iterator[tuple[str, str]]:
+    """All Python that a user is shown: where it is, and the code."""
+    for path in (*sorted((ROOT / "example_dags").glob("*.py")), *sorted((DOCS / "snippets").glob("*.py"))):
+        yield path.name, path.read_text()
+    for path in sorted(DOCS.glob("*.rst")):
+        blocks = re.findall(r"^( *)\.\. code-block:: python\n((?:\n|\1 +.*\n)+)", path.read_text(), re.MULTILINE)
+        yield from ((path.name, textwrap.dedent(code)) for _, code in blocks)
+    for code in re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL):
+        yield "README.md", code
+
+
+def _imports(code: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+IMPORTED = {
+    (where, name) for where, code in _code() for name in _imports(code) if name.startswith(airflow_provider_nexus.__name__)
+}
 CLASSES = _classes()
 ERRORS = [value for value in vars(exceptions).values() if inspect.isclass(value) and issubclass(value, NexusError)]
 
@@ -54,6 +78,22 @@ def test_there_is_something_to_hold() -> None:
 @pytest.mark.parametrize("name", sorted(CLASSES))
 def test_every_class_is_in_the_reference_once(name: str) -> None:
     assert len([address for address in SHOWN if address.endswith(f".{name}")]) == 1
+
+
+@pytest.mark.parametrize(("where", "address"), sorted(IMPORTED))
+def test_what_is_shown_imports_public_names_alone(where: str, address: str) -> None:
+    if not HAS_RETRY_POLICIES and ".retry_policy." in address:
+        pytest.skip("Airflow 3.3 on")
+    assert address in SHOWN, f"{where} imports {address}, which is not in the reference"
+
+
+def test_code_of_every_kind_is_looked_at() -> None:
+    assert {"README.md", "report.rst", "nexus_calls.py", "example_nexus_sync.py"} <= {where for where, _ in IMPORTED}
+
+
+def test_no_name_has_two_addresses() -> None:
+    names = [address.rpartition(".")[2] for address in SHOWN]
+    assert sorted(names) == sorted(set(names))
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.__name__)
@@ -79,4 +119,6 @@ def test_what_is_no_operator_is_in_the_reference(address: str) -> None:
 @pytest.mark.parametrize("address", sorted(SHOWN))
 def test_every_address_can_be_imported_and_is_explained(address: str) -> None:
     module, _, name = address.rpartition(".")
-    assert inspect.getdoc(getattr(import_module(module), name))
+    home = import_module(module)
+    value = getattr(home, name)
+    assert inspect.getdoc(value) if callable(value) else re.search(rf'^{name} = .*\n"""', inspect.getsource(home), re.MULTILINE)
