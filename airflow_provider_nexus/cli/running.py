@@ -70,7 +70,7 @@ def database(conn_id: str) -> Iterator[Engine]:
     :raises NexusConfigurationError: when there is no such connection, or it is of no database that tables can be kept in
     """
     with _connections():
-        from airflow_provider_nexus.hooks._databases import engine_of
+        from airflow_provider_nexus.hooks._connections import engine_of
 
         engine = engine_of(conn_id)
     try:
@@ -111,7 +111,7 @@ def place(target: str, name: str = "TARGET") -> Any:
     if "://" not in text:
         return Path(text).absolute()
     with redirect_stdout(sys.stderr):
-        from airflow_provider_nexus.transfers._report import opened
+        from airflow_provider_nexus.hooks._connections import opened
 
     with _as_a_server(), redirect_stdout(sys.stderr):
         return opened(name, text)

@@ -1,12 +1,25 @@
-"""A connection that Airflow does not know, told as what it is: nothing that another try could mend."""
+"""Airflow's connections of Nexus, databases and object stores. One that can't be used is one sentence that names it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from airflow.exceptions import AirflowException  # type: ignore[attr-defined]
+from airflow.sdk import BaseHook, ObjectStoragePath
 
 from airflow_provider_nexus.compat import AirflowNotFoundException
-from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusStorageError
+from airflow_provider_nexus.load.paths import is_template, place_of
+
+if TYPE_CHECKING:
+    from airflow.providers.common.sql.hooks.sql import DbApiHook
+    from sqlalchemy import Engine
+
+
+DATABASES = ("postgresql", "mysql", "mariadb", "sqlite")
+"""Databases that tables can be stored in, by SQLAlchemy's names."""
 
 
 @contextmanager
@@ -14,7 +27,7 @@ def defined(conn_id: str, kind: str = "") -> Iterator[None]:
     """Look a connection up in the block.
 
     :param conn_id: the connection
-    :param kind: the type that it has to be of, for the words
+    :param kind: the type that it has to be of, for the error
     :raises NexusConfigurationError: when there is no such connection
     """
     try:
@@ -25,3 +38,84 @@ def defined(conn_id: str, kind: str = "") -> Iterator[None]:
             f"there is no connection {conn_id!r}, or none that can be read: make {of_type} in Airflow under Admin, Connections, "
             f"or set the environment variable AIRFLOW_CONN_{str(conn_id).upper()}"
         ) from None
+
+
+def sql_hook(conn_id: str) -> DbApiHook:
+    """The hook of a connection of a SQL database.
+
+    :raises NexusConfigurationError: when there is no such connection, it is of no SQL database, or its provider is not installed
+    """
+    try:
+        from airflow.providers.common.sql.hooks.sql import DbApiHook
+    except ImportError:
+        raise NexusConfigurationError("tables need the extra 'sql': pip install 'airflow-provider-nexus[sql]'") from None
+    with defined(conn_id):
+        connection = BaseHook.get_connection(conn_id)
+    kind = f"connection {conn_id!r} is of the type {connection.conn_type!r}"
+    try:
+        hook: object = connection.get_hook()  # type: ignore[no-untyped-call]
+    except AirflowException:
+        hint = "install the provider of your database, such as apache-airflow-providers-postgres"
+        raise NexusConfigurationError(f"{kind}, which no installed provider knows: {hint}") from None
+    if not isinstance(hook, DbApiHook):
+        raise NexusConfigurationError(f"{kind}, which is no SQL database: name another one with sql_conn_id")
+    return hook
+
+
+def engine_of(conn_id: str) -> Engine:
+    """An engine of a connection's database. The caller disposes of it.
+
+    :raises NexusConfigurationError: when it is none that tables can be stored in
+    """
+    hook = sql_hook(conn_id)
+    try:
+        engine: Engine = hook.get_sqlalchemy_engine()
+    except ImportError as error:
+        raise NexusConfigurationError(
+            f"connection {conn_id!r} needs a driver that is not installed ({error}): install its provider's extras"
+        ) from error
+    if engine.dialect.name == "sqlite" and engine.url.database in (None, "", ":memory:"):
+        engine.dispose()
+        raise NexusConfigurationError(
+            f"connection {conn_id!r} leads to a SQLite database in memory, which ends with its process: name a file"
+        )
+    if engine.dialect.name not in DATABASES:
+        engine.dispose()
+        raise NexusConfigurationError(
+            f"connection {conn_id!r} leads to a database of the kind {engine.dialect.name!r}; tables are stored in "
+            f"{', '.join(DATABASES)}. For others, write Parquet files with NexusToObjectStorageOperator and load those"
+        )
+    return engine
+
+
+def check_given(name: str, value: Any, *, optional: bool = False) -> None:
+    """Refuse a path or URL that can't be one, where the DAG is parsed, as far as it is known there.
+
+    :param optional: whether it can be left out
+    :raises NexusConfigurationError: names the argument
+    """
+    if not (is_template(value) or (optional and value is None)):
+        place_of(name, value)
+
+
+def opened(name: str, path: Any, conn_id: str | None = None) -> ObjectStoragePath:
+    """A place in a store.
+
+    :param name: of the argument that names it
+    :raises NexusConfigurationError: when the path can't be one, or its store or its connection is not known
+    :raises NexusStorageError: when the store can't be reached
+    """
+    text = place_of(name, path)
+    try:
+        # Airflow 3.1 takes a connection that is None for the answer, even where the URL names one
+        found = ObjectStoragePath(text, conn_id=conn_id) if conn_id else ObjectStoragePath(text)
+        _ = found.fs  # Airflow 3.1 does not look for the store before
+    except (ValueError, ImportError) as error:
+        hint = "check the scheme, or install the provider of that store and what it needs"
+        raise NexusConfigurationError(f"{name} is {text}, and its store can't be used ({error}): {hint}") from None
+    except AirflowException as error:
+        hint = "make the connection in Airflow, of the type of that store, or name another one"
+        raise NexusConfigurationError(f"{name} is {text}, and its connection can't be used ({error}): {hint}") from None
+    except Exception as error:  # each store has errors of its own
+        raise NexusStorageError(f"{name} is {text}, and its store can't be opened: {type(error).__name__}: {error}") from error
+    return found

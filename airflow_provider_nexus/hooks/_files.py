@@ -14,7 +14,7 @@ from airflow_provider_nexus.client.form import form_of
 from airflow_provider_nexus.client.values import method_of
 from airflow_provider_nexus.compat import AirflowFailException, get_hook_lineage_collector
 from airflow_provider_nexus.exceptions import NexusAmbiguousWriteError, NexusConfigurationError
-from airflow_provider_nexus.transfers._report import opened
+from airflow_provider_nexus.hooks._connections import opened
 from airflow_provider_nexus.writes.upload import LARGEST_UPLOAD, load, send
 
 if TYPE_CHECKING:

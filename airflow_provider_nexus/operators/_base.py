@@ -1,4 +1,4 @@
-"""What all operators and sensors of the provider share: when they are tried again, and the way to their record."""
+"""Base of all operators and sensors: templates, missing values, retries, the link to the record, and the window of a run."""
 
 from __future__ import annotations
 
@@ -11,18 +11,16 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.definitions.context import render_template_to_string
 
 from airflow_provider_nexus.api.codes import IN_QUOTES
-from airflow_provider_nexus.api.moments import is_missing
+from airflow_provider_nexus.api.moments import Moment, is_missing
 from airflow_provider_nexus.compat import HAS_RETRY_POLICIES, AirflowFailException, AirflowSkipException
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError, fails_at_once
+from airflow_provider_nexus.extract.window import RequestedWindow, choose_window
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.links.nexus import PORTAL_KEY, NexusPortalLink
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG, BaseOperatorLink, Context, XComArg
     from jinja2 import Environment, Template
-
-    from airflow_provider_nexus.retry_policy import NexusRetryPolicy
-
 
 T = TypeVar("T")
 AMOUNTS = ("amount", "limit_price")
@@ -76,9 +74,12 @@ class NexusBaseOperator(BaseOperator):
 
     def __init__(self, *, retry_policy: Any = None, **kwargs: Any) -> None:
         self._renders_text = False
-        policy = retry_policy or _default_policy(looks_up_first=self.looks_up_first)
-        if policy:
-            kwargs["retry_policy"] = policy
+        if not retry_policy and HAS_RETRY_POLICIES:
+            from airflow_provider_nexus.retry_policy import NexusRetryPolicy
+
+            retry_policy = NexusRetryPolicy(looks_up_first=self.looks_up_first)
+        if retry_policy:
+            kwargs["retry_policy"] = retry_policy
         super().__init__(**kwargs)
 
     def _do_render_template_fields(
@@ -171,12 +172,23 @@ class NexusBaseOperator(BaseOperator):
             instance.xcom_push(key=PORTAL_KEY, value=address)
 
 
-def _default_policy(*, looks_up_first: bool) -> NexusRetryPolicy | None:
-    if not HAS_RETRY_POLICIES:
-        return None
-    from airflow_provider_nexus.retry_policy import NexusRetryPolicy
+def requested_window(
+    context: Context, start: Moment, end: Moment, watermark: Callable[[], Moment] = lambda: None
+) -> RequestedWindow:
+    """The window that a run asks for: that of the arguments, else of the params, the data interval or the watermark.
 
-    return NexusRetryPolicy(looks_up_first=looks_up_first)
+    :param start: the operator's argument ``window_start``
+    :param end: the operator's argument ``window_end``
+    :param watermark: reads where the last sync ended; called only when that is needed
+    :raises NexusWindowError: when nothing names a start
+    """
+    params = context.get("params") or {}
+    return choose_window(
+        arguments=(start, end),
+        params=(params.get("window_start"), params.get("window_end")),
+        interval=(context.get("data_interval_start"), context.get("data_interval_end")),
+        watermark=watermark,
+    )
 
 
 def _guarded(execute: Callable[..., Any]) -> Callable[..., Any]:

@@ -6,19 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_nexus.api.codes import texts_of
-from airflow_provider_nexus.operators._action import NexusWaitingAction, run_begin
+from airflow_provider_nexus.operators._action import NexusAction
 from airflow_provider_nexus.operators._base import rendered
 from airflow_provider_nexus.writes.amounts import refuse_none
 from airflow_provider_nexus.writes.customers import create_write, update_write
-from airflow_provider_nexus.writes.ledger import MemoryLedger
-from airflow_provider_nexus.writes.once import Once, Write
+from airflow_provider_nexus.writes.once import Write
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
 
 
-class NexusCustomerAction(NexusWaitingAction):
-    """Base of the operators that bring a customer into a wanted state; what is so already is not sent.
+class NexusCustomerAction(NexusAction):
+    """Base of the operators that bring a customer into a wanted state; one that is in it already is not sent.
 
     A try compares the customer with what is wanted, so it needs no memory of the tries before. With ``wait_for_completion``
     the task ends when the customer is active.
@@ -27,6 +26,7 @@ class NexusCustomerAction(NexusWaitingAction):
     :param values: fields as Nexus names them (templated)
     """
 
+    resource = "customers"
     template_fields: Sequence[str] = ("customer_code", "values", "nexus_conn_id")
     text_fields = template_fields
     template_fields_renderers = {"values": "json"}  # noqa: RUF012 - as BaseOperator declares it
@@ -37,13 +37,8 @@ class NexusCustomerAction(NexusWaitingAction):
         self.customer_code = rendered(customer_code)
         self.values = rendered(values)
 
-    @property
-    def resource(self) -> str:
-        """Name of the resource."""
-        return "customers"
-
     def write(self) -> Write:
-        """The call, and how its effect is known."""
+        """The call, and how its effect is looked up."""
         raise NotImplementedError
 
     def act(self, context: Context) -> dict[str, Any]:
@@ -53,7 +48,7 @@ class NexusCustomerAction(NexusWaitingAction):
         :raises NexusAmbiguousWriteError: when it is not known whether Nexus carried it out; another try looks again
         """
         refuse_none(self.values or {})
-        return Once(self.hook.client, MemoryLedger(), log=self.log).carry_out(self.write(), run_begin(context))
+        return self.carry_out(self.write(), context)
 
 
 class NexusCreateCustomerOperator(NexusCustomerAction):

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_nexus.api.plain import as_plain
 from airflow_provider_nexus.client.download import LARGEST_DOWNLOAD
+from airflow_provider_nexus.hooks._connections import check_given
 from airflow_provider_nexus.hooks._files import upload_call
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered
-from airflow_provider_nexus.operators._sent import send_once
-from airflow_provider_nexus.transfers._report import check_given
+from airflow_provider_nexus.operators._once import send_once
 from airflow_provider_nexus.writes.upload import DOCUMENT, LARGEST_UPLOAD, send
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.load.paths import is_template
 from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered
-from airflow_provider_nexus.operators._sent import send_once
+from airflow_provider_nexus.operators._once import send_once
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg

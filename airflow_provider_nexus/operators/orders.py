@@ -32,6 +32,7 @@ class NexusCreateOrderOperator(NexusOnceOperator):
     :param expiring: when it expires, as ISO 8601; Nexus' default is a day after it was placed (templated)
     """
 
+    resource = "orders"
     template_fields: Sequence[str] = (
         "exchange_code",
         "action",
@@ -69,11 +70,6 @@ class NexusCreateOrderOperator(NexusOnceOperator):
         self.amount = rendered(amount)
         self.limit_price = rendered(limit_price)
         self.expiring = rendered(expiring)
-
-    @property
-    def resource(self) -> str:
-        """Where the order is read."""
-        return "orders"
 
     def write(self, reference: str) -> Write:
         """The call."""

@@ -14,8 +14,7 @@ from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.extract.plan import PlannedWindow, plan
 from airflow_provider_nexus.extract.request import LONGEST_LAG, SETTLE_LAG
 from airflow_provider_nexus.hooks.nexus import NexusHook
-from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered
-from airflow_provider_nexus.operators._window import requested_window
+from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered, requested_window
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg

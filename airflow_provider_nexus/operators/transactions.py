@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow_provider_nexus.api.plain import as_plain
 from airflow_provider_nexus.api.records import at
 from airflow_provider_nexus.exceptions import NexusConfigurationError
-from airflow_provider_nexus.operators._action import NexusOnceOperator, NexusWaitingAction, run_begin
+from airflow_provider_nexus.operators._action import NexusAction, NexusOnceOperator
 from airflow_provider_nexus.operators._base import rendered
-from airflow_provider_nexus.operators._ledgers import ledger_of, shared_by
-from airflow_provider_nexus.writes.ledger import MemoryLedger
-from airflow_provider_nexus.writes.once import Once, Write
+from airflow_provider_nexus.operators._once import ledger_of
+from airflow_provider_nexus.writes.once import Write
 from airflow_provider_nexus.writes.trades import get_trade, trade_body
 from airflow_provider_nexus.writes.transactions import cancel_write, payout_write, transaction_write
 
@@ -74,13 +73,9 @@ class NexusCreateTransactionOperator(NexusOnceOperator):
                 "keep another run from making a second one. Leave it out: the tries of one task need none"
             )
         self.kind = kind
+        self.resource = trade.resource
         self.values = rendered(values)
         self.simulate = simulate
-
-    @property
-    def resource(self) -> str:
-        """Where the transaction is read."""
-        return get_trade(self.kind).resource
 
     def execute(self, context: Context) -> Any:
         """Make the transaction, or simulate it.
@@ -107,7 +102,7 @@ class NexusCreateTransactionOperator(NexusOnceOperator):
         return transaction_write(self.hook.client, self.kind, self.values, reference)
 
 
-class NexusCancelTransactionOperator(NexusWaitingAction):
+class NexusCancelTransactionOperator(NexusAction):
     """Cancels a transaction and returns it. One that is cancelled already is returned as it is.
 
     .. seealso:: :doc:`acting`
@@ -128,11 +123,10 @@ class NexusCancelTransactionOperator(NexusWaitingAction):
 
         :raises NexusConflictError: when it is completed
         """
-        write = cancel_write(self.hook.client, self.transaction_code)
-        return Once(self.hook.client, MemoryLedger(), log=self.log).carry_out(write, run_begin(context))
+        return self.carry_out(cancel_write(self.hook.client, self.transaction_code), context)
 
 
-class NexusPayoutTransactionOperator(NexusWaitingAction):
+class NexusPayoutTransactionOperator(NexusAction):
     """Pays a sell out, or marks its payout as being confirmed, and returns the transaction.
 
     One that is paid out already is returned when it carries the ``payment_reference``, or when none is given and this task
@@ -173,9 +167,12 @@ class NexusPayoutTransactionOperator(NexusWaitingAction):
 
         :raises NexusConflictError: when somebody else has
         """
-        own = ledger_of(context)
         write = payout_write(
-            self.hook.client, own, self.transaction_code, self.bank_account_id, self.payment_reference, step=self.step
+            self.hook.client,
+            ledger_of(context),
+            self.transaction_code,
+            self.bank_account_id,
+            self.payment_reference,
+            step=self.step,
         )
-        ledger = shared_by(own, self.hook.settings.environment.base_url, write.path)
-        return Once(self.hook.client, ledger, log=self.log).carry_out(write, run_begin(context))
+        return self.carry_out(write, context, ledger_of(context, self.hook.settings.environment.base_url, write.path))

@@ -34,6 +34,7 @@ class NexusCreateTransferOperator(NexusOnceOperator):
     :param address: address on the chain to send to (templated)
     """
 
+    resource = "transfers"
     template_fields: Sequence[str] = (
         "source_type",
         "sink_type",
@@ -67,11 +68,6 @@ class NexusCreateTransferOperator(NexusOnceOperator):
         self.source_exchange_code = rendered(source_exchange_code)
         self.sink_exchange_code = rendered(sink_exchange_code)
         self.address = rendered(address)
-
-    @property
-    def resource(self) -> str:
-        """Where the transfer is read."""
-        return "transfers"
 
     def read(self, code: str) -> dict[str, Any]:
         """The transfer of a code, out of the list."""

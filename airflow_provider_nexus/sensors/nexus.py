@@ -1,10 +1,11 @@
-"""The sensor that waits for records of Nexus."""
+"""Sensor that waits for records to reach a status."""
 
 from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn, cast
@@ -17,20 +18,11 @@ from airflow_provider_nexus.compat import HAS_TASK_STATE, AirflowSensorTimeout, 
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError, NexusWaitTimeoutError
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered
-from airflow_provider_nexus.operators._waiting import (
-    OnHeld,
-    StatusWatch,
-    check_event,
-    check_manners,
-    go_on_or_raise,
-    look_patiently,
-    overdue,
-)
-from airflow_provider_nexus.watch.patience import Patience, interval
+from airflow_provider_nexus.operators._waiting import OnHeld, StatusWatch, check_wait, times_of
+from airflow_provider_nexus.watch.patience import interval
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
-    from airflow.sdk.execution_time.context import TaskStateStoreAccessor
 
 
 _SO_FAR = "nexus_wait"
@@ -41,7 +33,7 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
 
     All modes give the same answers. A record that ends otherwise fails the task with the record's own reason; a status
     that is not known is never success. Failed looks are put up with, except a 401, 403 or 404, and ``Retry-After`` is
-    kept. Looks get rarer as the wait ages. Deferred, all waits on one connection and resource share their calls.
+    respected. Looks get rarer as the wait ages. Deferred, all waits on one connection and resource share their calls.
 
     Returns the record, or a list in the order of the codes when several were given.
 
@@ -57,9 +49,9 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
     :param poke_interval: seconds between two looks at first
     :param max_interval: seconds between two looks at most
     :param timeout: seconds until the task is given up
-    :param deferrable: whether the wait is the triggerer's, so that it holds no worker
+    :param deferrable: whether the triggerer waits, so that no worker is occupied
     :param max_consecutive_failures: failed looks in a row that fail the task. Rescheduled below Airflow 3.3, the worker is
-        kept from the first of them until a look is answered
+        occupied from the first of them until a look is answered
     :param nexus_conn_id: the connection (templated)
     """
 
@@ -82,7 +74,7 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        check_manners(on_held, max_interval=max_interval)
+        check_wait(on_held, max_interval=max_interval)
         if on_held_callback is not None and not callable(on_held_callback):
             raise NexusConfigurationError(f"on_held_callback is {on_held_callback!r}: give a function or a notifier")
         self.resource = rendered(resource)
@@ -98,7 +90,7 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
     def execute(self, context: Context) -> Any:
         """Wait.
 
-        :raises NexusStatusError: when a record ended otherwise, or is held and that shall fail
+        :raises NexusStatusError: when a record ended otherwise, or is held and ``on_held`` is ``fail``
         :raises AirflowSensorTimeout: when it took too long
         """
         if self.is_given("target_statuses") and not texts_of(self.target_statuses, "status in target_statuses"):
@@ -110,16 +102,16 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
         if not self.deferrable:
             return self._wait_here(context)
         started = datetime.now(UTC)
-        with _Softly(self):
+        with self._skipping():
             if self._look(context) is None:
                 return self._records()
         return self._hand_over(started, started + timedelta(seconds=self.timeout))
 
     def poke(self, context: Context) -> PokeReturnValue | bool:
         """Look once; rescheduled below Airflow 3.3 again after a failure, as the next process would not know of it."""
-        with _Softly(self):
+        with self._skipping():
             self._pause = self._look(context)
-            while self.reschedule and not HAS_TASK_STATE and self._patience.failures:
+            while self.reschedule and not HAS_TASK_STATE and self._watch.patience.failures:
                 time.sleep(max(self.poke_interval, self._pause or 0.0))
                 self._pause = self._look(context)
         return PokeReturnValue(is_done=True, xcom_value=self._records()) if self._pause is None else False
@@ -129,21 +121,21 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
 
         :raises NexusWaitError: when the triggerer could not go on
         """
-        with _Softly(self):
-            started, deadline = check_event(event)
+        with self._skipping():
+            started, deadline = times_of(event)
             self._known_held |= set((event or {})["known_held"])
             self._watch.codes.update((event or {})["codes"])  # with their stamps, so that none is searched for again
             if self._look(context) is None:
                 return self._records()
-            go_on_or_raise(event, self._watch)
+            self._watch.go_on_or_raise(event)
         return self._hand_over(started, deadline)
 
     def _wait_here(self, context: Context) -> Any:
-        """Airflow's own words for a wait that took too long name no record."""
+        """Wait as Airflow's sensors do, whose own error for a wait that took too long names no record."""
         try:
             return super().execute(context)
         except AirflowSensorTimeout:
-            raise AirflowSensorTimeout(str(overdue(self._watch))) from None
+            raise AirflowSensorTimeout(str(self._watch.overdue())) from None
 
     _pause: float | None = 0.0
 
@@ -153,9 +145,8 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
 
     @cached_property
     def _watch(self) -> StatusWatch:
-        return StatusWatch(
-            NexusHook(self.nexus_conn_id, retries=0), self.resource, dict.fromkeys(self._codes, ""), self.target_statuses or ()
-        )
+        codes, statuses = dict.fromkeys(self._codes, ""), self.target_statuses or ()
+        return StatusWatch(self.nexus_conn_id, self.resource, codes, statuses, self.max_consecutive_failures, self.log)
 
     @cached_property
     def _codes(self) -> tuple[str, ...]:
@@ -174,32 +165,27 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
         return records[0] if self._is_one else records
 
     def _look(self, context: Context) -> float | None:
-        """Look once: ``None`` when all are there, else seconds that the server asked to be left alone for."""
-        store = context.get("task_state_store") if self.reschedule else None
-        before = _remembered(store)
+        """Look once: ``None`` when all are there, else the seconds that the server asked to be left alone."""
+        watch = self._watch
+        store = context.get("task_state_store") if self.reschedule else None  # each look is another process then
+        stored = store.get(_SO_FAR) if store else None
+        before: dict[str, Any] = stored if isinstance(stored, dict) else {"failures": 0, "known_held": []}
         if store:
-            self._patience.failures = before["failures"]
+            watch.patience.failures = before["failures"]
             self._known_held |= set(before["known_held"])
         try:
-            pause = look_patiently(self._watch, self._patience, self.log)
-            self._mind_held(context)
+            pause = watch.look()
+            for code in watch.held:
+                if self.on_held == "fail":
+                    raise watch.error(code, "and is held")
+                if self.on_held_callback and code not in self._known_held:
+                    self.on_held_callback(cast("Context", {**context, "nexus_record": as_plain(watch.record(code))}))
+                self._known_held.add(code)
         finally:
-            after: dict[str, Any] = {"failures": self._patience.failures, "known_held": sorted(self._known_held)}
+            after: dict[str, Any] = {"failures": watch.patience.failures, "known_held": sorted(self._known_held)}
             if store and after != before:
                 store.set(_SO_FAR, after)
         return pause
-
-    @cached_property
-    def _patience(self) -> Patience:
-        return Patience(self.max_consecutive_failures)
-
-    def _mind_held(self, context: Context) -> None:
-        for code in self._watch.held:
-            if self.on_held == "fail":
-                raise self._watch.trouble(code, "and is held")
-            if self.on_held_callback and code not in self._known_held:
-                self.on_held_callback(_with_record(context, self._watch.record(code)))
-            self._known_held.add(code)
 
     def _get_next_poke_interval(
         self,
@@ -218,35 +204,18 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
                 known_held=sorted(self._known_held),
                 poll_interval=self.poke_interval,
                 max_interval=self.max_interval,
-                max_consecutive_failures=self.max_consecutive_failures,
             ),
             method_name="execute_complete",
         )
 
-
-def _with_record(context: Context, record: dict[str, Any]) -> Context:
-    return cast("Context", {**context, "nexus_record": as_plain(record)})
-
-
-def _remembered(store: TaskStateStoreAccessor | None) -> dict[str, Any]:
-    """What happened before the sensor was rescheduled, which is another process each time."""
-    kept = store.get(_SO_FAR) if store else None
-    return kept if isinstance(kept, dict) else {"failures": 0, "known_held": []}
-
-
-class _Softly:
-    """Turns what ends a wait into what the sensor's ``soft_fail`` and ``never_fail`` ask for."""
-
-    def __init__(self, sensor: NexusStatusSensor) -> None:
-        self._sensor = sensor
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if not isinstance(error, NexusError):
-            return
-        if self._sensor.soft_fail or self._sensor.never_fail:
-            raise AirflowSkipException(f"skipped instead of failed: {error}") from error
-        if isinstance(error, NexusWaitTimeoutError):
-            raise AirflowSensorTimeout(str(error)) from error
+    @contextmanager
+    def _skipping(self) -> Iterator[None]:
+        """Turn what ends the wait into what ``soft_fail`` and ``never_fail`` ask for."""
+        try:
+            yield
+        except NexusError as error:
+            if self.soft_fail or self.never_fail:
+                raise AirflowSkipException(f"skipped instead of failed: {error}") from error
+            if isinstance(error, NexusWaitTimeoutError):
+                raise AirflowSensorTimeout(str(error)) from error
+            raise

@@ -21,19 +21,19 @@ from airflow_provider_nexus.extract.records import whole_number
 from airflow_provider_nexus.extract.request import CONTRACTS, LONGEST_LAG, SETTLE_LAG, Contract, SyncRequest
 from airflow_provider_nexus.extract.source import PAGE_SIZE
 from airflow_provider_nexus.extract.window import RequestedWindow
+from airflow_provider_nexus.hooks._connections import check_given
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.lineage import metrics
 from airflow_provider_nexus.links.nexus import REPORT_KEY, NexusReportLink
 from airflow_provider_nexus.load.copy import Copy
 from airflow_provider_nexus.load.loader import Loader
 from airflow_provider_nexus.load.paths import is_template
-from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered
-from airflow_provider_nexus.operators._window import requested_window
+from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered, requested_window
 from airflow_provider_nexus.report.place import address, put_page
 from airflow_provider_nexus.sync.capture import CaptureJob
 from airflow_provider_nexus.sync.job import SyncJob
 from airflow_provider_nexus.sync.watermark import Watermark
-from airflow_provider_nexus.transfers._report import check_address, check_given, page_of
+from airflow_provider_nexus.transfers._report import check_address, page_of
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage

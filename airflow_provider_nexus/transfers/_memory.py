@@ -1,4 +1,4 @@
-"""What runs remember in Airflow: the state store of an asset (3.3 on)."""
+"""Memory of runs in Airflow: values in the state store of an asset (3.3 on)."""
 
 from __future__ import annotations
 
@@ -13,51 +13,30 @@ ROOM = 32_768
 max_value_storage_bytes``), counted with the blanks and escapes of its own JSON; beyond, it warns at each run and its REST API
 refuses the value."""
 BESIDE = "in the file beside the data"
-"""What the store holds instead of an object that is too large."""
-
-
-class AssetWatermark:
-    """A watermark in the state store of an asset.
-
-    :param store: of the asset
-    :param key: name in it
-    """
-
-    def __init__(self, store: Any, key: str) -> None:
-        self._store, self._key = store, key
-
-    def get(self) -> str | None:
-        """The stamp; ``None`` before the first sync."""
-        found = self._store.get(self._key)
-        return None if found is None else str(found)
-
-    def set(self, moment: str) -> None:
-        """Replace the stamp."""
-        self._store.set(self._key, moment)
+"""What the store contains instead of an object that is too large."""
 
 
 class AssetMemory:
-    """A small object in the state store of an asset, or in a file where it is too large for that.
+    """One value in the state store of an asset: a watermark, or an object that may be too large for the store.
 
-    The store is told when the object lies in the file, so it alone says which of the two counts.
+    The store names the file when the object is there, so it alone decides which of the two counts.
 
     :param store: of the asset
     :param key: name in it
-    :param beside: keeps what is too large; it is asked, too, when the store has nothing, as after a task was given an asset
+    :param beside: stores what is too large. It is read, too, when the store has nothing, as after a task was given an asset
     """
 
-    def __init__(self, store: Any, key: str, beside: Memory) -> None:
+    def __init__(self, store: Any, key: str, beside: Memory | None = None) -> None:
         self._store, self._key, self._beside = store, key, beside
 
-    def get(self) -> dict[str, str] | None:
-        """What was kept; ``None`` before the first time."""
+    def get(self) -> Any:
+        """The value; ``None`` before the first."""
         found = self._store.get(self._key)
-        return dict(found) if isinstance(found, dict) else self._beside.get()
+        return self._beside.get() if self._beside and found in (None, BESIDE) else found
 
-    def set(self, kept: dict[str, str]) -> None:
-        """Keep something else."""
-        if len(msgspec.json.encode(kept)) <= ROOM:
-            self._store.set(self._key, kept)
-            return
-        self._beside.set(kept)
-        self._store.set(self._key, BESIDE)
+    def set(self, value: Any) -> None:
+        """Replace the value."""
+        if self._beside and len(msgspec.json.encode(value)) > ROOM:
+            self._beside.set(value)
+            value = BESIDE
+        self._store.set(self._key, value)

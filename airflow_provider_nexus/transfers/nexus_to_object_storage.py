@@ -16,6 +16,7 @@ from airflow_provider_nexus.extract import checkpoint as staging
 from airflow_provider_nexus.extract.protect import Treatment
 from airflow_provider_nexus.extract.request import SETTLE_LAG, Contract
 from airflow_provider_nexus.extract.source import PAGE_SIZE
+from airflow_provider_nexus.hooks._connections import check_given, opened
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.lineage.facets import file_target
 from airflow_provider_nexus.load.columns import Table
@@ -29,8 +30,8 @@ from airflow_provider_nexus.report.place import way
 from airflow_provider_nexus.sync.job import collection_folder
 from airflow_provider_nexus.sync.watermark import FileWatermark, Watermark
 from airflow_provider_nexus.transfers._base import Capture, NexusSyncBaseOperator
-from airflow_provider_nexus.transfers._memory import AssetMemory, AssetWatermark
-from airflow_provider_nexus.transfers._report import check_given, opened, page_of
+from airflow_provider_nexus.transfers._memory import AssetMemory
+from airflow_provider_nexus.transfers._report import page_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
@@ -183,7 +184,7 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
         store = self.asset_store(context)
         if store is None:
             return FileWatermark(collection)
-        return AssetWatermark(store, _key("watermark", hook, collection, resource))
+        return AssetMemory(store, _key("watermark", hook, collection, resource))
 
     def _memory(self, context: Context, hook: NexusHook, collection: Any, resource: Resource) -> Memory:
         """The same for the records that are not settled."""

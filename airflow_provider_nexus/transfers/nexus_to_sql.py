@@ -13,7 +13,7 @@ from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.extract.protect import Treatment
 from airflow_provider_nexus.extract.request import SETTLE_LAG, Contract
 from airflow_provider_nexus.extract.source import PAGE_SIZE
-from airflow_provider_nexus.hooks._databases import engine_of, sql_hook
+from airflow_provider_nexus.hooks._connections import check_given, engine_of, opened, sql_hook
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.loader import TableLoader
@@ -22,8 +22,7 @@ from airflow_provider_nexus.load.sql.name import split_name
 from airflow_provider_nexus.operators._base import rendered
 from airflow_provider_nexus.sync.watermark import Watermark
 from airflow_provider_nexus.transfers._base import Capture, NexusSyncBaseOperator
-from airflow_provider_nexus.transfers._memory import AssetWatermark
-from airflow_provider_nexus.transfers._report import check_given, opened
+from airflow_provider_nexus.transfers._memory import AssetMemory
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
@@ -179,7 +178,7 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
         if store is None:
             return TableWatermark(copy)
         # by its own name, as two spellings of one table have one watermark
-        return AssetWatermark(store, f"nexus.watermark.{self.sql_conn_id}.{copy.place}")
+        return AssetMemory(store, f"nexus.watermark.{self.sql_conn_id}.{copy.place}")
 
 
 def _check(sql_conn_id: object, table: object) -> None:

@@ -22,9 +22,10 @@ from airflow.sdk.exceptions import ErrorType
 from airflow.sdk.execution_time import comms, task_runner
 
 from airflow_provider_nexus.compat import HAS_TASK_STATE
-from airflow_provider_nexus.operators import nexus as operators
+from airflow_provider_nexus.operators import customers, nexus, orders, transactions, transfers
 from airflow_provider_nexus.writes.once import Once
 
+_OPERATORS = {name: each for module in (customers, nexus, orders, transactions, transfers) for name, each in vars(module).items()}
 MEMORIES = ("store", "variables") if HAS_TASK_STATE else ("variables",)
 """Where a task keeps what it knows: Airflow's task state store, and what there is below Airflow 3.3."""
 
@@ -124,7 +125,7 @@ def make_try(trial: Trial) -> None:
     (Once.__init__.__kwdefaults__ or {})["pauses"] = (0.0,)  # nobody waits here for what shows late
     ended: dict[str, Any] = {}
     try:
-        operator = getattr(operators, trial.operator)(task_id="act", **trial.arguments)
+        operator = _OPERATORS[trial.operator](task_id="act", **trial.arguments)
         ended = {"ended": "success", "value": operator.execute(_context(trial))}
     except Exception as error:  # noqa: BLE001 - whatever it is, the test wants to see it
         cause = error if type(error).__module__.startswith("airflow_provider_nexus") else error.__cause__ or error

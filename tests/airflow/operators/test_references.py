@@ -15,7 +15,7 @@ from airflow.sdk import task as task_of_python
 
 from airflow_provider_nexus.compat import HAS_TASK_STATE
 from airflow_provider_nexus.exceptions import NexusAmbiguousWriteError, NexusConfigurationError, NexusConflictError
-from airflow_provider_nexus.operators._ledgers import VariableLedger
+from airflow_provider_nexus.operators._once import AirflowLedger
 from airflow_provider_nexus.operators.customers import NexusCreateCustomerOperator, NexusUpdateCustomerOperator
 from airflow_provider_nexus.operators.nexus import NexusOperator
 from airflow_provider_nexus.operators.orders import NexusCreateOrderOperator
@@ -174,7 +174,7 @@ def test_a_call_of_unknown_fate_keeps_every_run_from_sending_it(sandbox: Sandbox
         assert isinstance(error, NexusAmbiguousWriteError) or "Look through GET /orders" in str(error)
     assert made(sandbox) == before
     assert sum(call.method == "POST" and call.path == "/orders" for call in sandbox.calls) == 1
-    name = VariableLedger(sandbox.base_url, "/orders", "invoice 17/4")._name(LEDGER_KEY)
+    name = AirflowLedger(None, sandbox.base_url, "/orders", "invoice 17/4")._name(LEDGER_KEY)
     assert kept(name)["sent"]
     assert f"set the Airflow Variable '{name}' to {{}}" in str(error)
     Variable.set(name, "{}")
@@ -353,7 +353,7 @@ def test_the_variable_is_shared_and_the_store_is_the_tasks_own(sandbox: Sandbox)
     with DAG("shared", schedule=None) as dag:
         task("transfer")
     assert ended(dag)[0] == "success"
-    assert kept(VariableLedger(sandbox.base_url, "/transfers", "invoice 17/4")._name(LEDGER_KEY)) is None
+    assert kept(AirflowLedger(None, sandbox.base_url, "/transfers", "invoice 17/4")._name(LEDGER_KEY)) is None
 
 
 def test_one_transaction_twice_is_named_with_its_twin(sandbox: Sandbox) -> None:
