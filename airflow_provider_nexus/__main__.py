@@ -6,7 +6,7 @@ import argparse
 import sys
 from importlib import import_module
 
-from airflow_provider_nexus.cli.commands import COMMANDS
+from airflow_provider_nexus.cli.definition import COMMANDS
 from airflow_provider_nexus.exceptions import NexusError, printable
 
 

@@ -1,4 +1,4 @@
-"""What Airflow reads about the provider. It is called by every Airflow process, so this module imports nothing."""
+"""Provider metadata for Airflow. Every Airflow process reads it, so this module imports nothing."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _FIELDS: dict[str, object] = {
     },
     "key_warning_days": {
         "label": "Warn before",
-        "description": "Days before the API key expires from which on tasks say so, 0 to 3650. 0: only when it has.",
+        "description": "Days before the API key expires from which on tasks warn, 0 to 3650. 0: only when it has expired.",
         "schema": {"type": ["integer", "null"], "minimum": 0, "maximum": 3650, "default": 14},
     },
     "timeout": {

@@ -1,4 +1,4 @@
-"""When Airflow tries a task again. Only Airflow 3.3 and later can be told; below, this module can't be imported."""
+"""Retry policy of tasks. Airflow has such policies from 3.3 on; below, this module can't be imported."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class NexusRetryPolicy(RetryPolicy):
     """Spends a task's retries only where another try can help. The operators of this provider have it by default.
 
-    Errors that another try can't change, such as a refused token or body, fail the task at once. Where Nexus says how long it
-    wants to be left alone, be it with a 429, a 503 or another answer, the next try comes after that, ten minutes at most. All
+    Errors that another try can't change, such as a refused token or body, fail the task at once. Where Nexus asks
+    to be left alone for some time, with a 429, a 503 or another answer, the next try comes after that, ten minutes at most. All
     else follows the task's own ``retries`` and ``retry_delay``.
 
     .. seealso:: :doc:`errors`

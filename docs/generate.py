@@ -15,7 +15,7 @@ from airflow_provider_nexus.api.lifecycles import Lifecycle, Phase
 from airflow_provider_nexus.api.resource import DateFilter, Resource
 from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.api.schemas.field import Field
-from airflow_provider_nexus.cli.commands import COMMANDS, Argument, Command
+from airflow_provider_nexus.cli.definition import COMMANDS, Argument, Command
 from airflow_provider_nexus.client.fate import ENDINGS
 from airflow_provider_nexus.exceptions import NexusApiError, NexusError
 

@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-KEPT = 1000
-"""As many changes are remembered as handled, for each DAG and asset."""
+REMEMBERED = 1000
+"""Changes that are remembered as handled, for each DAG and asset."""
 _ENVIRONMENT = re.compile(r"test|production|sandbox|[a-z0-9-]+(\.[a-z0-9-]+)+")
 
 
 def sanitize_uri(uri: SplitResult) -> SplitResult:
     """The address of an asset in its one spelling.
 
-    :raises ValueError: when it names no environment or no resource, or says more than these
+    :raises ValueError: when it names no environment or no resource, or has more than these
     """
     environment, resource = uri.netloc.lower(), uri.path.strip("/")
     if not _ENVIRONMENT.fullmatch(environment):
-        # without the host as it came, which may hold a password
+        # without the host as it came, which may contain a password
         raise ValueError(
             "a Nexus asset is nexus://<environment>/<resource>; environments are test, production, sandbox or a host"
         )
@@ -61,13 +61,13 @@ def convert_asset_to_openlineage(asset: Asset, lineage_context: object) -> Datas
 def fresh_changes(context: Context, asset: Asset) -> list[dict[str, Any]]:
     """The changes that started a run, in the order of their events, without those that an earlier run of the same DAG was given.
 
-    ``NexusChangeTrigger`` never misses a change but can tell one twice. What a run was given is remembered with the run, so
+    ``NexusChangeTrigger`` never misses a change but can report one twice. What a run was given is remembered with the run, so
     its retries are given the same. Airflow's memory has no compare-and-set: give the DAG ``max_active_runs=1``. Below
     Airflow 3.3 there is no such memory, and only repeats within the run are dropped.
 
     :param context: of the task, which names the asset among its ``inlets``
     :param asset: the watched asset
-    :return: ``changes`` as told by :class:`~airflow_provider_nexus.triggers.nexus.NexusChangeTrigger`
+    :return: ``changes`` as reported by :class:`~airflow_provider_nexus.triggers.nexus.NexusChangeTrigger`
     :raises NexusConfigurationError: when the task does not name the asset
     """
     changes = _by_id(context["triggering_asset_events"].get(asset) or ())
@@ -78,14 +78,14 @@ def fresh_changes(context: Context, asset: Asset) -> list[dict[str, Any]]:
     handled: dict[str, str] = dict(store.get(key) or {})
     fresh = {name: change for name, change in changes.items() if handled.get(name, run) == run}
     if fresh.keys() - handled.keys():
-        store.set(key, dict([*handled.items(), *((name, run) for name in fresh if name not in handled)][-KEPT:]))
+        store.set(key, dict([*handled.items(), *((name, run) for name in fresh if name not in handled)][-REMEMBERED:]))
     return list(fresh.values())
 
 
 def _by_id(events: Iterable[Any]) -> dict[str, dict[str, Any]]:
     payloads = (event.extra.get("payload") for event in events if isinstance(event.extra, Mapping))
-    told = (change for payload in payloads if isinstance(payload, dict) for change in payload.get("changes") or ())
-    return {str(change["id"]): change for change in told}
+    changes = (change for payload in payloads if isinstance(payload, dict) for change in payload.get("changes") or ())
+    return {str(change["id"]): change for change in changes}
 
 
 def _memory(context: Context, asset: Asset) -> Any:
@@ -97,5 +97,5 @@ def _memory(context: Context, asset: Asset) -> Any:
         return context["asset_state_store"][asset]
     except KeyError:
         raise NexusConfigurationError(
-            f"the task has no memory of what it was given: put the asset {asset.uri} among its inlets, inlets=[asset]"
+            f"the task can't remember what it was given: put the asset {asset.uri} among its inlets, inlets=[asset]"
         ) from None

@@ -1,4 +1,4 @@
-"""How far long work is, on the last line of a terminal."""
+"""Progress bar on the last line of a terminal."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ T = TypeVar("T")
 
 @contextmanager
 def following(what: str, unit: str, console: Console | None = None) -> Iterator[Follow]:
-    """A bar that is gone at the end. Where the console is no terminal, nothing is written.
+    """A bar that is removed at the end. Where the console is no terminal, nothing is written.
 
     On a narrow terminal the bar is short, so that the numbers stay whole.
 
     :param what: is done
     :param unit: what is counted, such as ``records``
     :param console: to be on; stderr if left out
-    :return: to be told how much is done
+    :return: to be called with how much is done, and of how much
     """
     columns = (
         SpinnerColumn(),

@@ -1,15 +1,59 @@
-"""`airflow nexus check`: what a connection can do and what its server honours, without changing anything."""
+"""`airflow nexus check`: what a connection can do and what its server honours, found out by reads that change nothing."""
 
 from __future__ import annotations
 
+import dataclasses
 from argparse import Namespace
-from dataclasses import asdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 
+from airflow_provider_nexus.api.envelope import decode
+from airflow_provider_nexus.api.records import at
+from airflow_provider_nexus.api.resource import Resource, Shape
+from airflow_provider_nexus.api.resources import RESOURCES
+from airflow_provider_nexus.api.rows import Row
+from airflow_provider_nexus.api.timestamps import SECOND
 from airflow_provider_nexus.cli import running
 from airflow_provider_nexus.cli.bar import followed
-from airflow_provider_nexus.cli.connection_probe import Finding, Grade, Probe
+from airflow_provider_nexus.client.client import NexusClient
+from airflow_provider_nexus.client.expiry import Stage
+from airflow_provider_nexus.exceptions import NexusError, NexusNotFoundError, NexusPermissionError, NexusValidationError, told
+from airflow_provider_nexus.extract.source import Page, Source, second_of
+
+LARGEST = 2000
+"""Records asked for to see how many a server gives in one answer."""
+DRIFT = timedelta(seconds=60)
+"""A difference between the clocks that is worth a word. Windows go by the server's clock, so it does no harm by itself."""
+ASKED = "transactions", "broker_transactions", "mails", "customers"
+"""The resources by which the server is looked at: the first that answers and has records."""
+
+
+class Grade(StrEnum):
+    """How good a finding is."""
+
+    OK = "ok"
+    NOTE = "note"
+    WARNING = "warning"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was found out.
+
+    :param what: what was looked at
+    :param detail: what was seen, for a person
+    """
+
+    what: str
+    grade: Grade
+    detail: str
+
 
 _MARKS = {Grade.OK: "ok", Grade.NOTE: "note", Grade.WARNING: "WARNING", Grade.FAILED: "FAILED"}
+_OF_STAGE = {Stage.FAR: Grade.OK, Stage.SOON: Grade.WARNING, Stage.OVER: Grade.FAILED}
 
 
 @running.command
@@ -23,12 +67,154 @@ def run(arguments: Namespace) -> int:
         probe = Probe(hook.client, warning_days=arguments.key_warning_days)
         findings = list(followed("looking", "findings", probe.findings()))
     if arguments.output == "json":
-        running.print_json([asdict(finding) for finding in findings])
+        running.print_json([dataclasses.asdict(finding) for finding in findings])
     else:
         rows = [(finding.what, _MARKS[finding.grade], finding.detail) for finding in findings]
         running.print_table(f"Connection {arguments.nexus_conn_id}", ("what", "", "seen"), rows)
-    return running.PROBLEMS if any(_is_bad(finding, strict=arguments.strict) for finding in findings) else 0
+    bad = (Grade.FAILED, Grade.WARNING) if arguments.strict else (Grade.FAILED,)
+    return running.PROBLEMS if any(finding.grade in bad for finding in findings) else 0
 
 
-def _is_bad(finding: Finding, *, strict: bool) -> bool:
-    return finding.grade is Grade.FAILED or (strict and finding.grade is Grade.WARNING)
+class Probe:
+    """Looks at a connection.
+
+    :param client: makes the calls
+    :param warning_days: days before a token's end from which on it is a warning; by default the connection's
+    :param now: the time by this machine's clock
+    """
+
+    def __init__(
+        self,
+        client: NexusClient,
+        *,
+        warning_days: int | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._client, self._warning_days, self._now = client, warning_days, now
+
+    def findings(self) -> Iterator[Finding]:
+        """All findings as they are made; none of them after a failure to reach or to be let in.
+
+        Nothing is changed: all calls are reads.
+        """
+        yield (first := self._reach())
+        yield self._expiry()
+        if first.grade is Grade.FAILED:
+            return
+        yield self._clock()
+        pages: dict[str, Page] = {}
+        for resource in RESOURCES.values():
+            if not resource.parent:
+                finding, page = self._role(resource)
+                yield finding
+                pages |= {resource.name: page} if page and page.rows else {}
+        known = next((RESOURCES[name] for name in ASKED if name in pages), None)
+        if known:
+            yield from self._server(known, pages[known.name].rows[0])
+
+    def _reach(self) -> Finding:
+        environment = self._client.session.environment
+        where = f"{environment.name} ({environment.base_url})"
+        try:
+            values = self._client.run("GET", "/labelpartner")
+        except NexusPermissionError:
+            return Finding("connection", Grade.OK, f"{where} takes the token; its roles do not let it read the tenant")
+        except NexusError as error:
+            return Finding("connection", Grade.FAILED, f"{where}: {error}")
+        code = (values or {}).get("labelPartnerCode")
+        return Finding("connection", Grade.OK, f"{where} answers as tenant {told(str(code or '?'))}")
+
+    def _expiry(self) -> Finding:
+        session = self._client.session
+        expiry, now = session.expiry, session.server_now or self._now()
+        if expiry is None:
+            detail = "it is not known when it ends: look it up in the Nexus Identity portal, and put it into key_expires"
+            return Finding("token", Grade.NOTE, detail)
+        if self._warning_days is not None:
+            expiry = dataclasses.replace(expiry, warning_days=self._warning_days)
+        return Finding("token", _OF_STAGE[expiry.stage(now)], expiry.warning(now) or expiry.words(now))
+
+    def _clock(self) -> Finding:
+        server = self._client.session.server_now
+        if server is None:
+            return Finding("clock", Grade.WARNING, "the server sends no Date header: syncs can't know which records are settled")
+        ahead = (server - self._now()).total_seconds()
+        grade = Grade.OK if abs(ahead) <= DRIFT.total_seconds() else Grade.WARNING
+        return Finding("clock", grade, f"the server's is {abs(ahead):.0f} s {'ahead' if ahead >= 0 else 'behind'}")
+
+    def _role(self, resource: Resource) -> tuple[Finding, Page | None]:
+        what = f"read {resource.name}"
+        source = Source(self._client, resource)
+        try:
+            page = source.page(limit=1) if resource.shape is Shape.PAGED else source.whole()
+        except NexusPermissionError:
+            return Finding(what, Grade.WARNING, "the token's roles do not allow it"), None
+        except NexusNotFoundError:
+            return Finding(what, Grade.NOTE, "not offered here"), None
+        except NexusError as error:
+            return Finding(what, Grade.FAILED, str(error)), None
+        count = f"{page.total:,} records" if page.total is not None else f"{len(page.rows):,} records in the answer"
+        return Finding(what, Grade.OK, count), page
+
+    def _server(self, resource: Resource, row: Row) -> Iterator[Finding]:
+        source = Source(self._client, resource)
+        for what, look in (
+            ("sorting", self._sorting),
+            ("lower bound", self._lower),
+            ("upper bound", self._upper),
+            ("largest page", self._largest),
+            ("dates", self._dates),
+            ("api_version", self._version),
+        ):
+            try:
+                yield look(resource, source, row)
+            except NexusError as error:
+                yield Finding(what, Grade.WARNING, f"can't be found out: {error}")
+
+    def _sorting(self, resource: Resource, source: Source, row: Row) -> Finding:  # noqa: ARG002 - all looks are alike
+        page = source.page(limit=50)
+        honoured = page.is_ascending and len({each.stamp for each in page.rows}) > 1
+        manner = "oldest first, as asked" if honoured else "not as asked: windows are read by halving, which costs more calls"
+        text = f"{resource.name} come {manner}"
+        return Finding("sorting", Grade.OK if honoured else Grade.NOTE, text)
+
+    def _lower(self, resource: Resource, source: Source, row: Row) -> Finding:  # noqa: ARG002
+        second = second_of(row.stamp)
+        return _bound("lower bound", source.page(second, second + 2 * SECOND), row)
+
+    def _upper(self, resource: Resource, source: Source, row: Row) -> Finding:  # noqa: ARG002
+        second = second_of(row.stamp)
+        return _bound("upper bound", source.page(second - 2 * SECOND, second), row)
+
+    def _largest(self, resource: Resource, source: Source, row: Row) -> Finding:  # noqa: ARG002
+        try:
+            page = source.page(limit=LARGEST)
+        except NexusValidationError:
+            return Finding("largest page", Grade.NOTE, f"{LARGEST:,} records in one answer are refused")
+        more = page.total is not None and page.total > len(page.rows)
+        text = f"{len(page.rows):,} records when {LARGEST:,} are asked for"
+        return Finding("largest page", Grade.OK, text if more else f"at least {len(page.rows):,}: there are no more records")
+
+    def _dates(self, resource: Resource, source: Source, row: Row) -> Finding:  # noqa: ARG002
+        stamp = resource.created.stamp if resource.created else resource.stamp
+        sent = at(decode(row.raw), stamp)
+        plain = str(sent) == f"{row.stamp[:19]}Z"
+        return Finding(
+            "dates",
+            Grade.OK if plain else Grade.NOTE,
+            f"{'the one form asked for' if plain else 'another form'}: {told(str(sent))}",
+        )
+
+    def _version(self, resource: Resource, source: Source, row: Row) -> Finding:  # noqa: ARG002
+        other = "1.1" if resource.api_version != "1.1" else "1.0"
+        try:
+            self._client.run("GET", resource.path, params={"page": 1, "limit": 1}, api_version=other)
+        except NexusError:
+            return Finding("api_version", Grade.OK, f"{resource.api_version} is answered, {other} is not")
+        return Finding("api_version", Grade.NOTE, f"{resource.api_version} is answered, and so is {other}")
+
+
+def _bound(what: str, page: Page, row: Row) -> Finding:
+    is_in = any(each.key == row.key for each in page.rows)
+    text = "a record of that second is in" if is_in else "a record of that second is left out"
+    return Finding(what, Grade.OK, f"{text} (syncs ask one second wider, so either is fine)")

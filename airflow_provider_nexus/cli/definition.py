@@ -1,32 +1,206 @@
-"""What Airflow reads to offer `airflow nexus ...` (3.2 on). Imported for every Airflow command, so it stays light."""
+"""Commands of `airflow nexus` and `python -m airflow_provider_nexus`. Every Airflow command imports it, so it stays light."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from argparse import ArgumentTypeError
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_nexus.cli.commands import COMMANDS, Argument
+from airflow_provider_nexus.api.moments import moment
+from airflow_provider_nexus.exceptions import NexusWindowError
 
 if TYPE_CHECKING:
-    from airflow.cli.cli_config import Arg, CLICommand
+    from airflow.cli.cli_config import CLICommand
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument, as argparse names its parts."""
+
+    flag: str
+    help: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command.
+
+    :param function: dotted path of the function that carries it out; it takes the parsed arguments
+    """
+
+    name: str
+    help: str
+    function: str
+    arguments: tuple[Argument, ...] = ()
+
+
+def _whole(flag: str, default: int | None, text: str) -> Argument:
+    return Argument(flag, text, {"type": int, "default": default})
+
+
+_OUTPUT = Argument(
+    "--output", "table for a person, json for a program (default: table)", {"choices": ("table", "json"), "default": "table"}
+)
+_CONN_ID = Argument("--nexus-conn-id", "connection of Nexus (default: nexus_default)", {"default": "nexus_default"})
+_SQL_CONN_ID = Argument("--sql-conn-id", "connection of a database: TARGET is then the name of a table", {"default": None})
+_TARGET = Argument("target", "path or URL that a sync writes under, or any folder below it", {"metavar": "TARGET"})
+_RESOURCE = Argument("resource", "name in the catalogue, such as transactions", {"metavar": "RESOURCE"})
+
+
+def _moment(flag: str, text: str, *, required: bool = False) -> Argument:
+    return Argument(flag, text, {"default": None, "required": required, "metavar": "MOMENT", "type": _read_moment})
+
+
+def _read_moment(text: str) -> datetime:
+    try:
+        return moment(text, "MOMENT")
+    except NexusWindowError as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
+COMMANDS = (
+    Command(
+        "sandbox",
+        "Run a Nexus of your own on this machine until it is stopped",
+        "airflow_provider_nexus.cli.sandbox.run",
+        (
+            _whole("--port", 8585, "port on 127.0.0.1 (default: 8585)"),
+            _whole("--seed", 7, "the same seed gives the same data (default: 7)"),
+            _whole("--customers", 3_000, "number of customers (default: 3,000)"),
+            _whole("--transactions", 30_000, "number of transactions (default: 30,000)"),
+            _whole("--days", 30, "days that the data spans, up to now (default: 30)"),
+            Argument(
+                "--set",
+                "any other setting of the sandbox, such as sort=ignored or max_limit=37; may be repeated",
+                {"action": "append", "default": [], "metavar": "NAME=VALUE"},
+            ),
+        ),
+    ),
+    Command(
+        "demo",
+        "Sync a month of a sandbox through real Airflow and show the proof",
+        "airflow_provider_nexus.cli.demo.run",
+        (Argument("--home", "folder for the throw-away Airflow and the data (default: .demo)", {"default": ".demo"}),),
+    ),
+    Command(
+        "ui",
+        "Start Airflow's user interface with a sandbox, its connection and the example DAGs in place",
+        "airflow_provider_nexus.cli.ui.run",
+        (
+            Argument("--home", "folder for the throw-away Airflow and the data (default: .demo)", {"default": ".demo"}),
+            _whole("--port", 8080, "port of the user interface on 127.0.0.1 (default: 8080)"),
+        ),
+    ),
+    Command(
+        "verify",
+        "Check that a copy is still what a sync has stored, file by file and record by record",
+        "airflow_provider_nexus.cli.verify.run",
+        (
+            _TARGET,
+            _SQL_CONN_ID,
+            Argument(
+                "--against-nexus",
+                "compare counts and totals with those of Nexus now as well",
+                {"action": "store_true", "default": False},
+            ),
+            _CONN_ID,
+            _OUTPUT,
+        ),
+    ),
+    Command(
+        "replay",
+        "Try records again that did not fit, with the catalogue as it is now",
+        "airflow_provider_nexus.cli.replay.run",
+        (_TARGET, _SQL_CONN_ID, _OUTPUT),
+    ),
+    Command(
+        "plan",
+        "Show the windows that a backfill would be cut into",
+        "airflow_provider_nexus.cli.plan.run",
+        (
+            _RESOURCE,
+            _moment("--window-start", "start of the span, included", required=True),
+            _moment("--window-end", "end of the span, excluded (default: now)"),
+            _whole("--max-windows", 8, "windows at most (default: 8)"),
+            _CONN_ID,
+            _OUTPUT,
+        ),
+    ),
+    Command(
+        "sync",
+        "Bring one window, or one snapshot, into files without a DAG",
+        "airflow_provider_nexus.cli.sync.run",
+        (
+            _RESOURCE,
+            Argument("path", "path or URL to write under", {"metavar": "PATH"}),
+            _moment("--window-start", "start of the window, included (default: where the last sync ended)"),
+            _moment("--window-end", "end of the window, excluded (default: now)"),
+            Argument("--file-format", "jsonl or parquet (default: jsonl)", {"choices": ("jsonl", "parquet"), "default": "jsonl"}),
+            Argument(
+                "--personal",
+                "what is done with personal data: keep, hash, mask or drop (default: keep)",
+                {"choices": ("keep", "hash", "mask", "drop"), "default": "keep"},
+            ),
+            _whole("--readings", 1, "how often in a row it has to be read with the same records and contents (default: 1)"),
+            _CONN_ID,
+            _OUTPUT,
+        ),
+    ),
+    Command(
+        "check",
+        "Look at a connection: token, roles, clock, and what the server honours; nothing is changed",
+        "airflow_provider_nexus.cli.check.run",
+        (
+            _CONN_ID,
+            _whole(
+                "--key-warning-days", None, "days before a token's end from which on it is a warning (default: the connection's)"
+            ),
+            Argument("--strict", "let warnings count as failures", {"action": "store_true", "default": False}),
+            _OUTPUT,
+        ),
+    ),
+    Command(
+        "resources",
+        "List what can be read",
+        "airflow_provider_nexus.cli.resources.run",
+        (Argument("--filter", "only those whose name, path or meaning contains this", {"default": ""}), _OUTPUT),
+    ),
+    Command(
+        "describe",
+        "Show the fields of a resource: kinds, columns, digits, personal data, statuses",
+        "airflow_provider_nexus.cli.resources.describe",
+        (_RESOURCE, _OUTPUT),
+    ),
+    Command(
+        "report",
+        "Show what the manifests of a copy prove, as one page to be opened in a browser",
+        "airflow_provider_nexus.cli.report.run",
+        (
+            _TARGET,
+            _SQL_CONN_ID,
+            Argument(
+                "-o",
+                "path or URL of the file to write (default: report.html)",
+                {"default": "report.html", "dest": "out", "metavar": "FILE"},
+            ),
+        ),
+    ),
+)
 
 
 def get_nexus_cli_commands() -> list[CLICommand]:
     """The group `nexus` with its commands."""
-    from airflow.cli.cli_config import ActionCommand, GroupCommand, lazy_load_command
+    from airflow.cli.cli_config import ActionCommand, Arg, GroupCommand, lazy_load_command
 
     subcommands = [
         ActionCommand(
             name=command.name,
             help=command.help,
             func=lazy_load_command(command.function),
-            args=[_arg(argument) for argument in command.arguments],
+            args=[Arg((each.flag,), help=each.help, **each.options) for each in command.arguments],  # type: ignore[no-untyped-call]
         )
         for command in COMMANDS
     ]
     return [GroupCommand(name="nexus", help="Work with Quantoz Nexus", subcommands=subcommands)]
-
-
-def _arg(argument: Argument) -> Arg:
-    from airflow.cli.cli_config import Arg
-
-    return Arg((argument.flag,), help=argument.help, **argument.options)  # type: ignore[no-untyped-call]

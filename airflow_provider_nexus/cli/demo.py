@@ -29,7 +29,7 @@ _SYNCED = re.compile(r"(\w+: (?:proved|unproved)\w*, [\d,]+ records in [\d,]+ ca
 _OWN_CONNECTION = {"conn_type": "nexus", "password": "YOUR-TOKEN", "extra": {"environment": "test"}}
 _WIDTH_OF_A_FILE = 150
 _SHOWN_SUMS = ("executedAmounts.fiatValue", "tradeValue", "executed.value", "amount", "cryptoAmount", "total", "available")
-"""Which amount stands for a resource in the table; the first that it has."""
+"""Which amount of a resource is shown in the table: the first that it has."""
 
 
 @running.command
@@ -79,7 +79,7 @@ def _airflow(command: list[str], environment: dict[str, str], log: Any) -> None:
 
 
 def _lines(command: list[str], environment: dict[str, str], log: Any) -> Iterator[str]:
-    """Run Airflow, keep its output in the log and give what our tasks say of each finished resource."""
+    """Run Airflow, write its output to the log, and yield the line of each finished resource."""
     with subprocess.Popen(  # noqa: S603 - the command is ours
         ["airflow", *command],  # noqa: S607 - found by the PATH of the environment given
         env=environment,
@@ -92,7 +92,7 @@ def _lines(command: list[str], environment: dict[str, str], log: Any) -> Iterato
             if found := _SYNCED.search(line):
                 yield found[1]
     if process.returncode:
-        raise NexusError(f"the DAG {command[2]} failed; what Airflow said is in {log.name}")
+        raise NexusError(f"the DAG {command[2]} failed; Airflow's output is in {log.name}")
 
 
 def _manifests(data: Path) -> list[dict[str, Any]]:
@@ -128,7 +128,7 @@ def _window(manifest: dict[str, Any]) -> str:
 
 
 def _sums(sums: dict[str, dict[str, str]]) -> str:
-    """The first sums of the amount that stands for the resource; the manifest has them all."""
+    """The first sums of the amount that is shown of a resource; the manifest has them all."""
     name = next((name for name in _SHOWN_SUMS if name in sums), "")
     found = sorted(sums.get(name, {}).items(), key=lambda item: (item[0] != "EUR", item[0]))
     more = f" (+{len(found) - 2} more)" if len(found) > 2 else ""
@@ -138,7 +138,7 @@ def _sums(sums: dict[str, dict[str, str]]) -> str:
 def _refuse_gaps(manifests: list[dict[str, Any]], log: Path) -> None:
     missing = set(RESOURCES) - {manifest["resource"] for manifest in manifests if manifest["proof"]["verdict"] != "unproved"}
     if missing:
-        raise NexusError(f"not proved: {', '.join(sorted(missing))}; what Airflow said is in {log}")
+        raise NexusError(f"not proved: {', '.join(sorted(missing))}; Airflow's output is in {log}")
 
 
 def _what_next(console: Console, data: Path, seconds: float) -> None:

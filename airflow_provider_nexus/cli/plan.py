@@ -1,4 +1,4 @@
-"""`airflow nexus plan`: how a backfill would be cut into windows."""
+"""`airflow nexus plan`: shows how a backfill would be cut into windows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def run(arguments: Namespace) -> int:
         windows = plan(hook.client, resource, wanted, arguments.max_windows, settle_lag=SETTLE_LAG, follow=follow)
         calls = hook.client.session.calls
     if arguments.output == "json":
-        running.print_json([_told(window) for window in windows])
+        running.print_json([_members(window) for window in windows])
         return 0
     rows = [[*_span(window), "?" if window.records is None else f"{window.records:,}"] for window in windows]
     running.print_table(f"Windows of {resource.name}", ("start", "end", "records"), rows, right=("records",))
@@ -38,6 +38,6 @@ def _span(window: PlannedWindow) -> tuple[str, str]:
     return to_wire(window.start), to_wire(window.end)
 
 
-def _told(window: PlannedWindow) -> dict[str, str | int | None]:
+def _members(window: PlannedWindow) -> dict[str, str | int | None]:
     start, end = _span(window)
     return {"window_start": start, "window_end": end, "records": window.records}

@@ -1,4 +1,4 @@
-"""`airflow nexus replay`: records that were put aside, tried again with the catalogue as it is now."""
+"""`airflow nexus replay`: tries records again that did not fit, with the catalogue as it is now."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def run(arguments: Namespace) -> int:
 
     :return: 0 when nothing is put aside any more, 1 when something is
     :raises NexusConfigurationError: when there is nothing to replay into, or a connection is missing
-    :raises NexusStorageError: when what is stored is not what its manifest says
+    :raises NexusStorageError: when the files are not those of the manifest
     """
     done = _table(arguments) if arguments.sql_conn_id else _files(arguments)
     if arguments.output == "json":

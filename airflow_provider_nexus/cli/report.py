@@ -1,4 +1,4 @@
-"""`airflow nexus report`: the proofs of a folder of copies, or of a table, as one page."""
+"""`airflow nexus report`: writes the proofs of a folder of copies, or of a table, as one page."""
 
 from __future__ import annotations
 

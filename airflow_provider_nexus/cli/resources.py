@@ -1,4 +1,4 @@
-"""`airflow nexus resources` and `airflow nexus describe`: what can be read, and what its records hold."""
+"""`airflow nexus resources` and `airflow nexus describe`: what can be read, and the fields of its records."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from airflow_provider_nexus.load.columns import Column, Table
 
 @running.command
 def run(arguments: Namespace) -> int:
-    """List the resources whose name, path or meaning holds a text."""
+    """List the resources whose name, path or meaning contains a text."""
     wanted = (arguments.filter or "").lower()
-    found = [_told(each) for each in RESOURCES.values() if wanted in f"{each.name} {each.path} {each.meaning}".lower()]
+    found = [_summary(each) for each in RESOURCES.values() if wanted in f"{each.name} {each.path} {each.meaning}".lower()]
     if arguments.output == "json":
         running.print_json(found)
     else:
@@ -35,7 +35,7 @@ def describe(arguments: Namespace) -> int:
     columns = [_column(path, column) for path, column in Table(resource).by_path.items()]
     if arguments.output == "json":
         running.print_json(
-            {**_told(resource), "key": list(resource.key), "statuses": dict(_statuses(resource)), "columns": columns}
+            {**_summary(resource), "key": list(resource.key), "statuses": dict(_statuses(resource)), "columns": columns}
         )
         return 0
     names = ("field", "column", "kind", "digits", "personal", "meaning")
@@ -46,7 +46,7 @@ def describe(arguments: Namespace) -> int:
     return 0
 
 
-def _told(resource: Resource) -> dict[str, Any]:
+def _summary(resource: Resource) -> dict[str, Any]:
     return {
         "name": resource.name,
         "surface": resource.surface,

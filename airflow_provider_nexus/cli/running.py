@@ -1,4 +1,4 @@
-"""What the commands that work on copies share: exit codes, connections, places, output."""
+"""Exit codes, connections, places and output of the commands."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def nexus(conn_id: str) -> Iterator[NexusHook]:
 def database(conn_id: str) -> Iterator[Engine]:
     """The database of a connection.
 
-    :raises NexusConfigurationError: when there is no such connection, or it is of no database that tables can be kept in
+    :raises NexusConfigurationError: when there is no such connection, or it is of no database that tables can be stored in
     """
     with _connections():
         from airflow_provider_nexus.hooks._connections import engine_of
@@ -88,7 +88,7 @@ def _connections() -> Iterator[None]:
 
 @contextmanager
 def _as_a_server() -> Iterator[None]:
-    """Airflow looks connections up in its database only in processes that say so, as its own commands do."""
+    """Airflow looks connections up in its database only in processes with this mark, which its own commands set."""
     before = os.environ.get("_AIRFLOW_PROCESS_CONTEXT")
     os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
     try:

@@ -1,4 +1,4 @@
-"""`airflow nexus sandbox`: a Nexus of one's own until it is stopped."""
+"""`airflow nexus sandbox`: runs a sandbox until it is stopped."""
 
 from __future__ import annotations
 

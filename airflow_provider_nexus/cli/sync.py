@@ -1,4 +1,4 @@
-"""`airflow nexus sync`: one window, or one snapshot, into files without a DAG."""
+"""`airflow nexus sync`: brings one window, or one snapshot, into files without a DAG."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _requested(resource: Resource, arguments: Namespace, watermark: Watermark) -
     if resource.is_windowed:
         return choose_window(arguments=(arguments.window_start, arguments.window_end), watermark=watermark.get)
     if arguments.window_start or arguments.window_end:
-        raise NexusConfigurationError(f"{resource.name} has no window: Nexus says only how it stands now. Leave it out")
+        raise NexusConfigurationError(f"{resource.name} has no window: Nexus returns only its present state. Leave it out")
     return None
 
 

@@ -52,12 +52,12 @@ def environment(home: Path, connection_uri: str) -> dict[str, str]:
 
 
 def _without_proxy() -> str:
-    """What is reached without a proxy: this machine, where all parts of a throw-away Airflow are, and what the user says.
+    """Hosts that are reached without a proxy: this machine, where all parts of a throw-away Airflow are, and the user's.
 
-    Of that, what Airflow's own client can't read is left out, as it would keep every task from starting.
+    Of that, what Airflow's own client can't read is left out, as no task would start with it.
     """
-    said = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
-    return ",".join(["127.0.0.1", "localhost", *(entry for entry in re.split(r"[\s,]+", said) if _PLAIN.fullmatch(entry))])
+    given = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    return ",".join(["127.0.0.1", "localhost", *(entry for entry in re.split(r"[\s,]+", given) if _PLAIN.fullmatch(entry))])
 
 
 def serving(port: int) -> dict[str, str]:

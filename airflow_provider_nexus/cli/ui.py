@@ -31,7 +31,7 @@ def run(arguments: Namespace) -> int:
         environment = throwaway.environment(home, sandbox.connection_uri) | throwaway.serving(arguments.port)
         print(f"A Nexus sandbox listens on {sandbox.base_url}; the connection nexus_default leads to it.")
         print(f"Airflow starts, which takes half a minute. Then open http://127.0.0.1:{arguments.port}/dags/example_nexus_sync")
-        print("Files will be under /tmp/nexus unless the run's parameter 'path' says otherwise. Ctrl-C stops all.", flush=True)
+        print("Files will be under /tmp/nexus unless the run's parameter 'path' is another. Ctrl-C stops all.", flush=True)
         _standalone(environment)
     return 0
 
@@ -43,4 +43,4 @@ def _standalone(environment: dict[str, str]) -> None:
         except KeyboardInterrupt:
             throwaway.stop(airflow)
             return
-    raise NexusError(f"airflow standalone ended by itself with status {status}; its last lines above say why")
+    raise NexusError(f"airflow standalone ended by itself with status {status}; the reason is in its last lines above")

@@ -1,4 +1,4 @@
-"""`airflow nexus verify`: whether a copy is still what a sync has stored, and still what Nexus says."""
+"""`airflow nexus verify`: checks that a copy is still what was stored, and still what Nexus has."""
 
 from __future__ import annotations
 
@@ -57,6 +57,6 @@ def _show(report: Report) -> None:
     for title, lines in (("Problems", report.problems), ("Notes", report.notes)):
         if lines:
             running.print_table(title, ("where", "what"), [(line.where, line.what) for line in lines])
-    said = f"{report.windows:,} manifests, {report.records:,} records, {report.bytes:,} bytes"
+    seen = f"{report.windows:,} manifests, {report.records:,} records, {report.bytes:,} bytes"
     asked = f", {report.calls:,} calls" if report.calls else ""
-    print(f"{'All is well' if report.is_fine else f'{len(report.problems):,} problems'}: {said}{asked}")
+    print(f"{'All is well' if report.is_fine else f'{len(report.problems):,} problems'}: {seen}{asked}")

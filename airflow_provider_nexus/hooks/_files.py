@@ -1,4 +1,4 @@
-"""The calls of the hook that carry a file: from Nexus to a place, and from a place to Nexus."""
+"""Downloads and uploads of the hook: a file from Nexus to a local folder or an object store, and back."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _AS_IN_URLS = "/:@!$&'()*+,;=~%?#[]"
 
 
 class _AmbiguousRunError(NexusAmbiguousWriteError, AirflowFailException):
-    """A call of a task of the user's own may or may not have changed something.
+    """It is not known whether a call of a user's own task changed something.
 
     Airflow does not try a task again that ends in it, as such a task does not look before it sends.
     """
@@ -70,7 +70,7 @@ def upload_call(
 
 
 class FileCalls(_Base):
-    """What a hook does with files."""
+    """The file calls of a hook."""
 
     if TYPE_CHECKING:
 
@@ -91,20 +91,20 @@ class FileCalls(_Base):
     ) -> dict[str, Any]:
         """Fetch a file with a GET, byte for byte, and put it in its place: whole or not at all.
 
-        It comes over the worker's disk, never whole in memory, and is fetched anew when the connection breaks. What is no whole
-        file is an error and leaves the target as it is: a complaint of Nexus under status 200, an empty body, a body without its
-        end, a page of HTML for a target that is not named so.
+        It is written to the worker's disk first, never whole in memory, and is fetched anew when the connection breaks. What is
+        no whole file is an error and leaves the target as it is: a complaint of Nexus under status 200, an empty body, a body
+        without its end, a page of HTML for a target that is not named so.
 
         :param path: path from the root, such as ``/integrations/documentstore/file``
         :param target: path, from ``/`` on, or URL of the file to write, such as ``s3://lake/C1.pdf``. Folders are made
         :param params: query, such as ``{"filePath": "C1/passport.pdf"}``
-        :param headers: headers of one's own
+        :param headers: further headers
         :param overwrite: whether another file that is there is replaced. One with the same bytes is always fine, so that a task
             can be tried again
         :param max_mb: million bytes that the file may have, packed and unpacked; the connection's ``max_answer_mb`` is for
-            answers that are kept in memory. The answer has a second more for each of them
+            answers that are read into memory. The answer has a second more for each of them
         :param storage_conn_id: connection of the object store
-        :return: ``place``, ``bytes``, ``sha256`` and ``content_type`` (empty when Nexus does not say it)
+        :return: ``place``, ``bytes``, ``sha256`` and ``content_type`` (empty when Nexus names none)
         :raises NexusStorageError: when another file is there, or it can't be written
         :raises NexusApiError: one class per cause
         """
@@ -113,7 +113,7 @@ class FileCalls(_Base):
         call = Call("GET", path, params, headers=headers)
         found = fetch(self.client.session, call, place, overwrite=overwrite, max_mb=max_mb)
         uri = found["place"] if "://" in found["place"] else f"file://{found['place']}"
-        with suppress(ValueError):  # what no asset can be called
+        with suppress(ValueError):  # not all addresses can be those of an asset
             get_hook_lineage_collector().add_output_asset(context=self, uri=quote(uri, safe=_AS_IN_URLS))
         return found
 
@@ -131,7 +131,7 @@ class FileCalls(_Base):
     ) -> Any:
         """Send a file as a multipart form, once. It is packed in memory.
 
-        When the answer is lost, the document store is asked whether it holds the file: the same fields, and the same bytes under
+        When the answer is lost, the document store is asked whether it has the file: the same fields, and the same bytes under
         its ``filePath``. If so, that is the answer.
 
         :param path: path from the root, such as ``/integrations/documentstore/file``
@@ -139,10 +139,10 @@ class FileCalls(_Base):
         :param fields: the form's other fields, such as ``filePath``, ``customerCode`` and ``documentStoreTypeCode``: texts,
             numbers, flags and moments; ``None`` is left out
         :param file_field: name of the field that the file goes into
-        :param headers: headers of one's own
+        :param headers: further headers
         :param max_mb: million bytes that the file may have
         :param storage_conn_id: connection of the object store
-        :return: the decoded ``values``: of the document store, what it says of the document
+        :return: the decoded ``values``: of the document store, its record of the document
         :raises NexusAmbiguousWriteError: when it is not known whether Nexus took it; Airflow does not try the task again then
         :raises NexusWriteRefusedError: when the connection does not allow writes
         :raises NexusStorageError: when there is no such file, or it can't be read

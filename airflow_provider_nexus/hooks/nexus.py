@@ -1,4 +1,4 @@
-"""The hook: an Airflow connection of type ``nexus`` turned into calls."""
+"""Hook that calls Nexus with the token of an Airflow connection of type ``nexus``."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 
 class _Given:
-    """What a connection says. Airflow's own shows its password to whoever prints it, or the locals of a frame that holds it."""
+    """The fields of a connection. Airflow's own object shows its password wherever it, or a frame with it, is printed."""
 
     def __init__(self, connection: Connection) -> None:
         self.conn_type, self.host, self.port = connection.conn_type, connection.host, connection.port
@@ -53,14 +53,14 @@ class _Given:
 
 
 TEST_TIMEOUT = 10.0
-"""Seconds that the connection test waits: a person looks on."""
+"""Seconds that the connection test waits at most, as a person waits for it."""
 
 
 class NexusHook(FileCalls, BaseHook):
     """Calls Quantoz Nexus with the token of a connection.
 
-    Nothing is read before the first call. One kept-alive session serves all calls of a hook. Held as ``with NexusHook() as
-    hook:`` it is closed at the end of the block; without, at the end of the process.
+    Nothing is read before the first call. One kept-alive session serves all calls of a hook. ``with NexusHook() as hook:``
+    closes it at the end of the block; without, it is closed at the end of the process.
 
     .. seealso:: :doc:`calling`
 
@@ -138,7 +138,7 @@ class NexusHook(FileCalls, BaseHook):
     def client(self) -> NexusClient:
         """The client, its session opened at the first call.
 
-        When its token is refused, it reads the connection again, and goes on if that holds another token by now.
+        When its token is refused, it reads the connection again, and goes on if that has another token by now.
         """
         return NexusClient(NexusSession(self.settings, log=self.log, refresh=self._read))
 
@@ -174,8 +174,8 @@ class NexusHook(FileCalls, BaseHook):
         :param path: path from the root; codes in it percent-encoded
         :param params: query: texts, numbers, flags and moments; ``None`` is left out, the values of a list are sent one by one
         :param json: body, a dictionary or a list; moments in it are written as Nexus writes them, ``Decimal`` with its digits
-        :param api_version: the header of that name; by default what the catalogue says of the path
-        :param headers: headers of one's own, such as ``customer_ip_address`` or ``x-Correlation-Id``: texts, numbers, flags and
+        :param api_version: the header of that name; by default that of the path in the catalogue
+        :param headers: further headers, such as ``customer_ip_address`` or ``x-Correlation-Id``: texts, numbers, flags and
             moments. None of those that the provider sets itself, ``Authorization`` least of all
         :param plain: whether money is given as text with all its digits and times as ISO 8601 text, as XCom needs it
         :return: the decoded ``values``, or the bare body where there is no envelope. Fractions are ``Decimal``; where the
@@ -188,7 +188,7 @@ class NexusHook(FileCalls, BaseHook):
             values = self.client.run(method, path, params=params, json=json, api_version=api_version, headers=headers)
         resource = find_by_path(path)
         if resource and method.strip().upper() == "GET":
-            self._tell_lineage(resource.name)
+            self._report_lineage(resource.name)
         return as_plain(values) if plain else values
 
     def get_record(self, resource: str, code: str, *, plain: bool = False) -> dict[str, Any]:
@@ -200,11 +200,11 @@ class NexusHook(FileCalls, BaseHook):
         :raises NexusNotFoundError: when there is none
         """
         record = self.client.get_record(resource, code)
-        self._tell_lineage(resource)
+        self._report_lineage(resource)
         return as_plain(record) if plain else record
 
     def portal_link(self, resource: str, code: str) -> str | None:
-        """The address of a record in the Nexus portal; ``None`` when the connection does not say how they look.
+        """The address of a record in the Nexus portal; ``None`` when the connection has no ``portal_url``.
 
         :param resource: name in the catalogue, such as ``transactions``
         :param code: its code, as it is; it is percent-encoded here
@@ -234,7 +234,7 @@ class NexusHook(FileCalls, BaseHook):
         :param end: likewise; by default now. One that is open or in the future is cut to the server's clock minus the lag; one
             that has just passed is waited for until the lag is over
         :param filters: other query parameters, as Nexus names them; each has one value
-        :param limit: records to give at most. Where that ends the walk, nothing says that it was complete
+        :param limit: records to give at most. Where that ends the walk, it is not proved complete
         :param page_size: records asked for in one call
         :param settle_lag: ``timedelta`` or seconds after which a record that was created can surely be seen: how long that
             takes is not documented, so loads that go on where the last one ended leave five minutes out by default, and bring
@@ -255,7 +255,7 @@ class NexusHook(FileCalls, BaseHook):
             settle_lag=settle_lag,
             parent=parent,
         )
-        self._tell_lineage(resource)
+        self._report_lineage(resource)
         found = wanted.records(self.client, self.log)
         return (as_plain(record) for record in found) if plain else found
 
@@ -294,19 +294,19 @@ class NexusHook(FileCalls, BaseHook):
             settle_lag=settle_lag,
             parent=parent,
         )
-        self._tell_lineage(resource)
+        self._report_lineage(resource)
         rows, on_untyped = wanted.rows(self.client, self.log), warn_once(wanted.resource, self.log)
         return data_frame(wanted.resource, rows, df_type, on_untyped)
 
-    def _tell_lineage(self, resource: str) -> None:
-        """Let Airflow's lineage know what a task has read."""
+    def _report_lineage(self, resource: str) -> None:
+        """Report to Airflow's lineage what a task has read."""
         uri = f"nexus://{self.settings.environment.name}/{resource}"
         get_hook_lineage_collector().add_input_asset(context=self, scheme="nexus", uri=uri)
 
     def test_connection(self) -> tuple[bool, str]:
         """Whether Nexus can be reached and takes the token, in words for a person. Asks for the tenant once, no retries.
 
-        A token that is near its end is still a success, and the words say so.
+        A token that is near its end is still a success, with a warning in the words.
         """
         try:
             settings = dataclasses.replace(self.settings, timeout=min(TEST_TIMEOUT, self.settings.timeout))
@@ -329,7 +329,7 @@ class NexusHook(FileCalls, BaseHook):
 
 def _explain(where: str, error: NexusError) -> tuple[bool, str]:
     if isinstance(error, NexusPermissionError):
-        if not (error.codes or error.detail):  # what Nexus itself says with a 403 is not known
+        if not (error.codes or error.detail):  # how Nexus itself words a 403 is not known
             words = "its roles do not let it read the tenant, or a gateway before Nexus refuses the call"
             return True, f"Nexus {where} takes the token, as far as can be seen; {words} (HTTP 403)"
         return True, f"Nexus {where} takes the token; its roles do not let it read the tenant (HTTP 403)"

@@ -1,1 +1,1 @@
-"""What Airflow and its neighbours are told of data that moves: lineage and metrics."""
+"""Lineage and metrics of syncs."""

@@ -1,4 +1,4 @@
-"""A sync as OpenLineage sees it: from which resource to where, how many records, and whether they are proved.
+"""OpenLineage facets of a sync: from which resource to where, how many records, and whether they are proved.
 
 OpenLineage is an extra, so everything of it is imported when it is asked for.
 """

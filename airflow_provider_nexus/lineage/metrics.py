@@ -1,4 +1,4 @@
-"""A sync in Airflow's own metrics, for StatsD and OpenTelemetry alike."""
+"""Metrics of a sync among Airflow's own, for StatsD and OpenTelemetry alike."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ways from a task to the record that it dealt with, and to the report on what it has synced."""
+"""Buttons that lead from a task to its record in the Nexus portal, and to the report on what it has synced."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 
 PORTAL_KEY = "nexus_portal_url"
-"""The XCom that holds the address; a task pushes it as soon as it knows its record."""
+"""The XCom with the address of a record; a task pushes it as soon as it knows the record."""
 REPORT_KEY = "nexus_report_url"
-"""The XCom that holds the address of a report; a task pushes it when the report is written."""
+"""The XCom with the address of a report; a task pushes it when the report is written."""
 
 
 class NexusPortalLink(BaseOperatorLink):
-    """Leads to a record in the Nexus portal, where the connection says how the portal's addresses look (``portal_url``).
+    """Leads to a record in the Nexus portal, where the connection has a ``portal_url``.
 
     .. seealso:: :doc:`connection`
     """
@@ -47,7 +47,7 @@ class NexusPortalLink(BaseOperatorLink):
 
 
 class NexusReportLink(BaseOperatorLink):
-    """Leads to the report that a sync has written, where the task says at which address people read it (``report_url``).
+    """Leads to the report that a sync has written, where the task has the address at which people read it (``report_url``).
 
     .. seealso:: :doc:`report`
     """
@@ -65,7 +65,7 @@ class NexusReportLink(BaseOperatorLink):
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """The address that the task pushed; empty when it pushed none.
 
-        Airflow logs an XCom that is not there as an error, so tasks that say no address are not asked for theirs.
+        Airflow logs an XCom that is not there as an error, so tasks without an address are not asked for one.
         """
         if not getattr(operator, "report_url", True):
             return ""

@@ -224,10 +224,10 @@ class NexusOnceOperator(NexusAction):
     A record that is found is compared with what is asked for. Another one, or more than one, is an error that names them.
 
     :param reference: what the record is found by (templated). By default made of DAG, run, task and map index. Give one of
-        your own, such as an invoice number, where the same payment could come from another run; it must tell one write from
-        all others. Tasks that use the same one at the same time see each other by an Airflow Variable
+        your own, such as an invoice number, where the same payment could come from another run; no other write
+        may have it. Tasks that use the same one at the same time see each other by an Airflow Variable
     :param resend_after: ``timedelta`` or seconds after which a call of unknown fate that can't be found is sent again, for those
-        who know that their Nexus keeps the references; ``None`` never sends it again. The error says how a person does
+        who know that their Nexus stores the references; ``None`` never sends it again. The error names what a person can do
     :param search_back: how long before the run's begin a record with the reference is searched, as ``timedelta`` or seconds; by
         default 30 days for a reference of your own, and an hour for the one of the run
     """
@@ -283,7 +283,7 @@ def check_reference(reference: object) -> str:
         )
     if reference in ("", "None") or reference != reference.strip() or not reference.isprintable():
         raise NexusConfigurationError(
-            f"reference is {reference!r}: give a text that tells this write from all others, without blanks around it; an empty "
+            f"reference is {reference!r}: give a text that no other write has, without blanks around it; an empty "
             "one, or 'None', is what a template makes of a missing value. Nothing was sent"
         )
     return reference

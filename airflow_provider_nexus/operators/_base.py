@@ -37,9 +37,9 @@ def rendered(argument: T | XComArg) -> T:
 class NexusBaseOperator(BaseOperator):
     """Fails at once where another try can't help, and links to the record in the Nexus portal.
 
-    It stands before other operators among the bases, as in ``class MySensor(NexusBaseOperator, BaseSensorOperator)``. From
+    It comes first among the bases, as in ``class MySensor(NexusBaseOperator, BaseSensorOperator)``. From
     Airflow 3.3 on it gives the task a :class:`~airflow_provider_nexus.retry_policy.NexusRetryPolicy`; below, errors that are
-    permanent leave ``execute`` and the method that a deferred task resumes in as ``AirflowFailException``. Sensors that are
+    permanent become ``AirflowFailException``, in ``execute`` and in the method that a deferred task resumes in. Sensors that are
     to skip instead of failing (``soft_fail``, ``never_fail``) skip.
 
     An operator that looks up what became of its call before it sends it again sets ``looks_up_first = True`` in its class;
@@ -59,7 +59,7 @@ class NexusBaseOperator(BaseOperator):
     nexus_conn_id: str
 
     _named: frozenset[str]
-    """The arguments that were named: what the constructors hand on to each other tells no more which were left out."""
+    """The arguments that were named. The constructors pass on all, so that it can't be seen there which were left out."""
 
     def __new__(cls, *_: Any, **named: Any) -> Self:
         """Note which arguments are named."""
@@ -136,7 +136,7 @@ class NexusBaseOperator(BaseOperator):
         """Refuse names without a value in an argument that is a mapping: without it, or with the word None, the call is another.
 
         :param name: of the argument
-        :param what: how its parts are called, for the error
+        :param what: how its parts are called in the error
         :raises NexusConfigurationError: names the part; nothing was sent
         """
         given = getattr(self, name)
@@ -148,7 +148,7 @@ class NexusBaseOperator(BaseOperator):
                 )
 
     def execute(self, context: Context) -> Any:
-        """What the next base does; permanent errors fail the task at once."""
+        """Execute the next base; permanent errors fail the task at once."""
         with _failing_at_once(self):
             return super().execute(context)
 
@@ -158,9 +158,9 @@ class NexusBaseOperator(BaseOperator):
             return super().resume_execution(next_method, next_kwargs, context)
 
     def remember(self, context: Context, resource: str, code: str) -> None:
-        """Say which record the task deals with: for later tasks, and for the link to the portal.
+        """Push the record that the task deals with: for later tasks, and for the link to the portal.
 
-        Pushes the XCom ``nexus_record``, and ``nexus_portal_url`` where the connection says how the portal's addresses look.
+        Pushes the XCom ``nexus_record``, and ``nexus_portal_url`` where the connection has a ``portal_url``.
 
         :param resource: name in the catalogue, such as ``transactions``
         :param code: code of the record

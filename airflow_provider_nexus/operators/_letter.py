@@ -1,4 +1,4 @@
-"""A mail of Nexus as a letter that a mail server takes: it arrives as it is in Nexus, or is refused before it is sent."""
+"""Letters made of mails of Nexus: each arrives as it is in Nexus, or is refused before it is sent."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ class Letter:
 
     @property
     def headers(self) -> dict[str, Addresses]:
-        """The headers that hold addresses."""
-        return {name: held for name, held in (("From", (self.sender,)), ("To", self.to), ("Cc", self.cc)) if held}
+        """The headers with addresses."""
+        return {name: each for name, each in (("From", (self.sender,)), ("To", self.to), ("Cc", self.cc)) if each}
 
     @property
     def message_id(self) -> str:
-        """Made of the code, so that mail servers can tell a copy."""
+        """Made of the code, so that mail servers recognise a copy."""
         return f"<{self.code}@nexus.invalid>"
 
     @property
@@ -93,7 +93,7 @@ def join_addresses(mail: Mapping[str, Any]) -> dict[str, Any]:
 def compose(mail: Mapping[str, Any], from_email: str | None) -> Letter:
     """A mail understood.
 
-    :raises NexusUnsentMailError: when that can't be; names the mail and the member, and tells no address
+    :raises NexusUnsentMailError: when that can't be; names the mail and the member, and no address
     """
     code, content = mail["code"], mail.get("content") or {}
     if not is_fit(code):
@@ -119,9 +119,9 @@ def parse_addresses(value: object) -> Addresses:
 
     Domains come in ASCII, as mail servers take them.
 
-    :raises ValueError: for what can't be read, or be read in two ways; its words hold nothing of the text
+    :raises ValueError: for what can't be read, or be read in two ways; its words contain nothing of the text
     """
-    # no control character is in the text, so one can stand for the commas that separate nothing
+    # no control character is in the text, so one can replace the commas that separate nothing
     pieces = _QUOTED.sub(lambda quoted: quoted[0].replace(",", "\0"), _line(value)).split(",")
     return tuple(_address(piece.strip().replace("\0", ",")) for piece in pieces if piece.strip())
 
@@ -199,7 +199,7 @@ def _line(value: object) -> str:
     if not isinstance(value, str | None):
         raise ValueError("is no text")  # noqa: TRY004 - as for all other values that can't be sent
     if value and _CONTROLS.search(value):
-        raise ValueError("holds a line break, another control character or half a character")
+        raise ValueError("contains a line break, another control character or half a character")
     return (value or "").strip(" \t")
 
 
@@ -214,7 +214,7 @@ def _lines(value: object) -> str:
     if not isinstance(value, str | None):
         raise ValueError("is no text")  # noqa: TRY004 - as for all other values that can't be sent
     if value and _HALVES.search(value):
-        raise ValueError("holds half a character")
+        raise ValueError("contains half a character")
     text = re.sub("\r\n?", "\n", value or "")
     return text if not text or text.endswith("\n") else f"{text}\n"
 
@@ -222,25 +222,25 @@ def _lines(value: object) -> str:
 def _address(piece: str) -> Address:
     found = _ONE.fullmatch(piece)
     if not found:
-        raise ValueError("holds what is not an address, or one with a name before it that needs quotes")
+        raise ValueError("contains what is not an address, or one with a name before it that needs quotes")
     spec = found["inner"] or found["bare"]
     quoted = re.sub(r"\\(.)", r"\1", found["quoted"][1:-1]) if found["quoted"] else ""
     name = _squeezed(quoted or found["plain"] or "")
     local, _, domain = spec.rpartition("@")
     ascii_domain = _ascii(domain)
     if not (_LOCAL.fullmatch(local) and local.isprintable() and ascii_domain):
-        raise ValueError("holds an address that is not a name, one @ and a domain")
+        raise ValueError("contains an address that is not a name, one @ and a domain")
     address = Address(name, local, ascii_domain)
     readings = [(_squeezed(its_name), its_spec) for its_name, its_spec in getaddresses([piece])]
     if readings != [(name, spec)] or not _is_read(
         "To", str(address), lambda header: _shown(header.addresses) == _shown([address])
     ):
-        raise ValueError("holds an address that can be read in two ways")
+        raise ValueError("contains an address that can be read in two ways")
     return address
 
 
 def _is_read(name: str, text: str, expected: Callable[[Any], bool]) -> bool:
-    """Whether a header is read as what it says; a text that looks encoded is not."""
+    """Whether a header is read as it is written; a text that looks encoded is not."""
     with suppress(Exception):  # the parser has no list of what it raises
         return expected(policy.default.header_factory(name, text))
     return False

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
-_ABOUT = "The provider for Nexus has a write in hand; see 'Acting in Nexus' in its documentation before you change this"
+_ABOUT = "The provider for Nexus works on a write; see 'Acting in Nexus' in its documentation before you change this"
 
 
 class AirflowLedger:
@@ -30,7 +30,7 @@ class AirflowLedger:
     same write, and tasks without a store. They are deleted once the write is carried out and can be found in Nexus.
 
     :param store: ``context["task_state_store"]``; ``None`` to use Variables alone
-    :param names: what the write of the Variables is told from all others by; none to use the store alone
+    :param names: what makes the write of the Variables unique; none to use the store alone
     """
 
     def __init__(self, store: Any, *names: str) -> None:
@@ -81,7 +81,7 @@ class AirflowLedger:
 def ledger_of(context: Context, *shared_by: str) -> AirflowLedger:
     """The ledger of a task, which every try of it has.
 
-    :param shared_by: what the write is told from all others by, where other tasks can mean the same
+    :param shared_by: what makes the write unique, where other tasks can mean the same one
     """
     store, instance = context.get("task_state_store"), context["ti"]
     if store is None and not shared_by:

@@ -1,4 +1,4 @@
-"""One letter sent by an SMTP connection of Airflow, with one attempt."""
+"""SMTP: sends one letter by a connection of Airflow, with one attempt."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 
 def prepare(mail: Mapping[str, Any], *, smtp_conn_id: str, from_email: str | None, log: Any) -> Callable[[], None]:
-    """Write a mail, and give what sends it.
+    """Write a mail, and return what sends it.
 
-    What is given raises :class:`NexusUnsentMailError` when the mail did not go out, and :class:`NexusAmbiguousMailError` when
-    the server did not say what became of a mail that it may have taken.
+    What is returned raises :class:`NexusUnsentMailError` when the mail did not go out, and :class:`NexusAmbiguousMailError` when
+    the server may have taken the mail and did not answer.
 
     :param mail: Nexus' record
     :param smtp_conn_id: Airflow connection of type ``smtp``
     :param from_email: sender; by default the one of the connection
-    :param log: is told of recipients that the mail server refused while it took the mail for others
+    :param log: gets a warning when the mail server took the mail and refused some of its recipients
     :raises NexusUnsentMailError: when it can't be sent as it is; the mail server was not called
     :raises NexusConfigurationError: when there is no such connection, or Airflow's SMTP provider is not installed
     """
@@ -58,13 +58,13 @@ def _send(hook: SmtpHook, letter: Letter, data: bytes, log: Any) -> None:
         failure = NexusUnsentMailError(f"mail {letter.code} did not go out: {_reason(error)}")
     finally:
         if client := _client(hook):
-            with suppress(Exception):  # what happens while hanging up says nothing about the mail
+            with suppress(Exception):  # an error while hanging up does not concern the mail
                 client.close()
     if failure:
-        raise failure  # out here, so that it does not hold on to the original, whose text holds addresses
+        raise failure  # out here, so that it does not refer to the original, whose text contains addresses
     if refused:
-        told = letter.code, len(refused), len(letter.recipients), ", ".join(sorted(set(refused)))
-        log.warning("mail %s went out, and the mail server refused %d of its %d recipients: SMTP %s", *told)
+        numbers = letter.code, len(refused), len(letter.recipients), ", ".join(sorted(set(refused)))
+        log.warning("mail %s went out, and the mail server refused %d of its %d recipients: SMTP %s", *numbers)
 
 
 def _client(hook: SmtpHook) -> smtplib.SMTP | None:
@@ -73,7 +73,7 @@ def _client(hook: SmtpHook) -> smtplib.SMTP | None:
 
 
 def _announce(client: smtplib.SMTP | None, letter: Letter, data: bytes) -> list[str]:
-    """All that comes before the text of a mail. Gives the codes of the recipients that were refused."""
+    """All that comes before the text of a mail. Returns the codes of the recipients that were refused."""
     if client is None:  # what the hook does below version 3.1 when it may not try again
         raise NexusUnsentMailError(f"mail {letter.code} did not go out: give the SMTP connection a retry_limit of 1 or more")
     client.ehlo_or_helo_if_needed()
@@ -95,7 +95,7 @@ def _announce(client: smtplib.SMTP | None, letter: Letter, data: bytes) -> list[
 
 
 def _hand_over(client: smtplib.SMTP | None, letter: Letter, data: bytes) -> NexusUnsentMailError | None:
-    """The text of a mail. Only an answer that says no tells that the server did not take it."""
+    """The text of a mail. Only a refusal means that the server did not take it."""
     try:
         assert client  # noqa: S101 - it has been spoken with
         client.send(re.sub(rb"(?m)^\.", b"..", data) + b".\r\n")
@@ -115,7 +115,7 @@ def _expect(reply: tuple[int, bytes], code: int) -> None:
 
 
 def _reason(error: OSError) -> str:
-    """What went wrong, without the words of the mail server, which can hold addresses."""
+    """What went wrong, without the words of the mail server, which can contain addresses."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return f"the mail server refused it, SMTP {', '.join(sorted({str(code) for code, _ in error.recipients.values()}))}"
     if isinstance(error, smtplib.SMTPResponseException):

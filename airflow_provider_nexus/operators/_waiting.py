@@ -198,4 +198,4 @@ def times_of(event: Mapping[str, Any] | None) -> tuple[datetime, datetime]:
     try:
         return datetime.fromisoformat((event or {})["started"]), datetime.fromisoformat((event or {})["deadline"])
     except (KeyError, TypeError, ValueError):
-        raise NexusWaitError("the wait ended with an event that says nothing: clear the task to look again") from None
+        raise NexusWaitError("the wait ended with an event that names no times: clear the task to look again") from None

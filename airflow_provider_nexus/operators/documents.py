@@ -1,4 +1,4 @@
-"""Operators that carry a file from Nexus to a place, and from a place to Nexus."""
+"""Operators that download a file from Nexus, and upload one."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 class NexusDownloadOperator(NexusBaseOperator):
     """Fetches a file from Nexus, byte for byte, and puts it in its place: whole or not at all.
 
-    Returns ``place``, ``bytes``, ``sha256`` and ``content_type``. The file comes over the worker's disk, and is fetched anew when
-    the connection breaks. It is the task's output in Airflow's lineage.
+    Returns ``place``, ``bytes``, ``sha256`` and ``content_type``. The file is written to the worker's disk first, and is fetched
+    anew when the connection breaks. It is the task's output in Airflow's lineage.
 
     .. seealso:: :doc:`calling`
 
     :param target: path, from ``/`` on, or URL of the file to write, such as ``s3://lake/{{ params.customer }}.pdf`` (templated)
     :param endpoint: path from the root; by default that of files in the document store (templated)
     :param query: query, such as ``{"filePath": "C1/passport.pdf"}`` (templated); a name without a value is refused
-    :param headers: headers of one's own (templated)
+    :param headers: further headers (templated)
     :param overwrite: whether another file that is there is replaced; one with the same bytes is always fine
     :param max_mb: million bytes that the file may have
     :param storage_conn_id: connection of the object store (templated)
@@ -88,9 +88,9 @@ class NexusDownloadOperator(NexusBaseOperator):
 
 
 class NexusUploadOperator(NexusBaseOperator):
-    """Sends a file to Nexus as a multipart form, once, and returns what Nexus says of it.
+    """Sends a file to Nexus as a multipart form, once, and returns Nexus' record of it.
 
-    Where the answer is lost, the document store is asked whether it holds the same bytes with the same fields; if so, that is the
+    Where the answer is lost, the document store is asked whether it has the same bytes with the same fields; if so, that is the
     answer. Where it can't be known, the task fails at once with ``NexusAmbiguousWriteError``, and so does its next try when the
     one before was lost on the way. The connection must allow writes.
 
@@ -102,7 +102,7 @@ class NexusUploadOperator(NexusBaseOperator):
     :param endpoint: path from the root; by default that of files in the document store (templated)
     :param method: HTTP method
     :param file_field: name of the field that the file goes into
-    :param headers: headers of one's own (templated)
+    :param headers: further headers (templated)
     :param max_mb: million bytes that the file may have; it is packed in memory
     :param storage_conn_id: connection of the object store (templated)
     :param nexus_conn_id: the connection (templated)

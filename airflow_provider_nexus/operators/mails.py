@@ -1,4 +1,4 @@
-"""The operator that sends the mails which Nexus wants sent, each once. See docs/api_facts.rst, Mail."""
+"""Operator that sends the mails that Nexus has ready, each once. See docs/api_facts.rst, Mail."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ _Prepare = Callable[[dict[str, Any]], Callable[[], None]]
 
 _READY = "ReadyToSend"
 _DELIVERING, _DELIVERED = "delivering", "delivered"
-_ABOUT_CLAIMS = "NexusSendMailsOperator has this mail in hand; see 'Sending mails' in the documentation before you delete it"
+_ABOUT_CLAIMS = "NexusSendMailsOperator works on this mail; see 'Sending mails' in the documentation before you delete it"
 
 
 class NexusSendMailsOperator(NexusBaseOperator):
     """Sends the mails that are ready to be sent, oldest first, and marks each as sent in Nexus.
 
     No mail is delivered twice. Before a delivery the mail is claimed in the Airflow Variable
-    ``nexus_mail__<conn_id>__<code>``; the Variable goes when Nexus has the mail as sent. A mail whose delivery was cut off
-    is not sent again: whether it went out is not known, and the task fails and says so. The claim is read and then written,
-    so let one task send the mails of a connection: ``max_active_tis_per_dag`` is 1 unless you say otherwise.
+    ``nexus_mail__<conn_id>__<code>``; the Variable is deleted when Nexus has the mail as sent. A mail whose delivery was cut off
+    is not sent again: whether it went out is not known, and the task fails and names it. The claim is read and then written, so
+    let one task send the mails of a connection: ``max_active_tis_per_dag`` is 1 by default.
 
     Returns ``sent`` (number), ``left`` (number still ready to be sent) and ``codes`` (of the mails sent).
 
@@ -104,7 +104,7 @@ class NexusSendMailsOperator(NexusBaseOperator):
                 break
             run.send(code)
         run.fail_if_unfinished()
-        return {"sent": len(run.sent), "left": len(codes) - len(run.sent) - run.gone, "codes": run.sent}
+        return {"sent": len(run.sent), "left": len(codes) - len(run.sent) - run.settled, "codes": run.sent}
 
     def _check(self, hook: NexusHook) -> None:
         if self.limit < 1:
@@ -143,37 +143,37 @@ class _Round:
         self.unmarked: list[str] = []
         self.unknown: list[str] = []
         self.unfit: list[str] = []
-        self.gone = 0
+        self.settled = 0
 
     @property
     def tried(self) -> int:
-        """Mails that were delivered or marked, or should have been. The others keep none of these back, however many they are."""
+        """Mails that were delivered or marked, or should have been. The others don't count against the limit."""
         return len(self.sent) + len(self.undelivered) + len(self.unmarked)
 
     def send(self, code: str) -> None:
         """Deliver and mark one mail, as far as its claim allows."""
         if not is_fit(code):
             shown = f"{told(ascii(code)):.100}"
-            self._log.error("mail %s: that is no code that a path or a Variable can hold, so it was left alone", shown)
+            self._log.error("mail %s: that is no code that can be in a path or in a Variable's name, so it was left alone", shown)
             self.unfit.append(shown)
             return
         mail, claim = self._hook.get_record("mails", code), self._claim(code)
         if not _is_ready(mail):
-            self.gone += 1
+            self.settled += 1
         elif claim == _DELIVERED or (claim is None and self._delivered(code, mail)):
             self._mark(code)
         elif claim is not None:
             self.unknown.append(code)
 
     def fail_if_unfinished(self) -> None:
-        """Raise what tells of every mail that is not settled."""
+        """Raise an error that names every mail that is not settled."""
         if self.unknown:
             raise NexusAmbiguousMailError(" ".join([self._doubts(), *self._failures()]))
         if failures := self._failures():
             raise NexusUnsentMailError(" ".join(failures))
 
     def _claim(self, code: str) -> str | None:
-        """The state of a claim; one that can't be read is that of a delivery under way, so nothing is sent on its account."""
+        """The state of a claim; one that can't be read counts as a delivery under way, so nothing is sent."""
         text = Variable.get(self._name(code), default=None)
         if text is None:
             return None
@@ -239,8 +239,8 @@ class _Round:
         return [
             f"{text}: {', '.join(codes)}."
             for text, codes in (
-                ("These mails can't be sent as they are, the log says why", self.unfit),
-                ("These mails could not be delivered, the log says why, and the next try delivers them", self.undelivered),
+                ("These mails can't be sent as they are, the log has the reasons", self.unfit),
+                ("These mails could not be delivered, the log has the reasons, and the next try delivers them", self.undelivered),
                 ("These mails were delivered but not marked as sent in Nexus, which the next try will do", self.unmarked),
             )
             if codes
@@ -248,7 +248,7 @@ class _Round:
 
 
 def _refuse_undone(result: object) -> None:
-    """What a coroutine or a generator gives is a promise of a delivery."""
+    """Refuse a coroutine or a generator, which is only a promise of a delivery."""
     if inspect.isawaitable(result) or inspect.isgenerator(result) or inspect.isasyncgen(result):
         raise TypeError("`deliver` gave a coroutine or a generator, which nobody runs: nothing was delivered")
 

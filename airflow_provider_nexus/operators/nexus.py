@@ -40,10 +40,10 @@ class NexusOperator(NexusBaseOperator):
         own)
     :param json: body (templated), a dictionary or a list: where a template makes it, the DAG has to render templates as native
         objects; moments in it are written as Nexus writes them, ``Decimal`` with its digits
-    :param headers: headers of one's own, such as ``customer_ip_address`` or ``x-Correlation-Id`` (templated); none of those that
-        the provider sets itself. Airflow shows rendered templates, so what tells of a person is seen there
+    :param headers: further headers, such as ``customer_ip_address`` or ``x-Correlation-Id`` (templated); none of those that
+        the provider sets itself. Airflow shows rendered templates, so personal data in them is seen there
     :param response_filter: turns the values into what is returned
-    :param api_version: the header of that name; by default what the catalogue says of the path
+    :param api_version: the header of that name; by default that of the path in the catalogue
     :param nexus_conn_id: the connection (templated)
     """
 

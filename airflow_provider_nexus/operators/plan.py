@@ -1,4 +1,4 @@
-"""The operator that cuts a long window into several, for tasks that are mapped over them."""
+"""Operator that cuts a long window into several, for tasks that are mapped over them."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class NexusPlanWindowsOperator(NexusBaseOperator):
             windows = plan(hook.client, resource, wanted, max_windows, settle_lag=self.settle_lag)
         if not windows:
             raise AirflowSkipException(f"nothing of {self.resource} is settled yet; the next run will plan it")
-        self._tell(windows)
+        self._log(windows)
         return [{"window_start": to_wire(window.start), "window_end": to_wire(window.end)} for window in windows]
 
     def _whole_at_most(self) -> int:
@@ -90,7 +90,7 @@ class NexusPlanWindowsOperator(NexusBaseOperator):
         except ValueError:
             raise NexusConfigurationError(f"max_windows is {self.max_windows!r}: give a whole number of windows") from None
 
-    def _tell(self, windows: Sequence[PlannedWindow]) -> None:
+    def _log(self, windows: Sequence[PlannedWindow]) -> None:
         for window in windows:
             records = "records not counted" if window.records is None else f"about {window.records:,} records"
             self.log.info("%s: %s to %s, %s", self.resource, to_wire(window.start), to_wire(window.end), records)

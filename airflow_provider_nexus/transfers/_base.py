@@ -1,4 +1,4 @@
-"""What the transfers have in common: the window, the contract, the treatment of personal data, what they tell, the report."""
+"""Base of the transfers: window, contract, personal data, watermark, report, and what Airflow is given of a run."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class NexusSyncBaseOperator(NexusBaseOperator):
     """Reads a window of a Nexus collection, or a snapshot, and proves that nothing is missing. Not used by itself.
 
     With ``report_path`` each run that stores something, or finds it stored, then writes :doc:`the report </report>` on all
-    that is kept where it stores. A report that can't be written does not fail the task, as the data is stored and proved by
+    that is stored at the same place. A report that can't be written does not fail the task, as the data is stored and proved by
     then: it is an error in the log, and ``report`` is null in the summary.
 
     :param resource: name in the catalogue, such as ``transactions`` (templated)
@@ -64,7 +64,7 @@ class NexusSyncBaseOperator(NexusBaseOperator):
     :param contract: what is done about fields that come or go: ``report``, ``freeze`` or ``allow_new_fields``
     :param max_rejected: records that may be put aside because they don't fit; one more fails the task
     :param capture: ``window`` brings the window alone; ``changes`` also what changed in what earlier runs brought
-    :param history: keep each version of a record that was seen, not only the record as it is
+    :param history: whether each version of a record that was seen is stored, not only the record as it is
     :param rereads: with ``changes``: old windows that are read again at each run where Nexus gives no totals
     :param personal: what is done with fields that the catalogue marks as personal: ``keep``, ``hash``, ``mask`` or ``drop``
     :param protect: the same by name of the field, as Nexus or as the column is called, which wins
@@ -185,7 +185,7 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         return summary
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:  # noqa: ARG002 - Airflow gives it
-        """What OpenLineage is told: both data sets with their columns, how many records were written, and the verdict."""
+        """Lineage for OpenLineage: both data sets with their columns, how many records were written, and the verdict."""
         if self._summary is None:
             return None
         from airflow_provider_nexus.lineage.facets import lineage_of
@@ -206,7 +206,7 @@ class NexusSyncBaseOperator(NexusBaseOperator):
 
     @abstractmethod
     def report(self, hook: NexusHook, resource: Resource, page: Any) -> str:
-        """The report on all that is kept where this task stores, as HTML.
+        """The report on all that is stored where this task stores, as HTML.
 
         :param page: the file that it will lie in
         """
@@ -290,7 +290,9 @@ class NexusSyncBaseOperator(NexusBaseOperator):
     def _requested(self, context: Context, watermark: Watermark, resource: Resource) -> RequestedWindow | None:
         if not resource.is_windowed:
             if not (is_missing(self.window_start) and is_missing(self.window_end)):
-                raise NexusConfigurationError(f"{resource.name} has no window: Nexus says only how it stands now. Leave it out")
+                raise NexusConfigurationError(
+                    f"{resource.name} has no window: Nexus returns only its present state. Leave it out"
+                )
             return None
         for name in ("window_start", "window_end"):
             if self.is_mapped_to_nothing(name):
@@ -300,12 +302,12 @@ class NexusSyncBaseOperator(NexusBaseOperator):
     def keeps_watermark(self, context: Context) -> bool:
         """Whether this run moves the watermark.
 
-        Tasks that are mapped over windows, each with a start of its own, end in any order, so theirs would hide a gap. Those
+        Tasks that are mapped over windows, each with a start of its own, end in any order, so theirs could hide a gap. Those
         that are mapped over something else, such as resources, each go on from their own watermark and move it.
         """
         is_mapped = getattr(context.get("ti"), "map_index", -1) not in (None, -1)
         if is_mapped and not is_missing(self.window_start):
-            self.log.info("the watermark stays where it is: this task is mapped, and was given the start of its window")
+            self.log.info("the watermark is not moved: this task is mapped, and was given the start of its window")
             return False
         return True
 

@@ -1,4 +1,4 @@
-"""Nexus to files: local, S3, GCS, Azure or any other store that Airflow's ``ObjectStoragePath`` knows."""
+"""Transfer to files: local, S3, GCS, Azure or any other store that Airflow's ``ObjectStoragePath`` knows."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
     Resources that have no window (``prices``, ``balances``, ``payment_methods``, children such as ``customer_persons``)
     are read whole, and their folder carries the server's time.
 
-    With ``capture="changes"`` the folders of earlier windows are kept true: see :doc:`/capture`.
+    With ``capture="changes"`` the folders of earlier windows are updated: see :doc:`/capture`.
 
-    A try that fails in a large window keeps its full parts under ``_staging/``, and the next one goes on from there.
+    A try that fails in a large window leaves its full parts under ``_staging/``, and the next one goes on from there.
 
     Further arguments: :class:`~airflow_provider_nexus.transfers._base.NexusSyncBaseOperator`.
 
@@ -127,7 +127,7 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
         self.storage_conn_id = rendered(storage_conn_id)
 
     def _refuse_format(self, file_format: str) -> None:
-        """Refuse a format that there is not, or that can't keep what is asked for.
+        """Refuse a format that there is not, or that can't store what is asked for.
 
         :raises NexusConfigurationError: when so
         """
@@ -136,7 +136,7 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
         if self.capture == "changes" and file_format != "parquet":
             raise NexusConfigurationError("changes are captured in typed rows: use file_format='parquet' (or a SQL table)")
         if self.history and file_format != "parquet":
-            raise NexusConfigurationError("a history is kept in typed rows: use file_format='parquet' (or a SQL table)")
+            raise NexusConfigurationError("a history is stored in typed rows: use file_format='parquet' (or a SQL table)")
 
     def transfer(self, context: Context, hook: NexusHook, resource: Resource) -> dict[str, Any] | None:
         """Read and publish."""

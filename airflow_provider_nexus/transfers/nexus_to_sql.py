@@ -1,4 +1,4 @@
-"""Nexus to a table of a SQL database: PostgreSQL, MySQL, MariaDB or SQLite."""
+"""Transfer to a table of a SQL database: PostgreSQL, MySQL, MariaDB or SQLite."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
     The table is made from the catalogue when it is not there: amounts are NUMERIC (TEXT in SQLite, which has no exact
     decimals), times have their zone. Rows go into a temporary table first and are merged by their key in one transaction,
     together with a row in ``nexus_manifest`` beside the table: a rerun changes nothing, and a load that is killed leaves
-    nothing. Records that Nexus no longer has in a proved window are deleted. What does not fit lies in ``nexus_rejected``.
+    nothing. Records that Nexus no longer has in a proved window are deleted. What does not fit is in ``nexus_rejected``.
 
     The window is found as by
     :class:`~airflow_provider_nexus.transfers.nexus_to_object_storage.NexusToObjectStorageOperator`. With
-    ``capture="changes"`` rows of earlier windows are kept true: see :doc:`/capture`.
+    ``capture="changes"`` rows of earlier windows are updated: see :doc:`/capture`.
 
     Further arguments: :class:`~airflow_provider_nexus.transfers._base.NexusSyncBaseOperator`.
 
@@ -48,7 +48,7 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
 
     :param sql_conn_id: connection of the database (templated)
     :param table: name of the table, behind a schema and a point if it has one (templated)
-    :param staging_path: folder or URL where a large window's parts are kept for the next try; by default a failed try
+    :param staging_path: folder or URL where a large window's parts are stored for the next try; by default a failed try
         begins anew (templated)
     """
 
@@ -171,7 +171,7 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
         )
 
     def _watermark(self, context: Context, copy: SqlCopy) -> Watermark:
-        """Airflow's asset state store where there is one and the task has an asset, else the windows that the table holds."""
+        """Airflow's asset state store where there is one and the task has an asset, else the windows that are in the table."""
         from airflow_provider_nexus.load.sql.watermark import TableWatermark
 
         store = self.asset_store(context)

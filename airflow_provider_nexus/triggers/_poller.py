@@ -1,7 +1,7 @@
 """One poller per connection and resource, shared by every wait of a triggerer.
 
 Airflow's own shared streams hand each event to every subscriber and know the arguments of one of them only. Here the
-poller has to know every code that is waited for, to ask for all of them at once, and wakes only who has something to hear.
+poller has to know every code that is waited for, to ask for all of them at once, and wakes only the waits with news.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Wait:
         self.due = now + max(interval(self.age + now - self.joined, self.shortest, self.longest), pause)
 
     def hear(self, sightings: Sightings) -> None:
-        """Take in what was seen, and tell the trigger when something is new."""
+        """Take in what was seen, and wake the trigger when something is new."""
         mine = {code: sightings[code] for code in self.codes if code in sightings}
         self.patience.answered()
         if any(self.seen.get(code) != sighting for code, sighting in mine.items()):
@@ -98,8 +98,8 @@ class Poller:
             while await self._sleep():
                 client = client or await self._hook.aclient()
                 await self._poll(client)
-        except Exception as error:  # noqa: BLE001 - whoever waits here has to hear of it, whatever it is
-            self._tell(self._waits, error)
+        except Exception as error:  # noqa: BLE001 - every wait gets it, whatever it is
+            self._fail(self._waits, error)
         finally:
             self._task = None  # before anything is awaited: who joins meanwhile begins anew, and is not left unseen
             if client is not None:
@@ -147,12 +147,12 @@ class Poller:
             try:
                 pause = wait.patience.failed(error)
             except NexusError:
-                self._tell([wait], error)
+                self._fail([wait], error)
             else:
                 wait.plan(now, pause)
                 self._quiet_until = max(self._quiet_until, now + pause)
 
-    def _tell(self, waits: Iterable[Wait], error: BaseException) -> None:
+    def _fail(self, waits: Iterable[Wait], error: BaseException) -> None:
         for wait in list(waits):
             wait.news.put_nowait(error)
             self._waits.discard(wait)

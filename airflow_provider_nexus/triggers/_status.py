@@ -1,4 +1,4 @@
-"""The trigger that waits for records to reach a status."""
+"""Trigger that waits for records to reach a status."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from airflow_provider_nexus.triggers._poller import Wait, poller_of
 from airflow_provider_nexus.watch.patience import Patience
 from airflow_provider_nexus.watch.statuses import Sightings, Verdict, aim_at
 
-_RETOLD = ("resource", "codes", "target_statuses", "started", "deadline", "known_held")
+_PASSED_ON = ("resource", "codes", "target_statuses", "started", "deadline", "known_held")
 """What the task needs to go on. It travels in the event, since arguments of ``defer`` are lost under ``dag.test()``."""
 
 
 class NexusStatusTrigger(BaseTrigger):
     """Fires when all records are where the wait leads to, or one of them can't get there any more.
 
-    All such triggers of one triggerer share their calls. The event says why it fired and names what the next trigger
-    needs to go on; it carries no record, as the task reads the truth itself when it resumes.
+    All such triggers of one triggerer share their calls. The event has the reason why it fired, and what the next trigger
+    needs to go on; it has no record, as the task reads the truth itself when it resumes.
 
     .. seealso:: :doc:`waiting`
 
@@ -98,7 +98,7 @@ class NexusStatusTrigger(BaseTrigger):
             why = {"why": "error", "error": type(error).__name__, "message": str(error)}
         finally:
             poller.leave(wait)
-        yield TriggerEvent({**why, **{name: given[name] for name in _RETOLD}})  # type: ignore[no-untyped-call]
+        yield TriggerEvent({**why, **{name: given[name] for name in _PASSED_ON}})  # type: ignore[no-untyped-call]
 
     async def _why(self, wait: Wait) -> dict[str, Any]:
         while True:

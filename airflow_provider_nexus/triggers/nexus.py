@@ -1,4 +1,4 @@
-"""The triggers under their public address."""
+"""Triggers, at their public address."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ import pytest
 import requests
 
 from airflow_provider_nexus.__main__ import main
-from airflow_provider_nexus.cli.commands import COMMANDS
+from airflow_provider_nexus.cli.definition import COMMANDS
 from airflow_provider_nexus.cli.sandbox import parse_settings
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 

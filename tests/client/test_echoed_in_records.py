@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_nexus.api.resources import get_resource
-from airflow_provider_nexus.cli.connection_probe import Probe
+from airflow_provider_nexus.cli.check import Probe
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.exceptions import NexusDataError, NexusError, NexusStatusError, NexusUnprovedError, excerpt, told
 from airflow_provider_nexus.extract import totals

@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_nexus import exceptions
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import RESOURCES
-from airflow_provider_nexus.cli.commands import COMMANDS, Command
+from airflow_provider_nexus.cli.definition import COMMANDS, Command
 from airflow_provider_nexus.exceptions import NexusError
 from tests.docs.pages import DOCS, generate, remedies
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_nexus.__main__ import main
-from airflow_provider_nexus.cli.commands import COMMANDS
+from airflow_provider_nexus.cli.definition import COMMANDS
 from tests.docs.pages import DOCS
 
 PAGE = (DOCS / "cli.rst").read_text()

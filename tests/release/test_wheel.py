@@ -22,7 +22,7 @@ import pytest
 
 from airflow_provider_nexus import __version__
 from airflow_provider_nexus.api.resources import RESOURCES
-from airflow_provider_nexus.cli.commands import COMMANDS
+from airflow_provider_nexus.cli.definition import COMMANDS
 from airflow_provider_nexus.client.settings import EXTRAS
 from airflow_provider_nexus.get_provider_info import get_provider_info
 from airflow_provider_nexus.sandbox import Sandbox

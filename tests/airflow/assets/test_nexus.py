@@ -127,7 +127,7 @@ def test_every_dag_has_its_own_memory(store: Store) -> None:
 def test_the_memory_is_bounded_and_forgets_the_oldest(store: Store) -> None:
     for number in range(12):
         codes(run(store, str(number), *(f"{number}-{each}" for each in range(100))))
-    assert len(store["nexus-handled.settle"]) == nexus.KEPT
+    assert len(store["nexus-handled.settle"]) == nexus.REMEMBERED
     assert codes(run(store, "x", "0-1", "11-1")) == ["0-1"]
 
 

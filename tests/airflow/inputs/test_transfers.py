@@ -78,7 +78,7 @@ def test_mapped_over_windows_leaves_the_watermark(sandbox: Sandbox, tmp_path: Pa
     assert run_dag(dag).state == "success"
     assert not list(tmp_path.rglob("_watermark.json"))
     assert windows(tmp_path)
-    assert "the watermark stays where it is: this task is mapped" in "".join(capfd.readouterr())
+    assert "the watermark is not moved: this task is mapped" in "".join(capfd.readouterr())
 
 
 def test_mapped_over_parents_each_keeps_its_children(sandbox: Sandbox, tmp_path: Path) -> None:

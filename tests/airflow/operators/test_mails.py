@@ -360,7 +360,7 @@ def test_a_mail_that_would_be_another_one_is_not_sent(
     assert claims() == {}
     assert isinstance(sender.error, NexusUnsentMailError)
     assert not isinstance(sender.error, NexusAmbiguousMailError)
-    assert f"can't be sent as they are, the log says why: {codes[0]}" in str(sender.error)
+    assert f"can't be sent as they are, the log has the reasons: {codes[0]}" in str(sender.error)
     log = capsys.readouterr().out
     assert member in log
     assert "jane" not in log
@@ -396,7 +396,7 @@ def test_a_code_that_is_none_is_left_alone(sandbox: Sandbox, monkeypatch: pytest
     assert sender.delivered == codes
     assert (ready(sandbox), claims()) == ([], {})
     assert isinstance(sender.error, NexusUnsentMailError)
-    assert f"can't be sent as they are, the log says why: {odd!a:.100}." in str(sender.error)
+    assert f"can't be sent as they are, the log has the reasons: {odd!a:.100}." in str(sender.error)
 
 
 @pytest.mark.parametrize("verb", ["MAIL", "RCPT", "DATA"])

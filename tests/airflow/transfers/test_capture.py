@@ -162,7 +162,7 @@ def kept_for(asset: Asset, key: str) -> Any:
     ("options", "words"),
     [
         ({"file_format": "jsonl", "capture": "changes"}, "use file_format='parquet'"),
-        ({"file_format": "jsonl", "history": True}, "a history is kept in typed rows"),
+        ({"file_format": "jsonl", "history": True}, "a history is stored in typed rows"),
         ({"capture": "change"}, "unknown capture 'change'"),
     ],
 )

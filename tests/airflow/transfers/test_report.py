@@ -143,7 +143,7 @@ def test_a_report_that_cannot_be_written_leaves_the_data(
 WRONG = {
     "ftp": ({"report_url": "ftp://reports.example.com/x.html"}, "report_url starts with 'ftp'"),
     "script": ({"report_url": "javascript:alert(1)"}, "report_url starts with 'javascript'"),
-    "credentials": ({"report_url": "https://me:hidden@reports.example.com/x.html"}, "may not hold a user name or password"),
+    "credentials": ({"report_url": "https://me:hidden@reports.example.com/x.html"}, "may not contain a user name or password"),
     "no host": ({"report_url": "https:///x.html"}, "report_url has no plain host"),
     "no address": ({"report_url": "https://[x.html"}, "report_url is no address"),
     "store": ({"report_path": "gopher://x/y.html"}, "report_path is gopher://x/y.html, and its store can't be used"),

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_nexus.api.resources import RESOURCES
-from airflow_provider_nexus.cli.connection_probe import Finding, Grade, Probe
+from airflow_provider_nexus.cli.check import Finding, Grade, Probe
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.client.settings import read_settings
