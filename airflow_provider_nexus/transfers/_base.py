@@ -172,14 +172,19 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         """
         resource = get_resource(self.resource)
         self._refuse_unfit(resource)
-        page = self._page()
+        if self.report_url:
+            check_address(self.report_url)
+        has_report = self.report_path is not None or self.is_given("report_path")
+        page = self.report_page(self.report_path) if has_report else None
         with NexusHook(self.nexus_conn_id) as hook:
             summary = self.transfer(context, hook, resource)
-            if summary is not None and page is not None:
+            if summary is None:
+                raise AirflowSkipException(f"nothing of {self.resource} is settled yet; the next run will bring it")
+            if has_report:
                 summary |= {"report": self._report(context, page, lambda: self.report(hook, resource, page))}
-        if summary is None:
-            raise AirflowSkipException(f"nothing of {self.resource} is settled yet; the next run will bring it")
-        self._tell(context, summary)
+        for asset in self.assets if context.get("outlet_events") is not None else ():
+            context["outlet_events"][asset].extra = dict(summary)
+        self._log(summary)
         self._summary = summary
         metrics.count(summary)
         return summary
@@ -218,12 +223,6 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         """
         return page_of(report_path)
 
-    def _page(self) -> Any:
-        if self.report_url:
-            check_address(self.report_url)
-        is_wanted = self.report_path is not None or self.is_given("report_path")
-        return self.report_page(self.report_path) if is_wanted else None
-
     def _report(self, context: Context, page: Any, write: Callable[[], str]) -> str | None:
         """Where the report was written; ``None`` when it could not be.
 
@@ -240,25 +239,24 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         self.log.info("report: %s bytes, in %s", f"{size:,}", where)
         return where
 
-    def sync_window(
-        self, context: Context, hook: NexusHook, resource: Resource, loader: Loader, watermark: Watermark, staged: Any
+    def sync(
+        self,
+        context: Context,
+        hook: NexusHook,
+        resource: Resource,
+        copy: Copy | None,
+        loader: Loader,
+        watermark: Watermark,
+        staging: Any,
     ) -> dict[str, Any] | None:
-        """Bring the window alone."""
-        request = self.request(context, hook, resource, watermark)
-        moved = watermark if self.keeps_watermark(context) else None
-        return SyncJob(hook.client, request, loader, watermark=moved, staging=staged, log=self.log).run()
+        """Bring the window alone, or all that is new or different since the run before.
 
-    def capture_changes(
-        self, context: Context, hook: NexusHook, resource: Resource, copy: Copy, watermark: Watermark, staged: Any
-    ) -> dict[str, Any] | None:
-        """Bring all that is new or different since the run before."""
-        request = self.request(context, hook, resource, watermark)
-        kept = {"watermark": watermark, "rereads": self.rereads, "staging": staged}
-        return CaptureJob(hook.client, request, copy, log=self.log, **kept).run()
-
-    def request(self, context: Context, hook: NexusHook, resource: Resource, watermark: Watermark) -> SyncRequest:
-        """What this run asks for."""
-        return SyncRequest(
+        :param copy: what is stored already; only changes need it
+        :param loader: stores what is read
+        :param staging: folder for the parts of a large window, for the next try; ``None`` for none
+        """
+        names, instance = ("dag_id", "run_id", "task_id", "map_index", "try_number"), context.get("ti")
+        request = SyncRequest(
             resource=resource,
             requested=self._requested(context, watermark, resource),
             parents=self._parents(),
@@ -269,9 +267,14 @@ class NexusSyncBaseOperator(NexusBaseOperator):
             contract=self.contract,
             max_rejected=self.max_rejected,
             protection=Protection(self.personal, self.protect or {}, hook.settings.hash_secret.reveal()),
-            run=_run_of(context),
+            run={name: getattr(instance, name) for name in names if getattr(instance, name, None) is not None},
             airflow_version=airflow_version,
         )
+        if self.capture == "changes" and copy is not None:
+            parts = {"watermark": watermark, "rereads": self.rereads, "staging": staging}
+            return CaptureJob(hook.client, request, copy, log=self.log, **parts).run()
+        moved = watermark if self._moves_watermark(context) else None
+        return SyncJob(hook.client, request, loader, watermark=moved, staging=staging, log=self.log).run()
 
     def _parents(self) -> tuple[str, ...] | None:
         """The codes of the parents; ``None`` for all.
@@ -299,7 +302,7 @@ class NexusSyncBaseOperator(NexusBaseOperator):
                 raise NexusConfigurationError(f"{name} is None in what this task is mapped over: leave it out, or give a moment")
         return requested_window(context, self.window_start, self.window_end, watermark.get)
 
-    def keeps_watermark(self, context: Context) -> bool:
+    def _moves_watermark(self, context: Context) -> bool:
         """Whether this run moves the watermark.
 
         Tasks that are mapped over windows, each with a start of its own, end in any order, so theirs could hide a gap. Those
@@ -321,13 +324,6 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         """The assets among the outlets."""
         return [outlet for outlet in self.outlets or [] if isinstance(outlet, Asset)]
 
-    def _tell(self, context: Context, summary: dict[str, Any]) -> None:
-        events = context.get("outlet_events")
-        if events is not None:
-            for asset in self.assets:
-                events[asset].extra = dict(summary)
-        self._log(summary)
-
     def _log(self, summary: dict[str, Any]) -> None:
         """The verdict, and behind a fold all else that is known of the run."""
         self.log.info(
@@ -343,9 +339,3 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         for name, value in summary.items():
             self.log.info("%s: %s", name, value)
         self.log.info("::endgroup::")
-
-
-def _run_of(context: Context) -> dict[str, Any]:
-    instance = context.get("ti")
-    names = ("dag_id", "run_id", "task_id", "map_index", "try_number")
-    return {name: getattr(instance, name) for name in names if getattr(instance, name, None) is not None}

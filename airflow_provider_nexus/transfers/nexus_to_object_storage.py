@@ -21,7 +21,7 @@ from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.lineage.facets import file_target
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.jsonl.copy import JsonLinesLoader
-from airflow_provider_nexus.load.loader import Loader, TableLoader
+from airflow_provider_nexus.load.loader import TableLoader
 from airflow_provider_nexus.load.parquet.unsettled import FileMemory, Memory
 from airflow_provider_nexus.load.server import refuse_another
 from airflow_provider_nexus.operators._base import rendered
@@ -35,8 +35,6 @@ from airflow_provider_nexus.transfers._report import page_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
-
-    from airflow_provider_nexus.load.parquet.copy import ParquetCopy
 
 
 FILE_FORMATS = ("jsonl", "parquet")
@@ -122,9 +120,7 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
         )
         self._refuse_format(file_format)
         check_given("path", path)
-        self.path = rendered(path)
-        self.file_format = file_format
-        self.storage_conn_id = rendered(storage_conn_id)
+        self.path, self.file_format, self.storage_conn_id = rendered(path), file_format, rendered(storage_conn_id)
 
     def _refuse_format(self, file_format: str) -> None:
         """Refuse a format that there is not, or that can't store what is asked for.
@@ -143,12 +139,25 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
         collection = self._collection(hook, resource)
         store.refuse_unfit("path", collection)
         refuse_another(collection, hook.settings.environment.base_url)
-        watermark = self._watermark(context, hook, collection, resource)
+        watermark: Watermark = FileWatermark(collection)
+        memory: Memory = FileMemory(collection)
+        if (state := self.asset_store(context)) is not None:
+            # several tasks that write elsewhere can have the same asset
+            where = hashlib.sha256(str(collection).encode()).hexdigest()[:16]
+            key = f"{hook.settings.environment.name}.{resource.name}.{where}"
+            watermark, memory = AssetMemory(state, f"nexus.watermark.{key}"), AssetMemory(state, f"nexus.unsettled.{key}", memory)
         staged = collection / staging.FOLDER
-        if self.capture == "changes":
-            copy = self._copy(collection, resource, self._memory(context, hook, collection, resource))
-            return self.capture_changes(context, hook, resource, copy, watermark, staged)
-        return self.sync_window(context, hook, resource, self._loader(collection, resource), watermark, staged)
+        if self.file_format == "jsonl":
+            lines = JsonLinesLoader(collection, self.max_rejected)
+            return self.sync(context, hook, resource, None, lines, watermark, staged)
+        from airflow_provider_nexus.load.parquet.copy import ParquetCopy
+        from airflow_provider_nexus.load.parquet.unsettled import Unsettled
+
+        table = Table(resource)
+        unsettled = Unsettled(table, memory) if self.capture == "changes" else None
+        copy = ParquetCopy(collection, table, unsettled=unsettled, keeps_versions=self.history)
+        loader = TableLoader(copy, self.max_rejected, contract=self.contract)
+        return self.sync(context, hook, resource, copy, loader, watermark, staged)
 
     def report(self, hook: NexusHook, resource: Resource, page: Any) -> str:
         """On all windows of the resource, with links to their manifests."""
@@ -165,36 +174,3 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
     def data_set(self, summary: Mapping[str, Any]) -> tuple[tuple[str, str], bool]:
         """The folder of the window."""
         return file_target(str(summary["path"])), self.file_format == "parquet"
-
-    def _loader(self, collection: Any, resource: Resource) -> Loader:
-        if self.file_format == "jsonl":
-            return JsonLinesLoader(collection, self.max_rejected)
-        return TableLoader(self._copy(collection, resource), self.max_rejected, contract=self.contract)
-
-    def _copy(self, collection: Any, resource: Resource, memory: Memory | None = None) -> ParquetCopy:
-        from airflow_provider_nexus.load.parquet.copy import ParquetCopy
-        from airflow_provider_nexus.load.parquet.unsettled import Unsettled
-
-        table = Table(resource)
-        unsettled = Unsettled(table, memory) if memory else None
-        return ParquetCopy(collection, table, unsettled=unsettled, keeps_versions=self.history)
-
-    def _watermark(self, context: Context, hook: NexusHook, collection: Any, resource: Resource) -> Watermark:
-        """Airflow's asset state store where there is one and the task has an asset, else a file beside the data."""
-        store = self.asset_store(context)
-        if store is None:
-            return FileWatermark(collection)
-        return AssetMemory(store, _key("watermark", hook, collection, resource))
-
-    def _memory(self, context: Context, hook: NexusHook, collection: Any, resource: Resource) -> Memory:
-        """The same for the records that are not settled."""
-        store, beside = self.asset_store(context), FileMemory(collection)
-        if store is None:
-            return beside
-        return AssetMemory(store, _key("unsettled", hook, collection, resource), beside)
-
-
-def _key(what: str, hook: NexusHook, collection: Any, resource: Resource) -> str:
-    """A name in the state store of an asset; several tasks that write elsewhere can have the same asset."""
-    where = hashlib.sha256(str(collection).encode()).hexdigest()[:16]
-    return f"nexus.{what}.{hook.settings.environment.name}.{resource.name}.{where}"

@@ -27,8 +27,6 @@ from airflow_provider_nexus.transfers._memory import AssetMemory
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
 
-    from airflow_provider_nexus.load.sql.copy import SqlCopy
-
 
 class NexusToSqlOperator(NexusSyncBaseOperator):
     """Brings a window of a Nexus collection, or a snapshot, into a table and proves that nothing is missing.
@@ -103,32 +101,39 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
             **kwargs,
         )
         _check(sql_conn_id, table)
-        self.sql_conn_id = rendered(sql_conn_id)
-        self.table = rendered(table)
         check_given("staging_path", staging_path, optional=True)
-        self.staging_path = rendered(staging_path)
+        self.sql_conn_id, self.table, self.staging_path = rendered(sql_conn_id), rendered(table), rendered(staging_path)
 
     def transfer(self, context: Context, hook: NexusHook, resource: Resource) -> dict[str, Any] | None:
         """Read and load."""
         _check(self.sql_conn_id, self.table)
         engine = engine_of(self.sql_conn_id)
         try:
-            copy = self._copy(engine, hook, resource)
-            watermark = self._watermark(context, copy)
-            staged = self._staged(resource)
-            if self.capture == "changes":
-                return self.capture_changes(context, hook, resource, copy, watermark, staged)
+            from airflow_provider_nexus.load.sql.copy import SqlCopy
+            from airflow_provider_nexus.load.sql.watermark import TableWatermark
+
+            environment = hook.settings.environment
+            copy = SqlCopy(
+                engine,
+                self.table,
+                Table(resource),
+                environment=environment.name,
+                base_url=environment.base_url,
+                output="history" if self.history else "current",
+                contract=self.contract,
+            )
+            watermark: Watermark = TableWatermark(copy)
+            if (state := self.asset_store(context)) is not None:
+                # by the table's own name, as two spellings of one table have one watermark
+                watermark = AssetMemory(state, f"nexus.watermark.{self.sql_conn_id}.{copy.place}")
+            staged = None
+            if self.staging_path is not None or self.is_given("staging_path"):
+                staged = opened("staging_path", self.staging_path) / self.table / resource.name
+                store.refuse_unfit("staging_path", staged)
             loader = TableLoader(copy, self.max_rejected, contract=self.contract)
-            return self.sync_window(context, hook, resource, loader, watermark, staged)
+            return self.sync(context, hook, resource, copy, loader, watermark, staged)
         finally:
             engine.dispose()
-
-    def _staged(self, resource: Resource) -> Any:
-        if self.staging_path is None and not self.is_given("staging_path"):
-            return None
-        folder = opened("staging_path", self.staging_path) / self.table / resource.name
-        store.refuse_unfit("staging_path", folder)
-        return folder
 
     def report(self, hook: NexusHook, resource: Resource, page: Any) -> str:  # noqa: ARG002 - files have links to lead from it
         """On all loads of the table, with their manifests."""
@@ -155,30 +160,6 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
         namespace = f"{place.scheme}://{place.authority}" if place.authority else place.scheme
         schema = None if "." in table else hook.get_openlineage_default_schema()
         return (namespace, _joined(place.database, schema, table)), True
-
-    def _copy(self, engine: Any, hook: NexusHook, resource: Resource) -> SqlCopy:
-        from airflow_provider_nexus.load.sql.copy import SqlCopy
-
-        environment = hook.settings.environment
-        return SqlCopy(
-            engine,
-            self.table,
-            Table(resource),
-            environment=environment.name,
-            base_url=environment.base_url,
-            output="history" if self.history else "current",
-            contract=self.contract,
-        )
-
-    def _watermark(self, context: Context, copy: SqlCopy) -> Watermark:
-        """Airflow's asset state store where there is one and the task has an asset, else the windows that are in the table."""
-        from airflow_provider_nexus.load.sql.watermark import TableWatermark
-
-        store = self.asset_store(context)
-        if store is None:
-            return TableWatermark(copy)
-        # by its own name, as two spellings of one table have one watermark
-        return AssetMemory(store, f"nexus.watermark.{self.sql_conn_id}.{copy.place}")
 
 
 def _check(sql_conn_id: object, table: object) -> None:
