@@ -8,7 +8,7 @@ from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.cli import running
 from airflow_provider_nexus.cli.bar import following
-from airflow_provider_nexus.extract.plan import PlannedWindow, plan
+from airflow_provider_nexus.extract.plan import plan
 from airflow_provider_nexus.extract.request import SETTLE_LAG
 from airflow_provider_nexus.extract.window import choose_window
 
@@ -25,19 +25,11 @@ def run(arguments: Namespace) -> int:
     with running.nexus(arguments.nexus_conn_id) as hook, following("planning", "counts") as follow:
         windows = plan(hook.client, resource, wanted, arguments.max_windows, settle_lag=SETTLE_LAG, follow=follow)
         calls = hook.client.session.calls
+    found = [(to_wire(window.start), to_wire(window.end), window.records) for window in windows]
     if arguments.output == "json":
-        running.print_json([_members(window) for window in windows])
+        running.print_json([{"window_start": start, "window_end": end, "records": records} for start, end, records in found])
         return 0
-    rows = [[*_span(window), "?" if window.records is None else f"{window.records:,}"] for window in windows]
+    rows = [(start, end, "?" if records is None else f"{records:,}") for start, end, records in found]
     running.print_table(f"Windows of {resource.name}", ("start", "end", "records"), rows, right=("records",))
     print(f"{len(windows)} windows, planned in {calls:,} calls")
     return 0
-
-
-def _span(window: PlannedWindow) -> tuple[str, str]:
-    return to_wire(window.start), to_wire(window.end)
-
-
-def _members(window: PlannedWindow) -> dict[str, str | int | None]:
-    start, end = _span(window)
-    return {"window_start": start, "window_end": end, "records": window.records}

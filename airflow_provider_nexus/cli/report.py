@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import Any
 
 from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.cli import running
@@ -21,14 +20,13 @@ def run(arguments: Namespace) -> int:
     page = running.place(arguments.out, "-o")
     if store.is_local(page) and not page.parent.is_dir():
         raise NexusConfigurationError(f"there is no folder {page.parent} to write {page.name} into: make it first")
-    size = _table(arguments, page) if arguments.sql_conn_id else put_report(running.place(arguments.target), page)
+    if arguments.sql_conn_id:
+        with running.database(arguments.sql_conn_id) as engine:
+            from airflow_provider_nexus.report.table import put_table_report
+            from airflow_provider_nexus.verify.tables import open_table
+
+            size = put_table_report(open_table(engine, arguments.target), page)
+    else:
+        size = put_report(running.place(arguments.target), page)
     print(printable(f"{arguments.out}: {size:,} bytes"))
     return 0
-
-
-def _table(arguments: Namespace, page: Any) -> int:
-    with running.database(arguments.sql_conn_id) as engine:
-        from airflow_provider_nexus.report.table import put_table_report
-        from airflow_provider_nexus.verify.tables import open_table
-
-        return put_table_report(open_table(engine, arguments.target), page)

@@ -26,20 +26,17 @@ def run(arguments: Namespace) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    with _sandbox(arguments) as sandbox:
+    try:
+        made = Sandbox(**{name: getattr(arguments, name) for name in _OWN}, **parse_settings(arguments.set))
+    except (TypeError, ValueError) as error:
+        raise NexusConfigurationError(str(error)) from None
+    with made as sandbox:
         print(f"A Nexus sandbox listens on {sandbox.base_url}")
         print(f"  token       {sandbox.token}")
         print(f"  connection  export AIRFLOW_CONN_NEXUS_DEFAULT='{sandbox.connection_uri}'")
         print("Ctrl-C stops it.", flush=True)
         stop.wait()
     return 0
-
-
-def _sandbox(arguments: Namespace) -> Sandbox:
-    try:
-        return Sandbox(**{name: getattr(arguments, name) for name in _OWN}, **parse_settings(arguments.set))
-    except (TypeError, ValueError) as error:
-        raise NexusConfigurationError(str(error)) from None
 
 
 def parse_settings(texts: list[str]) -> dict[str, Any]:
@@ -55,12 +52,8 @@ def parse_settings(texts: list[str]) -> dict[str, Any]:
             raise NexusConfigurationError(f"--set takes NAME=VALUE, not {text!r}")
         if name in _OWN:
             raise NexusConfigurationError(f"{name} is no matter of --set: give --{name}")
-        settings[name] = _value(value)
+        try:
+            settings[name] = json.loads(value)
+        except ValueError:
+            settings[name] = value
     return from_json(settings)
-
-
-def _value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text

@@ -14,13 +14,13 @@ from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.extract import checkpoint as staging
 from airflow_provider_nexus.extract.protect import Protection
 from airflow_provider_nexus.extract.request import SyncRequest
-from airflow_provider_nexus.extract.window import RequestedWindow, choose_window
+from airflow_provider_nexus.extract.window import choose_window
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.jsonl.copy import JsonLinesLoader
 from airflow_provider_nexus.load.loader import Loader, TableLoader
 from airflow_provider_nexus.load.server import refuse_another
 from airflow_provider_nexus.sync.job import SyncJob, collection_folder
-from airflow_provider_nexus.sync.watermark import FileWatermark, Watermark
+from airflow_provider_nexus.sync.watermark import FileWatermark
 
 if TYPE_CHECKING:
     from airflow_provider_nexus.hooks.nexus import NexusHook
@@ -56,7 +56,12 @@ def _sync(hook: NexusHook, resource: Resource, arguments: Namespace) -> dict[str
     store.refuse_unfit("PATH", collection)
     refuse_another(collection, hook.settings.environment.base_url)
     watermark = FileWatermark(collection)
-    wanted = _requested(resource, arguments, watermark)
+    if resource.is_windowed:
+        wanted = choose_window(arguments=(arguments.window_start, arguments.window_end), watermark=watermark.get)
+    elif arguments.window_start or arguments.window_end:
+        raise NexusConfigurationError(f"{resource.name} has no window: Nexus returns only its present state. Leave it out")
+    else:
+        wanted = None
     request = SyncRequest(
         resource=resource,
         requested=wanted,
@@ -65,23 +70,11 @@ def _sync(hook: NexusHook, resource: Resource, arguments: Namespace) -> dict[str
         run={"command": "airflow nexus sync"},
         airflow_version=airflow_version,
     )
-    loader, staged = _loader(collection, resource, arguments.file_format), collection / staging.FOLDER
-    moved = watermark if wanted else None
+    loader: Loader = JsonLinesLoader(collection)
+    if arguments.file_format == "parquet":
+        from airflow_provider_nexus.load.parquet.copy import ParquetCopy
+
+        loader = TableLoader(ParquetCopy(collection, Table(resource)))
+    moved, staged = watermark if wanted else None, collection / staging.FOLDER
     with following(f"reading {resource.name}", "records") as follow:
         return SyncJob(hook.client, request, loader, watermark=moved, staging=staged, log=log, follow=follow).run()
-
-
-def _requested(resource: Resource, arguments: Namespace, watermark: Watermark) -> RequestedWindow | None:
-    if resource.is_windowed:
-        return choose_window(arguments=(arguments.window_start, arguments.window_end), watermark=watermark.get)
-    if arguments.window_start or arguments.window_end:
-        raise NexusConfigurationError(f"{resource.name} has no window: Nexus returns only its present state. Leave it out")
-    return None
-
-
-def _loader(collection: Any, resource: Resource, file_format: str) -> Loader:
-    if file_format == "jsonl":
-        return JsonLinesLoader(collection)
-    from airflow_provider_nexus.load.parquet.copy import ParquetCopy
-
-    return TableLoader(ParquetCopy(collection, Table(resource)))

@@ -20,7 +20,12 @@ def run(arguments: Namespace) -> int:
     if arguments.output == "json":
         running.print_json(report.dump())
     else:
-        _show(report)
+        for title, lines in (("Problems", report.problems), ("Notes", report.notes)):
+            if lines:
+                running.print_table(title, ("where", "what"), [(line.where, line.what) for line in lines])
+        seen = f"{report.windows:,} manifests, {report.records:,} records, {report.bytes:,} bytes"
+        asked = f", {report.calls:,} calls" if report.calls else ""
+        print(f"{'All is well' if report.is_fine else f'{len(report.problems):,} problems'}: {seen}{asked}")
     return 0 if report.is_fine else running.PROBLEMS
 
 
@@ -51,12 +56,3 @@ def _table(arguments: Namespace) -> Report:
 
         with running.nexus(arguments.nexus_conn_id) as hook, following("asking Nexus", "windows") as follow:
             return report.plus(table_against_nexus(stored, hook.client, follow))
-
-
-def _show(report: Report) -> None:
-    for title, lines in (("Problems", report.problems), ("Notes", report.notes)):
-        if lines:
-            running.print_table(title, ("where", "what"), [(line.where, line.what) for line in lines])
-    seen = f"{report.windows:,} manifests, {report.records:,} records, {report.bytes:,} bytes"
-    asked = f", {report.calls:,} calls" if report.calls else ""
-    print(f"{'All is well' if report.is_fine else f'{len(report.problems):,} problems'}: {seen}{asked}")

@@ -96,7 +96,13 @@ class NexusSendMailsOperator(NexusBaseOperator):
         :raises NexusWriteRefusedError: when the connection does not allow writes; nothing was delivered
         """
         hook = NexusHook(self.nexus_conn_id)
-        self._check(hook)
+        if self.limit < 1:
+            raise NexusConfigurationError(f"limit is {self.limit}: give the number of mails to deliver in one run, 1 or more")
+        if not hook.settings.allow_writes:
+            raise NexusWriteRefusedError(
+                f"mails are marked as sent in Nexus, and the connection {self.nexus_conn_id} does not allow that, so none was "
+                "delivered: switch on 'Allow writes' in the connection, or use one that has it on"
+            )
         run = _Round(hook, self._prepare(), f"{context['run_id']} {context['ti'].try_number}", self.log)
         codes = self._ready(hook)
         for code in codes:
@@ -105,15 +111,6 @@ class NexusSendMailsOperator(NexusBaseOperator):
             run.send(code)
         run.fail_if_unfinished()
         return {"sent": len(run.sent), "left": len(codes) - len(run.sent) - run.settled, "codes": run.sent}
-
-    def _check(self, hook: NexusHook) -> None:
-        if self.limit < 1:
-            raise NexusConfigurationError(f"limit is {self.limit}: give the number of mails to deliver in one run, 1 or more")
-        if not hook.settings.allow_writes:
-            raise NexusWriteRefusedError(
-                f"mails are marked as sent in Nexus, and the connection {self.nexus_conn_id} does not allow that, so none was "
-                "delivered: switch on 'Allow writes' in the connection, or use one that has it on"
-            )
 
     def _prepare(self) -> _Prepare:
         if deliver := self.deliver:
@@ -190,30 +187,22 @@ class _Round:
         try:
             deliver = self._prepare(mail)
         except NexusUnsentMailError:
-            self._log.exception("mail %s can't be sent as it is", code)
-            self.unfit.append(code)
-            return False
+            return self._failed(code, self.unfit, "can't be sent as it is")
         except NexusConfigurationError:
             raise  # no mail could be sent, and another try changes nothing
         except Exception:  # noqa: BLE001 - as below
-            self._log.exception("mail %s was not delivered", code)
-            self.undelivered.append(code)
-            return False
+            return self._failed(code, self.undelivered, "was not delivered")
         self._write(code, _DELIVERING)
         try:
             _refuse_undone(deliver())
         except NexusAmbiguousMailError:
-            self._log.exception("mail %s: it is not known whether it went out", code)
-            self.unknown.append(code)
-            return False
+            return self._failed(code, self.unknown, "may or may not have gone out")
         except NexusConfigurationError:
             Variable.delete(self._name(code))  # nothing was called, so nothing went out
             raise
         except Exception:  # noqa: BLE001 - whatever a delivery raises, the other mails go on
-            self._log.exception("mail %s was not delivered", code)
             Variable.delete(self._name(code))
-            self.undelivered.append(code)
-            return False
+            return self._failed(code, self.undelivered, "was not delivered")
         self._write(code, _DELIVERED)
         return True
 
@@ -221,11 +210,16 @@ class _Round:
         try:
             self._hook.run("PUT", f"{get_resource('mails').record_path(code)}/sent")
         except NexusApiError:
-            self._log.exception("mail %s was delivered and could not be marked as sent", code)
-            self.unmarked.append(code)
+            self._failed(code, self.unmarked, "was delivered and could not be marked as sent")
             return
         Variable.delete(self._name(code))
         self.sent.append(code)
+
+    def _failed(self, code: str, codes: list[str], what: str) -> bool:
+        """Log the error that is being handled, and note the mail."""
+        self._log.exception("mail %s %s", code, what)
+        codes.append(code)
+        return False
 
     def _doubts(self) -> str:
         return (

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_nexus.api.plain import as_plain
 from airflow_provider_nexus.api.resources import find_by_path
 from airflow_provider_nexus.client.call import Call
-from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.values import method_of, refuse_bare
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.hooks.nexus import NexusHook
@@ -42,7 +41,7 @@ class NexusOperator(NexusBaseOperator):
         objects; moments in it are written as Nexus writes them, ``Decimal`` with its digits
     :param headers: further headers, such as ``customer_ip_address`` or ``x-Correlation-Id`` (templated); none of those that
         the provider sets itself. Airflow shows rendered templates, so personal data in them is seen there
-    :param response_filter: turns the values into what is returned
+    :param response_filter: function of the values; what it returns is returned
     :param api_version: the header of that name; by default that of the path in the catalogue
     :param nexus_conn_id: the connection (templated)
     """
@@ -74,20 +73,13 @@ class NexusOperator(NexusBaseOperator):
         self.response_filter = response_filter
         self.api_version = api_version
         self.nexus_conn_id = rendered(nexus_conn_id)
-        self._refuse_wrong()
-
-    def _refuse_wrong(self) -> None:
-        """Refuse, where the DAG is parsed, what is known there and can't be sent.
-
-        :raises NexusConfigurationError: names the argument
-        """
         if not is_template(self.method):
             method_of(self.method)
         if not is_template(self.json):
             refuse_bare(self.json)
-        if self.response_filter is not None and not callable(self.response_filter):
+        if response_filter is not None and not callable(response_filter):
             raise NexusConfigurationError(
-                f"response_filter is {self.response_filter!r}: give a function that takes the values and gives what is returned"
+                f"response_filter is {response_filter!r}: give a function that takes the values and returns what the task returns"
             )
 
     def execute(self, context: Context) -> Any:
@@ -99,22 +91,23 @@ class NexusOperator(NexusBaseOperator):
         self.refuse_missing()
         self.refuse_missing_in("query", "the query's")
         self.refuse_missing_in("headers", "the header")
-        client = NexusHook(self.nexus_conn_id).client
         call = Call(method_of(self.method), self.endpoint, self.query, self.json, self.api_version, self.headers)
-        if call.is_repeatable:
-            return self._finish(context, self._send(client))
-        return send_once(context, call, lambda before: self._send(client, before), lambda values: self._finish(context, values))
+        client = NexusHook(self.nexus_conn_id).client
 
-    def _send(self, client: NexusClient, before: Callable[[], object] | None = None) -> Any:
-        return client.run(
-            self.method,
-            self.endpoint,
-            params=self.query,
-            json=self.json,
-            api_version=self.api_version,
-            headers=self.headers,
-            before=before,
-        )
+        def send(before: Callable[[], object] | None = None) -> Any:
+            return client.run(
+                self.method,
+                self.endpoint,
+                params=self.query,
+                json=self.json,
+                api_version=self.api_version,
+                headers=self.headers,
+                before=before,
+            )
+
+        if call.is_repeatable:
+            return self._finish(context, send())
+        return send_once(context, call, send, lambda values: self._finish(context, values))
 
     def _finish(self, context: Context, values: Any) -> Any:
         resource = find_by_path(self.endpoint)

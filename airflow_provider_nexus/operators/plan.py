@@ -11,7 +11,7 @@ from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.compat import AirflowSkipException
 from airflow_provider_nexus.exceptions import NexusConfigurationError
-from airflow_provider_nexus.extract.plan import PlannedWindow, plan
+from airflow_provider_nexus.extract.plan import plan
 from airflow_provider_nexus.extract.request import LONGEST_LAG, SETTLE_LAG
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered, requested_window
@@ -74,23 +74,16 @@ class NexusPlanWindowsOperator(NexusBaseOperator):
         :raises NexusWindowError: when there is no window
         :raises AirflowSkipException: when nothing is old enough to be read
         """
-        resource, max_windows = get_resource(self.resource), self._whole_at_most()
-        wanted = requested_window(context, self.window_start, self.window_end)
+        try:
+            max_windows = int(str(self.max_windows).strip())  # templates render numbers as text
+        except ValueError:
+            raise NexusConfigurationError(f"max_windows is {self.max_windows!r}: give a whole number of windows") from None
+        resource, wanted = get_resource(self.resource), requested_window(context, self.window_start, self.window_end)
         with NexusHook(self.nexus_conn_id) as hook:
             windows = plan(hook.client, resource, wanted, max_windows, settle_lag=self.settle_lag)
         if not windows:
             raise AirflowSkipException(f"nothing of {self.resource} is settled yet; the next run will plan it")
-        self._log(windows)
-        return [{"window_start": to_wire(window.start), "window_end": to_wire(window.end)} for window in windows]
-
-    def _whole_at_most(self) -> int:
-        """Templates render numbers as text."""
-        try:
-            return int(str(self.max_windows).strip())
-        except ValueError:
-            raise NexusConfigurationError(f"max_windows is {self.max_windows!r}: give a whole number of windows") from None
-
-    def _log(self, windows: Sequence[PlannedWindow]) -> None:
         for window in windows:
             records = "records not counted" if window.records is None else f"about {window.records:,} records"
             self.log.info("%s: %s to %s, %s", self.resource, to_wire(window.start), to_wire(window.end), records)
+        return [{"window_start": to_wire(window.start), "window_end": to_wire(window.end)} for window in windows]
