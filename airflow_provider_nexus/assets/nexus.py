@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -70,7 +70,10 @@ def fresh_changes(context: Context, asset: Asset) -> list[dict[str, Any]]:
     :return: ``changes`` as reported by :class:`~airflow_provider_nexus.triggers.nexus.NexusChangeTrigger`
     :raises NexusConfigurationError: when the task does not name the asset
     """
-    changes = _by_id(context["triggering_asset_events"].get(asset) or ())
+    events = context["triggering_asset_events"].get(asset) or ()
+    payloads = [event.extra.get("payload") for event in events if isinstance(event.extra, Mapping)]
+    given = [change for payload in payloads if isinstance(payload, dict) for change in payload.get("changes") or ()]
+    changes = {str(change["id"]): change for change in given}
     store = _memory(context, asset)
     if store is None:
         return list(changes.values())
@@ -80,12 +83,6 @@ def fresh_changes(context: Context, asset: Asset) -> list[dict[str, Any]]:
     if fresh.keys() - handled.keys():
         store.set(key, dict([*handled.items(), *((name, run) for name in fresh if name not in handled)][-REMEMBERED:]))
     return list(fresh.values())
-
-
-def _by_id(events: Iterable[Any]) -> dict[str, dict[str, Any]]:
-    payloads = (event.extra.get("payload") for event in events if isinstance(event.extra, Mapping))
-    changes = (change for payload in payloads if isinstance(payload, dict) for change in payload.get("changes") or ())
-    return {str(change["id"]): change for change in changes}
 
 
 def _memory(context: Context, asset: Asset) -> Any:

@@ -157,61 +157,52 @@ class Probe:
         return Finding(what, Grade.OK, count), page
 
     def _server(self, resource: Resource, row: Row) -> Iterator[Finding]:
-        source = Source(self._client, resource)
-        for what, look in (
-            ("sorting", self._sorting),
-            ("lower bound", self._lower),
-            ("upper bound", self._upper),
-            ("largest page", self._largest),
-            ("dates", self._dates),
-            ("api_version", self._version),
-        ):
+        source, second = Source(self._client, resource), second_of(row.stamp)
+        looks: dict[str, Callable[[], Finding]] = {
+            "sorting": lambda: _sorting(resource, source.page(limit=50)),
+            "lower bound": lambda: _bound("lower bound", source.page(second, second + 2 * SECOND), row),
+            "upper bound": lambda: _bound("upper bound", source.page(second - 2 * SECOND, second), row),
+            "largest page": lambda: _largest(source),
+            "dates": lambda: _dates(resource, row),
+            "api_version": lambda: self._version(resource),
+        }
+        for what, look in looks.items():
             try:
-                yield look(resource, source, row)
+                yield look()
             except NexusError as error:
                 yield Finding(what, Grade.WARNING, f"can't be found out: {error}")
 
-    def _sorting(self, resource: Resource, source: Source, row: Row) -> Finding:  # noqa: ARG002 - all looks are alike
-        page = source.page(limit=50)
-        honoured = page.is_ascending and len({each.stamp for each in page.rows}) > 1
-        manner = "oldest first, as asked" if honoured else "not as asked: windows are read by halving, which costs more calls"
-        text = f"{resource.name} come {manner}"
-        return Finding("sorting", Grade.OK if honoured else Grade.NOTE, text)
-
-    def _lower(self, resource: Resource, source: Source, row: Row) -> Finding:  # noqa: ARG002
-        second = second_of(row.stamp)
-        return _bound("lower bound", source.page(second, second + 2 * SECOND), row)
-
-    def _upper(self, resource: Resource, source: Source, row: Row) -> Finding:  # noqa: ARG002
-        second = second_of(row.stamp)
-        return _bound("upper bound", source.page(second - 2 * SECOND, second), row)
-
-    def _largest(self, resource: Resource, source: Source, row: Row) -> Finding:  # noqa: ARG002
-        try:
-            page = source.page(limit=LARGEST)
-        except NexusValidationError:
-            return Finding("largest page", Grade.NOTE, f"{LARGEST:,} records in one answer are refused")
-        more = page.total is not None and page.total > len(page.rows)
-        text = f"{len(page.rows):,} records when {LARGEST:,} are asked for"
-        return Finding("largest page", Grade.OK, text if more else f"at least {len(page.rows):,}: there are no more records")
-
-    def _dates(self, resource: Resource, source: Source, row: Row) -> Finding:  # noqa: ARG002
-        stamp = resource.created.stamp if resource.created else resource.stamp
-        sent = at(decode(row.raw), stamp)
-        plain = str(sent) == f"{row.stamp[:19]}Z"
-        return Finding(
-            "dates",
-            Grade.OK if plain else Grade.NOTE,
-            f"{'the one form asked for' if plain else 'another form'}: {told(str(sent))}",
-        )
-
-    def _version(self, resource: Resource, source: Source, row: Row) -> Finding:  # noqa: ARG002
+    def _version(self, resource: Resource) -> Finding:
         other = "1.1" if resource.api_version != "1.1" else "1.0"
         try:
             self._client.run("GET", resource.path, params={"page": 1, "limit": 1}, api_version=other)
         except NexusError:
             return Finding("api_version", Grade.OK, f"{resource.api_version} is answered, {other} is not")
         return Finding("api_version", Grade.NOTE, f"{resource.api_version} is answered, and so is {other}")
+
+
+def _sorting(resource: Resource, page: Page) -> Finding:
+    if page.is_ascending and len({each.stamp for each in page.rows}) > 1:
+        return Finding("sorting", Grade.OK, f"{resource.name} come oldest first, as asked")
+    text = f"{resource.name} come not as asked: windows are read by halving, which costs more calls"
+    return Finding("sorting", Grade.NOTE, text)
+
+
+def _largest(source: Source) -> Finding:
+    try:
+        page = source.page(limit=LARGEST)
+    except NexusValidationError:
+        return Finding("largest page", Grade.NOTE, f"{LARGEST:,} records in one answer are refused")
+    more = page.total is not None and page.total > len(page.rows)
+    text = f"{len(page.rows):,} records when {LARGEST:,} are asked for"
+    return Finding("largest page", Grade.OK, text if more else f"at least {len(page.rows):,}: there are no more records")
+
+
+def _dates(resource: Resource, row: Row) -> Finding:
+    sent = str(at(decode(row.raw), resource.created.stamp if resource.created else resource.stamp))
+    if sent == f"{row.stamp[:19]}Z":
+        return Finding("dates", Grade.OK, f"the one form asked for: {told(sent)}")
+    return Finding("dates", Grade.NOTE, f"another form: {told(sent)}")
 
 
 def _bound(what: str, page: Page, row: Row) -> Finding:

@@ -67,8 +67,14 @@ def run(arguments: Namespace) -> int:
                 follow(done, len(RESOURCES))
     manifests = _manifests(data)
     console.print(_table(manifests, data))
-    _refuse_gaps(manifests, log)
-    _what_next(console, data, time.monotonic() - began)
+    missing = set(RESOURCES) - {manifest["resource"] for manifest in manifests if manifest["proof"]["verdict"] != "unproved"}
+    if missing:
+        raise NexusError(f"not proved: {', '.join(sorted(missing))}; Airflow's output is in {log}")
+    console.print(f"\nDone in {time.monotonic() - began:.0f} s. Every window has a manifest beside its files, such as")
+    console.print(f"  {min(data.rglob(NAME))}", soft_wrap=True)
+    console.print("\n[bold]In Airflow's user interface:[/] make ui")
+    console.print("[bold]With your own Nexus:[/] make a connection of type Quantoz Nexus with your API token, or")
+    console.print(f"  export AIRFLOW_CONN_NEXUS_DEFAULT='{json.dumps(_OWN_CONNECTION)}'", soft_wrap=True, markup=False)
     return 0
 
 
@@ -109,9 +115,10 @@ def _table(manifests: list[dict[str, Any]], data: Path) -> Table:
     table.add_column("seconds", justify="right", no_wrap=True)
     table.add_column(f"path below {data.parent.name}/{data.name}", overflow="fold")
     for manifest in manifests:
+        window = manifest["window"]
         table.add_row(
             manifest["resource"],
-            _window(manifest),
+            f"{window['start'][:10]}\nto {window['end'][:10]}" if window else "as of now",
             f"{manifest['records']:,}",
             f"{manifest['calls']:,}",
             manifest["proof"]["verdict"],
@@ -122,28 +129,9 @@ def _table(manifests: list[dict[str, Any]], data: Path) -> Table:
     return table
 
 
-def _window(manifest: dict[str, Any]) -> str:
-    window = manifest["window"]
-    return f"{window['start'][:10]}\nto {window['end'][:10]}" if window else "as of now"
-
-
 def _sums(sums: dict[str, dict[str, str]]) -> str:
     """The first sums of the amount that is shown of a resource; the manifest has them all."""
     name = next((name for name in _SHOWN_SUMS if name in sums), "")
     found = sorted(sums.get(name, {}).items(), key=lambda item: (item[0] != "EUR", item[0]))
     more = f" (+{len(found) - 2} more)" if len(found) > 2 else ""
     return "\n".join([f"{name}{more}:", *(f"{currency} {value}" for currency, value in found[:2])]) if found else ""
-
-
-def _refuse_gaps(manifests: list[dict[str, Any]], log: Path) -> None:
-    missing = set(RESOURCES) - {manifest["resource"] for manifest in manifests if manifest["proof"]["verdict"] != "unproved"}
-    if missing:
-        raise NexusError(f"not proved: {', '.join(sorted(missing))}; Airflow's output is in {log}")
-
-
-def _what_next(console: Console, data: Path, seconds: float) -> None:
-    console.print(f"\nDone in {seconds:.0f} s. Every window has a manifest beside its files, such as")
-    console.print(f"  {next(iter(sorted(data.rglob(NAME))))}", soft_wrap=True)
-    console.print("\n[bold]In Airflow's user interface:[/] make ui")
-    console.print("[bold]With your own Nexus:[/] make a connection of type Quantoz Nexus with your API token, or")
-    console.print(f"  export AIRFLOW_CONN_NEXUS_DEFAULT='{json.dumps(_OWN_CONNECTION)}'", soft_wrap=True, markup=False)

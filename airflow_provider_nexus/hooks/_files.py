@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
+
+from airflow.sdk import BaseHook
 
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.download import LARGEST_DOWNLOAD, fetch, refuse_no_file
@@ -16,14 +18,6 @@ from airflow_provider_nexus.compat import AirflowFailException, get_hook_lineage
 from airflow_provider_nexus.exceptions import NexusAmbiguousWriteError, NexusConfigurationError
 from airflow_provider_nexus.hooks._connections import opened
 from airflow_provider_nexus.writes.upload import LARGEST_UPLOAD, load, send
-
-if TYPE_CHECKING:
-    from airflow.sdk import BaseHook as _Base
-
-    from airflow_provider_nexus.client.client import NexusClient
-else:
-    _Base = object
-
 
 _SENDING = ("POST", "PUT", "PATCH")
 _AS_IN_URLS = "/:@!$&'()*+,;=~%?#[]"
@@ -69,14 +63,8 @@ def upload_call(
     return Call(verb, path, headers=headers, form=form)
 
 
-class FileCalls(_Base):
+class FileCalls(BaseHook):
     """The file calls of a hook."""
-
-    if TYPE_CHECKING:
-
-        @property
-        def client(self) -> NexusClient:
-            """The client."""
 
     def download(
         self,
@@ -111,7 +99,7 @@ class FileCalls(_Base):
         place = opened("target", target, storage_conn_id)
         refuse_no_file("target", target, place)
         call = Call("GET", path, params, headers=headers)
-        found = fetch(self.client.session, call, place, overwrite=overwrite, max_mb=max_mb)
+        found = fetch(self.get_conn().session, call, place, overwrite=overwrite, max_mb=max_mb)
         uri = found["place"] if "://" in found["place"] else f"file://{found['place']}"
         with suppress(ValueError):  # not all addresses can be those of an asset
             get_hook_lineage_collector().add_output_asset(context=self, uri=quote(uri, safe=_AS_IN_URLS))
@@ -159,4 +147,4 @@ class FileCalls(_Base):
             storage_conn_id=storage_conn_id,
         )
         with sent_once():
-            return send(self.client.session, call, log=self.log)
+            return send(self.get_conn().session, call, log=self.log)

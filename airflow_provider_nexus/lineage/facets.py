@@ -32,8 +32,39 @@ def lineage_of(
     :param columns: whether it has the columns of the typed table; else it has the fields as Nexus names them
     """
     from airflow.providers.openlineage.extractors import OperatorLineage
+    from openlineage.client.event_v2 import InputDataset, OutputDataset
+    from openlineage.client.facet_v2 import (
+        data_quality_assertions_dataset,
+        documentation_dataset,
+        output_statistics_output_dataset,
+    )
 
-    return OperatorLineage(inputs=[_source(summary, resource)], outputs=[_target(summary, resource, target, columns)])
+    table, assertion = Table(resource), data_quality_assertions_dataset.Assertion
+    fields = list(table.by_path.items())
+    checks = [
+        assertion(assertion=PROVED, success=summary["verdict"] != Verdict.UNPROVED),
+        assertion(assertion=FITTING, success=not summary["rejected"]),
+    ]
+    source = InputDataset(
+        namespace=f"nexus://{summary['environment']}",
+        name=resource.name,
+        facets={
+            "documentation": documentation_dataset.DocumentationDatasetFacet(description=resource.meaning),
+            "schema": _schema(fields),
+        },
+        inputFacets={
+            "dataQualityAssertions": data_quality_assertions_dataset.DataQualityAssertionsDatasetFacet(assertions=checks)
+        },
+    )
+    written = output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet(rowCount=summary["records"])
+    namespace, name = target
+    output = OutputDataset(
+        namespace=namespace,
+        name=name,
+        facets={"schema": _schema([(column.name, column) for column in table.columns] if columns else fields)},
+        outputFacets={"outputStatistics": written},
+    )
+    return OperatorLineage(inputs=[source], outputs=[output])
 
 
 def file_target(path: str) -> tuple[str, str]:
@@ -45,45 +76,6 @@ def file_target(path: str) -> tuple[str, str]:
     if parts.scheme in ("", "file"):
         return "file", parts.path
     return f"{parts.scheme}://{parts.netloc}", parts.path.strip("/") or "/"
-
-
-def _source(summary: Mapping[str, Any], resource: Resource) -> Any:
-    from openlineage.client.event_v2 import InputDataset
-    from openlineage.client.facet_v2 import data_quality_assertions_dataset, documentation_dataset
-
-    facets = {
-        "documentation": documentation_dataset.DocumentationDatasetFacet(description=resource.meaning),
-        "schema": _schema([(name, column) for name, column in Table(resource).by_path.items()]),
-    }
-    checks = data_quality_assertions_dataset.DataQualityAssertionsDatasetFacet(assertions=_assertions(summary))
-    return InputDataset(
-        namespace=f"nexus://{summary['environment']}",
-        name=resource.name,
-        facets=facets,
-        inputFacets={"dataQualityAssertions": checks},
-    )
-
-
-def _assertions(summary: Mapping[str, Any]) -> list[Any]:
-    from openlineage.client.facet_v2 import data_quality_assertions_dataset as checks
-
-    return [
-        checks.Assertion(assertion=PROVED, success=summary["verdict"] != Verdict.UNPROVED),
-        checks.Assertion(assertion=FITTING, success=not summary["rejected"]),
-    ]
-
-
-def _target(summary: Mapping[str, Any], resource: Resource, target: tuple[str, str], columns: bool) -> Any:
-    from openlineage.client.event_v2 import OutputDataset
-    from openlineage.client.facet_v2 import output_statistics_output_dataset
-
-    table = Table(resource)
-    shown = [(column.name, column) for column in table.columns] if columns else list(table.by_path.items())
-    written = output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet(rowCount=summary["records"])
-    namespace, name = target
-    return OutputDataset(
-        namespace=namespace, name=name, facets={"schema": _schema(shown)}, outputFacets={"outputStatistics": written}
-    )
 
 
 def _schema(columns: list[tuple[str, Column]]) -> Any:

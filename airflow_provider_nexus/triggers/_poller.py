@@ -121,36 +121,30 @@ class Poller:
                     await self._changed.wait()
         return False
 
-    def _due(self, now: float) -> list[Wait]:
-        due = [wait for wait in self._waits if wait.due - now <= wait.shortest * _SLACK]
-        # one list answers for all, so that the others need not ask again soon
-        return list(self._waits) if sum(len(wait.codes) for wait in due) > FEW else due
-
     async def _poll(self, client: AsyncNexusClient) -> None:
         now = asyncio.get_running_loop().time()
-        due = self._due(now)
+        due = [wait for wait in self._waits if wait.due - now <= wait.shortest * _SLACK]
+        if sum(len(wait.codes) for wait in due) > FEW:
+            due = list(self._waits)  # one list answers for all, so that the others need not ask again soon
         wanted = {code: created for wait in due for code, created in wait.codes.items()}
         try:
             sightings = await adrive(self._lookout.look(wanted), partial(client.answer, self._lookout.resource))
         except NexusError as error:
             self._outage.failed(error)
-            self._put_up_with(due, error)
-        else:
-            self._outage.answered()
+            now = asyncio.get_running_loop().time()
             for wait in due:
-                wait.plan(now)
-                wait.hear(sightings)
-
-    def _put_up_with(self, due: Iterable[Wait], error: NexusError) -> None:
-        now = asyncio.get_running_loop().time()
+                try:
+                    pause = wait.patience.failed(error)
+                except NexusError:
+                    self._fail([wait], error)
+                else:
+                    wait.plan(now, pause)
+                    self._quiet_until = max(self._quiet_until, now + pause)
+            return
+        self._outage.answered()
         for wait in due:
-            try:
-                pause = wait.patience.failed(error)
-            except NexusError:
-                self._fail([wait], error)
-            else:
-                wait.plan(now, pause)
-                self._quiet_until = max(self._quiet_until, now + pause)
+            wait.plan(now)
+            wait.hear(sightings)
 
     def _fail(self, waits: Iterable[Wait], error: BaseException) -> None:
         for wait in list(waits):

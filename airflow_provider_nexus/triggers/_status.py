@@ -91,7 +91,13 @@ class NexusStatusTrigger(BaseTrigger):
         poller.join(wait)
         try:
             async with asyncio.timeout((self._deadline - datetime.now(UTC)).total_seconds()):
-                why = await self._why(wait)
+                while True:
+                    news = await wait.news.get()
+                    if isinstance(news, BaseException):
+                        raise news
+                    if reason := self._news(news):
+                        why = {"why": reason}
+                        break
         except TimeoutError:
             why = {"why": "deadline"}
         except NexusError as error:
@@ -100,15 +106,8 @@ class NexusStatusTrigger(BaseTrigger):
             poller.leave(wait)
         yield TriggerEvent({**why, **{name: given[name] for name in _PASSED_ON}})  # type: ignore[no-untyped-call]
 
-    async def _why(self, wait: Wait) -> dict[str, Any]:
-        while True:
-            news = await wait.news.get()
-            if isinstance(news, BaseException):
-                raise news
-            if why := self._news(news):
-                return {"why": why}
-
     def _news(self, seen: Sightings) -> str:
+        """The reason to fire; empty when there is none."""
         verdicts = {
             code: Verdict.MISSED if sighting.status is None else self._aim.judge(sighting.status, ended=sighting.ended)
             for code, sighting in seen.items()
