@@ -1,4 +1,4 @@
-"""Ask for a price, buy, and wait: for the transaction, and for an order at an exchange. No wait holds a worker.
+"""Ask for a price, buy, and wait: for the transaction, and for an order at an exchange. No wait occupies a worker.
 
 - **Connection**: `nexus_default`, of type Quantoz Nexus, with *Allow writes* on.
 - **Params**: `amount` of `currency` is spent on `crypto`, paid by `payment_method`; the order goes to `exchange`.
@@ -23,7 +23,7 @@ with DAG(
     tags=["nexus", "example"],
     doc_md=__doc__,
     params={
-        "amount": Param("25.00", type="string", description="Money to spend, as text so that it keeps its digits"),
+        "amount": Param("25.00", type="string", description="Money to spend, as text so that no digit is lost"),
         "currency": Param("EUR", type="string"),
         "crypto": Param("BTC", type="string"),
         "payment_method": Param("CUST_BUY_IDEAL", type="string"),

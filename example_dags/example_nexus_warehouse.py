@@ -1,7 +1,7 @@
-"""Nexus in a database and in Parquet files, kept true: what is new, and what changed in what is there already.
+"""Nexus in a database and in Parquet files, kept up to date: what is new, and what changed in what is there already.
 
 Each run reads what was created since the run before, what has ended since, and what was still unsettled; Nexus' own totals
-tell what else has changed. Each of these readings is proved complete before it is stored. The first run begins at
+show what else has changed. Each of these readings is proved complete before it is stored. The first run begins at
 `window_start`; the ones after it go on where the last one ended.
 
 - **Connections**: `nexus_default`, of type Quantoz Nexus, and `warehouse`, of a PostgreSQL, MySQL, MariaDB or SQLite database.

@@ -81,18 +81,15 @@ def database(conn_id: str) -> Iterator[Engine]:
 
 @contextmanager
 def _connections() -> Iterator[None]:
-    """What Airflow logs meanwhile goes to stderr, as stdout is for the result."""
-    with redirect_stdout(sys.stderr), _as_a_server():
-        yield
+    """Let Airflow look up connections in the block. What it logs meanwhile goes to stderr, as stdout is for the result.
 
-
-@contextmanager
-def _as_a_server() -> Iterator[None]:
-    """Airflow looks connections up in its database only in processes with this mark, which its own commands set."""
+    It reads them from its database only in processes with the mark that is set here, as its own commands do.
+    """
     before = os.environ.get("_AIRFLOW_PROCESS_CONTEXT")
     os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
     try:
-        yield
+        with redirect_stdout(sys.stderr):
+            yield
     finally:
         if before is None:
             os.environ.pop("_AIRFLOW_PROCESS_CONTEXT", None)
@@ -110,10 +107,9 @@ def place(target: str, name: str = "TARGET") -> Any:
     text = place_of(name, target, relative=True)
     if "://" not in text:
         return Path(text).absolute()
-    with redirect_stdout(sys.stderr):
+    with _connections():
         from airflow_provider_nexus.hooks._connections import opened
 
-    with _as_a_server(), redirect_stdout(sys.stderr):
         return opened(name, text)
 
 
