@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from airflow_provider_nexus.sandbox.call import Call, Refusal
+from airflow_provider_nexus.sandbox.call import ApiCall, Refusal
 
 _MAILS = (
     "NewAccountRequested|NewAccountActivated|AccountDeleteRequested|TrustLevelUpdated|AccountInfoRequest|TransactionToBeReturned"
@@ -150,7 +150,7 @@ def _fields(text: str) -> tuple[Declared, ...]:
 _FIELDS = {name.lower(): (name, _fields(text)) for name, text in DECLARED.items()}
 
 
-def check(method: str, path: str, call: Call) -> None:
+def check(method: str, path: str, call: ApiCall) -> None:
     """Refuse a body that is not as declared.
 
     :param path: template of a route
@@ -175,7 +175,7 @@ def check(method: str, path: str, call: Call) -> None:
         raise Refusal(400, "ValidationError", "The request is not valid", problems)
 
 
-def _exactly(call: Call, name: str) -> Any:
+def _exactly(call: ApiCall, name: str) -> Any:
     return msgspec.json.decode(call.body).get(name) if call.body.strip() else None
 
 

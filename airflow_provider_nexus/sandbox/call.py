@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
-from airflow_provider_nexus.sandbox.stamps import Form, form_for
+from airflow_provider_nexus.sandbox.served import FORMS
+from airflow_provider_nexus.sandbox.stamps import Form, to_micros, zulu, zulu_millis
 
 SUCCESS = "Successfully processed your request"
 """The sentence in every test body of the vendor."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Call:
+class ApiCall:
     """One call as the handlers see it.
 
     :param query: query names in lower case; empty values are left out
     :param headers: header names in lower case
-    :param parts: what the path's placeholders stand for
+    :param parts: values of the path's placeholders
     :param at: virtual time in microseconds
     :param serial: number of the call
     :param sorts: names that the list can be sorted by, in lower case
@@ -43,7 +45,26 @@ class Call:
 
     def form(self, resource: str) -> Form:
         """The form in which a resource's stamps are answered."""
-        return form_for(resource, iso8601=self.iso8601)
+        return zulu if self.iso8601 else FORMS.get(resource, zulu_millis)
+
+    def moment(self, name: str) -> int | None:
+        """A date of the query in microseconds, ``None`` for none.
+
+        :raises Refusal: when it is no date
+        """
+        text = self.query.get(name.lower())
+        return None if text is None else read_moment(name, text)
+
+    def whole(self, name: str, default: int) -> int:
+        """A whole number of the query.
+
+        :raises Refusal: when it is none
+        """
+        text = self.query.get(name)
+        try:
+            return default if text is None else int(text)
+        except ValueError:
+            raise bad_query(f"The value {text!r} of {name} is not a whole number") from None
 
     def json(self) -> dict[str, Any]:
         """The body with names in lower case, as Nexus binds names without case; ``{}`` for none.
@@ -74,7 +95,7 @@ def _folded_all(value: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ApiAnswer:
     """What goes back.
 
     :param records: how many records of a list, or 1 for a single one, are in it
@@ -98,9 +119,9 @@ class Refusal(Exception):  # noqa: N818
         self.status, self.code, self.message, self.values = status, code, message, values
 
     @property
-    def answer(self) -> Answer:
+    def answer(self) -> ApiAnswer:
         """The refusal as an answer."""
-        return Answer(self.status, envelope(self.values, message=self.message, errors=[self.code]))
+        return ApiAnswer(self.status, envelope(self.values, message=self.message, errors=[self.code]))
 
 
 def envelope(values: object, *, message: str = SUCCESS, errors: list[str] | None = None) -> bytes:
@@ -108,16 +129,33 @@ def envelope(values: object, *, message: str = SUCCESS, errors: list[str] | None
     return msgspec.json.encode({"message": message, "errors": errors, "values": values})
 
 
-def success(values: object, records: int = 0) -> Answer:
+def success(values: object, records: int = 0) -> ApiAnswer:
     """A success in the envelope, with so many records."""
-    return Answer(body=envelope(values), records=records)
+    return ApiAnswer(body=envelope(values), records=records)
 
 
-def bare(value: object, status: int = 200, records: int = 0) -> Answer:
+def bare(value: object, status: int = 200, records: int = 0) -> ApiAnswer:
     """JSON without the envelope, with so many records."""
-    return Answer(status, msgspec.json.encode(value), records=records)
+    return ApiAnswer(status, msgspec.json.encode(value), records=records)
 
 
 def not_found(kind: str, code: str) -> Refusal:
     """The refusal of an unknown code."""
     return Refusal(404, f"{kind}NotFound", f"{kind} {code!r} was not found")
+
+
+def bad_query(message: str, values: object = None) -> Refusal:
+    """The refusal of a query name or its value."""
+    return Refusal(400, "InvalidQueryParameter", message, values)
+
+
+def read_moment(name: str, text: str) -> int:
+    """A date of a call in microseconds; no zone means UTC.
+
+    :raises Refusal: when it is none
+    """
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise bad_query(f"The value {text!r} of {name} is not a date") from None
+    return to_micros(moment if moment.tzinfo else moment.replace(tzinfo=UTC))

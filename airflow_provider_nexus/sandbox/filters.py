@@ -1,57 +1,21 @@
-"""The query names that narrow a list, and how each is compared. See docs/api_facts.rst, Filters."""
+"""Filters of a list: the query names that narrow it, and how each is compared. See docs/api_facts.rst, Filters."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from airflow_provider_nexus.api.resource import DateFilter, Resource
 from airflow_provider_nexus.sandbox import money
-from airflow_provider_nexus.sandbox.call import Call, Refusal
-from airflow_provider_nexus.sandbox.collection import Collection, Path
+from airflow_provider_nexus.sandbox.call import ApiCall, bad_query
+from airflow_provider_nexus.sandbox.rows import RowSet
+from airflow_provider_nexus.sandbox.served import LOOKS_AT, MORE_DATES
 from airflow_provider_nexus.sandbox.settings import SandboxSettings
-from airflow_provider_nexus.sandbox.stamps import to_micros, zulu
+from airflow_provider_nexus.sandbox.stamps import zulu
 
 Test = Callable[[int], bool]
 """Whether a row stays."""
 
-_PATHS: dict[str, dict[str, Path]] = {
-    "transactions": {"blockchainTxId": ("blockchainTransactionId",)},
-    "broker_transactions": {
-        "customer": ("customerCode",),
-        "customerStatus": ("customer", "status"),
-        "customerTrustlevel": ("customer", "trustlevel"),
-        "customerIsHighrisk": ("customer", "isHighRisk"),
-        "customerIsBusiness": ("customer", "isBusiness"),
-    },
-    "customers": {"portfolio": ("portFolioCode",), "trustLevel": ("trustlevel",)},
-    "accounts": {"cryptoCode": ("dcCode",), "depositAddress": ("dcReceiveAddress",), "status": ("accountStatus",)},
-    "orders": {
-        "exchangeCode": ("tradePair", "exchangeCode"),
-        "cryptoCode": ("tradePair", "cryptoCode"),
-        "currencyCode": ("tradePair", "currencyCode"),
-        "orderType": ("type",),
-        "actionType": ("action",),
-        "isPartial": ("executed", "partial"),
-    },
-    "transfers": {name: ("address", name) for name in ("sourceType", "sinkType", "sourceExchangeCode", "sinkExchangeCode")},
-    "mails": {name: ("references", name) for name in ("accountCode", "customerCode", "transactionCode")},
-    "payment_methods": {"currency": ("currencyCode",), "crypto": ("cryptoCode",)},
-    "customer_bank_accounts": {"bankId": ("bank", "id")},
-    "crypto_addresses": {"sinkType": ("sink", "sinkType"), "sourceType": ("source", "sourceType")},
-    "banks": {"bankId": ("id",), "countryCode": ("country",)},
-    "cryptocurrencies": {"cryptoCode": ("code",)},
-}
-
-_MORE_DATES = {
-    "customers": (
-        DateFilter("latestReviewStartDate", "latestReviewEndDate", "latestReview"),
-        DateFilter("latestTransactionStartDate", "latestTransactionEndDate", "latestTransaction"),
-    ),
-    "customer_persons": (DateFilter("updatedStartDate", "updatedEndDate", "updatedOn"),),
-    "customer_bank_accounts": (DateFilter("updatedStartDate", "updatedEndDate", "updated"),),
-}
 _UNBOUND_TOO = ("currency", "crypto")
 _AMOUNTS = {"amountFrom": 1, "amountTo": -1}
 
@@ -71,7 +35,7 @@ class Selection:
     tests: list[Test] = field(default_factory=list)
     echo: dict[str, str] = field(default_factory=dict)
 
-    def rows(self, collection: Collection, at: int) -> list[int] | range:
+    def rows(self, collection: RowSet, at: int) -> list[int] | range:
         """The rows selected, by (stamp, number)."""
         rows = collection.rows(self.since, self.until, at)
         if self.tests:
@@ -79,19 +43,20 @@ class Selection:
         return rows if isinstance(rows, range) else list(rows)
 
 
-def select(resource: Resource, collection: Collection, call: Call, settings: SandboxSettings) -> Selection:
+def select(resource: Resource, collection: RowSet, call: ApiCall, settings: SandboxSettings) -> Selection:
     """Read the filters of a call.
 
     :raises Refusal: for a value that can't be read
     """
-    chosen = Selection()
+    chosen, more = Selection(), MORE_DATES.get(resource.name, ())
     if settings.filters == "honoured":
         if resource.created is not None:
             chosen.since, chosen.until = _bounds(resource.created, call, settings, chosen.echo)
-        more = (resource.finished,) if resource.finished else ()
-        for dates in (*more, *_MORE_DATES.get(resource.name, ())):
-            _add_dates(dates, collection, call, settings, chosen)
-    dated = {name for dates in _MORE_DATES.get(resource.name, ()) for name in (dates.since, dates.until)}
+        for dates in (resource.finished, *more) if resource.finished else more:
+            since, until = _bounds(dates, call, settings, chosen.echo)
+            if since is not None or until is not None:
+                chosen.tests.append(_inside(dates.stamp, since, until, collection, call.at))
+    dated = {name for dates in more for name in (dates.since, dates.until)}
     for name in resource.filters:
         wanted = call.query.get(name.lower())
         if wanted is not None and name not in dated and name not in settings.ignored_filters:
@@ -100,52 +65,31 @@ def select(resource: Resource, collection: Collection, call: Call, settings: San
     return chosen
 
 
-def read_moment(name: str, text: str) -> int:
-    """A date of a query in microseconds; no zone means UTC.
-
-    :raises Refusal: when it is none
-    """
-    try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise Refusal(400, "InvalidQueryParameter", f"The value {text!r} of {name} is not a date") from None
-    return to_micros(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+def _bounds(dates: DateFilter, call: ApiCall, settings: SandboxSettings, echo: dict[str, str]) -> tuple[int | None, int | None]:
+    since, until = call.moment(dates.since), call.moment(dates.until) if dates.until else None
+    echo |= {name: zulu(moment) for name, moment in ((dates.since, since), (dates.until, until)) if moment is not None}
+    return (
+        None if since is None else since + (not settings.since_inclusive),
+        None if until is None else until + settings.until_inclusive,
+    )
 
 
-def _bounds(dates: DateFilter, call: Call, settings: SandboxSettings, echo: dict[str, str]) -> tuple[int | None, int | None]:
-    since = _bound(dates.since, call, echo, 0 if settings.since_inclusive else 1)
-    until = _bound(dates.until, call, echo, 1 if settings.until_inclusive else 0) if dates.until else None
-    return since, until
-
-
-def _bound(name: str, call: Call, echo: dict[str, str], shift: int) -> int | None:
-    text = call.query.get(name.lower())
-    if text is None:
-        return None
-    moment = read_moment(name, text)
-    echo[name] = zulu(moment)
-    return moment + shift
-
-
-def _add_dates(dates: DateFilter, collection: Collection, call: Call, settings: SandboxSettings, chosen: Selection) -> None:
-    since, until = _bounds(dates, call, settings, chosen.echo)
-    if since is None and until is None:
-        return
-
+def _inside(name: str, since: int | None, until: int | None, collection: RowSet, at: int) -> Test:
     def inside(row: int) -> bool:
-        text = collection.value(row, call.at, (dates.stamp,))
-        if not text:
-            return False
-        moment = read_moment(dates.stamp, text)
-        return (since is None or moment >= since) and (until is None or moment < until)
+        moment = collection.value(row, at, (name,))
+        return bool(moment) and (since is None or moment >= since) and (until is None or moment < until)
 
-    chosen.tests.append(inside)
+    return inside
 
 
-def _test(resource: Resource, collection: Collection, name: str, wanted: str, at: int) -> Test:
-    path = _PATHS.get(resource.name, {}).get(name, (name,))
+def _test(resource: Resource, collection: RowSet, name: str, wanted: str, at: int) -> Test:
+    path = tuple(LOOKS_AT.get(resource.name, {}).get(name, name).split("."))
     if name in _AMOUNTS:
-        return _amount_test(collection, name, wanted, at)
+        try:
+            bound, sign = money.decimal(wanted), _AMOUNTS[name]
+        except ArithmeticError:
+            raise bad_query(f"The value {wanted!r} of {name} is not a number") from None
+        return lambda row: (money.decimal(collection.value(row, at, ("amount",))) - bound) * sign >= 0
     choices = {choice.strip().casefold() for choice in wanted.split("|")}
     if name == "status":
         _refuse_unknown_status(resource, choices)
@@ -153,21 +97,12 @@ def _test(resource: Resource, collection: Collection, name: str, wanted: str, at
         choices.add("none")
     if resource.name == "payment_methods" and name == "transactionType":
         return lambda row: not choices.isdisjoint(str(collection.value(row, at, path)).casefold().split("|"))
-    return lambda row: not choices.isdisjoint(_told(collection.value(row, at, path)))
+    return lambda row: not choices.isdisjoint(_compared(collection.value(row, at, path)))
 
 
-def _told(value: object) -> set[str]:
+def _compared(value: object) -> set[str]:
     """What a value is compared as; a list is each of its items."""
     return {str(item).casefold() for item in (value if isinstance(value, list) else [value])}
-
-
-def _amount_test(collection: Collection, name: str, wanted: str, at: int) -> Test:
-    try:
-        bound = money.decimal(wanted)
-    except ArithmeticError:
-        raise Refusal(400, "InvalidQueryParameter", f"The value {wanted!r} of {name} is not a number") from None
-    sign = _AMOUNTS[name]
-    return lambda row: (money.decimal(collection.value(row, at, ("amount",))) - bound) * sign >= 0
 
 
 def _refuse_unknown_status(resource: Resource, choices: set[str]) -> None:
@@ -179,4 +114,4 @@ def _refuse_unknown_status(resource: Resource, choices: set[str]) -> None:
         return
     valid = [status.upper() for status in lifecycle.statuses]
     helps: dict[str, object] = {"customers": {"validCustomerStatus": valid}, "accounts": {"allowedFilterValues": valid}}
-    raise Refusal(400, "InvalidQueryParameter", "The status filter is not valid", helps.get(resource.name))
+    raise bad_query("The status filter is not valid", helps.get(resource.name))

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from airflow_provider_nexus.sandbox.bodies import check
-from airflow_provider_nexus.sandbox.call import Answer, Call, Refusal, envelope
+from airflow_provider_nexus.sandbox.call import ApiAnswer, ApiCall, Refusal, envelope
 from airflow_provider_nexus.sandbox.faults import Fault
-from airflow_provider_nexus.sandbox.queries import taken
-from airflow_provider_nexus.sandbox.routing import Route
+from airflow_provider_nexus.sandbox.reads import Route
+from airflow_provider_nexus.sandbox.served import taken
 from airflow_provider_nexus.sandbox.stamps import SECOND, http_date, to_datetime, to_micros
-from airflow_provider_nexus.sandbox.state import RecordedCall, State
+from airflow_provider_nexus.sandbox.state import RecordedCall, SandboxState
 
 _HTML = b"<!DOCTYPE html><html><body><h1>Nexus</h1><p>Please wait while we check your browser.</p></body></html>"
 _SKIPPING = ("status", "drop", "garbage", "redirect", "empty")
@@ -25,12 +25,12 @@ class Outcome:
     :param fault: the fault that it met
     """
 
-    answer: Answer
+    answer: ApiAnswer
     fault: Fault | None = None
 
 
-def meet(state: State, route: Route | None, call: Call, connection: int) -> Outcome:
-    """Answer a call and record it. ``route`` is ``None`` for a path that does not exist."""
+def meet(state: SandboxState, route: Route | None, call: ApiCall, connection: int) -> Outcome:
+    """ApiAnswer a call and record it. ``route`` is ``None`` for a path that does not exist."""
     with state.lock:
         call = replace(call, at=state.clock.now, serial=state.journal.count)
         fault = state.faults.meet(call.method, call.path)
@@ -45,21 +45,21 @@ def meet(state: State, route: Route | None, call: Call, connection: int) -> Outc
         return Outcome(replace(answer, headers={**answer.headers, "Date": http_date(call.at)}), fault)
 
 
-def _faulty(fault: Fault, call: Call) -> Answer:
+def _faulty(fault: Fault, call: ApiCall) -> ApiAnswer:
     if fault.kind == "status":
         headers = {"Retry-After": http_date(call.at + 3 * SECOND) if fault.retry_after == "date" else fault.retry_after}
-        return Answer(fault.status, b"", headers=headers if fault.retry_after else {})
+        return ApiAnswer(fault.status, b"", headers=headers if fault.retry_after else {})
     if fault.kind == "redirect":
-        return Answer(302, headers={"Location": f"https://login.example.org{call.path}"})
-    return Answer(200, _HTML if fault.kind == "garbage" else b"", media="text/html" if fault.kind == "garbage" else "")
+        return ApiAnswer(302, headers={"Location": f"https://login.example.org{call.path}"})
+    return ApiAnswer(200, _HTML if fault.kind == "garbage" else b"", media="text/html" if fault.kind == "garbage" else "")
 
 
-def _carried_out(state: State, route: Route | None, call: Call) -> Answer:
+def _carried_out(state: SandboxState, route: Route | None, call: ApiCall) -> ApiAnswer:
     denied = _denied(state, route, call)
     if denied:
         return _denial(state, denied)
     if route is None or not _is_offered(state, route):
-        return Answer(404)
+        return ApiAnswer(404)
     if state.settings.api_version_required and not call.headers.get("api_version"):
         return Refusal(400, "ApiVersionRequired", "The api_version header is required").answer
     takes = taken(route.path, state.settings.other_shapes)
@@ -71,7 +71,7 @@ def _carried_out(state: State, route: Route | None, call: Call) -> Answer:
         return refusal.answer
 
 
-def _denied(state: State, route: Route | None, call: Call) -> int:
+def _denied(state: SandboxState, route: Route | None, call: ApiCall) -> int:
     expires = state.settings.token_expires
     if expires is not None and call.at >= to_micros(expires):
         return 401
@@ -84,14 +84,14 @@ def _denied(state: State, route: Route | None, call: Call) -> int:
     return 0 if needed in roles else 403  # type: ignore[operator]
 
 
-def _denial(state: State, status: int) -> Answer:
+def _denial(state: SandboxState, status: int) -> ApiAnswer:
     if state.settings.denial_body == "envelope":
         code = "Unauthorized" if status == 401 else "Forbidden"
-        return Answer(status, envelope(None, message="Access was denied", errors=[code]))
+        return ApiAnswer(status, envelope(None, message="Access was denied", errors=[code]))
     if state.settings.denial_body == "html":
-        return Answer(status, _HTML, media="text/html")
-    return Answer(status, media="")
+        return ApiAnswer(status, _HTML, media="text/html")
+    return ApiAnswer(status, media="")
 
 
-def _is_offered(state: State, route: Route) -> bool:
+def _is_offered(state: SandboxState, route: Route) -> bool:
     return (state.settings.classic and "A" in route.surface) or (state.settings.casp and "B" in route.surface)

@@ -1,4 +1,4 @@
-"""Pages of a collection: filter, sort, cut, and answer with what was done. See docs/api_facts.rst, Paging."""
+"""Pages of a list: filter, sort, cut, and answer with what was done. See docs/api_facts.rst, Paging."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from msgspec import Raw
 
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.sandbox import money
-from airflow_provider_nexus.sandbox.call import Answer, Call, Refusal, success
+from airflow_provider_nexus.sandbox.call import ApiAnswer, ApiCall, bad_query, success
 from airflow_provider_nexus.sandbox.chance import scatter
-from airflow_provider_nexus.sandbox.collection import Collection
-from airflow_provider_nexus.sandbox.filters import select
-from airflow_provider_nexus.sandbox.misfits import outgoing
+from airflow_provider_nexus.sandbox.filters import Test, select
+from airflow_provider_nexus.sandbox.rows import RowSet
 from airflow_provider_nexus.sandbox.settings import SandboxSettings
+from airflow_provider_nexus.sandbox.stamps import Stamp
+from airflow_provider_nexus.sandbox.world import World
 
 _STAMP = "stamp"
 _STAMP_NAMES = ("created", "createdon", "createddate")
@@ -23,68 +24,53 @@ _STAMP_NAMES = ("created", "createdon", "createddate")
 
 @dataclass(frozen=True)
 class Sort:
-    """What to sort by: a path in the record, or the row's own stamp."""
+    """What to sort by: a field of the record, or the row's own stamp."""
 
     field: str
     descending: bool
 
 
-def page_answer(resource: Resource, collection: Collection, call: Call, settings: SandboxSettings) -> Answer:
+def page_answer(world: World, resource: Resource, collection: RowSet, call: ApiCall, *tests: Test) -> ApiAnswer:
     """One page of a list.
 
+    :param tests: what rows have to pass besides the filters
     :raises Refusal: for a query that can't be read
     """
-    values = page_values(resource, collection, call, settings)
-    return success(values, len(values["records"]))
-
-
-def page_values(resource: Resource, collection: Collection, call: Call, settings: SandboxSettings) -> dict[str, Any]:
-    """The ``values`` of a paged list.
-
-    :raises Refusal: for a query that can't be read
-    """
+    settings = world.settings
     page, limit = _page(call, settings), _limit(call, settings)
     sort = _sort(resource, call, settings)
     chosen = select(resource, collection, call, settings)
+    chosen.tests[:0] = tests
     rows = chosen.rows(collection, call.at)
     total = max(0, len(rows) + settings.total_error)
     pages = -(-total // limit)
     if page > max(pages, 1) and settings.past_last_page == "error":
-        raise Refusal(400, "InvalidQueryParameter", f"Page {page} is past the last page {pages}")
+        raise bad_query(f"Page {page} is past the last page {pages}")
     salt = call.serial if settings.ties == "shuffled" else None
     cut = _cut(collection, rows, sort, (page - 1) * limit, page * limit, call.at, salt)
     form = call.form(resource.name)
-    return {
-        "page": page,
-        "total": total,
-        "totalPages": pages,
-        "filteringParameters": chosen.echo | _echoed_sort(resource, call),
-        "records": [outgoing(resource, collection, row, collection.record(row, call.at, form), settings) for row in cut],
-    }
+    records = [world.sent(resource, collection, row, call.at, form) for row in cut]
+    echo = chosen.echo
+    if resource.name == "mails":  # they state their default sort even when it was not asked for
+        echo |= {"sortBy": call.query.get("sortby", "Created"), "sortDirection": call.query.get("sortdirection", "Desc")}
+    values = {"page": page, "total": total, "totalPages": pages, "filteringParameters": echo, "records": records}
+    return success(values, len(records))
 
 
-def _page(call: Call, settings: SandboxSettings) -> int:
-    page = _whole(call, "page", 1)
+def _page(call: ApiCall, settings: SandboxSettings) -> int:
+    page = call.whole("page", 1)
     if page == 0 and settings.page_zero == "first":
         return 1
     if page < 1:
-        raise Refusal(400, "InvalidQueryParameter", "The page starts at 1")
+        raise bad_query("The page starts at 1")
     return page
 
 
-def _limit(call: Call, settings: SandboxSettings) -> int:
-    limit = _whole(call, "limit", settings.default_limit)
+def _limit(call: ApiCall, settings: SandboxSettings) -> int:
+    limit = call.whole("limit", settings.default_limit)
     if limit < 1:
-        raise Refusal(400, "InvalidQueryParameter", "The limit starts at 1")
+        raise bad_query("The limit starts at 1")
     return min(limit, settings.max_limit or limit)
-
-
-def _whole(call: Call, name: str, default: int) -> int:
-    text = call.query.get(name)
-    try:
-        return default if text is None else int(text)
-    except ValueError:
-        raise Refusal(400, "InvalidQueryParameter", f"The value {text!r} of {name} is not a whole number") from None
 
 
 def _default_sort(resource: Resource) -> Sort:
@@ -93,32 +79,23 @@ def _default_sort(resource: Resource) -> Sort:
     return Sort(resource.key[0], descending=False)
 
 
-def _sort(resource: Resource, call: Call, settings: SandboxSettings) -> Sort:
+def _sort(resource: Resource, call: ApiCall, settings: SandboxSettings) -> Sort:
     direction = call.query.get("sortdirection", "").lower()
     if direction not in ("", "asc", "desc"):
-        raise Refusal(400, "InvalidQueryParameter", "The sort direction is Asc or Desc")
+        raise bad_query("The sort direction is Asc or Desc")
     if settings.sort == "ignored":
         return Sort(_STAMP, descending=True)
     default, wanted = _default_sort(resource), call.query.get("sortby", "").lower()
     if not wanted:
         return Sort(default.field, direction == "desc" if direction else default.descending)
     if wanted not in call.sorts:
-        raise Refusal(400, "InvalidQueryParameter", f"{resource.schema.name} can't be sorted by {wanted!r}")
+        raise bad_query(f"{resource.schema.name} can't be sorted by {wanted!r}")
     if wanted in _STAMP_NAMES:
         return Sort(_STAMP, direction == "desc")
     return Sort(resource.schema.by_folded_name[wanted].name, direction == "desc")
 
 
-def _echoed_sort(resource: Resource, call: Call) -> dict[str, str]:
-    """Mails tell their default sort even when it was not asked for."""
-    if resource.name != "mails":
-        return {}
-    return {"sortBy": call.query.get("sortby", "Created"), "sortDirection": call.query.get("sortdirection", "Desc")}
-
-
-def _cut(
-    collection: Collection, rows: Sequence[int], sort: Sort, start: int, stop: int, at: int, salt: int | None
-) -> Iterable[int]:
+def _cut(collection: RowSet, rows: Sequence[int], sort: Sort, start: int, stop: int, at: int, salt: int | None) -> Iterable[int]:
     """The rows from ``start`` till ``stop`` in the order asked for."""
     size = len(rows)
     if sort.field != _STAMP:
@@ -129,7 +106,7 @@ def _cut(
     return reversed(cut) if sort.descending else cut
 
 
-def _by_field(collection: Collection, rows: Sequence[int], sort: Sort, at: int, salt: int | None) -> list[int]:
+def _by_field(collection: RowSet, rows: Sequence[int], sort: Sort, at: int, salt: int | None) -> list[int]:
     def key(row: int) -> tuple[Any, ...]:
         value = collection.value(row, at, (sort.field,))
         return (*_ranked(value), scatter(salt, row) if salt is not None else (collection.stamp(row), row))
@@ -138,12 +115,14 @@ def _by_field(collection: Collection, rows: Sequence[int], sort: Sort, at: int, 
 
 
 def _ranked(value: object) -> tuple[int, Any]:
+    if isinstance(value, Stamp):
+        return 3, int(value)
     if isinstance(value, Raw | int):
         return 1, money.decimal(int(value) if isinstance(value, bool) else value)
     return (2, value.casefold()) if isinstance(value, str) else (0, 0)
 
 
-def _shuffled(collection: Collection, rows: Sequence[int], start: int, stop: int, salt: int) -> list[int]:
+def _shuffled(collection: RowSet, rows: Sequence[int], start: int, stop: int, salt: int) -> list[int]:
     """The cut, rows of one stamp in an order of this call alone: groups that reach over its edges are shuffled whole."""
     if start >= stop:
         return []

@@ -12,6 +12,9 @@ from msgspec import Raw
 PLAIN, WHOLE, NOISY, TINY, HUGE, ZERO = range(6)
 """Spellings: digits at the scale; an integer where it is one; float noise; exponent form; large; zero."""
 
+CENTS, UNITS, PRICE_SCALE = 2, 8, 6
+"""Scales of fiat amounts, crypto amounts and prices."""
+
 HUGE_SHARE = 1 / 64
 """Share of rows that are spelt large."""
 
@@ -46,8 +49,33 @@ def number(units: int, scale: int, spelt: int = PLAIN) -> Raw:
     return Raw(text(units, scale, spelt).encode())
 
 
+def fiat(cents: int, spelt: int = PLAIN) -> Raw:
+    """A fiat amount."""
+    return number(cents, CENTS, spelt)
+
+
+def crypto(units: int, spelt: int = PLAIN) -> Raw:
+    """A crypto amount."""
+    return number(units, UNITS, spelt)
+
+
+def price(millionths: int) -> Raw:
+    """A price."""
+    return number(millionths, PRICE_SCALE)
+
+
+def units_for(cents: int, price: int) -> int:
+    """How much crypto a value buys."""
+    return cents * 10**12 // price
+
+
+def cents_for(units: int, price: int) -> int:
+    """What an amount of crypto is worth."""
+    return units * price // 10**12
+
+
 def plain(units: int, scale: int) -> str:
-    """Digits at the scale, zeros at the end kept: ``199.99998000``."""
+    """Digits at the scale, zeros at the end included: ``199.99998000``."""
     whole, part = divmod(abs(units), 10**scale)
     sign = "-" if units < 0 else ""
     return f"{sign}{whole}.{part:0{scale}d}" if scale else f"{sign}{whole}"

@@ -1,35 +1,44 @@
-"""Routes for every resource of the catalogue: lists and single records."""
+"""Routes for every resource of the catalogue, lists and single records; and what there is, whatever the server lists."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
-from typing import Any
+
+import msgspec
 
 from airflow_provider_nexus.api.resource import Resource, Shape
-from airflow_provider_nexus.api.resources import RESOURCES
-from airflow_provider_nexus.sandbox.call import Answer, Call, Refusal, bare, not_found, success
-from airflow_provider_nexus.sandbox.collection import Collection
-from airflow_provider_nexus.sandbox.data.world import World
+from airflow_provider_nexus.api.resources import RESOURCES, get_resource
+from airflow_provider_nexus.sandbox.call import ApiAnswer, ApiCall, Refusal, bad_query, bare, success
 from airflow_provider_nexus.sandbox.filters import select
 from airflow_provider_nexus.sandbox.listing import page_answer
-from airflow_provider_nexus.sandbox.misfits import outgoing
-from airflow_provider_nexus.sandbox.routing import Route
+from airflow_provider_nexus.sandbox.rows import Record, RowSet
+from airflow_provider_nexus.sandbox.stamps import ceil_second, to_micros, zulu
+from airflow_provider_nexus.sandbox.world import World
 
-_KINDS = {
-    "transactions": "Transaction",
-    "broker_transactions": "Transaction",
-    "customers": "Customer",
-    "accounts": "Account",
-    "orders": "Order",
-    "mails": "Mail",
-    "payment_methods": "PaymentMethod",
-    "currencies": "Currency",
-}
-
+Handler = Callable[[World, ApiCall], ApiAnswer]
+"""Answers a call, or raises ``Refusal``."""
 
 _OWN_SHAPE = ("trade_pairs", "exchanges")
 """Lists whose shape is not certain: their routes are in ``extras``."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """One endpoint.
+
+    :param path: template; placeholders match one piece of a path
+    :param surface: generations that it was seen in
+    :param writes: whether it changes something, and so takes the role ``write``
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    surface: str = "AB"
+    writes: bool = False
 
 
 def catalogue_routes() -> Iterator[Route]:
@@ -42,63 +51,49 @@ def catalogue_routes() -> Iterator[Route]:
             yield Route("GET", resource.member_path, partial(_record, resource), resource.surface)
 
 
-def collection_of(world: World, resource: Resource, parent: str, at: int) -> Collection:
-    """The collection of a resource; a child's belongs to the parent of that code.
-
-    :raises Refusal: 404 when there is no such parent
-    """
-    if not resource.parent:
-        return world.collections[resource.name]
-    row = world.collections[resource.parent].find(parent, at)
-    if row is None:
-        raise not_found(_KINDS[resource.parent], parent)
-    return world.children[resource.name](row, at)
-
-
-def _list(resource: Resource, world: World, call: Call) -> Answer:
+def _list(resource: Resource, world: World, call: ApiCall) -> ApiAnswer:
     if resource.name in world.snapshots:
-        return _snapshot(resource, world, call)
+        values, records = world.snapshot(resource, call)
+        return success(values, len(records)) if resource.envelope else bare(values, records=len(records))
     parent = call.parts.get("parent", "") or call.query.get(resource.parent_query.lower(), "")
     if resource.parent_query and not parent:
-        raise Refusal(
-            400, "InvalidQueryParameter", f"{resource.parent_query} is required", [f"{resource.parent_query} is required"]
-        )
-    collection = collection_of(world, resource, parent, call.at)
+        raise bad_query(f"{resource.parent_query} is required", [f"{resource.parent_query} is required"])
+    collection = world.collection_of(resource, parent, call.at)
     if resource.shape is Shape.PAGED:
-        return page_answer(resource, collection, call, world.settings)
-    records = whole(resource, collection, world, call)
-    return success(records, len(records)) if resource.envelope else bare(records, records=len(records))
+        return page_answer(world, resource, collection, call)
+    found = whole(world, resource, collection, call)
+    return success(found, len(found)) if resource.envelope else bare(found, records=len(found))
 
 
-def whole(resource: Resource, collection: Collection, world: World, call: Call) -> list[Any]:
+def whole(world: World, resource: Resource, collection: RowSet, call: ApiCall) -> list[Record]:
     """All records of a collection that has no pages."""
-    form = call.form(resource.name)
-    return [
-        outgoing(resource, collection, row, collection.record(row, call.at, form), world.settings)
-        for row in select(resource, collection, call, world.settings).rows(collection, call.at)
-    ]
+    rows = select(resource, collection, call, world.settings).rows(collection, call.at)
+    return [world.sent(resource, collection, row, call.at, call.form(resource.name)) for row in rows]
 
 
-def _record(resource: Resource, world: World, call: Call) -> Answer:
-    collection = world.collections[resource.name]
-    row = collection.find(call.parts["code"], call.at)
-    if row is None:
-        raise not_found(_KINDS.get(resource.name, resource.schema.name), call.parts["code"])
-    record = collection.record(row, call.at, call.form(resource.name), single=True)
-    return success(outgoing(resource, collection, row, record, world.settings), 1)
+def _record(resource: Resource, world: World, call: ApiCall) -> ApiAnswer:
+    row = world.found(resource.name, call.parts["code"], call.at)
+    collection, form = world.collections[resource.name], call.form(resource.name)
+    return success(world.sent(resource, collection, row, call.at, form, single=True), 1)
 
 
-def _snapshot(resource: Resource, world: World, call: Call) -> Answer:
-    values = world.snapshots[resource.name](call)
-    count = len(records_in(resource, values))
-    return success(values, count) if resource.envelope else bare(values, records=count)
+def truth(world: World, name: str, start: datetime | None, end: datetime | None, parent: str, at: int) -> list[bytes]:
+    """See :meth:`Sandbox.truth`; ``at`` is in microseconds."""
+    resource = get_resource(name)
+    try:
+        if resource.name in world.snapshots:
+            headers = {"request_iso8601": "true"}
+            call = ApiCall(method="GET", path=resource.path, query={}, headers=headers, parts={"parent": parent}, at=at)
+            return [msgspec.json.encode(record) for record in world.snapshot(resource, call)[1]]
+        collection = world.collection_of(resource, parent, at)
+    except Refusal as refusal:
+        raise LookupError(str(refusal)) from None
+    rows = collection.rows(_displayed(start), _displayed(end), at)
+    if name == "exchanges" and name not in world.settings.other_shapes:
+        rows = rows[:1]  # as one object, there is but one
+    return [msgspec.json.encode(world.sent(resource, collection, row, at, zulu)) for row in rows]
 
 
-def records_in(resource: Resource, values: Any) -> list[Any]:
-    """The records in the ``values`` of a snapshot."""
-    if resource.shape is Shape.OBJECT:
-        return [values]
-    if isinstance(values, list):
-        return values
-    held = [values[name] for name in resource.holders] or [values]
-    return [record for group in held for record in (group.values() if isinstance(group, dict) else group)]
+def _displayed(moment: datetime | None) -> int | None:
+    """A bound on displayed stamps, which are cut to seconds, as a bound on true ones."""
+    return None if moment is None else ceil_second(to_micros(moment))

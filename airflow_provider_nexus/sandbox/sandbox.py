@@ -1,4 +1,4 @@
-"""The sandbox as users and tests hold it."""
+"""Sandbox: the imitation of Nexus as users and tests start it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
+from airflow_provider_nexus.sandbox.reads import truth
 from airflow_provider_nexus.sandbox.settings import SandboxSettings, refuse_unknown
-from airflow_provider_nexus.sandbox.state import RecordedCall, State
-from airflow_provider_nexus.sandbox.truth import records
+from airflow_provider_nexus.sandbox.stamps import to_micros
+from airflow_provider_nexus.sandbox.state import RecordedCall, SandboxState
 
 if TYPE_CHECKING:
     from airflow_provider_nexus.sandbox.server import SandboxServer
@@ -26,7 +27,7 @@ class Sandbox:
 
     def __init__(self, *, port: int = 0, **settings: Any) -> None:
         refuse_unknown(settings)
-        self._state = State(SandboxSettings(**settings))
+        self._state = SandboxState(SandboxSettings(**settings))
         self._port = port
         self._server: SandboxServer | None = None
 
@@ -79,7 +80,7 @@ class Sandbox:
         return self._state.settings
 
     def configure(self, **changes: Any) -> SandboxSettings:
-        """Change settings while it runs; see ``State.configure``.
+        """Change settings while it runs; see ``SandboxState.configure``.
 
         :raises ValueError: for an unknown setting or a bad value
         """
@@ -139,7 +140,8 @@ class Sandbox:
         :raises LookupError: for an unknown resource or parent
         """
         with self._state.lock:
-            return records(self._state, resource, start, end, parent, at)
+            moment = self._state.clock.now if at is None else to_micros(at)
+            return truth(self._state.world, resource, start, end, parent, moment)
 
 
 def serve(*, port: int = 0, on_ready: Callable[[Sandbox], None] | None = None, **settings: Any) -> None:

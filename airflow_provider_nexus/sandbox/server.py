@@ -1,4 +1,4 @@
-"""uvicorn in a thread, on a socket of this machine, with a hand on each connection so that it can be broken."""
+"""uvicorn in a thread, on a socket of this machine; each open connection is known, so that it can be broken."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from starlette.types import Scope
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from airflow_provider_nexus.sandbox.app import build_app
-from airflow_provider_nexus.sandbox.endpoints import all_routes
-from airflow_provider_nexus.sandbox.state import State
+from airflow_provider_nexus.sandbox.state import SandboxState
 
 _START_SECONDS = 60.0
 _NOTICE_SECONDS = 0.02
@@ -34,7 +33,7 @@ class Connections:
             transport.abort() if at_once else transport.close()
 
     def protocol(self) -> type[asyncio.Protocol]:
-        """Uvicorn's protocol, telling of each connection that opens or closes."""
+        """Uvicorn's protocol, which notes each connection that opens or closes."""
         connections = self
 
         class Watched(AutoHTTPProtocol):  # type: ignore[valid-type, misc]
@@ -77,12 +76,16 @@ class SandboxServer:
     :raises OSError: when the port is taken
     """
 
-    def __init__(self, state: State, port: int) -> None:
+    def __init__(self, state: SandboxState, port: int) -> None:
         self._socket = _bound(port)
         self.port: int = self._socket.getsockname()[1]
-        connections = Connections(lambda: _count(state))
+
+        def count() -> None:
+            state.journal.connections += 1
+
+        connections = Connections(count)
         config = uvicorn.Config(
-            build_app(state, all_routes(), connections.close),
+            build_app(state, connections.close),
             http=connections.protocol(),
             ws="none",
             lifespan="off",
@@ -131,7 +134,3 @@ def _bound(port: int) -> socket.socket:
         bound.close()
         raise
     return bound
-
-
-def _count(state: State) -> None:
-    state.journal.connections += 1

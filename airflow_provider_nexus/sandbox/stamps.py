@@ -1,11 +1,16 @@
-"""Moments as whole microseconds since 1970, and the forms in which they are sent. See docs/api_facts.rst, Dates."""
+"""Moments as whole microseconds since 1970, the forms in which they are sent, and the virtual clock.
+
+See docs/api_facts.rst, Dates.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from functools import lru_cache
+from typing import Any
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
@@ -15,6 +20,20 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Form = Callable[[int], str]
 """Writes a moment."""
+
+
+class Stamp(int):
+    """A moment in microseconds among the values of a record. It is sent in the form that the call asks for."""
+
+
+def stamped(value: Any, form: Form) -> Any:
+    """A copy of a value with every :class:`Stamp` in it, however deep, written in a form."""
+    kind = type(value)
+    if kind is Stamp:
+        return form(value)
+    if kind is dict:
+        return {name: stamped(item, form) for name, item in value.items()}
+    return [stamped(item, form) for item in value] if kind is list else value
 
 
 def to_micros(moment: datetime) -> int:
@@ -69,7 +88,7 @@ def zulu_ticks(micros: int) -> str:
 
 
 def compact(micros: int) -> str:
-    """``yyyyMMddHHmmss``, as it stands in codes."""
+    """``yyyyMMddHHmmss``, as it is in codes."""
     days, rest = divmod(micros // SECOND, 86_400)
     return f"{_compact_day(days)}{rest // 3600:02d}{rest // 60 % 60:02d}{rest % 60:02d}"
 
@@ -84,24 +103,32 @@ def http_date(micros: int) -> str:
     return format_datetime(to_datetime(micros // SECOND * SECOND), usegmt=True)
 
 
-MIXED: dict[str, Form] = {
-    "customers": naive,
-    "broker_transactions": naive,
-    "orders": naive,
-    "transfers": naive,
-    "reserves": naive,
-    "prices": naive,
-    "broker_balances": naive,
-    "mails": zulu,
-    "hot_wallet_mutations": zulu,
-    "currencies": zulu,
-    "transactions": zulu_millis,
-    "accounts": zulu_ticks,
-}
-"""The form of each endpoint without the header. Those of transactions and accounts were never seen; they get the two
-forms with a fraction, so that a client meets them."""
+class Clock:
+    """Virtual time in microseconds.
 
+    :param start: where it starts
+    :param speed: virtual seconds per real second; 0 stands still
+    """
 
-def form_for(resource: str, *, iso8601: bool) -> Form:
-    """The form in which a resource's stamps are sent."""
-    return zulu if iso8601 else MIXED.get(resource, zulu_millis)
+    def __init__(self, start: int, speed: float) -> None:
+        self.start = start
+        self.restart(speed)
+
+    @property
+    def now(self) -> int:
+        """The virtual time; it never goes back but by :meth:`restart`."""
+        elapsed = (time.monotonic_ns() - self._real) // 1000 if self._speed else 0
+        return self._virtual + int(elapsed * self._speed)
+
+    def advance(self, seconds: float) -> None:
+        """Move on by virtual seconds."""
+        self._virtual += round(seconds * SECOND)
+
+    def change_speed(self, speed: float) -> None:
+        """Go on from now at another speed."""
+        self._virtual, self._real = self.now, time.monotonic_ns()
+        self._speed = speed
+
+    def restart(self, speed: float) -> None:
+        """Back to the start."""
+        self._virtual, self._real, self._speed = self.start, time.monotonic_ns(), speed

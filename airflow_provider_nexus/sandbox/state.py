@@ -1,4 +1,4 @@
-"""What the server holds while it runs: settings, clock, world and the record of calls."""
+"""State of a running sandbox: settings, clock, world and the record of calls."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_provider_nexus.sandbox.clock import Clock
-from airflow_provider_nexus.sandbox.data.world import World
 from airflow_provider_nexus.sandbox.faults import FaultBook
 from airflow_provider_nexus.sandbox.settings import SandboxSettings
-from airflow_provider_nexus.sandbox.stamps import to_datetime, to_micros
+from airflow_provider_nexus.sandbox.stamps import Clock, to_datetime, to_micros
+from airflow_provider_nexus.sandbox.world import World
 
 _DATA = ("seed", "customers", "transactions", "days", "now")
 _ODD = ("late_share", "late_seconds", "late_mode", "delete_share", "delete_seconds")
@@ -68,7 +67,7 @@ class Journal:
         }
 
 
-class State:
+class SandboxState:
     """All that changes while the sandbox runs. Take ``lock`` around any use."""
 
     def __init__(self, settings: SandboxSettings) -> None:

@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.sandbox import SandboxSettings
-from airflow_provider_nexus.sandbox.endpoints import all_routes
+from airflow_provider_nexus.sandbox.app import all_routes
 from airflow_provider_nexus.writes.trades import TRADES
 from tests.docs.pages import DOCS, ROOT
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_nexus.api.timestamps import to_wire
-from airflow_provider_nexus.sandbox.data.lives import LONGEST_LIFE, long_life
+from airflow_provider_nexus.sandbox.data.progress import LONGEST_LIFE, long_life
 from airflow_provider_nexus.sandbox.stamps import DAY, MINUTE
 from tests.sandbox.conftest import NOW, Client, Make, decoded
 from tests.sandbox.counting import counted

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from airflow_provider_nexus.sandbox import Fault
-from airflow_provider_nexus.sandbox.misfits import NO_AMOUNT, NO_DATE, many_digits
+from airflow_provider_nexus.sandbox.shapes import NO_AMOUNT, NO_DATE, many_digits
 from tests.sandbox.conftest import Client, Make, decoded
 from tests.sandbox.test_sums import grouped
 

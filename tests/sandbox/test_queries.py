@@ -6,8 +6,8 @@ import pytest
 
 from airflow_provider_nexus.api.resource import Resource, Shape
 from airflow_provider_nexus.api.resources import RESOURCES
-from airflow_provider_nexus.sandbox import queries
-from airflow_provider_nexus.sandbox.endpoints import all_routes
+from airflow_provider_nexus.sandbox import served
+from airflow_provider_nexus.sandbox.app import all_routes
 from airflow_provider_nexus.sandbox.settings import OTHER_SHAPES
 from tests.sandbox.conftest import Client, Make, decoded
 
@@ -26,26 +26,26 @@ def asked(resource: Resource) -> set[str]:
 @pytest.mark.parametrize("name", sorted(RESOURCES))
 def test_the_catalogue_filters_by_what_the_sources_show_and_by_all_of_it(name: str) -> None:
     resource = RESOURCES[name]
-    assert asked(resource) == queries.taken(resource.path).names - PAGING
+    assert asked(resource) == served.taken(resource.path).names - PAGING
 
 
 @pytest.mark.parametrize("name", sorted(name for name, each in RESOURCES.items() if each.created or each.stamp))
 def test_the_catalogue_sorts_by_what_the_sources_show(name: str) -> None:
     resource = RESOURCES[name]
     if resource.path in SENT_ON_TRUST or resource.path.endswith("/complianceHistory"):
-        assert not queries.taken(resource.path).sorts
+        assert not served.taken(resource.path).sorts
     else:
-        assert resource.sort_name.lower() in queries.taken(resource.path).sorts
+        assert resource.sort_name.lower() in served.taken(resource.path).sorts
 
 
-ROUTED = {queries._plain(route.path) for route in all_routes() if route.method == "GET"}
+ROUTED = {served._plain(route.path) for route in all_routes() if route.method == "GET"}
 
 
-@pytest.mark.parametrize("path", sorted(path for path in queries.SORTS if queries._plain(path) in ROUTED))
+@pytest.mark.parametrize("path", sorted(path for path in served.SORTS if served._plain(path) in ROUTED))
 def test_names_to_sort_by_are_fields_of_the_records(shared: Client, path: str) -> None:
-    assert {"sortby", "sortdirection"} <= queries.taken(path).names
+    assert {"sortby", "sortdirection"} <= served.taken(path).names
     query = {"customerCode": "C0000000"} if path.endswith("documentstore/list") else {}
-    for name in queries.SORTS[path].split():
+    for name in served.SORTS[path].split():
         for direction in ("Asc", "Desc"):
             answer = shared.get(path.replace("{}", "C0000000"), sortBy=name, sortDirection=direction, **query)
             assert answer.status_code == 200, (name, answer.text)
@@ -125,6 +125,6 @@ def test_paged_lists_of_the_catalogue_can_be_paged_as_far_as_a_source_shows() ->
     unshown = {
         resource.path
         for resource in RESOURCES.values()
-        if resource.shape is Shape.PAGED and not {"page", "limit"} <= queries.taken(resource.path).names
+        if resource.shape is Shape.PAGED and not {"page", "limit"} <= served.taken(resource.path).names
     }
     assert unshown == {"/customer/{parent}/trace"}

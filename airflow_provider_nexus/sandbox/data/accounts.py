@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_nexus.sandbox import codes
 from airflow_provider_nexus.sandbox.chance import salt_of, scatter
 from airflow_provider_nexus.sandbox.codes import WRITTEN
-from airflow_provider_nexus.sandbox.collection import Path, Record, Timed
-from airflow_provider_nexus.sandbox.data.vocabulary import CRYPTOS
-from airflow_provider_nexus.sandbox.stamps import HOUR, Form
+from airflow_provider_nexus.sandbox.data.customers import Customers
+from airflow_provider_nexus.sandbox.data.market import CRYPTOS
+from airflow_provider_nexus.sandbox.rows import Path, Record, Timed
+from airflow_provider_nexus.sandbox.stamps import HOUR, Stamp
 from airflow_provider_nexus.sandbox.timeline import Presence, Timeline
-
-if TYPE_CHECKING:
-    from airflow_provider_nexus.sandbox.data.world import World
-
 
 EACH = 4
 SPARE_PLACE = 3
@@ -26,17 +23,17 @@ BROKER_PLACE = 2
 
 
 def crypto_of(customer: int, place: int) -> int:
-    """The crypto of a seeded account, so that customers ten rows apart hold the same."""
+    """The crypto of a seeded account, so that customers ten rows apart have the same."""
     return (customer + 3 * place) % len(CRYPTOS)
 
 
 class Accounts(Timed):
-    """The generator of ``accounts``."""
+    """The rows of ``accounts``."""
 
-    def __init__(self, world: World, timeline: Timeline, presence: Presence) -> None:
+    def __init__(self, seed: int, customers: Customers, timeline: Timeline, presence: Presence) -> None:
         super().__init__(timeline, presence)
-        self._world = world
-        self._salt = salt_of(world.settings.seed, "account")
+        self._customers = customers
+        self._salt = salt_of(seed, "account")
         self._owners: dict[int, list[int]] = {}
 
     def owner(self, row: int) -> int:
@@ -62,18 +59,17 @@ class Accounts(Timed):
         """The status in upper case, as seen on the wire."""
         if "accountStatus" in self.patches.get(row, {}):
             return str(self.patches[row]["accountStatus"])
-        if self._world.customers.status(row // EACH, at) == "DELETED":
+        if self._customers.status(row // EACH, at) == "DELETED":
             return "DELETED"
         age = at - self.stamp(row)
         if row >= EACH and age < HOUR // 2:
             return "NEW" if age < HOUR // 4 else "VALID"
         return _SPARE[scatter(self._salt, row) % len(_SPARE)] if row % EACH == SPARE_PLACE else "ACTIVE"
 
-    def register(self, customer: int, stamp: int, values: Record) -> int:
-        """An account made over the API."""
-        row = self.add(stamp)
-        self.patch(row, _customer=customer, **values)
-        self._owners.setdefault(customer, []).append(row)
+    def register(self, stamp: int, values: Record) -> int:
+        """An account made over the API, with the row of its customer as ``_customer``."""
+        row = super().register(stamp, values)
+        self._owners.setdefault(values["_customer"], []).append(row)
         return row
 
     def find(self, code: str, at: int) -> int | None:
@@ -85,41 +81,27 @@ class Accounts(Timed):
         """One value of the row."""
         if path == ("accountStatus",):
             return self.status(row, at)
-        if path == ("customerCode",):
-            return self._world.customers.code(self.owner(row))
-        return super().value(row, at, path)
+        return self._customers.code(self.owner(row)) if path == ("customerCode",) else super().value(row, at, path)
 
-    def record(self, row: int, at: int, form: Form, *, single: bool = False) -> Record:  # noqa: ARG002
+    def record(self, row: int, at: int) -> Record:
         """The row as it is at a moment."""
-        record = self._base(row)
-        record["created"] = form(self.stamp(row))
-        record["accountStatus"] = self.status(row, at)
-        if row < WRITTEN:
-            record["activated"] = (
-                form(self.stamp(row) + HOUR // 2) if record["accountStatus"] == "ACTIVE" and row >= EACH else None
-            )
-        self.patched(row, record, form)
-        record.pop("_customer", None)
-        record.pop("_crypto", None)
-        return self._world.fitted("accounts", record)
-
-    def _base(self, row: int) -> Record:
-        bits = scatter(self._salt, row)
-        custody = self.kind(row) == "Custodian"
-        return {
+        bits, status, stamp = scatter(self._salt, row), self.status(row, at), self.stamp(row)
+        custody, is_activated = self.kind(row) == "Custodian", status == "ACTIVE" and EACH <= row < WRITTEN
+        record = {
             "guid": codes.guid(row, self._salt),
             "accountCode": codes.account(row),
-            "customerCode": self._world.customers.code(self.owner(row)),
-            "created": None,
-            "activated": None,
+            "customerCode": self._customers.code(self.owner(row)),
+            "created": Stamp(stamp),
+            "activated": Stamp(stamp + HOUR // 2) if is_activated else None,
             "dcReceiveAddress": f"{address_of(bits)} " if custody or bits % 3 else None,
             "customerCryptoAddress": None if custody else address_of(bits * 31 + 7),
             "dcCode": CRYPTOS[self.crypto(row)].code,
-            "accountStatus": "",
+            "accountStatus": status,
             "accountType": self.kind(row),
             "bucketCode": f"BUCKET{row % 300:04d}" if row % 9 == 0 else None,
             "provider": {"type": "CustodianOmnibus" if custody else "SelfHosted", "name": "Nexus" if custody else None},
         }
+        return self.patched(row, record)
 
 
 def address_of(bits: int) -> str:

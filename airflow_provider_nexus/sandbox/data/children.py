@@ -1,187 +1,183 @@
-"""Collections that belong to one customer or transaction."""
+"""What belongs to one customer: persons, bank accounts, traces, documents, compliance history, comments and personal data."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from msgspec import Raw
 
+from airflow_provider_nexus.api.schemas.compliance import PERSONAL_DATA
 from airflow_provider_nexus.sandbox import codes
+from airflow_provider_nexus.sandbox.call import ApiCall
 from airflow_provider_nexus.sandbox.chance import salt_of, scatter
 from airflow_provider_nexus.sandbox.codes import WRITTEN
-from airflow_provider_nexus.sandbox.collection import Collection, Entry, Listed, Record
 from airflow_provider_nexus.sandbox.data import vocabulary as words
-from airflow_provider_nexus.sandbox.data.callbacks import callbacks
-from airflow_provider_nexus.sandbox.data.customers import iban_of
-from airflow_provider_nexus.sandbox.data.registers import bank
-from airflow_provider_nexus.sandbox.stamps import DAY, HOUR, MINUTE, Form
-
-if TYPE_CHECKING:
-    from airflow_provider_nexus.sandbox.data.world import World
-
+from airflow_provider_nexus.sandbox.data.customers import Customers, iban_of
+from airflow_provider_nexus.sandbox.data.registers import Banks
+from airflow_provider_nexus.sandbox.rows import ListedRow, Record
+from airflow_provider_nexus.sandbox.stamps import DAY, HOUR, MINUTE, SECOND, Stamp
 
 _PERSON_TYPES: tuple[list[str], ...] = (["Director"], ["UltimateBeneficialOwner", "Director"], ["Other"], [])
 _ENTITIES = ("Customer", "Account", "BrokerBuyTransaction", "CustodianBuyTransaction", None)
-_MANY_TRACES, _FEW_TRACES = 40, 6
+_MANY_TRACES, _FEW_TRACES, _MANY_COMMENTS = 40, 6, 60
+_OF_CUSTOMER = ("customerCode", "trustlevel", "currencyCode", "isBusiness", "riskQualification", "isReviewRecommended")
+_COMMENTS = ("Called, number confirmed", "Asked for proof of income\nby mail", 'Says "it\'s fine"', "")
 
 
-class Children:
-    """Makes children's collections, and keeps those that were written to."""
+class CustomerChildren:
+    """Makes what belongs to one customer.
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._salt = salt_of(world.settings.seed, "children")
-        self._kept: dict[tuple[str, int], Listed] = {}
-        self._makers: dict[str, Callable[[int], Listed]] = {
+    :param lists: collections by the resource's name, made for (customer's row, moment)
+    :param snapshots: ``values`` of resources without pages, by the resource's name
+    """
+
+    def __init__(self, seed: int, customers: Customers, banks: Banks) -> None:
+        self._customers, self._banks = customers, banks
+        self._salt, self._compliance_salt = salt_of(seed, "children"), salt_of(seed, "compliance")
+        self.lists: dict[str, Callable[[int, int], Iterable[ListedRow]]] = {
             "customer_persons": self._persons,
             "customer_bank_accounts": self._bank_accounts,
             "customer_traces": self._traces,
             "documents": self._documents,
-            "payment_method_customer_fees": lambda row: self._world.registers.customer_fees(row),
-            "payment_method_tag_fees": lambda row: self._world.registers.tag_fees(row),
+            "customer_compliance_history": self._history,
+            "customer_comments": self._comments,
+        }
+        self.snapshots: dict[str, Callable[[ApiCall], Any]] = {
+            "customer_data": self._data,
+            "customer_personal_data": self._personal,
         }
 
-    def openers(self) -> dict[str, Callable[[int, int], Collection]]:
-        """For the world: collections by the resource's name, opened with (parent's row, moment)."""
-        of_customers: dict[str, Callable[[int, int], Collection]] = {name: self._opener(name) for name in self._makers}
-        return {
-            **of_customers,
-            "transaction_callbacks": lambda row, at: callbacks(self._world, "transaction_callbacks", row, at),
-            "broker_transaction_callbacks": self._of_broker,
-        }
-
-    def _of_broker(self, row: int, at: int) -> Listed:
-        trade = self._world.broker_transactions.trade(row)
-        return callbacks(self._world, "broker_transaction_callbacks", trade.row, at)
-
-    def _opener(self, name: str) -> Callable[[int, int], Collection]:
-        return lambda row, at: self.open(name, row)  # noqa: ARG005
-
-    def open(self, name: str, customer: int) -> Listed:
-        """A customer's collection, as it was written to if it was."""
-        kept = self._kept.get((name, customer))
-        return kept if kept is not None else self._makers[name](customer)
-
-    def keep(self, name: str, customer: int, listed: Listed) -> None:
-        """Keep a collection that was written to."""
-        self._kept[name, customer] = listed
-
-    def guid(self, name: str, customer: int, place: int) -> str:
+    def _guid(self, name: str, customer: int, place: int) -> str:
         """An id that no other child has."""
-        return codes.guid(
-            customer * 1000 + place if customer < WRITTEN else customer + place, salt_of(self._salt, f"{name}{customer}")
-        )
+        return codes.guid(customer * 1000 + place, salt_of(self._salt, f"{name}{customer}"))
 
-    def _fitted(self, name: str, make: Callable[[int, Form], Record]) -> Callable[[int, Form], Record]:
-        return lambda at, form: self._world.fitted(name, make(at, form))
-
-    def _persons(self, customer: int) -> Listed:
+    def _persons(self, customer: int, at: int) -> Iterable[ListedRow]:  # noqa: ARG002
         """One to three persons of a business; nobody else has any."""
-        if customer >= WRITTEN or not self._world.customers.is_business(customer):
-            return Listed([])
-        count = 1 + scatter(self._salt, customer) % 3
-        return Listed([self._person(customer, place) for place in range(count)])
-
-    def _person(self, customer: int, place: int) -> Entry:
-        bits = scatter(self._salt + 1, customer * 8 + place)
-        stamp = self._world.customers.stamp(customer) + place * MINUTE
-        guid = self.guid("person", customer, place)
-
-        def make(at: int, form: Form) -> Record:
-            country = words.COUNTRIES[bits % 5]
-            return {
+        is_seeded_business = customer < WRITTEN and self._customers.is_business(customer)
+        for place in range(1 + scatter(self._salt, customer) % 3 if is_seeded_business else 0):
+            bits, guid = scatter(self._salt + 1, customer * 8 + place), self._guid("person", customer, place)
+            stamp = self._customers.stamp(customer) + place * MINUTE
+            country = dict(zip(("code", "name"), words.COUNTRIES[bits % 5], strict=True))
+            record: Record = {
                 "id": guid,
-                "customerCode": self._world.customers.code(customer),
+                "customerCode": self._customers.code(customer),
                 "firstName": words.FIRST_NAMES[bits % 12] if bits % 9 else None,
                 "lastName": words.LAST_NAMES[(bits >> 8) % 12],
                 "types": _PERSON_TYPES[bits % 4],
                 "dateOfBirth": f"19{60 + bits % 40}-0{1 + bits % 9}-1{bits % 10}" if bits % 5 else None,
-                "nationality": {"code": country[0], "name": country[1]} if bits % 3 else None,
-                "residenceCountry": {"code": country[0], "name": country[1]},
+                "nationality": country if bits % 3 else None,
+                "residenceCountry": country,
                 "ownershipPercentage": Raw(b"0.2500") if bits % 2 else None,
-                "createdOn": form(stamp),
+                "createdOn": Stamp(stamp),
                 "createdBy": "api",
-                "updatedOn": form(min(at, stamp + HOUR)) if bits % 2 else None,
                 "updatedBy": "operator" if bits % 2 else None,
             }
+            yield ListedRow(guid, _updated(record, "updatedOn", stamp + HOUR if bits % 2 else None), stamp)
 
-        return Entry(guid, self._fitted("customer_persons", make), stamp)
-
-    def _bank_accounts(self, customer: int) -> Listed:
+    def _bank_accounts(self, customer: int, at: int) -> Iterable[ListedRow]:  # noqa: ARG002
         """One or two; the first is the primary one."""
-        count = 0 if customer >= WRITTEN else 1 + customer % 2
-        return Listed([self._bank_account(customer, place) for place in range(count)])
-
-    def _bank_account(self, customer: int, place: int) -> Entry:
-        customers = self._world.customers
-        stamp, guid = customers.stamp(customer), self.guid("bank", customer, place)
-
-        def make(at: int, form: Form) -> Record:
-            return {
+        for place in range(1 + customer % 2 if customer < WRITTEN else 0):
+            guid, stamp = self._guid("bank", customer, place), self._customers.stamp(customer)
+            record: Record = {
                 "id": guid,
                 "number": iban_of(customer, place),
                 "name": words.LAST_NAMES[customer % 12] if place else None,
-                "customerCode": customers.code(customer),
-                "currencyCode": customers.currency(customer).code,
-                "bank": bank(self._world, words.BANKS[customer % 3]),
+                "customerCode": self._customers.code(customer),
+                "currencyCode": self._customers.currency(customer).code,
+                "bank": self._banks.known(words.BANKS[customer % 3]),
                 "isPrimary": place == 0,
-                "created": form(stamp),
+                "created": Stamp(stamp),
                 "createdBy": "api",
-                "updated": form(min(at, stamp + DAY)),
                 "updatedBy": None if place else "operator",
             }
+            yield ListedRow(guid, _updated(record, "updated", stamp + DAY), stamp)
 
-        return Entry(guid, self._fitted("customer_bank_accounts", make), stamp)
-
-    def _traces(self, customer: int) -> Listed:
-        """A few; every seventeenth customer has many, but no more than one page holds."""
-        bits = scatter(self._salt + 2, customer)
-        count = _MANY_TRACES if customer % 17 == 0 else bits % _FEW_TRACES
-        return Listed([self._trace(customer, place) for place in range(count)])
-
-    def _trace(self, customer: int, place: int) -> Entry:
-        bits = scatter(self._salt + 3, customer * 1024 + place)
-        stamp = self._world.customers.stamp(customer) + place * 7 * MINUTE + bits % MINUTE
-        country = words.COUNTRIES[bits % 5]
-
-        def make(at: int, form: Form) -> Record:  # noqa: ARG001
-            return {
+    def _traces(self, customer: int, at: int) -> Iterable[ListedRow]:  # noqa: ARG002
+        """A few; every seventeenth customer has many, but no more than one page has room for."""
+        for place in range(_MANY_TRACES if customer % 17 == 0 else scatter(self._salt + 2, customer) % _FEW_TRACES):
+            bits = scatter(self._salt + 3, customer * 1024 + place)
+            stamp = self._customers.stamp(customer) + place * 7 * MINUTE + bits % MINUTE
+            code, name = words.COUNTRIES[bits % 5]
+            record: Record = {
                 "ip": f"192.0.2.{bits % 250}" if bits % 4 else f"2001:db8::{bits % 65536:x}",
-                "created": form(stamp),
+                "created": Stamp(stamp),
                 "action": ("Created", "Viewed", "Simulated")[bits % 3],
                 "entityType": _ENTITIES[bits % 5],
-                "geoLocation": {"countryCode": country[0], "countryName": country[1], "isp": words.PROVIDERS[bits % 5]}
-                if bits % 7
-                else None,
+                "geoLocation": {"countryCode": code, "countryName": name, "isp": words.PROVIDERS[bits % 5]} if bits % 7 else None,
             }
+            yield ListedRow("", record, stamp)
 
-        return Entry("", self._fitted("customer_traces", make), stamp)
-
-    def _documents(self, customer: int) -> Listed:
+    def _documents(self, customer: int, at: int) -> Iterable[ListedRow]:  # noqa: ARG002
         """None to two."""
-        count = 0 if customer >= WRITTEN else scatter(self._salt + 4, customer) % 3
-        return Listed([self._document(customer, place) for place in range(count)])
-
-    def _document(self, customer: int, place: int) -> Entry:
-        code = self._world.customers.code(customer)
-        stamp = self._world.customers.stamp(customer) + place * HOUR
-        path = f"{code}/passport & proof {place}.pdf"
-
-        def make(at: int, form: Form) -> Record:  # noqa: ARG001
-            return {
-                "filePath": path,
-                "fileName": f"passport & proof {place}.pdf",
-                "documentStoreType": dict(zip(("Code", "Name"), words.DOCUMENT_TYPES[0], strict=True))
-                | {"OtherDescription": None},
+        for place in range(scatter(self._salt + 4, customer) % 3 if customer < WRITTEN else 0):
+            code, stamp = self._customers.code(customer), self._customers.stamp(customer) + place * HOUR
+            name, kind = f"passport & proof {place}.pdf", words.DOCUMENT_TYPES[0]
+            record: Record = {
+                "filePath": f"{code}/{name}",
+                "fileName": name,
+                "documentStoreType": document_type(*kind),
                 "alias": None if place else "passport",
                 "description": "",
                 "customerCode": code,
                 "itemReference": None,
                 "state": "Uploaded" if place else None,
                 "fileSizeInMB": f"{place + 1}.25",
-                "createdOn": form(stamp),
+                "createdOn": Stamp(stamp),
                 "updatedOn": None,
             }
+            yield ListedRow(record["filePath"], record, stamp)
 
-        return Entry(path, self._fitted("documents", make), stamp)
+    def _history(self, customer: int, at: int) -> Iterable[ListedRow]:
+        """How the customer was made, and the status that it has now where that is another."""
+        customers = self._customers
+        made, now = customers.stamp(customer), customers.status(customer, at)
+        changes: list[tuple[int, str, str | None]] = [(made, "NEW", "created")]
+        if now != "NEW":
+            is_seeded = 0 < customer < WRITTEN and "status" not in customers.patches.get(customer, {})
+            reason = customers.value(customer, at, ("latestComplianceHistoryReason",))
+            changes.append((made + (HOUR if is_seeded else SECOND), now, reason))
+        record = customers.record(customer, at)
+        for stamp, status, why in changes:
+            values: Record = {
+                **{name: record[name] for name in _OF_CUSTOMER},
+                "created": Stamp(stamp),
+                "status": status,
+                "latestReview": Stamp(stamp - DAY) if why not in (None, "created") else None,
+                "reason": why,
+                "initiatedBy": "api" if why == "created" else "operator",
+            }
+            yield ListedRow("", values, stamp)
+
+    def _comments(self, customer: int, at: int) -> Iterable[ListedRow]:  # noqa: ARG002
+        """None to three; every thirteenth customer has more than a page of them."""
+        salt = self._compliance_salt
+        count = 0 if customer >= WRITTEN else _MANY_COMMENTS if customer % 13 == 0 else scatter(salt, customer) % 4
+        for place in range(count):
+            bits, guid = scatter(salt + 1, customer * 64 + place), codes.guid(customer * 64 + place, salt)
+            stamp = self._customers.stamp(customer) + place * HOUR + bits % HOUR
+            author = words.FIRST_NAMES[bits % 12] if bits % 7 else None
+            record: Record = {"guid": guid, "author": author, "text": _COMMENTS[bits % 4], "created": Stamp(stamp)}
+            yield ListedRow(guid, _updated(record, "updated", stamp + DAY if bits % 3 == 0 else None), stamp)
+
+    def _data(self, call: ApiCall) -> list[Record]:
+        row = self._customers.found("Customer", call.parts["parent"], call.at)
+        who = {"created": Stamp(self._customers.stamp(row)), "createdBy": "api", "updated": None, "updatedBy": None}
+        data = self._customers.record(row, call.at).get("data") or {}
+        return [{"key": key, "value": value, **who} for key, value in data.items()]
+
+    def _personal(self, call: ApiCall) -> Record:
+        row = self._customers.found("Customer", call.parts["parent"], call.at)
+        customer = self._customers.record(row, call.at)
+        country = dict(words.COUNTRIES).get(str(customer["countryCode"]))
+        return {field.name: customer.get(field.name) for field in PERSONAL_DATA.fields} | {"countryName": country}
+
+
+def _updated(record: Record, name: str, moment: int | None) -> Callable[[int], Record]:
+    """The record with the stamp of its last change, which has happened at any moment that is asked for."""
+    return lambda at: {**record, name: None if moment is None else Stamp(min(at, moment))}
+
+
+def document_type(code: str, name: str) -> Record:
+    """A type of document as documents show it."""
+    return {"Code": code, "Name": name, "OtherDescription": None}

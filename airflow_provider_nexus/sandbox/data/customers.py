@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_nexus.api.schemas.customers import CUSTOMER
 from airflow_provider_nexus.sandbox.chance import Words, dealer
 from airflow_provider_nexus.sandbox.codes import WRITTEN
-from airflow_provider_nexus.sandbox.collection import Path, Record, Timed
 from airflow_provider_nexus.sandbox.data import vocabulary as words
-from airflow_provider_nexus.sandbox.stamps import DAY, HOUR, Form, date_only
+from airflow_provider_nexus.sandbox.data.market import CURRENCIES, Currency, currency_of
+from airflow_provider_nexus.sandbox.rows import Path, Record, Timed
+from airflow_provider_nexus.sandbox.stamps import DAY, HOUR, Stamp, date_only
 from airflow_provider_nexus.sandbox.timeline import Presence, Timeline
-
-if TYPE_CHECKING:
-    from airflow_provider_nexus.sandbox.data.world import World
-
 
 _STYLES = ("C{:07d}", "NL20NEXS{:010d}", "cust_{:05d}", "WEB-SHOP-{:06d}", "Klant{:d}")
 _RISKS = ("None", "Low", "Low", "Medium", "High", "VeryHigh")
@@ -32,12 +29,11 @@ def iban_of(row: int, place: int = 0) -> str:
 
 
 class Customers(Timed):
-    """The generator of ``customers``."""
+    """The rows of ``customers``."""
 
-    def __init__(self, world: World, timeline: Timeline, presence: Presence) -> None:
+    def __init__(self, seed: int, timeline: Timeline, presence: Presence) -> None:
         super().__init__(timeline, presence)
-        self._world = world
-        self._deal = dealer(world.settings.seed, "customer")
+        self._deal = dealer(seed, "customer")
         self._codes: dict[str, int] = {}
 
     def code(self, row: int) -> str:
@@ -48,11 +44,11 @@ class Customers(Timed):
         """Whether the customer is a business."""
         return row % 4 == 3 if row < WRITTEN else bool(self.patches[row]["isBusiness"])
 
-    def currency(self, row: int) -> words.Currency:
+    def currency(self, row: int) -> Currency:
         """The customer's currency; mostly euro."""
         if row >= WRITTEN:
-            return words.currency_of(self.patches[row]["currencyCode"]) or words.CURRENCIES[0]
-        return words.CURRENCIES[(0, 0, 0, 0, 0, 0, 0, 1, 2, 3)[row * 7 // 3 % 10]]
+            return currency_of(self.patches[row]["currencyCode"]) or CURRENCIES[0]
+        return CURRENCIES[(0, 0, 0, 0, 0, 0, 0, 1, 2, 3)[row * 7 // 3 % 10]]
 
     def status(self, row: int, at: int) -> str:
         """The status in upper case, as seen on the wire: new for an hour, then mostly active."""
@@ -63,11 +59,10 @@ class Customers(Timed):
         pick = self._deal(row)[0] % 100 if row else 99
         return "BLOCKED" if pick < 3 else "UNDERREVIEW" if pick < 5 else "DELETED" if pick < 7 else "ACTIVE"
 
-    def register(self, code: str, stamp: int, values: Record) -> int:
+    def register(self, stamp: int, values: Record) -> int:
         """A customer made over the API."""
-        row = self.add(stamp)
-        self.patch(row, **values)
-        self._codes[code.casefold()] = row
+        row = super().register(stamp, values)
+        self._codes[values["customerCode"].casefold()] = row
         return row
 
     def find(self, code: str, at: int) -> int | None:
@@ -84,74 +79,55 @@ class Customers(Timed):
         """One value of the row."""
         if path == ("status",):
             return self.status(row, at)
-        if path == ("customerCode",):
-            return self.code(row)
-        return super().value(row, at, path)
+        return self.code(row) if path == ("customerCode",) else super().value(row, at, path)
 
-    def record(self, row: int, at: int, form: Form, *, single: bool = False) -> Record:
+    def record(self, row: int, at: int) -> Record:
         """The row as it is at a moment."""
-        blank = row >= WRITTEN
-        record = blank_customer() if blank else self._seeded(row, at, form)
-        record["created"] = form(self.stamp(row))
-        record = self.patched(row, record, form)
-        if single or self._world.settings.classic:
-            record.setdefault("data", {"source": "sandbox", "score": str(row % 100)} if not blank else None)
-        else:
-            record.pop("data", None)
-        return self._world.fitted("customers", record)
+        record = blank_customer() | {"data": None, "created": Stamp(self.stamp(row))}
+        return self.patched(row, record | (self._seeded(row, at) if row < WRITTEN else {}))
 
-    def _seeded(self, row: int, at: int, form: Form) -> Record:
-        dealt = self._deal(row)
-        code = code_of(row)
-        first = words.FIRST_NAMES[dealt[1] % 12]
-        last = words.LAST_NAMES[dealt[2] % 12]
-        business = row % 4 == 3
-        since = self.stamp(row)
-        record = blank_customer()
-        record.update(
-            customerCode=code,
-            email=f"{code.lower()}@example.org" if dealt[3] % 10 else None,
-            countryCode=words.COUNTRIES[row % 5][0],
-            currencyCode=self.currency(row).code,
-            status=self.status(row, at),
-            trustlevel=words.TRUST_LEVELS[3 if business else dealt[4] % 3],
-            portFolioCode=words.PORTFOLIOS[2 if business else row % 2][0],
-            isBusiness=business,
-            bankAccount=iban_of(row),
-            name=f"{first} {last}",
-            firstName=first,
-            lastName=last,
-        )
-        record.update(self._details(row, dealt, business=business), **self._history(row, dealt, since, at, form))
-        return record
-
-    def _details(self, row: int, dealt: Words, *, business: bool) -> Record:
-        risk = _RISKS[dealt[5] % 6]
-        name = words.COMPANIES[dealt[6] % 5] if business else None
+    def _seeded(self, row: int, at: int) -> Record:
+        dealt, code, business = self._deal(row), code_of(row), self.is_business(row)
+        first, last = words.FIRST_NAMES[dealt[1] % 12], words.LAST_NAMES[dealt[2] % 12]
+        risk, company = _RISKS[dealt[5] % 6], words.COMPANIES[dealt[6] % 5] if business else None
         return {
-            "bankAccountName": name or f"{words.LAST_NAMES[dealt[2] % 12]} ",
-            "identifiedBankAccountName": name,
+            "customerCode": code,
+            "email": f"{code.lower()}@example.org" if dealt[3] % 10 else None,
+            "countryCode": words.COUNTRIES[row % 5][0],
+            "currencyCode": self.currency(row).code,
+            "status": self.status(row, at),
+            "trustlevel": words.TRUST_LEVELS[3 if business else dealt[4] % 3],
+            "portFolioCode": words.PORTFOLIOS[2 if business else row % 2][0],
+            "isBusiness": business,
+            "bankAccount": iban_of(row),
+            "bankAccountName": company or f"{last} ",
+            "identifiedBankAccountName": company,
+            "name": f"{first} {last}",
+            "firstName": first,
+            "lastName": last,
+            "companyName": company,
             "isHighRisk": risk in ("High", "VeryHigh"),
-            "hasPhotoId": dealt[7] % 3 > 0,
             "riskQualification": risk,
+            "hasPhotoId": dealt[7] % 3 > 0,
             "comment": "" if dealt[8] % 3 else "called on \t monday\nasked for a refund",
             "dateOfBirth": None if business else date_only((dealt[9] % 18_000) * DAY),
             "phone": f"+31 6 {dealt[10] % 10**8:08d}" if dealt[10] % 4 else None,
-            "companyName": name,
             "address": f"{words.STREETS[dealt[11] % 5]} {dealt[11] % 300 + 1}  ",
             "city": words.CITIES[row % 5],
             "zipCode": f"{1000 + dealt[12] % 9000} {'AB' if row % 2 else 'ZX'}",
-            "state": None,
             "tag": "vip" if dealt[13] % 20 == 0 else None,
             "externalCustomerCode": str(10_000_000 + row) if row % 3 else None,
+            "data": {"source": "sandbox", "score": str(row % 100)},
+            **self._history(row, dealt, at),
         }
 
-    def _history(self, row: int, dealt: Words, since: int, at: int, form: Form) -> Record:
+    def _history(self, row: int, dealt: Words, at: int) -> Record:
+        since = self.stamp(row)
         review = since + dealt[14] % 20 * DAY
         return {
-            "firstTransaction": form(since + HOUR) if at > since + HOUR and row % 6 else None,
-            "latestTransaction": form(since + 2 * HOUR) if at > since + 2 * HOUR and row % 6 else None,
-            "latestReview": form(review) if at > review and dealt[14] % 2 else None,
+            "firstTransaction": Stamp(since + HOUR) if at > since + HOUR and row % 6 else None,
+            "latestTransaction": Stamp(since + 2 * HOUR) if at > since + 2 * HOUR and row % 6 else None,
+            "latestReview": Stamp(review) if at > review and dealt[14] % 2 else None,
             "isReviewRecommended": dealt[15] % 10 == 0,
             "latestComplianceHistoryReason": "periodic review" if dealt[15] % 3 == 0 else None,
         }

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_nexus.sandbox import codes
 from airflow_provider_nexus.sandbox.chance import salt_of, scatter
 from airflow_provider_nexus.sandbox.codes import WRITTEN
-from airflow_provider_nexus.sandbox.collection import Path, Record
+from airflow_provider_nexus.sandbox.data.customers import Customers
+from airflow_provider_nexus.sandbox.data.trades import Trades
 from airflow_provider_nexus.sandbox.data.views import TradeView
-from airflow_provider_nexus.sandbox.stamps import HOUR, MINUTE, Form
-from airflow_provider_nexus.sandbox.timeline import Timeline
+from airflow_provider_nexus.sandbox.rows import Path, Record, blank
+from airflow_provider_nexus.sandbox.stamps import HOUR, MINUTE, Stamp
+from airflow_provider_nexus.sandbox.timeline import Presence, every
 
-if TYPE_CHECKING:
-    from airflow_provider_nexus.sandbox.data.world import World
-
-
-STRIDE, OFFSET = 4, 0
 _TYPES = (
     "TransactionBuyFinish",
     "TransactionSellFinish",
@@ -28,23 +25,17 @@ _TYPES = (
 
 
 class Mails(TradeView):
-    """The generator of ``mails``."""
+    """The rows of ``mails``."""
 
-    def __init__(self, world: World, timeline: Timeline) -> None:
-        super().__init__(world, timeline)
-        self._salt = salt_of(world.settings.seed, "mail")
+    def __init__(self, seed: int, customers: Customers, trades: Trades, presence: Presence) -> None:
+        super().__init__(trades, every(trades.timeline, 4, 0), presence)
+        self._customers, self._salt = customers, salt_of(seed, "mail")
 
     def find(self, code: str, at: int) -> int | None:
         """The row of a mail's guid."""
         row = codes.guid_row(code.lower())
         known = row is not None and self.is_seen(row, at) and codes.guid(row, self._salt) == code.lower()
         return row if known else None
-
-    def register(self, stamp: int, values: Record) -> int:
-        """A mail made over the API."""
-        row = self.add(stamp)
-        self.patch(row, **values)
-        return row
 
     def status(self, row: int, at: int) -> str:
         """The status at a moment: most are sent within the hour, some never."""
@@ -62,27 +53,28 @@ class Mails(TradeView):
         """One value of the row."""
         return self.status(row, at) if path == ("status",) else super().value(row, at, path)
 
-    def record(self, row: int, at: int, form: Form, *, single: bool = False) -> Record:  # noqa: ARG002
+    def record(self, row: int, at: int) -> Record:
         """The row as it is at a moment; ``sent`` is an empty string until it was."""
         status = self.status(row, at)
-        record: Record = {
-            "code": codes.guid(row, self._salt),
-            "created": form(self.stamp(row)),
-            "sent": form(self._sent(row)) if status == "Sent" and row < WRITTEN else "",
-            "status": status,
-            **(self._base(row) if row < WRITTEN else {}),
-        }
-        return self._world.fitted("mails", self.patched(row, record, form))
+        record = blank(
+            "mails",
+            code=codes.guid(row, self._salt),
+            created=Stamp(self.stamp(row)),
+            sent=Stamp(self._sent(row)) if status == "Sent" and row < WRITTEN else "",
+            status=status,
+            **(self._seeded(row) if row < WRITTEN else {}),
+        )
+        return self.patched(row, record)
 
-    def _base(self, row: int) -> Record:
+    def _seeded(self, row: int) -> Record:
         trade, bits = self.trade(row), scatter(self._salt + 1, row)
-        customer = self._world.customers.code(trade.customer or 0)
+        customer = self._customers.code(trade.customer or 0)
         return {
             "type": _TYPES[bits % 6],
             "references": {
-                "accountCode": None if trade.account is None else codes.account(trade.account),
+                "accountCode": trade.account_code,
                 "customerCode": customer,
-                "transactionCode": self._world.trades.code(trade.row) if bits % 6 != 2 else None,
+                "transactionCode": trade.code if bits % 6 != 2 else None,
             },
             "content": {
                 "subject": "Your transaction is done ✓" if bits % 3 else None,

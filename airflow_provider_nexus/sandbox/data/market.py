@@ -1,15 +1,63 @@
-"""Prices: a closed form of time, so that any moment's price can be told."""
+"""Cryptos, currencies, and their prices as a closed form of time, so that the price of any moment is known."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from airflow_provider_nexus.sandbox.chance import salt_of, scatter
-from airflow_provider_nexus.sandbox.data.vocabulary import CRYPTOS, Currency
 from airflow_provider_nexus.sandbox.stamps import MINUTE
 
-PRICE_SCALE = 6
-"""Prices are millionths of the currency."""
-
 _WEEK = 7 * 24 * 60
+
+
+class Crypto(NamedTuple):
+    """A crypto with its price in millionths of a euro."""
+
+    code: str
+    name: str
+    price: int
+
+
+CRYPTOS = (
+    Crypto("BTC", "Bitcoin", 61_234_567_800),
+    Crypto("ETH", "Ethereum", 2_812_345_600),
+    Crypto("ADA", "Cardano", 412_345),
+    Crypto("XRP", "XRP", 534_210),
+    Crypto("DOT", "Polkadot", 5_432_100),
+    Crypto("LINK", "Chainlink", 13_987_600),
+    Crypto("LTC", "Litecoin", 78_654_300),
+    Crypto("XLM", "Stellar Lumens", 98_765),
+    Crypto("ALGO", "Algorand", 154_321),
+    Crypto("USDT-ERC20", "Tether USD", 923_400),
+)
+
+
+class Currency(NamedTuple):
+    """A currency with its rate in millionths per euro."""
+
+    code: str
+    name: str
+    rate: int
+    is_active: bool = True
+
+
+CURRENCIES = (
+    Currency("EUR", "Euro", 1_000_000),
+    Currency("USD", "US dollar", 1_083_450),
+    Currency("GBP", "British pound", 853_120),
+    Currency("CHF", "Swiss franc", 956_700),
+    Currency("SEK", "Swedish krona", 11_345_000, is_active=False),
+)
+
+
+def crypto_index(code: str) -> int | None:
+    """The place of a crypto in the list, in any case."""
+    return next((place for place, crypto in enumerate(CRYPTOS) if crypto.code == code.upper()), None)
+
+
+def currency_of(code: str) -> Currency | None:
+    """A currency by its code, in any case."""
+    return next((currency for currency in CURRENCIES if currency.code == code.upper()), None)
 
 
 class Market:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from airflow_provider_nexus.sandbox import money
-from airflow_provider_nexus.sandbox.codes import WRITTEN
-from airflow_provider_nexus.sandbox.collection import Record
-from airflow_provider_nexus.sandbox.data.trades import CENTS, UNITS, Trade, cents_for
+from airflow_provider_nexus.sandbox.data.exchange import Transfers
+from airflow_provider_nexus.sandbox.data.market import CRYPTOS
+from airflow_provider_nexus.sandbox.data.trades import Trades
 from airflow_provider_nexus.sandbox.data.views import TradeView
-from airflow_provider_nexus.sandbox.data.vocabulary import CRYPTOS
-from airflow_provider_nexus.sandbox.stamps import Form
+from airflow_provider_nexus.sandbox.rows import Record
+from airflow_provider_nexus.sandbox.stamps import Stamp
+from airflow_provider_nexus.sandbox.timeline import Presence, several
 
 _KINDS = {
     "BUY": "BUY",
@@ -23,39 +24,30 @@ _FEE_UNITS = 1_000
 
 
 class HotWalletMutations(TradeView):
-    """The generator of ``hot_wallet_mutations``; trades that start a transfer are booked as that transfer."""
+    """The rows of ``hot_wallet_mutations``; trades that start a transfer are booked as that transfer."""
+
+    def __init__(self, trades: Trades, transfers: Transfers, presence: Presence) -> None:
+        super().__init__(trades, several(trades.timeline, 2), presence)
+        self._transfers = transfers
 
     def find(self, code: str, at: int) -> int | None:  # noqa: ARG002
         """Nothing: a mutation has no code."""
         return None
 
-    def record(self, row: int, at: int, form: Form, *, single: bool = False) -> Record:  # noqa: ARG002
+    def record(self, row: int, at: int) -> Record:  # noqa: ARG002
         """The row; it never changes."""
         trade = self.trade(row)
-        code, kind = self._cause(trade)
+        code, kind = self._transfers.cause(trade.row) or (trade.code, _KINDS.get(trade.kind, "CORRECTION"))
         if row % 2:
             units, kind = -(_FEE_UNITS + trade.dealt[7] % 1_000), "FEE"
         else:
             units = -trade.units if kind in ("BUY", "GIFT", "SENDOUT", "WITHDRAW") else trade.units
-        spelt = money.TINY if row % 2 else trade.spelt
-        worth = cents_for(abs(units), trade.price)
-        return self._world.fitted(
-            "hot_wallet_mutations",
-            {
-                "type": kind,
-                "created": form(self.stamp(row)),
-                "transactionCode": code,
-                "cryptoAmount": money.number(units, UNITS, spelt),
-                "cryptoCode": CRYPTOS[trade.crypto].code,
-                "value": money.number(
-                    -worth if units < 0 else worth, CENTS, money.NOISY if trade.spelt == money.NOISY else money.PLAIN
-                ),
-            },
-        )
-
-    def _cause(self, trade: Trade) -> tuple[str, str]:
-        """The code and type of a movement."""
-        transfer = self._world.transfers.row_of(trade.row) if trade.row < WRITTEN and trade.row % 20 == 4 else None
-        if transfer is not None:
-            return self._world.transfers.code(transfer), self._world.transfers.kind(transfer)
-        return self._world.trades.code_of(trade), _KINDS.get(trade.kind, "CORRECTION")
+        worth = money.cents_for(abs(units), trade.price)
+        return {
+            "type": kind,
+            "created": Stamp(self.stamp(row)),
+            "transactionCode": code,
+            "cryptoAmount": money.crypto(units, money.TINY if row % 2 else trade.spelt),
+            "cryptoCode": CRYPTOS[trade.crypto].code,
+            "value": money.fiat(-worth if units < 0 else worth, money.NOISY if trade.spelt == money.NOISY else money.PLAIN),
+        }

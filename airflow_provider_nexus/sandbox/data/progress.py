@@ -1,7 +1,9 @@
 """How a trade gets on: phases as a closed form of its age, and the status that each view shows.
 
-A trade of a long life can be taken back after it succeeded, which no source describes. It shows as ``BuyRefunded``, in no
-source either, or ``SellReturned`` in the classic generation, and as ``CANCELLED`` in the CASP generation.
+A long life: 80 % end within 1.4 to 43 minutes, 14 % within 3 days, 5 % between 3 and 20 days, and 1 % are on hold and end
+between 20 and 45 days. 3 % end cancelled, without a stamp of the end. 1 % of the others are taken back 0.1 to 25 days after
+their end, without a new stamp, which no source describes. Such a trade shows as ``BuyRefunded``, in no source either, or
+``SellReturned`` in the classic generation, and as ``CANCELLED`` in the CASP generation.
 """
 
 from __future__ import annotations
@@ -9,13 +11,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from airflow_provider_nexus.sandbox.chance import Words
-from airflow_provider_nexus.sandbox.data.lives import CANCELLED_SHARE, LONGEST_LIFE, long_life
+from airflow_provider_nexus.sandbox.chance import Words, scatter, share
 from airflow_provider_nexus.sandbox.money import HUGE_SHARE
 from airflow_provider_nexus.sandbox.stamps import DAY, HOUR, MINUTE, SECOND
 
+LONGEST_LIFE = 70 * DAY
+"""No row of a long life changes by itself after this: 45 days until its end and 25 until it is taken back."""
+
+_BANDS = (
+    (0.80, DAY // 1000, DAY * 3 // 100),
+    (0.94, DAY * 3 // 100, 3 * DAY),
+    (0.99, 3 * DAY, 20 * DAY),
+    (1, 20 * DAY, 45 * DAY),
+)
+"""Share of rows up to here, and between which ages they end."""
+CANCELLED_SHARE, _TAKEN_BACK_SHARE = 0.03, 0.01
+_SOONEST_BACK, _LATEST_BACK = DAY // 10, 25 * DAY
+
 FIRST, SECOND_STEP, THIRD, HELD, DONE, FAILED, STAGED, TAKEN_BACK = range(8)
-"""Phases: three steps in flight, held, succeeded, failed, waiting to be confirmed, and taken back after it succeeded."""
+"""Phases: three steps in flight, on hold, succeeded, failed, waiting to be confirmed, and taken back after it succeeded."""
 
 EXECUTED = frozenset({THIRD, DONE, TAKEN_BACK})
 """Phases in which amounts were executed."""
@@ -24,7 +38,7 @@ ENDED = frozenset({DONE, FAILED, TAKEN_BACK})
 """Phases after the end."""
 
 COMPLETED, CANCELLED, BLOCKED, ON_HOLD = "completed", "cancelled", "blocked", "on hold"
-"""Fates. What is on hold goes on by itself in the end, what is blocked does not."""
+"""How a trade ends. What is on hold goes on by itself in the end, what is blocked does not."""
 
 LONGEST = {"short": 6 * DAY + HOUR, "long": LONGEST_LIFE}
 """No trade of such a life changes by itself after this."""
@@ -58,8 +72,40 @@ _BROKER_SELL = (
 
 
 @dataclass(frozen=True, slots=True)
+class Life:
+    """The life of a row.
+
+    :param ends: microseconds from its start to its end
+    :param settles: microseconds until it is on hold, or to its end for one that never is
+    :param is_cancelled: whether it ends cancelled, without a stamp
+    :param taken_back: microseconds from its start until it is taken back; 0 for never
+    """
+
+    ends: int
+    settles: int
+    is_cancelled: bool
+    taken_back: int
+
+
+def long_life(seed: int, cancelled: float = CANCELLED_SHARE) -> Life:
+    """The life of a row by its own seed.
+
+    :param cancelled: share of such rows that ends cancelled
+    """
+    pick = share(scatter(seed, 0))
+    _, low, high = next(band for band in _BANDS if pick < band[0])
+    within = scatter(seed, 1)
+    ends = low + within % (high - low)
+    settles = ends if high < 45 * DAY else _BANDS[0][1] + within % (_BANDS[0][2] - _BANDS[0][1])
+    is_cancelled = share(scatter(seed, 2)) < cancelled
+    later = _SOONEST_BACK + scatter(seed, 4) % (_LATEST_BACK - _SOONEST_BACK)
+    taken = not is_cancelled and share(scatter(seed, 3)) < _TAKEN_BACK_SHARE
+    return Life(ends, settles, is_cancelled, ends + later if taken else 0)
+
+
+@dataclass(frozen=True, slots=True)
 class Course:
-    """What becomes of a trade.
+    """The course of a trade.
 
     :param settles: microseconds from its start to its end or hold
     :param fate: how it ends

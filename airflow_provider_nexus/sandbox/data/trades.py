@@ -7,25 +7,18 @@ send; the others are custodian trades of all kinds.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_nexus.sandbox import codes, money
 from airflow_provider_nexus.sandbox.chance import Words, dealer
 from airflow_provider_nexus.sandbox.codes import WRITTEN
 from airflow_provider_nexus.sandbox.data import accounts, progress
+from airflow_provider_nexus.sandbox.data.customers import Customers
+from airflow_provider_nexus.sandbox.data.market import Currency, Market
 from airflow_provider_nexus.sandbox.data.progress import Course
-from airflow_provider_nexus.sandbox.data.vocabulary import Currency
+from airflow_provider_nexus.sandbox.settings import SandboxSettings
 from airflow_provider_nexus.sandbox.stamps import HOUR, compact
 from airflow_provider_nexus.sandbox.timeline import Timeline
-
-if TYPE_CHECKING:
-    from airflow_provider_nexus.sandbox.data.world import World
-
-
-UNITS = 8
-"""Scale of crypto amounts."""
-CENTS = 2
-"""Scale of fiat amounts."""
 
 _KINDS = ("BUY",) * 7 + ("SELL",) * 4 + ("SENDOUT",) * 2 + ("RECEIVEIN",) * 3 + ("GIFT", "SENDTOBUCKET", "INTEREST", "CLAWBACK")
 _BROKER = (1, 3, 6, 8)
@@ -34,7 +27,7 @@ _SIZES = (100, 1_000, 10_000, 100_000, 1_000_000)
 
 
 @dataclass(slots=True)
-class Trade:
+class TradeFacts:
     """The facts of one trade.
 
     :param created: stamp in microseconds
@@ -68,6 +61,16 @@ class Trade:
     extra: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def code(self) -> str:
+        """The transaction code."""
+        return codes.transaction(self.row, compact(self.created))
+
+    @property
+    def account_code(self) -> str | None:
+        """The account's code."""
+        return None if self.account is None else codes.account(self.account)
+
+    @property
     def is_broker(self) -> bool:
         """Whether it is a broker trade, shown by the classic generation too."""
         return self.kind.startswith("BROKER")
@@ -82,14 +85,14 @@ class Trade:
 class Trades:
     """All trades, seeded and written."""
 
-    def __init__(self, world: World, timeline: Timeline) -> None:
-        self._world, self.timeline = world, timeline
-        self._deal = dealer(world.settings.seed, "trade")
-        self.written: list[Trade] = []
+    def __init__(self, settings: SandboxSettings, timeline: Timeline, customers: Customers, market: Market) -> None:
+        self._lives, self.timeline, self._customers, self._market = settings.lives, timeline, customers, market
+        self._deal = dealer(settings.seed, "trade")
+        self.written: list[TradeFacts] = []
         self.pins: dict[int, list[tuple[int, int]]] = {}
         """Phases set by calls: (moment, phase), oldest first."""
 
-    def get(self, row: int) -> Trade:
+    def get(self, row: int) -> TradeFacts:
         """The facts of a row."""
         return self.written[row - WRITTEN] if row >= WRITTEN else self._seeded(row)
 
@@ -97,13 +100,13 @@ class Trades:
         """The transaction code of a row."""
         return codes.transaction(row, compact(self.stamp(row)))
 
-    def code_of(self, trade: Trade) -> str:
-        """The transaction code of a trade at hand."""
-        return codes.transaction(trade.row, compact(trade.created))
-
     def stamp(self, row: int) -> int:
         """When the row was made."""
         return self.written[row - WRITTEN].created if row >= WRITTEN else self.timeline.stamp(row)
+
+    def customer_code(self, trade: TradeFacts) -> str | None:
+        """The code of a trade's customer."""
+        return None if trade.customer is None else self._customers.code(trade.customer)
 
     def find(self, code: str) -> int | None:
         """The row of a transaction code."""
@@ -112,8 +115,8 @@ class Trades:
             return None
         return row if self.code(row) == code.upper() else None
 
-    def phase(self, trade: Trade, at: int) -> int:
-        """Where the trade stands at a moment."""
+    def phase(self, trade: TradeFacts, at: int) -> int:
+        """The phase of a trade at a moment."""
         if trade.row in self.pins:
             for moment, phase in reversed(self.pins[trade.row]):
                 if moment <= at:
@@ -124,15 +127,15 @@ class Trades:
         """Put a trade in a phase from now on."""
         self.pins.setdefault(row, []).append((at, phase))
 
-    def status(self, trade: Trade, at: int) -> str:
+    def status(self, trade: TradeFacts, at: int) -> str:
         """The status under ``/transactions/custodian``."""
         return progress.custodian_status(trade.kind, trade.course, self.phase(trade, at))
 
-    def broker_status(self, trade: Trade, at: int) -> str:
+    def broker_status(self, trade: TradeFacts, at: int) -> str:
         """The status under ``/transaction``."""
         return progress.broker_status(trade.kind, trade.course, self.phase(trade, at))
 
-    def _seeded(self, row: int) -> Trade:
+    def _seeded(self, row: int) -> TradeFacts:
         place, created = row % 10, self.timeline.stamp(row)
         dealt = self._deal(row)
         if place in (4, 5):
@@ -146,9 +149,9 @@ class Trades:
         return dealt[2] % self._choice(created)
 
     def _choice(self, created: int) -> int:
-        return max(1, self._world.customers.timeline.first(created - HOUR))
+        return max(1, self._customers.timeline.first(created - HOUR))
 
-    def _end_of_pair(self, row: int, created: int, dealt: Words) -> Trade:
+    def _end_of_pair(self, row: int, created: int, dealt: Words) -> TradeFacts:
         is_source = row % 10 == 4
         lead = dealt if is_source else self._deal(row - 1)
         customer, choice = self._pick(created, lead), self._choice(created)
@@ -163,15 +166,15 @@ class Trades:
         trade.twin = row + 1 if is_source else row - 1
         return trade
 
-    def _trade(self, row: int, created: int, kind: str, customer: int, place: int, dealt: Words) -> Trade:
+    def _trade(self, row: int, created: int, kind: str, customer: int, place: int, dealt: Words) -> TradeFacts:
         crypto = accounts.crypto_of(customer, place)
-        currency = self._world.customers.currency(customer)
-        price = self._world.market.price(crypto, currency, created)
+        currency = self._customers.currency(customer)
+        price = self._market.price(crypto, currency, created)
         spelt = money.spelling(dealt[6])
         cents, units = _size(dealt, spelt, price)
-        course = progress.course_of(dealt, kind, self._world.settings.lives, spoiled=spelt == money.HUGE)
+        course = progress.course_of(dealt, kind, self._lives, spoiled=spelt == money.HUGE)
         account = customer * accounts.EACH + place
-        return Trade(row, created, kind, customer, account, crypto, currency, cents, units, price, spelt, course, dealt)
+        return TradeFacts(row, created, kind, customer, account, crypto, currency, cents, units, price, spelt, course, dealt)
 
 
 def _size(dealt: Words, spelt: int, price: int) -> tuple[int, int]:
@@ -185,14 +188,4 @@ def _size(dealt: Words, spelt: int, price: int) -> tuple[int, int]:
     cents = _SIZES[dealt[4] % 5] * (100 + dealt[5] % 900) // 100
     if spelt == money.WHOLE:
         cents = -(-cents // 100) * 100
-    return cents, units_for(cents, price)
-
-
-def units_for(cents: int, price: int) -> int:
-    """How much crypto a value buys."""
-    return cents * 10**12 // price
-
-
-def cents_for(units: int, price: int) -> int:
-    """What an amount of crypto is worth."""
-    return units * price // 10**12
+    return cents, money.units_for(cents, price)

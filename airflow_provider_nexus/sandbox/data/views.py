@@ -1,23 +1,19 @@
-"""Collections whose rows each come from a trade."""
+"""Rows that each come from a trade: the base of the resources that trades give rise to."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_nexus.sandbox import codes
 from airflow_provider_nexus.sandbox.chance import salt_of, scatter
 from airflow_provider_nexus.sandbox.codes import WRITTEN
-from airflow_provider_nexus.sandbox.collection import Path, Record, Timed
-from airflow_provider_nexus.sandbox.data.lives import long_life
-from airflow_provider_nexus.sandbox.data.progress import Course
-from airflow_provider_nexus.sandbox.data.trades import Trade
-from airflow_provider_nexus.sandbox.stamps import Form
-from airflow_provider_nexus.sandbox.timeline import Timeline
-
-if TYPE_CHECKING:
-    from airflow_provider_nexus.sandbox.data.world import World
-
+from airflow_provider_nexus.sandbox.data.progress import Course, long_life
+from airflow_provider_nexus.sandbox.data.trades import TradeFacts, Trades
+from airflow_provider_nexus.sandbox.rows import Path, Timed
+from airflow_provider_nexus.sandbox.settings import SandboxSettings
+from airflow_provider_nexus.sandbox.stamps import Stamp
+from airflow_provider_nexus.sandbox.timeline import Presence, Timeline
 
 _REJECTED_PERCENT = 3
 
@@ -25,25 +21,25 @@ _REJECTED_PERCENT = 3
 class TradeView(Timed):
     """Rows that come from trades, and appear and vanish with them."""
 
-    def __init__(self, world: World, timeline: Timeline) -> None:
-        super().__init__(timeline, world.trade_presence)
-        self._world = world
+    def __init__(self, trades: Trades, timeline: Timeline, presence: Presence) -> None:
+        super().__init__(timeline, presence)
+        self._trades = trades
         self._links: list[int] = []
 
-    def link(self, trade: Trade) -> int:
+    def link(self, trade: TradeFacts) -> int:
         """A row for a trade made over the API."""
         self._links.append(trade.row)
         return self.add(trade.created)
 
-    def trade(self, row: int) -> Trade:
+    def trade(self, row: int) -> TradeFacts:
         """The trade that a row comes from."""
-        return self._world.trades.get(self.timeline.origin(row) if row < WRITTEN else self._links[row - WRITTEN])
+        return self._trades.get(self.timeline.origin(row) if row < WRITTEN else self._links[row - WRITTEN])
 
     def row_of(self, trade_row: int) -> int | None:
         """The row that shows a trade, if one does."""
         if trade_row >= WRITTEN:
             return WRITTEN + self._links.index(trade_row) if trade_row in self._links else None
-        row = self.timeline.first(self._world.trades.stamp(trade_row))
+        row = self.timeline.first(self._trades.stamp(trade_row))
         while self.timeline.origin(row) < trade_row:
             row += 1
         return row if self.timeline.origin(row) == trade_row else None
@@ -58,15 +54,17 @@ class SerialView(TradeView):
     :param succeeded: the status of success
     """
 
-    def __init__(self, world: World, timeline: Timeline, kind: str, succeeded: str) -> None:
-        super().__init__(world, timeline)
-        self._salt = salt_of(world.settings.seed, kind)
-        self._life_salt = salt_of(world.settings.seed, f"{kind}-life")
+    def __init__(
+        self, settings: SandboxSettings, trades: Trades, timeline: Timeline, presence: Presence, kind: str, succeeded: str
+    ) -> None:
+        super().__init__(trades, timeline, presence)
+        self._lives = settings.lives
+        self._salt, self._life_salt = salt_of(settings.seed, kind), salt_of(settings.seed, f"{kind}-life")
         self._succeeded = succeeded
 
     def course(self, row: int) -> Course:
-        """What becomes of a row; the fate is the status at its end."""
-        if self._world.settings.lives == "short":
+        """The course of a row; its fate is the status at its end."""
+        if self._lives == "short":
             return self.short_course(row)
         life = long_life(scatter(self._life_salt, row))
         if life.is_cancelled:
@@ -77,12 +75,12 @@ class SerialView(TradeView):
 
     @abstractmethod
     def short_course(self, row: int) -> Course:
-        """What becomes of a row of a short life."""
+        """The course of a row of a short life."""
 
-    def finished(self, row: int, status: str, form: Form) -> str | None:
+    def finished(self, row: int, status: str) -> Stamp | None:
         """The stamp of a row's end, if it has one at that status."""
         course = self.course(row)
-        return form(self.stamp(row) + course.settles) if status.isupper() and course.is_stamped else None
+        return Stamp(self.stamp(row) + course.settles) if status.isupper() and course.is_stamped else None
 
     @abstractmethod
     def code(self, row: int) -> str:
@@ -96,12 +94,6 @@ class SerialView(TradeView):
         """The row of a code."""
         row = codes.serial_row(code)
         return row if row is not None and self.is_seen(row, at) and self.code(row) == code else None
-
-    def register(self, stamp: int, values: Record) -> int:
-        """A row made over the API."""
-        row = self.add(stamp)
-        self.patch(row, **values)
-        return row
 
     def value(self, row: int, at: int, path: Path) -> Any:
         """One value of the row."""

@@ -1,48 +1,8 @@
-"""Names, countries, currencies and cryptos that the seeded data is made of."""
+"""Names, countries, banks and exchanges that the seeded data is made of."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
-
-
-class Crypto(NamedTuple):
-    """A crypto with its price in millionths of a euro."""
-
-    code: str
-    name: str
-    price: int
-
-
-CRYPTOS = (
-    Crypto("BTC", "Bitcoin", 61_234_567_800),
-    Crypto("ETH", "Ethereum", 2_812_345_600),
-    Crypto("ADA", "Cardano", 412_345),
-    Crypto("XRP", "XRP", 534_210),
-    Crypto("DOT", "Polkadot", 5_432_100),
-    Crypto("LINK", "Chainlink", 13_987_600),
-    Crypto("LTC", "Litecoin", 78_654_300),
-    Crypto("XLM", "Stellar Lumens", 98_765),
-    Crypto("ALGO", "Algorand", 154_321),
-    Crypto("USDT-ERC20", "Tether USD", 923_400),
-)
-
-
-class Currency(NamedTuple):
-    """A currency with its rate in millionths per euro."""
-
-    code: str
-    name: str
-    rate: int
-    is_active: bool = True
-
-
-CURRENCIES = (
-    Currency("EUR", "Euro", 1_000_000),
-    Currency("USD", "US dollar", 1_083_450),
-    Currency("GBP", "British pound", 853_120),
-    Currency("CHF", "Swiss franc", 956_700),
-    Currency("SEK", "Swedish krona", 11_345_000, is_active=False),
-)
 
 FIRST_NAMES = ("Anna", "Björn", "Chloé", "Daan", "Elif", "François", "Grażyna", "Hüseyin", "Inês", "João", "Κώστας", "李")
 LAST_NAMES = (
@@ -96,13 +56,3 @@ EXCHANGES = (("BITSTAMP", "Bitstamp"), ("KRAKEN", "Kraken"), ("BITVAVO", "Bitvav
 PORTFOLIOS = (("DEFAULT", "Default"), ("PRIVATE", "Private clients"), ("BUSINESS", "Business clients"))
 TRUST_LEVELS = ("New", "Verified", "Trusted", "Business")
 LABEL_PARTNER = "SANDBOX"
-
-
-def crypto_index(code: str) -> int | None:
-    """Where a crypto stands in the list, in any case."""
-    return next((place for place, crypto in enumerate(CRYPTOS) if crypto.code == code.upper()), None)
-
-
-def currency_of(code: str) -> Currency | None:
-    """A currency by its code, in any case."""
-    return next((currency for currency in CURRENCIES if currency.code == code.upper()), None)

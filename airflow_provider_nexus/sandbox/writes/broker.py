@@ -5,22 +5,21 @@ from __future__ import annotations
 from functools import partial
 
 from airflow_provider_nexus.sandbox import money
-from airflow_provider_nexus.sandbox.call import Answer, Call, success
-from airflow_provider_nexus.sandbox.collection import Record
+from airflow_provider_nexus.sandbox.call import ApiAnswer, ApiCall, success
 from airflow_provider_nexus.sandbox.data.accounts import address_of
-from airflow_provider_nexus.sandbox.data.market import PRICE_SCALE
-from airflow_provider_nexus.sandbox.data.trades import CENTS, UNITS, Trade
+from airflow_provider_nexus.sandbox.data.market import CRYPTOS
+from airflow_provider_nexus.sandbox.data.trades import TradeFacts
 from airflow_provider_nexus.sandbox.data.transactions import fees
-from airflow_provider_nexus.sandbox.data.vocabulary import CRYPTOS
-from airflow_provider_nexus.sandbox.data.world import World
-from airflow_provider_nexus.sandbox.routing import Route
+from airflow_provider_nexus.sandbox.reads import Route
+from airflow_provider_nexus.sandbox.rows import Record
+from airflow_provider_nexus.sandbox.world import World
 from airflow_provider_nexus.sandbox.writes import checks, trade
 from airflow_provider_nexus.sandbox.writes.checks import Body
 
 _FIXED_MINUTES = 15
 
 
-def _ordered(world: World, call: Call, kind: str, body: Body) -> Trade:
+def _ordered(world: World, call: ApiCall, kind: str, body: Body) -> TradeFacts:
     account = trade.find_account(world, call, checks.text(body, "accountCode"))
     if account is None or world.accounts.status(account, call.at) != "ACTIVE":
         raise checks.refuse("InvalidAccountStatus", "The account is not active")
@@ -38,15 +37,15 @@ def _ordered(world: World, call: Call, kind: str, body: Body) -> Trade:
     return made
 
 
-def _fees(made: Trade) -> tuple[Record, int]:
+def _fees(made: TradeFacts) -> tuple[Record, int]:
     """The fees as they are called here, and their sum in cents."""
     charged = fees(made, executed=False)
     names = {"networkFee": "networkFeeFiat", "serviceFee": "partnerFeeFiat", "bankFee": "bankFeeFiat"}
     taken = {name: charged[source] for name, source in names.items()}
-    return taken, int(sum(money.decimal(fee) for fee in taken.values()) * 10**CENTS)
+    return taken, int(sum(money.decimal(fee) for fee in taken.values()) * 10**money.CENTS)
 
 
-def _buy(simulated: bool, world: World, call: Call) -> Answer:
+def _buy(simulated: bool, world: World, call: ApiCall) -> ApiAnswer:
     body = call.json()
     made = _ordered(world, call, "BROKERBUY", body)
     taken, total = _fees(made)
@@ -57,10 +56,10 @@ def _buy(simulated: bool, world: World, call: Call) -> Answer:
     info = {"transactionFixedInMinutes": _FIXED_MINUTES, "paymentMethodCode": method, "paymentMethodName": method.title()}
     return success(
         {
-            "transactionCode": world.trades.code(made.row),
+            "transactionCode": made.code,
             "created": call.form("broker_transactions")(made.created),
             "paymentMethodInfo": info,
-            "accountCode": trade.account_code(made),
+            "accountCode": made.account_code,
             "customerCode": world.customers.code(made.customer or 0),
             **taken,
             "comment": None,
@@ -70,28 +69,28 @@ def _buy(simulated: bool, world: World, call: Call) -> Answer:
     )
 
 
-def _buy_simulation(made: Trade, taken: Record, total: int) -> Record:
+def _buy_simulation(made: TradeFacts, taken: Record, total: int) -> Record:
     return {
-        "cryptoBuyPriceBeforeFee": money.number(made.price, PRICE_SCALE),
-        "cryptoBuyPriceAfterServiceFee": money.number(made.price * 101 // 100, PRICE_SCALE),
-        "cryptoAmount": money.number(made.units, UNITS),
+        "cryptoBuyPriceBeforeFee": money.price(made.price),
+        "cryptoBuyPriceAfterServiceFee": money.price(made.price * 101 // 100),
+        "cryptoAmount": money.crypto(made.units),
         "currencyBankFee": taken["bankFee"],
         "currencyServiceFee": taken["serviceFee"],
         "currencyNetworkFee": taken["networkFee"],
-        "totalCurrency": money.number(made.cents, CENTS),
-        "totalCurrencyToPay": money.number(made.cents + total, CENTS),
+        "totalCurrency": money.fiat(made.cents),
+        "totalCurrencyToPay": money.fiat(made.cents + total),
         "currencyCode": made.currency.code,
         "cryptoCode": CRYPTOS[made.crypto].code,
     }
 
 
-def _sell(simulated: bool, world: World, call: Call) -> Answer:
+def _sell(simulated: bool, world: World, call: ApiCall) -> ApiAnswer:
     body = call.json()
     made = _ordered(world, call, "BROKERSELL", body)
     taken, total = _fees(made)
     values = {
-        "valueInFiatBeforeFees": money.number(made.cents, CENTS),
-        "valueInFiatAfterFees": money.number(made.cents - total, CENTS),
+        "valueInFiatBeforeFees": money.fiat(made.cents),
+        "valueInFiatAfterFees": money.fiat(made.cents - total),
         **taken,
     }
     if simulated:
@@ -99,8 +98,8 @@ def _sell(simulated: bool, world: World, call: Call) -> Answer:
     trade.write(world, call, made)
     return success(
         {
-            "accountCode": trade.account_code(made),
-            "transactionCode": world.trades.code(made.row),
+            "accountCode": made.account_code,
+            "transactionCode": made.code,
             "customerCode": world.customers.code(made.customer or 0),
             "cryptoAddress": f"{address_of(made.dealt[0])}  ",
             "currencyCode": made.currency.code,

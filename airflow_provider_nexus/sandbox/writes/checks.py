@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from airflow_provider_nexus.sandbox.call import Call, Refusal, not_found
-from airflow_provider_nexus.sandbox.data.vocabulary import Currency, crypto_index, currency_of
-from airflow_provider_nexus.sandbox.data.world import World
+from airflow_provider_nexus.sandbox.call import ApiCall, Refusal
+from airflow_provider_nexus.sandbox.data.market import Currency, crypto_index, currency_of
+from airflow_provider_nexus.sandbox.world import World
 
 Body = Mapping[str, Any]
 """A request body, names in lower case."""
@@ -23,17 +23,25 @@ def refuse(code: str, message: str, *problems: str) -> Refusal:
     return Refusal(400, code, message, list(problems) or None)
 
 
-def require(body: Body, *names: str) -> None:
-    """Refuse a body that lacks one of the names, or has it empty."""
-    missing = [name for name in names if body.get(name.lower()) in (None, "")]
-    if missing:
-        raise refuse("ValidationError", "The request is not valid", *(f"{name} is required" for name in missing))
+def invalid(*problems: str) -> Refusal:
+    """The refusal of a body."""
+    return refuse("ValidationError", "The request is not valid", *problems)
 
 
 def text(body: Body, name: str) -> str | None:
     """A text, or ``None``."""
     value = body.get(name.lower())
     return None if value is None else str(value)
+
+
+def texts(body: Body, names: Iterable[str]) -> dict[str, str | None]:
+    """Texts by their names."""
+    return {name: text(body, name) for name in names}
+
+
+def given(body: Body, *names: str) -> dict[str, Any]:
+    """The values of a body that are there and not null."""
+    return {name: body[name.lower()] for name in names if body.get(name.lower()) is not None}
 
 
 def part(body: Body, name: str) -> Body:
@@ -43,7 +51,7 @@ def part(body: Body, name: str) -> Body:
     """
     value = body.get(name.lower())
     if not isinstance(value, dict):
-        raise refuse("ValidationError", "The request is not valid", f"{name} is required")
+        raise invalid(f"{name} is required")
     return value
 
 
@@ -58,9 +66,9 @@ def units(body: Body, name: str, scale: int) -> int | None:
     try:
         amount = Decimal(str(value))
     except InvalidOperation:
-        raise refuse("ValidationError", "The request is not valid", f"{name} is not a number") from None
+        raise invalid(f"{name} is not a number") from None
     if not amount.is_finite() or amount <= 0:
-        raise refuse("ValidationError", "The request is not valid", f"{name} must be above zero")
+        raise invalid(f"{name} must be above zero")
     return int(amount.scaleb(scale))
 
 
@@ -72,7 +80,7 @@ def choice(body: Body, name: str, known: Mapping[str, str] | tuple[str, ...]) ->
     words = known if isinstance(known, Mapping) else {word.casefold(): word for word in known}
     found = words.get((text(body, name) or "").casefold())
     if found is None:
-        raise refuse("ValidationError", "The request is not valid", f"{name} is one of {', '.join(words.values())}")
+        raise invalid(f"{name} is one of {', '.join(words.values())}")
     return found
 
 
@@ -86,21 +94,19 @@ def email_like(value: str) -> bool:
     return _EMAIL.fullmatch(value.strip()) is not None
 
 
-def active_customer(world: World, code: str | None, call: Call) -> int:
+def active_customer(world: World, code: str | None, call: ApiCall) -> int:
     """The row of a customer that may trade.
 
     :raises Refusal: 404 for an unknown one; 400 for one that is not active
     """
-    row = None if code is None else world.customers.find(code, call.at)
-    if row is None:
-        raise not_found("Customer", code or "")
+    row = world.found("customers", code or "", call.at)
     if world.customers.status(row, call.at) != "ACTIVE":
         raise refuse("InvalidCustomerStatus", f"The customer is {world.customers.status(row, call.at)}")
     return row
 
 
 def crypto(body: Body, name: str = "cryptoCode") -> int:
-    """The place of the crypto that the body names.
+    """The place in the list of the crypto that the body names.
 
     :raises Refusal: when it names none
     """
@@ -121,7 +127,7 @@ def currency(body: Body, name: str = "currencyCode") -> Currency:
     return found
 
 
-def payment_method(world: World, body: Body, call: Call) -> str:
+def payment_method(world: World, body: Body, call: ApiCall) -> str:
     """The code of the payment method that the body names.
 
     :raises Refusal: when it names none

@@ -1,4 +1,7 @@
-"""Trading of the CASP generation, each call with its simulation. See docs/api_facts.rst, Trading calls."""
+"""Trading of the CASP generation, each call with its simulation; transactions cancelled and paid out.
+
+See docs/api_facts.rst, Trading calls and Custodian lifecycle.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from airflow_provider_nexus.sandbox.call import Answer, Call, success
+from airflow_provider_nexus.sandbox.call import ApiAnswer, ApiCall, success
+from airflow_provider_nexus.sandbox.data import progress
 from airflow_provider_nexus.sandbox.data.accounts import address_of
-from airflow_provider_nexus.sandbox.data.trades import Trade, units_for
-from airflow_provider_nexus.sandbox.data.vocabulary import CRYPTOS
-from airflow_provider_nexus.sandbox.data.world import World
-from airflow_provider_nexus.sandbox.routing import Route
+from airflow_provider_nexus.sandbox.data.market import CRYPTOS
+from airflow_provider_nexus.sandbox.data.trades import TradeFacts
+from airflow_provider_nexus.sandbox.money import units_for
+from airflow_provider_nexus.sandbox.reads import Route
+from airflow_provider_nexus.sandbox.rows import Record
+from airflow_provider_nexus.sandbox.world import World
 from airflow_provider_nexus.sandbox.writes import checks, trade
 from airflow_provider_nexus.sandbox.writes.checks import Body
+
+_SELLS = ("SELL", "BROKERSELL")
 
 
 @dataclass(frozen=True)
@@ -22,12 +30,14 @@ class Kind:
 
     :param takes: whether crypto leaves the customer's balance
     :param simulates: whether it has a twin that changes nothing
+    :param is_sourced: whether the customer and the amount are in an object ``source``
     """
 
     path: str
     kind: str
     takes: bool = False
     simulates: bool = True
+    is_sourced: bool = False
 
 
 _SINGLE = (
@@ -38,50 +48,36 @@ _SINGLE = (
     Kind("/brokerbuy", "BROKERBUY"),
     Kind("/paymentrequest/brokersell", "BROKERSELL"),
     Kind("/paymentrequest/custodian", "RECEIVEIN"),
-)
-_SOURCED = (
-    Kind("/sendout/custodian", "SENDOUT", takes=True),
-    Kind("/sendtobucket/custodian", "SENDTOBUCKET", takes=True, simulates=False),
+    Kind("/sendout/custodian", "SENDOUT", takes=True, is_sourced=True),
+    Kind("/sendtobucket/custodian", "SENDTOBUCKET", takes=True, simulates=False, is_sourced=True),
 )
 
 
-def _method(world: World, body: Body, call: Call) -> str | None:
+def _method(world: World, body: Body, call: ApiCall) -> str | None:
     return checks.payment_method(world, body, call) if body.get("paymentmethodcode") else None
 
 
-def _single(kind: Kind, simulated: bool, world: World, call: Call) -> Answer:
+def _single(kind: Kind, simulated: bool, world: World, call: ApiCall) -> ApiAnswer:
     body = call.json()
-    named = checks.text(body, "customerCode")
+    asked = checks.part(body, "source") if kind.is_sourced else body
+    named = checks.text(asked, "customerCode")
     customer = None if named is None and kind.kind == "RECEIVEIN" else checks.active_customer(world, named, call)
-    wanted = trade.order(world, call, kind.kind, body, customer)
-    made = _made(world, call, kind, wanted, body, simulated=simulated)
-    values = {"transaction": trade.shown(world, call, made)}
-    if kind.kind == "RECEIVEIN":
-        address = checks.text(body, "receiveAddress") or address_of(made.dealt[0])
-        crypto = CRYPTOS[made.crypto]
-        return success({**values, "paymentUri": f"{crypto.name.lower().replace(' ', '')}:{address}"})
-    return success(values)
-
-
-def _made(world: World, call: Call, kind: Kind, wanted: trade.Order, body: Body, *, simulated: bool) -> Trade:
+    wanted = trade.order(world, call, kind.kind, asked, customer)
     if kind.takes:
         trade.refuse_low_balance(world, call, wanted)
     made = trade.build(world, call, wanted, body, _method(world, body, call))
-    address = checks.text(body, "destinationAddress")
-    made.extra["destinationCryptoAddress"] = address or checks.text(body.get("destination") or {}, "address")
-    return made if simulated else trade.write(world, call, made, staged=bool(body.get("stage")))
+    address = checks.text(body, "destinationAddress") or checks.text(body.get("destination") or {}, "address")
+    made.extra["destinationCryptoAddress"] = address
+    if not simulated:
+        trade.write(world, call, made, staged=bool(body.get("stage")))
+    values: Record = {"transaction": trade.shown(world, call, made)}
+    if kind.kind == "RECEIVEIN":
+        address = checks.text(body, "receiveAddress") or address_of(made.dealt[0])
+        values["paymentUri"] = f"{CRYPTOS[made.crypto].name.lower().replace(' ', '')}:{address}"
+    return success(values)
 
 
-def _sourced(kind: Kind, simulated: bool, world: World, call: Call) -> Answer:
-    body = call.json()
-    source = checks.part(body, "source")
-    customer = checks.active_customer(world, checks.text(source, "customerCode"), call)
-    wanted = trade.order(world, call, kind.kind, source, customer)
-    made = _made(world, call, kind, wanted, body, simulated=simulated)
-    return success({"transaction": trade.shown(world, call, made)})
-
-
-def _send_internal(simulated: bool, world: World, call: Call) -> Answer:
+def _send_internal(simulated: bool, world: World, call: ApiCall) -> ApiAnswer:
     body = call.json()
     source, destination = checks.part(body, "source"), checks.part(body, "destination")
     giver = checks.active_customer(world, checks.text(source, "customerCode"), call)
@@ -93,7 +89,7 @@ def _send_internal(simulated: bool, world: World, call: Call) -> Answer:
     return _both(world, call, wanted, other, body, simulated=simulated)
 
 
-def _swap(simulated: bool, world: World, call: Call) -> Answer:
+def _swap(simulated: bool, world: World, call: ApiCall) -> ApiAnswer:
     body = call.json()
     customer = checks.active_customer(world, checks.text(body, "customerCode"), call)
     currency = world.customers.currency(customer)
@@ -106,7 +102,7 @@ def _swap(simulated: bool, world: World, call: Call) -> Answer:
     return _both(world, call, wanted, other, body, simulated=simulated)
 
 
-def _both(world: World, call: Call, wanted: trade.Order, other: trade.Order, body: Body, *, simulated: bool) -> Answer:
+def _both(world: World, call: ApiCall, wanted: trade.Order, other: trade.Order, body: Body, *, simulated: bool) -> ApiAnswer:
     method = _method(world, body, call)
     source, destination = (trade.build(world, call, each, body, method) for each in (wanted, other))
     source.direction, destination.direction = "SOURCE", "DESTINATION"
@@ -122,16 +118,52 @@ def _both(world: World, call: Call, wanted: trade.Order, other: trade.Order, bod
     )
 
 
+def _trade(world: World, call: ApiCall) -> TradeFacts:
+    return world.trades.get(world.found("transactions", call.parts["code"], call.at))
+
+
+def _answer(world: World, call: ApiCall, found: TradeFacts) -> ApiAnswer:
+    return success({"transaction": world.answered(call, "transactions", world.transactions.shown(found, call.at))})
+
+
+def _cancel(world: World, call: ApiCall) -> ApiAnswer:
+    """Both ends of a swap or send are cancelled."""
+    found = _trade(world, call)
+    if world.trades.phase(found, call.at) in progress.ENDED:
+        raise checks.refuse(
+            "InvalidTransactionStatus", f"A transaction that is {world.trades.status(found, call.at)} can't be cancelled"
+        )
+    for row in (found.row, found.twin):
+        if row is not None:
+            world.trades.pin(row, call.at, progress.FAILED)
+    return _answer(world, call, found)
+
+
+def _pay_out(phase: int, world: World, call: ApiCall) -> ApiAnswer:
+    found, body = _trade(world, call), call.json()
+    if found.kind not in _SELLS or world.trades.status(found, call.at) not in ("ToPayout", "PayoutConfirming"):
+        raise checks.refuse("InvalidTransactionStatus", f"The transaction is {world.trades.status(found, call.at)}")
+    if body.get("paymentreference"):
+        world.transactions.patch(found.row, paymentReference=checks.text(body, "paymentReference"))
+    world.trades.pin(found.row, call.at, phase)
+    return _answer(world, call, found)
+
+
 def _routes() -> Iterator[Route]:
-    for kinds, handler in ((_SINGLE, _single), (_SOURCED, _sourced)):
-        for kind in kinds:
-            yield Route("POST", kind.path, partial(handler, kind, False), "B", writes=True)
-            if kind.simulates:
-                yield Route("POST", f"{kind.path}/simulate", partial(handler, kind, True), "B", writes=True)
+    for kind in _SINGLE:
+        yield Route("POST", kind.path, partial(_single, kind, False), "B", writes=True)
+        if kind.simulates:
+            yield Route("POST", f"{kind.path}/simulate", partial(_single, kind, True), "B", writes=True)
     for path, pair in (("/sendinternal/custodian", _send_internal), ("/swap/custodian", _swap)):
         yield Route("POST", path, partial(pair, False), "B", writes=True)
         yield Route("POST", f"{path}/simulate", partial(pair, True), "B", writes=True)
 
 
-ROUTES = tuple(_routes())
+_TRANSACTION = "/transactions/custodian/{code}"
+ROUTES = (
+    *_routes(),
+    Route("POST", f"{_TRANSACTION}/cancel", _cancel, writes=True),
+    Route("PUT", f"{_TRANSACTION}/payoutconfirming", partial(_pay_out, progress.THIRD), "B", writes=True),
+    Route("PUT", f"{_TRANSACTION}/payout", partial(_pay_out, progress.DONE), "B", writes=True),
+)
 """Trading of the CASP generation."""

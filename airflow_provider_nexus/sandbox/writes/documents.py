@@ -6,12 +6,13 @@ from email.message import Message
 from email.parser import BytesParser
 from email.policy import HTTP
 
-from airflow_provider_nexus.sandbox.call import Answer, Call, Refusal, not_found, success
-from airflow_provider_nexus.sandbox.collection import Entry, Listed, Moment, Record, changed, written
-from airflow_provider_nexus.sandbox.data import cabinet
-from airflow_provider_nexus.sandbox.data.world import World
-from airflow_provider_nexus.sandbox.routing import Route
-from airflow_provider_nexus.sandbox.writes import checks
+from airflow_provider_nexus.sandbox.call import ApiAnswer, ApiCall, Refusal, not_found, success
+from airflow_provider_nexus.sandbox.data.children import document_type
+from airflow_provider_nexus.sandbox.reads import Route
+from airflow_provider_nexus.sandbox.rows import Listed, Record, blank
+from airflow_provider_nexus.sandbox.stamps import Stamp
+from airflow_provider_nexus.sandbox.world import World
+from airflow_provider_nexus.sandbox.writes import checks, lists
 from airflow_provider_nexus.sandbox.writes.checks import Body
 
 DOCUMENTS, TYPES = "documents", "document_types"
@@ -20,39 +21,37 @@ _ABOUT = ("alias", "description", "itemReference")
 
 
 def _refuse_no_store(world: World) -> None:
-    if world.cabinet.store is None:
+    if world.store is None:
         raise Refusal(404, "DocumentStoreNotFound", "There is no document store")
 
 
-def _create_store(world: World, call: Call) -> Answer:
-    if world.cabinet.store is not None:
+def _create_store(world: World, call: ApiCall) -> ApiAnswer:
+    if world.store is not None:
         raise Refusal(world.settings.duplicate_status, "DocumentStoreExists", "There is a document store", ["It exists already"])
-    blank: Record = dict.fromkeys(("name", "description", "documentStoreType", "shareName", "maxFileSizeInMB", "maxFileCount"))
-    world.cabinet.store = blank | _store_values(call.json())
-    return success(world.cabinet.store, 1)
+    world.store = blank("document_store", **_store_values(call.json()))
+    return success(world.store)
 
 
-def _change_store(world: World, call: Call) -> Answer:
+def _change_store(world: World, call: ApiCall) -> ApiAnswer:
     _refuse_no_store(world)
-    world.cabinet.store = {**(world.cabinet.store or {}), **_store_values(call.json())}
-    return success(world.cabinet.store, 1)
+    world.store = {**(world.store or {}), **_store_values(call.json())}
+    return success(world.store)
 
 
 def _store_values(body: Body) -> Record:
-    """Null leaves a setting alone; the key of the share is kept to itself."""
-    names = ("name", "description", "documentStoreType", "maxFileSizeInMB", "maxFileCount")
-    given = {name: body[name.lower()] for name in names if body.get(name.lower()) is not None}
+    """Null leaves a setting alone; the key of the share is not shown."""
+    given = checks.given(body, "name", "description", "documentStoreType", "maxFileSizeInMB", "maxFileCount")
     share = checks.text(body.get("parameters") or {}, "shareName")
     return given | ({"shareName": share} if share else {})
 
 
-def _delete_store(world: World, call: Call) -> Answer:  # noqa: ARG001
+def _delete_store(world: World, call: ApiCall) -> ApiAnswer:  # noqa: ARG001
     _refuse_no_store(world)
-    world.cabinet.store = None
+    world.store = None
     return success(None)
 
 
-def _form(call: Call) -> dict[str, Message]:
+def _form(call: ApiCall) -> dict[str, Message]:
     """The parts of a multipart form by their names in lower case.
 
     :raises Refusal: when the body is no such form
@@ -71,18 +70,15 @@ def _content(part: Message) -> bytes:
     return content if isinstance(content, bytes) else b""
 
 
-def _upload(world: World, call: Call) -> Answer:
+def _upload(world: World, call: ApiCall) -> ApiAnswer:
     form = _form(call)
     fields = {name: _content(form[name.lower()]).decode() for name in (*_NEEDED, *_ABOUT) if name.lower() in form}
     missing = [f"{name} is required" for name in ("file", *_NEEDED) if name.lower() not in form or not fields.get(name, "x")]
     if missing:
-        raise checks.refuse("ValidationError", "The request is not valid", *missing)
-    customer = world.customers.find(fields["customerCode"], call.at)
-    if customer is None:
-        raise not_found("Customer", fields["customerCode"])
+        raise checks.invalid(*missing)
+    customer = world.found("customers", fields["customerCode"], call.at)
     path, content = fields["filePath"], _content(form["file"])
-    listed = world.offspring.open(DOCUMENTS, customer)
-    if listed.find(path, call.at) is not None:
+    if world.children(DOCUMENTS, customer, call.at).find(path, call.at) is not None:
         raise Refusal(409, "DocumentExists", f"There is a file {path!r}", [f"filePath {path} exists"])
     record: Record = {
         "filePath": path,
@@ -92,97 +88,66 @@ def _upload(world: World, call: Call) -> Answer:
         "customerCode": world.customers.code(customer),
         "state": "Uploaded",
         "fileSizeInMB": f"{len(content) / 1_048_576:.2f}",
-        "createdOn": Moment(call.at),
+        "createdOn": Stamp(call.at),
         "updatedOn": None,
     }
-    make = written(record)
-    entry = Entry(path, lambda at, form: world.fitted(DOCUMENTS, make(at, form)), call.at)
-    world.offspring.keep(DOCUMENTS, customer, Listed([*listed.entries, entry]))
-    world.cabinet.files[path] = content
-    return success(entry.make(call.at, call.form(DOCUMENTS)), 1)
+    world.children(DOCUMENTS, customer, call.at, to_change=True).append("filePath", record, call.at)
+    world.files[path] = content
+    return success(world.answered(call, DOCUMENTS, record))
 
 
-def _type_named(world: World, code: str, call: Call) -> Record:
-    types = world.register(TYPES)
-    place = types.find(code, call.at)
-    if place is None:
-        raise not_found("DocumentType", code)
-    known = types.entries[place].make(call.at, call.form(TYPES))
-    return {"Code": known["code"], "Name": known["name"], "OtherDescription": None}
+def _type_named(world: World, code: str, call: ApiCall) -> Record:
+    known = world.lists[TYPES].record(world.found(TYPES, code, call.at), call.at)
+    return document_type(known["code"], known["name"])
 
 
-def _file(world: World, path: str, call: Call) -> tuple[int, Listed, int]:
-    """The customer, the customer's files and the place of the one at a path.
+def _file(world: World, path: str, call: ApiCall) -> tuple[Listed, int]:
+    """The files of a customer and the place of the one at a path.
 
     :raises Refusal: 404 when there is none
     """
     for customer in world.customers.rows(None, None, call.at):
-        listed = world.offspring.open(DOCUMENTS, customer)
-        place = listed.find(path, call.at)
+        place = world.children(DOCUMENTS, customer, call.at).find(path, call.at)
         if place is not None:
-            return customer, listed, place
+            return world.children(DOCUMENTS, customer, call.at, to_change=True), place
     raise not_found("Document", path)
 
 
-def _download(world: World, call: Call) -> Answer:
+def _download(world: World, call: ApiCall) -> ApiAnswer:
     """The bytes of a file, without the envelope."""
     path = call.query.get("filepath", "")
     _file(world, path, call)
-    content = world.cabinet.files.get(path, b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n" + path.encode())
-    return Answer(200, content, media="application/pdf" if content.startswith(b"%PDF") else "application/octet-stream")
+    content = world.files.get(path, b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n" + path.encode())
+    return ApiAnswer(200, content, media="application/pdf" if content.startswith(b"%PDF") else "application/octet-stream")
 
 
-def _describe(world: World, call: Call) -> Answer:
+def _describe(world: World, call: ApiCall) -> ApiAnswer:
     body = call.json()
-    customer, listed, place = _file(world, str(body["filepath"]), call)
-    values: Record = {name: body[name.lower()] for name in _ABOUT if body.get(name.lower()) is not None}
+    files, place = _file(world, str(body["filepath"]), call)
+    values: Record = {**checks.given(body, *_ABOUT), "updatedOn": Stamp(call.at)}
     if body.get("documentstoretypecode"):
         values["documentStoreType"] = _type_named(world, str(body["documentstoretypecode"]), call)
-    entries = list(listed.entries)
-    entries[place] = changed(entries[place], {**values, "updatedOn": Moment(call.at)})
-    world.offspring.keep(DOCUMENTS, customer, Listed(entries))
-    return success(world.fitted(DOCUMENTS, entries[place].make(call.at, call.form(DOCUMENTS))), 1)
+    files.entries[place].changes.update(values)
+    return lists.answer(world, call, DOCUMENTS, files.entries[place])
 
 
-def _remove(world: World, call: Call) -> Answer:
+def _remove(world: World, call: ApiCall) -> ApiAnswer:
     path = call.query.get("filepath", "")
-    customer, listed, place = _file(world, path, call)
-    world.offspring.keep(DOCUMENTS, customer, Listed([*listed.entries[:place], *listed.entries[place + 1 :]]))
-    world.cabinet.files.pop(path, None)
+    files, place = _file(world, path, call)
+    del files.entries[place]
+    world.files.pop(path, None)
     return success(None)
 
 
-def _type_place(world: World, call: Call) -> tuple[Listed, int]:
-    types = world.register(TYPES)
-    place = types.find(call.parts["code"], call.at)
-    if place is None:
-        raise not_found("DocumentType", call.parts["code"])
-    return types, place
+def _add_type(world: World, call: ApiCall) -> ApiAnswer:
+    record: Record = blank(TYPES, **checks.texts(call.json(), ("name", "code", "description")), createdOn=Stamp(call.at))
+    lists.refuse_known(world, call, TYPES, record["code"])
+    return success(world.answered(call, TYPES, world.lists[TYPES].append("code", record, call.at)))
 
 
-def _add_type(world: World, call: Call) -> Answer:
-    body, types = call.json(), world.register(TYPES)
-    code = str(body["code"])
-    if types.find(code, call.at) is not None:
-        raise Refusal(world.settings.duplicate_status, "DocumentTypeExists", f"{code!r} exists already", [f"code {code} exists"])
-    made = {"createdOn": Moment(call.at), "updatedOn": None}
-    texts = {name: checks.text(body, name) for name in ("name", "code", "description")}
-    types.entries.append(cabinet.entry("code", {**texts, **made}, call.at))
-    return success(types.entries[-1].make(call.at, call.form(TYPES)), 1)
-
-
-def _change_type(world: World, call: Call) -> Answer:
-    types, place = _type_place(world, call)
-    body = call.json()
-    values: Record = {name: body[name] for name in ("name", "description") if body.get(name) is not None}
-    types.entries[place] = changed(types.entries[place], {**values, "updatedOn": Moment(call.at)})
-    return success(types.entries[place].make(call.at, call.form(TYPES)), 1)
-
-
-def _remove_type(world: World, call: Call) -> Answer:
-    types, place = _type_place(world, call)
-    del types.entries[place]
-    return success(None)
+def _change_type(world: World, call: ApiCall) -> ApiAnswer:
+    values: Record = {**checks.given(call.json(), "name", "description"), "updatedOn": Stamp(call.at)}
+    return lists.changed(world, call, TYPES, values)
 
 
 _STORE = "/integrations/documentstore"
@@ -196,6 +161,6 @@ ROUTES = (
     Route("DELETE", f"{_STORE}/file", _remove, writes=True),
     Route("POST", f"{_STORE}/type", _add_type, writes=True),
     Route("PUT", f"{_STORE}/type/{{code}}", _change_type, writes=True),
-    Route("DELETE", f"{_STORE}/type/{{code}}", _remove_type, writes=True),
+    Route("DELETE", f"{_STORE}/type/{{code}}", lists.removal(TYPES), writes=True),
 )
 """The document store."""

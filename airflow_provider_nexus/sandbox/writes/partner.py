@@ -1,166 +1,150 @@
-"""What the tenant sets up: buckets, portfolios, fee overrides, interest schedules; and alerts for its portal."""
+"""What the tenant sets up: buckets, portfolios, fees, interest schedules; alerts; screening; and the history of comments."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
 
 from airflow_provider_nexus.sandbox import codes, money
-from airflow_provider_nexus.sandbox.call import Answer, Call, Refusal, not_found, success
-from airflow_provider_nexus.sandbox.collection import Entry, Listed, Moment, Record, changed
-from airflow_provider_nexus.sandbox.data import cabinet, configuration
-from airflow_provider_nexus.sandbox.data.world import World
-from airflow_provider_nexus.sandbox.routing import Route
-from airflow_provider_nexus.sandbox.writes import checks
+from airflow_provider_nexus.sandbox.call import ApiAnswer, ApiCall, not_found, success
+from airflow_provider_nexus.sandbox.data.registers import bucket
+from airflow_provider_nexus.sandbox.reads import Handler, Route
+from airflow_provider_nexus.sandbox.rows import ListedRow, Record
+from airflow_provider_nexus.sandbox.stamps import Stamp
+from airflow_provider_nexus.sandbox.world import World
+from airflow_provider_nexus.sandbox.writes import checks, lists
 
 _FEE_SCALE = 6
 _PERIODS = ("payoutPeriod", "subIntervalPeriod")
 _SCHEDULE = ("cryptoCode", "currencyCode", "bucketCode", "paymentMethodCode", "defaultRate", "startDate", *_PERIODS)
-BUCKETS, SCHEDULES = "buckets", "interest_schedules"
-_KINDS = {BUCKETS: "Bucket", "portfolios": "Portfolio", SCHEDULES: "InterestSchedule"}
+BUCKETS, PORTFOLIOS, SCHEDULES, COMMENTS = "buckets", "portfolios", "interest_schedules", "customer_comments"
 
 
-def _append(world: World, name: str, entry: Entry, call: Call) -> Answer:
+def _append(world: World, call: ApiCall, name: str, row: ListedRow) -> ApiAnswer:
     """An array with the new record comes back."""
-    listed = world.register(name)
-    if listed.find(entry.code, call.at) is not None:
-        raise Refusal(world.settings.duplicate_status, f"{_KINDS[name]}Exists", f"{entry.code!r} exists already")
-    listed.entries.append(entry)
-    return success([listed.record(len(listed.entries) - 1, call.at, call.form(name))])
+    lists.refuse_known(world, call, name, row.code)
+    world.lists[name].entries.append(row)
+    return success([world.answered(call, name, row.record(call.at))])
 
 
-def _place(world: World, name: str, call: Call) -> tuple[Listed, int]:
-    listed = world.register(name)
-    place = listed.find(call.parts["code"], call.at)
-    if place is None:
-        raise not_found(_KINDS[name], call.parts["code"])
-    return listed, place
-
-
-def _one(name: str) -> Callable[[World, Call], Answer]:
-    def one(world: World, call: Call) -> Answer:
-        listed, place = _place(world, name, call)
-        return success(listed.record(place, call.at, call.form(name)), 1)
-
-    return one
-
-
-def _owner(world: World, call: Call) -> str | None:
+def _owner(world: World, call: ApiCall) -> str | None:
     customer = checks.text(call.json(), "customerCode")
     if customer is not None:
         checks.active_customer(world, customer, call)
     return customer
 
 
-def _bucket(world: World, call: Call) -> Answer:
+def _bucket(world: World, call: ApiCall) -> ApiAnswer:
     body = call.json()
-    code, name = str(body["code"]), str(body["name"])
-    return _append(world, BUCKETS, configuration.bucket(code, name, _owner(world, call), call.at), call)
+    return _append(world, call, BUCKETS, bucket(str(body["code"]), str(body["name"]), _owner(world, call), call.at))
 
 
-def _change_bucket(world: World, call: Call) -> Answer:
-    listed, place = _place(world, BUCKETS, call)
-    values = {"name": checks.text(call.json(), "name"), "customerCode": _owner(world, call)}
-    given = {name: value for name, value in values.items() if value is not None}
-    listed.entries[place] = changed(listed.entries[place], {**given, "updated": Moment(call.at)})
-    return success(listed.record(place, call.at, call.form(BUCKETS)), 1)
+def _change_bucket(world: World, call: ApiCall) -> ApiAnswer:
+    lists.row_of(world, call, BUCKETS)
+    _owner(world, call)
+    return lists.changed(world, call, BUCKETS, {**checks.given(call.json(), "name", "customerCode"), "updated": Stamp(call.at)})
 
 
-def _remove_bucket(world: World, call: Call) -> Answer:
-    listed, place = _place(world, BUCKETS, call)
-    del listed.entries[place]
-    return success(None)
-
-
-def _portfolio(world: World, call: Call) -> Answer:
+def _portfolio(world: World, call: ApiCall) -> ApiAnswer:
     body = call.json()
-    code = str(body["code"])
-    mails = body.get("mailsenabled")
+    code, mails = str(body["code"]), body.get("mailsenabled")
     record = {"code": code, "name": checks.text(body, "name") or code, "mailsEnabled": True if mails is None else bool(mails)}
-    return _append(world, "portfolios", configuration.plain(code, record, call.at), call)
+    return _append(world, call, PORTFOLIOS, ListedRow(code, record, call.at))
 
 
-def _method(world: World, call: Call) -> int:
-    row = world.collections["payment_methods"].find(call.parts["method"], call.at)
-    if row is None:
-        raise not_found("PaymentMethod", call.parts["method"])
-    return row
-
-
-def _set_fee(kind: str, who: str) -> Callable[[World, Call], Answer]:
+def _set_fee(name: str, who: str) -> Handler:
     """Make or change the fee of a payment method for one customer, or for those with a tag."""
 
-    def set_fee(world: World, call: Call) -> Answer:
-        body, method, name = call.json(), _method(world, call), f"payment_method_{kind}_fees"
+    def set_fee(world: World, call: ApiCall) -> ApiAnswer:
+        body, fees = call.json(), lists.to_change(world, call, name)
         code, value = str(body[who.lower()]), Decimal(str(body["value"]))
         if not 0 <= value <= 1:
-            raise checks.refuse("ValidationError", "The request is not valid", "value lies from 0 to 1")
-        if kind == "customer" and world.customers.find(code, call.at) is None:
-            raise not_found("Customer", code)
+            raise checks.invalid("value lies from 0 to 1")
+        if who == "customerCode":
+            world.found("customers", code, call.at)
         record: Record = {who: code, "value": money.number(int(value.scaleb(_FEE_SCALE)), _FEE_SCALE)}
-        others = [entry for entry in world.offspring.open(name, method).entries if entry.code != code]
-        world.offspring.keep(name, method, Listed([*others, cabinet.entry(who, record)]))
-        return success(record, 1)
+        fees.entries = [row for row in fees.entries if row.code != code]
+        return success(fees.append(who, record))
 
     return set_fee
 
 
-def _remove_fee(kind: str) -> Callable[[World, Call], Answer]:
-    def remove_fee(world: World, call: Call) -> Answer:
-        """The fee that is gone comes back."""
-        method, name, code = _method(world, call), f"payment_method_{kind}_fees", call.parts["code"]
-        listed = world.offspring.open(name, method)
-        place = listed.find(code, call.at)
-        if place is None:
-            raise not_found("Fee", code)
-        world.offspring.keep(name, method, Listed([*listed.entries[:place], *listed.entries[place + 1 :]]))
-        return success(listed.record(place, call.at, call.form(name)), 1)
-
-    return remove_fee
-
-
-def _notify(world: World, call: Call) -> Answer:  # noqa: ARG001
+def _notify(world: World, call: ApiCall) -> ApiAnswer:  # noqa: ARG001
     """No body comes back: the API's documents declare none."""
-    return Answer(media="")
+    return ApiAnswer(media="")
 
 
-def _schedule_values(call: Call) -> Record:
-    body = call.json()
-    given = {name: body[name.lower()] for name in _SCHEDULE if body.get(name.lower()) is not None}
-    for name in _PERIODS:
-        if name in given:
-            given[name] = {part: given[name].get(part) for part in ("amount", "unit")}
-    return given
+def _schedule_values(call: ApiCall) -> Record:
+    given = checks.given(call.json(), *_SCHEDULE)
+    periods = {name: {part: given[name].get(part) for part in ("amount", "unit")} for name in _PERIODS if name in given}
+    return given | periods
 
 
-def _schedule(world: World, call: Call) -> Answer:
+def _schedule(world: World, call: ApiCall) -> ApiAnswer:
     guid = codes.guid(codes.WRITTEN + world.next_serial(), call.at)
-    blank: Record = dict.fromkeys(_SCHEDULE)
-    entry = cabinet.entry("id", {"id": guid, **blank, **_schedule_values(call)}, call.at)
-    world.register(SCHEDULES).entries.append(entry)
-    return success(entry.make(call.at, call.form(SCHEDULES)), 1)
+    record: Record = {"id": guid, **dict.fromkeys(_SCHEDULE), **_schedule_values(call)}
+    return success(world.answered(call, SCHEDULES, world.lists[SCHEDULES].append("id", record, call.at)))
 
 
-def _change_schedule(world: World, call: Call) -> Answer:
-    listed, place = _place(world, SCHEDULES, call)
-    listed.entries[place] = changed(listed.entries[place], _schedule_values(call))
-    return success(listed.record(place, call.at, call.form(SCHEDULES)), 1)
+def _change_schedule(world: World, call: ApiCall) -> ApiAnswer:
+    return lists.changed(world, call, SCHEDULES, _schedule_values(call))
 
 
-_SCHEDULES, _FEES = "/interest/custodian/schedules", "/paymentmethod/{method}/fees"
+def _history(world: World, call: ApiCall) -> ApiAnswer:
+    """What a comment has been: no call changes one, so it is the one that there is."""
+    comments = world.children(COMMENTS, world.found("customers", call.parts["customer"], call.at), call.at)
+    row = comments.find(call.parts["id"].lower(), call.at)
+    if row is None:
+        raise not_found("Comment", call.parts["id"])
+    records = [world.answered(call, COMMENTS, comments.record(row, call.at))]
+    return success({"page": 1, "total": 1, "totalPages": 1, "filteringParameters": {}, "records": records}, 1)
+
+
+def _search(world: World, call: ApiCall) -> ApiAnswer:  # noqa: ARG001
+    """A POST that changes nothing. Nobody is on a list here."""
+    return success({"listResults": []})
+
+
+def _judge(world: World, call: ApiCall) -> ApiAnswer:
+    body = call.json()
+    key = str(body.get("list") or body.get("listcode") or ""), str(body.get("entity") or body.get("entityid") or "")
+    record = {"list": key[0], "entity": key[1], "validated": call.form("sanctions")(call.at), "validatedBy": "api"}
+    world.judged[key] = record
+    return success(record)
+
+
+def _judged(world: World, call: ApiCall) -> ApiAnswer:
+    key = call.parts["list"], call.parts["entity"]
+    if key not in world.judged:
+        raise not_found("ValidatedEntry", "/".join(key))
+    return success(world.judged[key], 1)
+
+
+def _forget(world: World, call: ApiCall) -> ApiAnswer:
+    _judged(world, call)
+    del world.judged[call.parts["list"], call.parts["entity"]]
+    return success(None)
+
+
+_SCHEDULES, _FEES = "/interest/custodian/schedules", "/paymentmethod/{parent}/fees"
+_CUSTOMER_FEES, _TAG_FEES = "payment_method_customer_fees", "payment_method_tag_fees"
 ROUTES = (
     Route("POST", "/buckets", _bucket, "B", writes=True),
-    Route("GET", "/buckets/{code}", _one(BUCKETS), "B"),
+    Route("GET", "/buckets/{code}", lists.one(BUCKETS), "B"),
     Route("PUT", "/buckets/{code}", _change_bucket, "B", writes=True),
-    Route("DELETE", "/buckets/{code}", _remove_bucket, "B", writes=True),
+    Route("DELETE", "/buckets/{code}", lists.removal(BUCKETS), "B", writes=True),
     Route("POST", "/portfolios", _portfolio, "B", writes=True),
-    Route("GET", "/portfolios/{code}", _one("portfolios"), "B"),
+    Route("GET", "/portfolios/{code}", lists.one(PORTFOLIOS), "B"),
     Route("POST", "/notifications", _notify, "B", writes=True),
     Route("POST", _SCHEDULES, _schedule, "B", writes=True),
     Route("PUT", f"{_SCHEDULES}/{{code}}", _change_schedule, "B", writes=True),
-    Route("PUT", f"{_FEES}/customer", _set_fee("customer", "customerCode"), "B", writes=True),
-    Route("DELETE", f"{_FEES}/customer/{{code}}", _remove_fee("customer"), "B", writes=True),
-    Route("PUT", f"{_FEES}/tag", _set_fee("tag", "customerTag"), "B", writes=True),
-    Route("DELETE", f"{_FEES}/tag/{{code}}", _remove_fee("tag"), "B", writes=True),
+    Route("PUT", f"{_FEES}/customer", _set_fee(_CUSTOMER_FEES, "customerCode"), "B", writes=True),
+    Route("DELETE", f"{_FEES}/customer/{{code}}", lists.removal(_CUSTOMER_FEES, shows=True), "B", writes=True),
+    Route("PUT", f"{_FEES}/tag", _set_fee(_TAG_FEES, "customerTag"), "B", writes=True),
+    Route("DELETE", f"{_FEES}/tag/{{code}}", lists.removal(_TAG_FEES, shows=True), "B", writes=True),
+    Route("GET", "/customer/{customer}/comments/{id}/history", _history, "B"),
+    Route("POST", "/sanction/search", _search, "B"),
+    Route("POST", "/sanction/validatedentry", _judge, "B", writes=True),
+    Route("GET", "/sanction/validatedentry/{list}/{entity}", _judged, "B"),
+    Route("DELETE", "/sanction/validatedentry/{list}/{entity}", _forget, "B", writes=True),
 )
-"""Buckets, portfolios, fees, schedules and alerts."""
+"""Buckets, portfolios, fees, schedules, alerts, screening, and the history of comments."""

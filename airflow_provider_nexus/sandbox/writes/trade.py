@@ -1,34 +1,28 @@
-"""What all trading calls share: who trades what, at which price, and what comes back."""
+"""Trades made over the API: who trades what, at which price, and what comes back."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import Any
 
-from airflow_provider_nexus.sandbox import codes, money
-from airflow_provider_nexus.sandbox.call import Call, not_found
+from airflow_provider_nexus.sandbox import money
+from airflow_provider_nexus.sandbox.call import ApiCall, not_found
 from airflow_provider_nexus.sandbox.chance import dealer
-from airflow_provider_nexus.sandbox.collection import Record
 from airflow_provider_nexus.sandbox.data import progress
-from airflow_provider_nexus.sandbox.data.market import PRICE_SCALE
+from airflow_provider_nexus.sandbox.data.market import CRYPTOS, Currency
 from airflow_provider_nexus.sandbox.data.progress import COMPLETED, INSTANT, Course
-from airflow_provider_nexus.sandbox.data.trades import CENTS, UNITS, Trade, cents_for, units_for
-from airflow_provider_nexus.sandbox.data.vocabulary import CRYPTOS, Currency
-from airflow_provider_nexus.sandbox.data.world import World
+from airflow_provider_nexus.sandbox.data.trades import TradeFacts
+from airflow_provider_nexus.sandbox.rows import Record
 from airflow_provider_nexus.sandbox.stamps import MINUTE, SECOND
+from airflow_provider_nexus.sandbox.world import World
 from airflow_provider_nexus.sandbox.writes import checks
 from airflow_provider_nexus.sandbox.writes.accounts import register
 from airflow_provider_nexus.sandbox.writes.checks import Body
 
 _BANDS = {"BUY": (95, 110), "BROKERBUY": (95, 110), "SELL": (90, 105), "BROKERSELL": (90, 105)}
 """Percent of Nexus' price between which a requested price is accepted."""
-_GIVEN = {
-    "paymentReference": "paymentReference",
-    "callbackUrl": "callbackUrl",
-    "blockchainMessage": "blockchainMessage",
-    "data": "data",
-}
+_GIVEN = ("paymentReference", "callbackUrl", "blockchainMessage", "data")
 _SETTLES, _SETTLES_AT_ONCE = 5 * MINUTE, 10 * SECOND
 NOBODY = -1
 """The row of a trade that is only simulated."""
@@ -56,29 +50,29 @@ class Order:
     price: int
 
 
-def order(world: World, call: Call, kind: str, body: Body, customer: int | None) -> Order:
+def order(world: World, call: ApiCall, kind: str, body: Body, customer: int | None) -> Order:
     """Read crypto, currency, amount and price of a body.
 
     :raises Refusal: for whatever is wrong with them
     """
     crypto, currency = checks.crypto(body), checks.currency(body)
     price = _price(world, call, kind, crypto, currency, body)
-    cents, units = checks.units(body, "fiatValue", CENTS), checks.units(body, "cryptoAmount", UNITS)
+    cents, units = checks.units(body, "fiatValue", money.CENTS), checks.units(body, "cryptoAmount", money.UNITS)
     if cents is None and units is None and kind == "RECEIVEIN":
         cents = units = 0  # an open request: whatever comes is taken
     if cents is None and units is None:
-        raise checks.refuse("ValidationError", "The request is not valid", "fiatValue or cryptoAmount is required")
+        raise checks.invalid("fiatValue or cryptoAmount is required")
     if units is None:
-        units = units_for(cents or 0, price)
+        units = money.units_for(cents or 0, price)
     if cents is None:
-        cents = cents_for(units, price)
+        cents = money.cents_for(units, price)
     account = find_account(world, call, checks.text(body, "accountCode"))
     return Order(kind, customer, account, crypto, currency, cents, units, price)
 
 
-def _price(world: World, call: Call, kind: str, crypto: int, currency: Currency, body: Body) -> int:
+def _price(world: World, call: ApiCall, kind: str, crypto: int, currency: Currency, body: Body) -> int:
     price = world.market.price(crypto, currency, call.at)
-    requested = checks.units(body, "requestedPrice", PRICE_SCALE)
+    requested = checks.units(body, "requestedPrice", money.PRICE_SCALE)
     if requested is None:
         return price
     low, high = _BANDS.get(kind, (90, 110))
@@ -89,7 +83,7 @@ def _price(world: World, call: Call, kind: str, crypto: int, currency: Currency,
     return requested
 
 
-def find_account(world: World, call: Call, code: str | None) -> int | None:
+def find_account(world: World, call: ApiCall, code: str | None) -> int | None:
     """The row of an account code, or of a crypto code, a dash and an address.
 
     :raises Refusal: 404 when there is none
@@ -108,60 +102,52 @@ def find_account(world: World, call: Call, code: str | None) -> int | None:
     return row
 
 
-def _is_at(world: World, call: Call, row: int, crypto: int, address: str) -> bool:
+def _is_at(world: World, call: ApiCall, row: int, crypto: int, address: str) -> bool:
     if world.accounts.crypto(row) != crypto:
         return False
-    record = world.accounts.record(row, call.at, call.form("accounts"))
+    record = world.accounts.record(row, call.at)
     return address in ((record["customerCryptoAddress"] or "").strip(), (record["dcReceiveAddress"] or "").strip())
 
 
-def refuse_low_balance(world: World, call: Call, wanted: Order) -> None:
+def refuse_low_balance(world: World, call: ApiCall, wanted: Order) -> None:
     """Refuse to take more from a customer than there is."""
     if wanted.customer is None:
         return
     available = world.balances.available(wanted.customer, wanted.crypto, call.at)
-    if Decimal(wanted.units).scaleb(-UNITS) > available:
+    if Decimal(wanted.units).scaleb(-money.UNITS) > available:
         refusal = checks.refuse("LowBalance", f"Only {available:f} is available")
         refusal.values = {"limitReasons": ["LowBalance"]}
         raise refusal
 
 
-def build(world: World, call: Call, wanted: Order, body: Body, method: str | None) -> Trade:
+def build(world: World, call: ApiCall, wanted: Order, body: Body, method: str | None) -> TradeFacts:
     """A trade that is not written yet, as a simulation shows it. It settles in minutes and succeeds."""
     at_once = wanted.kind in INSTANT
     dealt = dealer(world.settings.seed, "written")(len(world.trades.written))
-    extra: dict[str, Any] = {name: body.get(folded.lower()) for name, folded in _GIVEN.items()}
+    extra: dict[str, Any] = {name: body.get(name.lower()) for name in _GIVEN}
     extra["paymentMethodCode"] = method
     course = Course(_SETTLES_AT_ONCE if at_once else _SETTLES, COMPLETED)
-    return Trade(
-        NOBODY,
-        call.at,
-        wanted.kind,
-        wanted.customer,
-        wanted.account,
-        wanted.crypto,
-        wanted.currency,
-        wanted.cents,
-        wanted.units,
-        wanted.price,
-        money.PLAIN,
-        course,
-        dealt,
+    return TradeFacts(
+        row=NOBODY,
+        created=call.at,
+        spelt=money.PLAIN,
+        course=course,
+        dealt=dealt,
         extra=extra,
+        **{each.name: getattr(wanted, each.name) for each in fields(wanted)},
     )
 
 
-def write(world: World, call: Call, trade: Trade, *, staged: bool = False) -> Trade:
+def write(world: World, call: ApiCall, trade: TradeFacts, *, staged: bool = False) -> None:
     """Write a trade; it is given an account of its crypto, a new one if the customer has none."""
     if trade.account is None and trade.customer is not None:
         trade.account = _account(world, call, trade)
     world.write_trade(trade)
     if staged:
         world.trades.pin(trade.row, call.at, progress.STAGED)
-    return trade
 
 
-def _account(world: World, call: Call, trade: Trade) -> int:
+def _account(world: World, call: ApiCall, trade: TradeFacts) -> int:
     kind = "Broker" if trade.is_broker else "Custodian"
     customer = trade.customer or 0
     for row in world.accounts.of_customer(customer, call.at):
@@ -171,15 +157,10 @@ def _account(world: World, call: Call, trade: Trade) -> int:
     return register(world, customer, kind, trade.crypto, call.at, trade.extra.get("destinationCryptoAddress"))
 
 
-def shown(world: World, call: Call, trade: Trade) -> Record:
+def shown(world: World, call: ApiCall, trade: TradeFacts) -> Record:
     """A trade as it is answered to the call that made it."""
-    record = world.transactions.shown(trade, call.at, call.form("transactions"), single=True)
+    record = world.answered(call, "transactions", world.transactions.shown(trade, call.at))
     if trade.kind in ("BUY", "BROKERBUY") and world.settings.casp:
-        record["fiatAmountToPay"] = money.number(trade.cents, CENTS)
-        record["baseFiatAmountToPay"] = money.number(trade.cents * 1_000_000 // trade.currency.rate, CENTS)
+        record["fiatAmountToPay"] = money.fiat(trade.cents)
+        record["baseFiatAmountToPay"] = money.fiat(trade.cents * 1_000_000 // trade.currency.rate)
     return record
-
-
-def account_code(trade: Trade) -> str | None:
-    """The code of a trade's account."""
-    return None if trade.account is None else codes.account(trade.account)

@@ -1,6 +1,7 @@
-"""The query names that each call takes, as the sources show them; all others are taken no notice of, as servers do.
+"""How each resource is served: query names, names to sort by, where filters look, and forms of stamps, as the sources show them.
 
-They are written out here and not derived from the catalogue, so that a slip there is seen (docs/api_facts.rst, paging).
+Query names are written out here and not derived from the catalogue, so that a slip there is seen (docs/api_facts.rst, paging).
+All others are ignored, as servers do. The records themselves are made in ``data``.
 """
 
 from __future__ import annotations
@@ -8,6 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+
+from airflow_provider_nexus.api.resource import DateFilter
+from airflow_provider_nexus.sandbox.stamps import Form, naive, zulu, zulu_millis, zulu_ticks
 
 _PAGES = "page limit"
 _SORTED = "page limit sortBy sortDirection"
@@ -69,7 +73,7 @@ NAMES: Mapping[str, str] = {
     "/sanction/lists/uploads": "ExcludeLatest",
     "/sanction/validatedentry/{}/{}": "EnvironmentCode",
 }
-"""By path, what every placeholder stands for left open; a path that is not here takes none."""
+"""By path, placeholders without their names; a path that is not here takes none."""
 
 SORTS: Mapping[str, str] = {
     "/customer": "customerCode email countryCode currencyCode created status trustlevel portFolioCode isBusiness bankAccount"
@@ -96,6 +100,69 @@ SORTS: Mapping[str, str] = {
     "/integrations/documentstore/type": "code name description createdOn updatedOn",
 }
 """The names to sort by: fields of the records, but for the documents, whose only known one is none."""
+
+LOOKS_AT: Mapping[str, Mapping[str, str]] = {
+    "transactions": {"blockchainTxId": "blockchainTransactionId"},
+    "broker_transactions": {
+        "customer": "customerCode",
+        "customerStatus": "customer.status",
+        "customerTrustlevel": "customer.trustlevel",
+        "customerIsHighrisk": "customer.isHighRisk",
+        "customerIsBusiness": "customer.isBusiness",
+    },
+    "customers": {"portfolio": "portFolioCode", "trustLevel": "trustlevel"},
+    "accounts": {"cryptoCode": "dcCode", "depositAddress": "dcReceiveAddress", "status": "accountStatus"},
+    "orders": {
+        **{name: f"tradePair.{name}" for name in ("exchangeCode", "cryptoCode", "currencyCode")},
+        "orderType": "type",
+        "actionType": "action",
+        "isPartial": "executed.partial",
+    },
+    "transfers": {name: f"address.{name}" for name in ("sourceType", "sinkType", "sourceExchangeCode", "sinkExchangeCode")},
+    "mails": {name: f"references.{name}" for name in ("accountCode", "customerCode", "transactionCode")},
+    "payment_methods": {"currency": "currencyCode", "crypto": "cryptoCode"},
+    "customer_bank_accounts": {"bankId": "bank.id"},
+    "crypto_addresses": {"sinkType": "sink.sinkType", "sourceType": "source.sourceType"},
+    "banks": {"bankId": "id", "countryCode": "country"},
+    "cryptocurrencies": {"cryptoCode": "code"},
+}
+"""By resource and query name: the field that a filter looks at, where it has another name."""
+
+MORE_DATES: Mapping[str, tuple[DateFilter, ...]] = {
+    "customers": (
+        DateFilter("latestReviewStartDate", "latestReviewEndDate", "latestReview"),
+        DateFilter("latestTransactionStartDate", "latestTransactionEndDate", "latestTransaction"),
+    ),
+    "customer_persons": (DateFilter("updatedStartDate", "updatedEndDate", "updatedOn"),),
+    "customer_bank_accounts": (DateFilter("updatedStartDate", "updatedEndDate", "updated"),),
+}
+"""By resource: date filters that the catalogue does not use."""
+
+FORMS: Mapping[str, Form] = {
+    "customers": naive,
+    "broker_transactions": naive,
+    "orders": naive,
+    "transfers": naive,
+    "reserves": naive,
+    "prices": naive,
+    "broker_balances": naive,
+    "mails": zulu,
+    "hot_wallet_mutations": zulu,
+    "currencies": zulu,
+    "transactions": zulu_millis,
+    "accounts": zulu_ticks,
+}
+"""By resource: the form of stamps without the header. Those of transactions and accounts were never seen. They get the two
+forms with a fraction, so that a client meets them. All others are like those of transactions."""
+
+NOUNS = {
+    "transactions": "Transaction",
+    "broker_transactions": "Transaction",
+    "documents": "Document",
+    "payment_method_customer_fees": "Fee",
+    "payment_method_tag_fees": "Fee",
+}
+"""By resource: what a record is called in error codes, where that is not the name of its schema."""
 
 _UNSHOWN = {
     "transaction_sort": ("/transaction", "sortBy sortDirection", "transactionCode created status finished"),

@@ -1,28 +1,26 @@
-"""What a resource's generator provides; paging, filters and sorting are done once, for all, in ``listing``."""
+"""Rows of a resource, addressed by number: on a timeline or in a short list. Paging and sorting are in ``listing``."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
+from airflow_provider_nexus.api.resources import RESOURCES
+from airflow_provider_nexus.sandbox.call import not_found
 from airflow_provider_nexus.sandbox.codes import WRITTEN
-from airflow_provider_nexus.sandbox.stamps import Form, zulu_ticks
 from airflow_provider_nexus.sandbox.timeline import Presence, Timeline
 
 Record = dict[str, Any]
-"""A record ready for msgspec: stamps as text, numbers whose digits matter as ``Raw``."""
+"""A record before it is sent: moments as ``Stamp``, numbers whose digits matter as ``Raw``."""
 
 Path = tuple[str, ...]
 
 
-class Moment(int):
-    """A stamp in microseconds among the stored values of a record; it is written in the form that the call asks for."""
-
-
-class Collection(ABC):
+class RowSet(ABC):
     """Rows of one resource, addressed by number."""
 
     @abstractmethod
@@ -34,22 +32,33 @@ class Collection(ABC):
         """The row's true stamp in microseconds; 0 where the resource has none."""
 
     @abstractmethod
-    def record(self, row: int, at: int, form: Form, *, single: bool = False) -> Record:
-        """The row as it is at a moment; ``single`` for the answer to a call for one record."""
+    def record(self, row: int, at: int) -> Record:
+        """The row as it is at a moment, with all its fields; the caller may change it."""
 
     @abstractmethod
     def find(self, code: str, at: int) -> int | None:
         """The row with that key, if it can be seen."""
 
+    def found(self, noun: str, code: str, at: int) -> int:
+        """The row with that key.
+
+        :param noun: what a row is called
+        :raises Refusal: 404 when there is none that can be seen
+        """
+        row = self.find(code, at)
+        if row is None:
+            raise not_found(noun, code)
+        return row
+
     def value(self, row: int, at: int, path: Path) -> Any:
-        """One value of the row, stamps with every digit; generators answer the common ones without a whole record."""
-        value: Any = self.record(row, at, zulu_ticks)
+        """One value of the row. Subclasses answer the common ones without a whole record."""
+        value: Any = self.record(row, at)
         for name in path:
             value = value.get(name) if isinstance(value, Mapping) else None
         return value
 
 
-class Timed(Collection):
+class Timed(RowSet):
     """A collection on a timeline, with what was written over the API after it.
 
     :param timeline: stamps of the seeded rows
@@ -67,14 +76,19 @@ class Timed(Collection):
         return WRITTEN + len(self.written_stamps) - 1
 
     def patch(self, row: int, **values: Any) -> None:
-        """Lay values over a row; stamps as :class:`Moment`."""
+        """Set values of a row; those whose names begin with an underscore are no part of its record."""
         self.patches.setdefault(row, {}).update(values)
 
-    def patched(self, row: int, record: Record, form: Form) -> Record:
-        """The record with what was laid over it."""
-        for name, value in self.patches.get(row, {}).items():
-            record[name] = form(value) if isinstance(value, Moment) else value
+    def patched(self, row: int, record: Record) -> Record:
+        """The record with the values that were set."""
+        record.update((name, value) for name, value in self.patches.get(row, {}).items() if not name.startswith("_"))
         return record
+
+    def register(self, stamp: int, values: Record) -> int:
+        """A row made over the API."""
+        row = self.add(stamp)
+        self.patch(row, **values)
+        return row
 
     def stamp(self, row: int) -> int:
         """The row's true stamp."""
@@ -115,43 +129,31 @@ class Timed(Collection):
         return not self._presence.hidden(origin, origin + 1, at)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+@dataclass(slots=True)
+class ListedRow:
     """One row of a short list.
 
     :param code: its key
-    :param make: writes the record
-    :param stamp: when it was made; 0 where that is not told
+    :param values: its record, or what makes it for a moment
+    :param stamp: when it was made; 0 where that is not shown
+    :param changes: values set by calls
     """
 
     code: str
-    make: Callable[[int, Form], Record]
+    values: Record | Callable[[int], Record]
     stamp: int = 0
+    changes: Record = field(default_factory=dict)
+
+    def record(self, at: int) -> Record:
+        """The row as it is at a moment."""
+        return {**(self.values(at) if callable(self.values) else self.values), **self.changes}
 
 
-def written(values: Record) -> Callable[[int, Form], Record]:
-    """Writes a record of stored values; those that are a :class:`Moment` in the form that the call asks for."""
+class Listed(RowSet):
+    """Rows few enough to be a list."""
 
-    def make(at: int, form: Form) -> Record:  # noqa: ARG001
-        return {name: form(value) if isinstance(value, Moment) else value for name, value in values.items()}
-
-    return make
-
-
-def changed(entry: Entry, values: Record) -> Entry:
-    """A row with values laid over it."""
-    laid_over = written(values)
-    return Entry(entry.code, lambda at, form: {**entry.make(at, form), **laid_over(at, form)}, entry.stamp)
-
-
-class Listed(Collection):
-    """A collection short enough to be held.
-
-    :param fit: what is done to every record before it is shown
-    """
-
-    def __init__(self, entries: Sequence[Entry], fit: Callable[[Record], Record] | None = None) -> None:
-        self.entries, self._fit = list(entries), fit
+    def __init__(self, entries: Iterable[ListedRow] = ()) -> None:
+        self.entries = list(entries)
 
     def rows(self, since: int | None, until: int | None, at: int) -> Sequence[int]:
         """The rows stamped in ``[since, until)`` that can be seen."""
@@ -166,15 +168,33 @@ class Listed(Collection):
         """The row's stamp."""
         return self.entries[row].stamp
 
-    def record(self, row: int, at: int, form: Form, *, single: bool = False) -> Record:  # noqa: ARG002
+    def record(self, row: int, at: int) -> Record:
         """The row as it is at a moment."""
-        record = self.entries[row].make(at, form)
-        return self._fit(record) if self._fit else record
-
-    def fitted(self, fit: Callable[[Record], Record]) -> Listed:
-        """The same rows, with something done to every record before it is shown."""
-        return Listed(self.entries, fit)
+        return self.entries[row].record(at)
 
     def find(self, code: str, at: int) -> int | None:
         """The row with that key."""
         return next((row for row, entry in enumerate(self.entries) if entry.code == code and entry.stamp <= at), None)
+
+    def append(self, key: str, record: Record, stamp: int = 0) -> Record:
+        """Add a row whose key is a value of its record; the record."""
+        self.entries.append(ListedRow(str(record[key]), record, stamp))
+        return self.entries[-1].record(stamp)
+
+
+def listed(key: str, records: Iterable[Record]) -> Listed:
+    """A short list of records without stamps, each with its key under that name."""
+    return Listed(ListedRow(str(record[key]), record) for record in records)
+
+
+@lru_cache(maxsize=256)
+def _blank(resource: str, path: Path) -> Record:
+    fields = RESOURCES[resource].schema.fields
+    for name in path:
+        fields = next(each.children for each in fields if each.name == name)
+    return dict.fromkeys(each.name for each in fields)
+
+
+def blank(resource: str, /, *path: str, **values: Any) -> Record:
+    """A record of a resource, or an object in it at a path: the values given, and null for every other field of its schema."""
+    return {**_blank(resource, path), **values}

@@ -1,0 +1,189 @@
+"""Orders at exchanges, one for every fifth trade; transfers of coins, one for every twentieth.
+
+See docs/api_facts.rst, Orders and transfers.
+"""
+
+from __future__ import annotations
+
+from airflow_provider_nexus.sandbox import codes, money
+from airflow_provider_nexus.sandbox.chance import scatter
+from airflow_provider_nexus.sandbox.codes import WRITTEN
+from airflow_provider_nexus.sandbox.data.accounts import address_of
+from airflow_provider_nexus.sandbox.data.market import CRYPTOS
+from airflow_provider_nexus.sandbox.data.progress import Course
+from airflow_provider_nexus.sandbox.data.trades import TradeFacts, Trades
+from airflow_provider_nexus.sandbox.data.views import SerialView
+from airflow_provider_nexus.sandbox.data.vocabulary import EXCHANGES
+from airflow_provider_nexus.sandbox.rows import Record, blank
+from airflow_provider_nexus.sandbox.settings import SandboxSettings
+from airflow_provider_nexus.sandbox.stamps import DAY, HOUR, MINUTE, Stamp, compact
+from airflow_provider_nexus.sandbox.timeline import Presence, every
+
+_ORDER_STRIDE, _ORDER_OFFSET = 5, 1
+_VALID = {"short": DAY, "long": 60 * DAY}
+_ORDER_STEPS = ("Initiated", "Queued", "Open")
+_REASONS = {"REJECTED": "EOrder:Insufficient funds", "EXPIRED": "", "CANCELLED": "Cancelled by user"}
+_TRANSFER_STRIDE, _TRANSFER_OFFSET = 20, 4
+_TRANSFER_STEPS = ("Initiated", "Sending", "Confirming")
+_ENDS = {
+    "DEPOSIT": ("HotWallet", "Exchange"),
+    "WITHDRAW": ("Exchange", "HotWallet"),
+    "CORRECTION": ("HotWallet", "Coldstore"),
+}
+
+
+class Orders(SerialView):
+    """The rows of ``orders``."""
+
+    def __init__(self, settings: SandboxSettings, trades: Trades, presence: Presence) -> None:
+        timeline = every(trades.timeline, _ORDER_STRIDE, _ORDER_OFFSET)
+        super().__init__(settings, trades, timeline, presence, "order", "FILLED")
+
+    def code(self, row: int) -> str:
+        """The order code of a row."""
+        crypto = int(self.patches[row]["_crypto"]) if row >= WRITTEN else self.trade(row).crypto
+        return codes.serial(f"ORD-{CRYPTOS[crypto].code.partition('-')[0]}", row, compact(self.stamp(row)))
+
+    def code_for(self, trade_row: int) -> str | None:
+        """The code of the order that a seeded trade gave rise to."""
+        row = self.row_of(trade_row) if trade_row % _ORDER_STRIDE == _ORDER_OFFSET else None
+        return None if row is None else self.code(row)
+
+    def status(self, row: int, at: int) -> str:
+        """The status at a moment: settled ones in upper case."""
+        pinned = self.patches.get(row, {}).get("status")
+        if pinned:
+            return str(pinned)
+        course, age = self.course(row), at - self.stamp(row)
+        settles, fate = course.settles, course.fate
+        if age >= settles:
+            return "CANCELLED" if course.is_taken_back(age) else fate
+        return "ToCancel" if fate == "CANCELLED" and age * 4 > settles * 3 else _ORDER_STEPS[max(0, age) * 3 // settles]
+
+    def short_course(self, row: int) -> Course:
+        """Most end in minutes, some in hours; those that expire do so after a day."""
+        bits = scatter(self._salt, row)
+        pick = bits % 100
+        if pick < 3:
+            return Course(DAY, "EXPIRED")
+        settles = MINUTE // 6 + (bits >> 20) % (10 * MINUTE if pick < 90 else DAY // 2)
+        return Course(settles, "REJECTED" if pick < 6 else "CANCELLED" if pick < 10 else "FILLED")
+
+    def record(self, row: int, at: int) -> Record:
+        """The row as it is at a moment."""
+        status, created = self.status(row, at), self.stamp(row)
+        record = blank(
+            "orders",
+            orderCode=self.code(row),
+            status=status,
+            created=Stamp(created),
+            finished=self.finished(row, status),
+            originalValidTill=Stamp(created + _VALID[self._lives]),
+            executed=self._executed(row, status, at - created),
+            reason=_REASONS.get(status),
+            **({"exchangeTradeCode": f"{row - WRITTEN:012d}"} if row >= WRITTEN else self._seeded(row)),
+        )
+        return self.patched(row, record)
+
+    def _seeded(self, row: int) -> Record:
+        trade, bits = self.trade(row), scatter(self._salt + 1, row)
+        limit = bits % 3 == 0
+        return {
+            "exchangeTradeCode": f"{bits % 10**12:012d}" if bits % 4 else None,
+            "tradePair": {
+                "exchangeCode": EXCHANGES[bits % 3][0],
+                "currencyCode": trade.currency.code,
+                "cryptoCode": CRYPTOS[trade.crypto].code,
+            },
+            "action": "Buy" if trade.kind == "BROKERBUY" else "Sell",
+            "type": "Limit" if limit else "Market",
+            "amount": money.fiat(trade.cents, trade.spelt),
+            "limitPrice": money.price(trade.price) if limit else None,
+            "data": {"desk": "auto"} if bits % 2 else None,
+        }
+
+    def _executed(self, row: int, status: str, age: int) -> Record:
+        partial = scatter(self._salt + 2, row) % 10 == 0
+        filled = status == "FILLED" or self.course(row).is_taken_back(age)
+        if not filled and not (status == "EXPIRED" and partial):
+            return blank("orders", "executed", partial=False)
+        trade: TradeFacts = self.patches[row]["_trade"] if row >= WRITTEN else self.trade(row)
+        part = 2 if partial else 1
+        return {
+            "amount": money.crypto(trade.units // part, trade.spelt),
+            "price": money.price(trade.price),
+            "value": money.fiat(trade.cents // part, trade.spelt),
+            "fee": money.number(trade.cents * 26 // part // 100, money.CENTS + 2),
+            "partial": partial,
+        }
+
+
+class Transfers(SerialView):
+    """The rows of ``transfers``."""
+
+    def __init__(self, settings: SandboxSettings, trades: Trades, presence: Presence) -> None:
+        timeline = every(trades.timeline, _TRANSFER_STRIDE, _TRANSFER_OFFSET)
+        super().__init__(settings, trades, timeline, presence, "transfer", "COMPLETED")
+
+    def code(self, row: int) -> str:
+        """The transfer code of a row."""
+        return codes.serial("TRF", row, compact(self.stamp(row)))
+
+    def kind(self, row: int) -> str:
+        """The type of a seeded row: mostly deposits and withdrawals."""
+        pick = scatter(self._salt, row) % 10
+        return "CORRECTION" if pick == 0 else "DEPOSIT" if pick < 6 else "WITHDRAW"
+
+    def cause(self, trade_row: int) -> tuple[str, str] | None:
+        """The code and type of the transfer that a trade starts, if it starts one."""
+        starts = trade_row < WRITTEN and trade_row % _TRANSFER_STRIDE == _TRANSFER_OFFSET
+        row = self.row_of(trade_row) if starts else None
+        return None if row is None else (self.code(row), self.kind(row))
+
+    def status(self, row: int, at: int) -> str:
+        """The status at a moment: settled ones in upper case."""
+        course, age = self.course(row), at - self.stamp(row)
+        if age < course.settles:
+            return _TRANSFER_STEPS[max(0, age) * 3 // course.settles]
+        return "CANCELLED" if course.is_taken_back(age) else course.fate
+
+    def short_course(self, row: int) -> Course:
+        """Most end within the hour, the others within a day."""
+        bits = scatter(self._salt + 1, row)
+        pick = bits % 100
+        settles = 2 * MINUTE + (bits >> 20) % (HOUR if pick < 90 else 20 * HOUR)
+        return Course(settles, "CANCELLED" if pick < 3 else "REJECTED" if pick < 6 else "COMPLETED")
+
+    def record(self, row: int, at: int) -> Record:
+        """The row as it is at a moment."""
+        status = self.status(row, at)
+        record = blank(
+            "transfers",
+            transferCode=self.code(row),
+            status=status,
+            created=Stamp(self.stamp(row)),
+            finished=self.finished(row, status),
+            **({"txId": f"{row - WRITTEN + 10**15}"} if row >= WRITTEN else self._seeded(row, status)),
+        )
+        return self.patched(row, record)
+
+    def _seeded(self, row: int, status: str) -> Record:
+        trade, bits, kind = self.trade(row), scatter(self._salt + 2, row), self.kind(row)
+        (source, sink), exchange, chain = _ENDS[kind], EXCHANGES[bits % 3][0], bits >> 8
+        return {
+            "type": kind,
+            "amount": money.crypto(trade.units, trade.spelt),
+            "exchangeTransferCode": f"EX-{bits % 10**8}" if bits % 3 else None,
+            "price": money.price(trade.price) if bits % 5 else None,
+            "txId": (str(chain) if bits % 2 else f"0x{chain:064x}") if status not in ("Initiated", "REJECTED") else None,
+            "userName": "treasury@example.org" if bits % 4 == 0 else None,
+            "comment": None if bits % 3 else "",
+            "cryptoCode": CRYPTOS[trade.crypto].code,
+            "address": {
+                "sourceType": source,
+                "sinkType": sink,
+                "address": address_of(bits * 17),
+                "sinkExchangeCode": exchange if sink == "Exchange" else None,
+                "sourceExchangeCode": exchange if source == "Exchange" else None,
+            },
+        }

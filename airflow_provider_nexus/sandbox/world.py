@@ -1,0 +1,218 @@
+"""The world: settings turned into rows that belong together. Nothing that it is made of knows it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from itertools import count
+from typing import Any
+
+from airflow_provider_nexus.api.resource import Resource, Shape
+from airflow_provider_nexus.api.resources import RESOURCES
+from airflow_provider_nexus.sandbox.call import ApiCall, Refusal
+from airflow_provider_nexus.sandbox.data.accounts import EACH, Accounts
+from airflow_provider_nexus.sandbox.data.balances import Balances
+from airflow_provider_nexus.sandbox.data.broker import BrokerTransactions
+from airflow_provider_nexus.sandbox.data.children import CustomerChildren
+from airflow_provider_nexus.sandbox.data.customers import Customers
+from airflow_provider_nexus.sandbox.data.exchange import Orders, Transfers
+from airflow_provider_nexus.sandbox.data.mails import Mails
+from airflow_provider_nexus.sandbox.data.market import Market
+from airflow_provider_nexus.sandbox.data.mutations import HotWalletMutations
+from airflow_provider_nexus.sandbox.data.registers import Banks, Registers
+from airflow_provider_nexus.sandbox.data.trades import TradeFacts, Trades
+from airflow_provider_nexus.sandbox.data.transactions import Transactions, callbacks, flow
+from airflow_provider_nexus.sandbox.data.treasury import Treasury
+from airflow_provider_nexus.sandbox.filters import select
+from airflow_provider_nexus.sandbox.rows import Listed, ListedRow, Record, RowSet
+from airflow_provider_nexus.sandbox.served import NOUNS
+from airflow_provider_nexus.sandbox.settings import SandboxSettings
+from airflow_provider_nexus.sandbox.shapes import fitted, removed, spoiled
+from airflow_provider_nexus.sandbox.stamps import Form, stamped
+from airflow_provider_nexus.sandbox.timeline import Presence, Twins, several, spread
+
+_STORE: Record = {
+    "name": "files",
+    "description": None,
+    "documentStoreType": "AzureFileShare",
+    "shareName": "documents",
+    "maxFileSizeInMB": 10,
+    "maxFileCount": 100,
+}
+
+
+class World:
+    """Everything there is.
+
+    :param start: end of the seeded span and start of the clock, in microseconds
+    :param anchor: the moment that deletions and late rows count from
+    """
+
+    def __init__(self, settings: SandboxSettings, start: int, anchor: int) -> None:
+        self.settings, self.start, self.anchor = settings, start, anchor
+        self.next_serial = count(1).__next__
+        """Gives a number that was not given before."""
+        self.store: Record | None = dict(_STORE)
+        """Settings of the document store; ``None`` where there is none."""
+        self.files: dict[str, bytes] = {}
+        """Contents of uploaded documents by path."""
+        self.judged: dict[tuple[str, str], Record] = {}
+        """Hits of a screening that were judged, by (list, entity)."""
+        seed, self.market = settings.seed, Market(settings.seed)
+        made = spread(settings, "customers", settings.customers, start)
+        traded = Twins(spread(settings, "transactions", settings.transactions, start), settings.transactions)
+        present, shown = Presence(settings, "customers", made, anchor), Presence(settings, "transactions", traded, anchor)
+        self.customers = Customers(seed, made, present)
+        self.accounts = Accounts(seed, self.customers, several(made, EACH), present)
+        self.trades = Trades(settings, traded, self.customers, self.market)
+        self.transactions = Transactions(self.trades, shown)
+        self.orders = Orders(settings, self.trades, shown)
+        self.transfers = Transfers(settings, self.trades, shown)
+        self.broker_transactions = BrokerTransactions(self.customers, self.trades, self.orders, shown)
+        self.mails = Mails(seed, self.customers, self.trades, shown)
+        self.mutations = HotWalletMutations(self.trades, self.transfers, shown)
+        self.balances = Balances(settings.lives, self.trades, self.transactions)
+        self.banks = Banks(seed, self.next_serial)
+        self._registers = Registers(settings, start, self.market)
+        offspring = CustomerChildren(seed, self.customers, self.banks)
+        treasury = Treasury(seed, self.market, self.balances, self.customers)
+        self.lists: dict[str, Listed] = {
+            **self._registers.lists(),
+            "banks": self.banks,
+            "hot_wallet_balances": treasury.hot_wallet(),
+        }
+        """Collections that are short lists; writes change them."""
+        self.collections: dict[str, RowSet] = {
+            "customers": self.customers,
+            "accounts": self.accounts,
+            "transactions": self.transactions,
+            "broker_transactions": self.broker_transactions,
+            "orders": self.orders,
+            "transfers": self.transfers,
+            "mails": self.mails,
+            "hot_wallet_mutations": self.mutations,
+            **self.lists,
+        }
+        self._children: dict[str, Callable[[int, int], Iterable[ListedRow]]] = {
+            **offspring.lists,
+            "payment_method_customer_fees": self._registers.customer_fees,
+            "payment_method_tag_fees": self._registers.tag_fees,
+            "transaction_callbacks": lambda row, at: callbacks(self.trades, self.trades.get(row), at),
+            "broker_transaction_callbacks": lambda row, at: callbacks(self.trades, self.broker_transactions.trade(row), at),
+        }
+        self._changed: dict[tuple[str, int], Listed] = {}
+        self.snapshots: dict[str, Callable[[ApiCall], Any]] = {
+            **treasury.snapshots,
+            **offspring.snapshots,
+            "customer_trace_summaries": self._trace_summaries,
+            "transaction_flows": lambda call: flow(self.trades.get(self.found("transactions", call.parts["parent"], call.at))),
+            "document_store": self._document_store,
+            "sanction_list_uploads": self._uploads,
+        }
+        """The ``values`` of resources without pages that are no collections."""
+
+    def found(self, name: str, code: str, at: int) -> int:
+        """The row of a collection with that key.
+
+        :raises Refusal: 404 when there is none
+        """
+        return self.collections[name].found(noun(name), code, at)
+
+    def children(self, name: str, row: int, at: int, *, to_change: bool = False) -> Listed:
+        """The collection of one parent.
+
+        :param row: the parent's row
+        :param to_change: whether it is about to be changed: then what is done to it lasts
+        """
+        changed = self._changed.get((name, row))
+        if changed is None:
+            changed = Listed(self._children[name](row, at))
+            if to_change:
+                self._changed[name, row] = changed
+        return changed
+
+    def collection_of(self, resource: Resource, parent: str, at: int) -> RowSet:
+        """The collection of a resource; a child's belongs to the parent of that code.
+
+        :raises Refusal: 404 when there is no such parent
+        """
+        if not resource.parent:
+            return self.collections[resource.name]
+        return self.children(resource.name, self.found(resource.parent, parent, at), at)
+
+    def write_trade(self, trade: TradeFacts) -> None:
+        """A trade made over the API, in every view of it; it is given its row."""
+        self.transactions.add_trade(trade)
+        for view in (self.mutations, self.mutations, *([self.broker_transactions] if trade.is_broker else [])):
+            view.link(trade)
+
+    def adopt(self, settings: SandboxSettings) -> None:
+        """Take over settings that leave the rows as they are."""
+        self.settings = settings
+
+    def fitted(self, name: str, record: Record, *, single: bool = True) -> Record:
+        """A record in the shapes that the settings ask for; the one given may be changed."""
+        return fitted(name, record, self.settings, self.start, single=single)
+
+    def answered(self, call: ApiCall, name: str, record: Record) -> Record:
+        """A record of a resource as the answer to a call that changes something."""
+        shown: Record = stamped(self.fitted(name, record), call.form(name))
+        return shown
+
+    def answered_row(self, call: ApiCall, name: str, row: int) -> Record:
+        """The same for a row of a collection."""
+        return self.answered(call, name, self.collections[name].record(row, call.at))
+
+    def sent(self, resource: Resource, rows: RowSet, row: int, at: int, form: Form, *, single: bool = False) -> Record:
+        """The record of a row as lists and calls for one record send it, with all that is wrong with it."""
+        record = spoiled(resource, rows, row, self.fitted(resource.name, rows.record(row, at), single=single), self.settings)
+        for name in removed(resource, self.settings):
+            record.pop(name, None)
+        shown: Record = stamped(record, form)
+        return shown
+
+    def snapshot(self, resource: Resource, call: ApiCall) -> tuple[Any, list[Record]]:
+        """The ``values`` of a resource without pages, and the records in them."""
+        values = self.snapshots[resource.name](call)
+        records = _records_in(resource, values)
+        for record in records:
+            self.fitted(resource.name, record)
+            for name in removed(resource, self.settings):
+                record.pop(name, None)
+        values = stamped(values, call.form(resource.name))
+        return values, _records_in(resource, values)
+
+    def _trace_summaries(self, call: ApiCall) -> list[Record]:
+        """An array, not paged; ``startDate`` bounds the traces that are counted."""
+        resource = RESOURCES["customer_traces"]
+        traces = self.collection_of(resource, call.parts["parent"], call.at)
+        seen: Counter[tuple[str | None, ...]] = Counter()
+        for row in select(resource, traces, call, self.settings).rows(traces, call.at):
+            record = traces.record(row, call.at)
+            place = record["geoLocation"] or {}
+            seen[record["ip"], place.get("countryCode"), place.get("countryName"), place.get("isp")] += 1
+        names = ("ip", "countryCode", "countryName", "isp")
+        return [{**dict(zip(names, key, strict=True)), "count": times} for key, times in seen.items()]
+
+    def _document_store(self, call: ApiCall) -> Record:  # noqa: ARG002
+        if self.store is None:
+            raise Refusal(404, "DocumentStoreNotFound", "There is no document store")
+        return dict(self.store)
+
+    def _uploads(self, call: ApiCall) -> list[Record]:
+        return self._registers.uploads(without_newest=call.query.get("excludelatest", "").lower() == "true")
+
+
+def noun(name: str) -> str:
+    """What a record of a resource is called in error codes."""
+    return NOUNS.get(name, RESOURCES[name].schema.name)
+
+
+def _records_in(resource: Resource, values: Any) -> list[Record]:
+    """The records in the ``values`` of a snapshot."""
+    if resource.shape is Shape.OBJECT:
+        return [values]
+    if isinstance(values, list):
+        return values
+    groups = [values[name] for name in resource.holders] or [values]
+    return [record for group in groups for record in (group.values() if isinstance(group, dict) else group)]
