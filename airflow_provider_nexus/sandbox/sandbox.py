@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
+from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.sandbox.reads import truth
 from airflow_provider_nexus.sandbox.settings import SandboxSettings, refuse_unknown
 from airflow_provider_nexus.sandbox.stamps import to_micros
@@ -17,16 +18,36 @@ if TYPE_CHECKING:
     from airflow_provider_nexus.sandbox.server import SandboxServer
 
 
+_EXTRA = ("fastapi", "starlette", "uvicorn")
+"""What the extra ``sandbox`` brings."""
+
+
+def _server_class() -> type[SandboxServer]:
+    """The server, whose packages are heavy and only there with the extra ``sandbox`` or where Airflow brings them."""
+    try:
+        from airflow_provider_nexus.sandbox.server import SandboxServer
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in _EXTRA:
+            raise
+        raise NexusConfigurationError(
+            f"a sandbox needs {missing}, which is not installed: pip install 'airflow-provider-nexus[sandbox]'"
+        ) from None
+    return SandboxServer
+
+
 class Sandbox:
     """A Nexus of one's own on 127.0.0.1, for as long as the ``with`` block lasts.
 
     :param port: 0 for a free one
     :param settings: see :class:`~airflow_provider_nexus.sandbox.settings.SandboxSettings`
     :raises ValueError: for an unknown setting, naming the nearest, or a bad value
+    :raises NexusConfigurationError: without the packages of the extra ``sandbox``
     """
 
     def __init__(self, *, port: int = 0, **settings: Any) -> None:
         refuse_unknown(settings)
+        self._server_class = _server_class()
         self._state = SandboxState(SandboxSettings(**settings))
         self._port = port
         self._server: SandboxServer | None = None
@@ -53,9 +74,7 @@ class Sandbox:
             self._server = None
 
     def _make_server(self) -> SandboxServer:
-        from airflow_provider_nexus.sandbox.server import SandboxServer
-
-        server = SandboxServer(self._state, self._port)
+        server = self._server_class(self._state, self._port)
         self._port = server.port
         return server
 

@@ -32,7 +32,11 @@ pytestmark = [pytest.mark.release, pytest.mark.timeout(900)]
 ROOT = Path(__file__).parents[2]
 PACKAGE = "airflow_provider_nexus"
 INFO = f"{PACKAGE}-{__version__}.dist-info"
-NEEDS_EXTRA = {"pyarrow": "parquet", "openlineage": "openlineage"}
+NEEDS_EXTRA = {
+    "pyarrow": "parquet",
+    "openlineage": "openlineage",
+    **dict.fromkeys(("fastapi", "starlette", "uvicorn"), "sandbox"),
+}
 """What a module may miss in an installation without extras, and the extra that brings it."""
 
 _IMPORT_ALL = """
@@ -229,7 +233,7 @@ def test_the_metadata(built: Built) -> None:
     assert "airflow-provider" in metadata["Keywords"].split(",")
     needed = {line.partition(";")[0].strip() for line in metadata.get_all("Requires-Dist") or () if "extra ==" not in line}
     assert "apache-airflow<4,>=3.1" in needed
-    assert not any(line.startswith(("pyarrow", "pytest", "duckdb")) for line in needed)
+    assert not any(line.startswith(("pyarrow", "pytest", "duckdb", "fastapi", "starlette", "uvicorn")) for line in needed)
     entry_point = f"[apache_airflow_provider]\nprovider_info = {PACKAGE}.get_provider_info:get_provider_info"
     assert built.read(f"{INFO}/entry_points.txt").strip() == entry_point
 
