@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from airflow_provider_nexus.api.resources import RESOURCES
@@ -22,6 +23,9 @@ Path = tuple[str, ...]
 
 class RowSet(ABC):
     """Rows of one resource, addressed by number."""
+
+    quick: Mapping[str, Callable[[int, int], Any]] = MappingProxyType({})
+    """What is known of (row, moment) without the whole record."""
 
     @abstractmethod
     def rows(self, since: int | None, until: int | None, at: int) -> Sequence[int]:
@@ -51,9 +55,10 @@ class RowSet(ABC):
         return row
 
     def value(self, row: int, at: int, path: Path) -> Any:
-        """One value of the row. Subclasses answer the common ones without a whole record."""
-        value: Any = self.record(row, at)
-        for name in path:
+        """One value of the row."""
+        quick = self.quick.get(path[0])
+        value: Any = quick(row, at) if quick else self.record(row, at).get(path[0])
+        for name in path[1:]:
             value = value.get(name) if isinstance(value, Mapping) else None
         return value
 

@@ -74,12 +74,17 @@ class World:
         self.balances = Balances(settings.lives, self.trades, self.transactions)
         self.banks = Banks(seed, self.next_serial)
         self._registers = Registers(settings, start, self.market)
-        offspring = CustomerChildren(seed, self.customers, self.banks)
-        treasury = Treasury(seed, self.market, self.balances, self.customers)
+        self._offspring = CustomerChildren(seed, self.customers, self.banks)
+        self._treasury = Treasury(seed, self.market, self.balances, self.customers)
+        self._changed: dict[tuple[str, int], Listed] = {}
+        self._name()
+
+    def _name(self) -> None:
+        """Sort all there is by the names of the resources."""
         self.lists: dict[str, Listed] = {
             **self._registers.lists(),
             "banks": self.banks,
-            "hot_wallet_balances": treasury.hot_wallet(),
+            "hot_wallet_balances": self._treasury.hot_wallet(),
         }
         """Collections that are short lists; writes change them."""
         self.collections: dict[str, RowSet] = {
@@ -94,16 +99,15 @@ class World:
             **self.lists,
         }
         self._children: dict[str, Callable[[int, int], Iterable[ListedRow]]] = {
-            **offspring.lists,
+            **self._offspring.lists,
             "payment_method_customer_fees": self._registers.customer_fees,
             "payment_method_tag_fees": self._registers.tag_fees,
             "transaction_callbacks": lambda row, at: callbacks(self.trades, self.trades.get(row), at),
             "broker_transaction_callbacks": lambda row, at: callbacks(self.trades, self.broker_transactions.trade(row), at),
         }
-        self._changed: dict[tuple[str, int], Listed] = {}
         self.snapshots: dict[str, Callable[[ApiCall], Any]] = {
-            **treasury.snapshots,
-            **offspring.snapshots,
+            **self._treasury.snapshots,
+            **self._offspring.snapshots,
             "customer_trace_summaries": self._trace_summaries,
             "transaction_flows": lambda call: flow(self.trades.get(self.found("transactions", call.parts["parent"], call.at))),
             "document_store": self._document_store,

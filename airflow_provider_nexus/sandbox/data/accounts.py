@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from airflow_provider_nexus.sandbox import codes
 from airflow_provider_nexus.sandbox.chance import salt_of, scatter
 from airflow_provider_nexus.sandbox.codes import WRITTEN
 from airflow_provider_nexus.sandbox.data.customers import Customers
 from airflow_provider_nexus.sandbox.data.market import CRYPTOS
-from airflow_provider_nexus.sandbox.rows import Path, Record, Timed
+from airflow_provider_nexus.sandbox.rows import Record, Timed
 from airflow_provider_nexus.sandbox.stamps import HOUR, Stamp
 from airflow_provider_nexus.sandbox.timeline import Presence, Timeline
 
@@ -35,6 +33,10 @@ class Accounts(Timed):
         self._customers = customers
         self._salt = salt_of(seed, "account")
         self._owners: dict[int, list[int]] = {}
+        self.quick = {
+            "accountStatus": self.status,
+            "customerCode": lambda row, at: customers.code(self.owner(row)),  # noqa: ARG005
+        }
 
     def owner(self, row: int) -> int:
         """The customer's row."""
@@ -76,12 +78,6 @@ class Accounts(Timed):
         """The row of an account code."""
         row = codes.account_row(code)
         return row if row is not None and codes.account(row) == code and self.is_seen(row, at) else None
-
-    def value(self, row: int, at: int, path: Path) -> Any:
-        """One value of the row."""
-        if path == ("accountStatus",):
-            return self.status(row, at)
-        return self._customers.code(self.owner(row)) if path == ("customerCode",) else super().value(row, at, path)
 
     def record(self, row: int, at: int) -> Record:
         """The row as it is at a moment."""

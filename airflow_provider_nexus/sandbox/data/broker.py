@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from airflow_provider_nexus.sandbox import money
 from airflow_provider_nexus.sandbox.data import progress
 from airflow_provider_nexus.sandbox.data.customers import Customers
 from airflow_provider_nexus.sandbox.data.exchange import Orders
-from airflow_provider_nexus.sandbox.data.market import CRYPTOS
 from airflow_provider_nexus.sandbox.data.trades import TradeFacts, Trades
 from airflow_provider_nexus.sandbox.data.transactions import METHODS, NETWORK_FEE_UNITS, chain_id
 from airflow_provider_nexus.sandbox.data.views import TradeView
 from airflow_provider_nexus.sandbox.data.vocabulary import EXCHANGES, PORTFOLIOS
-from airflow_provider_nexus.sandbox.rows import Path, Record
+from airflow_provider_nexus.sandbox.rows import Record
 from airflow_provider_nexus.sandbox.stamps import DAY, Stamp
 from airflow_provider_nexus.sandbox.timeline import Derived, Presence, Timeline
 
@@ -36,22 +33,18 @@ class BrokerTransactions(TradeView):
 
     def __init__(self, customers: Customers, trades: Trades, orders: Orders, presence: Presence) -> None:
         super().__init__(trades, broker_timeline(trades.timeline), presence)
-        self._customers, self._orders = customers, orders
+        self._orders = orders
+        self.quick = {
+            "customer": lambda row, at: customers.record(self.trade(row).customer or 0, at),
+            "status": lambda row, at: trades.broker_status(self.trade(row), at),
+            "isSettled": lambda row, at: self._is_settled(self.trade(row), at),
+        }
 
     def find(self, code: str, at: int) -> int | None:
         """The row of a transaction code."""
         trade_row = self._trades.find(code)
         row = None if trade_row is None else self.row_of(trade_row)
         return row if row is not None and self.is_seen(row, at) else None
-
-    def value(self, row: int, at: int, path: Path) -> Any:
-        """One value of the row, or of its customer."""
-        trade = self.trade(row)
-        if path[0] == "customer":
-            return None if trade.customer is None else self._customers.record(trade.customer, at).get(path[1])
-        if path == ("status",):
-            return self._trades.broker_status(trade, at)
-        return self._is_settled(trade, at) if path == ("isSettled",) else super().value(row, at, path)
 
     def record(self, row: int, at: int) -> Record:
         """The row as it is at a moment."""
@@ -66,7 +59,7 @@ class BrokerTransactions(TradeView):
             "portfolioCode": PORTFOLIOS[trade.dealt[14] % 2][0],
             "customerCode": trades.customer_code(trade),
             "accountCode": trade.account_code,
-            "cryptoCurrencyCode": CRYPTOS[trade.crypto].code,
+            "cryptoCurrencyCode": trade.crypto_code,
             "currencyCode": trade.currency.code,
             "paymentMethodCode": METHODS[trade.kind],
             "enchangeCode": EXCHANGES[trade.dealt[15] % 3][0] if traded else None,

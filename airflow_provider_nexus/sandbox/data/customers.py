@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from airflow_provider_nexus.api.schemas.customers import CUSTOMER
 from airflow_provider_nexus.sandbox.chance import Words, dealer
 from airflow_provider_nexus.sandbox.codes import WRITTEN
 from airflow_provider_nexus.sandbox.data import vocabulary as words
 from airflow_provider_nexus.sandbox.data.market import CURRENCIES, Currency, currency_of
-from airflow_provider_nexus.sandbox.rows import Path, Record, Timed
+from airflow_provider_nexus.sandbox.rows import Record, Timed
 from airflow_provider_nexus.sandbox.stamps import DAY, HOUR, Stamp, date_only
 from airflow_provider_nexus.sandbox.timeline import Presence, Timeline
 
@@ -35,6 +34,7 @@ class Customers(Timed):
         super().__init__(timeline, presence)
         self._deal = dealer(seed, "customer")
         self._codes: dict[str, int] = {}
+        self.quick = {"status": self.status, "customerCode": lambda row, at: self.code(row)}  # noqa: ARG005
 
     def code(self, row: int) -> str:
         """The row's customer code."""
@@ -74,12 +74,6 @@ class Customers(Timed):
             if row is None or code_of(row) != code:
                 return None
         return row if self.is_seen(row, at) else None
-
-    def value(self, row: int, at: int, path: Path) -> Any:
-        """One value of the row."""
-        if path == ("status",):
-            return self.status(row, at)
-        return self.code(row) if path == ("customerCode",) else super().value(row, at, path)
 
     def record(self, row: int, at: int) -> Record:
         """The row as it is at a moment."""

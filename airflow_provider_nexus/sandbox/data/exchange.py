@@ -21,10 +21,8 @@ from airflow_provider_nexus.sandbox.timeline import Presence, every
 
 _ORDER_STRIDE, _ORDER_OFFSET = 5, 1
 _VALID = {"short": DAY, "long": 60 * DAY}
-_ORDER_STEPS = ("Initiated", "Queued", "Open")
 _REASONS = {"REJECTED": "EOrder:Insufficient funds", "EXPIRED": "", "CANCELLED": "Cancelled by user"}
 _TRANSFER_STRIDE, _TRANSFER_OFFSET = 20, 4
-_TRANSFER_STEPS = ("Initiated", "Sending", "Confirming")
 _ENDS = {
     "DEPOSIT": ("HotWallet", "Exchange"),
     "WITHDRAW": ("Exchange", "HotWallet"),
@@ -37,7 +35,7 @@ class Orders(SerialView):
 
     def __init__(self, settings: SandboxSettings, trades: Trades, presence: Presence) -> None:
         timeline = every(trades.timeline, _ORDER_STRIDE, _ORDER_OFFSET)
-        super().__init__(settings, trades, timeline, presence, "order", "FILLED")
+        super().__init__(settings, trades, timeline, presence, "order", ("Initiated", "Queued", "Open"), "FILLED")
 
     def code(self, row: int) -> str:
         """The order code of a row."""
@@ -49,16 +47,9 @@ class Orders(SerialView):
         row = self.row_of(trade_row) if trade_row % _ORDER_STRIDE == _ORDER_OFFSET else None
         return None if row is None else self.code(row)
 
-    def status(self, row: int, at: int) -> str:
-        """The status at a moment: settled ones in upper case."""
-        pinned = self.patches.get(row, {}).get("status")
-        if pinned:
-            return str(pinned)
-        course, age = self.course(row), at - self.stamp(row)
-        settles, fate = course.settles, course.fate
-        if age >= settles:
-            return "CANCELLED" if course.is_taken_back(age) else fate
-        return "ToCancel" if fate == "CANCELLED" and age * 4 > settles * 3 else _ORDER_STEPS[max(0, age) * 3 // settles]
+    def step(self, course: Course, age: int) -> str:
+        """The status in flight at an age."""
+        return "ToCancel" if course.fate == "CANCELLED" and age * 4 > course.settles * 3 else super().step(course, age)
 
     def short_course(self, row: int) -> Course:
         """Most end in minutes, some in hours; those that expire do so after a day."""
@@ -69,21 +60,14 @@ class Orders(SerialView):
         settles = MINUTE // 6 + (bits >> 20) % (10 * MINUTE if pick < 90 else DAY // 2)
         return Course(settles, "REJECTED" if pick < 6 else "CANCELLED" if pick < 10 else "FILLED")
 
-    def record(self, row: int, at: int) -> Record:
-        """The row as it is at a moment."""
-        status, created = self.status(row, at), self.stamp(row)
-        record = blank(
-            "orders",
-            orderCode=self.code(row),
-            status=status,
-            created=Stamp(created),
-            finished=self.finished(row, status),
-            originalValidTill=Stamp(created + _VALID[self._lives]),
-            executed=self._executed(row, status, at - created),
-            reason=_REASONS.get(status),
+    def details(self, row: int, status: str, age: int) -> Record:
+        """What an order has besides."""
+        return {
+            "originalValidTill": Stamp(self.stamp(row) + _VALID[self._lives]),
+            "executed": self._executed(row, status, age),
+            "reason": _REASONS.get(status),
             **({"exchangeTradeCode": f"{row - WRITTEN:012d}"} if row >= WRITTEN else self._seeded(row)),
-        )
-        return self.patched(row, record)
+        }
 
     def _seeded(self, row: int) -> Record:
         trade, bits = self.trade(row), scatter(self._salt + 1, row)
@@ -93,7 +77,7 @@ class Orders(SerialView):
             "tradePair": {
                 "exchangeCode": EXCHANGES[bits % 3][0],
                 "currencyCode": trade.currency.code,
-                "cryptoCode": CRYPTOS[trade.crypto].code,
+                "cryptoCode": trade.crypto_code,
             },
             "action": "Buy" if trade.kind == "BROKERBUY" else "Sell",
             "type": "Limit" if limit else "Market",
@@ -123,7 +107,7 @@ class Transfers(SerialView):
 
     def __init__(self, settings: SandboxSettings, trades: Trades, presence: Presence) -> None:
         timeline = every(trades.timeline, _TRANSFER_STRIDE, _TRANSFER_OFFSET)
-        super().__init__(settings, trades, timeline, presence, "transfer", "COMPLETED")
+        super().__init__(settings, trades, timeline, presence, "transfer", ("Initiated", "Sending", "Confirming"), "COMPLETED")
 
     def code(self, row: int) -> str:
         """The transfer code of a row."""
@@ -140,13 +124,6 @@ class Transfers(SerialView):
         row = self.row_of(trade_row) if starts else None
         return None if row is None else (self.code(row), self.kind(row))
 
-    def status(self, row: int, at: int) -> str:
-        """The status at a moment: settled ones in upper case."""
-        course, age = self.course(row), at - self.stamp(row)
-        if age < course.settles:
-            return _TRANSFER_STEPS[max(0, age) * 3 // course.settles]
-        return "CANCELLED" if course.is_taken_back(age) else course.fate
-
     def short_course(self, row: int) -> Course:
         """Most end within the hour, the others within a day."""
         bits = scatter(self._salt + 1, row)
@@ -154,20 +131,10 @@ class Transfers(SerialView):
         settles = 2 * MINUTE + (bits >> 20) % (HOUR if pick < 90 else 20 * HOUR)
         return Course(settles, "CANCELLED" if pick < 3 else "REJECTED" if pick < 6 else "COMPLETED")
 
-    def record(self, row: int, at: int) -> Record:
-        """The row as it is at a moment."""
-        status = self.status(row, at)
-        record = blank(
-            "transfers",
-            transferCode=self.code(row),
-            status=status,
-            created=Stamp(self.stamp(row)),
-            finished=self.finished(row, status),
-            **({"txId": f"{row - WRITTEN + 10**15}"} if row >= WRITTEN else self._seeded(row, status)),
-        )
-        return self.patched(row, record)
-
-    def _seeded(self, row: int, status: str) -> Record:
+    def details(self, row: int, status: str, age: int) -> Record:  # noqa: ARG002
+        """What a transfer has besides."""
+        if row >= WRITTEN:
+            return {"txId": f"{row - WRITTEN + 10**15}"}
         trade, bits, kind = self.trade(row), scatter(self._salt + 2, row), self.kind(row)
         (source, sink), exchange, chain = _ENDS[kind], EXCHANGES[bits % 3][0], bits >> 8
         return {
@@ -178,7 +145,7 @@ class Transfers(SerialView):
             "txId": (str(chain) if bits % 2 else f"0x{chain:064x}") if status not in ("Initiated", "REJECTED") else None,
             "userName": "treasury@example.org" if bits % 4 == 0 else None,
             "comment": None if bits % 3 else "",
-            "cryptoCode": CRYPTOS[trade.crypto].code,
+            "cryptoCode": trade.crypto_code,
             "address": {
                 "sourceType": source,
                 "sinkType": sink,

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from airflow_provider_nexus.sandbox import codes
 from airflow_provider_nexus.sandbox.chance import salt_of, scatter
 from airflow_provider_nexus.sandbox.codes import WRITTEN
 from airflow_provider_nexus.sandbox.data.customers import Customers
 from airflow_provider_nexus.sandbox.data.trades import Trades
 from airflow_provider_nexus.sandbox.data.views import TradeView
-from airflow_provider_nexus.sandbox.rows import Path, Record, blank
+from airflow_provider_nexus.sandbox.rows import Record, blank
 from airflow_provider_nexus.sandbox.stamps import HOUR, MINUTE, Stamp
 from airflow_provider_nexus.sandbox.timeline import Presence, every
 
@@ -30,6 +28,7 @@ class Mails(TradeView):
     def __init__(self, seed: int, customers: Customers, trades: Trades, presence: Presence) -> None:
         super().__init__(trades, every(trades.timeline, 4, 0), presence)
         self._customers, self._salt = customers, salt_of(seed, "mail")
+        self.quick = {"status": self.status}
 
     def find(self, code: str, at: int) -> int | None:
         """The row of a mail's guid."""
@@ -48,10 +47,6 @@ class Mails(TradeView):
 
     def _sent(self, row: int) -> int:
         return self.stamp(row) + MINUTE + (scatter(self._salt, row) >> 20) % HOUR
-
-    def value(self, row: int, at: int, path: Path) -> Any:
-        """One value of the row."""
-        return self.status(row, at) if path == ("status",) else super().value(row, at, path)
 
     def record(self, row: int, at: int) -> Record:
         """The row as it is at a moment; ``sent`` is an empty string until it was."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from airflow_provider_nexus.sandbox import money
 from airflow_provider_nexus.sandbox.data.exchange import Transfers
-from airflow_provider_nexus.sandbox.data.market import CRYPTOS
 from airflow_provider_nexus.sandbox.data.trades import Trades
 from airflow_provider_nexus.sandbox.data.views import TradeView
 from airflow_provider_nexus.sandbox.rows import Record
@@ -48,6 +47,6 @@ class HotWalletMutations(TradeView):
             "created": Stamp(self.stamp(row)),
             "transactionCode": code,
             "cryptoAmount": money.crypto(units, money.TINY if row % 2 else trade.spelt),
-            "cryptoCode": CRYPTOS[trade.crypto].code,
+            "cryptoCode": trade.crypto_code,
             "value": money.fiat(-worth if units < 0 else worth, money.NOISY if trade.spelt == money.NOISY else money.PLAIN),
         }

@@ -14,7 +14,7 @@ from airflow_provider_nexus.sandbox.chance import Words, dealer
 from airflow_provider_nexus.sandbox.codes import WRITTEN
 from airflow_provider_nexus.sandbox.data import accounts, progress
 from airflow_provider_nexus.sandbox.data.customers import Customers
-from airflow_provider_nexus.sandbox.data.market import Currency, Market
+from airflow_provider_nexus.sandbox.data.market import CRYPTOS, Currency, Market
 from airflow_provider_nexus.sandbox.data.progress import Course
 from airflow_provider_nexus.sandbox.settings import SandboxSettings
 from airflow_provider_nexus.sandbox.stamps import HOUR, compact
@@ -69,6 +69,11 @@ class TradeFacts:
     def account_code(self) -> str | None:
         """The account's code."""
         return None if self.account is None else codes.account(self.account)
+
+    @property
+    def crypto_code(self) -> str:
+        """The crypto's code."""
+        return CRYPTOS[self.crypto].code
 
     @property
     def is_broker(self) -> bool:

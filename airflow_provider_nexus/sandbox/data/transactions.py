@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from msgspec import Raw
@@ -13,10 +15,9 @@ from airflow_provider_nexus.sandbox import money
 from airflow_provider_nexus.sandbox.codes import WRITTEN
 from airflow_provider_nexus.sandbox.data import progress
 from airflow_provider_nexus.sandbox.data.accounts import address_of
-from airflow_provider_nexus.sandbox.data.market import CRYPTOS
 from airflow_provider_nexus.sandbox.data.trades import TradeFacts, Trades
 from airflow_provider_nexus.sandbox.data.vocabulary import LABEL_PARTNER
-from airflow_provider_nexus.sandbox.rows import ListedRow, Path, Record, Timed, blank
+from airflow_provider_nexus.sandbox.rows import ListedRow, Record, Timed, blank
 from airflow_provider_nexus.sandbox.stamps import HOUR, SECOND, Stamp
 from airflow_provider_nexus.sandbox.timeline import Presence
 
@@ -30,6 +31,15 @@ _BLOCKS = {
     "RECEIVEIN": ("receiveIn",),
 }
 """The parts of a callback that a type of transaction fills."""
+_FACTS = {
+    "type": "kind",
+    "direction": "direction",
+    "cryptoCode": "crypto_code",
+    "currencyCode": "currency.code",
+    "accountCode": "account_code",
+    "transactionCode": "code",
+}
+"""Fields that are facts of the trade."""
 
 
 class Transactions(Timed):
@@ -38,16 +48,14 @@ class Transactions(Timed):
     def __init__(self, trades: Trades, presence: Presence) -> None:
         super().__init__(trades.timeline, presence)
         self._trades = trades
-        self._quick: dict[Path, Callable[[TradeFacts, int], Any]] = {
-            ("status",): trades.status,
-            ("type",): lambda trade, at: trade.kind,  # noqa: ARG005
-            ("direction",): lambda trade, at: trade.direction,  # noqa: ARG005
-            ("cryptoCode",): lambda trade, at: CRYPTOS[trade.crypto].code,  # noqa: ARG005
-            ("currencyCode",): lambda trade, at: trade.currency.code,  # noqa: ARG005
-            ("customerCode",): lambda trade, at: trades.customer_code(trade),  # noqa: ARG005
-            ("accountCode",): lambda trade, at: trade.account_code,  # noqa: ARG005
-            ("transactionCode",): lambda trade, at: trade.code,  # noqa: ARG005
+        self.quick = {
+            "status": lambda row, at: trades.status(trades.get(row), at),
+            "customerCode": lambda row, at: trades.customer_code(trades.get(row)),  # noqa: ARG005
+            **{name: partial(self._fact, attrgetter(fact)) for name, fact in _FACTS.items()},
         }
+
+    def _fact(self, get: Callable[[TradeFacts], Any], row: int, at: int) -> Any:  # noqa: ARG002
+        return get(self._trades.get(row))
 
     def add_trade(self, trade: TradeFacts) -> None:
         """A trade made over the API; it is given its row."""
@@ -59,11 +67,6 @@ class Transactions(Timed):
         """The row of a transaction code."""
         row = self._trades.find(code)
         return row if row is not None and self.is_seen(row, at) else None
-
-    def value(self, row: int, at: int, path: Path) -> Any:
-        """One value of the row."""
-        quick = self._quick.get(path)
-        return quick(self._trades.get(row), at) if quick else super().value(row, at, path)
 
     def record(self, row: int, at: int) -> Record:
         """The row as it is at a moment."""
@@ -82,7 +85,7 @@ class Transactions(Timed):
             "type": trade.kind,
             "direction": trade.direction,
             "status": progress.custodian_status(trade.kind, trade.course, phase) if is_made else "SIMULATED",
-            "cryptoCode": CRYPTOS[trade.crypto].code,
+            "cryptoCode": trade.crypto_code,
             "currencyCode": trade.currency.code,
             "paymentMethodCode": METHODS.get(trade.kind, f"CUST_{trade.kind}"),
             "paymentReference": f"REF {bits % 10**7}" if bits % 3 else None,
@@ -149,7 +152,7 @@ def flow(trade: TradeFacts) -> Record:
         "transactionHash": f"{bits:064x}",
         "senders": [{"address": address_of(bits), "amount": amount}],
         "receivers": [{"address": address_of(bits + 1), "amount": amount}],
-        "token": CRYPTOS[trade.crypto].code,
+        "token": trade.crypto_code,
     }
 
 
@@ -175,7 +178,7 @@ def _callback(trades: Trades, trade: TradeFacts, moment: int, url: str) -> Recor
         accountCode=trade.account_code,
         transactionCode=trade.code,
         currencyCode=trade.currency.code,
-        cryptoCurrencyCode=CRYPTOS[trade.crypto].code,
+        cryptoCurrencyCode=trade.crypto_code,
         paymentMethodCode=METHODS.get(trade.kind, f"CUST_{trade.kind}"),
         created=Stamp(trade.created),
         validUntil=Stamp(trade.created + HOUR),

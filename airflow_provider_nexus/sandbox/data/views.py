@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
 
 from airflow_provider_nexus.sandbox import codes
 from airflow_provider_nexus.sandbox.chance import salt_of, scatter
 from airflow_provider_nexus.sandbox.codes import WRITTEN
 from airflow_provider_nexus.sandbox.data.progress import Course, long_life
 from airflow_provider_nexus.sandbox.data.trades import TradeFacts, Trades
-from airflow_provider_nexus.sandbox.rows import Path, Timed
+from airflow_provider_nexus.sandbox.rows import Record, Timed, blank
 from airflow_provider_nexus.sandbox.settings import SandboxSettings
 from airflow_provider_nexus.sandbox.stamps import Stamp
 from airflow_provider_nexus.sandbox.timeline import Presence, Timeline
@@ -50,17 +49,25 @@ class SerialView(TradeView):
 
     Long-lived rows that are taken back after they succeeded show as ``CANCELLED``, the nearest that the documents have.
 
-    :param kind: what the rows are, for their share of chance
+    :param kind: what a row is: the resource's name in the singular
+    :param steps: statuses in flight, in three equal parts of the time
     :param succeeded: the status of success
     """
 
     def __init__(
-        self, settings: SandboxSettings, trades: Trades, timeline: Timeline, presence: Presence, kind: str, succeeded: str
+        self,
+        settings: SandboxSettings,
+        trades: Trades,
+        timeline: Timeline,
+        presence: Presence,
+        kind: str,
+        steps: tuple[str, str, str],
+        succeeded: str,
     ) -> None:
         super().__init__(trades, timeline, presence)
-        self._lives = settings.lives
+        self._kind, self._lives, self._steps, self._succeeded = kind, settings.lives, steps, succeeded
         self._salt, self._life_salt = salt_of(settings.seed, kind), salt_of(settings.seed, f"{kind}-life")
-        self._succeeded = succeeded
+        self.quick = {"status": self.status}
 
     def course(self, row: int) -> Course:
         """The course of a row; its fate is the status at its end."""
@@ -77,24 +84,40 @@ class SerialView(TradeView):
     def short_course(self, row: int) -> Course:
         """The course of a row of a short life."""
 
-    def finished(self, row: int, status: str) -> Stamp | None:
-        """The stamp of a row's end, if it has one at that status."""
-        course = self.course(row)
-        return Stamp(self.stamp(row) + course.settles) if status.isupper() and course.is_stamped else None
-
     @abstractmethod
     def code(self, row: int) -> str:
         """The code of a row."""
 
     @abstractmethod
+    def details(self, row: int, status: str, age: int) -> Record:
+        """What a row has besides code, status and the stamps of its start and end."""
+
+    def step(self, course: Course, age: int) -> str:
+        """The status in flight at an age."""
+        return self._steps[max(0, age) * 3 // course.settles]
+
     def status(self, row: int, at: int) -> str:
         """The status at a moment: settled ones in upper case."""
+        pinned = self.patches.get(row, {}).get("status")
+        if pinned:
+            return str(pinned)
+        course, age = self.course(row), at - self.stamp(row)
+        if age < course.settles:
+            return self.step(course, age)
+        return "CANCELLED" if course.is_taken_back(age) else course.fate
+
+    def record(self, row: int, at: int) -> Record:
+        """The row as it is at a moment."""
+        status, course, created = self.status(row, at), self.course(row), self.stamp(row)
+        known = {
+            f"{self._kind}Code": self.code(row),
+            "status": status,
+            "created": Stamp(created),
+            "finished": Stamp(created + course.settles) if status.isupper() and course.is_stamped else None,
+        }
+        return self.patched(row, blank(f"{self._kind}s", **known, **self.details(row, status, at - created)))
 
     def find(self, code: str, at: int) -> int | None:
         """The row of a code."""
         row = codes.serial_row(code)
         return row if row is not None and self.is_seen(row, at) and self.code(row) == code else None
-
-    def value(self, row: int, at: int, path: Path) -> Any:
-        """One value of the row."""
-        return self.status(row, at) if path == ("status",) else super().value(row, at, path)

@@ -80,7 +80,7 @@ def _buy_simulation(made: TradeFacts, taken: Record, total: int) -> Record:
         "totalCurrency": money.fiat(made.cents),
         "totalCurrencyToPay": money.fiat(made.cents + total),
         "currencyCode": made.currency.code,
-        "cryptoCode": CRYPTOS[made.crypto].code,
+        "cryptoCode": made.crypto_code,
     }
 
 
