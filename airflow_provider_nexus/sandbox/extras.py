@@ -13,8 +13,7 @@ from airflow_provider_nexus.sandbox import money
 from airflow_provider_nexus.sandbox.call import ApiAnswer, ApiCall, bad_query, bare, not_found, success
 from airflow_provider_nexus.sandbox.data.market import CRYPTOS, CURRENCIES, crypto_index, currency_of
 from airflow_provider_nexus.sandbox.filters import select
-from airflow_provider_nexus.sandbox.listing import page_answer
-from airflow_provider_nexus.sandbox.reads import Route, whole
+from airflow_provider_nexus.sandbox.reads import Route, page_answer, whole
 from airflow_provider_nexus.sandbox.shapes import spoiled
 from airflow_provider_nexus.sandbox.stamps import HOUR, MINUTE
 from airflow_provider_nexus.sandbox.world import World
@@ -140,14 +139,8 @@ def _chart(world: World, call: ApiCall) -> ApiAnswer:
     last, market = call.at // MINUTE, world.market
     moments = [minute * MINUTE for minute in range(last - minutes + 1, last + 1)]
     line = [[moment // 1000, money.price(market.price(crypto, currency, moment))] for moment in moments]
-    area = [
-        [
-            moment // 1000,
-            money.price(market.sell(crypto, currency, moment)),
-            money.price(market.buy(crypto, currency, moment)),
-        ]
-        for moment in moments
-    ]
+    prices = ((moment, market.sell(crypto, currency, moment), market.buy(crypto, currency, moment)) for moment in moments)
+    area = [[moment // 1000, money.price(low), money.price(high)] for moment, low, high in prices]
     return bare([_series("Price", "line", "true", line), _series("Spread", "arearange", "false", area)])
 
 

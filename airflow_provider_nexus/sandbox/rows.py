@@ -1,4 +1,4 @@
-"""Rows of a resource, addressed by number: on a timeline or in a short list. Paging and sorting are in ``listing``."""
+"""Rows of a resource, addressed by number: on a timeline or in a short list. Paging and sorting are in ``reads``."""
 
 from __future__ import annotations
 

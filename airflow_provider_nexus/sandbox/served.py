@@ -139,16 +139,9 @@ MORE_DATES: Mapping[str, tuple[DateFilter, ...]] = {
 """By resource: date filters that the catalogue does not use."""
 
 FORMS: Mapping[str, Form] = {
-    "customers": naive,
-    "broker_transactions": naive,
-    "orders": naive,
-    "transfers": naive,
-    "reserves": naive,
-    "prices": naive,
-    "broker_balances": naive,
-    "mails": zulu,
-    "hot_wallet_mutations": zulu,
-    "currencies": zulu,
+    **dict.fromkeys(("customers", "broker_transactions", "orders", "transfers"), naive),
+    **dict.fromkeys(("reserves", "prices", "broker_balances"), naive),
+    **dict.fromkeys(("mails", "hot_wallet_mutations", "currencies"), zulu),
     "transactions": zulu_millis,
     "accounts": zulu_ticks,
 }

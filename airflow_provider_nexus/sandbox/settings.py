@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -17,6 +17,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.sandbox.faults import Fault
 
+_NOT_NEGATIVE = ["customers", "transactions", "tie_seconds", "late_seconds", "delete_seconds", "clock_speed", "seconds_per_call"]
 _MISFITS = ("digits", "date", "amount")
 OTHER_SHAPES = (
     "trade_pairs",
@@ -31,7 +32,7 @@ OTHER_SHAPES = (
 """Names for the setting ``other_shapes``; the page on the sandbox says what each does."""
 _NAMES = {field.name.lower(): field.name for resource in RESOURCES.values() for field in resource.schema.fields}
 _FILTERS = {name for resource in RESOURCES.values() for name in resource.filters}
-_KEPT = {resource.key[0].lower() for resource in RESOURCES.values() if len(resource.key) == 1} | {
+_NEEDED = {resource.key[0].lower() for resource in RESOURCES.values() if len(resource.key) == 1} | {
     stamp.lower()
     for resource in RESOURCES.values()
     for stamp in (resource.created.stamp if resource.created else "", resource.stamp)
@@ -150,9 +151,7 @@ class SandboxSettings:
             moment = getattr(self, name)
             if moment is not None and moment.tzinfo is None:
                 raise ValueError(f"{name} needs a time zone: {moment.isoformat()}")
-        unknown = {role for roles in self.roles.values() for role in roles} - {"read", "write"}
-        if unknown:
-            raise ValueError(f"unknown roles {', '.join(sorted(unknown))}: known are read and write")
+        _refuse_others("roles", {role for roles in self.roles.values() for role in roles}, ("read", "write"))
 
     def _check_types(self) -> None:
         """Numbers, switches and moments are what they are said to be; texts are checked as choices."""
@@ -169,15 +168,7 @@ class SandboxSettings:
                 raise ValueError(f"{name} is {getattr(self, name)!r}: use one of {choices}")
 
     def _check_numbers(self) -> None:
-        for name in (
-            "customers",
-            "transactions",
-            "tie_seconds",
-            "late_seconds",
-            "delete_seconds",
-            "clock_speed",
-            "seconds_per_call",
-        ):
+        for name in _NOT_NEGATIVE:
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} can't be negative: {getattr(self, name)}")
         for name in ("late_share", "delete_share", "misfit_share"):
@@ -193,16 +184,12 @@ class SandboxSettings:
             raise ValueError("more than one row a millisecond: use more days")
 
     def _check_shapes(self) -> None:
-        unknown = set(self.misfits) - set(_MISFITS)
-        if unknown:
-            raise ValueError(f"unknown misfits {', '.join(sorted(unknown))}: known are {', '.join(_MISFITS)}")
-        strange = set(self.other_shapes) - set(OTHER_SHAPES)
-        if strange:
-            raise ValueError(f"unknown other_shapes {', '.join(sorted(strange))}: known are {', '.join(OTHER_SHAPES)}")
+        _refuse_others("misfits", self.misfits, _MISFITS)
+        _refuse_others("other_shapes", self.other_shapes, OTHER_SHAPES)
         for name in sorted(set(self.ignored_filters) - _FILTERS):
             raise ValueError(f"no list has a filter {name!r} to be ignored: see the catalogue for those there are")
         for name in self.removed_fields:
-            if name.lower() in _KEPT:
+            if name.lower() in _NEEDED:
                 raise ValueError(f"{name} can't be removed: it is a key or a creation stamp")
             if name.lower() not in _NAMES:
                 nearest = difflib.get_close_matches(name.lower(), _NAMES, n=1, cutoff=0.4)
@@ -216,6 +203,12 @@ class SandboxSettings:
         """
         refuse_unknown(changes)
         return dataclasses.replace(self, **changes)
+
+
+def _refuse_others(name: str, given: Collection[str], known: Sequence[str]) -> None:
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        raise ValueError(f"unknown {name} {', '.join(unknown)}: known are {', '.join(known[:-1])} and {known[-1]}")
 
 
 def _items(name: str, value: Collection[str]) -> tuple[str, ...]:

@@ -1,23 +1,31 @@
-"""State of a running sandbox: settings, clock, world and the record of calls."""
+"""State of a running sandbox: settings, clock, world, the record of calls, and how each call is met."""
 
 from __future__ import annotations
 
 import secrets
 import threading
 from collections import Counter, deque
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_provider_nexus.sandbox.faults import FaultBook
+from airflow_provider_nexus.sandbox.bodies import check
+from airflow_provider_nexus.sandbox.call import ApiAnswer, ApiCall, Refusal, envelope
+from airflow_provider_nexus.sandbox.faults import Fault, FaultBook
+from airflow_provider_nexus.sandbox.reads import Route
+from airflow_provider_nexus.sandbox.served import taken
 from airflow_provider_nexus.sandbox.settings import SandboxSettings
-from airflow_provider_nexus.sandbox.stamps import Clock, to_datetime, to_micros
+from airflow_provider_nexus.sandbox.stamps import SECOND, Clock, http_date, to_datetime, to_micros
 from airflow_provider_nexus.sandbox.world import World
 
 _DATA = ("seed", "customers", "transactions", "days", "now")
 _ODD = ("late_share", "late_seconds", "late_mode", "delete_share", "delete_seconds")
 _SHAPE = (*_DATA, *_ODD, "tie_seconds", "arrivals_per_hour", "lives")
-_KEPT_CALLS = 10_000
+_LAST_CALLS = 10_000
+_HTML = b"<!DOCTYPE html><html><body><h1>Nexus</h1><p>Please wait while we check your browser.</p></body></html>"
+_SKIPPING = ("status", "drop", "garbage", "redirect", "empty")
+"""Faults that keep the call from being carried out."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,7 @@ class RecordedCall:
 class Journal:
     """The record of calls."""
 
-    calls: deque[RecordedCall] = field(default_factory=lambda: deque(maxlen=_KEPT_CALLS))
+    calls: deque[RecordedCall] = field(default_factory=lambda: deque(maxlen=_LAST_CALLS))
     count: int = 0
     connections: int = 0
     records: int = 0
@@ -121,3 +129,71 @@ class SandboxState:
     def now(self) -> datetime:
         """The virtual time."""
         return to_datetime(self.clock.now)
+
+    def meet(self, route: Route | None, call: ApiCall, connection: int) -> tuple[ApiAnswer, Fault | None]:
+        """Answer a call and record it.
+
+        A call passes faults, token, role, generation and version on its way to the handler.
+
+        :param route: ``None`` for a path that does not exist
+        :param connection: the client's port
+        :returns: the answer, and the fault that the call met
+        """
+        with self.lock:
+            call = replace(call, at=self.clock.now, serial=self.journal.count)
+            fault = self.faults.meet(call.method, call.path)
+            answer = _faulty(fault, call) if fault and fault.kind in _SKIPPING else self._carried_out(route, call)
+            dropped = fault is not None and fault.kind.startswith("drop")
+            moment = to_datetime(call.at)
+            noted = RecordedCall(call.method, call.path, dict(call.query), 0 if dropped else answer.status, connection, moment)
+            self.journal.note(noted, f"{call.method} {route.path if route else call.path}")
+            if fault is None or fault.kind == "slow":
+                self.journal.records += answer.records
+            self.clock.advance(self.settings.seconds_per_call)
+            return replace(answer, headers={**answer.headers, "Date": http_date(call.at)}), fault
+
+    def _carried_out(self, route: Route | None, call: ApiCall) -> ApiAnswer:
+        denied = self._denied(route, call)
+        if denied:
+            return self._denial(denied)
+        offered = {surface for surface, is_offered in (("A", self.settings.classic), ("B", self.settings.casp)) if is_offered}
+        if route is None or not offered & set(route.surface):
+            return ApiAnswer(404)
+        if self.settings.api_version_required and not call.headers.get("api_version"):
+            return Refusal(400, "ApiVersionRequired", "The api_version header is required").answer
+        takes = taken(route.path, self.settings.other_shapes)
+        query = {name: value for name, value in call.query.items() if name in takes.names}
+        try:
+            check(route.method, route.path, call)
+            return route.handler(self.world, replace(call, query=query, sorts=takes.sorts))
+        except Refusal as refusal:
+            return refusal.answer
+
+    def _denied(self, route: Route | None, call: ApiCall) -> int:
+        expires = self.settings.token_expires
+        if expires is not None and call.at >= to_micros(expires):
+            return 401
+        known: Mapping[str, object] = {self.token: ("read", "write"), **self.settings.roles}
+        scheme, _, token = call.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or token.strip() not in known or token.strip() in self.settings.revoked:
+            return 401
+        roles = known[token.strip()]
+        needed = "write" if route is not None and route.writes else "read"
+        return 0 if needed in roles else 403  # type: ignore[operator]
+
+    def _denial(self, status: int) -> ApiAnswer:
+        if self.settings.denial_body == "envelope":
+            code = "Unauthorized" if status == 401 else "Forbidden"
+            return ApiAnswer(status, envelope(None, message="Access was denied", errors=[code]))
+        if self.settings.denial_body == "html":
+            return ApiAnswer(status, _HTML, media="text/html")
+        return ApiAnswer(status, media="")
+
+
+def _faulty(fault: Fault, call: ApiCall) -> ApiAnswer:
+    if fault.kind == "status":
+        headers = {"Retry-After": http_date(call.at + 3 * SECOND) if fault.retry_after == "date" else fault.retry_after}
+        return ApiAnswer(fault.status, b"", headers=headers if fault.retry_after else {})
+    if fault.kind == "redirect":
+        return ApiAnswer(302, headers={"Location": f"https://login.example.org{call.path}"})
+    return ApiAnswer(200, _HTML if fault.kind == "garbage" else b"", media="text/html" if fault.kind == "garbage" else "")

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Protocol
 
 from airflow_provider_nexus.sandbox.chance import salt_of, scatter, share
 from airflow_provider_nexus.sandbox.settings import SandboxSettings
 from airflow_provider_nexus.sandbox.stamps import DAY, HOUR, SECOND
 
 
-class Timeline(Protocol):
+class Timeline(ABC):
     """Rows numbered from 0 in order of their stamps, in microseconds."""
 
+    @abstractmethod
     def stamp(self, row: int) -> int:
         """When the row was made."""
 
+    @abstractmethod
     def first(self, moment: int) -> int:
         """The first row that is not before the moment, which is also the number of rows before it."""
 
     def origin(self, row: int) -> int:
         """The row of the timeline beneath that this one comes from; itself on a timeline of its own."""
+        return row
 
 
-class Ticks:
+class Ticks(Timeline):
     """Evenly spread rows, each but the first a bit off its place: ``count`` up to ``end``, then on, ``gap_after`` apart.
 
     :param salt: for the bits that each row is off
@@ -39,10 +42,6 @@ class Ticks:
         self._span = end - start
         self._gap = self._span // count if count else 1
         self._gap_after = gap_after
-
-    def origin(self, row: int) -> int:
-        """The row itself."""
-        return row
 
     def _raw(self, row: int) -> int:
         if row < self._count:
@@ -87,7 +86,7 @@ class Ticks:
         return guess
 
 
-class Twins:
+class Twins(Timeline):
     """A timeline on which every tenth row has the stamp of the one before: both ends of a send or swap.
 
     :param lone: a row that keeps its own stamp: the first one after the span, which must not be seen in it
@@ -99,10 +98,6 @@ class Twins:
     def _is_twin(self, row: int) -> bool:
         return row % 10 == 5 and row != self._lone
 
-    def origin(self, row: int) -> int:
-        """The row itself."""
-        return row
-
     def stamp(self, row: int) -> int:
         """When the row was made."""
         return self._base.stamp(row - 1 if self._is_twin(row) else row)
@@ -113,7 +108,7 @@ class Twins:
         return row + 1 if self._is_twin(row) else row
 
 
-class Derived:
+class Derived(Timeline):
     """Rows that each come from a row of another timeline, and share its stamp.
 
     :param base: the other timeline

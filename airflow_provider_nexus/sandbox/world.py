@@ -15,10 +15,9 @@ from airflow_provider_nexus.sandbox.data.balances import Balances
 from airflow_provider_nexus.sandbox.data.broker import BrokerTransactions
 from airflow_provider_nexus.sandbox.data.children import CustomerChildren
 from airflow_provider_nexus.sandbox.data.customers import Customers
-from airflow_provider_nexus.sandbox.data.exchange import Orders, Transfers
+from airflow_provider_nexus.sandbox.data.exchange import HotWalletMutations, Orders, Transfers
 from airflow_provider_nexus.sandbox.data.mails import Mails
 from airflow_provider_nexus.sandbox.data.market import Market
-from airflow_provider_nexus.sandbox.data.mutations import HotWalletMutations
 from airflow_provider_nexus.sandbox.data.registers import Banks, Registers
 from airflow_provider_nexus.sandbox.data.trades import TradeFacts, Trades
 from airflow_provider_nexus.sandbox.data.transactions import Transactions, callbacks, flow

@@ -1,4 +1,4 @@
-"""Orders at exchanges, one for every fifth trade; transfers of coins, one for every twentieth.
+"""Orders at exchanges, one for every fifth trade; transfers of coins, one for every twentieth; the hot wallet's ledger.
 
 See docs/api_facts.rst, Orders and transfers.
 """
@@ -12,12 +12,12 @@ from airflow_provider_nexus.sandbox.data.accounts import address_of
 from airflow_provider_nexus.sandbox.data.market import CRYPTOS
 from airflow_provider_nexus.sandbox.data.progress import Course
 from airflow_provider_nexus.sandbox.data.trades import TradeFacts, Trades
-from airflow_provider_nexus.sandbox.data.views import SerialView
+from airflow_provider_nexus.sandbox.data.views import SerialView, TradeView
 from airflow_provider_nexus.sandbox.data.vocabulary import EXCHANGES
 from airflow_provider_nexus.sandbox.rows import Record, blank
 from airflow_provider_nexus.sandbox.settings import SandboxSettings
 from airflow_provider_nexus.sandbox.stamps import DAY, HOUR, MINUTE, Stamp, compact
-from airflow_provider_nexus.sandbox.timeline import Presence, every
+from airflow_provider_nexus.sandbox.timeline import Presence, every, several
 
 _ORDER_STRIDE, _ORDER_OFFSET = 5, 1
 _VALID = {"short": DAY, "long": 60 * DAY}
@@ -28,6 +28,16 @@ _ENDS = {
     "WITHDRAW": ("Exchange", "HotWallet"),
     "CORRECTION": ("HotWallet", "Coldstore"),
 }
+_BOOKED_AS = {
+    "BUY": "BUY",
+    "BROKERBUY": "BUY",
+    "SELL": "SELL",
+    "BROKERSELL": "SELL",
+    "GIFT": "GIFT",
+    "SENDOUT": "SENDOUT",
+    "RECEIVEIN": "RECEIVEIN",
+}
+_FEE_UNITS = 1_000
 
 
 class Orders(SerialView):
@@ -153,4 +163,37 @@ class Transfers(SerialView):
                 "sinkExchangeCode": exchange if sink == "Exchange" else None,
                 "sourceExchangeCode": exchange if source == "Exchange" else None,
             },
+        }
+
+
+class HotWalletMutations(TradeView):
+    """The rows of ``hot_wallet_mutations``: a movement and a fee for every trade, both with its stamp, and no id of their own.
+
+    Trades that start a transfer are booked as that transfer.
+    """
+
+    def __init__(self, trades: Trades, transfers: Transfers, presence: Presence) -> None:
+        super().__init__(trades, several(trades.timeline, 2), presence)
+        self._transfers = transfers
+
+    def find(self, code: str, at: int) -> int | None:  # noqa: ARG002
+        """Nothing: a mutation has no code."""
+        return None
+
+    def record(self, row: int, at: int) -> Record:  # noqa: ARG002
+        """The row; it never changes."""
+        trade = self.trade(row)
+        code, kind = self._transfers.cause(trade.row) or (trade.code, _BOOKED_AS.get(trade.kind, "CORRECTION"))
+        if row % 2:
+            units, kind = -(_FEE_UNITS + trade.dealt[7] % 1_000), "FEE"
+        else:
+            units = -trade.units if kind in ("BUY", "GIFT", "SENDOUT", "WITHDRAW") else trade.units
+        worth = money.cents_for(abs(units), trade.price)
+        return {
+            "type": kind,
+            "created": Stamp(self.stamp(row)),
+            "transactionCode": code,
+            "cryptoAmount": money.crypto(units, money.TINY if row % 2 else trade.spelt),
+            "cryptoCode": trade.crypto_code,
+            "value": money.fiat(-worth if units < 0 else worth, money.NOISY if trade.spelt == money.NOISY else money.PLAIN),
         }

@@ -17,8 +17,8 @@ from airflow_provider_nexus.sandbox.rows import Record
 from airflow_provider_nexus.sandbox.stamps import MINUTE, SECOND
 from airflow_provider_nexus.sandbox.world import World
 from airflow_provider_nexus.sandbox.writes import checks
-from airflow_provider_nexus.sandbox.writes.accounts import register
 from airflow_provider_nexus.sandbox.writes.checks import Body
+from airflow_provider_nexus.sandbox.writes.customers import register
 
 _BANDS = {"BUY": (95, 110), "BROKERBUY": (95, 110), "SELL": (90, 105), "BROKERSELL": (90, 105)}
 """Percent of Nexus' price between which a requested price is accepted."""
