@@ -48,7 +48,7 @@ _METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH"]
 
 
 class CaselessRoute(WebRoute):
-    """A route that is matched without regard to case; the values of its placeholders keep their case."""
+    """A route that is matched without regard to case; the case of its placeholders' values is unchanged."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], methods: list[str]) -> None:
         super().__init__(path, endpoint, methods=methods)

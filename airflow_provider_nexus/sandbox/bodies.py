@@ -1,8 +1,8 @@
-"""What the body of each writing call holds, as the sources declare it (docs/api_facts.rst, endpoints).
+"""Fields that the body of each writing call has, as the sources declare it (docs/api_facts.rst, endpoints).
 
-A field is written ``name!:kind<longest=A|B``: ``!`` is required, kinds are text (left out), ``number``, ``flag``, ``list``,
+A field is written ``name!:kind<longest=A|B``: ``!`` is required, kinds are text (not written), ``number``, ``flag``, ``list``,
 ``object``, ``guid``, ``date`` and ``any``. ``^`` before a name means that its case counts; no other name's does. Names
-that are not declared are taken no notice of.
+that are not declared are ignored.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ DECLARED: Mapping[str, str] = {
     "POST /sanction/search": "name dateOfBirth cryptoAddress entityType fuzzySearch:any lists:any referenceCode environmentCode",
     **{f"POST {path}{twin}": fields for path, fields in _SIMULATED.items() for twin in ("", "/simulate")},
 }
-"""By method and path, what every placeholder stands for left open."""
+"""By method and path, placeholders without their names."""
 
 _OWN_CODES = {("POST /customer", "customerCode"): "CustomerCodeRequired"}
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -123,7 +123,7 @@ class Declared:
     """One field of a body.
 
     :param path: its name, with the name of the object that it lies in before it
-    :param longest: characters that a text may have; 0 for as many as it wants
+    :param longest: characters that a text may have; 0 for any number
     :param choices: words that a text is one of, in any case; none for any text
     """
 
@@ -161,10 +161,10 @@ def check(method: str, path: str, call: ApiCall) -> None:
         return
     body, problems = call.json(), []
     for field in fields:
-        held = body if len(field.path) == 1 else body.get(field.path[0].lower())
-        if not isinstance(held, dict):
+        within = body if len(field.path) == 1 else body.get(field.path[0].lower())
+        if not isinstance(within, dict):
             continue
-        value = _exactly(call, field.path[0]) if field.is_exact else held.get(field.path[-1].lower())
+        value = _exactly(call, field.path[0]) if field.is_exact else within.get(field.path[-1].lower())
         if value in (None, ""):
             if field.is_required and (own := _OWN_CODES.get((name, field.path[-1]))):
                 raise Refusal(400, own, f"{field.path[-1]} is required", [f"{field.path[-1]} is required"])

@@ -72,7 +72,7 @@ def serial_row(code: str) -> int | None:
 
 
 def guid(row: int, salt: int) -> str:
-    """A guid; its first eight digits hold the row."""
+    """A guid; its first eight digits are the row."""
     tail = f"{salt * _SPREAD & (1 << 96) - 1:024x}"
     return f"{_wrap(row, 16**8) ^ _FLIP:08x}-{tail[:4]}-4{tail[4:7]}-8{tail[7:10]}-{tail[10:22]}"
 

@@ -47,7 +47,7 @@ class Fault:
 
 
 class FaultBook:
-    """Counts matching calls, and says which fault a call meets."""
+    """Counts matching calls, and finds the fault that a call meets."""
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self._faults = tuple(faults)

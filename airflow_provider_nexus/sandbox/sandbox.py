@@ -139,7 +139,7 @@ class Sandbox:
     def records_served(self) -> int:
         """Records in the list and single answers of all reads since the start or the last reset.
 
-        One that was served twice counts twice; answers that a fault kept from arriving whole do not count.
+        One that was served twice counts twice; answers that did not arrive whole by a fault do not count.
         """
         return self._state.journal.records
 

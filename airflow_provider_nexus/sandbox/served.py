@@ -1,4 +1,4 @@
-"""How each resource is served: query names, names to sort by, where filters look, and forms of stamps, as the sources show them.
+"""Serving of each resource: query names, names to sort by, where filters look, and forms of stamps, as the sources show them.
 
 Query names are written out here and not derived from the catalogue, so that a slip there is seen (docs/api_facts.rst, paging).
 All others are ignored, as servers do. The records themselves are made in ``data``.

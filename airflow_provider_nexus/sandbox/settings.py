@@ -29,7 +29,7 @@ OTHER_SHAPES = (
     "transaction_sort",
     "trace_pages",
 )
-"""Names for the setting ``other_shapes``; the page on the sandbox says what each does."""
+"""Names for the setting ``other_shapes``; the page on the sandbox explains each."""
 _NAMES = {field.name.lower(): field.name for resource in RESOURCES.values() for field in resource.schema.fields}
 _FILTERS = {name for resource in RESOURCES.values() for name in resource.filters}
 _NEEDED = {resource.key[0].lower() for resource in RESOURCES.values() if len(resource.key) == 1} | {
@@ -41,14 +41,14 @@ _NEEDED = {resource.key[0].lower() for resource in RESOURCES.values() if len(res
 
 @dataclass(frozen=True, kw_only=True)
 class SandboxSettings:
-    """All settings. Times are virtual unless said otherwise.
+    """All settings. Times are virtual, unless real ones are named.
 
     :param seed: the same seed and ``now`` give the same bytes
     :param customers: customers made from ``now - days`` till ``now``
     :param transactions: transactions of the same span; other kinds are a fixed share of them
     :param days: length of the span
     :param now: where the clock starts; ``None`` is the real time, cut to the second
-    :param clock_speed: virtual seconds per real second; 0 stands still
+    :param clock_speed: virtual seconds per real second; 0 for a clock that does not move
     :param seconds_per_call: the clock moves this much after every API call
     :param sort: ``ignored`` always lists newest first, whatever ``sortBy`` and ``sortDirection`` say
     :param since_inclusive: whether a row with exactly the lower bound's stamp is listed
@@ -58,8 +58,8 @@ class SandboxSettings:
     :param max_limit: larger page sizes are cut to this without a word
     :param page_zero: what ``page=0`` does
     :param ties: ``shuffled`` lists rows of one true stamp in another order at every call
-    :param tie_seconds: creation stamps are cut to multiples of this; 0 leaves them as they fall
-    :param late_share: share of rows that become visible later than their stamp says
+    :param tie_seconds: creation stamps are cut to multiples of this; 0 for no cut
+    :param late_share: share of rows that become visible later than their stamp
     :param late_seconds: by up to this much
     :param late_mode: ``after_created`` counts from the row's own stamp; ``while_reading`` from the moment that the data
         was made (the start, a reset, or a change of a ``late_`` or ``delete_`` setting), so rows turn up in old windows
@@ -154,7 +154,7 @@ class SandboxSettings:
         _refuse_others("roles", {role for roles in self.roles.values() for role in roles}, ("read", "write"))
 
     def _check_types(self) -> None:
-        """Numbers, switches and moments are what they are said to be; texts are checked as choices."""
+        """Numbers, switches and moments are of their kinds; texts are checked as choices."""
         for name, hint in _HINTS.items():
             kinds = get_args(hint) or (hint,)
             value, is_plain = getattr(self, name), all(kind in _PLAIN for kind in kinds)

@@ -1,4 +1,4 @@
-"""How a record looks when it is sent: fields of a generation, other shapes, removed fields, and values that don't fit.
+"""Shapes in which a record is sent: fields of a generation, other shapes, removed fields, and values that don't fit.
 
 Filters, sorting and codes go by the record beneath.
 """

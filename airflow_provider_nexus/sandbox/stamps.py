@@ -107,7 +107,7 @@ class Clock:
     """Virtual time in microseconds.
 
     :param start: where it starts
-    :param speed: virtual seconds per real second; 0 stands still
+    :param speed: virtual seconds per real second; 0 for a clock that does not move
     """
 
     def __init__(self, start: int, speed: float) -> None:

@@ -25,7 +25,7 @@ _SHAPE = (*_DATA, *_ODD, "tie_seconds", "arrivals_per_hour", "lives")
 _LAST_CALLS = 10_000
 _HTML = b"<!DOCTYPE html><html><body><h1>Nexus</h1><p>Please wait while we check your browser.</p></body></html>"
 _SKIPPING = ("status", "drop", "garbage", "redirect", "empty")
-"""Faults that keep the call from being carried out."""
+"""Faults whose call is not carried out."""
 
 
 @dataclass(frozen=True)

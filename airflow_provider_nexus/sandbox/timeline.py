@@ -1,4 +1,4 @@
-"""When each row was made, as a closed form of its number, and back: rows of a window are found without looking at any."""
+"""Timelines: when each row was made, as a closed form of its number, and back. No row is looked at to find those of a window."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Ticks(Timeline):
     :param end: end of the span
     :param count: rows in the span
     :param gap_after: microseconds between rows after the span; 0 for no more rows
-    :param tie: stamps are cut to multiples of this, counted from ``start``; 0 leaves them
+    :param tie: stamps are cut to multiples of this, counted from ``start``; 0 for no cut
     """
 
     def __init__(self, salt: int, start: int, end: int, count: int, gap_after: int, tie: int) -> None:
@@ -89,7 +89,7 @@ class Ticks(Timeline):
 class Twins(Timeline):
     """A timeline on which every tenth row has the stamp of the one before: both ends of a send or swap.
 
-    :param lone: a row that keeps its own stamp: the first one after the span, which must not be seen in it
+    :param lone: a row with its own stamp: the first one after the span, which must not be seen in it
     """
 
     def __init__(self, base: Timeline, lone: int) -> None:

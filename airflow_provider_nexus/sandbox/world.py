@@ -150,7 +150,7 @@ class World:
             view.link(trade)
 
     def adopt(self, settings: SandboxSettings) -> None:
-        """Take over settings that leave the rows as they are."""
+        """Take over settings that don't change the rows."""
         self.settings = settings
 
     def fitted(self, name: str, record: Record, *, single: bool = True) -> Record:

@@ -1,1 +1,1 @@
-"""The seeded data: one generator per resource, and the world that holds them together."""
+"""The seeded data: what each resource's records are. The world puts them together."""

@@ -77,7 +77,7 @@ class BrokerTransactions(TradeView):
     def _dates(self, trade: TradeFacts, at: int) -> Record:
         phase, settles = self._trades.phase(trade, at), trade.course.settles
         marks = {"notified": settles // 5, "traded": settles // 2, "confirmed": settles * 4 // 5}
-        stopped = phase in (progress.HELD, progress.FAILED) and trade.course.fate != progress.ON_HOLD
+        stopped = phase in (progress.STOPPED, progress.FAILED) and trade.course.fate != progress.ON_HOLD
         dates = {
             name: Stamp(trade.created + after) if at >= trade.created + after and not (stopped and name != "notified") else None
             for name, after in marks.items()
@@ -86,7 +86,7 @@ class BrokerTransactions(TradeView):
         return {"created": Stamp(trade.created), **dates, "finished": None if end is None else Stamp(end)}
 
     def _finished(self, trade: TradeFacts, at: int) -> int | None:
-        """The stamp of the end, in microseconds; a call that ends a trade always leaves one."""
+        """The stamp of the end, in microseconds; a trade that a call ended always has one."""
         phase, pins = self._trades.phase(trade, at), self._trades.pins.get(trade.row)
         if phase not in progress.ENDED:
             return None

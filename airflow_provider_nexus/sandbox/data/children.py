@@ -1,4 +1,4 @@
-"""What belongs to one customer: persons, bank accounts, traces, documents, compliance history, comments and personal data."""
+"""Resources of one customer: persons, bank accounts, traces, documents, compliance history, comments and personal data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a trade gets on: phases as a closed form of its age, and the status that each view shows.
+"""Progress of a trade: phases as a closed form of its age, and the status that each view shows.
 
 A long life: 80 % end within 1.4 to 43 minutes, 14 % within 3 days, 5 % between 3 and 20 days, and 1 % are on hold and end
 between 20 and 45 days. 3 % end cancelled, without a stamp of the end. 1 % of the others are taken back 0.1 to 25 days after
@@ -28,7 +28,7 @@ _BANDS = (
 CANCELLED_SHARE, _TAKEN_BACK_SHARE = 0.03, 0.01
 _SOONEST_BACK, _LATEST_BACK = DAY // 10, 25 * DAY
 
-FIRST, SECOND_STEP, THIRD, HELD, DONE, FAILED, STAGED, TAKEN_BACK = range(8)
+FIRST, SECOND_STEP, THIRD, STOPPED, DONE, FAILED, STAGED, TAKEN_BACK = range(8)
 """Phases: three steps in flight, on hold, succeeded, failed, waiting to be confirmed, and taken back after it succeeded."""
 
 EXECUTED = frozenset({THIRD, DONE, TAKEN_BACK})
@@ -57,7 +57,7 @@ _STEPS = {
     "BROKERSELL": ("Initiated", "ToPayout", "PayoutConfirming"),
 }
 _ONE_STEP = ("Initiated", "Initiated", "Initiated")
-_SETTLED = {HELD: "BLOCKED", DONE: "COMPLETED", FAILED: "CANCELLED", STAGED: "Staged", TAKEN_BACK: "CANCELLED"}
+_SETTLED = {STOPPED: "BLOCKED", DONE: "COMPLETED", FAILED: "CANCELLED", STAGED: "Staged", TAKEN_BACK: "CANCELLED"}
 _BROKER_BUY = (*("BuyIncasso",) * 3, "Blocked", "BuyCompleted", "BuyCancelled", "BuyIncasso", "BuyRefunded")
 _BROKER_SELL = (
     "ToPayout",
@@ -111,7 +111,7 @@ class Course:
     :param fate: how it ends
     :param hold: microseconds that it is on hold
     :param taken_back: microseconds from its start until it is taken back; 0 for never
-    :param is_stamped: whether its end leaves a stamp
+    :param is_stamped: whether its end has a stamp
     """
 
     settles: int
@@ -134,7 +134,7 @@ class Course:
         if age < self.settles:
             return max(0, age) * 3 // self.settles
         if self.fate == BLOCKED or (self.fate == ON_HOLD and age < self.ends):
-            return HELD
+            return STOPPED
         if self.is_taken_back(age):
             return TAKEN_BACK
         return FAILED if self.fate == CANCELLED else DONE
@@ -190,6 +190,6 @@ def broker_status(kind: str, course: Course, phase: int) -> str:
         return _BROKER_BUY[phase]
     if phase == THIRD and course.fate == CANCELLED:
         return "SellToBeReturned"
-    if phase == HELD and course.fate == BLOCKED:
+    if phase == STOPPED and course.fate == BLOCKED:
         return "Blocked"
     return _BROKER_SELL[phase]

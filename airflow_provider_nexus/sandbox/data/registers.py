@@ -1,4 +1,4 @@
-"""What the tenant is set up with: short lists and registers. See docs/api_facts.rst, Partner calls."""
+"""Short lists and registers that the tenant is set up with. See docs/api_facts.rst, Partner calls."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ class Transactions(Timed):
             "callbackUrl": _URL if bits % 4 == 0 else None,
             "destinationCryptoAddress": address_of(bits) if trade.kind in ("SENDOUT", "BROKERBUY") else None,
             "blockchainMessage": "" if bits % 5 else "memo: \u20bf \U0001f680",
-            "blockchainTransactionId": chain_id(trade) if on_chain and phase in (*progress.EXECUTED, progress.HELD) else None,
+            "blockchainTransactionId": chain_id(trade) if on_chain and phase in (*progress.EXECUTED, progress.STOPPED) else None,
             "created": Stamp(trade.created),
             "data": {"channel": "web"} if bits % 2 else None,
             "comments": [comment] if bits % 7 == 0 else [],

@@ -1,3 +1,3 @@
-"""Calls that change something. What they write is kept in memory and gone after a reset."""
+"""Calls that change something. What they write is in memory and lost with a reset."""
 
 from __future__ import annotations

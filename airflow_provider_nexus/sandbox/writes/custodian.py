@@ -28,7 +28,7 @@ _SELLS = ("SELL", "BROKERSELL")
 class Kind:
     """One trading call that makes one transaction.
 
-    :param takes: whether crypto leaves the customer's balance
+    :param takes: whether crypto is taken from the customer's balance
     :param simulates: whether it has a twin that changes nothing
     :param is_sourced: whether the customer and the amount are in an object ``source``
     """

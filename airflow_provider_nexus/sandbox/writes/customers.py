@@ -71,7 +71,7 @@ def _values(world: World, body: Body, call: ApiCall) -> Record:
 
 
 def _update(world: World, call: ApiCall) -> ApiAnswer:
-    """A null leaves a field alone; ``fieldsToClear`` blanks it. A status of Deleted does not reach the accounts."""
+    """A null changes nothing; ``fieldsToClear`` blanks a field. A status of Deleted does not reach the accounts."""
     row, body = customer_row(world, call), call.json()
     values = _values(world, body, call)
     if body.get("currencycode"):

@@ -39,7 +39,7 @@ def _change_store(world: World, call: ApiCall) -> ApiAnswer:
 
 
 def _store_values(body: Body) -> Record:
-    """Null leaves a setting alone; the key of the share is not shown."""
+    """Null changes nothing; the key of the share is not shown."""
     given = checks.given(body, "name", "description", "documentStoreType", "maxFileSizeInMB", "maxFileCount")
     share = checks.text(body.get("parameters") or {}, "shareName")
     return given | ({"shareName": share} if share else {})

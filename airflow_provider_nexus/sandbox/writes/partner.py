@@ -1,4 +1,4 @@
-"""What the tenant sets up: buckets, portfolios, fees, interest schedules; alerts; screening; and the history of comments."""
+"""Set-up of the tenant: buckets, portfolios, fees, interest schedules; alerts; screening; and the history of comments."""
 
 from __future__ import annotations
 
