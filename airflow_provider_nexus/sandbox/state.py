@@ -87,12 +87,15 @@ class SandboxState:
     def _begin(self) -> None:
         moment = self.settings.now or datetime.now(UTC).replace(microsecond=0)
         self.clock = Clock(to_micros(moment), self.settings.clock_speed)
-        self.journal = Journal()
-        self.faults = FaultBook(self.settings.faults)
-        self._build(self.clock.start)
+        self.reset()
 
-    def _build(self, anchor: int) -> None:
-        self.world = World(self.settings, self.clock.start, anchor)
+    def reset(self) -> None:
+        """Drop writes, counts and recorded calls, and put the clock back to its start."""
+        with self.lock:
+            self.clock.restart(self.settings.clock_speed)
+            self.journal = Journal()
+            self.faults = FaultBook(self.settings.faults)
+            self.world = World(self.settings, self.clock.start, self.clock.start)
 
     def configure(self, **changes: Any) -> SandboxSettings:
         """Take over changed settings.
@@ -108,22 +111,15 @@ class SandboxState:
             if "now" in changed:
                 self._begin()
             elif changed & set(_SHAPE):
-                self._build(self.clock.now if changed & set(_ODD) else self.world.anchor)
+                anchor = self.clock.now if changed & set(_ODD) else self.world.anchor
+                self.world = World(self.settings, self.clock.start, anchor)
             else:
-                self.world.adopt(self.settings)
+                self.world.settings = self.settings
             if "clock_speed" in changed:
                 self.clock.change_speed(self.settings.clock_speed)
             if "faults" in changes:
                 self.faults = FaultBook(self.settings.faults)
             return self.settings
-
-    def reset(self) -> None:
-        """Drop writes, counts and recorded calls, and put the clock back to its start."""
-        with self.lock:
-            self.clock.restart(self.settings.clock_speed)
-            self.journal = Journal()
-            self.faults = FaultBook(self.settings.faults)
-            self._build(self.clock.start)
 
     @property
     def now(self) -> datetime:

@@ -149,10 +149,6 @@ class World:
         for view in (self.mutations, self.mutations, *([self.broker_transactions] if trade.is_broker else [])):
             view.link(trade)
 
-    def adopt(self, settings: SandboxSettings) -> None:
-        """Take over settings that don't change the rows."""
-        self.settings = settings
-
     def fitted(self, name: str, record: Record, *, single: bool = True) -> Record:
         """A record in the shapes that the settings ask for; the one given may be changed."""
         return fitted(name, record, self.settings, self.start, single=single)

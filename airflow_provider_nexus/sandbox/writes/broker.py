@@ -32,8 +32,8 @@ def _ordered(world: World, call: ApiCall, kind: str, body: Body) -> TradeFacts:
         "accountcode": body.get("accountcode"),
     }
     method = checks.payment_method(world, body, call)
-    made = trade.build(world, call, trade.order(world, call, kind, asked, customer), body, method)
-    made.extra["destinationCryptoAddress"] = None
+    made = trade.asked(world, call, kind, asked, customer)
+    made.extra = trade.described(body, method)
     return made
 
 

@@ -5,8 +5,8 @@ See docs/api_facts.rst, Trading calls and Custodian lifecycle.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 
 from airflow_provider_nexus.sandbox.call import ApiAnswer, ApiCall, success
@@ -62,12 +62,11 @@ def _single(kind: Kind, simulated: bool, world: World, call: ApiCall) -> ApiAnsw
     asked = checks.part(body, "source") if kind.is_sourced else body
     named = checks.text(asked, "customerCode")
     customer = None if named is None and kind.kind == "RECEIVEIN" else checks.active_customer(world, named, call)
-    wanted = trade.order(world, call, kind.kind, asked, customer)
+    made = trade.asked(world, call, kind.kind, asked, customer)
     if kind.takes:
-        trade.refuse_low_balance(world, call, wanted)
-    made = trade.build(world, call, wanted, body, _method(world, body, call))
+        trade.refuse_low_balance(world, call, made)
     address = checks.text(body, "destinationAddress") or checks.text(body.get("destination") or {}, "address")
-    made.extra["destinationCryptoAddress"] = address
+    made.extra = trade.described(body, _method(world, body, call), address)
     if not simulated:
         trade.write(world, call, made, staged=bool(body.get("stage")))
     values: Record = {"transaction": trade.shown(world, call, made)}
@@ -82,11 +81,10 @@ def _send_internal(simulated: bool, world: World, call: ApiCall) -> ApiAnswer:
     source, destination = checks.part(body, "source"), checks.part(body, "destination")
     giver = checks.active_customer(world, checks.text(source, "customerCode"), call)
     taker = checks.active_customer(world, checks.text(destination, "customerCode"), call)
-    wanted = trade.order(world, call, "SENDINTERNAL", source, giver)
-    trade.refuse_low_balance(world, call, wanted)
+    sent = trade.asked(world, call, "SENDINTERNAL", source, giver)
+    trade.refuse_low_balance(world, call, sent)
     account = trade.find_account(world, call, checks.text(destination, "accountCode"))
-    other = trade.Order("SENDINTERNAL", taker, account, wanted.crypto, wanted.currency, wanted.cents, wanted.units, wanted.price)
-    return _both(world, call, wanted, other, body, simulated=simulated)
+    return _both(world, call, sent, replace(sent, customer=taker, account=account), body, simulated=simulated)
 
 
 def _swap(simulated: bool, world: World, call: ApiCall) -> ApiAnswer:
@@ -94,18 +92,18 @@ def _swap(simulated: bool, world: World, call: ApiCall) -> ApiAnswer:
     customer = checks.active_customer(world, checks.text(body, "customerCode"), call)
     currency = world.customers.currency(customer)
     source = {**checks.part(body, "source"), "currencycode": currency.code}
-    wanted = trade.order(world, call, "SWAP", source, customer)
-    trade.refuse_low_balance(world, call, wanted)
+    given = trade.asked(world, call, "SWAP", source, customer)
+    trade.refuse_low_balance(world, call, given)
     crypto = checks.crypto(checks.part(body, "destination"))
     price = world.market.price(crypto, currency, call.at)
-    other = trade.Order("SWAP", customer, None, crypto, currency, wanted.cents, units_for(wanted.cents, price), price)
-    return _both(world, call, wanted, other, body, simulated=simulated)
+    taken = replace(given, account=None, crypto=crypto, units=units_for(given.cents, price), price=price)
+    return _both(world, call, given, taken, body, simulated=simulated)
 
 
-def _both(world: World, call: ApiCall, wanted: trade.Order, other: trade.Order, body: Body, *, simulated: bool) -> ApiAnswer:
+def _both(world: World, call: ApiCall, source: TradeFacts, destination: TradeFacts, body: Body, *, simulated: bool) -> ApiAnswer:
     method = _method(world, body, call)
-    source, destination = (trade.build(world, call, each, body, method) for each in (wanted, other))
-    source.direction, destination.direction = "SOURCE", "DESTINATION"
+    for end, direction in ((source, "SOURCE"), (destination, "DESTINATION")):
+        end.direction, end.extra = direction, trade.described(body, method)
     if not simulated:
         trade.write(world, call, source)
         trade.write(world, call, destination)
@@ -149,19 +147,18 @@ def _pay_out(phase: int, world: World, call: ApiCall) -> ApiAnswer:
     return _answer(world, call, found)
 
 
-def _routes() -> Iterator[Route]:
-    for kind in _SINGLE:
-        yield Route("POST", kind.path, partial(_single, kind, False), "B", writes=True)
-        if kind.simulates:
-            yield Route("POST", f"{kind.path}/simulate", partial(_single, kind, True), "B", writes=True)
-    for path, pair in (("/sendinternal/custodian", _send_internal), ("/swap/custodian", _swap)):
-        yield Route("POST", path, partial(pair, False), "B", writes=True)
-        yield Route("POST", f"{path}/simulate", partial(pair, True), "B", writes=True)
+def _twins(path: str, handler: Callable[[bool, World, ApiCall], ApiAnswer], *, simulates: bool = True) -> Iterator[Route]:
+    """A trading call, and its twin that changes nothing."""
+    yield Route("POST", path, partial(handler, False), "B", writes=True)
+    if simulates:
+        yield Route("POST", f"{path}/simulate", partial(handler, True), "B", writes=True)
 
 
 _TRANSACTION = "/transactions/custodian/{code}"
 ROUTES = (
-    *_routes(),
+    *(route for kind in _SINGLE for route in _twins(kind.path, partial(_single, kind), simulates=kind.simulates)),
+    *_twins("/sendinternal/custodian", _send_internal),
+    *_twins("/swap/custodian", _swap),
     Route("POST", f"{_TRANSACTION}/cancel", _cancel, writes=True),
     Route("PUT", f"{_TRANSACTION}/payoutconfirming", partial(_pay_out, progress.THIRD), "B", writes=True),
     Route("PUT", f"{_TRANSACTION}/payout", partial(_pay_out, progress.DONE), "B", writes=True),

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from decimal import Decimal
-from typing import Any
 
 from airflow_provider_nexus.sandbox import money
 from airflow_provider_nexus.sandbox.call import ApiCall, not_found
@@ -28,30 +26,10 @@ NOBODY = -1
 """The row of a trade that is only simulated."""
 
 
-@dataclass(frozen=True)
-class Order:
-    """What a call asks for.
+def asked(world: World, call: ApiCall, kind: str, body: Body, customer: int | None) -> TradeFacts:
+    """The trade that a body asks for by crypto, currency, amount and price, not written yet.
 
-    :param kind: type of the transaction
-    :param customer: the customer's row, or ``None``
-    :param account: the account's row, or ``None`` to take or make one
-    :param cents: value at scale 2
-    :param units: crypto at scale 8
-    :param price: millionths of the currency per crypto
-    """
-
-    kind: str
-    customer: int | None
-    account: int | None
-    crypto: int
-    currency: Currency
-    cents: int
-    units: int
-    price: int
-
-
-def order(world: World, call: ApiCall, kind: str, body: Body, customer: int | None) -> Order:
-    """Read crypto, currency, amount and price of a body.
+    It settles in minutes and succeeds.
 
     :raises Refusal: for whatever is wrong with them
     """
@@ -67,7 +45,9 @@ def order(world: World, call: ApiCall, kind: str, body: Body, customer: int | No
     if cents is None:
         cents = money.cents_for(units, price)
     account = find_account(world, call, checks.text(body, "accountCode"))
-    return Order(kind, customer, account, crypto, currency, cents, units, price)
+    course = Course(_SETTLES_AT_ONCE if kind in INSTANT else _SETTLES, COMPLETED)
+    dealt = dealer(world.settings.seed, "written")(len(world.trades.written))
+    return TradeFacts(NOBODY, call.at, kind, customer, account, crypto, currency, cents, units, price, money.PLAIN, course, dealt)
 
 
 def _price(world: World, call: ApiCall, kind: str, crypto: int, currency: Currency, body: Body) -> int:
@@ -109,7 +89,7 @@ def _is_at(world: World, call: ApiCall, row: int, crypto: int, address: str) -> 
     return address in ((record["customerCryptoAddress"] or "").strip(), (record["dcReceiveAddress"] or "").strip())
 
 
-def refuse_low_balance(world: World, call: ApiCall, wanted: Order) -> None:
+def refuse_low_balance(world: World, call: ApiCall, wanted: TradeFacts) -> None:
     """Refuse to take more from a customer than there is."""
     if wanted.customer is None:
         return
@@ -120,22 +100,14 @@ def refuse_low_balance(world: World, call: ApiCall, wanted: Order) -> None:
         raise refusal
 
 
-def build(world: World, call: ApiCall, wanted: Order, body: Body, method: str | None) -> TradeFacts:
-    """A trade that is not written yet, as a simulation shows it. It settles in minutes and succeeds."""
-    at_once = wanted.kind in INSTANT
-    dealt = dealer(world.settings.seed, "written")(len(world.trades.written))
-    extra: dict[str, Any] = {name: body.get(name.lower()) for name in _GIVEN}
-    extra["paymentMethodCode"] = method
-    course = Course(_SETTLES_AT_ONCE if at_once else _SETTLES, COMPLETED)
-    return TradeFacts(
-        row=NOBODY,
-        created=call.at,
-        spelt=money.PLAIN,
-        course=course,
-        dealt=dealt,
-        extra=extra,
-        **{each.name: getattr(wanted, each.name) for each in fields(wanted)},
-    )
+def described(body: Body, method: str | None, address: str | None = None) -> Record:
+    """What a call gives besides, for the ``extra`` of its trade.
+
+    :param method: code of the payment method
+    :param address: that crypto is sent to
+    """
+    given = {name: body.get(name.lower()) for name in _GIVEN}
+    return {**given, "paymentMethodCode": method, "destinationCryptoAddress": address}
 
 
 def write(world: World, call: ApiCall, trade: TradeFacts, *, staged: bool = False) -> None:
