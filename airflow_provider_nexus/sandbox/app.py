@@ -2,7 +2,7 @@
 
 The control surface, under ``/_sandbox/``, takes no token: programs of this machine may use it, and no page that a browser on
 it shows. A page of any site can send requests to this machine, and under a name that leads here (DNS rebinding) read the
-answers too. Imported when a sandbox is made.
+answers too. Imported when a sandbox starts.
 """
 
 from __future__ import annotations

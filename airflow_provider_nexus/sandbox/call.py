@@ -124,19 +124,22 @@ class Refusal(Exception):  # noqa: N818
         return ApiAnswer(self.status, envelope(self.values, message=self.message, errors=[self.code]))
 
 
-def envelope(values: object, *, message: str = SUCCESS, errors: list[str] | None = None) -> bytes:
-    """The three members that almost every answer has. See docs/api_facts.rst, Envelope."""
-    return msgspec.json.encode({"message": message, "errors": errors, "values": values})
+def envelope(values: object, *, message: str = SUCCESS, errors: list[str] | None = None, form: Form | None = None) -> bytes:
+    """The three members that almost every answer has. See docs/api_facts.rst, Envelope.
+
+    :param form: of the stamps in it
+    """
+    return msgspec.json.encode({"message": message, "errors": errors, "values": values}, enc_hook=form)
 
 
-def success(values: object, records: int = 0) -> ApiAnswer:
-    """A success in the envelope, with so many records."""
-    return ApiAnswer(body=envelope(values), records=records)
+def success(values: object, records: int = 0, form: Form | None = None) -> ApiAnswer:
+    """A success in the envelope, with so many records and stamps in that form."""
+    return ApiAnswer(body=envelope(values, form=form), records=records)
 
 
-def bare(value: object, status: int = 200, records: int = 0) -> ApiAnswer:
-    """JSON without the envelope, with so many records."""
-    return ApiAnswer(status, msgspec.json.encode(value), records=records)
+def bare(value: object, status: int = 200, records: int = 0, form: Form | None = None) -> ApiAnswer:
+    """JSON without the envelope, with so many records and stamps in that form."""
+    return ApiAnswer(status, msgspec.json.encode(value, enc_hook=form), records=records)
 
 
 def not_found(kind: str, code: str) -> Refusal:

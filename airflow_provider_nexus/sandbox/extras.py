@@ -80,13 +80,14 @@ def _limits(world: World, call: ApiCall) -> ApiAnswer:
 def _hot_wallet(world: World, call: ApiCall) -> ApiAnswer:
     resource, balances, crypto = RESOURCES["hot_wallet_balances"], world.lists["hot_wallet_balances"], call.parts["crypto"]
     row = balances.found("CryptoCurrency", crypto.upper(), call.at)
-    return bare(world.sent(resource, balances, row, call.at, call.form(resource.name)), records=1)
+    return bare(world.sent(resource, balances, row, call.at), records=1, form=call.form(resource.name))
 
 
 def _exchanges(world: World, call: ApiCall) -> ApiAnswer:
     """One object, as it is declared; with the other shape, all of them."""
     records = whole(world, RESOURCES["exchanges"], world.lists["exchanges"], call)
-    return success(records, len(records)) if "exchanges" in world.settings.other_shapes else success(records[0], 1)
+    form = call.form("exchanges")
+    return success(records, len(records), form) if "exchanges" in world.settings.other_shapes else success(records[0], 1, form)
 
 
 def _trade_pairs(world: World, call: ApiCall) -> ApiAnswer:
@@ -96,11 +97,12 @@ def _trade_pairs(world: World, call: ApiCall) -> ApiAnswer:
         records = [record for record in records if record["exchange"]["code"].casefold() == exchange.casefold()]
         if not records:
             raise not_found("Exchange", exchange)
-    return success(records if "trade_pairs" in world.settings.other_shapes else {"tradePairs": records}, len(records))
+    values = records if "trade_pairs" in world.settings.other_shapes else {"tradePairs": records}
+    return success(values, len(records), call.form("trade_pairs"))
 
 
 def _price(world: World, call: ApiCall) -> ApiAnswer:
-    return success(world.snapshot(RESOURCES["prices"], call)[0])
+    return success(world.snapshot(RESOURCES["prices"], call)[0], form=call.form("prices"))
 
 
 def _historic(world: World, call: ApiCall) -> ApiAnswer:

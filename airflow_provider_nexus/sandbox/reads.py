@@ -66,9 +66,11 @@ def catalogue_routes() -> Iterator[Route]:
 
 
 def _list(resource: Resource, world: World, call: ApiCall) -> ApiAnswer:
+    form = call.form(resource.name)
     if resource.name in world.snapshots:
         values, records = world.snapshot(resource, call)
-        return success(values, len(records)) if resource.envelope else bare(values, records=len(records))
+        count = len(records)
+        return success(values, count, form) if resource.envelope else bare(values, records=count, form=form)
     parent = call.parts.get("parent", "") or call.query.get(resource.parent_query.lower(), "")
     if resource.parent_query and not parent:
         raise bad_query(f"{resource.parent_query} is required", [f"{resource.parent_query} is required"])
@@ -76,7 +78,7 @@ def _list(resource: Resource, world: World, call: ApiCall) -> ApiAnswer:
     if resource.shape is Shape.PAGED:
         return page_answer(world, resource, collection, call)
     found = whole(world, resource, collection, call)
-    return success(found, len(found)) if resource.envelope else bare(found, records=len(found))
+    return success(found, len(found), form) if resource.envelope else bare(found, records=len(found), form=form)
 
 
 def page_answer(world: World, resource: Resource, collection: RowSet, call: ApiCall, *tests: Test) -> ApiAnswer:
@@ -97,13 +99,12 @@ def page_answer(world: World, resource: Resource, collection: RowSet, call: ApiC
         raise bad_query(f"Page {page} is past the last page {pages}")
     salt = call.serial if settings.ties == "shuffled" else None
     cut = _cut(collection, rows, sort, (page - 1) * limit, page * limit, call.at, salt)
-    form = call.form(resource.name)
-    records = [world.sent(resource, collection, row, call.at, form) for row in cut]
+    records = [world.sent(resource, collection, row, call.at) for row in cut]
     echo = chosen.echo
     if resource.name == "mails":  # they state their default sort even when it was not asked for
         echo |= {"sortBy": call.query.get("sortby", "Created"), "sortDirection": call.query.get("sortdirection", "Desc")}
     values = {"page": page, "total": total, "totalPages": pages, "filteringParameters": echo, "records": records}
-    return success(values, len(records))
+    return success(values, len(records), call.form(resource.name))
 
 
 def _page_and_limit(call: ApiCall, settings: SandboxSettings) -> tuple[int, int]:
@@ -180,13 +181,13 @@ def _shuffled(collection: RowSet, rows: Sequence[int], start: int, stop: int, sa
 def whole(world: World, resource: Resource, collection: RowSet, call: ApiCall) -> list[Record]:
     """All records of a collection that has no pages."""
     rows = select(resource, collection, call, world.settings).rows(collection, call.at)
-    return [world.sent(resource, collection, row, call.at, call.form(resource.name)) for row in rows]
+    return [world.sent(resource, collection, row, call.at) for row in rows]
 
 
 def _record(resource: Resource, world: World, call: ApiCall) -> ApiAnswer:
     row = world.found(resource.name, call.parts["code"], call.at)
-    collection, form = world.collections[resource.name], call.form(resource.name)
-    return success(world.sent(resource, collection, row, call.at, form, single=True), 1)
+    record = world.sent(resource, world.collections[resource.name], row, call.at, single=True)
+    return success(record, 1, call.form(resource.name))
 
 
 def truth(world: World, name: str, start: datetime | None, end: datetime | None, parent: str, at: int) -> list[bytes]:
@@ -196,14 +197,14 @@ def truth(world: World, name: str, start: datetime | None, end: datetime | None,
         if resource.name in world.snapshots:
             headers = {"request_iso8601": "true"}
             call = ApiCall(method="GET", path=resource.path, query={}, headers=headers, parts={"parent": parent}, at=at)
-            return [msgspec.json.encode(record) for record in world.snapshot(resource, call)[1]]
+            return [msgspec.json.encode(record, enc_hook=zulu) for record in world.snapshot(resource, call)[1]]
         collection = world.collection_of(resource, parent, at)
     except Refusal as refusal:
         raise LookupError(str(refusal)) from None
     rows = collection.rows(_displayed(start), _displayed(end), at)
     if name == "exchanges" and name not in world.settings.other_shapes:
         rows = rows[:1]  # as one object, there is but one
-    return [msgspec.json.encode(world.sent(resource, collection, row, at, zulu)) for row in rows]
+    return [msgspec.json.encode(world.sent(resource, collection, row, at), enc_hook=zulu) for row in rows]
 
 
 def _displayed(moment: datetime | None) -> int | None:

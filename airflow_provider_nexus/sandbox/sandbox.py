@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from importlib.util import find_spec
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
@@ -19,21 +20,7 @@ if TYPE_CHECKING:
 
 
 _EXTRA = ("fastapi", "starlette", "uvicorn")
-"""What the extra ``sandbox`` brings."""
-
-
-def _server_class() -> type[SandboxServer]:
-    """The server, whose packages are heavy and only there with the extra ``sandbox`` or where Airflow brings them."""
-    try:
-        from airflow_provider_nexus.sandbox.server import SandboxServer
-    except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        if missing not in _EXTRA:
-            raise
-        raise NexusConfigurationError(
-            f"a sandbox needs {missing}, which is not installed: pip install 'airflow-provider-nexus[sandbox]'"
-        ) from None
-    return SandboxServer
+"""What the extra ``sandbox`` brings, if Airflow did not; imported when a sandbox starts."""
 
 
 class Sandbox:
@@ -47,7 +34,11 @@ class Sandbox:
 
     def __init__(self, *, port: int = 0, **settings: Any) -> None:
         refuse_unknown(settings)
-        self._server_class = _server_class()
+        missing = next((name for name in _EXTRA if find_spec(name) is None), "")
+        if missing:
+            raise NexusConfigurationError(
+                f"a sandbox needs {missing}, which is not installed: pip install 'airflow-provider-nexus[sandbox]'"
+            )
         self._state = SandboxState(SandboxSettings(**settings))
         self._port = port
         self._server: SandboxServer | None = None
@@ -74,7 +65,9 @@ class Sandbox:
             self._server = None
 
     def _make_server(self) -> SandboxServer:
-        server = self._server_class(self._state, self._port)
+        from airflow_provider_nexus.sandbox.server import SandboxServer
+
+        server = SandboxServer(self._state, self._port)
         self._port = server.port
         return server
 

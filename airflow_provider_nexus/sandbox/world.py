@@ -27,7 +27,7 @@ from airflow_provider_nexus.sandbox.rows import Listed, ListedRow, Record, RowSe
 from airflow_provider_nexus.sandbox.served import NOUNS
 from airflow_provider_nexus.sandbox.settings import SandboxSettings
 from airflow_provider_nexus.sandbox.shapes import fitted, removed, spoiled
-from airflow_provider_nexus.sandbox.stamps import Form, stamped
+from airflow_provider_nexus.sandbox.stamps import stamped
 from airflow_provider_nexus.sandbox.timeline import Presence, Twins, several, spread
 
 _STORE: Record = {
@@ -43,6 +43,7 @@ _STORE: Record = {
 class World:
     """Everything there is.
 
+    :param settings: those that don't shape the rows may be replaced later
     :param start: end of the seeded span and start of the clock, in microseconds
     :param anchor: the moment that deletions and late rows count from
     """
@@ -162,24 +163,25 @@ class World:
         """The same for a row of a collection."""
         return self.answered(call, name, self.collections[name].record(row, call.at))
 
-    def sent(self, resource: Resource, rows: RowSet, row: int, at: int, form: Form, *, single: bool = False) -> Record:
-        """The record of a row as lists and calls for one record send it, with all that is wrong with it."""
+    def sent(self, resource: Resource, rows: RowSet, row: int, at: int, *, single: bool = False) -> Record:
+        """The record of a row as lists and calls for one record send it, with all that is wrong with it.
+
+        Its stamps are written in a form when the answer is encoded.
+        """
         record = spoiled(resource, rows, row, self.fitted(resource.name, rows.record(row, at), single=single), self.settings)
         for name in removed(resource, self.settings):
             record.pop(name, None)
-        shown: Record = stamped(record, form)
-        return shown
+        return record
 
     def snapshot(self, resource: Resource, call: ApiCall) -> tuple[Any, list[Record]]:
-        """The ``values`` of a resource without pages, and the records in them."""
+        """The ``values`` of a resource without pages, and the records in them, whose stamps are not written yet."""
         values = self.snapshots[resource.name](call)
         records = _records_in(resource, values)
         for record in records:
             self.fitted(resource.name, record)
             for name in removed(resource, self.settings):
                 record.pop(name, None)
-        values = stamped(values, call.form(resource.name))
-        return values, _records_in(resource, values)
+        return values, records
 
     def _trace_summaries(self, call: ApiCall) -> list[Record]:
         """An array, not paged; ``startDate`` bounds the traces that are counted."""

@@ -9,15 +9,20 @@ from pathlib import Path
 import pytest
 
 SCRIPT = """
-import importlib.abc, sys
+import sys
 from argparse import Namespace
 
-class Missing(importlib.abc.MetaPathFinder):
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] == {missing!r}:
-            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+class Without:
+    def __init__(self, finder):
+        self.finder = finder
 
-sys.meta_path.insert(0, Missing())
+    def __getattr__(self, name):
+        return getattr(self.finder, name)
+
+    def find_spec(self, name, path=None, target=None):
+        return None if name.partition(".")[0] == {missing!r} else self.finder.find_spec(name, path, target)
+
+sys.meta_path[:] = map(Without, sys.meta_path)
 from airflow_provider_nexus.cli import demo, sandbox
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.sandbox import Sandbox
