@@ -20,7 +20,8 @@ from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.cli import running, throwaway
 from airflow_provider_nexus.cli.bar import following
 from airflow_provider_nexus.exceptions import NexusError
-from airflow_provider_nexus.load.manifest import NAME
+from airflow_provider_nexus.extract.proof import Verdict
+from airflow_provider_nexus.load.manifest import NAME, Manifest, parse
 from airflow_provider_nexus.sandbox import Sandbox
 
 CUSTOMERS, TRANSACTIONS, DAYS = 3_000, 30_000, 30
@@ -67,7 +68,7 @@ def run(arguments: Namespace) -> int:
                 follow(done, len(RESOURCES))
     manifests = _manifests(data)
     console.print(_table(manifests, data))
-    missing = set(RESOURCES) - {manifest["resource"] for manifest in manifests if manifest["proof"]["verdict"] != "unproved"}
+    missing = set(RESOURCES) - {manifest.resource for _, manifest in manifests if manifest.proof.verdict != Verdict.UNPROVED}
     if missing:
         raise NexusError(f"not proved: {', '.join(sorted(missing))}; Airflow's output is in {log}")
     console.print(f"\nDone in {time.monotonic() - began:.0f} s. Every window has a manifest beside its files, such as")
@@ -101,30 +102,31 @@ def _lines(command: list[str], environment: dict[str, str], log: Any) -> Iterato
         raise NexusError(f"the DAG {command[2]} failed; Airflow's output is in {log.name}")
 
 
-def _manifests(data: Path) -> list[dict[str, Any]]:
-    found = [{**json.loads(path.read_bytes()), "path": path.parent} for path in sorted(data.rglob(NAME))]
+def _manifests(data: Path) -> list[tuple[Path, Manifest]]:
+    """The folders with their manifests, in the catalogue's order."""
+    found = [(path.parent, parse(path.read_bytes(), str(path.parent))) for path in sorted(data.rglob(NAME))]
     order = list(RESOURCES)
-    return sorted(found, key=lambda manifest: order.index(manifest["resource"]))
+    return sorted(found, key=lambda each: order.index(each[1].resource))
 
 
-def _table(manifests: list[dict[str, Any]], data: Path) -> Table:
+def _table(manifests: list[tuple[Path, Manifest]], data: Path) -> Table:
     table = Table(title="What is in the files now", title_justify="left", show_lines=False)
     for name in ("resource", "window", "records", "calls", "verdict"):
         table.add_column(name, justify="right" if name in ("records", "calls") else "left", no_wrap=True)
     table.add_column("sums per currency", min_width=36, overflow="fold")
     table.add_column("seconds", justify="right", no_wrap=True)
     table.add_column(f"path below {data.parent.name}/{data.name}", overflow="fold")
-    for manifest in manifests:
-        window = manifest["window"]
+    for folder, manifest in manifests:
+        window = manifest.window
         table.add_row(
-            manifest["resource"],
-            f"{window['start'][:10]}\nto {window['end'][:10]}" if window else "as of now",
-            f"{manifest['records']:,}",
-            f"{manifest['calls']:,}",
-            manifest["proof"]["verdict"],
-            _sums(manifest["sums"]),
-            f"{manifest['seconds']:.1f}",
-            str(manifest["path"].relative_to(data)),
+            manifest.resource,
+            f"{window.start[:10]}\nto {window.end[:10]}" if window else "as of now",
+            f"{manifest.records:,}",
+            f"{manifest.calls:,}",
+            manifest.proof.verdict,
+            _sums(manifest.sums),
+            f"{manifest.seconds:.1f}",
+            str(folder.relative_to(data)),
         )
     return table
 

@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 from airflow_provider_nexus.extract.origin import Feed, Open, Scope
 from airflow_provider_nexus.extract.totals import Totals
 from airflow_provider_nexus.extract.window import Window
+from airflow_provider_nexus.load.manifest import Manifest
 
 Row = tuple[Any, ...]
 """The values of one version of a record, in the order of ``Table.columns``."""
@@ -39,7 +40,7 @@ class Sealed:
 
     :param label: names the reading; the same for a rerun of the same window
     :param content: digest of all that was read; a rerun that brings the same changes nothing
-    :param manifest: the manifest's members, JSON-able, without ``previous`` and ``state``, which the copy adds
+    :param manifest: of the reading, without the members that the copy adds, as ``previous``
     :param rejects: records that are not among the rows
     """
 
@@ -51,7 +52,7 @@ class Sealed:
     verdict: str
     records: int
     content: str
-    manifest: dict[str, Any]
+    manifest: Manifest
     rejects: tuple[Reject, ...] = ()
 
 

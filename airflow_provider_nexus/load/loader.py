@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.api.rows import Row
 from airflow_provider_nexus.extract.extracted import Extracted
 from airflow_provider_nexus.extract.request import Contract
@@ -17,8 +15,8 @@ from airflow_provider_nexus.extract.tally import Tally
 from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load import copy
 from airflow_provider_nexus.load import manifest as manifests
+from airflow_provider_nexus.load.collection import previous_of, snapshots_of
 from airflow_provider_nexus.load.copy import Copy, Sealed
-from airflow_provider_nexus.load.manifest import previous_of
 from airflow_provider_nexus.load.rejects import Rejects
 from airflow_provider_nexus.load.rows import Conformer, Misfit
 from airflow_provider_nexus.load.totals import Sum
@@ -123,12 +121,9 @@ class _Load:
             verdict=str(extracted.proof.verdict),
             records=extracted.sink.tally.records,
             content=self._content.digest,
-            manifest=manifests.describe(extracted, "table", self.untyped),
+            manifest=manifests.describe(extracted, manifests.TABLE, self.untyped),
             rejects=tuple(self.rejects.found),
         )
-
-
-_SNAPSHOT = re.compile(r"\d{8}T\d{6}Z")
 
 
 @dataclass(frozen=True)
@@ -169,8 +164,8 @@ def fields_before(collection: Any, window: Window | None) -> dict[str, Any] | No
     """Member ``schema`` of the manifest of the window before, or of the latest snapshot where there are no windows."""
     if window:
         before = previous_of(collection, window)
-        names = [before["window"]] if before else []
+        names = [before.window] if before else []
     else:
-        names = [name for name in store.names(collection) if _SNAPSHOT.fullmatch(name)][-1:]
+        names = [name for name in snapshots_of(collection) if "-of-" not in name][-1:]
     found = manifests.load(collection / names[0]) if names else None
-    return found.get("schema") if found else None
+    return found.schema.dump() if found else None

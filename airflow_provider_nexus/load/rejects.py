@@ -1,28 +1,28 @@
-"""Records that don't fit, put aside with the reason: nothing is lost, and nothing wrong is stored."""
+"""Rejects: records that don't fit, stored apart with the reason, so that nothing is lost and nothing wrong is loaded."""
 
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Iterable
-from typing import Any
 
 import msgspec
 
 from airflow_provider_nexus.api.rows import Row
 from airflow_provider_nexus.exceptions import NexusRejectedError
 from airflow_provider_nexus.load.copy import Reject
+from airflow_provider_nexus.load.manifest import REJECTED, RejectsFile
 
-FOLDER = "_rejected"
-NAME = "records.jsonl"
+FOLDER, _, NAME = REJECTED.partition("/")
 _SHOWN = 3
 
 
 class Rejects:
-    """Collects the records of one reading that don't fit.
+    """Collects the rejected records of one reading.
 
     :param resource: name of the resource, for the error
-    :param limit: as many are allowed
+    :param limit: how many are allowed
+    :ivar found: the first ones; no more than are allowed or shown
+    :ivar count: how many there are
     """
 
     def __init__(self, resource: str, limit: int) -> None:
@@ -31,13 +31,13 @@ class Rejects:
         self.count = 0
 
     def add(self, row: Row, field: str, reason: str) -> None:
-        """Put a record aside; those that are too many are counted alone."""
+        """Reject a record; those beyond the limit are only counted."""
         self.count += 1
         if len(self.found) < max(self._limit, _SHOWN):
             self.found.append(Reject(row.key, field, reason, row.raw.decode("utf-8", "replace")))
 
     def refuse_too_many(self) -> None:
-        """Hold them to the limit.
+        """Check the limit.
 
         :raises NexusRejectedError: when there are more; it names the first ones
         """
@@ -47,7 +47,7 @@ class Rejects:
         more = f" and {self.count - _SHOWN} more" if self.count > _SHOWN else ""
         raise NexusRejectedError(
             f"{self._resource}: {self.count} records don't fit and max_rejected is {self._limit}, so nothing was stored: "
-            f"{shown}{more}. Allow them with max_rejected: they are then put aside, whole, to be replayed later"
+            f"{shown}{more}. Allow them with max_rejected: they are then stored apart, whole, to be replayed later"
         )
 
 
@@ -57,16 +57,11 @@ def dump(rejects: Iterable[Reject]) -> bytes:
 
 
 def load(data: bytes) -> list[Reject]:
-    """What was dumped."""
+    """The records of a file that :func:`dump` has written."""
     return [msgspec.json.decode(line, type=Reject) for line in data.splitlines()]
 
 
-def entry(data: bytes, records: int) -> dict[str, Any]:
+def entry(data: bytes, records: int) -> RejectsFile:
     """The file of rejects as a manifest names it."""
     digest = hashlib.sha256(data).hexdigest()
-    return {"name": f"{FOLDER}/{NAME}", "bytes": len(data), "records": records, "sha256": digest}
-
-
-def stream(data: bytes) -> io.BytesIO:
-    """To be written to a file."""
-    return io.BytesIO(data)
+    return RejectsFile(name=REJECTED, bytes=len(data), records=records, sha256=digest)

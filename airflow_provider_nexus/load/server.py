@@ -1,17 +1,17 @@
-"""Whose records lie in a folder, and in what form: what is of another server, or in another format, is not written over."""
+"""Whose records lie in a folder, and in what format: what is of another server, or in another format, is not written over."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.api.environments import normal_form
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusDataError
 from airflow_provider_nexus.load import manifest as manifests
-from airflow_provider_nexus.load.manifest import NAME, SUPERSEDED
+from airflow_provider_nexus.load.collection import content_of
+from airflow_provider_nexus.load.manifest import NAME, READINGS, SUPERSEDED, Manifest
 
-READINGS = "_readings"
 _FORMATS = {"jsonl": "JSON lines", "parquet": "Parquet files"}
 
 
@@ -21,53 +21,49 @@ def is_same(one: object, other: object) -> bool:
 
 
 def refuse_another(collection: Any, base_url: object, *, first: str = "") -> None:
-    """Refuse the folder of a resource that holds what another server said.
+    """Refuse the folder of a resource that contains records of another server.
 
-    All that is written there has passed this, so one manifest stands for all.
+    All that is written there has passed this, so one manifest is enough to know of all.
 
     :param base_url: of the server whose records are to come
     :param first: name of the folder that is looked at before the others
     :raises NexusConfigurationError: when a manifest there names another server
     """
-    names = sorted((name for name in store.names(collection) if name[:1].isdigit() and name != first), reverse=True)
-    others = [READINGS + "/" + name for name in store.names(collection / READINGS)]
-    own = [first] if first else []
-    for found in (_held(collection, own), _held(collection, [*names, *others])):
-        held = next(found, "")
-        if not is_same(held, base_url):
-            text = f"{collection} holds another copy: base url {held!r}, not {base_url!r}"
+    content = content_of(collection)
+    names = sorted({*content.windows, *content.snapshots} - {first}, reverse=True)
+    readings = [f"{READINGS}/{name}" for name in content.readings]
+    for found in (_servers(collection, [first] if first else []), _servers(collection, [*names, *readings])):
+        stored = next(found, "")
+        if not is_same(stored, base_url):
+            text = f"{collection} holds another copy: base url {stored!r}, not {base_url!r}"
             raise NexusConfigurationError(f"{text}. Give this one a path of its own.")
 
 
-def refuse_other_format(folder: Any, manifest: Mapping[str, Any], file_format: str) -> None:
-    """Refuse the folder of a window that is kept in another format than the one that is to come.
+def refuse_other_format(folder: Any, manifest: Manifest, file_format: str) -> None:
+    """Refuse the folder of a window that is stored in another format than the one that is to come.
 
     :param manifest: of the folder
     :param file_format: ``jsonl`` or ``parquet``
     :raises NexusConfigurationError: when so
     """
-    held = manifest.get("format")
-    if held != file_format and held in _FORMATS and file_format in _FORMATS:
+    stored = manifest.format
+    if stored != file_format and stored in _FORMATS and file_format in _FORMATS:
         raise NexusConfigurationError(
-            f"{folder} holds {_FORMATS[held]}, and this run writes {_FORMATS[file_format]}: go on with file_format={held!r}, "
+            f"{folder} holds {_FORMATS[stored]}, and this run writes {_FORMATS[file_format]}: go on with file_format={stored!r}, "
             "give another path, or move the folder away and sync its window again. Nothing was changed"
         )
 
 
-def _held(collection: Any, names: list[str]) -> Iterator[str]:
+def _servers(collection: Any, names: Iterable[str]) -> Iterator[str]:
     """The servers that manifests name; of a window whose manifest was withdrawn, those that it replaced."""
     for name in names:
         folder = collection / name
-        kept = (folder / SUPERSEDED / each for each in store.names(folder / SUPERSEDED))
-        for path in (folder / NAME, *kept):
-            held = _base_url(path)
-            if held:
-                yield held
-
-
-def _base_url(path: Any) -> str:
-    raw = store.read(path)
-    try:
-        return "" if raw is None else str(manifests.parse(raw, str(path)).get("base_url") or "")
-    except NexusDataError:
-        return ""
+        replaced = (folder / SUPERSEDED / each for each in store.names(folder / SUPERSEDED))
+        for path in (folder / NAME, *replaced):
+            raw = store.read(path)
+            try:
+                server = "" if raw is None else manifests.parse(raw, str(path)).base_url
+            except NexusDataError:
+                continue
+            if server:
+                yield server

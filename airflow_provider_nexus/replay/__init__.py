@@ -1,1 +1,1 @@
-"""Records that were put aside, tried again with the catalogue as it is now."""
+"""Replay: rejected records, tried again with the catalogue as it is now."""

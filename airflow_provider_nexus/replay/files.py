@@ -1,68 +1,142 @@
-"""Tries the records again that lie beside the files of a copy. Nexus is not asked."""
+"""Replay of files: rejected records of windows and readings are tried again and merged into their windows, without Nexus."""
 
 from __future__ import annotations
 
+import heapq
+from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import Any
 
+from msgspec.structs import replace
+
 from airflow_provider_nexus import storage as store
+from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import get_resource
+from airflow_provider_nexus.api.rows import Row, RowReader, in_order
 from airflow_provider_nexus.exceptions import NexusStorageError
+from airflow_provider_nexus.extract.jsonl import JsonLinesWriter
+from airflow_provider_nexus.extract.origin import Origin
 from airflow_provider_nexus.extract.progress import Follow, Steps, unheard
+from airflow_provider_nexus.extract.tally import Tally
 from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load import rejects
-from airflow_provider_nexus.load.collection import Collection, collections
+from airflow_provider_nexus.load.collection import collections, windows_of
+from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import Reject
-from airflow_provider_nexus.load.parquet import readings
-from airflow_provider_nexus.replay.lines import replay_lines
-from airflow_provider_nexus.replay.outcome import Replayed
+from airflow_provider_nexus.load.copy import Row as TypedRow
+from airflow_provider_nexus.load.manifest import READINGS, Manifest, end_record
+from airflow_provider_nexus.load.parquet.patch import Patch
+from airflow_provider_nexus.load.parquet.unsettled import NAME as MEMORY
+from airflow_provider_nexus.load.parquet.unsettled import FileMemory, Unsettled
+from airflow_provider_nexus.load.parquet.writer import ParquetWriter, rewrite
+from airflow_provider_nexus.load.publish import publish
+from airflow_provider_nexus.load.server import refuse_another
+from airflow_provider_nexus.replay.outcome import Replayed, Tried, try_lines, try_typed
+from airflow_provider_nexus.verify.files import FolderCheck
 from airflow_provider_nexus.verify.findings import Findings
-from airflow_provider_nexus.verify.folder import Folder
+from airflow_provider_nexus.verify.readers import records_of
 
 
 def replay(root: Any, follow: Follow = unheard) -> list[Replayed]:
-    """Bring records that were put aside into their windows, as far as they fit by now.
+    """Bring rejected records into their windows, as far as they fit by now.
 
-    Each folder is changed whole or not at all, its former manifest is kept, and a second time changes nothing. What still
-    does not fit stays, with the reason of now. A folder that is not what its manifest says is not touched.
+    Each folder is changed whole or not at all, its former manifest stays beside it, and a second time changes nothing. What still
+    does not fit stays rejected, with the reason of now. A folder that is not what its manifest says is not touched.
 
     :param root: path of a sync, or any folder below it
-    :param follow: told how many folders were looked at
-    :return: one for each folder that has records put aside
+    :param follow: called with the number of folders done
+    :return: one for each folder that has rejected records
     :raises NexusConfigurationError: when there is nothing, or pyarrow is needed and not installed
-    :raises NexusStorageError: when a folder was tampered with, or its files can't be brought into the columns of this version
+    :raises NexusStorageError: when a folder was tampered with
+    :raises NexusError: when Parquet files have other columns than those of this version: sync such windows again
     """
     found, done = collections(root), list[Replayed]()
-    steps = Steps(sum(each.size for each in found), follow)
+    steps = Steps(sum(len(each.folders) for each in found), follow)
     for collection in found:
         for folder in collection.folders:
-            done += _replay(collection, folder)
+            manifest = manifests.load(folder)
+            if manifest is not None and manifest.rejected:
+                done.append(_replay(collection.folder, folder, manifest).result(folder))
             steps.add()
     return done
 
 
-def _replay(collection: Collection, folder: Any) -> list[Replayed]:
-    manifest = manifests.load(folder)
-    if manifest is None or not manifest["rejected"]:
-        return []
-    _refuse_tampered(folder)
-    put_aside = _put_aside(folder, manifest)
-    resource = get_resource(manifest["resource"])
-    if manifest["format"] == "jsonl":
-        return [replay_lines(folder, manifest, resource, put_aside)]
-    from airflow_provider_nexus.replay.typed import replay_reading, replay_typed
-
-    if folder.parent.name == readings.FOLDER:
-        return [replay_reading(collection.folder, folder, manifest, resource, put_aside)]
-    return [replay_typed(collection.folder, folder, manifest, resource, put_aside)]
-
-
-def _put_aside(folder: Any, manifest: dict[str, Any]) -> list[Reject]:
-    return [reject for file in manifest["rejected"] for reject in rejects.load(store.read(folder / file["name"]) or b"")]
-
-
-def _refuse_tampered(folder: Any) -> None:
+def _replay(collection: Any, folder: Any, manifest: Manifest) -> Tried[Any]:
     findings = Findings()
-    Folder(folder, findings).check()
+    FolderCheck(folder, findings).run()
     if findings.problems:
         first = findings.problems[0]
         raise NexusStorageError(f"{first.where} {first.what}. Nothing is replayed into a window that is not whole")
+    rejected = [each for file in manifest.rejected for each in rejects.load(store.read(folder / file.name) or b"")]
+    resource = get_resource(manifest.resource)
+    if manifest.format == "jsonl":
+        return _into_lines(folder, manifest, resource, rejected)
+    table, origin = Table(resource), Origin(manifest.read_moment, manifest.read_by)
+    tried = try_typed(resource, rejected, origin)
+    if folder.parent.name == READINGS:
+        return _from_reading(collection, folder, manifest, table, tried)
+    _into_window(folder, manifest, table, tried.rows, tried.rejects)
+    return tried
+
+
+def _into_lines(folder: Any, manifest: Manifest, resource: Resource, rejected: Iterable[Reject]) -> Tried[Row]:
+    """Write a window of JSON lines anew with the records that fit, in order of stamp and key."""
+    reader = RowReader(resource)
+    tried, tally, writer = try_lines(reader, rejected), Tally(reader), JsonLinesWriter()
+    stored = (reader.read(raw) for file in manifest.files for raw in records_of(folder / file.name))
+    try:
+        for row in heapq.merge(stored, in_order(tried.rows), key=itemgetter(0, 1, 2)):
+            tally.add(row)
+            writer.write([row])
+        members = {"records": tally.records, "key_digest": tally.key_digest, "sums": tally.sums_by_field}
+        manifest = replace(manifest, **members, first=end_record(tally.first), last=end_record(tally.last))
+        publish(folder, writer.parts(), manifest, tried.rejects)
+    finally:
+        writer.close()
+    return tried
+
+
+def _into_window(folder: Any, manifest: Manifest, table: Table, rows: Iterable[TypedRow], left: Sequence[Reject] | None) -> None:
+    """Merge rows into a window of Parquet files, as a load does that changes it; a version that was read later stays.
+
+    :param left: records that stay rejected; ``None`` to leave those of the window as they are
+    """
+    patch = Patch(folder, table, manifest, ParquetWriter(table, {"resource": table.resource.name}))
+    try:
+        read_by = f"replay of {manifest.read_by}"
+        patch.rewrite({row[0]: row for row in rows}, read_at=manifest.read_moment, read_by=read_by)
+        if store.size(folder.parent / MEMORY) is not None:
+            # The next run looks again at records that may still change.
+            unsettled = Unsettled(table, FileMemory(folder.parent))
+            for row in patch.versions:
+                unsettled.see(row)
+            unsettled.save()
+        patch.publish(left)
+    finally:
+        patch.close()
+
+
+def _from_reading(collection: Any, folder: Any, manifest: Manifest, table: Table, tried: Tried[TypedRow]) -> Tried[TypedRow]:
+    """Merge what a reading of a copy rejected into the windows of its creation.
+
+    Records of no window of the copy stay rejected. Where the copy stores each version, those that fit are stored with the
+    reading too.
+    """
+    created, waiting = table.place(table.created), dict(tried.fitting)
+    for name, window in windows_of(collection).items():
+        mine = {reject: row for reject, row in waiting.items() if row[created] and window.start <= row[created] < window.end}
+        found = manifests.load(collection / name) if mine else None
+        if found is not None:
+            refuse_another(collection, manifest.base_url, first=name)
+            _into_window(collection / name, found, table, mine.values(), None)
+            waiting = {reject: row for reject, row in waiting.items() if reject not in mine}
+    fitting = tuple((reject, row) for reject, row in tried.fitting if reject not in waiting)
+    tried = Tried(fitting, (*tried.rejects, *waiting))
+    writer = ParquetWriter(table, {"resource": table.resource.name, "kind": "versions"})
+    try:
+        paths = [folder / file.name for file in manifest.files]
+        rewrite(paths, writer, {row[0]: row for row in tried.rows})
+        publish(folder, writer.parts() if paths else [], manifest, tried.rejects)
+    finally:
+        writer.close()
+    return tried

@@ -1,27 +1,28 @@
-"""What trying again has brought."""
+"""Rejected records tried again: which fit now, which still don't, and the result as it is reported."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Generic, TypeVar
 
+from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.rows import Row, RowReader
 from airflow_provider_nexus.exceptions import NexusDataError
 from airflow_provider_nexus.extract.origin import Origin
 from airflow_provider_nexus.extract.spool import flaw_of
 from airflow_provider_nexus.load.copy import Reject
-from airflow_provider_nexus.load.copy import Row as Typed
+from airflow_provider_nexus.load.copy import Row as TypedRow
 from airflow_provider_nexus.load.rows import Conformer, Misfit
 
 T = TypeVar("T")
 _LOST = "\ufffd"
-"""Stands where bytes were no text: such a record is not what Nexus sent, and must be read again."""
+"""Written in place of bytes that were no text: such a record is not what Nexus sent, and must be read again."""
 
 
 @dataclass(frozen=True)
 class Replayed:
-    """One folder, or one reading of a table, that had records put aside.
+    """One folder, or one reading of a table, that had rejected records.
 
     :param where: folder, or table and reading
     :param fitted: records that are now among the others
@@ -40,63 +41,57 @@ class Replayed:
 
 
 @dataclass(frozen=True)
-class Sorted(Generic[T]):
+class Tried(Generic[T]):
     """Records tried again.
 
-    :param fitting: those that fit, each with the record as it was put aside
-    :param left: those that don't, with the reason of now
+    :param fitting: those that fit, each with the record as it was rejected
+    :param rejects: those that don't, with the reason of now
     """
 
     fitting: tuple[tuple[Reject, T], ...]
-    left: tuple[Reject, ...]
+    rejects: tuple[Reject, ...]
 
     @property
     def rows(self) -> list[T]:
         """What fits."""
         return [row for _, row in self.fitting]
 
-    def told(self, where: Any) -> Replayed:
-        """As it is reported."""
-        reasons = tuple(dict.fromkeys(f"{each.field} is not {each.reason}" for each in self.left))
-        return Replayed(str(where), len(self.fitting), len(self.left), reasons)
+    def result(self, where: Any) -> Replayed:
+        """The outcome for a folder or a reading."""
+        reasons = tuple(dict.fromkeys(f"{each.field} is not {each.reason}" for each in self.rejects))
+        return Replayed(str(where), len(self.fitting), len(self.rejects), reasons)
 
 
-def sort_lines(reader: RowReader, rejects: Iterable[Reject]) -> Sorted[Row]:
-    """Which records can be added up now."""
-    fitting, left = [], []
+def try_lines(reader: RowReader, rejects: Iterable[Reject]) -> Tried[Row]:
+    """Find the records that JSON lines take now: those whose amounts can be added up."""
+
+    def fit(row: Row) -> Row:
+        if row.flaw:
+            raise Misfit(row.flaw, reader.expected(row.flaw))
+        return row
+
+    return _try(reader, rejects, fit)
+
+
+def try_typed(resource: Resource, rejects: Iterable[Reject], origin: Origin) -> Tried[TypedRow]:
+    """Find the records that fit their columns now.
+
+    :param origin: of the reading that rejected them
+    """
+    conformer = Conformer(resource)
+    return _try(RowReader(resource), rejects, lambda row: conformer.row(row, origin))
+
+
+def _try(reader: RowReader, rejects: Iterable[Reject], fit: Callable[[Row], T]) -> Tried[T]:
+    fitting, left = list[tuple[Reject, T]](), list[Reject]()
     for each in rejects:
-        row = _read(reader, each)
-        if isinstance(row, Row):
-            (left.append(_again(each, row.flaw, reader.expected(row.flaw))) if row.flaw else fitting.append((each, row)))
-        else:
-            left.append(row)
-    return Sorted(tuple(fitting), tuple(left))
-
-
-def sort_typed(reader: RowReader, conformer: Conformer, rejects: Iterable[Reject], origin: Origin) -> Sorted[Typed]:
-    """Which records fit their table now."""
-    fitting: list[tuple[Reject, Typed]] = []
-    left: list[Reject] = []
-    for each in rejects:
-        row = _read(reader, each)
-        if isinstance(row, Reject):
-            left.append(row)
+        if _LOST in each.raw:
+            left.append(each)
             continue
         try:
-            fitting.append((each, conformer.row(row, origin)))
+            fitting.append((each, fit(flaw_of(reader, reader.read(each.raw.encode())))))
         except Misfit as misfit:
-            left.append(_again(each, misfit.field, misfit.reason))
-    return Sorted(tuple(fitting), tuple(left))
-
-
-def _read(reader: RowReader, reject: Reject) -> Row | Reject:
-    if _LOST in reject.raw:
-        return reject
-    try:
-        return flaw_of(reader, reader.read(reject.raw.encode()))
-    except NexusDataError as error:
-        return _again(reject, error.field, "of the kind that the schema names")
-
-
-def _again(reject: Reject, field: str, reason: str) -> Reject:
-    return Reject(reject.key, field, reason, reject.raw)
+            left.append(Reject(each.key, misfit.field, misfit.reason, each.raw))
+        except NexusDataError as error:
+            left.append(Reject(each.key, error.field, "of the kind that the schema names", each.raw))
+    return Tried(tuple(fitting), tuple(left))

@@ -1,6 +1,6 @@
 """The calendar of windows: a square for each day, or for windows shorter than a day a strip for each day.
 
-A mark says its verdict three times: by colour, by letter, and by shape.
+A mark shows its verdict three times: by colour, by letter, and by shape.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _LETTER_NEEDS = 11
 
 
 @dataclass(frozen=True)
-class Span:
+class CalendarSpan:
     """Something to be marked.
 
     :param kind: ``proved``, ``proved_shrunk``, ``unproved`` or ``gap``
     :param title: what it is, in words
-    :param href: where it is told of
+    :param href: where it is shown
     :param again: whether it was read again or patched
     """
 
@@ -44,7 +44,7 @@ class Span:
 class Mark:
     """A shape on a panel, in pixels."""
 
-    span: Span
+    span: CalendarSpan
     x: int
     y: int
     width: int
@@ -72,14 +72,14 @@ class Panel:
     marks: list[Mark] = field(default_factory=list)
 
 
-def draw(spans: list[Span]) -> list[Panel]:
+def draw(spans: list[CalendarSpan]) -> list[Panel]:
     """The panels of a calendar, oldest first."""
     if not spans:
         return []
     return list(_strips(spans) if _is_fine(spans) else _years(spans))
 
 
-def _is_fine(spans: list[Span]) -> bool:
+def _is_fine(spans: list[CalendarSpan]) -> bool:
     """Whether there are more marks a day than squares can show."""
     windows = [span for span in spans if span.kind != "gap"]
     lengths = [span.end - span.start for span in windows if span.end]
@@ -87,8 +87,8 @@ def _is_fine(spans: list[Span]) -> bool:
     return max(crowd.values(), default=0) > _CROWDED or bool(lengths and median_low(lengths) < _SHORT)
 
 
-def _years(spans: list[Span]) -> Iterator[Panel]:
-    placed: dict[date, list[Span]] = {}
+def _years(spans: list[CalendarSpan]) -> Iterator[Panel]:
+    placed: dict[date, list[CalendarSpan]] = {}
     for span in spans:
         for day in days_of(span.start, span.end):
             placed.setdefault(day, []).append(span)
@@ -96,7 +96,7 @@ def _years(spans: list[Span]) -> Iterator[Panel]:
         yield _year(year, list(group), placed)
 
 
-def _year(year: int, days: list[date], placed: dict[date, list[Span]]) -> Panel:
+def _year(year: int, days: list[date], placed: dict[date, list[CalendarSpan]]) -> Panel:
     monday = days[0] - DAY * days[0].weekday()
     weeks = (days[-1] - monday).days // 7 + 1
     panel = Panel(f"Windows by day, {year}", max(_LEFT + weeks * _PITCH, 130), _TOP + 7 * _PITCH)
@@ -115,7 +115,7 @@ def _months(year: int, days: list[date], monday: date) -> Iterator[tuple[int, in
         yield _LEFT + week * _PITCH, 13, date(year, month, 1).strftime("%b %Y" if month == days[0].month else "%b")
 
 
-def _cell(spans: list[Span], week: int, days: list[date]) -> Iterator[Mark]:
+def _cell(spans: list[CalendarSpan], week: int, days: list[date]) -> Iterator[Mark]:
     """The marks of days in a row that show the same; a window of more days is one mark."""
     gaps = [span for span in spans if span.kind == "gap"]
     shown = [span for span in spans if span.kind != "gap"] or gaps
@@ -127,7 +127,7 @@ def _cell(spans: list[Span], week: int, days: list[date]) -> Iterator[Mark]:
         yield from (Mark(gap, _LEFT + week * _PITCH, y + height - 5, _CELL, 5) for gap in gaps[:1])
 
 
-def _strips(spans: list[Span]) -> Iterator[Panel]:
+def _strips(spans: list[CalendarSpan]) -> Iterator[Panel]:
     pieces = sorted(_pieces(spans), key=lambda piece: piece[0])
     for month, group in groupby(pieces, key=lambda piece: (piece[0].year, piece[0].month)):
         found = list(group)
@@ -141,7 +141,7 @@ def _strips(spans: list[Span]) -> Iterator[Panel]:
         yield panel
 
 
-def _pieces(spans: Iterable[Span]) -> Iterator[tuple[date, timedelta, timedelta, Span]]:
+def _pieces(spans: Iterable[CalendarSpan]) -> Iterator[tuple[date, timedelta, timedelta, CalendarSpan]]:
     """Each span cut at midnights: day, and from when to when."""
     for span in spans:
         end = span.end or span.start + _MOMENT
@@ -152,7 +152,7 @@ def _pieces(spans: Iterable[Span]) -> Iterator[tuple[date, timedelta, timedelta,
             start = begin + DAY
 
 
-def _piece(span: Span, y: int, first: timedelta, last: timedelta) -> Mark:
+def _piece(span: CalendarSpan, y: int, first: timedelta, last: timedelta) -> Mark:
     left, right = (moment * _STRIP // DAY for moment in (first, last))
     lost = {"proved": 0, "proved_shrunk": 4, "unproved": 8, "gap": 6}[span.kind]
     width = max(2, right - left - 1)

@@ -1,4 +1,4 @@
-"""Bars of a series, drawn as one path. Heights are rounded to pixels; the digits stand in the table beside."""
+"""Bars of a series, drawn as one path. Heights are rounded to pixels; the digits are in the table beside."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Bars:
 
     :param path: of the bars, as SVG has it
     :param zero: height of the line of nought
-    :param days: days that one bar stands for
+    :param days: days in one bar
     """
 
     path: str

@@ -1,21 +1,24 @@
-"""What the page is made from, whatever the manifests are kept in."""
+"""What the page is made from, whether the copies are files or tables."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
-from airflow_provider_nexus.report.values import count, items, mapping, text
+from airflow_provider_nexus.exceptions import NexusDataError
+from airflow_provider_nexus.extract.origin import Open
+from airflow_provider_nexus.extract.proof import Verdict
+from airflow_provider_nexus.load import manifest as manifests
+from airflow_provider_nexus.load.manifest import Manifest
 
 VERDICTS = ("proved", "proved_shrunk", "unproved")
 
 
 @dataclass(frozen=True)
-class Keeping:
-    """How the page speaks of what the copies are kept in. All are HTML.
+class Wording:
+    """How the page speaks of files, or of tables. All are HTML.
 
-    :param holder: what holds one copy
+    :param holder: what contains one copy
     :param no_open: why the open records are not known
     :param made_from: what the page is made from, and what was not looked at that ``airflow nexus verify`` looks at
     :param note: what is to be known of the counts and sums; empty for nothing
@@ -32,18 +35,18 @@ class Chain:
     """What following the digests shows.
 
     :param links: digests that were followed to what they name
-    :param superseded: those of them that lead to a manifest that has been replaced since, and is kept
+    :param superseded: those of them that lead to a manifest that has been replaced since, and is stored
     :param broken: window and what is wrong
     """
 
-    links: int
-    superseded: int
-    broken: list[tuple[str, str]]
+    links: int = 0
+    superseded: int = 0
+    broken: list[tuple[str, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class Manifest:
-    """A manifest that the page tells in full.
+class ShownManifest:
+    """A manifest that the page shows in full.
 
     :param anchor: where
     :param title: what it is of
@@ -56,27 +59,29 @@ class Manifest:
 
 
 @dataclass
-class Entry:
+class WindowEntry:
     """One window, or one reading of what has no windows.
 
     :param label: its name
     :param path: of its manifest, relative to the root of the report; empty when that is no file
     :param start: of the window, or the moment of the reading
     :param end: of the window; ``None`` for what has no windows
-    :param facts: its manifest; empty when there is none or it can't be read
-    :param sha256: digest of the manifest as it is stored; empty when there is none
-    :param replaced: SHA-256 of each manifest kept that it replaced, as computed, with the one that that one replaced
-    :param flaws: what is wrong with what is kept
+    :param manifest: ``None`` when it can't be read
+    :param sha256: digest of the manifest as it is stored
+    :param replaces: digest of the manifest that this one has replaced; empty for none
+    :param replaced: SHA-256 of each stored manifest that it replaced, as computed, with the one that that one replaced
+    :param flaws: what is wrong with what is stored
     :param put_aside: records that don't fit by field and reason
-    :param anchor: where on the page its manifest is told in full; empty when that is not done
+    :param anchor: where on the page its manifest is shown in full; empty when that is not done
     """
 
     label: str
     path: str
     start: datetime
     end: datetime | None
-    facts: dict[str, Any] = field(default_factory=dict)
-    sha256: str = ""
+    manifest: Manifest | None
+    sha256: str
+    replaces: str = ""
     replaced: dict[str, str] = field(default_factory=dict)
     flaws: list[str] = field(default_factory=list)
     put_aside: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -84,63 +89,80 @@ class Entry:
 
     @property
     def verdict(self) -> str:
-        """As the manifest says; what is not known is not proved."""
-        found = text(mapping(self.facts.get("proof")).get("verdict"))
-        return found if found in VERDICTS else "unproved"
+        """As the manifest states; what is not known is not proved."""
+        found = self.manifest.proof.verdict if self.manifest else ""
+        return found if found in VERDICTS else str(Verdict.UNPROVED)
 
     @property
     def records(self) -> int:
         """Records stored."""
-        return count(self.facts.get("records"))
+        return self.manifest.records if self.manifest else 0
 
     @property
     def rejected(self) -> int:
         """Records put aside."""
-        return sum(count(mapping(each).get("records")) for each in items(self.facts.get("rejected")))
-
-    @property
-    def patches(self) -> list[Any]:
-        """Later readings that changed it."""
-        return items(self.facts.get("patches"))
+        return self.manifest.put_aside if self.manifest else 0
 
     @property
     def was_read_again(self) -> bool:
         """Whether its rows are not as they were first read."""
-        return bool(self.patches) or self.facts.get("feed") == "reread" or bool(text(self.facts.get("replaces")))
+        return bool(self.replaces or (self.manifest and (self.manifest.patches or self.manifest.feed == "reread")))
 
 
 @dataclass
-class Collection:
+class ResourceCopy:
     """The copy of one resource.
 
     :param path: of its folder, relative to the root of the report, or name of its table
     :param entries: with a manifest, oldest first
-    :param empty: names of folders of windows that hold no manifest
+    :param empty: names of folders of windows that contain no manifest
     :param readings: manifests of readings that are no window, with their labels, oldest first
-    :param unsettled: key -> creation stamp and status; ``None`` when that is not known
+    :param unsettled: the records whose end has not been seen, by key; ``None`` when they are not known
     :param chain: what following the digests of its manifests shows
-    :param manifests: those that the page tells in full, oldest first
+    :param manifests: those that the page shows in full, oldest first
     """
 
     path: str
-    entries: list[Entry]
+    entries: list[WindowEntry]
     empty: list[str]
-    readings: list[tuple[str, dict[str, Any]]]
-    unsettled: dict[str, str] | None
+    readings: list[tuple[str, Manifest]]
+    unsettled: dict[str, Open] | None
     chain: Chain
-    manifests: list[Manifest] = field(default_factory=list)
+    manifests: list[ShownManifest] = field(default_factory=list)
 
-    def first(self, name: str) -> str:
-        """A member of the latest manifest that has it."""
-        found = (text(entry.facts.get(name)) for entry in reversed(self.entries))
-        return next((each for each in found if each), "")
+    @property
+    def latest(self) -> Manifest | None:
+        """The latest manifest that can be read."""
+        return next((entry.manifest for entry in reversed(self.entries) if entry.manifest), None)
 
     @property
     def resource(self) -> str:
         """Its name."""
-        return self.first("resource") or self.path.rpartition("/")[2] or "unnamed"
+        return (self.latest and self.latest.resource) or self.path.rpartition("/")[2] or "unnamed"
 
     @property
     def environment(self) -> str:
         """Its name."""
-        return self.first("environment") or "unnamed"
+        return (self.latest and self.latest.environment) or "unnamed"
+
+    @property
+    def gaps(self) -> list[tuple[datetime, datetime]]:
+        """The spans between the first and the last window that no window covers."""
+        found, reached = list[tuple[datetime, datetime]](), None
+        for entry in self.entries:
+            if entry.end is None:
+                continue
+            if reached and entry.start > reached:
+                found.append((reached, entry.start))
+            reached = max(reached or entry.end, entry.end)
+        return found
+
+
+def read_manifest(raw: bytes) -> tuple[Manifest | None, str]:
+    """A manifest, or in words why it can't be read: one that is damaged takes its own line on the page, and not the page."""
+    try:
+        return manifests.parse(raw, ""), ""
+    except NexusDataError as error:
+        # the value is left out, as it may be a personal one
+        what = "" if error.field == manifests.NAME else f": its member {error.field} is not what it has to be"
+        return None, f"its manifest can't be read{what}"

@@ -1,4 +1,4 @@
-"""Which days a span of time stands for, and what was recorded on each day."""
+"""The days of a window, and the records and sums of each day."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Context, Decimal, Inexact, Overflow
 
-from airflow_provider_nexus.report.collection import Entry
-from airflow_provider_nexus.report.values import amount, mapping
+from airflow_provider_nexus.report.collection import WindowEntry
 
 DAY = timedelta(days=1)
 LONGEST = 366 * DAY
 """As much of a window is drawn, its end: the first sync of a resource may go back to its beginning."""
+_LONGEST_AMOUNT = 200
+"""Digits of an amount; more are taken for damage, and left out."""
 _EXACT = Context(prec=2000, traps=[Inexact, Overflow])
 
 
@@ -24,7 +25,7 @@ def midnight(day: date) -> datetime:
 def days_of(start: datetime, end: datetime | None) -> list[date]:
     """The days of which a span covers half or more; else the one that its middle lies in.
 
-    Windows that end a settle lag after midnight so stand for the one day that they are about.
+    So a window that ends a settle lag after midnight is of the one day that it is about.
     """
     end = end or start
     start = max(start, end - LONGEST)
@@ -34,15 +35,15 @@ def days_of(start: datetime, end: datetime | None) -> list[date]:
     return found or [(start + (end - start) / 2).date()]
 
 
-def day_of(entry: Entry) -> date:
-    """The first day that a window stands for."""
+def day_of(entry: WindowEntry) -> date:
+    """The first day that a window is about."""
     end = entry.end and min(entry.end, entry.start + 2 * DAY)
     return days_of(entry.start, end)[0]
 
 
 @dataclass
 class Day:
-    """What the windows of a day hold; a window of more days counts on its first one.
+    """What the windows of a day contain; a window of more days counts on its first one.
 
     :param sums: wire name of the amount -> currency -> exact sum
     """
@@ -50,19 +51,18 @@ class Day:
     records: int = 0
     sums: dict[str, dict[str, Decimal]] = field(default_factory=dict)
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: WindowEntry) -> None:
         """Count a window."""
         self.records += entry.records
-        for name, by_currency in mapping(entry.facts.get("sums")).items():
-            held = self.sums.setdefault(name, {})
-            for currency, value in mapping(by_currency).items():
-                found = amount(value)
-                if found is not None:
-                    held[currency] = _EXACT.add(held.get(currency, Decimal(0)), found)
+        for name, by_currency in entry.manifest.sums.items() if entry.manifest else ():
+            sums = self.sums.setdefault(name, {})
+            for currency, value in by_currency.items():
+                if len(value) <= _LONGEST_AMOUNT:
+                    sums[currency] = _EXACT.add(sums.get(currency, Decimal(0)), Decimal(value))
 
 
-def by_day(entries: Iterable[Entry]) -> dict[date, Day]:
-    """What each day holds, oldest first. Of readings that are no windows, the last one of a day stands for it."""
+def by_day(entries: Iterable[WindowEntry]) -> dict[date, Day]:
+    """What each day contains, oldest first. Of readings that are no windows, the last one of a day counts."""
     found: dict[date, Day] = {}
     for entry in entries:
         day = day_of(entry)

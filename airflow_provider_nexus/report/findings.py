@@ -1,15 +1,15 @@
-"""What an auditor asks of a resource besides its windows: what changed later, what is open, what did not fit, new fields."""
+"""What a resource shows besides its windows: what changed later, what is open, what did not fit, new fields."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from airflow_provider_nexus.api.resources import RESOURCES
-from airflow_provider_nexus.report.collection import Collection
-from airflow_provider_nexus.report.values import age, count, items, mapping, moment, stamp, text
+from airflow_provider_nexus.load.manifest import ChangeCounts, Manifest, PatchedBy
+from airflow_provider_nexus.report.collection import ResourceCopy
+from airflow_provider_nexus.report.text import age, stamp
 
 _WORDS = ("inserted", "updated", "deleted")
 _BUCKETS = (
@@ -22,7 +22,7 @@ _OLDEST = 5
 
 
 @dataclass(frozen=True)
-class Change:
+class LaterChange:
     """What a later reading changed.
 
     :param where: label of the window that was patched, or of the reading
@@ -34,28 +34,28 @@ class Change:
     counts: tuple[int, ...]
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         """The counts in words, those of nothing left out."""
         return ", ".join(f"{number} {word}" for number, word in zip(self.counts, _WORDS, strict=True) if number) or "nothing"
 
 
-def patches(collection: Collection) -> list[tuple[int, str, list[Change]]]:
+def patches(collection: ResourceCopy) -> list[tuple[int, str, list[LaterChange]]]:
     """The changes of each window that was changed, with its place in the collection and its label."""
     return [
-        (place, entry.label, [_change(entry.label, mapping(patch), mapping(patch)) for patch in entry.patches])
+        (place, entry.label, [_change(entry.label, patch, patch) for patch in entry.manifest.patches])
         for place, entry in enumerate(collection.entries)
-        if entry.patches
+        if entry.manifest and entry.manifest.patches
     ]
 
 
-def readings(collection: Collection) -> list[Change]:
+def readings(collection: ResourceCopy) -> list[LaterChange]:
     """What each reading that is no window of its own changed, all windows together."""
-    return [_change(label, facts, mapping(facts.get("changes"))) for label, facts in collection.readings]
+    return [_change(label, manifest, manifest.changes) for label, manifest in collection.readings]
 
 
-def _change(where: str, facts: Any, counts: Any) -> Change:
-    when = stamp(moment(facts.get("read_at")))
-    return Change(where, when, text(facts.get("read_by")), tuple(count(counts.get(word)) for word in _WORDS))
+def _change(where: str, reading: Manifest | PatchedBy, counts: ChangeCounts | None) -> LaterChange:
+    numbers = (counts.inserted, counts.updated, counts.deleted) if counts else (0, 0, 0)
+    return LaterChange(where, stamp(reading.read_moment), reading.read_by, numbers)
 
 
 @dataclass(frozen=True)
@@ -73,12 +73,11 @@ class OpenRecords:
     oldest: list[tuple[str, str, str, str]]
 
 
-def open_records(collection: Collection, now: datetime) -> OpenRecords | None:
-    """The open records by age; ``None`` when they are not kept beside the data."""
+def open_records(collection: ResourceCopy, now: datetime) -> OpenRecords | None:
+    """The open records by age; ``None`` when they are not known."""
     if collection.unsettled is None:
         return None
-    parts = ((key, *kept.partition(" ")) for key, kept in collection.unsettled.items())
-    found = sorted((created, key, status) for key, when, _, status in parts if (created := moment(when)))
+    found = sorted((each.created, key, each.status) for key, each in collection.unsettled.items())
     statuses = sorted({status for *_, status in found})
     counted = Counter((_bucket(now - created), status) for created, _, status in found)
     ages = [(name, [counted[name, status] for status in statuses]) for name, _ in _BUCKETS]
@@ -110,41 +109,44 @@ class SchemaChange:
     place: int
     label: str
     new: list[str]
-    gone: list[str]
+    missing: list[str]
 
 
-def schema_changes(collection: Collection) -> list[SchemaChange]:
+def schema_changes(collection: ResourceCopy) -> list[SchemaChange]:
     """Where the fields change, against all that were seen before.
 
     Windows without records show none and are passed over, and so are the members of objects that no record fills.
     """
     found, known = list[SchemaChange](), set[str]()
     for place, entry in enumerate(collection.entries):
-        fields = {text(name) for name in items(mapping(entry.facts.get("schema")).get("fields"))}
-        before, filled = _holders(known), _holders(fields)
-        new = sorted(name for name in fields - known if _holder(name) in before)
-        gone = sorted(name for name in known - fields if _holder(name) in filled)
-        if new or gone:
-            found.append(SchemaChange(place, entry.label, new, gone))
-        known = (known - set(gone)) | fields
+        fields = set(entry.manifest.schema.fields if entry.manifest else ())
+        before, filled = _parents(known), _parents(fields)
+        new = sorted(name for name in fields - known if _parent(name) in before)
+        missing = sorted(name for name in known - fields if _parent(name) in filled)
+        if new or missing:
+            found.append(SchemaChange(place, entry.label, new, missing))
+        known = (known - set(missing)) | fields
     return found
 
 
-def _holders(names: set[str]) -> set[str]:
-    return {_holder(name) for name in names}
+def _parents(names: set[str]) -> set[str]:
+    return {_parent(name) for name in names}
 
 
-def _holder(name: str) -> str:
+def _parent(name: str) -> str:
     """The object that a field is a member of; the record itself is the empty one."""
     return name.rpartition(".")[0]
 
 
-def unknown_fields(collection: Collection) -> list[str]:
+def unknown_fields(collection: ResourceCopy) -> list[str]:
     """The fields seen that the catalogue does not know."""
-    schemas = (mapping(entry.facts.get("schema")) for entry in collection.entries)
-    return sorted({text(name) for schema in schemas for name in items(schema.get("unknown_fields"))})
+    return sorted({name for each in _manifests(collection) for name in each.schema.unknown_fields})
 
 
-def untyped(collection: Collection) -> list[str]:
-    """The fields that held values of another kind than declared, which typed rows keep as they came."""
-    return sorted({text(name) for entry in collection.entries for name in mapping(entry.facts.get("untyped"))})
+def untyped(collection: ResourceCopy) -> list[str]:
+    """The fields that had values of another kind than declared, which typed rows store as they came."""
+    return sorted({name for each in _manifests(collection) for name in each.untyped})
+
+
+def _manifests(collection: ResourceCopy) -> list[Manifest]:
+    return [entry.manifest for entry in collection.entries if entry.manifest]

@@ -1,4 +1,4 @@
-"""The page itself: one HTML file that asks for nothing else."""
+"""Renders the page: one HTML file that loads nothing else."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from markupsafe import Markup
 
 from airflow_provider_nexus import __version__
 from airflow_provider_nexus.exceptions import NexusConfigurationError
-from airflow_provider_nexus.report.collection import Collection, Keeping
+from airflow_provider_nexus.report.collection import ResourceCopy, Wording
 from airflow_provider_nexus.report.section import WORDS, Section
-from airflow_provider_nexus.report.tree import FOLDERS, collections
-from airflow_provider_nexus.report.values import count, items, mapping, moment, span, stamp, text
+from airflow_provider_nexus.report.text import span, stamp
+from airflow_provider_nexus.report.tree import FILES, copies
 
 _PACKAGE = "airflow_provider_nexus.report"
 
@@ -34,26 +34,26 @@ def write_report(root: Any, *, made_at: datetime | None = None, links_from: str 
     :return: HTML, one page, the same for the same manifests and arguments
     :raises NexusConfigurationError: when there is no manifest
     """
-    every = collections(root)
+    every = copies(root)
     found = [collection for collection in every if collection.entries]
     if not found:
         raise NexusConfigurationError(f"no manifest under {root}: give the path that a sync was given, or a folder under it")
     bare = [collection.path for collection in every if not collection.entries]
-    return render(found, FOLDERS, made_at=made_at, links_from=links_from, bare=bare)
+    return render(found, FILES, made_at=made_at, links_from=links_from, bare=bare)
 
 
 def render(
-    found: Iterable[Collection],
-    keeping: Keeping,
+    found: Iterable[ResourceCopy],
+    wording: Wording,
     *,
     made_at: datetime | None = None,
     links_from: str = "",
     bare: Sequence[str] = (),
 ) -> str:
-    """The page on copies, whatever they are kept in.
+    """The page on copies, be they files or tables.
 
     :param found: each with an entry
-    :param keeping: how to speak of what they are kept in
+    :param wording: how to speak of what stores them
     :param made_at: when it is made; by default now
     :param links_from: what comes before the paths of manifests
     :param bare: folders of windows, none of which has a manifest
@@ -63,17 +63,15 @@ def render(
     ordered = sorted(found, key=lambda each: (each.environment, each.resource, each.path))
     sections = [Section(place, collection, now) for place, collection in enumerate(ordered)]
     page = _environment(links_from).get_template("report.html")
-    tells = any(collection.manifests for collection in ordered)
-    told = {"sections": sections, "summary": _summary(sections, bare), "keeping": keeping}
-    return page.render(**told, now=now, **_style(*(("manifests.css",) if tells else ())))
+    style = _style(*(["manifests.css"] if any(collection.manifests for collection in ordered) else []))
+    return page.render(sections=sections, summary=_summary(sections, bare), wording=wording, now=now, **style)
 
 
 def _environment(links_from: str) -> Environment:
     environment = Environment(
         loader=PackageLoader(_PACKAGE), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
     )
-    helpers = (count, items, mapping, moment, span, stamp, text)
-    environment.globals |= {each.__name__: each for each in helpers} | {"words": WORDS, "version": __version__}
+    environment.globals |= {"span": span, "stamp": stamp, "words": WORDS, "version": __version__}
     environment.filters["address"] = lambda path: links_from + quote(path)
     return environment
 
@@ -87,12 +85,12 @@ def _style(*more: str) -> dict[str, str]:
 
 
 def _summary(sections: list[Section], bare: Sequence[str]) -> dict[str, Any]:
-    """What the top of the page says of all resources together."""
+    """The top of the page, of all resources together."""
     entries = [entry for section in sections for entry in section.collection.entries]
     return {
         "environments": sorted({section.collection.environment for section in sections}),
-        "base_urls": sorted({text(entry.facts.get("base_url")) for entry in entries} - {""}),
-        "versions": sorted({text(entry.facts.get("provider_version")) for entry in entries} - {""}),
+        "base_urls": sorted({entry.manifest.base_url for entry in entries if entry.manifest} - {""}),
+        "versions": sorted({entry.manifest.provider_version for entry in entries if entry.manifest} - {""}),
         "windows": len(entries),
         **{name: sum(section.counts[name] for section in sections) for name in ("proved", "proved_shrunk", "unproved")},
         "gaps": sum(len(section.gaps) for section in sections),

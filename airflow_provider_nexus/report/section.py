@@ -7,11 +7,11 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 
-from airflow_provider_nexus.report import calendar, chain, findings
+from airflow_provider_nexus.report import calendar, findings
 from airflow_provider_nexus.report.charts import Bars, bars
-from airflow_provider_nexus.report.collection import Collection, Entry
+from airflow_provider_nexus.report.collection import ResourceCopy, WindowEntry
 from airflow_provider_nexus.report.days import Day, by_day, total
-from airflow_provider_nexus.report.values import age, digits, moment, span, stamp
+from airflow_provider_nexus.report.text import age, digits, span, stamp
 
 _WIDE, _TALL = 720, 96
 _MONEY_WIDE, _MONEY_TALL = 300, 30
@@ -19,7 +19,7 @@ WORDS = {"proved": "proved", "proved_shrunk": "proved though shrunk", "unproved"
 
 
 @dataclass(frozen=True)
-class Money:
+class AmountChart:
     """One amount in one currency.
 
     :param total: exact, of all days; of what has no windows, that of the last day
@@ -31,17 +31,17 @@ class Money:
 
 
 class Section:
-    """All that is said of one resource.
+    """All that is shown of one resource.
 
     :param place: number of the resource on the page
     :param collection: its manifests
     :param now: when the report is made
     """
 
-    def __init__(self, place: int, collection: Collection, now: datetime) -> None:
+    def __init__(self, place: int, collection: ResourceCopy, now: datetime) -> None:
         self.place, self.collection, self.now = place, collection, now
         self.chain = collection.chain
-        self.gaps = chain.gaps(collection)
+        self.gaps = collection.gaps
         self.patches = findings.patches(collection)
         self.readings = findings.readings(collection)
         self.open = findings.open_records(collection, now)
@@ -67,7 +67,7 @@ class Section:
 
     @property
     def records(self) -> int:
-        """Records held: of all windows, or of the last reading."""
+        """Records stored: of all windows, or of the last reading."""
         entries = self.collection.entries if self.has_windows else self.collection.entries[-1:]
         return sum(entry.records for entry in entries)
 
@@ -89,7 +89,7 @@ class Section:
     @property
     def oldest_proof(self) -> tuple[str, str] | None:
         """When the window that was read longest ago was read, and how long ago that is."""
-        found = [read for entry in self.collection.entries if (read := moment(entry.facts.get("read_at")))]
+        found = [entry.manifest.read_moment for entry in self.collection.entries if entry.manifest]
         return (stamp(min(found)), age(self.now - min(found))) if found else None
 
     @cached_property
@@ -97,23 +97,23 @@ class Section:
         """The calendar."""
         spans = [self._span(number, entry) for number, entry in enumerate(self.collection.entries)]
         for number, (start, end) in enumerate(self.gaps):
-            title = f"{span(start, end)}: gap, no window holds this"
-            spans.append(calendar.Span(start, end, "gap", title, f"r{self.place}-g{number}"))
+            title = f"{span(start, end)}: gap, no window covers this"
+            spans.append(calendar.CalendarSpan(start, end, "gap", title, f"r{self.place}-g{number}"))
         return calendar.draw(spans)
 
-    def _span(self, number: int, entry: Entry) -> calendar.Span:
-        title = f"{self.told(entry)}: {WORDS[entry.verdict]}, {entry.records} records"
+    def _span(self, number: int, entry: WindowEntry) -> calendar.CalendarSpan:
+        title = f"{self.when(entry)}: {WORDS[entry.verdict]}, {entry.records} records"
         title += ", read again or patched" if entry.was_read_again else ""
         anchor = f"r{self.place}-w{number}"
-        return calendar.Span(entry.start, entry.end, entry.verdict, title, anchor, entry.was_read_again)
+        return calendar.CalendarSpan(entry.start, entry.end, entry.verdict, title, anchor, entry.was_read_again)
 
-    def told(self, entry: Entry) -> str:
+    def when(self, entry: WindowEntry) -> str:
         """When a window is, or when the whole was read."""
         return span(entry.start, entry.end) if entry.end else stamp(entry.start)
 
     @cached_property
     def days(self) -> dict[date, Day]:
-        """What each day holds."""
+        """What each day contains."""
         return by_day(self.collection.entries)
 
     @cached_property
@@ -131,10 +131,10 @@ class Section:
 
     @property
     def to_look_into(self) -> list[tuple[str, str]]:
-        """What is not sound: where it is told of, and what it is."""
+        """What is not sound: where it is shown, and what it is."""
         unproved = [entry for entry in enumerate(self.collection.entries) if entry[1].verdict == "unproved"]
         return [
-            *((f"r{self.place}-w{place}", f"{self.told(entry)} is unproved") for place, entry in unproved),
+            *((f"r{self.place}-w{place}", f"{self.when(entry)} is unproved") for place, entry in unproved),
             *((f"r{self.place}-g{place}", f"{span(*gap)} is in no window") for place, gap in enumerate(self.gaps)),
             *((f"r{self.place}-empty", f"{label} has no manifest") for label in self.collection.empty),
             *((f"r{self.place}-chain", f"{label}: {flaw}") for label, flaw in self.chain.broken),
@@ -147,26 +147,26 @@ class Section:
         return [self.days.get(day) for day in every] if len(self.days) > 1 else list(self.days.values())
 
     @cached_property
-    def amounts(self) -> dict[str, list[Money]]:
+    def amounts(self) -> dict[str, list[AmountChart]]:
         """Sums by wire name of the amount."""
-        found = {(name, currency) for day in self.days.values() for name, held in day.sums.items() for currency in held}
-        by_name: dict[str, list[Money]] = {}
+        found = {(name, currency) for day in self.days.values() for name, sums in day.sums.items() for currency in sums}
+        by_name: dict[str, list[AmountChart]] = {}
         for name, currency in sorted(found):
             by_name.setdefault(name, []).append(self._money(name, currency))
         return by_name
 
-    def _money(self, name: str, currency: str) -> Money:
+    def _money(self, name: str, currency: str) -> AmountChart:
         values = [day.sums.get(name, {}).get(currency, Decimal(0)) if day else Decimal(0) for day in self._every_day]
         shown = total(values) if self.has_windows else values[-1]
-        return Money(currency, digits(shown), bars(values, _MONEY_WIDE, _MONEY_TALL, adds_up=self.has_windows))
+        return AmountChart(currency, digits(shown), bars(values, _MONEY_WIDE, _MONEY_TALL, adds_up=self.has_windows))
 
     def exact(self, name: str) -> list[tuple[date, list[str]]]:
         """An amount by day, one text for each currency, empty where there is none."""
         currencies = [money.currency for money in self.amounts[name]]
-        rows = ((day, held.sums[name]) for day, held in self.days.items() if name in held.sums)
-        return [(day, [digits(held[each]) if each in held else "" for each in currencies]) for day, held in rows]
+        rows = ((day, each.sums[name]) for day, each in self.days.items() if name in each.sums)
+        return [(day, [digits(sums[each]) if each in sums else "" for each in currencies]) for day, sums in rows]
 
     @property
-    def rejected(self) -> list[tuple[int, Entry]]:
+    def rejected(self) -> list[tuple[int, WindowEntry]]:
         """The windows that put records aside, with their places."""
         return [(place, entry) for place, entry in enumerate(self.collection.entries) if entry.rejected]

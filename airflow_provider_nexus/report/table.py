@@ -11,28 +11,27 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from airflow_provider_nexus.api.timestamps import to_wire
-from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusDataError
+from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load import manifest as manifests
+from airflow_provider_nexus.load.manifest import Manifest
 from airflow_provider_nexus.load.sql.check import Books
 from airflow_provider_nexus.load.sql.errors import failing
 from airflow_provider_nexus.load.sql.sessions import snapshot
 from airflow_provider_nexus.load.sql.tables import Model
 from airflow_provider_nexus.load.sql.unsettled import unsettled_in
-from airflow_provider_nexus.report.collection import Chain, Collection, Entry, Keeping, Manifest
+from airflow_provider_nexus.report.collection import Chain, ResourceCopy, ShownManifest, WindowEntry, Wording, read_manifest
 from airflow_provider_nexus.report.findings import has_plain_keys
 from airflow_provider_nexus.report.page import render
 from airflow_provider_nexus.report.place import put_page
-from airflow_provider_nexus.report.values import count, mapping
 from airflow_provider_nexus.verify.tables import StoredTable
 
-TABLES = Keeping(
+TABLES = Wording(
     holder="Table",
     no_open="Not known: these records have no status by which they come to an end.",
     made_from=(
-        "Made from the manifests of the table; open records are counted in it. Whether its rows still are what the manifests "
-        "say was not looked at:"
+        "Made from the manifests of the table; open records are counted in it. Whether its rows still are as the manifests "
+        "state was not looked at:"
     ),
     note=(
         "Counts and sums are of each window as it was last read whole. Rows that other readings have changed since are so in "
@@ -43,7 +42,7 @@ _HIDDEN = "not shown"
 
 
 def write_table_report(stored: StoredTable, *, made_at: datetime | None = None) -> str:
-    """A report on the manifests of a table. It holds each of them in full, as there are no files that it could link to.
+    """A report on the manifests of a table. It shows each of them in full, as there are no files to link to.
 
     :param stored: as :func:`~airflow_provider_nexus.verify.tables.open_table` finds it
     :param made_at: when it is made; by default now
@@ -67,8 +66,8 @@ def put_table_report(stored: StoredTable, target: Any, *, made_at: datetime | No
     return put_page(lambda: write_table_report(stored, made_at=made_at), target)
 
 
-def collection_of(stored: StoredTable) -> Collection:
-    """What the books of a table tell.
+def collection_of(stored: StoredTable) -> ResourceCopy:
+    """The copy in a table, as its books have it.
 
     :raises NexusConfigurationError: when nothing was ever loaded into the table
     :raises NexusStorageError: when the database fails
@@ -76,22 +75,24 @@ def collection_of(stored: StoredTable) -> Collection:
     model = stored.model
     with failing("read", model.name), snapshot(stored.engine) as connection:
         loads, lost = _read(connection, model)
-        aside, unsettled = _put_aside(connection, model), _unsettled(connection, model)
+        aside, unsettled = _put_aside(connection, model), unsettled_in(connection, model)
+    follows = stored.resource.lifecycle and model.source.created and model.source.status
     if not loads:
         raise NexusConfigurationError(f"no manifest of table {model.name}: sync something into it first")
     named = _by_name(loads)
     entries = [_entry(name, of_name, aside) for name, of_name in named.items()]
     entries.sort(key=lambda each: (each.start, each.end or each.start, each.label))
-    shown = [_told(load, hides_keys=not has_plain_keys(stored.resource.name)) for load in loads]
-    readings = [(load.label, load.facts) for load in loads if load.facts and not any(load in each for each in named.values())]
-    return Collection(model.name, entries, [], readings, unsettled, _chain(loads, named, lost), shown)
+    shown = [_shown(load, hides_keys=not has_plain_keys(stored.resource.name)) for load in loads]
+    windows = [load for of_name in named.values() for load in of_name]
+    readings = [(load.label, load.manifest) for load in loads if load.manifest and load not in windows]
+    return ResourceCopy(model.name, entries, [], readings, unsettled if follows else None, _chain(loads, named, lost), shown)
 
 
 @dataclass(frozen=True)
-class _Load:
+class _LoadRow:
     """One row of the books.
 
-    :param facts: its manifest; empty when it can't be read
+    :param manifest: ``None`` when it can't be read
     :param sha256: digest of the manifest's text, as computed
     :param flaws: what is wrong with it
     """
@@ -104,7 +105,7 @@ class _Load:
     read_at: datetime
     follows: bool
     text: str
-    facts: dict[str, Any]
+    manifest: Manifest | None
     sha256: str
     flaws: tuple[str, ...]
     anchor: str
@@ -115,17 +116,16 @@ class _Load:
         return Window(self.start, self.end).label if self.start and self.end and self.start < self.end else ""
 
 
-def _read(connection: Connection, model: Model) -> tuple[list[_Load], list[str]]:
+def _read(connection: Connection, model: Model) -> tuple[list[_LoadRow], list[str]]:
     """All loads in their order, and what is wrong with all together."""
     books = Books(connection, model)
-    loads = [_load(model, row, flaws) for row, flaws in books.walk()]
+    loads = [_load_row(model, row, flaws) for row, flaws in books.walk()]
     return loads, list(books.lost())
 
 
-def _load(model: Model, row: Mapping[str, Any], flaws: Iterable[str]) -> _Load:
+def _load_row(model: Model, row: Mapping[str, Any], flaws: Iterable[str]) -> _LoadRow:
     raw = row["manifest"].encode()
-    facts = _parsed(raw)
-    return _Load(
+    return _LoadRow(
         number=row["number"],
         label=row["label"],
         feed=row["feed"],
@@ -134,23 +134,16 @@ def _load(model: Model, row: Mapping[str, Any], flaws: Iterable[str]) -> _Load:
         read_at=row["read_at"],
         follows=bool(row["previous"]),
         text=row["manifest"],
-        facts=facts,
+        manifest=read_manifest(raw)[0],
         sha256=manifests.digest_of(raw),
         flaws=tuple(flaws),
         anchor=f"{model.name}-{row['number']}",
     )
 
 
-def _parsed(raw: bytes) -> dict[str, Any]:
-    try:
-        return manifests.parse(raw, "")
-    except NexusDataError:
-        return {}
-
-
-def _by_name(loads: list[_Load]) -> dict[str, list[_Load]]:
+def _by_name(loads: list[_LoadRow]) -> dict[str, list[_LoadRow]]:
     """The loads of each window and of each whole reading, by its label. A window that was read again whole is still that one."""
-    named: dict[str, list[_Load]] = {}
+    named: dict[str, list[_LoadRow]] = {}
     windows = {load.label for load in loads if load.feed == "created"}
     for load in loads:
         if load.feed in ("created", "whole"):
@@ -160,16 +153,17 @@ def _by_name(loads: list[_Load]) -> dict[str, list[_Load]]:
     return named
 
 
-def _entry(name: str, loads: list[_Load], aside: Mapping[str, dict[tuple[str, str], int]]) -> Entry:
+def _entry(name: str, loads: list[_LoadRow], aside: Mapping[str, dict[tuple[str, str], int]]) -> WindowEntry:
     last = loads[-1]
     before = ["", *(load.sha256 for load in loads)]
-    return Entry(
+    return WindowEntry(
         label=name,
         path="",
         start=last.start or last.read_at,
         end=last.end,
-        facts=last.facts and last.facts | _in_words_of_files(last, before[-2]),
+        manifest=last.manifest,
         sha256=last.sha256,
+        replaces=before[-2],
         replaced={load.sha256: digest for load, digest in zip(loads[:-1], before, strict=False)},
         flaws=list(last.flaws),
         put_aside=aside.get(last.label, {}),
@@ -177,13 +171,7 @@ def _entry(name: str, loads: list[_Load], aside: Mapping[str, dict[tuple[str, st
     )
 
 
-def _in_words_of_files(load: _Load, replaces: str) -> dict[str, Any]:
-    """Members that the manifest of a file has, and that the books of a table have elsewhere."""
-    rejected = count(mapping(load.facts.get("load")).get("rejected"))
-    return {"rejected": [{"name": "nexus_rejected", "records": rejected}], "replaces": replaces}
-
-
-def _chain(loads: list[_Load], named: Mapping[str, list[_Load]], lost: list[str]) -> Chain:
+def _chain(loads: list[_LoadRow], named: Mapping[str, list[_LoadRow]], lost: list[str]) -> Chain:
     """Each load names the digest of the one before, whatever it was of."""
     replaced = {load.number for of_name in named.values() for load in of_name[:-1]}
     broken = [(f"load {load.number}, {load.label}", flaw) for load in loads for flaw in load.flaws]
@@ -191,17 +179,19 @@ def _chain(loads: list[_Load], named: Mapping[str, list[_Load]], lost: list[str]
     return Chain(len(led_to), sum(number in replaced for number in led_to), broken + [("the table", flaw) for flaw in lost])
 
 
-def _told(load: _Load, *, hides_keys: bool) -> Manifest:
+def _shown(load: _LoadRow, *, hides_keys: bool) -> ShownManifest:
     text = _without_keys(load) if hides_keys else load.text
     title = f"Load {load.number}: {load.label}, SHA-256 {load.sha256}" + (", without keys, as those are personal" * hides_keys)
-    return Manifest(load.anchor, title, text)
+    return ShownManifest(load.anchor, title, text)
 
 
-def _without_keys(load: _Load) -> str:
-    if not load.facts:
+def _without_keys(load: _LoadRow) -> str:
+    if not load.manifest:
         return _HIDDEN
-    ends = {name: {**mapping(load.facts.get(name)), "key": _HIDDEN} for name in ("first", "last") if load.facts.get(name)}
-    return json.dumps(load.facts | ends, indent=1, sort_keys=True, ensure_ascii=False)
+    members = load.manifest.dump()
+    for name in ("first", "last"):
+        members[name] = members[name] and {**members[name], "key": _HIDDEN}
+    return json.dumps(members, indent=1, sort_keys=True, ensure_ascii=False)
 
 
 def _put_aside(connection: Connection, model: Model) -> dict[str, dict[tuple[str, str], int]]:
@@ -213,10 +203,3 @@ def _put_aside(connection: Connection, model: Model) -> dict[str, dict[tuple[str
     for label, field, reason, number in connection.execute(query):
         found.setdefault(label, {})[field, reason] = number
     return found
-
-
-def _unsettled(connection: Connection, model: Model) -> dict[str, str] | None:
-    source = model.source
-    if not source.created or not source.status or not source.resource.lifecycle:
-        return None
-    return {key: f"{to_wire(each.created)} {each.status}" for key, each in unsettled_in(connection, model).items()}

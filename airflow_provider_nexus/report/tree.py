@@ -1,129 +1,152 @@
-"""Finds the manifests under a folder. No data file is opened."""
+"""Finds the manifests under a folder, and follows their digests. No data file is opened."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from airflow_provider_nexus import storage as store
-from airflow_provider_nexus.exceptions import NexusDataError
+from airflow_provider_nexus.api.moments import moment
+from airflow_provider_nexus.exceptions import NexusWindowError
+from airflow_provider_nexus.extract.origin import Open
 from airflow_provider_nexus.load import manifest as manifests
-from airflow_provider_nexus.load import rejects
-from airflow_provider_nexus.load.manifest import NAME, SUPERSEDED
-from airflow_provider_nexus.load.server import READINGS
-from airflow_provider_nexus.report.chain import follow
-from airflow_provider_nexus.report.collection import Collection, Entry, Keeping
-from airflow_provider_nexus.report.values import items, mapping, moment, text
+from airflow_provider_nexus.load.collection import ResourceFolder, below
+from airflow_provider_nexus.load.copy import Reject
+from airflow_provider_nexus.load.manifest import NAME, READINGS, REJECTED, SUPERSEDED, Previous
+from airflow_provider_nexus.load.parquet.unsettled import NAME as UNSETTLED
+from airflow_provider_nexus.report.collection import Chain, ResourceCopy, WindowEntry, Wording, read_manifest
 
-UNSETTLED = "_unsettled.json"
-_LABEL = re.compile(r"((?:19|20|21)\d{6}T\d{6}Z)(?:-((?:19|20|21)\d{6}T\d{6}Z)|-of-[0-9a-f]{12})?")
-_DEEP = 4
-
-
-FOLDERS = Keeping(
+_LEVELS = 4
+_YEARS = range(1900, 2200)
+"""Windows of other years are not drawn: no sync has made them."""
+FILES = Wording(
     holder="Folder",
     no_open=(
-        "Not kept beside the data: either this sync does not follow records, or it remembers them in Airflow's asset state "
+        "Not stored beside the data: either this sync does not follow records, or it remembers them in Airflow's asset state "
         "store, which this report does not read."
     ),
-    made_from="Made from manifests alone. Whether the data files still are what the manifests say was not looked at:",
+    made_from="Made from manifests alone. Whether the data files still are as the manifests state was not looked at:",
 )
 
 
-def collections(root: Any) -> list[Collection]:
-    """The folders of resources at or below a folder, by path."""
-    return list(_collections(root, "", _DEEP))
+def copies(root: Any) -> list[ResourceCopy]:
+    """The copies of resources at or below a folder, by path."""
+    return [_copy(found) for found in below(root, _LEVELS) if found.windows or found.snapshots or found.readings]
 
 
-def _collections(folder: Any, path: str, deep: int) -> Iterator[Collection]:
-    names = [name for name in store.names(folder) if not name.startswith((".", "_"))]
-    if any(_LABEL.fullmatch(name) for name in names) or READINGS in names:
-        yield _collection(folder, path, names)
-    elif deep:
-        for name in names:
-            if (folder / name).is_dir():
-                yield from _collections(folder / name, f"{path}/{name}".lstrip("/"), deep - 1)
-
-
-def _collection(folder: Any, path: str, names: list[str]) -> Collection:
-    found = [entry for name in names if (entry := _entry(folder / name, f"{path}/{name}".lstrip("/"), name))]
-    found.sort(key=lambda each: (each.start, each.end or each.start, each.label))
-    readings = [(name, _manifest(store.read(folder / READINGS / name / NAME))) for name in store.names(folder / READINGS)]
-    entries = [each for each in found if each.sha256]
-    return Collection(
-        path,
-        entries,
-        [each.label for each in found if not each.sha256],
-        sorted(((name, facts) for name, facts in readings if facts), key=lambda each: text(each[1].get("read_at"))),
-        _unsettled(folder),
-        follow(entries),
+def _copy(found: ResourceFolder) -> ResourceCopy:
+    spans: list[tuple[str, datetime, datetime | None]] = [
+        *((name, window.start, window.end) for name, window in found.windows.items()),
+        *((name, read_at, None) for name, read_at in found.snapshots.items()),
+    ]
+    spans = [each for each in spans if each[1].year in _YEARS and (each[2] or each[1]).year in _YEARS]
+    spans.sort(key=lambda each: (each[1], each[2] or each[1], each[0]))
+    entries = [(label, _entry(found, label, start, end)) for label, start, end in spans]
+    published = [entry for _, entry in entries if entry]
+    readings = [(name, read_manifest(store.read(found.folder / READINGS / name / NAME) or b"")[0]) for name in found.readings]
+    return ResourceCopy(
+        found.path,
+        published,
+        [label for label, entry in entries if not entry],
+        sorted(((name, manifest) for name, manifest in readings if manifest), key=lambda each: each[1].read_moment),
+        _unsettled(found.folder),
+        follow(published),
     )
 
 
-def _entry(folder: Any, path: str, name: str) -> Entry | None:
-    match = _LABEL.fullmatch(name)
-    start, end = (moment(match[1]), moment(match[2])) if match else (None, None)
-    if not start or (end and end <= start):
-        return None
-    entry = Entry(name, f"{path}/{NAME}", start, end)
+def _entry(found: ResourceFolder, label: str, start: datetime, end: datetime | None) -> WindowEntry | None:
+    folder = found.folder / label
     raw = store.read(folder / NAME)
     if raw is None:
+        return None
+    manifest, flaw = read_manifest(raw)
+    entry = WindowEntry(label, f"{found.path}/{label}/{NAME}".lstrip("/"), start, end, manifest, manifests.digest_of(raw))
+    if manifest is None:
+        entry.flaws.append(flaw)
         return entry
-    entry.sha256, entry.facts = manifests.digest_of(raw), _manifest(raw)
-    if not entry.facts:
-        entry.flaws.append("its manifest can't be read")
-    elif _says_another(entry):
-        entry.flaws.append("its manifest tells of another window than its folder's name")
-    if text(entry.facts.get("replaces")) or entry.patches:
+    if end and manifest.span != found.windows[label]:
+        entry.flaws.append("its manifest is of another window than its folder's name")
+    entry.replaces = manifest.replaces
+    if manifest.replaces or manifest.patches:
         _read_replaced(entry, folder / SUPERSEDED)
-    if entry.rejected:
-        entry.put_aside = _put_aside(entry, folder / rejects.FOLDER)
+    if manifest.rejected:
+        entry.put_aside = _put_aside(folder / REJECTED)
     return entry
 
 
-def _manifest(raw: bytes | None) -> dict[str, Any]:
-    try:
-        return manifests.parse(raw, "") if raw else {}
-    except NexusDataError:
-        return {}
-
-
-def _says_another(entry: Entry) -> bool:
-    window = mapping(entry.facts.get("window"))
-    if entry.end is None:
-        return False
-    return (moment(window.get("start")), moment(window.get("end"))) != (entry.start, entry.end)
-
-
-def _read_replaced(entry: Entry, folder: Any) -> None:
+def _read_replaced(entry: WindowEntry, folder: Any) -> None:
     for name in store.names(folder):
         raw = store.read(folder / name) or b""
         digest = manifests.digest_of(raw)
         if name != f"{digest}.json":
             entry.flaws.append(f"{SUPERSEDED}/{name} is not what its name says: its SHA-256 is {digest}")
-        entry.replaced[digest] = text(_manifest(raw).get("replaces"))
+        manifest, _ = read_manifest(raw)
+        entry.replaced[digest] = manifest.replaces if manifest else ""
 
 
-def _put_aside(entry: Entry, folder: Any) -> dict[tuple[str, str], int]:
-    named = {text(mapping(each).get("name")) for each in items(entry.facts.get("rejected"))}
-    files = [name for name in store.names(folder) if f"{rejects.FOLDER}/{name}" in named]
-    found: dict[tuple[str, str], int] = {}
-    for line in (line for name in files for line in (store.read(folder / name) or b"").splitlines()):
+def _put_aside(path: Any) -> dict[tuple[str, str], int]:
+    """How many records were put aside, by field and reason."""
+    return Counter((each.field, each.reason) for each in _rejects(store.read(path) or b""))
+
+
+def _rejects(data: bytes) -> Iterator[Reject]:
+    """Those that can be read."""
+    for line in data.splitlines():
         try:
-            each = mapping(msgspec.json.decode(line))
+            yield msgspec.json.decode(line, type=Reject)
         except (msgspec.DecodeError, RecursionError):
             continue
-        where = text(each.get("field")), text(each.get("reason"))
-        found[where] = found.get(where, 0) + 1
+
+
+def _unsettled(folder: Any) -> dict[str, Open] | None:
+    raw = store.read(folder / UNSETTLED)
+    try:
+        stored = None if raw is None else msgspec.json.decode(raw, type=dict[str, str])
+    except msgspec.DecodeError:
+        return None
+    if stored is None:
+        return None
+    found = {}
+    for key, value in stored.items():
+        created, _, status = value.partition(" ")
+        try:
+            found[key] = Open(moment(created, "created"), status)
+        except NexusWindowError:
+            continue
     return found
 
 
-def _unsettled(folder: Any) -> dict[str, str] | None:
-    raw = store.read(folder / UNSETTLED)
-    try:
-        return None if raw is None else msgspec.json.decode(raw, type=dict[str, str])
-    except msgspec.DecodeError:
-        return None
+def follow(entries: Sequence[WindowEntry]) -> Chain:
+    """Follow all digests of a resource: to the window before, and to the manifests that were replaced."""
+    by_label = {entry.label: entry for entry in entries}
+    chain = Chain()
+    for entry in entries:
+        chain.broken += [(entry.label, flaw) for flaw in entry.flaws]
+        if entry.manifest and isinstance(entry.manifest.previous, Previous):
+            _follow_previous(entry.label, entry.manifest.previous, by_label, chain)
+        digest, seen = entry.replaces, set[str]()
+        while digest and digest not in seen:
+            seen.add(digest)
+            chain.links += 1
+            if digest not in entry.replaced:
+                chain.broken.append((entry.label, f"the manifest that was replaced is not stored: {digest}"))
+                break
+            chain.superseded += 1
+            digest = entry.replaced[digest]
+    return chain
+
+
+def _follow_previous(label: str, previous: Previous, by_label: dict[str, WindowEntry], chain: Chain) -> None:
+    before = by_label.get(previous.window)
+    chain.links += 1
+    if before is None:
+        chain.broken.append((label, f"the window before, {previous.window}, has no manifest any more"))
+    elif previous.sha256 in before.replaced:
+        chain.superseded += 1
+    elif previous.sha256 != before.sha256:
+        what = f"the manifest of {previous.window} is not the one that was published: no stored one is {previous.sha256}"
+        chain.broken.append((label, what))

@@ -1,1 +1,1 @@
-"""Whether stored copies are still what was stored, and still what Nexus says."""
+"""Verification: whether copies still are what was stored, and what Nexus has now."""

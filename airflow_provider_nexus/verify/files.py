@@ -1,18 +1,39 @@
-"""Whether a tree of files is what its manifests say, record by record and digit by digit."""
+"""Check of files: whether a tree of folders is what its manifests say, record by record and digit by digit."""
 
 from __future__ import annotations
 
+import hashlib
+import re
 from typing import Any
 
+import msgspec
+
+from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.api.environments import normal_form
-from airflow_provider_nexus.api.resources import RESOURCES
+from airflow_provider_nexus.api.resources import RESOURCES, get_resource
+from airflow_provider_nexus.exceptions import (
+    NexusConfigurationError,
+    NexusDataError,
+    NexusError,
+    NexusStorageError,
+    NexusUnknownResourceError,
+)
 from airflow_provider_nexus.extract.progress import Follow, Steps, unheard
-from airflow_provider_nexus.load.collection import Collection, collections
-from airflow_provider_nexus.load.manifest import NAME, windows_of
-from airflow_provider_nexus.load.parquet import readings
-from airflow_provider_nexus.verify.chain import check_kept, check_previous, note_spans
+from airflow_provider_nexus.extract.proof import Verdict
+from airflow_provider_nexus.load import manifest as manifests
+from airflow_provider_nexus.load import rejects
+from airflow_provider_nexus.load.claims import contradictions, other_name
+from airflow_provider_nexus.load.collection import ResourceFolder, collections
+from airflow_provider_nexus.load.manifest import NAME, READINGS, SUPERSEDED, File, Manifest
+from airflow_provider_nexus.verify.chain import check_previous, check_replaced, note_gaps
 from airflow_provider_nexus.verify.findings import Findings, Report
-from airflow_provider_nexus.verify.folder import Folder
+from airflow_provider_nexus.verify.personal_data import PersonalData, impossible_treatments
+from airflow_provider_nexus.verify.readers import FolderReader, folder_reader
+
+_READ = 1 << 20
+_DATA = re.compile(r"part-\d{5}\..+|.+\.(?:parquet|jsonl|jsonl\.gz)")
+_EDITED = "the manifest was edited or moved; take it back from a backup, or sync this window again"
+_AGAIN = "sync this window again, or take the file back from a backup"
 
 
 def verify(root: Any, follow: Follow = unheard) -> Report:
@@ -23,49 +44,187 @@ def verify(root: Any, follow: Follow = unheard) -> Report:
 
     :param root: path of a sync, or the folder of an environment, a resource or one window; ``pathlib.Path`` or any other
         that behaves like it, as Airflow's ``ObjectStoragePath``
-    :param follow: told how many folders were checked
+    :param follow: called with the number of folders checked
     :raises NexusConfigurationError: when nothing is there to be checked, or pyarrow is needed and not installed
     """
     findings, found = Findings(), collections(root)
-    steps = Steps(sum(each.size for each in found), follow)
+    steps = Steps(sum(len(each.folders) for each in found), follow)
     for collection in found:
-        _check(collection, findings, steps)
+        _check_collection(collection, findings, steps)
     return findings.report()
 
 
-def _one_server(collection: Collection, manifests: dict[str, dict[str, Any]], findings: Findings) -> None:
-    """All windows of a resource are of one server."""
-    told = {normal_form(str(each["base_url"])) for each in manifests.values() if each.get("base_url")}
-    if len(told) > 1:
-        text = f"holds windows of more than one server, {', '.join(sorted(told))}: sync each of them to a path of its own"
+def _check_collection(collection: ResourceFolder, findings: Findings, steps: Steps) -> None:
+    """Check each folder of a resource, then all of them against each other."""
+    found = {}
+    for folder in collection.folders:
+        manifest = FolderCheck(folder, findings).run()
+        check_replaced(folder, manifest, findings)
+        if manifest is not None and folder.parent.name != READINGS:
+            found[folder.name] = manifest
+        steps.add()
+    servers = {normal_form(each.base_url) for each in found.values() if each.base_url}
+    if len(servers) > 1:
+        text = f"contains windows of more than one server, {', '.join(sorted(servers))}: sync each of them to a path of its own"
         findings.problem(collection.folder, text)
-
-
-def _one_resource(collection: Collection, manifests: dict[str, dict[str, Any]], findings: Findings) -> None:
-    """All of them are of one resource: that of the folder's name where it is one of a resource."""
-    told = {name: str(each["resource"]) for name, each in manifests.items()}
-    own = collection.folder.name if collection.folder.name in RESOURCES else ""
-    for name, resource in told.items() if own else ():
+    own = collection.folder.name
+    resources = {name: each.resource for name, each in found.items()}
+    for name, resource in resources.items() if own in RESOURCES else ():
         if resource != own:
             text = f"its resource is {resource!r}, and it lies among those of {own!r}: it was edited or moved here"
             findings.problem(collection.folder / name / NAME, f"{text}; take it back from a backup")
-    if not own and len({*told.values()}) > 1:
-        findings.problem(collection.folder, f"holds windows of {', '.join(sorted({*told.values()}))}: some were edited or moved")
-
-
-def _check(collection: Collection, findings: Findings, steps: Steps) -> None:
-    manifests = {}
-    for folder in collection.folders:
-        manifest = Folder(folder, findings).check()
-        check_kept(folder, manifest, findings)
-        if manifest is not None and folder.parent.name != readings.FOLDER:
-            manifests[folder.name] = manifest
-        steps.add()
-    _one_server(collection, manifests, findings)
-    _one_resource(collection, manifests, findings)
+    if own not in RESOURCES and len({*resources.values()}) > 1:
+        text = f"contains windows of {', '.join(sorted({*resources.values()}))}: some were edited or moved"
+        findings.problem(collection.folder, text)
     for name in collection.windows:
-        if name in manifests:
-            check_previous(collection.folder, name, manifests[name], findings)
+        if name in found:
+            check_previous(collection.folder, name, found[name], findings)
     if collection.is_whole:
-        spans = [(window, name) for name, window in windows_of(collection.folder) if name in manifests]
-        note_spans(collection.folder, spans, findings)
+        spans = [(window, name) for name, window in collection.windows.items() if name in found]
+        note_gaps(collection.folder, spans, findings)
+
+
+class FolderCheck:
+    """Check of one folder against its manifest: the files that it names, the rows in them, and what they add up to.
+
+    :param path: of the folder
+    :param findings: takes all that is found
+    """
+
+    def __init__(self, path: Any, findings: Findings) -> None:
+        self._path, self._findings = path, findings
+        self._is_reading = path.parent.name == READINGS
+
+    def run(self) -> Manifest | None:
+        """Look at everything in it.
+
+        :return: its manifest; ``None`` when it has none that can be read
+        :raises NexusConfigurationError: when pyarrow is needed and not installed
+        """
+        manifest = self._manifest()
+        if manifest is not None:
+            self._files(manifest)
+        return manifest
+
+    def _manifest(self) -> Manifest | None:
+        """The manifest, once it was checked whether it can be true."""
+        path, findings = self._path / NAME, self._findings
+        try:
+            raw = store.read(path)
+            if raw is None:
+                if store.names(self._path):
+                    text = f"has no {NAME}: it was removed, or a run was cut off here; sync this window again"
+                    findings.problem(self._path, text)
+                return None
+            findings.windows += 1
+            manifest = manifests.parse(raw, str(self._path))
+        except (NexusStorageError, NexusDataError) as error:
+            findings.problem(path, str(error))
+            return None
+        flaws = list(contradictions(manifest, manifest.put_aside, keeps_all=not self._is_reading))
+        if not flaws and (label := other_name(self._path.name, manifest, is_reading=self._is_reading)):
+            flaws.append(f"it is that of {label}, and its folder is called {self._path.name!r}")
+        for flaw in flaws:
+            findings.problem(path, f"{flaw}: {_EDITED}")
+        if manifest.proof.verdict == Verdict.UNPROVED:
+            reasons = "; ".join(manifest.proof.reasons) or "no reason is given"
+            findings.note(self._path, f"warning: its reading was never proved complete ({reasons})")
+        return manifest
+
+    def _files(self, manifest: Manifest) -> None:
+        """Check the files and the rows in them."""
+        self._unnamed_files(manifest)
+        whole = [file for file in manifest.files if self._is_there(file)]
+        for rejected in manifest.rejected:
+            if self._is_there(rejected):
+                self._rejected(rejected)
+        reader = self._reader(manifest)
+        if reader is None:
+            return
+        for file in whole:
+            self._rows(reader, file)
+        self._findings.records += reader.records
+        if len(whole) == len(manifest.files) and not self._is_reading:
+            for line in reader.differences(manifest):
+                self._findings.problem(self._path / NAME, f"{line}: it, or the data, was edited; sync this window again")
+
+    def _unnamed_files(self, manifest: Manifest) -> None:
+        named = {file.name for file in (*manifest.files, *manifest.rejected)}
+        for name in store.names(self._path):
+            if name in named or name in (NAME, SUPERSEDED, rejects.FOLDER):
+                continue
+            if _DATA.fullmatch(name):
+                self._findings.problem(self._path / name, f"is not named by {NAME}: remove it, or sync this window again")
+            else:
+                self._findings.note(self._path / name, "is no file of a sync")
+        for name in store.names(self._path / rejects.FOLDER):
+            if f"{rejects.FOLDER}/{name}" not in named:
+                self._findings.problem(self._path / rejects.FOLDER / name, f"is not named by {NAME}: remove it")
+
+    def _is_there(self, file: File) -> bool:
+        """Whether a file can be read; its size and digest are compared with the manifest."""
+        path, digest = self._path / file.name, hashlib.sha256()
+        try:
+            size = store.size(path)
+            if size is None:
+                self._findings.problem(path, f"is missing: {_AGAIN}")
+                return False
+            self._findings.bytes += size
+            if size != file.bytes:
+                self._findings.problem(path, f"has {size} bytes instead of {file.bytes}: {_AGAIN}")
+                return True
+            with store.opened(path) as source:
+                while piece := source.read(_READ):
+                    digest.update(piece)
+        except NexusStorageError as error:
+            self._findings.problem(path, str(error))
+            return False
+        if digest.hexdigest() != file.sha256:
+            self._findings.problem(path, f"was changed, its SHA-256 is not the one that {NAME} names: {_AGAIN}")
+        return True
+
+    def _rejected(self, file: File) -> None:
+        path = self._path / file.name
+        try:
+            found = len(rejects.load(store.read(path) or b""))
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            self._findings.problem(path, f"can't be read as rejected records: {_AGAIN}")
+            return
+        if found != file.records:
+            self._findings.problem(path, f"contains {found} records instead of {file.records}: {_AGAIN}")
+
+    def _reader(self, manifest: Manifest) -> FolderReader | None:
+        try:
+            resource = get_resource(manifest.resource)
+        except NexusUnknownResourceError as error:
+            self._findings.problem(self._path / NAME, str(error))
+            return None
+        flaws = list(impossible_treatments(resource, manifest))
+        for flaw in flaws:
+            self._findings.problem(self._path / NAME, f"{flaw}: {_EDITED}")
+        # Other rows may be of another reading, which did something else with personal data.
+        is_one_reading = manifest.format == "jsonl" or not (manifest.patches or manifest.rejected)
+        personal = PersonalData(resource, manifest) if is_one_reading and not flaws else None
+        window = manifest.span if resource.is_windowed and not self._is_reading else None
+        try:
+            return folder_reader(manifest.format, resource, window, personal)
+        except NexusDataError as error:
+            self._findings.problem(self._path / NAME, str(error))
+            return None
+
+    def _rows(self, reader: FolderReader, file: File) -> None:
+        path, before = self._path / file.name, reader.records
+        try:
+            for line in reader.read(path):
+                self._findings.problem(path, f"{line}: {_AGAIN}")
+        except NexusConfigurationError:
+            raise
+        except NexusDataError as error:
+            self._findings.problem(path, f"contains a record that can't be read, field {error.field!r}: {_AGAIN}")
+        except NexusError as error:
+            self._findings.problem(path, str(error))
+        except (OSError, ValueError, RecursionError) as error:
+            self._findings.problem(path, f"can't be read to its end ({type(error).__name__}): {_AGAIN}")
+        count = reader.records - before
+        if count != file.records:
+            self._findings.problem(path, f"contains {count} records instead of {file.records}: {_AGAIN}")

@@ -1,29 +1,17 @@
-"""What a check found, for a person and for a program."""
+"""Findings of a check: problems, notes and counts, collected on the way and reported to a person and to a program."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 
 @dataclass(frozen=True)
-class Problem:
-    """Something that is not as it was stored.
+class CheckFinding:
+    """A problem, which is something that is not as it was stored, or a note, which is no fault of what is stored.
 
     :param where: file, folder, manifest or table
-    :param what: what is wrong with it and what to do
-    """
-
-    where: str
-    what: str
-
-
-@dataclass(frozen=True)
-class Note:
-    """Something that a person should know and that is no fault of what is stored.
-
-    :param where: file, folder, manifest or table
-    :param what: what is to be known
+    :param what: of a problem, what is wrong and what to do; of a note, what a person should know
     """
 
     where: str
@@ -32,7 +20,7 @@ class Note:
 
 @dataclass(frozen=True)
 class Report:
-    """The end of a check.
+    """The result of a check.
 
     :param problems: empty when all is well
     :param windows: manifests that were checked, those of snapshots and of other readings included
@@ -41,8 +29,8 @@ class Report:
     :param calls: calls made to Nexus
     """
 
-    problems: tuple[Problem, ...] = ()
-    notes: tuple[Note, ...] = ()
+    problems: tuple[CheckFinding, ...] = ()
+    notes: tuple[CheckFinding, ...] = ()
     windows: int = 0
     records: int = 0
     bytes: int = 0
@@ -63,24 +51,20 @@ class Report:
         return {"fine": self.is_fine, **asdict(self)}
 
 
-@dataclass
 class Findings:
-    """Collects what a check finds on its way."""
+    """Collects what a check finds; the counts are those of :class:`Report`."""
 
-    problems: list[Problem] = field(default_factory=list)
-    notes: list[Note] = field(default_factory=list)
-    windows: int = 0
-    records: int = 0
-    bytes: int = 0
-    calls: int = 0
+    def __init__(self) -> None:
+        self.problems, self.notes = list[CheckFinding](), list[CheckFinding]()
+        self.windows = self.records = self.bytes = self.calls = 0
 
     def problem(self, where: Any, what: str) -> None:
         """Something is wrong."""
-        self.problems.append(Problem(str(where), what))
+        self.problems.append(CheckFinding(str(where), what))
 
     def note(self, where: Any, what: str) -> None:
         """Something is to be known."""
-        self.notes.append(Note(str(where), what))
+        self.notes.append(CheckFinding(str(where), what))
 
     def report(self) -> Report:
         """All that was found."""

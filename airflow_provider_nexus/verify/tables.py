@@ -1,8 +1,8 @@
-"""Whether a table of a SQL database is what its last load left in it."""
+"""Check of tables: whether a table of a SQL database is what its last load left in it."""
 
 from __future__ import annotations
 
-import json
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
@@ -10,19 +10,20 @@ from sqlalchemy import Engine
 
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import RESOURCES, get_resource
-from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusDataError
 from airflow_provider_nexus.extract.progress import Follow, unheard
 from airflow_provider_nexus.extract.proof import Verdict
 from airflow_provider_nexus.load.claims import contradictions
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import Output
+from airflow_provider_nexus.load.manifest import parse
 from airflow_provider_nexus.load.sql.claim import owner_of
 from airflow_provider_nexus.load.sql.copy import SqlCopy
 from airflow_provider_nexus.load.sql.errors import failing
 from airflow_provider_nexus.load.sql.place import placed
 from airflow_provider_nexus.load.sql.sessions import reading
 from airflow_provider_nexus.load.sql.tables import Model
-from airflow_provider_nexus.verify.findings import Note, Problem, Report
+from airflow_provider_nexus.verify.findings import Findings, Report
 
 _HINT = "take it back from a backup, or sync into a new table"
 _AT_ONCE = 1000
@@ -30,7 +31,7 @@ _AT_ONCE = 1000
 
 @dataclass(frozen=True)
 class StoredTable:
-    """A copy in a database, as its own books describe it.
+    """A copy in a database, as the tables beside it describe it.
 
     :param engine: of the database; it stays the caller's
     :param copy: reads and changes it
@@ -75,37 +76,25 @@ def open_table(engine: Engine, name: str) -> StoredTable:
 def verify_table(stored: StoredTable, follow: Follow = unheard) -> Report:
     """Check every row and every manifest of a table. Nexus is not asked.
 
-    :param follow: told how many rows were checked
+    :param follow: called with the number of rows checked
     :raises NexusStorageError: when the database fails
     """
-    checked, name = stored.copy.check(follow), stored.model.name
-    problems = tuple(Problem(name, f"{line}: {_HINT}") for line in checked.problems)
-    claimed, notes = _claims(stored)
-    return Report(problems + claimed, notes, checked.manifests, checked.records)
-
-
-def _claims(stored: StoredTable) -> tuple[tuple[Problem, ...], tuple[Note, ...]]:
-    """Manifests that contradict themselves, and those of readings that were never proved."""
-    books, problems, notes = stored.model.manifest, list[Problem](), list[Note]()
+    findings, name = Findings(), stored.model.name
+    checked = stored.copy.check(follow)
+    findings.windows, findings.records = checked.manifests, checked.records
+    for line in checked.problems:
+        findings.problem(name, f"{line}: {_HINT}")
+    books = stored.model.manifest
     query = sa.select(books.c.number, books.c.label, books.c.verdict, books.c.rejected, books.c.manifest)
     query = query.where(books.c.table_name == stored.model.bare).order_by(books.c.number)
-    with failing("read", stored.model.name), reading(stored.engine) as connection:
+    with failing("read", name), reading(stored.engine) as connection:
         if not sa.inspect(connection).has_table(books.name, schema=books.schema):
-            return (), ()
+            return findings.report()
         for number, label, verdict, rejected, text in connection.execution_options(yield_per=_AT_ONCE).execute(query):
-            where = f"manifest {number} of table {stored.model.name}"
-            problems += [Problem(where, f"{flaw}: the manifest was edited; {_HINT}") for flaw in _contradictions(text, rejected)]
+            where = f"manifest {number} of table {name}"
+            with suppress(NexusDataError):  # the check of the copy names it as one that can't be read
+                for flaw in contradictions(parse(text.encode(), where), rejected):
+                    findings.problem(where, f"{flaw}: the manifest was edited; {_HINT}")
             if verdict == Verdict.UNPROVED:
-                notes.append(Note(where, f"warning: reading {label} was never proved complete"))
-    return tuple(problems), tuple(notes)
-
-
-def _contradictions(text: str, rejected: int) -> list[str]:
-    try:
-        told = json.loads(text)
-    except (ValueError, RecursionError):
-        return []  # the check of the books has told that it can't be read
-    try:
-        return list(contradictions(told, rejected))
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
-        return [f"it is no whole manifest ({type(error).__name__})"]
+                findings.note(where, f"warning: reading {label} was never proved complete")
+    return findings.report()

@@ -230,7 +230,7 @@ def test_a_copy_that_differs_from_nexus_ends_with_1(sandbox: Sandbox, tmp_path: 
     finally:
         sandbox.configure(total_error=0)
     assert code == 1
-    assert "Nexus has 2 more records than it holds now" in out
+    assert "Nexus has 2 more records than are stored" in out
 
 
 def test_an_unproved_sync_ends_with_1(sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

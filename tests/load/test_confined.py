@@ -69,7 +69,9 @@ def test_a_name_that_leads_elsewhere(folder: Path, member: str, name: Any) -> No
     edit(folder, lambda manifest: manifest[member][0].update(name=name))
     root = folder.parents[2]
     problems = [line.what for line in verify(root).problems if line.where == str(folder / NAME)]
-    assert any(f"field {member!r} holds {name!r}, which is not a name that a sync gives to a file" in line for line in problems)
+    assert any(
+        f"field '{member}.name' holds {name!r}, which is not a name that a sync gives to a file" in line for line in problems
+    )
     before = (folder / NAME).read_bytes()
     with pytest.raises(NexusDataError, match="not a name that a sync gives to a file"):
         replay(root)

@@ -26,6 +26,7 @@ from airflow_provider_nexus.load.manifest import NAME, SUPERSEDED, digest_of
 from airflow_provider_nexus.load.publish import publish
 from airflow_provider_nexus.sandbox import Sandbox
 from tests.extract.serving import client_of, lines_job, sandbox_and_client
+from tests.load.manifests import manifest_of
 from tests.load.storing import capture, hours_of, put
 
 KILLS = 12
@@ -37,7 +38,7 @@ from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.client.settings import read_settings
 from airflow_provider_nexus.extract.window import RequestedWindow
-from airflow_provider_nexus.sync.writers import jsonl
+from airflow_provider_nexus.extract import jsonl
 from tests.extract.serving import lines_job
 
 jsonl.PART_RECORDS = 20
@@ -185,17 +186,6 @@ def without(files: dict[str, bytes], folder: str) -> dict[str, bytes]:
     return {name: data for name, data in files.items() if f"/{folder}/" not in name}
 
 
-def manifest(**members: Any) -> dict[str, Any]:
-    return {
-        "manifest_version": 1,
-        "format": "jsonl",
-        "feed": "created",
-        "rejected": [],
-        "proof": {"verdict": "proved"},
-        **members,
-    }
-
-
 def parts_of(*records: bytes) -> list[jsonl.Part]:
     writer = jsonl.JsonLinesWriter()
     writer.write([Row("", str(number), raw) for number, raw in enumerate(records)])
@@ -206,31 +196,31 @@ BAD = Reject("K", "amount", "a decimal number", '{"amount":"n/a","text":"é \\ud
 
 
 def test_what_is_replaced_is_kept_and_named(tmp_path: Path) -> None:
-    changed, first = publish(tmp_path, parts_of(b"{}"), manifest())
+    changed, first = publish(tmp_path, parts_of(b"{}"), manifest_of())
     assert changed
-    assert publish(tmp_path, parts_of(b"{}"), manifest()) == (False, first)
-    _, second = publish(tmp_path, parts_of(b'{"a":1}'), manifest())
+    assert publish(tmp_path, parts_of(b"{}"), manifest_of()) == (False, first)
+    _, second = publish(tmp_path, parts_of(b'{"a":1}'), manifest_of())
     assert json.loads(second)["replaces"] == digest_of(first)
     assert (tmp_path / SUPERSEDED / f"{digest_of(first)}.json").read_bytes() == first
     assert (tmp_path / NAME).read_bytes() == second
 
 
 def test_rejects_lie_beside_the_data(tmp_path: Path) -> None:
-    publish(tmp_path, parts_of(b"{}"), manifest(), [BAD])
+    publish(tmp_path, parts_of(b"{}"), manifest_of(), [BAD])
     path = tmp_path / "_rejected" / "records.jsonl"
     assert json.loads(path.read_bytes()) == {"key": "K", "field": "amount", "reason": "a decimal number", "raw": BAD.raw}
     (told,) = json.loads((tmp_path / NAME).read_bytes())["rejected"]
     assert (told["name"], told["records"], told["bytes"]) == ("_rejected/records.jsonl", 1, path.stat().st_size)
     assert told["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
-    publish(tmp_path, parts_of(b"{}"), manifest())
+    publish(tmp_path, parts_of(b"{}"), manifest_of())
     assert not path.parent.exists()
 
 
 def test_rejects_can_be_left_as_they_are(tmp_path: Path) -> None:
-    _, raw = publish(tmp_path, parts_of(b"{}"), manifest(), [BAD])
+    _, raw = publish(tmp_path, parts_of(b"{}"), manifest_of(), [BAD])
     before = (tmp_path / "_rejected" / "records.jsonl").read_bytes()
     told = json.loads(raw)["rejected"]
-    publish(tmp_path, parts_of(b'{"a":1}'), manifest(rejected=told), keep_rejected=True)
+    publish(tmp_path, parts_of(b'{"a":1}'), manifest_of(rejected=told), keep_rejected=True)
     assert (tmp_path / "_rejected" / "records.jsonl").read_bytes() == before
     assert json.loads((tmp_path / NAME).read_bytes())["rejected"] == told
     assert lies(tmp_path) == []
@@ -238,14 +228,14 @@ def test_rejects_can_be_left_as_they_are(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["_rejected/records.jsonl", "part-00000.jsonl.gz"])
 def test_a_file_that_is_gone_is_written_again(tmp_path: Path, name: str) -> None:
-    publish(tmp_path, parts_of(b"{}"), manifest(), [BAD])
+    publish(tmp_path, parts_of(b"{}"), manifest_of(), [BAD])
     (tmp_path / name).unlink()
-    assert publish(tmp_path, parts_of(b"{}"), manifest(), [BAD])[0]
+    assert publish(tmp_path, parts_of(b"{}"), manifest_of(), [BAD])[0]
     assert lies(tmp_path) == []
 
 
 def test_what_a_dead_process_left_is_removed(tmp_path: Path) -> None:
-    publish(tmp_path, parts_of(b"{}"), manifest(), [BAD])
+    publish(tmp_path, parts_of(b"{}"), manifest_of(), [BAD])
     litter = [
         f"._manifest.json.{16 * 'a'}.tmp",
         ".part-00000.jsonl.gz.17.tmp",
@@ -255,13 +245,13 @@ def test_what_a_dead_process_left_is_removed(tmp_path: Path) -> None:
     for name in litter:
         (tmp_path / name).write_bytes(b"half")
     (tmp_path / "notes.txt").write_text("not ours")
-    publish(tmp_path, parts_of(b'{"a":1}'), manifest())
+    publish(tmp_path, parts_of(b'{"a":1}'), manifest_of())
     left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     assert {name for name in left if not name.startswith(SUPERSEDED)} == {NAME, "part-00000.jsonl.gz", "notes.txt"}
 
 
 def test_the_manifest_comes_last_and_goes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    publish(tmp_path, parts_of(b"{}"), manifest(), [BAD])
+    publish(tmp_path, parts_of(b"{}"), manifest_of(), [BAD])
     done: list[str] = []
 
     def noted(word: str, real: Any) -> Any:
@@ -273,7 +263,7 @@ def test_the_manifest_comes_last_and_goes_first(tmp_path: Path, monkeypatch: pyt
 
     for word in ("put", "remove"):
         monkeypatch.setattr(store, word, noted(word, getattr(store, word)))
-    publish(tmp_path, parts_of(b'{"a":1}'), manifest())
+    publish(tmp_path, parts_of(b'{"a":1}'), manifest_of())
     ours = [each for each in done if "tmp" not in each]
     assert ours.index(f"remove {NAME}") < ours.index("remove records.jsonl")
     assert ours.index(f"remove {NAME}") < ours.index("put part-00000.jsonl.gz")

@@ -13,7 +13,8 @@ import pytest
 from airflow_provider_nexus.api import resources
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.schemas import field
-from airflow_provider_nexus.exceptions import NexusStorageError
+from airflow_provider_nexus.exceptions import NexusError, NexusStorageError
+from airflow_provider_nexus.load import rows as conform
 from airflow_provider_nexus.load.manifest import NAME
 from airflow_provider_nexus.load.parquet.writer import read_rows
 from airflow_provider_nexus.replay.files import replay
@@ -28,7 +29,7 @@ NARROW: dict[str, dict[str, Any]] = {
     "both": {"reason": {"kind": "money", "unit": "fiat"}, "data": {"kind": "money", "unit": "fiat"}},
     "less narrow": {"crypto": 7},
 }
-"""How a catalogue that is wrong understands a field of the orders, or the digits of a unit, so that some don't fit."""
+"""How a version that is wrong understands a field of the orders, or how many digits of a coin it reads: some don't fit."""
 FORMATS = ("jsonl", "parquet")
 MEMBERS = ("records", "key_digest", "sums", "content", "totals", "rejected")
 
@@ -45,11 +46,18 @@ def narrow(name: str) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for what, changes in NARROW[name].items():
             if isinstance(changes, int):
-                patch.setitem(cast("dict[str, int]", field._SCALES), what, changes)
+                _read_fewer_digits(patch, changes)
             else:
                 known = {**resources.RESOURCES, "orders": with_field(get_resource("orders"), what, **changes)}
                 patch.setattr(resources, "RESOURCES", known)
         yield
+
+
+def _read_fewer_digits(patch: pytest.MonkeyPatch, most: int) -> None:
+    """Refuse what a column has room for."""
+    exact, scale = conform.exact, field._SCALE
+    patch.setattr(conform, "exact", lambda value, digits: exact(exact(value, most) if digits == scale else value, digits))
+    patch.setattr(conform, "_expected", lambda _: f"a decimal number of at most {most} after it")
 
 
 def manifest_of(folder: Path) -> dict[str, Any]:
@@ -124,6 +132,18 @@ def test_a_folder_that_was_tampered_with_is_not_touched(sandbox: Sandbox, tmp_pa
     part.write_bytes(part.read_bytes()[:-1] + b"x")
     before = tree(tmp_path)
     with pytest.raises(NexusStorageError, match="SHA-256"):
+        replay(tmp_path)
+    assert tree(tmp_path) == before
+
+
+def test_files_in_the_columns_of_another_version_are_refused(sandbox: Sandbox, tmp_path: Path) -> None:
+    client = client_of(sandbox)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(cast("dict[str, int]", field._SCALES), "crypto", 6)
+        put(client, tmp_path, "orders", hours_of(sandbox, start=48, until=0), "parquet", max_rejected=1000)
+    client.session.close()
+    before = tree(tmp_path)
+    with pytest.raises(NexusError, match=r"part-00000.parquet was written with other columns .* sync its window again"):
         replay(tmp_path)
     assert tree(tmp_path) == before
 

@@ -16,6 +16,7 @@ from airflow_provider_nexus.extract.origin import Origin
 from airflow_provider_nexus.extract.request import SyncRequest
 from airflow_provider_nexus.extract.window import choose_window
 from airflow_provider_nexus.load import manifest as manifests
+from airflow_provider_nexus.load.collection import windows_of
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import Copy, Row
 from airflow_provider_nexus.load.parquet.copy import ParquetCopy
@@ -104,17 +105,17 @@ def into_files(sandbox: Sandbox, folder: Path, resource: str = "broker_transacti
 def held_in(folder: Path) -> dict[str, Row]:
     """The rows of all windows; fails where a manifest lies or a record is held twice."""
     held: dict[str, Row] = {}
-    for name, _ in manifests.windows_of(folder):
+    for name in windows_of(folder):
         manifest = manifests.load(folder / name)
         if manifest is None:
             continue
         rows = rows_of(folder / name, manifest)
-        assert len(rows) == manifest["records"]
+        assert len(rows) == manifest.records
         assert held.keys().isdisjoint(row[0] for row in rows), "a record lies in two windows"
         held |= {row[0]: row for row in rows}
     return held
 
 
-def rows_of(folder: Path, manifest: Mapping[str, Any]) -> list[Row]:
+def rows_of(folder: Path, manifest: manifests.Manifest) -> list[Row]:
     """The rows of the files that a manifest names."""
-    return [row for file in manifest["files"] for rows in read_rows(folder / file["name"]) for row in rows]
+    return [row for file in manifest.files for rows in read_rows(folder / file.name) for row in rows]

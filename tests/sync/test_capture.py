@@ -15,6 +15,7 @@ from airflow_provider_nexus.extract.request import SyncRequest
 from airflow_provider_nexus.extract.tally import DigestOfSet
 from airflow_provider_nexus.extract.window import choose_window
 from airflow_provider_nexus.load import manifest as manifests
+from airflow_provider_nexus.load.collection import windows_of
 from airflow_provider_nexus.load.columns import Openness, Table
 from airflow_provider_nexus.load.copy import Row
 from airflow_provider_nexus.load.parquet.readings import GONE
@@ -167,9 +168,10 @@ def test_a_window_over_those_that_the_copy_holds_is_read_in_their_parts(tmp_path
         summary = job.run()
         assert summary is not None
         assert (summary["window_start"], summary["window_end"]) == ("2026-01-01T00:10:00Z", watermark.get())
-        found = [manifests.load(tmp_path / name) or {} for name, _ in manifests.windows_of(tmp_path)]
+        loaded = [manifests.load(tmp_path / name) for name in windows_of(tmp_path)]
+        found = [each.records for each in loaded if each]
         assert len(found) == summary["windows"] == 3
-        assert summary["records"] == sum(each["records"] for each in found) > max(each["records"] for each in found) > 0
+        assert summary["records"] == sum(found) > max(found) > 0
         assert summary["key_digest"] == digest_of(held_in(tmp_path))
         assert (summary["path"], summary["manifest"]) == (str(tmp_path), str(max(tmp_path.glob("*Z-*Z")) / "_manifest.json"))
         assert summary["verdict"] == "proved"
@@ -237,14 +239,14 @@ class Breaking:
 
 def chain(folder: Path) -> None:
     """Each manifest's predecessor is there, as it is or as it was."""
-    for name, _ in manifests.windows_of(folder):
+    for name in windows_of(folder):
         manifest = manifests.load(folder / name)
-        previous = manifest and manifest["previous"]
-        if previous:
-            before = folder / previous["window"]
+        previous = manifest and manifest.previous
+        if isinstance(previous, manifests.Previous):
+            before = folder / previous.window
             now = manifests.digest_of((before / manifests.NAME).read_bytes())
-            kept = before / manifests.SUPERSEDED / f"{previous['sha256']}.json"
-            assert now == previous["sha256"] or manifests.digest_of(kept.read_bytes()) == previous["sha256"]
+            kept = before / manifests.SUPERSEDED / f"{previous.sha256}.json"
+            assert now == previous.sha256 or manifests.digest_of(kept.read_bytes()) == previous.sha256
 
 
 def versions_of(folder: Path) -> dict[str, list[tuple[datetime, str]]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import sqlalchemy as sa
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.extract.request import SyncRequest
+from airflow_provider_nexus.extract.window import RequestedWindow
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.loader import TableLoader
 from airflow_provider_nexus.load.sql.copy import SqlCopy
@@ -79,7 +81,7 @@ def test_counts_find_the_window_that_lacks_a_record(tmp_path: Path, file_format:
         sandbox.advance(seconds=2 * 86_400)
         report = against(sandbox, tmp_path)
     assert [problem.where for problem in report.problems] == [str(folder)]
-    assert "more records than it holds" in report.problems[0].what
+    assert "more records than are stored" in report.problems[0].what
     assert str(before) not in str(report.problems)
 
 
@@ -105,13 +107,15 @@ def engine(tmp_path: Path) -> Iterator[sa.Engine]:
     made.dispose()
 
 
-def load(sandbox: Sandbox, engine: sa.Engine, name: str) -> StoredTable:
+def load(
+    sandbox: Sandbox, engine: sa.Engine, name: str, windows: list[RequestedWindow] | None = None, max_rejected: int = 0
+) -> StoredTable:
     client, entry = client_of(sandbox), get_resource(name)
     where = client.session.environment
     copy = SqlCopy(engine, "copied", Table(entry), environment=where.name, base_url=where.base_url)
-    for start in (36, 24, 12):
-        request = SyncRequest(resource=entry, requested=hours_of(sandbox, start=start, until=start - 12))
-        SyncJob(client, request, TableLoader(copy)).run()
+    for requested in windows or [hours_of(sandbox, start=start, until=start - 12) for start in (36, 24, 12)]:
+        request = SyncRequest(resource=entry, requested=requested)
+        SyncJob(client, request, TableLoader(copy, max_rejected)).run()
     client.session.close()
     return open_table(engine, "copied")
 
@@ -129,6 +133,31 @@ def test_a_table_is_verified_and_compared(engine: sa.Engine, name: str) -> None:
             connection.execute(sa.text(f"DELETE FROM copied WHERE _key = ({key})"))
         assert ["but" in problem.what for problem in verify_table(stored).problems] == [True]
         assert len(table_against_nexus(stored, client).problems) == 1
+
+
+def test_a_record_just_after_a_table_is_no_difference(engine: sa.Engine) -> None:
+    """The server counts it with the window, as it includes the upper bound."""
+    with sandbox_and_client(tie_seconds=60, until_inclusive=True) as (sandbox, client):
+        whole = hours_of(sandbox, start=36, until=0)
+        records = [json.loads(raw) for raw in sandbox.truth("broker_transactions", whole.start, whole.end)]
+        stamp = datetime.fromisoformat(sorted(record["created"] for record in records)[-10])
+        stored = load(sandbox, engine, "broker_transactions", [RequestedWindow(whole.start, stamp, "arguments")])
+        assert table_against_nexus(stored, client).problems == ()
+
+
+def test_totals_are_compared_of_windows_beside_one_with_rejected_records(engine: sa.Engine) -> None:
+    with sandbox_and_client(misfit_share=0.5, misfits=("amount",)) as (sandbox, client):
+        load(sandbox, engine, "broker_transactions", [hours_of(sandbox, start=36, until=24)], max_rejected=1000)
+        sandbox.configure(misfit_share=0)
+        stored = load(sandbox, engine, "broker_transactions", [hours_of(sandbox, start=24, until=0)])
+        assert verify_table(stored).records > 0
+        assert table_against_nexus(stored, client).problems == ()
+        with engine.begin() as connection:
+            assert connection.execute(sa.text("SELECT COUNT(*) FROM nexus_rejected")).scalar_one() > 0
+            latest = "SELECT MAX(created) FROM copied"
+            connection.execute(sa.text(f"UPDATE copied SET status = 'ODD' WHERE created = ({latest})"))
+        (problem,) = table_against_nexus(stored, client).problems
+        assert "counts or sums" in problem.what
 
 
 def test_a_table_that_no_sync_has_made(engine: sa.Engine) -> None:

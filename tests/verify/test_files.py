@@ -165,9 +165,12 @@ BOTH: dict[str, tuple[Tamper, str]] = {
     "a part too many": (lambda folder: (folder / "part-00007.parquet").write_bytes(b"x"), "not named by"),
     "a file beside": (lambda folder: (folder / "more.jsonl.gz").write_bytes(b"x"), "not named by"),
     "a part cut": (lambda folder: _part(folder).write_bytes(_part(folder).read_bytes()[:-9]), "bytes instead of"),
-    "no manifest": (lambda folder: (folder / NAME).unlink(), "has no manifest"),
+    "no manifest": (lambda folder: (folder / NAME).unlink(), "has no _manifest.json"),
     "half a manifest": (lambda folder: (folder / NAME).write_bytes((folder / NAME).read_bytes()[:99]), "manifest"),
-    "a manifest without members": (lambda folder: (folder / NAME).write_text('{"manifest_version": 1}'), "no whole manifest"),
+    "a manifest without members": (
+        lambda folder: (folder / NAME).write_text('{"manifest_version": 1}'),
+        "what a whole manifest has",
+    ),
     "records": (lambda folder: edited(folder, records=3), "records say 3"),
     "key digest": (lambda folder: edited(folder, key_digest="sha256-sum:" + "0" * 64), "key_digest"),
     "sums": (lambda folder: edited(folder, sums={"executedAmounts.fiatValue": {"EUR": "1"}}), "sums"),
@@ -181,10 +184,10 @@ CLAIMS: dict[str, tuple[Tamper, str]] = {
     "no total": (lambda folder: of_proof(folder, total_last=None), "make that 'unproved'"),
     "unique and totals": (lambda folder: of_proof(folder, unique=3, total_first=3, total_last=3), "its proof is of 3 records"),
     "outside": (lambda folder: of_proof(folder, outside=7), "7 of them around the edges"),
-    "a negative count": (lambda folder: of_proof(folder, outside=-1), "outside is -1, which is no count"),
-    "a count in words": (lambda folder: of_proof(folder, unique="all"), "unique is 'all', which is no count"),
+    "a negative count": (lambda folder: of_proof(folder, outside=-1), "outside' holds -1, which is not a count"),
+    "a count in words": (lambda folder: of_proof(folder, unique="all"), "unique' holds 'all', which is not a count"),
     "a verdict of its own": (lambda folder: of_proof(folder, verdict="sure"), "verdict is 'sure', which is none"),
-    "no verdict": (lambda folder: of_proof(folder, verdict=None), "verdict is None, which is none"),
+    "no verdict": (lambda folder: of_proof(folder, verdict=None), "verdict' holds None, which is not a text"),
     "a shrunk one": (
         lambda folder: of_proof(folder, verdict="proved_shrunk", total_first=1, total_last=2),
         "make that 'unproved'",
@@ -198,7 +201,10 @@ CLAIMS: dict[str, tuple[Tamper, str]] = {
         lambda folder: edited(folder, window={"start": _WINDOW["end"], "end": _WINDOW["start"]}),
         "which is none",
     ),
-    "window in words": (lambda folder: edited(folder, window="January"), "its window is 'January', which is none"),
+    "window in words": (
+        lambda folder: edited(folder, window="January"),
+        "field 'window' holds 'January', which",
+    ),
     "window and all of it moved": (
         lambda folder: edited(folder, window=_WINDOW, read_by="created 20200101T000000Z-20200102T000000Z"),
         "it is that of 20200101T000000Z-20200102T000000Z, and its folder is called",
@@ -216,7 +222,10 @@ CLAIMS: dict[str, tuple[Tamper, str]] = {
     "protected invented": (lambda folder: edited(folder, protected={"transactioncode": "hash"}), "transactioncode"),
     "protected of no field": (lambda folder: edited(folder, protected={"moon": "mask"}), "have no field 'moon'"),
     "protected by prayer": (lambda folder: edited(folder, protected={"status": "pray"}), "'pray'"),
-    "protected in words": (lambda folder: edited(folder, protected="all"), "has to name fields"),
+    "protected in words": (
+        lambda folder: edited(folder, protected="all"),
+        "field 'protected' holds 'all', which",
+    ),
     "nested too deep": (lambda folder: (folder / NAME).write_text(_DEEP), "which is not a manifest"),
 }
 LINES: dict[str, tuple[Tamper, str]] = {
@@ -280,7 +289,7 @@ def test_what_was_done_with_personal_data_is_held_against_the_records(tmp_path: 
     assert told == {"customercode": "hash", "bankaccount": "drop", "email": "mask"}
     assert verify(folder).problems == ()
     wrong = {
-        "holds a hash in customercode, of which": {name: told[name] for name in told if name != "customercode"},
+        "contains a hash in customercode, of which": {name: told[name] for name in told if name != "customercode"},
         "email that is not treated with 'hash'": told | {"email": "hash"},
         "email that is not treated with 'drop'": told | {"email": "drop"},
         "countrycode that is not treated with 'mask'": told | {"countrycode": "mask"},

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from airflow_provider_nexus.extract.extracted import Extracted
 from airflow_provider_nexus.extract.jsonl import JsonLinesWriter
 from airflow_provider_nexus.extract.tally import Tally
 from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load import manifest as manifests
+from airflow_provider_nexus.load.collection import previous_of
 from airflow_provider_nexus.load.loader import Stored, fields_before
-from airflow_provider_nexus.load.manifest import NAME, previous_of
+from airflow_provider_nexus.load.manifest import NAME
 from airflow_provider_nexus.load.publish import publish
 from airflow_provider_nexus.load.rejects import Rejects
 
@@ -42,7 +45,8 @@ class JsonLinesLoader:
         try:
             rejects.refuse_too_many()
             manifest = manifests.describe(extracted, FORMAT)
-            manifest["previous"] = previous_of(self._collection, extracted.window) if extracted.window else None
+            previous = previous_of(self._collection, extracted.window) if extracted.window else None
+            manifest = replace(manifest, previous=previous)
             changed, _ = publish(folder, writer.parts(), manifest, rejects.found)
         finally:
             writer.close()

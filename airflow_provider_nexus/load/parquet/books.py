@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_nexus.extract.totals import Totals
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import Row
+from airflow_provider_nexus.load.manifest import GroupTotals, Manifest
 from airflow_provider_nexus.load.totals import Amounts, Grouping, Sum
 
 
@@ -19,14 +19,12 @@ class Books:
     :param manifest: to go on from; by default from nothing
     """
 
-    def __init__(self, table: Table, manifest: Mapping[str, Any] | None = None) -> None:
-        manifest = manifest or {}
-        records = manifest.get("records", 0)
-        self._keys = Sum.of(records, manifest["key_digest"]) if manifest else Sum()
-        self._contents = Sum.of(records, manifest["content"]) if manifest else Sum()
-        self._amounts = Amounts(table, manifest.get("sums"))
+    def __init__(self, table: Table, manifest: Manifest | None = None) -> None:
+        self._keys = Sum.of(manifest.records, manifest.key_digest) if manifest else Sum()
+        self._contents = Sum.of(manifest.records, manifest.content) if manifest else Sum()
+        self._amounts = Amounts(table, manifest.sums if manifest else None)
         self._grouping = Grouping(table) if table.resource.totals_path else None
-        self._totals = Totals.load(manifest.get("totals", ()))
+        self._totals = manifest.group_totals if manifest else Totals()
 
     def enter(self, row: Row, sign: int = 1) -> None:
         """Count a row, or with ``sign=-1`` take it away."""
@@ -43,5 +41,5 @@ class Books:
             "key_digest": self._keys.digest,
             "content": self._contents.digest,
             "sums": self._amounts.dump(),
-            **({"totals": self._totals.dump()} if self._grouping else {}),
+            **({"totals": [GroupTotals(**each) for each in self._totals.dump()]} if self._grouping else {}),
         }

@@ -7,6 +7,7 @@ from typing import Any
 
 from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load.copy import Row
+from airflow_provider_nexus.load.manifest import ChangeCounts
 from airflow_provider_nexus.load.parquet.unsettled import Unsettled
 from airflow_provider_nexus.load.parquet.writer import read_columns, read_rows
 from airflow_provider_nexus.load.server import refuse_other_format
@@ -61,14 +62,14 @@ class Changes:
         return len(self._held)
 
     @property
-    def told(self) -> dict[str, int]:
-        """The counts by word."""
-        return {"inserted": self.inserted, "updated": self.updated, "deleted": self.deleted}
+    def counts(self) -> ChangeCounts:
+        """All of them, counted."""
+        return ChangeCounts(inserted=self.inserted, updated=self.updated, deleted=self.deleted)
 
     @property
     def any(self) -> bool:
         """Whether there are any."""
-        return any(self.told.values())
+        return bool(self.inserted or self.updated or self.deleted)
 
     def remember(self) -> None:
         """Keep which records may still change."""
@@ -83,5 +84,7 @@ def _held(folder: Any) -> dict[str, Row]:
 
 def _paths(folder: Any) -> list[Any]:
     manifest = manifests.load(folder)
-    refuse_other_format(folder, manifest or {}, "parquet")
-    return [folder / file["name"] for file in manifest["files"]] if manifest else []
+    if manifest is None:
+        return []
+    refuse_other_format(folder, manifest, "parquet")
+    return [folder / file.name for file in manifest.files]

@@ -7,15 +7,17 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from airflow_provider_nexus.api.moments import moment
+from msgspec.structs import replace
+
 from airflow_provider_nexus.extract.origin import Open, Scope
 from airflow_provider_nexus.extract.totals import Totals
 from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load import manifest as manifests
+from airflow_provider_nexus.load.collection import previous_of, windows_of
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import Applied, Kept, Row, Sealed
 from airflow_provider_nexus.load.loader import fields_before
-from airflow_provider_nexus.load.manifest import NAME, SUPERSEDED, previous_of, windows_of
+from airflow_provider_nexus.load.manifest import NAME, SUPERSEDED, ChangeCounts, Manifest
 from airflow_provider_nexus.load.parquet.books import Books
 from airflow_provider_nexus.load.parquet.changes import Changes
 from airflow_provider_nexus.load.parquet.patch import Patch
@@ -45,7 +47,7 @@ class ParquetCopy:
         self, collection: Any, table: Table, *, unsettled: Unsettled | None = None, keeps_versions: bool = False
     ) -> None:
         self._collection, self._table, self._unsettled = collection, table, unsettled
-        self._known: list[tuple[str, Window, dict[str, Any]]] | None = None
+        self._known: list[tuple[str, Window, Manifest]] | None = None
         self._scan = Scan(table)
         self._readings = Readings(collection, table, keeps_versions=keeps_versions)
 
@@ -76,16 +78,13 @@ class ParquetCopy:
 
     def windows(self) -> list[Kept]:
         """The windows read whole, oldest reading first."""
-        kept = [
-            Kept(window.start, window.end, moment(str(manifest["read_at"]), "read_at"))
-            for _, window, manifest in self._published()
-        ]
+        kept = [Kept(window.start, window.end, manifest.read_moment) for _, window, manifest in self._published()]
         return sorted(kept, key=lambda each: (each.read_at, each.start))
 
     def torn(self) -> list[Window]:
         """The windows whose manifest was withdrawn to be replaced, and never was."""
         whole = {name for name, _, _ in self._published()}
-        torn = [(name, window) for name, window in windows_of(self._collection) if name not in whole]
+        torn = [(name, window) for name, window in windows_of(self._collection).items() if name not in whole]
         return [window for name, window in torn if names(self._collection / name / SUPERSEDED)]
 
     def totals(self, start: datetime, end: datetime) -> Totals:
@@ -93,15 +92,16 @@ class ParquetCopy:
         totals = Totals()
         for name, window, manifest in self._published():
             if start <= window.start and window.end <= end:
-                totals.merge(Totals.load(manifest["totals"]))
+                totals.merge(manifest.group_totals)
             elif window.start < end and start < window.end:
                 self._scan.count(totals, self._collection / name, manifest, start, end)
         return totals
 
-    def _published(self) -> list[tuple[str, Window, dict[str, Any]]]:
+    def _published(self) -> list[tuple[str, Window, Manifest]]:
         """The windows with their manifests, read once as long as nothing is changed here."""
         if self._known is None:
-            found = ((name, window, manifests.load(self._collection / name)) for name, window in windows_of(self._collection))
+            windows = windows_of(self._collection).items()
+            found = ((name, window, manifests.load(self._collection / name)) for name, window in windows)
             self._known = [(name, window, manifest) for name, window, manifest in found if manifest]
             for name, _, manifest in self._known if self._unsettled else ():
                 refuse_other_format(self._collection / name, manifest, FORMAT)  # windows of a copy are changed later on
@@ -127,7 +127,7 @@ class ParquetCopy:
             self._keep_known(sealed, changes, writer, books)
             if self._readings.keeps_versions and changes.any:
                 versions.write(tombstones(self._table, changes.gone(), sealed))
-                self._readings.store(sealed, versions, changes.told)
+                self._readings.store(sealed, versions, changes.counts)
             applied = self._publish(sealed, window, writer, books, changes)
         finally:
             writer.close()
@@ -144,7 +144,7 @@ class ParquetCopy:
     def _publish(self, sealed: Sealed, window: Window | None, writer: ParquetWriter, books: Books, changes: Changes) -> Applied:
         folder = self._collection / (window.label if window else sealed.label)
         previous = previous_of(self._collection, window) if window else None
-        manifest = {**sealed.manifest, **books.members(), "format": FORMAT, "previous": previous}
+        manifest = replace(sealed.manifest, **books.members(), format=FORMAT, previous=previous)
         changed, raw = publish(folder, writer.parts(), manifest, sealed.rejects)
         digest, places = manifests.digest_of(raw), (str(folder), str(folder / NAME))
         return Applied(changed, changes.inserted, changes.updated, changes.deleted, digest, *places)
@@ -153,6 +153,7 @@ class ParquetCopy:
         """Rewrite the folders that hold the records, the reading being kept first: what is in no folder yet is found again."""
         versions = {row[0]: row for row in rows}
         sealed, created = seal(), self._table.place(self._table.created)
+        spared = {reject.key for reject in sealed.rejects}
         patches = []
         log = self._readings.writer()
         try:
@@ -160,11 +161,14 @@ class ParquetCopy:
                 mine = {key: row for key, row in versions.items() if window.start <= row[created] < window.end}
                 if mine or (scope and _overlap(scope, window)):
                     patches.append(Patch(self._collection / name, self._table, manifest, self._writer()))
-                    patches[-1].rewrite(mine, scope, sealed)
-            told = {word: sum(getattr(patch, word) for patch in patches) for word in ("inserted", "updated", "deleted")}
+                    read_by = sealed.manifest.read_by
+                    patches[-1].rewrite(mine, read_at=sealed.read_at, read_by=read_by, scope=scope, spared=spared)
+            words = ("inserted", "updated", "deleted")
+            inserted, updated, deleted = (sum(getattr(patch, word) for patch in patches) for word in words)
+            counts = ChangeCounts(inserted=inserted, updated=updated, deleted=deleted)
             for patch in patches:
                 log.write([*patch.versions, *tombstones(self._table, patch.gone, sealed)])
-            folder, raw = self._readings.store(sealed, log, told)
+            folder, raw = self._readings.store(sealed, log, counts)
             for patch in patches:
                 patch.publish()
         finally:
@@ -173,7 +177,8 @@ class ParquetCopy:
                 patch.close()
         self._remember(versions.values(), patches)
         digest = manifests.digest_of(raw)
-        return Applied(any(told.values()), told["inserted"], told["updated"], told["deleted"], digest, folder, f"{folder}/{NAME}")
+        changed = bool(inserted or updated or deleted)
+        return Applied(changed, inserted, updated, deleted, digest, folder, f"{folder}/{NAME}")
 
     def _remember(self, rows: Iterable[Row], patches: list[Patch]) -> None:
         if self._unsettled:

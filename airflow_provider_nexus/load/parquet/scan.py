@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import cached_property
 from itertools import chain, islice
@@ -10,6 +10,7 @@ from typing import Any
 
 from airflow_provider_nexus.extract.totals import Totals
 from airflow_provider_nexus.load.columns import Table
+from airflow_provider_nexus.load.manifest import Manifest
 from airflow_provider_nexus.load.totals import Grouping
 
 _KEPT = 100_000
@@ -28,7 +29,7 @@ class Scan:
     :param read: reads them off a folder, given its manifest; by default off Parquet files
     """
 
-    def __init__(self, table: Table, read: Callable[[Any, Mapping[str, Any]], Values] | None = None) -> None:
+    def __init__(self, table: Table, read: Callable[[Any, Manifest], Values] | None = None) -> None:
         self._table = table
         self._read = read or self.typed
         self._place, self._rows = "", list[tuple[Any, ...]]()
@@ -38,23 +39,23 @@ class Scan:
         """Made when it is asked for: a copy of a resource without totals has none."""
         return Grouping(self._table)
 
-    def count(self, totals: Totals, folder: Any, manifest: Mapping[str, Any], start: datetime, end: datetime) -> None:
+    def count(self, totals: Totals, folder: Any, manifest: Manifest, start: datetime, end: datetime) -> None:
         """Add the records of a folder that were created in a span."""
         for created, *values in self._of(folder, manifest):
             if created is not None and start <= created < end:
                 self._grouping.count_values(totals, values)
 
-    def typed(self, folder: Any, manifest: Mapping[str, Any]) -> Values:
+    def typed(self, folder: Any, manifest: Manifest) -> Values:
         """Those of Parquet files."""
         from airflow_provider_nexus.load.parquet.writer import read_columns
 
         names = (self._table.created, *self._grouping.columns)
-        for file in manifest["files"]:
-            for rows in read_columns(folder / file["name"], names):
+        for file in manifest.files:
+            for rows in read_columns(folder / file.name, names):
                 yield from rows
 
-    def _of(self, folder: Any, manifest: Mapping[str, Any]) -> Values:
-        place = f"{folder} {[file['sha256'] for file in manifest['files']]}"
+    def _of(self, folder: Any, manifest: Manifest) -> Values:
+        place = f"{folder} {[file.sha256 for file in manifest.files]}"
         if place == self._place:
             return iter(self._rows)
         rows = self._read(folder, manifest)

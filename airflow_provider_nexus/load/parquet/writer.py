@@ -56,12 +56,7 @@ class ParquetWriter:
                 self._convert()
 
     def write_batch(self, batch: Batch) -> None:
-        """Add the rows of a batch with the columns of this table, without making Python objects of them.
-
-        :raises NexusError: when it has other columns
-        """
-        if not batch.schema.equals(self.schema):
-            raise NexusError(f"{self.table.resource.name} was written with other columns than this version has: write it anew")
+        """Add the rows of a batch with the columns of this table, without making Python objects of them."""
         self._convert()
         self._add(batch)
 
@@ -225,6 +220,8 @@ def rewrite(
     coming = _Coming(writer, stored)
     for path in paths:
         with _opened(path) as file:
+            if file.metadata.num_rows and not file.schema_arrow.equals(writer.schema):
+                raise NexusError(f"{path} was written with other columns than this version has: sync its window again")
             for batch in _batches(file):
                 coming.merge(batch, left.split(batch, result))
     coming.rest()

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
+from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from airflow_provider_nexus.load.copy import Sealed
+from airflow_provider_nexus.load.manifest import ChangeCounts, TableLoad, TableState, parse
 from airflow_provider_nexus.load.sql.errors import refuse_swallowed
 from airflow_provider_nexus.load.sql.tables import Model
 from airflow_provider_nexus.load.totals import Sum
@@ -27,17 +29,20 @@ class State:
     current: Sum = field(default_factory=Sum)
     versions: Sum = field(default_factory=Sum)
 
-    def dump(self, *, is_history: bool) -> dict[str, Any]:
-        """JSON-able members for the manifest."""
-        kept = {"records": self.current.records, "digest": self.current.digest}
-        more = {"versions": self.versions.records, "versions_digest": self.versions.digest}
-        return kept | more if is_history else kept
+    def dump(self, *, is_history: bool) -> TableState:
+        """The member of the manifest."""
+        return TableState(
+            records=self.current.records,
+            digest=self.current.digest,
+            versions=self.versions.records if is_history else None,
+            versions_digest=self.versions.digest if is_history else None,
+        )
 
     @classmethod
-    def load(cls, stored: dict[str, Any]) -> State:
+    def load(cls, stored: TableState) -> State:
         """What was dumped."""
-        versions = Sum.of(stored["versions"], stored["versions_digest"]) if "versions" in stored else Sum()
-        return cls(Sum.of(stored["records"], stored["digest"]), versions)
+        versions = Sum.of(stored.versions or 0, stored.versions_digest) if stored.versions_digest else Sum()
+        return cls(Sum.of(stored.records, stored.digest), versions)
 
 
 @dataclass
@@ -69,7 +74,10 @@ class Ledger:
         books = self.model.manifest
         query = sa.select(books.c.manifest, books.c.sha256).where(books.c.table_name == self.model.bare)
         found = self.connection.execute(query.order_by(books.c.number.desc()).limit(1)).one_or_none()
-        return (State.load(json.loads(found[0])["state"]), str(found[1])) if found else (State(), "")
+        if found is None:
+            return State(), ""
+        manifest = parse(found[0].encode(), f"the last one of {self.model.name}")
+        return State.load(manifest.state) if manifest.state else State(), str(found[1])
 
     def same(self, sealed: Sealed) -> str:
         """The digest of the label's last manifest if it is of the same reading, else nothing."""
@@ -79,20 +87,23 @@ class Ledger:
         found = self.connection.execute(latest).one_or_none()
         return str(found[2]) if found and (found[0], found[1]) == (sealed.content, sealed.verdict) else ""
 
-    def write(self, sealed: Sealed, number: int, previous: str, state: State, changes: dict[str, int]) -> str:
+    def write(self, sealed: Sealed, number: int, previous: str, state: State, changes: ChangeCounts) -> str:
         """Store a load's manifest and what did not fit.
 
-        :param changes: what it changed in the copy, by word
+        :param changes: what it changed in the copy
         :returns: the manifest's digest
         """
         self._reject(sealed)
         columns = self._columns(sealed, number)
         kept = {name: value for name, value in columns.items() if not name.startswith(("window_", "read_at"))}
-        text = _text(
-            sealed.manifest
-            | {"previous": previous, "changes": changes, "state": state.dump(is_history=self.model.is_history)}
-            | {"load": kept | {"columns": list(self.model.names)}}
+        manifest = replace(
+            sealed.manifest,
+            previous=previous,
+            changes=changes,
+            state=state.dump(is_history=self.model.is_history),
+            load=TableLoad(**kept, columns=list(self.model.names)),
         )
+        text = json.dumps(manifest.dump(), indent=1, sort_keys=True, ensure_ascii=False, default=str)
         sha256 = hashlib.sha256(text.encode()).hexdigest()
         stored = columns | {"previous": previous, "sha256": sha256, "manifest": text}
         self.connection.execute(sa.insert(self.model.manifest).values(stored))
@@ -129,10 +140,6 @@ class Ledger:
             self.connection.execute(sa.insert(books), rows)
         found = self.connection.execute(sa.select(sa.func.count()).select_from(books).where(mine)).scalar_one()
         refuse_swallowed(books.name, "records that were put aside", len(rows), found)
-
-
-def _text(manifest: dict[str, Any]) -> str:
-    return json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False, default=str)
 
 
 def _kept(text: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,9 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from airflow_provider_nexus.api.timestamps import to_wire
+from airflow_provider_nexus.exceptions import NexusDataError
 from airflow_provider_nexus.extract.progress import Follow, unheard
+from airflow_provider_nexus.load.manifest import Manifest, parse
 from airflow_provider_nexus.load.rows import content_of
 from airflow_provider_nexus.load.sql.books import State
 from airflow_provider_nexus.load.sql.merge import current
@@ -120,22 +121,25 @@ class Books:
             yield "was edited: its text is not what its digest is of"
         self.state = None
         try:
-            told = json.loads(row["manifest"])
-            self.state = State.load(told["state"])
-            self.shapes.add(tuple(told["load"]["columns"][_SYSTEM:]))
-            kept = {name: value for name, value in told["load"].items() if name != "columns"} | {"previous": told["previous"]}
-        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            manifest = parse(row["manifest"].encode(), f"number {row['number']} of {self._model.name}")
+        except NexusDataError:
+            manifest = None
+        if manifest is None or manifest.state is None or manifest.load is None:
             yield "can't be read"
             return
-        differing = [name for name, value in kept.items() if row.get(name) != value] + _other_moments(told, row)
+        self.state = State.load(manifest.state)
+        self.shapes.add(tuple(manifest.load.columns[_SYSTEM:]))
+        stored = {name: value for name, value in manifest.load.dump().items() if name != "columns"}
+        stored["previous"] = manifest.previous
+        differing = [name for name, value in stored.items() if row.get(name) != value] + _other_moments(manifest, row)
         if differing:
             yield f"was edited: its text says something else than its columns {', '.join(differing)}"
 
 
-def _other_moments(told: dict[str, Any], row: Any) -> list[str]:
+def _other_moments(manifest: Manifest, row: Any) -> list[str]:
     """The columns of times for which the text has other ones."""
-    window = told.get("window") or {}
-    texts = {"window_start": window.get("start"), "window_end": window.get("end"), "read_at": told.get("read_at")}
+    start, end = (manifest.window.start, manifest.window.end) if manifest.window else ("", "")
+    texts = {"window_start": start, "window_end": end, "read_at": manifest.read_at}
     return [name for name, text in texts.items() if text and (row[name] is None or to_wire(row[name]) != text)]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -20,6 +19,7 @@ from airflow_provider_nexus.extract.totals import Totals
 from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import Applied, Kept, Output, Row, Sealed
+from airflow_provider_nexus.load.manifest import ChangeCounts, parse
 from airflow_provider_nexus.load.sql.books import Ledger
 from airflow_provider_nexus.load.sql.check import Checked, check
 from airflow_provider_nexus.load.sql.errors import failing
@@ -145,7 +145,7 @@ class SqlCopy:
             if unchanged:
                 raise _Unchanged
             counts = merge.inserted, merge.updated, merge.deleted
-            changes = dict(zip(("inserted", "updated", "deleted"), counts, strict=True))
+            changes = ChangeCounts(inserted=merge.inserted, updated=merge.updated, deleted=merge.deleted)
             sha256 = ledger.write(sealed, number, previous, state, changes)
         where = self._model.name, f"{self._model.manifest.name} of {self._model.bare}"
         return Applied(False, 0, 0, 0, unchanged, *where) if unchanged else Applied(True, *counts, sha256, *where)
@@ -156,7 +156,7 @@ class SqlCopy:
         query = sa.select(books.manifest).where(books.table_name == self._model.bare).order_by(books.number.desc()).limit(1)
         with self._read() as connection:
             found = connection.execute(query).scalar_one_or_none()
-        return None if found is None else json.loads(found).get("schema")
+        return None if found is None else parse(found.encode(), f"the last one of {self._model.name}").schema.dump()
 
     def unsettled(self) -> dict[str, Open]:
         """The records whose end has not been seen, by key."""

@@ -173,5 +173,5 @@ def test_tables_without_creation_stamps_are_in_the_order_of_their_keys(tmp_path:
 
 def test_files_of_another_table_are_refused(rows: list[Row], tmp_path: Path) -> None:
     writer = ParquetWriter(Table(get_resource("transfers")), {})
-    with pytest.raises(NexusError, match="transfers was written with other columns than this version has: write it anew"):
+    with pytest.raises(NexusError, match="parquet was written with other columns than this version has: sync its window again"):
         rewrite(files(rows, tmp_path), writer, {})

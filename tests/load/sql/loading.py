@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -24,6 +24,7 @@ from airflow_provider_nexus.load.copy import Applied, Reject, Row, Sealed
 from airflow_provider_nexus.load.rows import Conformer
 from airflow_provider_nexus.load.sql.copy import SqlCopy
 from airflow_provider_nexus.sandbox import Sandbox
+from tests.load.manifests import manifest_of
 
 TABLE = "nexus_copy"
 READ_AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -70,11 +71,12 @@ def sealed(rows: Iterable[Row], *, rejects: tuple[Reject, ...] = (), **changes: 
         verdict="proved",
         records=len(held),
         content=content,
-        manifest={"manifest_version": 1, "resource": "transactions"},
+        manifest=manifest_of(format="table"),
         rejects=rejects,
     )
+    members = changes.pop("manifest", {})
     seal = replace(seal, **changes)
-    return replace(seal, manifest={**seal.manifest, **_told(seal)})
+    return replace(seal, manifest=manifest_of(**{"format": "table", **members, **_told(seal)}))
 
 
 def _told(seal: Sealed) -> dict[str, Any]:
@@ -84,11 +86,11 @@ def _told(seal: Sealed) -> dict[str, Any]:
         "read_at": to_wire(seal.read_at),
         "read_by": f"{seal.feed} {window.label}" if window else seal.feed,
         "feed": seal.feed,
-        "window": {"start": to_wire(window.start), "end": to_wire(window.end)} if window else None,
+        "window": {"start": to_wire(window.start), "end": to_wire(window.end), "how": "arguments"} if window else None,
         "environment": "testapi.quantoznexus.com",
         "base_url": "https://testapi.quantoznexus.com",
         "records": seal.records,
-        "proof": asdict(Proof(Verdict(seal.verdict), "seek", 1, unique, unique, unique)),
+        "proof": msgspec.to_builtins(Proof(Verdict(seal.verdict), "seek", 1, unique, unique, unique)),
     }
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import Engine
 
+from airflow_provider_nexus.extract.origin import Open
 from airflow_provider_nexus.load.copy import Reject
 from airflow_provider_nexus.report.table import collection_of
 from airflow_provider_nexus.verify.tables import open_table
@@ -25,7 +28,7 @@ def test_books_are_read_alike(engine: Engine) -> None:
     assert (entry.start, entry.end, entry.verdict, entry.flaws) == (START, END, "proved", [])
     assert (entry.rejected, entry.put_aside) == (2, {(misfit.field, misfit.reason): 2})
     assert (found.chain.links, found.chain.superseded, found.chain.broken) == (1, 1, [])
-    assert found.unsettled == dict.fromkeys(("A", "B"), "2026-01-01T01:00:00Z Initiated")
+    assert found.unsettled == dict.fromkeys(("A", "B"), Open(START + timedelta(hours=1), "Initiated"))
     assert [each.anchor for each in found.manifests] == [f"{TABLE}-1", f"{TABLE}-2"]
     with engine.begin() as connection:
         books = copy_of(engine)._model.manifest

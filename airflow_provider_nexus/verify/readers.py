@@ -1,0 +1,175 @@
+"""Readers of stored rows, JSON lines and Parquet: each row is checked and counted again, to be compared with the manifest."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any, Protocol
+
+from airflow_provider_nexus import __version__
+from airflow_provider_nexus import storage as store
+from airflow_provider_nexus.api.resource import Resource
+from airflow_provider_nexus.api.rows import RowReader
+from airflow_provider_nexus.exceptions import NexusDataError
+from airflow_provider_nexus.extract.jsonl import lines
+from airflow_provider_nexus.extract.tally import Tally
+from airflow_provider_nexus.extract.totals import Totals
+from airflow_provider_nexus.extract.window import Window
+from airflow_provider_nexus.load.columns import SYSTEM, Table
+from airflow_provider_nexus.load.manifest import Manifest, end_record
+from airflow_provider_nexus.load.parquet.arrow import leaves, load
+from airflow_provider_nexus.load.parquet.books import Books
+from airflow_provider_nexus.load.parquet.readings import GONE
+from airflow_provider_nexus.load.parquet.writer import read_rows
+from airflow_provider_nexus.load.rows import content_of
+from airflow_provider_nexus.verify.personal_data import PersonalData
+
+_CONTENT = 4
+"""Columns of a typed row before those that its ``_content`` is the digest of."""
+
+
+class FolderReader(Protocol):
+    """Reads the files of one folder, one row in memory at a time.
+
+    :ivar records: read so far
+    """
+
+    records: int
+
+    def read(self, path: Any) -> Iterator[str]:
+        """Read a file to its end.
+
+        :return: one line for each thing that is wrong with a row
+        """
+
+    def differences(self, manifest: Manifest) -> Iterator[str]:
+        """The members of a manifest that are not what the rows add up to, one line each."""
+
+
+def folder_reader(file_format: str, resource: Resource, window: Window | None, personal: PersonalData | None) -> FolderReader:
+    """The reader for a format.
+
+    :param window: that all rows were created in; ``None`` when any stamp will do
+    :param personal: checks how personal data was treated; ``None`` when that is not known
+    :raises NexusDataError: when this version does not know the format
+    """
+    if file_format == "jsonl":
+        return _LinesReader(resource, window, personal)
+    if file_format == "parquet":
+        return _ParquetReader(resource, window, personal)
+    raise NexusDataError("manifest", resource.name, "format", file_format, "jsonl or parquet")
+
+
+class _LinesReader:
+    def __init__(self, resource: Resource, window: Window | None, personal: PersonalData | None) -> None:
+        self._window, self._personal = window, personal
+        self._reader = RowReader(resource)
+        self._tally = Tally(self._reader)
+        self.records = 0
+
+    def read(self, path: Any) -> Iterator[str]:
+        """Read a file to its end.
+
+        :raises NexusDataError: when a record has no key, or its stamp can't be read
+        :raises ValueError: when the file is not whole
+        """
+        for raw in records_of(path):
+            self.records += 1
+            row = self._reader.read(raw)
+            try:
+                self._tally.add(row)
+            except NexusDataError as error:
+                row = row._replace(flaw=error.field)
+                self._tally.add(row)
+            if row.flaw:
+                yield f"the record of key {row.key!r} has an amount that can't be read, field {row.flaw!r}"
+            if self._window and not f"{self._window.start:%FT%T}" <= row.stamp < f"{self._window.end:%FT%T}":
+                yield f"the record of key {row.key!r} was created at {row.stamp}, outside of the window"
+            for line in self._personal.in_record(raw) if self._personal else ():
+                yield f"the record of key {row.key!r} {line}"
+
+    def differences(self, manifest: Manifest) -> Iterator[str]:
+        """The members of a manifest that are not what the records add up to."""
+        found: dict[str, Any] = {"records": self.records, "key_digest": self._tally.key_digest, "sums": self._tally.sums_by_field}
+        if not manifest.rejected:  # the first and the last may have been rejected
+            found |= {"first": end_record(self._tally.first), "last": end_record(self._tally.last)}
+        return _differences(found, manifest)
+
+
+class _ParquetReader:
+    def __init__(self, resource: Resource, window: Window | None, personal: PersonalData | None) -> None:
+        self._table, self._window, self._personal = Table(resource), window, personal
+        self._books = Books(self._table)
+        self.records = 0
+
+    def read(self, path: Any) -> Iterator[str]:
+        """Read a file to its end.
+
+        :raises NexusError: when it is no Parquet file
+        :raises ValueError: when it is not whole
+        """
+        with store.opened(path) as source:
+            names = list(leaves(load("pyarrow.parquet").read_schema(source)))
+        # The file may have been written by another version, with other columns.
+        places = [names.index(column.name) if column.name in names else None for column in self._table.columns]
+        for rows in read_rows(path):
+            for row in rows:
+                self.records += 1
+                # A record that was deleted has neither values nor a digest.
+                is_empty = row[3] == GONE and all(value is None for value in row[_CONTENT:])
+                content = GONE if is_empty else content_of(row[_CONTENT:])
+                if content != row[3]:
+                    yield f"the row of key {row[0]!r} was edited: its values are not what its _content is of"
+                if row[3] != GONE:
+                    values = [row[place] if place is not None else None for place in places]
+                    self._books.enter((*row[:3], content, *values[_CONTENT:]))
+                    yield from (f"the row of key {row[0]!r} {line}" for line in self._misplaced(values))
+
+    def _misplaced(self, values: list[Any]) -> Iterator[str]:
+        """What can't be in a row of this folder."""
+        if self._window:
+            created = values[self._table.place(self._table.created)]
+            if created is None or not self._window.start <= created < self._window.end:
+                yield f"was created at {created}, outside of the window"
+        if self._personal:
+            for column, value in zip(self._table.fields, values[len(SYSTEM) :], strict=True):
+                yield from self._personal.in_column(column, value)
+
+    def differences(self, manifest: Manifest) -> Iterator[str]:
+        """The members of a manifest that are not what the rows add up to."""
+        found = self._books.members()
+        if "totals" in found and Totals.load(each.dump() for each in found["totals"]).same_as(manifest.group_totals):
+            found["totals"] = manifest.totals
+        return _differences(found, manifest)
+
+
+def records_of(path: Any) -> Iterator[bytes]:
+    """The records of a file of JSON lines, one at a time.
+
+    :raises ValueError: when it is no whole gzip file
+    """
+    with store.opened(path) as source:
+        try:
+            yield from lines(source)
+        except (EOFError, zlib.error) as error:
+            raise ValueError(str(error)) from None
+
+
+def _differences(found: Mapping[str, Any], manifest: Manifest) -> Iterator[str]:
+    for name, mine in found.items():
+        theirs = getattr(manifest, name)
+        if name == "sums":
+            mine, theirs = _as_numbers(mine), _as_numbers(theirs)
+            if manifest.provider_version != __version__:
+                # Another version may know other amounts.
+                known = {field for field, _ in mine} & {field for field, _ in theirs}
+                mine, theirs = ({at: value for at, value in each.items() if at[0] in known} for each in (mine, theirs))
+        if mine != theirs:
+            yield f"its {name} say {f'{theirs}, not {mine}' if name == 'records' else 'something else than the rows'}"
+
+
+def _as_numbers(sums: Mapping[str, Mapping[str, str]]) -> dict[tuple[str, str], Decimal]:
+    """Sums whose spelling does not matter; those of nothing are left out."""
+    every = ((field, currency, digits) for field, of_field in sums.items() for currency, digits in of_field.items())
+    return {(field, currency): number for field, currency, digits in every if (number := Decimal(digits))}
