@@ -97,7 +97,7 @@ $(VENV)/made.stamp:
 
 $(VENV)/run.stamp: $(VENV)/made.stamp pyproject.toml constraints.txt
 	@echo "Installing the provider with Airflow into $(VENV); this happens once and takes a minute or two."
-	$(INSTALL) --editable .
+	$(INSTALL) --editable ".[sandbox]"
 	@touch $@
 
 $(VENV)/test.stamp: $(VENV)/made.stamp pyproject.toml constraints.txt
