@@ -66,10 +66,10 @@ except ImportError:  # Airflow 3.1
     from airflow.lineage.hook import get_hook_lineage_collector  # type: ignore[no-redef,import-not-found]
 
 HAS_TASK_STATE = NEVER_EXPIRE is not None
-"""Whether a task can keep values from one try to the next (Airflow 3.3 on)."""
+"""Whether a task can store values from one try to the next (Airflow 3.3 on)."""
 
 HAS_RETRY_POLICIES = find_spec("airflow.sdk.definitions.retry_policy") is not None
-"""Whether a task can say which errors are worth another try (Airflow 3.3 on)."""
+"""Whether a task can state which errors are worth another try (Airflow 3.3 on)."""
 
 __all__ = [
     "HAS_RETRY_POLICIES",

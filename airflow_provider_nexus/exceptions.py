@@ -1,7 +1,7 @@
-"""Every error that the provider raises on purpose. Each says what happened and what to do.
+"""Errors of the provider, one tree. Each names what happened and what to do.
 
 ``NexusError`` is the root. ``NexusApiError`` and its children speak of one call and carry what is known of it; they
-never hold the token, and bodies only as a short redacted excerpt.
+never contain the token, and bodies only as a short redacted excerpt.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Protocol
 
 _LOOKED_AT, _HALF, _SHOWN = 16_384, 8_192, 300
 LONGEST_PAUSE = 600.0
-"""Seconds that Nexus is left alone at most, however many it asks for; then it is asked again."""
+"""Seconds that a wait lasts at most, however many Nexus asks for; then it is called again."""
 
 
 def printable(text: str) -> str:
@@ -28,12 +28,12 @@ class _Scrubber(Protocol):
 _kept_out: set[_Scrubber] = set()
 
 
-def keep_out(secret: _Scrubber) -> None:
+def hide_in_errors(secret: _Scrubber) -> None:
     """Blank a secret in all errors that are made from now on in this process: a server can repeat it in any record."""
     _kept_out.add(secret)
 
 
-def told(text: str) -> str:
+def without_secrets(text: str) -> str:
     """A text that somebody else wrote, such as a server, without the secrets of this process: for errors, logs and answers.
 
     It has to be whole, so scrub before something is cut.
@@ -46,8 +46,8 @@ def told(text: str) -> str:
 def excerpt(value: object) -> str:
     """The beginning of a value as it is written in Python, without secrets, short enough for a line."""
     written = repr(value)
-    # half of a secret may stand at the end of what is cut
-    seen = told(written) if len(written) <= _LOOKED_AT else told(written[:_LOOKED_AT])[:-_HALF]
+    # half of a secret may be at the end of what is cut
+    seen = without_secrets(written) if len(written) <= _LOOKED_AT else without_secrets(written[:_LOOKED_AT])[:-_HALF]
     return seen if len(seen) <= _SHOWN and len(written) <= _LOOKED_AT else f"{seen[:_SHOWN]}..."
 
 
@@ -58,7 +58,7 @@ class NexusError(Exception):
     """Whether another try of the same task must end the same way, or would do harm."""
 
     def __init__(self, *args: object) -> None:
-        super().__init__(*(told(arg) if isinstance(arg, str) else arg for arg in args))
+        super().__init__(*(without_secrets(arg) if isinstance(arg, str) else arg for arg in args))
 
     def __str__(self) -> str:
         """What happened. Texts of a server or a file can't move the cursor of the terminal that shows it."""
@@ -87,19 +87,19 @@ class NexusWriteRefusedError(NexusError):
 
 
 class NexusDataError(NexusError, ValueError):
-    """A value can't be read as what the schema says it is.
+    """A value can't be read as the kind that its schema names.
 
     :param resource: name of the resource
     :param key: key of the record
     :param field: wire name of the field
-    :param value: the value as it came; its text with three stars in place of a secret when it holds one
+    :param value: the value as it came; its text with three stars in place of a secret when it has one
     """
 
     is_permanent = True
 
     def __init__(self, resource: str, key: str, field: str, value: object, expected: str) -> None:
-        self.resource, self.key, self.field = resource, told(key), told(field)
-        self.value = value if told(repr(value)) == repr(value) else told(str(value))
+        self.resource, self.key, self.field = resource, without_secrets(key), without_secrets(field)
+        self.value = value if without_secrets(repr(value)) == repr(value) else without_secrets(str(value))
         shown = excerpt(value)
         super().__init__(f"{resource} record {self.key or '?'}: field {self.field!r} holds {shown}, which is not {expected}")
 
@@ -119,7 +119,7 @@ class NexusUnprovedError(NexusError):
 
     def __init__(self, message: str, reasons: tuple[str, ...] = ()) -> None:
         self.verdict = "unproved"
-        self.reasons = tuple(told(reason) for reason in reasons)
+        self.reasons = tuple(without_secrets(reason) for reason in reasons)
         super().__init__(message)
 
 
@@ -145,18 +145,17 @@ class NexusStatusError(NexusError):
     :param resource: name of the resource
     :param code: its code
     :param status: as Nexus wrote it
-    :param what: how it stands
-    :param reason: what the record itself says of it
+    :param what: its state, in words
+    :param reason: the reason in the record itself
     """
 
     is_permanent = True
 
     def __init__(self, resource: str, code: str, status: str, what: str, reason: str = "") -> None:
-        self.resource, self.code, self.status, self.reason = resource, told(code), told(status), told(reason)
-        said = f"Nexus says: {reason}. " if reason else ""
-        super().__init__(
-            f"{code!r} of {resource} is {status or 'without a status'} {what}. {said}Look at it in the Nexus portal."
-        )
+        self.resource, self.code = resource, without_secrets(code)
+        self.status, self.reason = without_secrets(status), without_secrets(reason)
+        why = f"Nexus says: {reason}. " if reason else ""
+        super().__init__(f"{code!r} of {resource} is {status or 'without a status'} {what}. {why}Look at it in the Nexus portal.")
 
 
 class NexusWaitError(NexusError):
@@ -170,7 +169,7 @@ class NexusWaitTimeoutError(NexusError):
 
 
 class NexusApiError(NexusError):
-    """A call failed. Children say how.
+    """A call failed. Subclasses name the cause.
 
     :param method: HTTP method
     :param path: path with codes blanked out, as they can be personal data
@@ -205,7 +204,7 @@ class NexusApiError(NexusError):
 
     @property
     def pause(self) -> float:
-        """Seconds to leave the server alone: what it named, :data:`LONGEST_PAUSE` at most, 0 when it named none."""
+        """Seconds to send nothing: what the server named, :data:`LONGEST_PAUSE` at most, 0 when it named none."""
         return min(float(self.retry_after or 0.0), LONGEST_PAUSE)
 
     def _text(self) -> str:
@@ -215,7 +214,7 @@ class NexusApiError(NexusError):
             ", ".join(self.codes),
             self.detail,
             f"request id {self.request_id}" if self.request_id else "",
-            f"it asks for {self.retry_after:.0f} s without a call, of which {self.pause:.0f} s are kept" if is_too_long else "",
+            f"it asks for {self.retry_after:.0f} s without a call, of which {self.pause:.0f} s are waited" if is_too_long else "",
         ]
         what = "; ".join(fact for fact in facts if fact) or "no answer"
         return f"{self.method} {self.path}: {what}. {f'{self.situation} ' if self.situation else ''}{self.advice}"
@@ -236,7 +235,7 @@ class NexusTimeoutError(NexusApiError):
 class NexusInterruptedError(NexusApiError):
     """The connection broke after the call had left."""
 
-    advice = "Try again; if it lasts, look at what stands between the worker and Nexus."
+    advice = "Try again; if it lasts, look at what is between the worker and Nexus."
 
 
 class NexusAuthenticationError(NexusApiError):
@@ -317,7 +316,7 @@ class NexusAmbiguousWriteError(NexusApiError):
 
 
 class NexusClaimLostError(NexusError):
-    """Another try or another task has the same write in hand. This one sent nothing; the next try looks up what became of it."""
+    """Another try or another task has claimed the same write. This one sent nothing; the next try looks up what became of it."""
 
 
 class NexusUnsentMailError(NexusError):
@@ -340,7 +339,7 @@ def fails_at_once(error: BaseException, *, looks_up_first: bool = False) -> bool
 
 
 def _rebuild(kind: type[NexusError], args: tuple[Any, ...]) -> NexusError:
-    """An error from its text; what else it holds is put back by pickle."""
+    """An error from its text; its other attributes are put back by pickle."""
     error = kind.__new__(kind, *args)
     error.args = args
     return error

@@ -1,4 +1,4 @@
-"""Where files are published: any path object that behaves like ``pathlib.Path``, Airflow's ``ObjectStoragePath`` included."""
+"""Storage of files: any path object that behaves like ``pathlib.Path``, Airflow's ``ObjectStoragePath`` included."""
 
 from __future__ import annotations
 
@@ -35,12 +35,13 @@ def put(path: Any, data: IO[bytes], what: str = "") -> None:
     :raises NexusStorageError: when it can't be written: as the disk is full, there is no such bucket, or another process that
         writes the same window has taken the neighbour for a leftover
     """
-    with telling(what or path, "written"):
+    with storage_errors(what or path, "written"):
         if is_local(path):
             _put_here(Path(_local(path)), data)
             return
         try:
-            _make_folders(path.parent)
+            if not container_of(path.parent):  # where objects are in containers there are no folders to be made
+                path.parent.fs.makedirs(path.parent.path, exist_ok=True)
             with path.open("wb") as target:
                 shutil.copyfileobj(data, target, 1 << 20)
         except Exception:
@@ -58,20 +59,16 @@ def _put_here(path: Path, data: IO[bytes]) -> None:
             shutil.copyfileobj(data, target, 1 << 20)
             target.flush()
             os.fsync(target.fileno())
-        _rename(neighbour, path)
+        try:
+            neighbour.replace(path)
+        except FileNotFoundError:
+            raise NexusStorageError(f"{path} vanished while it was written: is another run writing there? Run it again") from None
     finally:
         remove(neighbour)
 
 
-def _rename(neighbour: Path, path: Path) -> None:
-    try:
-        neighbour.replace(path)
-    except FileNotFoundError:
-        raise NexusStorageError(f"{path} vanished while it was written: is another run writing there? Run it again") from None
-
-
 def container_of(path: Any) -> str:
-    """The bucket, or whatever else a store keeps its objects in; empty where there are folders alone."""
+    """The bucket, or whatever else a store has its objects in; empty where there are folders alone."""
     if is_local(path) or path.protocol == "memory":
         return ""
     host = str(path).partition("://")[2].partition("/")[0].rpartition("@")[2]
@@ -92,7 +89,7 @@ def refuse_missing_container(name: str, path: Any) -> None:
 
 
 def _is_missing(files: Any, container: str) -> bool:
-    """Stores say of what may not be listed that it does not exist, so both questions have to be answered so."""
+    """Stores report that what may not be listed does not exist, so both questions have to be answered so."""
     try:
         if files.exists(container):
             return False
@@ -102,12 +99,6 @@ def _is_missing(files: Any, container: str) -> bool:
     except Exception:  # noqa: BLE001 - each store has errors of its own, and none of them says that it is missing
         return False
     return False
-
-
-def _make_folders(folder: Any) -> None:
-    """Make folders one below the other; where objects lie in containers there are none to be made."""
-    if not container_of(folder):
-        folder.fs.makedirs(folder.path, exist_ok=True)
 
 
 def refuse_unfit(name: str, folder: Any) -> None:
@@ -130,7 +121,7 @@ def refuse_unfit(name: str, folder: Any) -> None:
 
 def remove(path: Any) -> None:
     """Remove a file if it is there."""
-    with telling(path, "removed"), suppress(FileNotFoundError):
+    with storage_errors(path, "removed"), suppress(FileNotFoundError):
         path.unlink()
 
 
@@ -149,7 +140,7 @@ def opened(path: Any) -> IO[bytes]:
     """
     if not (isinstance(path, os.PathLike) or hasattr(path, "protocol")):
         return path.open("rb")  # type: ignore[no-any-return]
-    with telling(path, "read"):
+    with storage_errors(path, "read"):
         try:
             if not is_local(path):
                 return path.open("rb")  # type: ignore[no-any-return]
@@ -173,13 +164,13 @@ def read(path: Any) -> bytes | None:
         source = opened(path)
     except FileNotFoundError:
         return None
-    with telling(path, "read"), source:
+    with storage_errors(path, "read"), source:
         return bytes(source.read())
 
 
 def size(path: Any) -> int | None:
     """A file's size in bytes; ``None`` when there is none."""
-    with telling(path, "looked at"):
+    with storage_errors(path, "looked at"):
         try:
             return int(path.stat().st_size)
         except (FileNotFoundError, NotADirectoryError):
@@ -188,7 +179,7 @@ def size(path: Any) -> int | None:
 
 def names(folder: Any) -> list[str]:
     """The names in a folder, sorted; none when it is not there."""
-    with telling(folder, "listed"), suppress(FileNotFoundError, NotADirectoryError):
+    with storage_errors(folder, "listed"), suppress(FileNotFoundError, NotADirectoryError):
         return sorted(child.name for child in folder.iterdir())
     return []
 
@@ -213,7 +204,7 @@ _KINDS = ((PermissionError, errno.EACCES), (NotADirectoryError, errno.ENOTDIR), 
 
 
 @contextmanager
-def telling(where: Any, verb: str) -> Iterator[None]:
+def storage_errors(where: Any, verb: str) -> Iterator[None]:
     """Turn what a store raises into one sentence.
 
     :param where: path
@@ -225,13 +216,9 @@ def telling(where: Any, verb: str) -> Iterator[None]:
     except NexusError:
         raise
     except Exception as error:  # noqa: BLE001 - each store has errors of its own
-        way = _way(error)
+        number = getattr(error, "errno", None)
+        if number not in _WAYS:
+            number = next((number for kind, number in _KINDS if isinstance(error, kind)), None)
+        way = _WAYS.get(number, "") if number is not None else ""
         text = f"{where} can't be {verb}: {way or f'{type(error).__name__}: {error}'}"
         raise NexusStorageError(text) from (None if way else error)
-
-
-def _way(error: Exception) -> str:
-    number = getattr(error, "errno", None)
-    if number not in _WAYS:
-        number = next((number for kind, number in _KINDS if isinstance(error, kind)), None)
-    return _WAYS.get(number, "") if number is not None else ""

@@ -16,7 +16,7 @@ from airflow_provider_nexus.api.resource import DateFilter, Resource
 from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.api.schemas.field import Field
 from airflow_provider_nexus.cli.definition import COMMANDS, Argument, Command
-from airflow_provider_nexus.client.fate import ENDINGS
+from airflow_provider_nexus.client.retry import ENDINGS
 from airflow_provider_nexus.exceptions import NexusApiError, NexusError
 
 SURFACES = {"A": "A", "B": "B", "AB": "A and B"}
@@ -58,7 +58,7 @@ def commands() -> str:
 
 def endings() -> str:
     """Every ending of a call, and what it says about the change that the call was to make."""
-    rows = ((ending.name, ending.fate.value, ending.why) for ending in ENDINGS)
+    rows = ((ending.name, ending.outcome.value, ending.why) for ending in ENDINGS)
     return "\n".join(_table({"What comes back": 44, "The change is": 16, "Because": 40}, rows))
 
 

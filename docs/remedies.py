@@ -22,7 +22,7 @@ REMEDIES = {
     "NexusWaitError": "Look at the triggerer's log, then clear the task: it looks at the record again and goes on waiting.",
     "NexusWaitTimeoutError": "Look at the record. Give the wait a longer timeout, or clear the task to wait once more.",
     "NexusApiError": "Catch a child of it; each says what to do.",
-    "NexusClaimLostError": "Nothing: another try, or another task with the same reference, has the write in hand. The next try "
+    "NexusClaimLostError": "Nothing: another try, or another task with the same reference, has claimed the write. The next try "
     "finds what it made.",
     "NexusUnsentMailError": "Read which mails are named and why. The next try goes on with them.",
     "NexusAmbiguousMailError": "Look in the outbox of the mail server, then mark the mail as sent or let it go again, as Acting "

@@ -1,12 +1,16 @@
-"""The children of the catalogue: collections that each belong to one record of a parent."""
+"""Catalogue, children: collections that each belong to one record of a parent."""
 
 from __future__ import annotations
+
+from functools import partial
 
 from airflow_provider_nexus.api.resource import DateFilter, Resource, Shape
 from airflow_provider_nexus.api.schemas import compliance, customers, partner, transactions, treasury
 
+_of_customers = partial(Resource, parent="customers", parent_field="customerCode")
+
 CHILDREN = (
-    Resource(
+    _of_customers(
         name="customer_persons",
         path="/customer/{parent}/person",
         schema=customers.PERSON,
@@ -14,11 +18,8 @@ CHILDREN = (
         key=("id",),
         created=DateFilter("createdStartDate", "createdEndDate", stamp="createdOn"),
         filters=("id", "updatedStartDate", "updatedEndDate"),
-        mutable=True,
-        parent="customers",
-        parent_field="customerCode",
     ),
-    Resource(
+    _of_customers(
         name="customer_bank_accounts",
         path="/customer/{parent}/bankaccounts",
         schema=customers.BANK_ACCOUNT,
@@ -26,20 +27,16 @@ CHILDREN = (
         key=("id",),
         created=DateFilter("createdStartDate", "createdEndDate"),
         filters=("id", "number", "bankId", "currencyCode", "isPrimary", "updatedStartDate", "updatedEndDate"),
-        mutable=True,
-        parent="customers",
-        parent_field="customerCode",
     ),
-    Resource(
+    _of_customers(
         name="customer_traces",
         path="/customer/{parent}/trace",
         schema=customers.TRACE,
         meaning="IP addresses that a customer acted from",
         key=("customerCode", "created", "ip", "action", "entityType"),
         created=DateFilter("startDate", ""),
-        parent="customers",
-        parent_field="customerCode",
         surface="A",
+        mutable=False,
     ),
     Resource(
         name="transaction_callbacks",
@@ -47,14 +44,13 @@ CHILDREN = (
         schema=transactions.CALLBACK,
         meaning="Callbacks sent for a transaction",
         key=("transactionCode", "inserted", "url"),
-        mutable=True,
         parent="transactions",
         parent_field="transactionCode",
         fiat_code=("notification", "currencyCode"),
         crypto_code=("notification", "cryptoCurrencyCode"),
         surface="B",
     ),
-    Resource(
+    _of_customers(
         name="documents",
         path="/integrations/documentstore/list",
         parent_query="customerCode",
@@ -63,22 +59,18 @@ CHILDREN = (
         key=("filePath",),
         stamp="createdOn",
         sorted_by="CreatedDate",
-        mutable=True,
-        parent="customers",
-        parent_field="customerCode",
     ),
-    Resource(
+    _of_customers(
         name="customer_compliance_history",
         path="/customer/{parent}/complianceHistory",
         schema=compliance.COMPLIANCE_HISTORY,
-        meaning="Changes of a customer's status, trust level and risk; they have no code, so what they say tells them apart",
+        meaning="Changes of a customer's status, trust level and risk; they have no code, so their values are the key",
         key=("customerCode", "created", "status", "trustlevel", "riskQualification", "latestReview"),
         created=DateFilter("startDate", "endDate"),
-        parent="customers",
-        parent_field="customerCode",
         surface="B",
+        mutable=False,
     ),
-    Resource(
+    _of_customers(
         name="customer_comments",
         path="/customer/{parent}/comments",
         schema=compliance.COMMENT,
@@ -86,12 +78,9 @@ CHILDREN = (
         is_seen=False,
         key=("guid",),
         stamp="created",
-        mutable=True,
-        parent="customers",
-        parent_field="customerCode",
         surface="B",
     ),
-    Resource(
+    _of_customers(
         name="customer_data",
         path="/customer/{parent}/data",
         schema=compliance.CUSTOMER_DATA,
@@ -99,12 +88,9 @@ CHILDREN = (
         shape=Shape.ARRAY,
         is_seen=False,
         key=("customerCode", "key"),
-        mutable=True,
-        parent="customers",
-        parent_field="customerCode",
         surface="B",
     ),
-    Resource(
+    _of_customers(
         name="customer_personal_data",
         path="/customer/{parent}/personalData",
         schema=compliance.PERSONAL_DATA,
@@ -112,12 +98,9 @@ CHILDREN = (
         shape=Shape.OBJECT,
         is_seen=False,
         key=("customerCode",),
-        mutable=True,
-        parent="customers",
-        parent_field="customerCode",
         surface="B",
     ),
-    Resource(
+    _of_customers(
         name="customer_trace_summaries",
         path="/customer/{parent}/trace/summary",
         schema=compliance.TRACE_SUMMARY,
@@ -125,12 +108,9 @@ CHILDREN = (
         shape=Shape.ARRAY,
         key=("customerCode", "ip", "countryCode", "isp"),
         filters=("startDate",),
-        mutable=True,
-        parent="customers",
-        parent_field="customerCode",
         surface="A",
     ),
-    Resource(
+    _of_customers(
         name="customer_balances",
         path="/balances/customers/{parent}",
         schema=treasury.CUSTOMER_BALANCE,
@@ -139,9 +119,6 @@ CHILDREN = (
         holders={"cryptoBalances": ""},
         key=("customerCode", "code"),
         filters=("balanceDateTime",),
-        mutable=True,
-        parent="customers",
-        parent_field="customerCode",
         crypto_code=("code",),
         surface="B",
     ),
@@ -153,7 +130,6 @@ CHILDREN = (
         shape=Shape.OBJECT,
         is_seen=False,
         key=("transactionCode",),
-        mutable=True,
         parent="transactions",
         parent_field="transactionCode",
         surface="B",
@@ -164,7 +140,6 @@ CHILDREN = (
         schema=transactions.CALLBACK,
         meaning="Callbacks sent for a broker transaction of the classic generation",
         key=("transactionCode", "inserted", "url"),
-        mutable=True,
         parent="broker_transactions",
         parent_field="transactionCode",
         fiat_code=("notification", "currencyCode"),
@@ -178,7 +153,6 @@ CHILDREN = (
         is_seen=False,
         key=("paymentMethodCode", "customerCode"),
         filters=("customerCode",),
-        mutable=True,
         parent="payment_methods",
         parent_field="paymentMethodCode",
         surface="B",
@@ -191,7 +165,6 @@ CHILDREN = (
         is_seen=False,
         key=("paymentMethodCode", "customerTag"),
         filters=("customerTag",),
-        mutable=True,
         parent="payment_methods",
         parent_field="paymentMethodCode",
         surface="B",

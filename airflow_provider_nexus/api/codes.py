@@ -1,8 +1,9 @@
-"""Codes as users give them, one or several, and on their way into a path, where what would make it another is refused."""
+"""Codes and names as users give them: one or several, as a segment of a path, and the hint for one that is not known."""
 
 from __future__ import annotations
 
 import ast
+import difflib
 from collections.abc import Iterable, Mapping, Set
 from typing import Any
 from urllib.parse import quote
@@ -12,7 +13,7 @@ import msgspec
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 
 IN_QUOTES = "give it in quotes; where templates are rendered as native objects, as \"'{{ ... }}'\""
-"""How to keep a text that looks like a number."""
+"""How to give a text that looks like a number."""
 
 
 def path_segment(code: object, what: str = "code") -> str:
@@ -26,9 +27,9 @@ def path_segment(code: object, what: str = "code") -> str:
     if not code.strip():
         raise NexusConfigurationError(f"the {what} is empty: without one the call would be another")
     if code in (".", ".."):
-        raise NexusConfigurationError(f"the {what} is {code!r}, which stands for another path: nothing was sent")
+        raise NexusConfigurationError(f"the {what} is {code!r}, which leads to another path: nothing was sent")
     if not code.isprintable():
-        raise NexusConfigurationError(f"the {what} {code!r} holds signs that no code has: nothing was sent")
+        raise NexusConfigurationError(f"the {what} {code!r} has characters that no code has: nothing was sent")
     return quote(code, safe="")
 
 
@@ -60,8 +61,8 @@ def codes_of(given: object, what: str = "code") -> tuple[str, ...]:
 def texts_of(given: object, what: str) -> tuple[str, ...]:
     """One text or several, as they are given, each once.
 
-    :param given: a text, which is one; the text that a template makes of a list; a list or anything else that can be gone
-        through, but no dictionary
+    :param given: a text, which is one; the text that a template makes of a list; a list or anything else that can be
+        iterated, but no dictionary
     :param what: what one of them is called, for the error
     :raises NexusConfigurationError: for anything else, and for several that are not all texts
     """
@@ -106,3 +107,14 @@ def _rendered(text: str) -> list[Any] | None:
 def is_same(asked: str, found: object) -> bool:
     """Whether a code that came back is the one that was asked for; blanks around it and letters' case do not count."""
     return str(found).strip().casefold() == asked.strip().casefold()
+
+
+def did_you_mean(given: object, known: Iterable[str], otherwise: str = "") -> str:
+    """The hint for a name that is not known: the nearest of the known names, whatever its case.
+
+    :param otherwise: the hint where none is near; by default all known names
+    """
+    names = {name.casefold(): name for name in known}
+    if nearest := difflib.get_close_matches(str(given).casefold(), names, n=1, cutoff=0.5):
+        return f"did you mean {names[nearest[0]]!r}?"
+    return otherwise or f"known are {', '.join(names.values())}"

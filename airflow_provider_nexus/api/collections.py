@@ -1,4 +1,4 @@
-"""The collections of the catalogue that stand alone: customers, transactions, orders and so on."""
+"""Catalogue, collections that belong to no other record: customers, transactions, orders and so on."""
 
 from __future__ import annotations
 
@@ -34,7 +34,6 @@ COLLECTIONS = (
             "status",
             "type",
         ),
-        mutable=True,
         lifecycle=lifecycles.TRANSACTION,
         cancel=("POST", "/transactions/custodian/{code}/cancel"),
         fiat_code=("currencyCode",),
@@ -59,7 +58,6 @@ COLLECTIONS = (
             "customerIsBusiness",
             "isSettled",
         ),
-        mutable=True,
         lifecycle=lifecycles.BROKER_TRANSACTION,
         totals_path="/transaction/totals",
         totals_flag="isSettled",
@@ -97,7 +95,6 @@ COLLECTIONS = (
             "status",
             "trustLevel",
         ),
-        mutable=True,
         lifecycle=lifecycles.CUSTOMER,
     ),
     Resource(
@@ -111,7 +108,6 @@ COLLECTIONS = (
         key=("accountCode",),
         created=_CREATED_DATE,
         filters=("customerCode", "cryptoCode", "bucketCode", "customerCryptoAddress", "depositAddress", "status"),
-        mutable=True,
         lifecycle=lifecycles.ACCOUNT,
         surface="B",
     ),
@@ -136,7 +132,6 @@ COLLECTIONS = (
             "amountTo",
             "isPartial",
         ),
-        mutable=True,
         lifecycle=lifecycles.ORDER,
         cancel=("PUT", "/orders/{code}/cancel"),
         fiat_code=("tradePair", "currencyCode"),
@@ -151,7 +146,6 @@ COLLECTIONS = (
         created=_CREATED_FROM,
         finished=_FINISHED_FROM,
         filters=("status", "sourceType", "sinkType", "sourceExchangeCode", "sinkExchangeCode"),
-        mutable=True,
         lifecycle=lifecycles.TRANSFER,
         crypto_code=("cryptoCode",),
     ),
@@ -164,6 +158,7 @@ COLLECTIONS = (
         created=DateFilter("startTime", "endTime"),
         filters=("cryptoCode", "transactionCode", "type"),
         crypto_code=("cryptoCode",),
+        mutable=False,
     ),
     Resource(
         name="mails",
@@ -174,7 +169,6 @@ COLLECTIONS = (
         key=("code",),
         created=_CREATED_DATE,
         filters=("accountCode", "customerCode", "transactionCode", "status", "type"),
-        mutable=True,
         lifecycle=lifecycles.MAIL,
     ),
     Resource(
@@ -185,7 +179,6 @@ COLLECTIONS = (
         meaning="Ways of paying, with their fees",
         key=("code",),
         filters=("code", "currency", "crypto", "transactionType"),
-        mutable=True,
     ),
     Resource(
         name="trust_levels",
@@ -194,7 +187,6 @@ COLLECTIONS = (
         meaning="Trust levels, with their limits",
         key=("name",),
         filters=("name",),
-        mutable=True,
     ),
     Resource(
         name="portfolios",
@@ -203,16 +195,14 @@ COLLECTIONS = (
         meaning="Portfolios",
         shape=Shape.ARRAY,
         key=("code",),
-        mutable=True,
     ),
     Resource(
         name="buckets",
         path="/buckets",
         schema=configuration.BUCKET,
-        meaning="Buckets that accounts are kept in",
+        meaning="Buckets that accounts are in",
         key=("code",),
         filters=("customerCode",),
-        mutable=True,
         surface="B",
     ),
     Resource(
@@ -224,7 +214,6 @@ COLLECTIONS = (
         is_seen=False,
         wrapped_in=("exchanges",),
         key=("code",),
-        mutable=True,
         surface="B",
     ),
     Resource(
@@ -236,7 +225,6 @@ COLLECTIONS = (
         is_seen=False,
         wrapped_in=("tradePairs",),
         key=("exchange.code", "code"),
-        mutable=True,
         surface="B",
     ),
 )

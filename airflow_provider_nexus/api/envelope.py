@@ -1,4 +1,4 @@
-"""The bytes of an answer -> values, records or what Nexus says went wrong. See docs/api_facts.rst, Envelope.
+"""Envelope of an answer: its bytes -> values, records, or the complaint of Nexus. See docs/api_facts.rst, Envelope.
 
 Numbers never become floats: a fraction or an exponent is read as ``Decimal``, digit by digit. Records of a collection
 stay the raw bytes that came. Member names are matched without regard to case, as the vendor's own client does.
@@ -36,7 +36,7 @@ _PERSONAL = re.compile(
 )
 
 _CUT = re.compile(r"(?:\b[A-Z]{2}\d{2}(?: [A-Z0-9]{0,4})*|[\w.+@-]*)$")
-"""What stands at the end of a text that was cut, and may be half of something that is blanked where it is whole."""
+"""What is at the end of a text that was cut, and may be half of something that is blanked where it is whole."""
 _MADE = frozenset({"transactioncode", "ordercode", "transfercode"})
 _MADE_IN_TEXT = re.compile("|".join(sorted(_MADE)).encode(), re.IGNORECASE)
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, InvalidOperation, RecursionError)
@@ -54,12 +54,12 @@ class RefusedAnswerError(ValueError):
 
 @dataclass(frozen=True)
 class Complaint:
-    """What an error body says.
+    """The complaint in an error body.
 
     :param codes: Nexus' codes
     :param detail: Nexus' message
     :param excerpt: a short piece of the body with personal data blanked
-    :param names_record: whether it holds the code of a transaction, an order or a transfer; of a body that can't be read, or is
+    :param names_record: whether it has the code of a transaction, an order or a transfer; of a body that can't be read, or is
         too long for a complaint, whether it mentions one
     """
 
@@ -129,7 +129,8 @@ def records(resource: Resource, body: bytes) -> Records:
     :raises MalformedAnswerError: when the body is no JSON or of another shape
     :raises RefusedAnswerError: when the envelope carries errors
     """
-    _refuse_bad_text(body)
+    if not body.isascii():  # raw records are taken over unread, so this is the place to see whether they are text at all
+        _checked(bytes.decode, body)
     if resource.shape is Shape.PAGED and resource.is_seen:
         return _page(body)
     values = _values(body) if resource.envelope else _bare(body)
@@ -140,17 +141,17 @@ def records(resource: Resource, body: bytes) -> Records:
 
 
 def complaint(body: bytes, scrub: Callable[[str], str] = str) -> Complaint:
-    """What an error body says; empty bodies, pages of a proxy and RFC 7807 problems included. Never raises.
+    """The complaint in an error body; empty bodies, pages of a proxy and RFC 7807 problems included. Never raises.
 
-    :param scrub: blanks in a text what must not be told of it, before it is cut
+    :param scrub: blanks in a text what must not be shown of it, before it is cut
     """
 
-    def told(text: str) -> str:
+    def shown(text: str) -> str:
         seen = scrub(text[:_LOOKED_AT])
-        # half of what is to be blanked may stand at the end of what is cut
+        # half of what is to be blanked may be at the end of what is cut
         return redact(seen if len(text) <= _LOOKED_AT else seen[:-_HALF])
 
-    excerpt = told(body[: 4 * (_LOOKED_AT + 1)].decode("utf-8", "replace"))
+    excerpt = shown(body[: 4 * (_LOOKED_AT + 1)].decode("utf-8", "replace"))
     try:
         answer = decode(body) if len(body) <= _MOST_DECODED else None
     except MalformedAnswerError:
@@ -163,12 +164,12 @@ def complaint(body: bytes, scrub: Callable[[str], str] = str) -> Complaint:
     errors = folded.get("errors")
     codes = (errors if isinstance(errors, list) else [errors] if errors else [])[:_MOST_CODES]
     detail = folded.get("message") or folded.get("detail") or folded.get("title") or ""
-    said = tuple(told(str(code)) for code in codes)
-    return Complaint(said, told(str(detail)), excerpt, _names_record(folded.get("values")))
+    texts = tuple(shown(str(code)) for code in codes)
+    return Complaint(texts, shown(str(detail)), excerpt, _names_record(folded.get("values")))
 
 
 def _names_record(values: Any) -> bool:
-    """Whether values are, or hold, a record of something that was made."""
+    """Whether values are, or contain, a record of something that was made."""
     left = [values]
     while left:
         found = left.pop()
@@ -215,12 +216,8 @@ def _page(body: bytes) -> Records:
     else:
         _refuse_errors(answer.errors)
     if values is None or values.records is None or values.total is None or values.total < 0 or not bytes(answer.errors):
-        return _page_in_any_case(body)
+        return _page_of(_fold(_values(body)))
     return Records([_one_line(record) for record in values.records], values.total, values.total_pages)
-
-
-def _page_in_any_case(body: bytes) -> Records:
-    return _page_of(_fold(_values(body)))
 
 
 def _page_of(page: Mapping[str, Raw]) -> Records:
@@ -241,11 +238,11 @@ def _in_any_shape(resource: Resource, values: bytes) -> Records:
         members = _fold(values)
         if "records" in members:
             return _page_of(members)
-        held = next((members[name.lower()] for name in resource.wrapped_in if name.lower() in members), None)
+        inside = next((members[name.lower()] for name in resource.wrapped_in if name.lower() in members), None)
         own = [name.partition(".")[0].lower() for name in resource.key if name != resource.parent_field][:1]
-        if held is None and members.keys().isdisjoint(own or resource.schema.by_folded_name):
+        if inside is None and members.keys().isdisjoint(own or resource.schema.by_folded_name):
             raise MalformedAnswerError(f"an answer that is neither a list of {resource.name} nor one of them")
-        values = b"[%b]" % values if held is None else bytes(held)
+        values = b"[%b]" % values if inside is None else bytes(inside)
     return Records([_one_line(record) for record in _checked(lenient.items, values)])
 
 
@@ -258,7 +255,7 @@ def _values(body: bytes) -> bytes:
 
 
 def _bare(body: bytes) -> bytes:
-    """A body that has no envelope; one that comes all the same says what went wrong, or is taken off."""
+    """A body that has no envelope; one that comes all the same is a complaint, or is taken off."""
     body = _clean(body)
     if body.lstrip().startswith(b"{") and {"errors", "values"} <= (members := _fold(body)).keys():
         _refuse_errors(members["errors"])
@@ -281,8 +278,8 @@ def _lists(resource: Resource, values: bytes) -> Iterator[bytes]:
         raise MalformedAnswerError(f"an answer without {' and '.join(resource.holders)}")
     for holder, mark in resource.holders.items():
         mark_member = {resource.holder_field: msgspec.json.encode(mark)} if mark else {}
-        held = members.get(holder.lower())
-        for record in _checked(lenient.items, held) if held is not None and bytes(held) != b"null" else ():
+        inside = members.get(holder.lower())
+        for record in _checked(lenient.items, inside) if inside is not None and bytes(inside) != b"null" else ():
             yield inject(bytes(record), mark_member)
 
 
@@ -292,8 +289,8 @@ def _keyed(resource: Resource, values: bytes) -> Iterator[bytes]:
     missing = [holder for holder in resource.holders if holder.lower() not in members]
     if missing:
         raise MalformedAnswerError(f"an answer without {missing[0]}")
-    held = _checked(lenient.members, next(iter(members[h.lower()] for h in resource.holders), values))
-    for code, record in held.items():
+    inside = _checked(lenient.members, next(iter(members[h.lower()] for h in resource.holders), values))
+    for code, record in inside.items():
         yield inject(bytes(record), {**lifted, resource.keyed_by: msgspec.json.encode(code)})
 
 
@@ -323,12 +320,6 @@ def _clean(body: bytes) -> bytes:
 def _refuse_errors(errors: Raw) -> None:
     if bytes(errors) not in (b"", b"null") and _decode_any(errors):
         raise RefusedAnswerError
-
-
-def _refuse_bad_text(body: bytes) -> None:
-    """Raw records are taken over unread, so this is the place to see whether they are text at all."""
-    if not body.isascii():
-        _checked(bytes.decode, body)
 
 
 def _number(value: Raw | None) -> int | None:

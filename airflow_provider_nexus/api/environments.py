@@ -1,4 +1,4 @@
-"""Where Nexus is, and which addresses may carry a token. See docs/api_facts.rst, Environments."""
+"""Environments: where Nexus is, and which addresses may carry a token. See docs/api_facts.rst, Environments."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Environment:
     """One Nexus to talk to.
 
     :param name: ``test`` or ``production``; ``sandbox`` for a host on this machine, else the name of the own host.
-        It labels paths, manifests and assets, and has no port: which server a copy is of, its manifests say by base URL.
+        It labels paths, manifests and assets, and has no port: the base URL in its manifests shows which server a copy is of.
     :param base_url: scheme, host and port, with no slash at the end
     """
 
@@ -56,32 +56,25 @@ def normal_form(base_url: str) -> str:
 def _own(host: str, port: int | None) -> Environment:
     parts = _split(host if "://" in host else f"https://{host}")
     address = parts.hostname or ""
-    _refuse_unsafe(host, parts.scheme, address, bool(parts.username or parts.password))
-    if parts.path.strip("/") or parts.query or parts.fragment:
-        raise NexusConfigurationError(f"the base URL must end after the host, as in {parts.scheme}://{address}")
-    base_url = f"{parts.scheme}://{_netloc(parts, port)}".lower()
-    known = {url: name for name, url in BASE_URLS.items()}
-    return Environment(known.get(base_url) or ("sandbox" if is_loopback(address) else address.lower()), base_url)
-
-
-def _netloc(parts: SplitResult, port: int | None) -> str:
-    """Host and port; a port that the scheme implies is left out, so that one place has one name."""
-    address, number = parts.hostname or "", parts.port or port
-    host = f"[{address}]" if ":" in address else address
-    return f"{host}:{number}" if number and number != {"https": 443, "http": 80}[parts.scheme] else host
-
-
-def _refuse_unsafe(host: str, scheme: str, address: str, has_credentials: bool) -> None:
-    if has_credentials:
+    if parts.username or parts.password:
         raise NexusConfigurationError(
-            "the base URL may not hold a user name or password: the API token belongs in the password field"
+            "the base URL may not contain a user name or password: the API token belongs in the password field"
         )
-    if not _is_address(address) or scheme not in ("http", "https"):
+    if not _is_address(address) or parts.scheme not in ("http", "https"):
         raise NexusConfigurationError(f"the base URL {host!r} is not an https address, as in https://api.quantoznexus.com")
-    if scheme == "http" and not is_loopback(address):
+    if parts.scheme == "http" and not is_loopback(address):
         raise NexusConfigurationError(
             f"plain http would send the token in the clear to {address}: use https (http is for this machine only)"
         )
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise NexusConfigurationError(f"the base URL must end after the host, as in {parts.scheme}://{address}")
+    number = parts.port or port
+    name = f"[{address}]" if ":" in address else address
+    if number and number != {"https": 443, "http": 80}[parts.scheme]:  # so that one place has one name
+        name = f"{name}:{number}"
+    base_url = f"{parts.scheme}://{name}".lower()
+    known = {url: name for name, url in BASE_URLS.items()}
+    return Environment(known.get(base_url) or ("sandbox" if is_loopback(address) else address.lower()), base_url)
 
 
 def _split(url: str) -> SplitResult:
@@ -89,7 +82,7 @@ def _split(url: str) -> SplitResult:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError:
-        # without the address itself, which may hold a password
+        # without the address itself, which may contain a password
         raise NexusConfigurationError("that is no address: its host or port can't be read; write https://host:port") from None
     return parts
 

@@ -1,8 +1,8 @@
 r"""JSON text with an unpaired surrogate such as ``"\ud800"``, taken apart without being read.
 
-A server that cuts a text between the halves of a character sends such an escape. The grammar allows it, no text can hold
-it, and the strict parser refuses all that it stands in: a page for one letter of one record. Here values keep their bytes,
-so that the one record can be told from the others. It is slow, and only for what the strict parser refused.
+A server that cuts a text between the halves of a character sends such an escape. The grammar allows it, no text can have
+it, and the strict parser refuses all that it is in: a page for one letter of one record. Here values stay as bytes, so that
+the one record can be separated from the others. It is slow, and only for what the strict parser refused.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _scan = json.JSONDecoder(parse_constant=_refuse).raw_decode
 
 
 def has_surrogate(raw: bytes) -> bool:
-    """Whether a text holds an escaped surrogate, paired or not."""
+    """Whether a text has an escaped surrogate, paired or not."""
     return _SURROGATE.search(raw) is not None
 
 
@@ -61,10 +61,10 @@ def items(raw: bytes) -> list[Raw]:
 
 
 def join(parts: Mapping[str, Raw]) -> bytes:
-    """An object of members that keep their bytes."""
+    """An object of members that stay the bytes that they are."""
     try:
         return msgspec.json.encode(parts)
-    except UnicodeEncodeError:  # a name that no text can hold
+    except UnicodeEncodeError:  # a name that is no valid text
         return b"{%b}" % b",".join(b"%b:%b" % (json.dumps(name).encode(), bytes(value)) for name, value in parts.items())
 
 
@@ -78,7 +78,7 @@ def _pairs(cursor: _Cursor) -> Iterator[tuple[str, Raw]]:
 
 
 class _Cursor:
-    """A place in a text. One character stands for one byte, so that places in both are the same."""
+    """A place in a text. One character is one byte, so that places in both are the same."""
 
     def __init__(self, raw: bytes) -> None:
         self._text, self._place = raw.decode("latin-1"), 0

@@ -1,4 +1,4 @@
-"""What a status means for somebody who waits: in flight, held, succeeded, failed or unknown.
+"""Lifecycles: what a status means for a wait: in flight, held, succeeded, failed or unknown.
 
 Nexus writes the same status in different case in different places, so statuses are compared without case. New ones
 appear without notice: a status that is not listed is ``UNKNOWN`` and never success.
@@ -11,7 +11,7 @@ from enum import StrEnum
 
 
 class Phase(StrEnum):
-    """Where a record stands on its way."""
+    """The phase of a record."""
 
     IN_FLIGHT = "in_flight"
     HELD = "held"
@@ -29,7 +29,7 @@ class Phase(StrEnum):
 class Lifecycle:
     """The statuses of one kind of record by phase, spelt as the API's documents spell them.
 
-    :param status_field: wire name of the field that holds the status
+    :param status_field: wire name of the field with the status
     :param reopens: whether a record can leave a status that means success, as an active customer can be blocked
     :param is_complete: whether the sources list every status
     """

@@ -16,7 +16,7 @@ ISO 8601 text in long or short form (``2026-01-31``, ``2026-01-31T00:00:00Z``, A
 """
 
 _CALENDAR = re.compile(r"(?:day|month|hour|minute|second|year|microsecond)\b.*(?: is out of range|must be in|must be between).*")
-"""How Python tells of a moment that is well written and does not exist."""
+"""The error that Python raises for a moment that is well written and does not exist."""
 _DAY_NUMBER = re.compile(r"(?:19|2\d)\d{6}", re.ASCII)
 
 
@@ -32,7 +32,8 @@ def moment(given: object, what: str) -> datetime:
         found = _found(given)
         if found is not None:
             # field by field, as `astimezone` of a subclass gives the subclass
-            plain = datetime.combine(date(found.year, found.month, found.day), _time_of(found))
+            hour = found.timetz() if isinstance(found, datetime) else time()
+            plain = datetime.combine(date(found.year, found.month, found.day), hour)
             return (plain if plain.tzinfo else plain.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, TypeError, OverflowError) as error:
         if why := _CALENDAR.match(str(error)):
@@ -74,7 +75,3 @@ def _found(given: object) -> date | None:
     if isinstance(given, int) and not isinstance(given, bool):
         given = str(given) if _DAY_NUMBER.fullmatch(str(given)) else None
     return datetime.fromisoformat(given.strip()) if isinstance(given, str) else None
-
-
-def _time_of(found: date) -> time:
-    return found.timetz() if isinstance(found, datetime) else time()

@@ -1,4 +1,4 @@
-"""The registers of a tenant in the catalogue: countries, cryptos, addresses, banks, document types, sanction lists, interest."""
+"""Catalogue, registers of a tenant: countries, cryptos, addresses, banks, document types, sanction lists, interest."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ REGISTERS = (
         meaning="Countries, and which of them are blocked",
         is_seen=False,
         key=("code",),
-        mutable=True,
         surface="B",
     ),
     Resource(
@@ -24,19 +23,17 @@ REGISTERS = (
         is_seen=False,
         key=("code",),
         filters=("cryptoCode",),
-        mutable=True,
         surface="B",
     ),
     Resource(
         name="crypto_addresses",
         path="/cryptoaddress",
         schema=partner.CRYPTO_ADDRESS,
-        meaning="Addresses that transfers may go to; they have no code, so the address, its memo and its making tell them apart",
+        meaning="Addresses that transfers may go to; they have no code, so the address, its memo and its creation are the key",
         is_seen=False,
         key=("cryptoCode", "address", "addressReference", "exchangeWalletCode", "created"),
         stamp="created",
         filters=("address", "cryptoCode", "status", "sinkType", "sourceType"),
-        mutable=True,
         surface="B",
     ),
     Resource(
@@ -49,7 +46,6 @@ REGISTERS = (
         is_seen=False,
         key=("id",),
         filters=("bankId", "bicCode", "city", "countryCode", "ibanCode", "issuerId", "name"),
-        mutable=True,
         surface="B",
     ),
     Resource(
@@ -60,7 +56,6 @@ REGISTERS = (
         is_seen=False,
         key=("type", "code"),
         filters=("name",),
-        mutable=True,
         surface="B",
     ),
     Resource(
@@ -72,7 +67,6 @@ REGISTERS = (
         key=("code",),
         stamp="createdOn",
         filters=("code", "name"),
-        mutable=True,
     ),
     Resource(
         name="document_store",
@@ -81,7 +75,6 @@ REGISTERS = (
         meaning="How the one document store is set up",
         shape=Shape.OBJECT,
         key=("name", "shareName"),
-        mutable=True,
     ),
     Resource(
         name="interest_schedules",
@@ -91,7 +84,6 @@ REGISTERS = (
         meaning="Schedules by which interest is paid, with their intervals",
         is_seen=False,
         key=("id",),
-        mutable=True,
         surface="B",
     ),
     Resource(
@@ -102,19 +94,17 @@ REGISTERS = (
         shape=Shape.ARRAY,
         is_seen=False,
         key=("code",),
-        mutable=True,
         surface="B",
     ),
     Resource(
         name="sanction_list_uploads",
         path="/sanction/lists/uploads",
         schema=compliance.SANCTION_LIST_UPLOAD,
-        meaning="Versions of the sanction lists; they have no code, so list, version and time tell them apart",
+        meaning="Versions of the sanction lists; they have no code, so list, version and time are the key",
         shape=Shape.ARRAY,
         is_seen=False,
         key=("code", "version", "created"),
         filters=("excludeLatest",),
-        mutable=True,
         surface="B",
     ),
 )

@@ -1,9 +1,10 @@
-"""Records with their values as Python should hold them: money as ``Decimal``, times as pendulum in UTC."""
+"""Values of records: typed for Python, with money as ``Decimal`` and times as pendulum in UTC, or plain for XCom."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -14,8 +15,8 @@ from airflow_provider_nexus.exceptions import NexusDataError
 
 _EXPECTED = {"money": "a decimal number", "time": "an ISO 8601 time stamp", "date": "a date", "text": "text"}
 
-NUMBER = re.compile(r"[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?", re.ASCII)
-"""A number that comes as text, as JSON writes one; Python reads more."""
+NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
+"""A number that comes as text, in a record, an argument or a connection: as JSON writes one. Python reads more."""
 OnUntyped = Callable[[str, str], None]
 """Called for a value that is of another kind than declared: dotted wire name of its field, and what was expected."""
 
@@ -28,7 +29,7 @@ def typed(resource: Resource, record: dict[str, Any], on_untyped: OnUntyped | No
 
     :raises NexusDataError: when money, a part of the key or the stamp can't be read; it names resource, key, field and value
     """
-    return _object(_Place(resource, key_text(resource, record), on_untyped), "", resource.schema.fields, record)
+    return _object(_RecordContext(resource, key_text(resource, record), on_untyped), "", resource.schema.fields, record)
 
 
 def key_text(resource: Resource, record: dict[str, Any]) -> str:
@@ -38,7 +39,7 @@ def key_text(resource: Resource, record: dict[str, Any]) -> str:
 
 
 def at(record: Any, place: str) -> Any:
-    """What a decoded record holds at a place, dotted where it lies deeper, names in any case; ``None`` where there is nothing."""
+    """The value at a place of a decoded record, dotted where it lies deeper, names in any case; ``None`` where there is none."""
     for name in place.split("."):
         if not isinstance(record, Mapping):
             return None
@@ -46,16 +47,29 @@ def at(record: Any, place: str) -> Any:
     return record
 
 
-class _Place:
-    """Where in which record a value stands, for the error that it may end in."""
+def as_plain(value: Any) -> Any:
+    """A value as XCom can store it without a loss: ``Decimal`` as its digits, times and dates as ISO 8601."""
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {str(name): as_plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_plain(item) for item in value]
+    return value
+
+
+class _RecordContext:
+    """The record that is read, for the error that a value may end in."""
 
     def __init__(self, resource: Resource, key: str, on_untyped: OnUntyped | None) -> None:
         self.resource, self.key, self._on_untyped = resource, key, on_untyped
 
-    def refuse_or_keep(self, path: str, field: Field, value: Any) -> Any:
+    def refuse_or_pass(self, path: str, field: Field, value: Any) -> Any:
         """A value that is of no kind that its field may have, as it came.
 
-        :raises NexusDataError: when it must be typed; one that can identify a person is not told
+        :raises NexusDataError: when it must be typed; one that can identify a person is not shown
         """
         expected = _EXPECTED.get(field.kind, f"a {field.kind}")
         if self.resource.must_be_typed(path, field):
@@ -66,15 +80,15 @@ class _Place:
         return value
 
 
-def _object(place: _Place, prefix: str, fields: tuple[Field, ...], record: dict[str, Any]) -> dict[str, Any]:
+def _object(context: _RecordContext, prefix: str, fields: tuple[Field, ...], record: dict[str, Any]) -> dict[str, Any]:
     known = {field.name.lower(): field for field in fields}
     return {
-        name: _value(place, prefix + known[name.lower()].name, known[name.lower()], value) if name.lower() in known else value
+        name: _value(context, prefix + known[name.lower()].name, known[name.lower()], value) if name.lower() in known else value
         for name, value in record.items()
     }
 
 
-def _value(place: _Place, path: str, field: Field, value: Any) -> Any:
+def _value(context: _RecordContext, path: str, field: Field, value: Any) -> Any:
     if value is None:
         return None
     for kind in (field.kind, *field.also):
@@ -82,18 +96,18 @@ def _value(place: _Place, path: str, field: Field, value: Any) -> Any:
             if not field.children:
                 return value
             if isinstance(value, _CONTAINERS[kind]):
-                return _contents(place, f"{path}.", field.children, value, is_map=kind == "map")
+                return _contents(context, f"{path}.", field.children, value, is_map=kind == "map")
             continue
         try:
             return _READERS[kind](value)
         except (ValueError, TypeError, InvalidOperation):
             continue
-    return place.refuse_or_keep(path, field, value)
+    return context.refuse_or_pass(path, field, value)
 
 
-def _contents(place: _Place, prefix: str, children: tuple[Field, ...], value: Any, *, is_map: bool) -> Any:
+def _contents(context: _RecordContext, prefix: str, children: tuple[Field, ...], value: Any, *, is_map: bool) -> Any:
     def inside(item: Any) -> Any:
-        return _object(place, prefix, children, item) if isinstance(item, dict) else item
+        return _object(context, prefix, children, item) if isinstance(item, dict) else item
 
     if is_map:
         return {name: inside(item) for name, item in value.items()}
@@ -111,18 +125,13 @@ def _money(value: Any) -> Decimal:
     return number
 
 
-def _time(value: Any) -> Any:
-    return timestamps.to_pendulum(value) if _filled(value) else None
+def _stamp(read: Callable[[str], Any]) -> Callable[[Any], Any]:
+    def of_text(value: Any) -> Any:
+        if not isinstance(value, str):
+            raise TypeError
+        return read(value) if value.strip() else None
 
-
-def _date(value: Any) -> Any:
-    return timestamps.to_date(value) if _filled(value) else None
-
-
-def _filled(value: Any) -> bool:
-    if not isinstance(value, str):
-        raise TypeError
-    return bool(value.strip())
+    return of_text
 
 
 def _text(value: Any) -> str:
@@ -147,8 +156,8 @@ def _flag(value: Any) -> bool:
 _CONTAINERS: dict[Kind, type] = {"object": dict, "list": list, "map": dict}
 _READERS: dict[Kind, Callable[[Any], Any]] = {
     "money": _money,
-    "time": _time,
-    "date": _date,
+    "time": _stamp(timestamps.to_pendulum),
+    "date": _stamp(timestamps.to_date),
     "text": _text,
     "integer": _integer,
     "flag": _flag,

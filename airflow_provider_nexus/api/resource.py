@@ -1,4 +1,4 @@
-"""What the catalogue says of one resource."""
+"""Resource: one entry of the catalogue, with paths, key, filters, lifecycle and schema."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Shape(StrEnum):
     LISTS = "lists"
     """An object with one or more arrays of records."""
     KEYED = "keyed"
-    """An object keyed by the record's code, or one that holds such an object."""
+    """An object keyed by the record's code, or one that contains such an object."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Resource:
     """One collection or snapshot of Nexus.
 
     :param name: snake_case plural
-    :param path: path of the collection; ``{parent}`` stands for the parent's code
+    :param path: path of the collection; ``{parent}`` in place of the parent's code
     :param schema: fields of a record
     :param meaning: one line for a person
     :param surface: ``A`` (classic), ``B`` (CASP) or ``AB``
@@ -57,7 +57,7 @@ class Resource:
         an array, a page, an array under one of ``wrapped_in``, or one object that is the only record
     :param wrapped_in: members of ``values`` that the list may lie under
     :param envelope: whether the answer is wrapped in ``{message, errors, values}``
-    :param key: wire names of the fields that tell one record from another, dotted where they lie deeper
+    :param key: wire names of the fields that make one record another than the next, dotted where they lie deeper
     :param member_path: path of one record, ``{code}`` standing for its key; empty where there is none
     :param has_aliases: whether a record is found by other names than its key as well
     :param created: the date filter on the creation stamp, also the stamp to sort by; ``None`` where there is none
@@ -69,18 +69,18 @@ class Resource:
     :param lifecycle: statuses by phase
     :param cancel: method and path of the call that cancels a record; empty where there is none
     :param parent: the resource whose records each have a collection of this kind; empty for a top-level one
-    :param parent_field: wire name under which the parent's code is kept in a record
+    :param parent_field: wire name that a record has the parent's code under
     :param parent_query: query name that carries the parent's code where the path does not
     :param parent_only: a flag of the parent's records that must be true for the collection to be read
     :param totals_path: path of sums per status and currency
     :param totals_flag: wire name of a flag that the totals can be asked by, as they don't show it; empty where there is none
     :param not_members: paths of other calls that only look like one record's
     :param totals_fields: wire name of a sum in the totals -> wire name of the amount that it adds up
-    :param holders: for ``LISTS`` and ``KEYED``: members of the answer that hold records, each with the mark that its
+    :param holders: for ``LISTS`` and ``KEYED``: members of the answer that contain records, each with the mark that its
         records get in ``holder_field``
     :param holder_field: wire name of that mark
-    :param keyed_by: for ``KEYED``: wire name under which the dictionary's key is kept in a record
-    :param lifted: members of the answer that are kept in each record
+    :param keyed_by: for ``KEYED``: wire name that a record has the dictionary's key under
+    :param lifted: members of the answer that are copied into each record
     :param fiat_code: path of the currency that ``fiat`` amounts are in
     :param crypto_code: path of the currency that ``crypto`` amounts are in
     """
@@ -103,7 +103,7 @@ class Resource:
     stamp: str = ""
     sorted_by: str = ""
     filters: tuple[str, ...] = ()
-    mutable: bool = False
+    mutable: bool = True
     lifecycle: Lifecycle | None = None
     cancel: tuple[str, str] | tuple[()] = ()
     parent: str = ""
@@ -123,12 +123,12 @@ class Resource:
 
     @property
     def is_windowed(self) -> bool:
-        """Whether a window of time can be asked for: it has both bounds and stands alone."""
+        """Whether a window of time can be asked for: it has both bounds and belongs to no other record."""
         return self.created is not None and bool(self.created.until) and not self.parent
 
     @cached_property
     def _pillars(self) -> frozenset[str]:
-        """What tells records apart, puts them in order and says what their amounts are in, and the objects that hold it."""
+        """Fields that identify records, order them and name the currencies of their amounts, and the objects around those."""
         stamps = (dates.stamp for dates in (self.created, self.finished) if dates)
         status = self.lifecycle.status_field if self.lifecycle else ""
         names = (*self.key, *stamps, self.stamp, status, ".".join(self.fiat_code), ".".join(self.crypto_code))
@@ -138,7 +138,7 @@ class Resource:
     def must_be_typed(self, path: str, field: Field) -> bool:
         """Whether a record is refused when a field can't be read: money, and what identifies and orders records.
 
-        Any other field is kept as it came, since one that is of another kind than declared must not make a whole resource
+        Any other field stays as it came, since one that is of another kind than declared must not make a whole resource
         unreadable.
 
         :param path: dotted wire name of the field

@@ -1,8 +1,9 @@
-"""The little that a walk needs of each record: key, stamp, and the amounts to add up. All else stays raw bytes."""
+"""Rows: the little that a walk needs of each record, key, stamp and amounts. All else stays raw bytes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from decimal import Decimal
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -29,7 +30,7 @@ class Row(NamedTuple):
     :param key: its key as one text
     :param raw: its JSON text as it came
     :param amounts: decoded holder of the amounts, for :class:`RowReader` to read
-    :param flaw: dotted wire name of an amount that can't be read, or of a text that holds an unpaired surrogate; the record
+    :param flaw: dotted wire name of an amount that can't be read, or of a text with an unpaired surrogate; the record
         then counts as one without amounts
     """
 
@@ -86,7 +87,7 @@ class RowReader:
         """What to decode. Key parts stay raw, as a key may be sent as text or as a number.
 
         :param with_amounts: whether amounts are wanted
-        :param with_codes: whether what says in which currency they are is wanted
+        :param with_codes: whether their currencies are wanted
         """
         resource, tree = self.resource, _Tree()
         for path, _ in self._amounts if with_amounts else ():
@@ -122,7 +123,7 @@ class RowReader:
         return Row(self._stamp_of(found, key), key, raw, found, flaw)
 
     def expected(self, flaw: str) -> str:
-        """What a flawed field was to hold."""
+        """What a flawed field should be."""
         if any(".".join(path) == flaw for path, _ in self._amounts):
             return "a decimal number"
         codes = (self.resource.fiat_code, self.resource.crypto_code)
@@ -153,16 +154,17 @@ class RowReader:
                 value = getattr(holder, member)
                 if value is not None:
                     found.append(Amount(name, fiat if is_fiat else crypto, value))
-                    if not value.is_finite() or abs(value.adjusted()) > _MOST_DIGITS or (is_long and _is_endless(value)):
+                    is_sane = value.is_finite() and abs(value.adjusted()) <= _MOST_DIGITS
+                    if not is_sane or (is_long and -int(value.as_tuple().exponent) > _MOST_DIGITS):
                         raise NexusDataError(self.resource.name, row.key, name, str(value), "a decimal number")
         return found
 
     def _by_holder(self) -> list[tuple[Callable[[Any], Any], list[tuple[str, str, bool]]]]:
-        """The amounts by the object that holds them, so that each is looked up once and skipped whole when it is null."""
+        """The amounts by the object that they are in, so that each is looked up once and skipped whole when it is null."""
         members: dict[tuple[str, ...], list[tuple[str, str, bool]]] = {}
         for path, field in self._amounts:
             members.setdefault(path[:-1], []).append((path[-1], ".".join(path), field.unit == "fiat"))
-        return [(_getter(path) if path else _itself, inside) for path, inside in members.items()]
+        return [(_getter(path) if path else lambda found: found, inside) for path, inside in members.items()]
 
     def _key(self, found: Any) -> str | None:
         parts = [_plain(getter(found)) for getter in self._keys]
@@ -191,20 +193,11 @@ class RowReader:
                 return decode(folded), unreadable or field
             except (msgspec.MsgspecError, UnicodeDecodeError) as error:
                 field = _field_of(error)
-        value = _at(folded, field) if field else "a value"
-        raise NexusDataError(self.resource.name, self._loose_key(folded), field or "?", value, _KIND)
-
-    def _loose_key(self, raw: bytes) -> str:
-        try:
-            members = lenient.members(raw)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            return ""
-        return "|".join(_plain(members.get(name)) for name in self.resource.key)
-
-
-def _is_endless(value: Decimal) -> bool:
-    exponent = value.as_tuple().exponent
-    return isinstance(exponent, int) and -exponent > _MOST_DIGITS
+        value, key = _at(folded, field) if field else "a value", ""
+        with suppress(msgspec.MsgspecError, UnicodeDecodeError):
+            members = lenient.members(folded)
+            key = "|".join(_plain(members.get(name)) for name in self.resource.key)
+        raise NexusDataError(self.resource.name, key, field or "?", value, _KIND)
 
 
 def _field_of(error: Exception) -> str:
@@ -214,7 +207,7 @@ def _field_of(error: Exception) -> str:
 
 
 def _unreadable(raw: bytes, prefix: str = "") -> str:
-    """The dotted name of the first value that no text can hold; empty when there is none."""
+    """The dotted name of the first value that is no valid text; empty when there is none."""
     try:
         msgspec.json.decode(raw, type=Raw)
     except msgspec.DecodeError:
@@ -223,10 +216,6 @@ def _unreadable(raw: bytes, prefix: str = "") -> str:
         found = (_unreadable(bytes(value), f"{prefix}{name}.") for name, value in lenient.members(raw).items())
         return next(filter(None, found), prefix.rstrip(".") or "?")
     return ""
-
-
-def _itself(found: Any) -> Any:
-    return found
 
 
 def _plant(tree: _Tree, path: tuple[str, ...], leaf: object) -> None:
@@ -272,7 +261,7 @@ def _plain(value: Raw | Decimal | str | None) -> str:
 
 
 def _is_respelt(raw: bytes, tree: _Tree) -> bool:
-    """Whether a record writes a wanted name in another case than the catalogue. Asked once, as a server keeps to its ways."""
+    """Whether a record writes a wanted name in another case than the catalogue. Asked once, as servers do not change that."""
     try:
         members = lenient.members(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError):

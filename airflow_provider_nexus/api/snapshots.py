@@ -1,4 +1,4 @@
-"""The snapshots of the catalogue: what Nexus says of this moment, with no history to page through."""
+"""Catalogue, snapshots: the state of this moment, with no history to page through."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ SNAPSHOTS = (
         shape=Shape.LISTS,
         holders={"currencies": ""},
         key=("code",),
-        mutable=True,
     ),
     Resource(
         name="prices",
@@ -29,7 +28,6 @@ SNAPSHOTS = (
         parent_field="currencyCode",
         parent_only="isActive",
         key=("currencyCode", "cryptoCode"),
-        mutable=True,
     ),
     Resource(
         name="reserves",
@@ -41,7 +39,6 @@ SNAPSHOTS = (
         holder_field="reserveKind",
         key=("reserveKind", "code", "cryptoCode", "type", "exchangeCode", "bucketCode"),
         filters=("reservesTimeStamp",),
-        mutable=True,
         crypto_code=("code",),
     ),
     Resource(
@@ -53,7 +50,6 @@ SNAPSHOTS = (
         holders={"cryptoBalances": ""},
         key=("code",),
         filters=("balanceDateTime",),
-        mutable=True,
         crypto_code=("code",),
     ),
     Resource(
@@ -64,7 +60,6 @@ SNAPSHOTS = (
         shape=Shape.ARRAY,
         envelope=False,
         key=("cryptoCode",),
-        mutable=True,
         crypto_code=("cryptoCode",),
         surface="B",
     ),
@@ -78,7 +73,6 @@ SNAPSHOTS = (
         envelope=False,
         keyed_by="balanceCurrencyCode",
         key=("balanceCurrencyCode",),
-        mutable=True,
         crypto_code=("balanceCurrencyCode",),
         surface="A",
     ),
@@ -89,6 +83,5 @@ SNAPSHOTS = (
         meaning="The tenant itself",
         shape=Shape.OBJECT,
         key=("labelPartnerCode",),
-        mutable=True,
     ),
 )

@@ -1,6 +1,6 @@
 """Nexus' time stamps: every form that the API is known to send, read as UTC. See docs/api_facts.rst, Dates.
 
-Two readings: :func:`normalise` gives text that sorts as time and keeps every digit, for the walk; :func:`to_pendulum`
+Two readings: :func:`normalise` gives text that sorts as time, with every digit, for the walk; :func:`to_pendulum`
 gives a pendulum ``DateTime`` at the edges, with microseconds (a seventh digit is cut). ``pendulum.parse`` is not used:
 it is two orders slower and reads ``"03:04"`` as today.
 """
@@ -32,7 +32,7 @@ def _parts(value: str) -> tuple[datetime, str]:
 
 
 def normalise(value: str) -> str:
-    """The stamp in UTC as text that compares like time, every digit of the fraction kept: ``2026-01-02T03:04:05.1234567``.
+    """The stamp in UTC as text that compares like time, with every digit of the fraction: ``2026-01-02T03:04:05.1234567``.
 
     :raises ValueError: when the text is no stamp of a known form
     """

@@ -19,7 +19,13 @@ from airflow_provider_nexus.cli import running
 from airflow_provider_nexus.cli.bar import followed
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.expiry import Stage
-from airflow_provider_nexus.exceptions import NexusError, NexusNotFoundError, NexusPermissionError, NexusValidationError, told
+from airflow_provider_nexus.exceptions import (
+    NexusError,
+    NexusNotFoundError,
+    NexusPermissionError,
+    NexusValidationError,
+    without_secrets,
+)
 from airflow_provider_nexus.extract.source import Page, Source, second_of
 
 LARGEST = 2000
@@ -122,7 +128,7 @@ class Probe:
         except NexusError as error:
             return Finding("connection", Grade.FAILED, f"{where}: {error}")
         code = (values or {}).get("labelPartnerCode")
-        return Finding("connection", Grade.OK, f"{where} answers as tenant {told(str(code or '?'))}")
+        return Finding("connection", Grade.OK, f"{where} answers as tenant {without_secrets(str(code or '?'))}")
 
     def _expiry(self) -> Finding:
         session = self._client.session
@@ -201,8 +207,8 @@ def _largest(source: Source) -> Finding:
 def _dates(resource: Resource, row: Row) -> Finding:
     sent = str(at(decode(row.raw), resource.created.stamp if resource.created else resource.stamp))
     if sent == f"{row.stamp[:19]}Z":
-        return Finding("dates", Grade.OK, f"the one form asked for: {told(sent)}")
-    return Finding("dates", Grade.NOTE, f"another form: {told(sent)}")
+        return Finding("dates", Grade.OK, f"the one form asked for: {without_secrets(sent)}")
+    return Finding("dates", Grade.NOTE, f"another form: {without_secrets(sent)}")
 
 
 def _bound(what: str, page: Page, row: Row) -> Finding:

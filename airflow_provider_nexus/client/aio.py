@@ -1,15 +1,13 @@
-"""Calls from an event loop, for triggers: one try each, the same answers and typed errors as the blocking session.
+"""Event-loop client, for triggers: one try for each call, the same answers and typed errors as the blocking client.
 
-Who waits for hours tries again at the next poll, so nothing is repeated here.
+A wait of hours tries again at its next poll, so nothing is repeated here.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,31 +15,19 @@ from airflow_provider_nexus.api import envelope
 from airflow_provider_nexus.api.environments import join
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import get_resource
-from airflow_provider_nexus.client import reply
 from airflow_provider_nexus.client.body import Body, Received
 from airflow_provider_nexus.client.call import Ask, Call
 from airflow_provider_nexus.client.client import asked_for, collection_call, record_call, typed_answer, whole_record
-from airflow_provider_nexus.client.expiry import Notice
-from airflow_provider_nexus.client.local import distrust, misconfigured, trusted_place, unreached
+from airflow_provider_nexus.client.core import HEADERS, ClientCore, unanswered
 from airflow_provider_nexus.client.log import Log
-from airflow_provider_nexus.client.proxies import proxy_for
-from airflow_provider_nexus.client.quiet import unlogged
-from airflow_provider_nexus.client.rate_limit import RateLimiter
-from airflow_provider_nexus.client.renewal import not_read, renewed
+from airflow_provider_nexus.client.network import distrust, proxy_for, trusted_place
 from airflow_provider_nexus.client.reply import Answer
 from airflow_provider_nexus.client.retry import settle
 from airflow_provider_nexus.client.secret import bare
 from airflow_provider_nexus.client.settings import ClientSettings
 from airflow_provider_nexus.client.values import method_of
-from airflow_provider_nexus.client.wire import Departure
-from airflow_provider_nexus.exceptions import (
-    NexusApiError,
-    NexusAuthenticationError,
-    NexusConnectionError,
-    NexusError,
-    NexusInterruptedError,
-    NexusTimeoutError,
-)
+from airflow_provider_nexus.client.wire import Departure, unlogged
+from airflow_provider_nexus.exceptions import NexusApiError, NexusAuthenticationError, NexusError
 
 if TYPE_CHECKING:
     import httpx
@@ -51,7 +37,7 @@ T = TypeVar("T")
 _CONNECTIONS = 4
 
 
-class AsyncNexusClient:
+class AsyncNexusClient(ClientCore):
     """Calls Nexus from an event loop.
 
     :param settings: the connection
@@ -66,20 +52,9 @@ class AsyncNexusClient:
         log: Log | None = None,
         refresh: Callable[[], Awaitable[ClientSettings]] | None = None,
     ) -> None:
-        self._settings = settings
-        self._log = log or logging.getLogger(__name__)
-        self._refresh, self._notice, self._renewing = refresh, Notice(self._log), asyncio.Lock()
+        super().__init__(settings, log)
+        self._refresh, self._renewing = refresh, asyncio.Lock()
         self._http: httpx.AsyncClient | None = None
-        self._clock = reply.ServerClock()
-        self._limiter = RateLimiter(settings)
-        self._bounds = reply.bounds(settings)
-        self.environment = settings.environment
-        self.calls = 0
-
-    @property
-    def server_now(self) -> datetime | None:
-        """The time by the server's clock, from the latest answer's ``Date``; ``None`` before the first."""
-        return self._clock.now
 
     async def run(
         self,
@@ -118,13 +93,13 @@ class AsyncNexusClient:
         return asked_for(entry, code, (await self.send(record_call(entry, code), whole_record)).value)
 
     async def answer(self, resource: Resource, ask: Ask) -> Any:
-        """What somebody asks who looks at a resource's records: one record typed, or a page raw."""
+        """What :mod:`airflow_provider_nexus.watch` asks for: one record typed, or a page raw."""
         if ask.code:
             return await self.get_record(resource.name, ask.code)
         return (await self.fetch(resource, ask.params)).value
 
     async def send(self, call: Call, decode: Callable[[bytes], T]) -> Answer[T]:
-        """Send a call once and decode its answer; once more when the token is refused and the connection holds another by now.
+        """Send a call once and decode its answer; once more when the token is refused and the connection has another by now.
 
         :raises NexusWriteRefusedError: when it would change something and the connection does not allow that
         :raises NexusAmbiguousWriteError: when a change may or may not have happened
@@ -135,12 +110,16 @@ class AsyncNexusClient:
         try:
             return await self._settled(call, decode)
         except NexusAuthenticationError:
-            if not await self._renew(used):
+            async with self._renewing:
+                if self._settings is used and self._refresh:
+                    with self._reading_settings():
+                        self._renew(await self._refresh())
+            if self._settings is used:
                 raise
         return await self._settled(call, decode)
 
     async def _settled(self, call: Call, decode: Callable[[bytes], T]) -> Answer[T]:
-        reply.refuse_change(self._settings, call)
+        self._refuse_change(call)
         failure: BaseException
         try:
             return await self._send(call, decode)
@@ -151,25 +130,8 @@ class AsyncNexusClient:
         except BaseException as error:  # noqa: BLE001 - a call that is cancelled ends as such
             failure = bare(error)
         finally:
-            self._notice.give(self._settings.expiry, self.server_now, self.environment.name)
+            self._warn_of_expiry()
         raise failure
-
-    async def _renew(self, used: ClientSettings) -> bool:
-        """Whether there is another token to go on with than the one that was refused."""
-        async with self._renewing:
-            if self._settings is not used:
-                return True
-            if self._refresh is None:
-                return False
-            try:
-                settings = renewed(used, await self._refresh(), self._log)
-            except Exception as error:  # noqa: BLE001 - a backend of secrets may raise anything, and the refusal is what counts
-                not_read(error, self._log)
-                return False
-            if settings is None:
-                return False
-            self._settings, self._limiter = settings, RateLimiter(settings)
-            return True
 
     async def _send(self, call: Call, decode: Callable[[bytes], T]) -> Answer[T]:
         if wait := self._limiter.reserve():
@@ -185,10 +147,9 @@ class AsyncNexusClient:
         except Exception as error:  # noqa: BLE001 - whatever it is: what counts is whether the call had left
             failure = _typed(call, error, has_left=departure.has_left)
         if failure:
-            raise failure  # out here, so that it does not hold on to the original, whose request holds the token
+            raise failure  # out here, so that it has no reference to the original, whose request has the token
         self._clock.set_by(received.headers)
-        with self._limiter.heeding():
-            return reply.read(call, received, self._settings, decode)
+        return self._read(call, received, decode)
 
     async def aclose(self) -> None:
         """Give the connections back."""
@@ -201,7 +162,7 @@ class AsyncNexusClient:
 
         body, query, url = call.body, call.query, httpx.URL(join(self.environment.base_url, call.path))
 
-        async def tell(event: str, info: Mapping[str, Any]) -> None:
+        async def trace(event: str, info: Mapping[str, Any]) -> None:
             """Called by httpcore at each step; what it sends to make a tunnel is not of the call."""
             if event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
                 departure.leave()
@@ -213,26 +174,28 @@ class AsyncNexusClient:
                 url.copy_merge_params(query) if query else url,
                 content=body,
                 headers=[(name.encode(), value.encode("latin-1")) for name, value in headers.items()],  # httpx: ASCII
-                extensions={"trace": tell},
+                extensions={"trace": trace},
             ) as response:
-                return await self._received(response)
-
-    async def _received(self, response: httpx.Response) -> Received:
-        """The answer, read as it comes: httpx itself would unpack whatever it is sent, whatever its size."""
-        body = Body(response.headers, self._bounds.size)
-        async for piece in response.aiter_raw():
-            if not body.take(piece):
-                break
-        return Received(response.status_code, response.headers, body)
+                received = Body(response.headers, self._bounds.size)
+                async for piece in response.aiter_raw():  # httpx itself would unpack whatever it is sent, whatever its size
+                    if not received.take(piece):
+                        break
+                return Received(response.status_code, response.headers, received)
 
     def _session(self) -> httpx.AsyncClient:
         import httpx
 
         if self._http is None:
-            trusted, proxy = _trusted(), proxy_for(self.environment.base_url)
+            place, proxy, (connect, timeout) = trusted_place(), proxy_for(self.environment.base_url), self._timeouts
+            is_folder = bool(place) and Path(place or "").is_dir()
+            trusted = (
+                ssl.create_default_context(cafile=None if is_folder else place, capath=place if is_folder else None)
+                if place
+                else httpx.create_ssl_context(trust_env=False)
+            )
             self._http = httpx.AsyncClient(
-                headers=reply.HEADERS,
-                timeout=httpx.Timeout(self._settings.timeout, connect=min(reply.CONNECT_TIMEOUT, self._settings.timeout)),
+                headers=HEADERS,
+                timeout=httpx.Timeout(timeout, connect=connect),
                 limits=httpx.Limits(max_connections=_CONNECTIONS),
                 follow_redirects=False,
                 verify=trusted,
@@ -242,28 +205,11 @@ class AsyncNexusClient:
         return self._http
 
 
-def _trusted() -> ssl.SSLContext:
-    """What the other client trusts."""
-    import httpx
-
-    place = trusted_place()
-    if not place:
-        return httpx.create_ssl_context(trust_env=False)
-    is_folder = Path(place).is_dir()
-    return ssl.create_default_context(cafile=None if is_folder else place, capath=place if is_folder else None)
-
-
 def _typed(call: Call, error: Exception, *, has_left: bool) -> NexusError:
-    """The cause as one of ours; the original's own text is not used, as it can hold the full URL."""
+    """The cause as one of ours; the original's own text is not used, as it can contain the full URL."""
     import httpx
 
-    if has_left:
-        is_late = isinstance(error, httpx.TimeoutException | TimeoutError)
-        return reply.no_answer(NexusTimeoutError if is_late else NexusInterruptedError, call, error)
     is_distrust = isinstance(error.__cause__ or error.__context__, ssl.SSLError) and bool(distrust())
-    is_local = isinstance(error, httpx.UnsupportedProtocol) or not isinstance(error, httpx.TransportError | TimeoutError)
-    if is_local or is_distrust:
-        return misconfigured(call, error)
-    if why := unreached(error):
-        return NexusConnectionError(call.method, call.label, detail=why)
-    return reply.no_answer(NexusConnectionError, call, error)
+    is_of_network = isinstance(error, httpx.TransportError | TimeoutError) and not isinstance(error, httpx.UnsupportedProtocol)
+    is_late = isinstance(error, httpx.TimeoutException | TimeoutError)
+    return unanswered(call, error, has_left=has_left, is_late=is_late, is_of_network=is_of_network and not is_distrust)

@@ -1,4 +1,4 @@
-"""The bytes of an answer's body: unpacked piece by piece, up to a limit, so that no answer takes all memory.
+"""Body of an answer: unpacked piece by piece, up to a limit, so that no answer takes all memory.
 
 Both clients read what comes over the wire as it is and hand it to a :class:`Body`. Only gzip is asked for, and nothing else is
 unpacked.
@@ -18,7 +18,7 @@ CODING = "gzip"
 """The one coding of a body that is asked for."""
 
 OF_THE_CONNECTION = "the connection takes of one: ask for less at once, or raise its max_answer_mb"
-"""What bounds an answer that is kept in memory, and what to do."""
+"""What bounds an answer that is put into memory, and what to do."""
 
 _PLAIN = frozenset({"", "identity"})
 _GZIP = frozenset({CODING, "x-gzip"})  # one and the same (RFC 9110, 8.4.1.3)
@@ -26,7 +26,7 @@ _GZIP_BITS = 16 + zlib.MAX_WBITS
 
 
 class BadBodyError(Exception):
-    """A body that can't be taken as it came. Its text says why.
+    """A body that can't be taken as it came. Its text is the reason.
 
     :param is_final: whether the same call would bring the same again, so that it is not fetched once more
     """
@@ -40,7 +40,7 @@ class OversizeError(BadBodyError):
     """More came than is taken of one answer.
 
     :param limit: bytes that are taken
-    :param by: what says so, and what to do
+    :param by: what sets the limit, and what to do
     """
 
     def __init__(self, limit: int, by: str = OF_THE_CONNECTION) -> None:
@@ -52,13 +52,13 @@ class Body:
 
     :param headers: of the answer
     :param limit: bytes that it may have, packed and unpacked
-    :param keep: takes each unpacked piece; by default they are kept in memory
+    :param write: takes each unpacked piece; by default they are put into memory
     """
 
-    def __init__(self, headers: Mapping[str, str], limit: int, keep: Callable[[bytes], object] | None = None) -> None:
+    def __init__(self, headers: Mapping[str, str], limit: int, write: Callable[[bytes], object] | None = None) -> None:
         coding = headers.get("Content-Encoding", "").strip().lower()
         self._limit, self._came, self._bytes = limit, 0, BytesIO()
-        self._keep, self.size = keep or self._bytes.write, 0
+        self._write, self.size = write or self._bytes.write, 0
         self._unpacker = zlib.decompressobj(_GZIP_BITS) if coding in _GZIP else None
         self._fault: BadBodyError | None = None
         if coding not in _PLAIN | _GZIP:
@@ -78,14 +78,14 @@ class Body:
             try:
                 unpacked = self._unpacked(piece)
                 self.size += len(unpacked)
-                self._keep(unpacked)
+                self._write(unpacked)
             except BadBodyError as fault:
                 self._fault = fault
         return self._fault is None
 
     @property
     def is_packed(self) -> bool:
-        """Whether it says itself where it ends, by the way in which it is packed."""
+        """Whether its own coding marks where it ends."""
         return self._unpacker is not None
 
     def check(self) -> None:
@@ -99,7 +99,7 @@ class Body:
             raise BadBodyError("its packed body ends too early", is_final=False)
 
     def whole(self) -> bytes:
-        """The body that is kept in memory, once the last piece was taken.
+        """The body that was put into memory, once the last piece was taken.
 
         :raises BadBodyError: when it is too large, packed in another way, or damaged
         """

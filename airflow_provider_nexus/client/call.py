@@ -1,7 +1,9 @@
-"""One call of the API: what it asks for, whether it changes something, and whether it may be sent twice."""
+"""One call of the API: method, path, query, body or form, whether it changes something, and whether it may be sent twice."""
 
 from __future__ import annotations
 
+import hashlib
+import mimetypes
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,13 +12,21 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
+from urllib3.filepost import encode_multipart_formdata
 
-from airflow_provider_nexus.api.effects import changes_something
-from airflow_provider_nexus.api.resources import RESOURCES, find_by_path
-from airflow_provider_nexus.client.form import Form
-from airflow_provider_nexus.client.headers import in_headers, is_personal, personal_forms
+from airflow_provider_nexus.api.resources import RESOURCES, changes_something, find_by_path
 from airflow_provider_nexus.client.secret import Secret
-from airflow_provider_nexus.client.values import in_body, in_query, refuse_bare, refuse_twins
+from airflow_provider_nexus.client.values import (
+    as_text,
+    in_body,
+    in_headers,
+    in_query,
+    is_personal,
+    personal_forms,
+    refuse_bare,
+    refuse_number_for_code,
+    refuse_twins,
+)
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 
 
@@ -47,6 +57,22 @@ _MINUTE_CHART = re.compile(r"^/?api/minutechart/", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
+class Form:
+    """A form as it is sent, the same at each attempt.
+
+    :param content: its bytes
+    :param content_type: with the boundary that parts them
+    :param fields: what goes with the file
+    :param sha256: digest of the file
+    """
+
+    content: bytes = field(repr=False)
+    content_type: str
+    fields: Mapping[str, str] = field(repr=False)
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Call:
     """A call before it is sent.
 
@@ -56,7 +82,7 @@ class Call:
     :param path: path from the root, codes percent-encoded
     :param params: query; ``None`` values are left out, those of a list are sent one by one
     :param json: body
-    :param api_version: the ``api_version`` header; by default what the catalogue says of the path, else 1.2
+    :param api_version: the ``api_version`` header; by default the catalogue's for the path, else 1.2
     :param headers: headers of the user's own
     :param form: the body as a form, instead of ``json``
     """
@@ -86,10 +112,10 @@ class Call:
         if "#" in self.path:
             raise NexusConfigurationError(f"the path of {self.method} {self.label} has a #, which is never sent: write it as %23")
         if not isinstance(self.api_version or "", str) or not (self.api_version or "").isprintable():
-            raise NexusConfigurationError(f"api_version is {self.api_version!r}, which no header can hold: nothing was sent")
+            raise NexusConfigurationError(f"api_version is {self.api_version!r}, which no header can carry: nothing was sent")
         if not self.path.isprintable():
             raise NexusConfigurationError(
-                f"the path of {self.method} {self.label} holds signs that no path has: nothing was sent"
+                f"the path of {self.method} {self.label} has characters that no path has: nothing was sent"
             )
         in_headers(self.headers)
 
@@ -125,7 +151,7 @@ class Call:
     def query(self) -> dict[str, str | list[str]]:
         """The query as text.
 
-        :raises NexusConfigurationError: when it is none, holds a value that a query can't, or a name that the path has as well
+        :raises NexusConfigurationError: when it is none, has a value that a query can't, or a name that the path has as well
         """
         query = in_query(self.params)
         in_path = dict.fromkeys(name for name, _ in parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
@@ -139,7 +165,7 @@ class Call:
         return {"api_version": self.version, **in_headers(self.headers), **({"Content-Type": kind} if kind else {})}
 
     def hide(self, text: str) -> str:
-        """What a server says, with what the headers tell of a person blanked: some servers repeat what they were sent."""
+        """A text of a server with personal data of the headers blanked: some servers repeat what they were sent."""
         personal = (value for name, value in in_headers(self.headers).items() if is_personal(name))
         for form in sorted({form for value in personal for form in personal_forms(value)}, key=len, reverse=True):
             text = re.sub(re.escape(form), "***", Secret(form).scrub(text), flags=re.IGNORECASE)
@@ -149,7 +175,7 @@ class Call:
     def body(self) -> bytes | None:
         """The form, or the body as JSON text: a ``Decimal`` with the digits that it has, times as Nexus writes them.
 
-        :raises NexusConfigurationError: when it holds what JSON can't, a float, or a number for a code
+        :raises NexusConfigurationError: when it has what JSON can't, a float, or a number for a code
         """
         if self.form or self.json is None:
             return self.form.content if self.form else None
@@ -162,7 +188,7 @@ class Call:
 
     @property
     def _bare_path(self) -> str:
-        """Without host, query and fragment; none of them tells one call from another, and a fragment is not even sent."""
+        """Without host, query and fragment; none of them makes it another call, and a fragment is not even sent."""
         try:
             return urlsplit(self.path).path
         except ValueError:
@@ -172,3 +198,37 @@ class Call:
     def _decoded_path(self) -> str:
         """As the server reads it, so that no other spelling hides what a call does."""
         return normpath("/" + unquote(self._bare_path))
+
+
+def form_of(fields: Mapping[str, Any], *, file_field: str, file_name: str, data: bytes) -> Form:
+    """A form with one file.
+
+    :param fields: texts, numbers, flags and moments; ``None`` is left out
+    :param file_field: name of the field that the file goes into
+    :param file_name: what the file is called; its ending gives its kind
+    :param data: the file
+    :raises NexusConfigurationError: when the fields are no mapping of names to values that a form can carry
+    """
+    if not isinstance(file_field, str) or not file_field.strip():
+        raise NexusConfigurationError(f"file_field is {file_field!r}: give the name of the field that the file goes into")
+    if not isinstance(fields, Mapping):
+        raise NexusConfigurationError(
+            f"fields is {fields!r}, a {type(fields).__name__}: give a dictionary of names and values; nothing was sent"
+        )
+    texts: dict[str, str] = {}
+    for name, value in fields.items():
+        if not isinstance(name, str) or not name.strip() or not name.isprintable():
+            raise NexusConfigurationError(f"fields has the name {name!r}, and a field's name is text: nothing was sent")
+        if name == file_field:
+            raise NexusConfigurationError(
+                f"fields has {name!r}, which the file goes into: leave it out, or give another file_field; nothing was sent"
+            )
+        if value is None:
+            continue
+        place = f"fields.{name}"
+        refuse_number_for_code(value, place)
+        texts[name] = as_text(value, place, "form")
+    refuse_twins([file_field, *texts], "fields, with that of the file,")
+    kind = mimetypes.guess_type(file_name)[0] or "application/octet-stream"
+    parts: list[tuple[str, Any]] = [*texts.items(), (file_field, (file_name, data, kind))]
+    return Form(*encode_multipart_formdata(parts), texts, hashlib.sha256(data).hexdigest())

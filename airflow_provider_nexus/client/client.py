@@ -1,4 +1,4 @@
-"""The calls of the API in the words of the catalogue: any call, one record, one page."""
+"""Client of the API by the names of the catalogue: any call, one record, one page."""
 
 from __future__ import annotations
 
@@ -156,8 +156,8 @@ def typed_values(resource: Resource, values: Any) -> Any:
     if any(name.lower() in holders for name in values):
         lifted = {name.lower() for name in resource.lifted}
         beside = typed(resource, {name: value for name, value in values.items() if name.lower() in lifted})
-        held = {name: typed_values(resource, value) for name, value in values.items() if name.lower() in holders}
-        return {**values, **beside, **held}
+        inside = {name: typed_values(resource, value) for name, value in values.items() if name.lower() in holders}
+        return {**values, **beside, **inside}
     if resource.shape is Shape.KEYED:
         return {code: _typed(resource, value) if isinstance(value, dict) else value for code, value in values.items()}
     return _typed(resource, values)

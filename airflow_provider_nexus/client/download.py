@@ -1,23 +1,23 @@
-"""A file on its way from Nexus into its place: whole or not at all."""
+"""Download of a file from Nexus into its place: whole or not at all."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 import stat
-import tempfile
+from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any, Self
+from typing import Any
 
 from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.client.call import Call
+from airflow_provider_nexus.client.files import SpooledFile
 from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusResponseError, NexusStorageError
-from airflow_provider_nexus.storage import telling
+from airflow_provider_nexus.storage import storage_errors
 
 LARGEST_DOWNLOAD = 1024
-"""Million bytes that a file which is fetched may have, if nothing else is said. It passes through the disk of the worker."""
+"""Million bytes that a file which is fetched may have, by default. It passes through the disk of the worker."""
 
 _MOST_MEGABYTES = 100_000
 _PIECE = 1 << 20
@@ -27,83 +27,26 @@ _LOOKED_AT = 65_536
 _PAGES = (".htm", ".html")
 
 
-class Spool:
-    """Keeps a file on this machine's disk, under no name, for as long as its ``with`` block lasts."""
-
-    def __init__(self) -> None:
-        with self._telling():
-            self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed at the end of the block
-        self.size, self._digest = 0, hashlib.sha256()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._file.close()
-
-    @property
-    def sha256(self) -> str:
-        """The digest of what has come."""
-        return self._digest.hexdigest()
-
-    def begin(self) -> None:
-        """Forget what has come."""
-        with self._telling():
-            self._file.seek(0)
-            self._file.truncate()
-        self.size, self._digest = 0, hashlib.sha256()
-
-    def write(self, piece: bytes) -> None:
-        """Keep the next piece.
-
-        :raises NexusStorageError: when the disk is full
-        """
-        with self._telling():
-            self._file.write(piece)
-        self.size += len(piece)
-        self._digest.update(piece)
-
-    def first(self, size: int) -> bytes:
-        """What came first, so many bytes at most."""
-        with self._telling():
-            return self.content().read(size)
-
-    def content(self) -> IO[bytes]:
-        """All of it, from the beginning."""
-        with self._telling():
-            self._file.seek(0)
-        return self._file
-
-    def _telling(self) -> Any:
-        return telling(f"the file on its way, in {tempfile.gettempdir()},", "kept")
-
-
 def refuse_no_file(name: str, given: Any, place: Any) -> None:
     """Refuse a place that can't be a file.
 
     :param name: of the argument that it was given in
     :param given: as it was given
-    :param place: what it stands for
+    :param place: the path that it names
     :raises NexusConfigurationError: when it is a folder or a bucket
     """
     container = store.container_of(place)
     is_bucket = bool(container) and str(place.path).strip("/") == container
-    mode = _mode(place) if store.is_local(place) else None
+    mode = None
+    if store.is_local(place):
+        with storage_errors(place, "looked at"), suppress(FileNotFoundError, NotADirectoryError):
+            mode = Path(getattr(place, "path", place)).lstat().st_mode
     if mode is not None and not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
         raise NexusConfigurationError(f"{name} is {given}, a link or a device: name a file itself")
     if str(given).endswith(("/", "\\")) or is_bucket or (mode is not None and stat.S_ISDIR(mode)):
         raise NexusConfigurationError(
             f"{name} is {given}, a folder: name the file in it, such as {str(given).rstrip('/')}/C1.pdf"
         )
-
-
-def _mode(place: Any) -> int | None:
-    """What lies at a place of this machine; nothing where nothing does."""
-    with telling(place, "looked at"):
-        try:
-            return Path(getattr(place, "path", place)).lstat().st_mode
-        except (FileNotFoundError, NotADirectoryError):
-            return None
 
 
 def fetch(session: NexusSession, call: Call, place: Any, *, overwrite: bool, max_mb: int) -> dict[str, Any]:
@@ -116,9 +59,15 @@ def fetch(session: NexusSession, call: Call, place: Any, *, overwrite: bool, max
     :raises NexusStorageError: when another file is there, or it can't be written
     :raises NexusApiError: one class per cause
     """
-    _refuse_odd(call, overwrite, max_mb)
+    if call.changes_something:
+        raise NexusConfigurationError(
+            f"{call.method} {call.label} changes something, and a download only reads: make it with run"
+        )
+    if not isinstance(overwrite, bool):
+        raise NexusConfigurationError(f"overwrite is {overwrite!r}: give True or False")
+    refuse_size(max_mb)
     store.refuse_unfit("target", place.parent)
-    with Spool() as spool:
+    with SpooledFile() as spool:
         kind = session.fetch(call, spool, max_mb)
         if (kind in _PAGE_KINDS or _PAGE.match(spool.first(_LOOKED_AT))) and not place.name.lower().endswith(_PAGES):
             detail = f"a page of HTML came, and target is {place}: if the file is a page, end target in .html"
@@ -128,16 +77,6 @@ def fetch(session: NexusSession, call: Call, place: Any, *, overwrite: bool, max
         if store.size(place) != spool.size:
             raise NexusStorageError(f"{place} is not there as it was written: is another task writing there? Run it again")
         return {"place": str(place), "bytes": spool.size, "sha256": spool.sha256, "content_type": kind}
-
-
-def _refuse_odd(call: Call, overwrite: bool, max_mb: int) -> None:
-    if call.changes_something:
-        raise NexusConfigurationError(
-            f"{call.method} {call.label} changes something, and a download only reads: make it with run"
-        )
-    if not isinstance(overwrite, bool):
-        raise NexusConfigurationError(f"overwrite is {overwrite!r}: give True or False")
-    refuse_size(max_mb)
 
 
 def refuse_size(max_mb: int) -> None:
@@ -150,14 +89,14 @@ def refuse_size(max_mb: int) -> None:
         raise NexusConfigurationError(f"max_mb is {max_mb!r}: give a whole number from 1 to {_MOST_MEGABYTES}")
 
 
-def _is_there(place: Any, spool: Spool) -> bool:
-    """Whether a place holds a file already, and the same.
+def _is_there(place: Any, spool: SpooledFile) -> bool:
+    """Whether a place has a file already, and the same.
 
-    :raises NexusStorageError: when it holds another
+    :raises NexusStorageError: when it has another
     """
     digest = hashlib.sha256()
     try:
-        with store.opened(place) as file, telling(place, "read"):
+        with store.opened(place) as file, storage_errors(place, "read"):
             while piece := file.read(_PIECE):
                 digest.update(piece)
     except FileNotFoundError:

@@ -1,6 +1,6 @@
-"""When an API key ends, as far as that can be known without asking: its own word, and what the connection says of it.
+"""When an API key ends: the ``exp`` of a JWT and ``key_expires`` of the connection, whichever is earlier.
 
-Nothing is refused for it, as the date can be wrong: somebody is told in time, and a 401 can be explained.
+Nothing is refused for it, as the date can be wrong: a warning is logged in time, and a 401 can be explained.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.client.secret import Secret
 
 WARNING_DAYS = 14
-"""Days before the end of a key from which on somebody is told, where the connection does not say."""
-_DAY = timedelta(days=1)
+"""Days before the end of a key from which on a warning is logged, where the connection does not state them."""
+_DAY, _SECOND = timedelta(days=1), timedelta(seconds=1)
 _JWT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 _WRITTEN = re.compile(r"\d{8}|\d{4}-\d\d-\d\d(?:[T ]\d.+)?", re.ASCII)  # fromisoformat takes any sign for the T
 _TO_PLAIN = bytes.maketrans(b"-_", b"+/")
@@ -40,14 +40,14 @@ class Expiry:
     """The end of a key.
 
     :param ends: from when on it is not taken any more, in UTC
-    :param told: the same as it was said: a day or a moment
-    :param source: who says so
-    :param warning_days: days before it from which on somebody is told
-    :param is_own: whether the key says it itself
+    :param stated: the same as it was written: a day or a moment
+    :param source: where that is written
+    :param warning_days: days before it from which on a warning is logged
+    :param is_own: whether it is written in the key itself
     """
 
     ends: datetime
-    told: str
+    stated: str
     source: str
     warning_days: int = WARNING_DAYS
     is_own: bool = False
@@ -60,15 +60,15 @@ class Expiry:
         return Stage.SOON if left <= timedelta(days=self.warning_days) else Stage.FAR
 
     def words(self, now: datetime) -> str:
-        """When it ends or ended, and who says so."""
+        """When it ends or ended, and where that is written."""
         if self.stage(now) is Stage.OVER:
-            return f"expired on {self.told}, as {self.source}"
+            return f"expired on {self.stated}, as {self.source}"
         days = (self.ends - now).days
         left = "less than a day" if days == 0 else "1 day" if days == 1 else f"{days:,} days"
-        return f"expires on {self.told}, in {left}, as {self.source}"
+        return f"expires on {self.stated}, in {left}, as {self.source}"
 
     def warning(self, now: datetime) -> str:
-        """What somebody should know; empty while the end is far."""
+        """The warning for the log; empty while the end is far."""
         stage = self.stage(now)
         if stage is Stage.FAR:
             return ""
@@ -88,7 +88,7 @@ def read_day(text: str) -> tuple[datetime, str]:
     """The end of a key as somebody wrote it down: from when on it is not taken, and the same as a text.
 
     A day is the last one on which the key works, until its end in UTC: that is how portals and people mean "expires on", and
-    who is told days before loses nothing by it. A moment without a zone is in UTC.
+    with a warning days before nothing is lost by it. A moment without a zone is in UTC.
 
     :raises ValueError: when it is neither a day nor a moment in ISO 8601
     """
@@ -108,36 +108,33 @@ def read_day(text: str) -> tuple[datetime, str]:
 
 
 def expiry_of(token: Secret, day: str = "", warning_days: int = WARNING_DAYS) -> Expiry | None:
-    """When a key ends: its own word or the connection's, whichever is earlier; ``None`` when neither says it.
+    """When a key ends, by itself or by the connection, whichever is earlier; ``None`` when neither states it.
 
-    :param day: what the connection says, see :func:`read_day`
+    :param day: what the connection states, see :func:`read_day`
     :raises ValueError: when that can't be read
     """
     own, given = _own_end(token), read_day(day) if day else None
     if own is None:
         return given and Expiry(*given, "key_expires of the connection says", warning_days)
-    told, source = to_wire(own), "it says itself"
-    if given is None or _agree(own, *given):
-        return Expiry(own, told, source, warning_days, is_own=True)
+    stated, source = to_wire(own), "it says itself"
+    if given is None or (given[0] - _DAY <= own <= given[0] if "T" not in given[1] else abs(own - given[0]) < _SECOND):
+        return Expiry(own, stated, source, warning_days, is_own=True)
     if own < given[0]:
         other = f"{source} (key_expires of the connection says {given[1]}; the earlier counts)"
-        return Expiry(own, told, other, warning_days, is_own=True)
-    other = f"key_expires of the connection says (it says {told} itself; the earlier counts)"
+        return Expiry(own, stated, other, warning_days, is_own=True)
+    other = f"key_expires of the connection says (it says {stated} itself; the earlier counts)"
     return Expiry(*given, other, warning_days)
 
 
-class Notice:
-    """Tells a log once of a key that is near its end, and once more when it is over.
-
-    :param log: who is told
-    """
+class ExpiryLog:
+    """Logs once that a key is near its end, and once more when it is over."""
 
     def __init__(self, log: Log) -> None:
         self._log = log
-        self._told: set[tuple[Expiry, Stage]] = set()
+        self._reported: set[tuple[Expiry, Stage]] = set()
 
-    def give(self, expiry: Expiry | None, now: datetime | None, where: str) -> None:
-        """Tell, if there is something to tell that was not told yet.
+    def report(self, expiry: Expiry | None, now: datetime | None, where: str) -> None:
+        """Log a warning, if there is one that was not logged yet.
 
         :param now: the time by the server's clock; by default this machine's
         :param where: the environment that the key is for
@@ -146,16 +143,11 @@ class Notice:
             return
         now = now or datetime.now(UTC)
         stage = expiry.stage(now)
-        if (expiry, stage) in self._told:
+        if (expiry, stage) in self._reported:
             return
-        self._told.add((expiry, stage))
+        self._reported.add((expiry, stage))
         if stage is not Stage.FAR:
             self._log.warning("%s: %s", where, expiry.warning(now))
-
-
-def _agree(own: datetime, ends: datetime, told: str) -> bool:
-    is_day = "T" not in told
-    return ends - _DAY <= own <= ends if is_day else abs(own - ends) < timedelta(seconds=1)
 
 
 def _own_end(token: Secret) -> datetime | None:
@@ -163,15 +155,11 @@ def _own_end(token: Secret) -> datetime | None:
     if not token.matches(_JWT):
         return None
     try:
-        claims = msgspec.json.decode(_unpacked(token))
+        middle = token.reveal().split(".")[1].encode().translate(_TO_PLAIN)
+        claims = msgspec.json.decode(base64.b64decode(middle + b"=" * (-len(middle) % 4), validate=True))
         ends = claims["exp"] if isinstance(claims, dict) else None
         if isinstance(ends, bool) or not isinstance(ends, int | float) or ends <= 0:
             return None
         return datetime.fromtimestamp(ends, UTC)
     except (binascii.Error, ValueError, KeyError, OverflowError, OSError, RecursionError, msgspec.MsgspecError):
         return None
-
-
-def _unpacked(token: Secret) -> bytes:
-    middle = token.reveal().split(".")[1].encode().translate(_TO_PLAIN)
-    return base64.b64decode(middle + b"=" * (-len(middle) % 4), validate=True)

@@ -1,4 +1,4 @@
-"""What is asked of a logger: Python's own and Airflow's both have it."""
+"""Interface of a logger, which Python's own and Airflow's both have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many calls a second one machine makes with one token: a bucket that all of its tasks share.
+"""Rate limit: calls a second that one machine makes with one token, by a bucket that all of its tasks share.
 
 The bucket is one moment, the time at which it is full again (the generic cell rate algorithm, ITU-T I.371). It lies in a small
 file under the temp directory, so that tasks share it, which are processes of their own. ``CLOCK_MONOTONIC`` is the same for all
@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 class _State:
     """The bucket.
 
-    :param booked: when the last slot was booked
+    :param booked: when the last call was booked
     :param full: when the bucket is full again
     """
 
@@ -41,15 +41,17 @@ class _State:
     full: float = 0.0
 
     def is_possible(self, now: float) -> bool:
-        """Whether it can be true: a clock that stands before the last booking began anew when the machine was started."""
+        """Whether it can be true: a clock that is before the last booking began anew when the machine was started."""
         return isfinite(self.booked) and self.booked <= now and self.full - now < _DAY
 
 
-Change = Callable[[_State], _State]
+_local_buckets: dict[Path, _State] = {}
+"""Buckets of this process alone, by the files that can't be used."""
+_lock = threading.Lock()
 
 
 class RateLimiter:
-    """Books slots for calls: over any span of ``s`` seconds no more than ``burst + rate * s``.
+    """Books calls: over any span of ``s`` seconds no more than ``burst + rate * s``.
 
     Where the file can't be used, each process has a bucket of its own, and a warning is logged once.
 
@@ -66,95 +68,58 @@ class RateLimiter:
         if self._rate is not None:
             self._interval = 1.0 / self._rate
             self.burst = max(1, int(self._rate))
-            self.path = (folder or Path(tempfile.gettempdir())) / _name(settings)
+            # The token is in the name as a digest only. Users of the machine can't read each other's files, so each has its own.
+            digest = hashlib.sha256(f"{settings.environment.base_url}\0{settings.token.reveal()}".encode()).hexdigest()[:32]
+            self.path = (folder or Path(tempfile.gettempdir())) / f"nexus-rate-{os.geteuid()}-{digest}"
 
     def reserve(self) -> float:
-        """Book the next free slot.
+        """Book the next call.
 
         :return: seconds to wait for it
         """
         if self._rate is None:
             return 0.0
-        now, state = self._change(lambda now, full: max(now, full) + self._interval)
-        return max(0.0, state.full - self.burst * self._interval - now)
+        state = self._change(lambda now, full: max(now, full) + self._interval)
+        return max(0.0, state.full - self.burst * self._interval - state.booked)
 
-    def hold(self, seconds: float) -> None:
-        """Leave the server alone: no slot is given for that long, at most for :data:`LONGEST_PAUSE`, to any task."""
+    def pause(self, seconds: float) -> None:
+        """Let no task call for that long, at most for :data:`LONGEST_PAUSE`."""
         if self._rate is not None and seconds > 0:
             rest = min(seconds, LONGEST_PAUSE) + (self.burst - 1) * self._interval
             self._change(lambda now, full: max(now + rest, full))
 
     @contextmanager
     def heeding(self) -> Iterator[None]:
-        """Hold the bucket when the answer that is read in the block says for how long the server is to be left alone."""
+        """Pause all calls when the answer that is read in the block asks for that."""
         try:
             yield
         except NexusApiError as error:
-            self.hold(error.pause)
+            self.pause(error.pause)
             raise
 
-    def _change(self, advance: Callable[[float, float], float]) -> tuple[float, _State]:
-        """The time of the change and the bucket after it."""
+    def _change(self, advance: Callable[[float, float], float]) -> _State:
+        """The bucket after a change, with the time of the change as that of the booking."""
 
         def change(state: _State) -> _State:
             now = self._clock()
             return _State(now, advance(now, state.full if state.is_possible(now) else 0.0))
 
-        store: Callable[[Change], _State] = _own_bucket(self.path) or self._change_file
-        try:
-            state = store(change)
-        except OSError as error:
-            state = _new_own_bucket(self.path, error)(change)
-        return state.booked, state
-
-    def _change_file(self, change: Change) -> _State:
-        with _opened(self.path) as file:
-            fcntl.flock(file, fcntl.LOCK_EX)  # held for microseconds, and let go by closing, also if the process dies
-            state = change(_parse(os.pread(file, _WIDTH, 0)))
-            os.pwrite(file, f"{state.booked!r} {state.full!r}".encode().ljust(_WIDTH), 0)
-        return state
-
-
-class _OwnBucket:
-    """A bucket of this process alone."""
-
-    def __init__(self) -> None:
-        self._lock, self._state = threading.Lock(), _State()
-
-    def __call__(self, change: Change) -> _State:
-        with self._lock:
-            self._state = change(self._state)
-            return self._state
+        if self.path not in _local_buckets:
+            try:
+                return _change_file(self.path, change)
+            except OSError as error:
+                with _lock:
+                    if self.path not in _local_buckets:
+                        why = "the rate limit is for each task alone, since the tasks of this machine can't share %s: %s"
+                        _log.warning(why, self.path, error.strerror or error)
+                        _local_buckets[self.path] = _State()
+        with _lock:
+            _local_buckets[self.path] = change(_local_buckets[self.path])
+            return _local_buckets[self.path]
 
 
-_own_buckets: dict[Path, _OwnBucket] = {}
-_making = threading.Lock()
-
-
-def _own_bucket(path: Path) -> _OwnBucket | None:
-    return _own_buckets.get(path)
-
-
-def _new_own_bucket(path: Path, error: OSError) -> _OwnBucket:
-    with _making:
-        if path not in _own_buckets:
-            _log.warning(
-                "the rate limit holds for each task alone, since the tasks of this machine can't share %s: %s",
-                path,
-                error.strerror or error,
-            )
-        return _own_buckets.setdefault(path, _OwnBucket())
-
-
-def _name(settings: ClientSettings) -> str:
-    """The token is in it as a digest only. Users of the machine can't read each other's files, so each has its own."""
-    digest = hashlib.sha256(f"{settings.environment.base_url}\0{settings.token.reveal()}".encode()).hexdigest()[:32]
-    return f"nexus-rate-{os.geteuid()}-{digest}"
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[int]:
-    """The file, made if it is not there.
+def _change_file(path: Path, change: Callable[[_State], _State]) -> _State:
+    """Change the bucket in a file, which is made if it is not there.
 
     :raises OSError: when it can't be used, or when somebody else has put something in its place
     """
@@ -163,15 +128,13 @@ def _opened(path: Path) -> Iterator[int]:
         found = os.fstat(file)
         if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_nlink > 1:
             raise OSError("it is not a file of this user's own")
-        yield file
+        fcntl.flock(file, fcntl.LOCK_EX)  # for microseconds, and released by closing, also if the process dies
+        try:
+            booked, full = (float(word) for word in os.pread(file, _WIDTH, 0).split())
+        except ValueError:
+            booked, full = 0.0, 0.0  # what can't be read counts as a full bucket
+        state = change(_State(booked, full))
+        os.pwrite(file, f"{state.booked!r} {state.full!r}".encode().ljust(_WIDTH), 0)
+        return state
     finally:
         os.close(file)
-
-
-def _parse(content: bytes) -> _State:
-    """The bucket as it was written; a full one when that can't be read."""
-    try:
-        booked, full = (float(word) for word in content.split())
-    except ValueError:
-        return _State()
-    return _State(booked, full)

@@ -1,4 +1,4 @@
-"""What every session sends along, and how each reads an answer: a value, or the error of its cause."""
+"""How both clients read an answer: a value, or the error of its cause."""
 
 from __future__ import annotations
 
@@ -6,45 +6,47 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Generic, TypeVar
 
-from airflow_provider_nexus import __version__
 from airflow_provider_nexus.api import envelope
-from airflow_provider_nexus.client.body import CODING, MEGABYTE, BadBodyError, Received
+from airflow_provider_nexus.api.environments import BASE_URLS
+from airflow_provider_nexus.client.body import BadBodyError, Received
 from airflow_provider_nexus.client.call import Call
-from airflow_provider_nexus.client.dates import moment
-from airflow_provider_nexus.client.errors import from_answer
 from airflow_provider_nexus.client.settings import ClientSettings
-from airflow_provider_nexus.client.wire import Bounds
 from airflow_provider_nexus.exceptions import (
     NexusApiError,
-    NexusConnectionError,
+    NexusAuthenticationError,
+    NexusConflictError,
     NexusInterruptedError,
+    NexusNotFoundError,
+    NexusPermissionError,
+    NexusRateLimitError,
     NexusResponseError,
+    NexusServerError,
     NexusTimeoutError,
-    NexusWriteRefusedError,
+    NexusValidationError,
 )
 
 T = TypeVar("T")
-CONNECT_TIMEOUT = 5.0
-"""Seconds to wait for a connection."""
-HEADERS = {
-    "Accept": "application/json",
-    "Accept-Encoding": CODING,
-    "User-Agent": f"airflow-provider-nexus/{__version__}",
-    "request_iso8601": "true",
+_BY_STATUS: dict[int, type[NexusApiError]] = {
+    401: NexusAuthenticationError,
+    403: NexusPermissionError,
+    404: NexusNotFoundError,
+    408: NexusTimeoutError,
+    409: NexusConflictError,
+    429: NexusRateLimitError,
 }
-"""Headers of every call."""
+_REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-correlation-id", "traceparent")
+_REQUEST_ID = re.compile(r"(?!.*eyJ)[\w.:|/+=-]{1,128}", re.ASCII)
 _MEDIA_TYPE = re.compile(r"[\w!#$&^.+-]{1,127}/[\w!#$&^.+-]{1,127}", re.ASCII)
 _PAGES = frozenset({"text/html", "application/xhtml+xml"})
-_TIMES = 4
 _NO_CONTENT = 204
-_NO_ANSWER: dict[type[NexusApiError], str] = {
-    NexusConnectionError: "no connection was made",
-    NexusInterruptedError: "the connection broke before the whole answer had come",
-    NexusTimeoutError: "no whole answer came in time",
-}
+_LONGEST = timedelta.max.total_seconds()
+_NO_DATE = (TypeError, ValueError, OverflowError, IndexError)
+_MARGIN = timedelta(days=366)
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC) + _MARGIN, datetime.max.replace(tzinfo=UTC) - _MARGIN
 
 
 @dataclass(frozen=True)
@@ -79,26 +81,38 @@ class ServerClock:
         return date + timedelta(seconds=time.monotonic() - seen)
 
 
-def bounds(settings: ClientSettings) -> Bounds:
-    """What one answer may take: a few times the seconds that its next piece may, and so many bytes."""
-    return Bounds(settings.timeout * _TIMES, settings.max_answer_mb * MEGABYTE)
+def read(call: Call, received: Received, settings: ClientSettings, decode: Callable[[bytes], T]) -> Answer[T]:
+    """The answer to a call.
 
-
-def no_answer(kind: type[NexusApiError], call: Call, error: Exception) -> NexusApiError:
-    """The error for a call that brought no answer. Of the original only its class is told: its text may hold the full URL."""
-    return kind(call.method, call.label, detail=f"{_NO_ANSWER[kind]} ({type(error).__name__})")
-
-
-def refuse_change(settings: ClientSettings, call: Call) -> None:
-    """Let a call pass unless it would change something and the connection does not allow that.
-
-    :raises NexusWriteRefusedError: when so
+    :param settings: the connection, whose token is blanked in the server's texts
+    :raises NexusApiError: for a refusal, for an answer that is not whole, or for a body that the decoder can't read
     """
-    if call.changes_something and not settings.allow_writes:
-        raise NexusWriteRefusedError(
-            f"{call.method} {call.label} would change something in Nexus ({settings.environment.name}) and the connection does "
-            "not allow that: switch on 'Allow writes' in the connection, or use one that has it on"
-        )
+    status, headers, date = received.status, received.headers, server_time(received.headers)
+    is_success = 200 <= status < 300
+    try:
+        body = received.body.whole()
+    except BadBodyError as fault:
+        if is_success or call.changes_something:  # whether a refusal names what was made all the same can't be seen
+            raise bad_body(call, fault, status) from None
+        body = b""
+    if not is_success:
+        raise refusal(call, status, headers, body, settings)
+    if not body and status != _NO_CONTENT and not ({"content-length", "transfer-encoding"} & {name.lower() for name in headers}):
+        # http.client takes the end of the connection for the end of the head, and what is cut there for a success without a body
+        raise NexusInterruptedError(call.method, call.label, status=status, detail="the answer broke off in its head")
+    try:
+        return Answer(decode(body), date)
+    except envelope.RefusedAnswerError:
+        raise refusal(call, status, headers, body, settings) from None
+    except envelope.MalformedAnswerError as error:
+        kind = content_type(headers)
+        if kind and not kind.endswith(("/json", "+json")) and kind not in _PAGES:  # a gateway puts pages in an answer's place
+            # a file: without a status, as another try would bring the same again
+            way = "" if call.changes_something else "; NexusHook.download and NexusDownloadOperator fetch files"
+            detail = f"HTTP {status}, the body is {kind}, not JSON{way}"
+            raise NexusResponseError(call.method, call.label, detail=detail) from None
+        detail = call.hide(settings.token.scrub(f"unreadable body: {error}"))
+        raise NexusResponseError(call.method, call.label, status=status, detail=detail) from None
 
 
 def bad_body(call: Call, fault: BadBodyError, status: int | None = None) -> NexusResponseError:
@@ -108,58 +122,84 @@ def bad_body(call: Call, fault: BadBodyError, status: int | None = None) -> Nexu
     return NexusResponseError(call.method, call.label, detail=f"HTTP {status}, {fault}" if status else str(fault))
 
 
-def read(call: Call, received: Received, settings: ClientSettings, decode: Callable[[bytes], T]) -> Answer[T]:
-    """The answer to a call.
+def refusal(call: Call, status: int, headers: Mapping[str, str], body: bytes, settings: ClientSettings) -> NexusApiError:
+    """The error that an answer is.
 
-    :param settings: the connection, whose token is blanked in what the server says
-    :raises NexusApiError: for a refusal, for an answer that is not whole, or for a body that the decoder can't read
+    :param headers: of the answer, found without regard to case
+    :param settings: the connection, whose token is blanked in the server's texts: some servers repeat what they were sent
     """
-    status, headers, date = received.status, received.headers, server_time(received.headers)
-    is_success = 200 <= status < 300
-    body, fault = _whole(received)
-    if fault and (is_success or call.changes_something):  # whether a refusal names what was made all the same can't be seen
-        raise bad_body(call, fault, status)
-    if not is_success:
-        raise from_answer(call, status, headers, body, date, settings)
-    if not body and status != _NO_CONTENT and not ({"content-length", "transfer-encoding"} & {name.lower() for name in headers}):
-        # http.client takes the end of the connection for the end of the head, and what is cut there for a success without a body
-        raise NexusInterruptedError(call.method, call.label, status=status, detail="the answer broke off in its head")
-    try:
-        return Answer(decode(body), date)
-    except envelope.RefusedAnswerError:
-        raise from_answer(call, status, headers, body, date, settings) from None
-    except envelope.MalformedAnswerError as error:
-        if kind := _file_kind(headers):
-            raise _no_json(call, status, kind) from None
-        detail = call.hide(settings.token.scrub(f"unreadable body: {error}"))
-        raise NexusResponseError(call.method, call.label, status=status, detail=detail) from None
+    token, date = settings.token, server_time(headers)
+    complaint = envelope.complaint(body, lambda text: call.hide(token.scrub(text)))
+    kind = _BY_STATUS.get(status, NexusServerError if status >= 500 else NexusValidationError)
+    if 300 <= status < 400 or (call.changes_something and complaint.names_record):
+        kind = NexusResponseError
+    request_id = next((headers[name] for name in _REQUEST_ID_HEADERS if name in headers), "")
+    is_id = _REQUEST_ID.fullmatch(request_id) and token.scrub(request_id) == request_id
+    return kind(
+        call.method,
+        call.label,
+        status=status,
+        codes=complaint.codes,
+        detail=complaint.detail,
+        request_id=call.hide(request_id if is_id else ""),
+        excerpt=complaint.excerpt,
+        retry_after=retry_after(headers.get("Retry-After"), date),
+        situation=_situation(kind, call, settings, date or datetime.now(UTC)),
+    )
+
+
+def _situation(kind: type[NexusApiError], call: Call, settings: ClientSettings, now: datetime) -> str:
+    """What is known here of a refusal: which Nexus it was, whether the key has ended, what kind of call needs a role."""
+    environment = settings.environment
+    where = f"{environment.name} ({environment.base_url})"
+    if kind is NexusPermissionError:
+        need = "reads: a role for other pages or calls does not cover it."
+        if call.changes_something:
+            need = "changes something: a role that only reads is not enough for it."
+        elif call.method not in ("GET", "HEAD"):
+            need = "changes nothing, and can need the role of the call that it simulates all the same."
+        return f"{where} takes the token, but not for this. {call.method} {call.label} {need}"
+    if kind is not NexusAuthenticationError:
+        return ""
+    others = [name for name in BASE_URLS if name != environment.name] if environment.name in BASE_URLS else []
+    elsewhere = f", where no key of {others[0]} is taken" if others else ""
+    ended = settings.expiry.explanation(now) if settings.expiry else ""
+    return f"It was asked of {where}{elsewhere}. {ended}".rstrip()
 
 
 def content_type(headers: Mapping[str, str]) -> str:
-    """What an answer says that its body is, such as ``application/pdf``; empty when it says nothing that can be read."""
+    """The kind that an answer states for its body, such as ``application/pdf``; empty when it states none that can be read."""
     kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
     return kind if _MEDIA_TYPE.fullmatch(kind) else ""
 
 
-def _file_kind(headers: Mapping[str, str]) -> str:
-    """What an answer says that its body is, when that is neither JSON nor a page, which a gateway puts in an answer's place."""
-    kind = content_type(headers)
-    return "" if kind.endswith(("/json", "+json")) or kind in _PAGES else kind
-
-
-def _no_json(call: Call, status: int, kind: str) -> NexusResponseError:
-    """The error for an answer that was never meant to be JSON: without a status, as another try would bring the same again."""
-    way = "" if call.changes_something else "; NexusHook.download and NexusDownloadOperator fetch files"
-    return NexusResponseError(call.method, call.label, detail=f"HTTP {status}, the body is {kind}, not JSON{way}")
-
-
-def _whole(received: Received) -> tuple[bytes, BadBodyError | None]:
-    try:
-        return received.body.whole(), None
-    except BadBodyError as fault:
-        return b"", fault
-
-
 def server_time(headers: Mapping[str, str]) -> datetime | None:
     """The answer's ``Date`` in UTC; ``None`` when it has none that can be read."""
-    return moment(headers.get("Date"))
+    return _date(headers.get("Date"))
+
+
+def retry_after(header: str | None, server_date: datetime | None) -> float | None:
+    """Seconds that a ``Retry-After`` header asks for, given as seconds or as a date; ``None`` for nonsense.
+
+    They are what was asked for, and may be years; the wait is :attr:`NexusApiError.pause`, which has a bound.
+
+    :param server_date: the answer's own ``Date``, so that the clocks need not agree
+    """
+    text = (header or "").strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text), _LONGEST)
+    until = _date(text)
+    return max(0.0, (until - (server_date or datetime.now(UTC))).total_seconds()) if until else None
+
+
+def _date(header: str | None) -> datetime | None:
+    """A date of a header in UTC; one without a zone is meant so.
+
+    :return: ``None`` for what is no date, and for one so near to the ends of the calendar that nothing could be reckoned from it
+    """
+    try:
+        found = parsedate_to_datetime((header or "").strip())
+        found = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except _NO_DATE:
+        return None
+    return found if _FIRST < found < _LAST else None

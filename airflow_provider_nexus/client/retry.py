@@ -1,7 +1,11 @@
-"""When a call is sent again, and after how long. One classification for every client of the provider.
+"""When a call is sent again, after how long, and what its ending means for the change that it was to make.
 
 Built on tenacity: exponential back-off with jitter and a cap, ``Retry-After`` in both of its forms, a number of attempts and a
 total deadline, whichever ends first.
+
+A change counts as not carried out only where that is known: nothing of the call left this machine, or Nexus refused it in so
+many words. Everything else that comes after the first byte leaves it open, and such a call is not sent again here:
+``airflow_provider_nexus.writes`` looks the record up.
 """
 
 from __future__ import annotations
@@ -9,7 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import TypeVar
 
 from tenacity import (
@@ -24,8 +28,6 @@ from tenacity import (
 )
 
 from airflow_provider_nexus.client.call import Call
-from airflow_provider_nexus.client.dates import moment
-from airflow_provider_nexus.client.fate import is_unknown
 from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.exceptions import (
     NexusAmbiguousWriteError,
@@ -40,7 +42,73 @@ from airflow_provider_nexus.exceptions import (
 
 T = TypeVar("T")
 _PASSING = frozenset({500, 502, 503, 504})
-_LONGEST = timedelta.max.total_seconds()
+
+
+class WriteOutcome(StrEnum):
+    """What became of a change."""
+
+    NEVER_SENT = "never sent"
+    REFUSED = "not carried out"
+    DONE = "carried out"
+    UNKNOWN = "not known"
+
+
+@dataclass(frozen=True)
+class Ending:
+    """One way in which a call ends.
+
+    :param name: what comes back, for a person
+    :param outcome: what it means for the change
+    :param why: the reason
+    :param statuses: HTTP statuses that it covers
+    """
+
+    name: str
+    outcome: WriteOutcome
+    why: str
+    statuses: frozenset[int] = frozenset()
+
+
+_NO = "Nexus, or the gateway before it, read the call and turned it down"
+_REFUSALS = frozenset({400, 401, 403, *range(404, 408), *range(410, 418), 421, 422, 426, 428, 429, 431, 451})
+
+ENDINGS = (
+    Ending(
+        "no byte left: name not resolved, connection refused or timed out, certificate refused, CONNECT refused by the proxy",
+        WriteOutcome.NEVER_SENT,
+        "the connection itself saw that nothing of the call was written",
+    ),
+    Ending("2xx that can be read, without errors in it", WriteOutcome.DONE, "Nexus confirms it", frozenset(range(200, 300))),
+    Ending(
+        "2xx with errors in it, unreadable, or empty where the operator knows that a record is due",
+        WriteOutcome.UNKNOWN,
+        "success and failure at once",
+    ),
+    Ending(", ".join(str(status) for status in sorted(_REFUSALS)), WriteOutcome.REFUSED, _NO, _REFUSALS),
+    Ending(
+        "one of these whose body has the code of a transaction, order or transfer",
+        WriteOutcome.UNKNOWN,
+        "a refusal does not name what it did not make; POST /orders declares such a 404",
+    ),
+    Ending("408, 499", WriteOutcome.UNKNOWN, "somebody in between gave up waiting, Nexus may go on", frozenset({408, 499})),
+    Ending("409", WriteOutcome.UNKNOWN, "what is in the way can be this very call, carried out already", frozenset({409})),
+    Ending("425 and every other 4xx", WriteOutcome.UNKNOWN, "it does not show who answered, and when", frozenset({425})),
+    Ending("1xx", WriteOutcome.UNKNOWN, "no final answer", frozenset(range(100, 200))),
+    Ending(
+        "3xx",
+        WriteOutcome.UNKNOWN,
+        "a redirect is not followed, and a server can act before it sends one",
+        frozenset(range(300, 400)),
+    ),
+    Ending("5xx", WriteOutcome.UNKNOWN, "it can break after the work was done", frozenset(range(500, 600))),
+    Ending(
+        "no answer, half an answer, one that is no HTTP, too large, too slow or packed otherwise than asked for, or a worker "
+        "that ended: anything after the first byte",
+        WriteOutcome.UNKNOWN,
+        "the answer is lost, not the call",
+    ),
+)
+"""Every ending of a call that must not be made twice. ``docs/acting.rst`` shows it, a test walks it."""
 
 
 @dataclass(frozen=True)
@@ -104,9 +172,15 @@ def run(policy: RetryPolicy, call: Call, attempt: Callable[[], T], log: Log, sle
 
 
 def settle(error: NexusApiError, call: Call) -> NexusApiError:
-    """The error that a call ends in: its own, or the one that says that nobody knows whether a change was made."""
-    if not is_unknown(error, call):
-        return error
+    """The error that a call ends in: its own, or the one for a change that nobody knows of whether it was made."""
+    return ambiguous(error) if is_unknown(error, call) else error
+
+
+def ambiguous(error: NexusApiError, lookup: str = "") -> NexusAmbiguousWriteError:
+    """The error for a change that nobody knows of whether it was made, from the one that its call ended in.
+
+    :param lookup: the look-up to make by hand
+    """
     return NexusAmbiguousWriteError(
         error.method,
         error.path,
@@ -116,21 +190,27 @@ def settle(error: NexusApiError, call: Call) -> NexusApiError:
         request_id=error.request_id,
         excerpt=error.excerpt,
         retry_after=error.retry_after,
+        lookup=lookup,
     )
 
 
-def retry_after(header: str | None, server_date: datetime | None) -> float | None:
-    """Seconds that a ``Retry-After`` header asks for, given as seconds or as a date; ``None`` for nonsense.
+def outcome_of(error: NexusApiError) -> WriteOutcome:
+    """What an error means for the change that the call was to make."""
+    if isinstance(error, NexusConnectionError):
+        return WriteOutcome.NEVER_SENT
+    is_no = error.status in _REFUSALS and not isinstance(error, NexusResponseError)
+    return WriteOutcome.REFUSED if is_no else WriteOutcome.UNKNOWN
 
-    They are what was asked for, and may be years; who heeds them goes by :attr:`NexusApiError.pause`.
 
-    :param server_date: the answer's own ``Date``, so that the clocks need not agree
+def is_unknown(error: NexusApiError, call: Call) -> bool:
+    """Whether Nexus may have carried out a change although the call failed, so that a person or a look-up must find out.
+
+    Of a call that may be repeated, what Nexus complains of stays what it is: a second copy does no harm.
     """
-    text = (header or "").strip()
-    if text.isascii() and text.isdigit():
-        return min(float(text), _LONGEST)
-    until = moment(text)
-    return max(0.0, (until - (server_date or datetime.now(UTC))).total_seconds()) if until else None
+    if not call.is_repeatable:
+        return outcome_of(error) is WriteOutcome.UNKNOWN
+    unclear = NexusTimeoutError | NexusInterruptedError | NexusServerError | NexusResponseError
+    return call.changes_something and isinstance(error, unclear)
 
 
 def _report(state: RetryCallState, call: Call, log: Log) -> None:

@@ -1,4 +1,4 @@
-"""A text that nobody sees by accident, and how it is blanked in what others say."""
+"""Secrets: texts that nobody sees by accident, and that are blanked in the texts of others."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TO_URL_SAFE = str.maketrans("+/", "-_")
 
 
 class Secret:
-    """A text that lets somebody in. Whoever prints it, or the locals of a frame that holds it, sees three stars.
+    """A text that lets somebody in. Whoever prints it, or the locals of a frame that has it, sees three stars.
 
     :param text: the text; blanks around it are not of it
     """
@@ -29,7 +29,7 @@ class Secret:
         self._text = text.strip()
 
     def reveal(self) -> str:
-        """The text. Use it where it is needed and keep it in no variable: tracebacks can show those."""
+        """The text. Use it where it is needed and put it into no variable: tracebacks can show those."""
         return self._text
 
     def matches(self, pattern: re.Pattern[str]) -> bool:
@@ -37,7 +37,7 @@ class Secret:
         return pattern.fullmatch(self._text) is not None
 
     def scrub(self, text: str) -> str:
-        """What somebody else says, with the secret blanked in each of the forms that servers repeat it in.
+        """A text of somebody else, with the secret blanked in each of the forms that servers repeat it in.
 
         These are the text itself, percent-encoded, escaped as in JSON or HTML, one within another, and base64 of it and of
         any text around it. It has to be whole, so scrub before something is cut.
@@ -47,7 +47,8 @@ class Secret:
         spans: list[tuple[int, int]] = []
         plain, starts = text, [*range(len(text) + 1)]
         for _ in range(_LAYERS):
-            spans += [(starts[begin], starts[end]) for needle in self._spellings() for begin, end in _found(needle, plain)]
+            for needle in self._spellings():
+                spans += [(starts[each.start()], starts[each.end()]) for each in re.finditer(re.escape(needle), plain)]
             plain, steps = _unescaped(plain)
             starts = [starts[step] for step in steps]
         return _blanked(text, spans)
@@ -55,7 +56,7 @@ class Secret:
     def _spellings(self) -> Iterator[str]:
         yield self._text
         raw = self._text.encode()
-        for shift in range(3):  # base64 goes by three bytes, so it depends on how many stand before
+        for shift in range(3):  # base64 goes by three bytes, so it depends on how many are before
             whole = base64.b64encode(bytes(shift) + raw).decode()
             core = whole[-(-8 * shift // 6) : 8 * (shift + len(raw)) // 6]
             if len(core) >= _LEAST:
@@ -78,36 +79,24 @@ class Secret:
 def bare(error: E) -> E:
     """An error without the frames that it came through, and without what led to it.
 
-    The frames of HTTP libraries hold the headers of the call, and tools that show the locals of frames would show the token.
+    The frames of HTTP libraries have the headers of the call, and tools that show the locals of frames would show the token.
     """
     error.__context__ = None
     return error.with_traceback(None)
 
 
-def _found(needle: str, text: str) -> Iterator[tuple[int, int]]:
-    begin = text.find(needle)
-    while begin >= 0:
-        yield begin, begin + len(needle)
-        begin = text.find(needle, begin + len(needle))
-
-
 def _unescaped(text: str) -> tuple[str, list[int]]:
-    """A text with one layer of escapes undone, and where in the text each of its signs, and its end, stands."""
+    """A text with one layer of escapes undone, and the place in the text of each of its characters, and of its end."""
     pieces: list[str] = []
     steps: list[int] = []
     done = 0
     for escape in _ESCAPE.finditer(text):
-        sign = _meant(escape.group())
+        found = escape.group()
+        sign = html.unescape(found) if found.startswith("&") else "/" if found.endswith("/") else chr(int(found[-2:], 16))
         pieces += text[done : escape.start()], sign
         steps += [*range(done, escape.start()), *[escape.start()] * len(sign)]
         done = escape.end()
     return "".join([*pieces, text[done:]]), [*steps, *range(done, len(text) + 1)]
-
-
-def _meant(escape: str) -> str:
-    if escape.startswith("&"):
-        return html.unescape(escape)
-    return "/" if escape.endswith("/") else chr(int(escape[-2:], 16))
 
 
 def _blanked(text: str, spans: list[tuple[int, int]]) -> str:

@@ -1,20 +1,22 @@
-"""What a connection says, read tolerantly: nulls, blanks and texts from forms and URIs count as what they are."""
+"""Settings of a connection, read tolerantly: nulls, blanks and texts from forms and URIs count as what they are."""
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from string import Formatter
 from typing import Any
+from urllib.parse import quote, urlsplit
 
-from airflow_provider_nexus.api.environments import Environment, resolve
+from airflow_provider_nexus.api.codes import did_you_mean
+from airflow_provider_nexus.api.environments import Environment, is_loopback, resolve
+from airflow_provider_nexus.api.records import NUMBER
 from airflow_provider_nexus.client.expiry import WARNING_DAYS, Expiry, expiry_of
-from airflow_provider_nexus.client.portal import check_template
 from airflow_provider_nexus.client.secret import Secret
-from airflow_provider_nexus.exceptions import NexusConfigurationError, keep_out
+from airflow_provider_nexus.exceptions import NexusConfigurationError, hide_in_errors
 
 EXTRAS = (
     "environment",
@@ -28,28 +30,28 @@ EXTRAS = (
     "portal_url",
     "hash_secret",
 )
-"""The keys that the extra of a connection may hold.
+"""The keys that the extra of a connection may have.
 
-Airflow masks the values of those whose name holds ``token`` or ``api_key`` wherever they appear: none that is no secret may.
+Airflow masks the values of those whose name has ``token`` or ``api_key`` wherever they appear: none that is no secret may.
 """
 
 TIMEOUT, RETRIES = (1, 600), (0, 10)
 """Seconds to wait for the next piece of an answer, and attempts after the first: the least and the most."""
 
 _SECRET_LENGTH = 16
-_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 _TELLING = re.compile(".{8,}", re.DOTALL)
-"""A secret that no word of ours holds by chance."""
+"""A secret that no word of ours contains by chance."""
 _HASH_SECRET = re.compile(f".{{{_SECRET_LENGTH},}}", re.DOTALL)
 _TOKEN = re.compile("[!-~]+")
 _OPEN = frozenset(EXTRAS) - {"hash_secret"}
 _NOTHING = Secret("{}")
+_PLACES, _EXAMPLE = ("resource", "code"), "https://portal.example.com/{resource}/{code}"
 _TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
 
 @dataclass(frozen=True)
 class ClientSettings:
-    """One connection, understood.
+    """One connection, read and checked.
 
     :param environment: where to call
     :param token: the API key
@@ -60,7 +62,7 @@ class ClientSettings:
     :param max_answer_mb: million bytes that one answer may have, packed and unpacked
     :param portal_url: what addresses of the portal look like, with ``{resource}`` and ``{code}``; empty when not known
     :param hash_secret: the key that personal data is hashed with; empty for none
-    :param expiry: when the token ends; ``None`` when nothing says it
+    :param expiry: when the token ends; ``None`` when nothing states it
     """
 
     environment: Environment
@@ -78,7 +80,7 @@ class ClientSettings:
         """These settings with the token of the same connection as it is by now; ``None`` when that brings no other token.
 
         All else stays, so that one piece of work is done in one way, but that no change is made that was forbidden meanwhile.
-        A token for another place does not count either.
+        A token for another place does not count.
         """
         if found.token == self.token or found.environment != self.environment:
             return None
@@ -98,18 +100,26 @@ def read_settings(
 ) -> ClientSettings:
     """The settings of a connection.
 
-    :param schema: ``https``, or ``http`` for this machine, where the host does not say it
-    :param has_login: whether the connection has a login; what it is, is not told, as it may be the token
-    :param extra: JSON text of an object, as Airflow keeps it, or the object
-
+    :param schema: ``https``, or ``http`` for this machine, where the host does not state it
+    :param has_login: whether the connection has a login; its text is not passed, as it may be the token
+    :param extra: JSON text of an object, as Airflow stores it, or the object
     :raises NexusConfigurationError: when the token is missing or can't be one, a key is unknown, or a value is not of its kind
     """
     token = Secret(token) if isinstance(token, str) else token
     extra = Secret(extra) if isinstance(extra, str) else extra
-    _refuse_login(token, conn_id, has_login=has_login)
-    given = _given(extra, conn_id)
-    del extra  # a mapping can hold a secret, and tracebacks can show the locals of a frame
-    _refuse_unknown(given, conn_id)
+    if has_login:  # Nexus knows a Service Account by its key alone, and the key may have been put there
+        hint = "leave it empty" if token else "put the API token in the password field, and leave the login empty"
+        raise NexusConfigurationError(f"connection {conn_id!r} has a login, which Nexus has no use for: {hint}")
+    given = _read(extra)
+    del extra  # a mapping can contain a secret, and tracebacks can show the locals of a frame
+    if given is None:
+        raise NexusConfigurationError(
+            f"the extra of connection {conn_id!r} is no JSON object with each name once: correct it, as in "
+            '{"environment": "production"}'
+        )
+    for name in given:
+        if name not in EXTRAS:
+            raise NexusConfigurationError(f"connection {conn_id!r} has an unknown extra {name!r}: {did_you_mean(name, EXTRAS)}")
     environment = resolve(_text(given, "environment"), *_address(host, port, schema, conn_id))
     key = _token(token, conn_id)
     settings = ClientSettings(
@@ -118,7 +128,7 @@ def read_settings(
         allow_writes=_flag(given, "allow_writes", default=False),
         timeout=number(given.get("timeout", 30.0), "the extra 'timeout'", *TIMEOUT),
         retries=whole(given.get("retries", 5), "the extra 'retries'", *RETRIES),
-        portal_url=_portal(given),
+        portal_url=check_template((_text(given, "portal_url") or "").strip()),
         rate_limit=number(given["rate_limit"], "the extra 'rate_limit'", 0.1, 1000) if "rate_limit" in given else None,
         max_answer_mb=whole(given.get("max_answer_mb", 64), "the extra 'max_answer_mb'", 1, 1024),
         hash_secret=_secret(given),
@@ -126,15 +136,8 @@ def read_settings(
     )
     for secret in (settings.token, settings.hash_secret):
         if secret.matches(_TELLING):
-            keep_out(secret)
+            hide_in_errors(secret)
     return settings
-
-
-def _refuse_login(token: Secret | None, conn_id: str, *, has_login: bool) -> None:
-    """Nexus knows a Service Account by its key alone, and who gives a login may have put the key there."""
-    if has_login:
-        hint = "leave it empty" if token else "put the API token in the password field, and leave the login empty"
-        raise NexusConfigurationError(f"connection {conn_id!r} has a login, which Nexus has no use for: {hint}")
 
 
 def _address(host: str | None, port: int | None, schema: str | None, conn_id: str) -> tuple[str | None, int | None]:
@@ -157,23 +160,12 @@ def _address(host: str | None, port: int | None, schema: str | None, conn_id: st
     return (f"{schema.lower()}://{host}" if schema and "://" not in host else host) or None, port or None
 
 
-def _given(extra: Secret | Mapping[str, Any] | None, conn_id: str) -> dict[str, Any]:
-    """What the extra says. One that can't be read is refused, as all that it says would go by defaults: production by test.
-
-    The text itself is not told, as it can hold secrets; nor is the value of a name that is not known.
-    """
-    found = _read(extra)
-    del extra
-    if found is None:
-        raise NexusConfigurationError(
-            f"the extra of connection {conn_id!r} is no JSON object with each name once: correct it, as in "
-            '{"environment": "production"}'
-        )
-    return found
-
-
 def _read(extra: Secret | Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """What an extra says, nulls and blanks left out; ``None`` when it is no JSON object."""
+    """The members of an extra without nulls and blanks; ``None`` when it is no JSON object.
+
+    Such an extra is refused: its members would go by defaults, production by test. Its text can have secrets and is not shown.
+    Values that are not known to be public are put out of sight; one that is no text is as good as none.
+    """
     found: object = extra
     if isinstance(extra, Secret | None):
         try:
@@ -182,12 +174,11 @@ def _read(extra: Secret | Mapping[str, Any] | None) -> dict[str, Any] | None:
             return None
     if not isinstance(found, Mapping):
         return None
-    return {key: value if key in _OPEN else _hidden(value) for key, value in found.items() if not _is_blank(value)}
-
-
-def _hidden(value: Any) -> Secret:
-    """A value out of sight; one that is no text is as good as none."""
-    return Secret(value if isinstance(value, str) else "")
+    return {
+        key: value if key in _OPEN else Secret(value if isinstance(value, str) else "")
+        for key, value in found.items()
+        if value is not None and not (isinstance(value, str) and not value.strip())
+    }
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -197,18 +188,6 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _is_blank(value: object) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip())
-
-
-def _refuse_unknown(extra: Mapping[str, Any], conn_id: str) -> None:
-    for key in extra:
-        if key not in EXTRAS:
-            nearest = difflib.get_close_matches(key, EXTRAS, n=1, cutoff=0.5)
-            hint = f"did you mean {nearest[0]!r}?" if nearest else f"known are {', '.join(EXTRAS)}"
-            raise NexusConfigurationError(f"connection {conn_id!r} has an unknown extra {key!r}: {hint}")
-
-
 def _token(token: Secret | None, conn_id: str) -> Secret:
     if not token:
         raise NexusConfigurationError(
@@ -216,7 +195,7 @@ def _token(token: Secret | None, conn_id: str) -> Secret:
         )
     if not token.matches(_TOKEN):
         raise NexusConfigurationError(
-            f"the API token of connection {conn_id!r} holds blanks, line breaks or signs that no token has"
+            f"the API token of connection {conn_id!r} has blanks, line breaks or characters that no token has"
         )
     return token
 
@@ -226,9 +205,44 @@ def _text(extra: Mapping[str, Any], key: str) -> str | None:
     return None if value is None else str(value)
 
 
-def _portal(extra: Mapping[str, Any]) -> str:
-    template = _text(extra, "portal_url")
-    return check_template(template.strip()) if template else ""
+def check_template(template: str) -> str:
+    """The template of the addresses of records in the Nexus portal, if it can be one; an empty one for none.
+
+    The portal's paths are not documented, so the connection gives them.
+
+    :raises NexusConfigurationError: when it is no https address, has credentials, or an unknown placeholder
+    """
+    if not template:
+        return ""
+    try:
+        places = [(name, spec, conversion) for _, name, spec, conversion in Formatter().parse(template) if name is not None]
+    except ValueError:
+        raise NexusConfigurationError(f"the extra 'portal_url' has an odd brace: write it as in {_EXAMPLE}") from None
+    for name, spec, conversion in places:
+        if name not in _PLACES or spec or conversion:
+            raise NexusConfigurationError(
+                f"the extra 'portal_url' has an unknown placeholder {{{name}}}: use {{resource}} and {{code}}, as they are"
+            )
+    try:
+        parts = urlsplit(template)
+        address, has_credentials = parts.hostname or "", "@" in parts.netloc
+        _ = parts.port
+    except ValueError:
+        raise NexusConfigurationError(f"the extra 'portal_url' is no address: give one such as {_EXAMPLE}") from None
+    if has_credentials:
+        raise NexusConfigurationError("the extra 'portal_url' may not contain a user name or password: everybody sees the link")
+    if not address or set("{}\\ ") & set(parts.netloc) or not template.isprintable():
+        raise NexusConfigurationError(f"the extra 'portal_url' has no plain host: give an address such as {_EXAMPLE}")
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(address)):
+        raise NexusConfigurationError(
+            f"the extra 'portal_url' starts with {parts.scheme!r}: use https (http is for this machine only)"
+        )
+    return template
+
+
+def record_address(template: str, resource: str, code: str) -> str:
+    """The address of one record: the template with both names in it, percent-encoded."""
+    return template.format(resource=quote(resource, safe=""), code=quote(code, safe=""))
 
 
 def _expiry(extra: Mapping[str, Any], key: Secret) -> Expiry | None:
@@ -278,7 +292,7 @@ def number(given: object, what: str, low: float, high: float) -> float:
     :raises NexusConfigurationError: for anything else, or when it lies outside of the bounds
     """
     try:
-        is_odd = isinstance(given, bool | bytes | bytearray) or (isinstance(given, str) and not _NUMBER.fullmatch(given.strip()))
+        is_odd = isinstance(given, bool | bytes | bytearray) or (isinstance(given, str) and not NUMBER.fullmatch(given.strip()))
         found = math.nan if is_odd else float(given)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
         found = math.nan

@@ -1,15 +1,18 @@
-"""Values on their way into a call's query or body: what would arrive as something else than it was meant to be is refused."""
+"""Values of a call's query, body and headers: what would arrive as something else than it was meant to be is refused."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
+from ipaddress import ip_address
 from typing import Any
 
 from airflow_provider_nexus.api.codes import IN_QUOTES
-from airflow_provider_nexus.api.moments import moment
+from airflow_provider_nexus.api.moments import is_missing, moment
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.exceptions import NexusConfigurationError, excerpt
 
@@ -18,7 +21,25 @@ LOST_DIGITS = f"which may have lost digits: give a Decimal or text, {IN_QUOTES.r
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 """The methods of HTTP that a call can have."""
 _FREE = ".data"
-"""Where a body holds a dictionary of the user's own, whose names are told apart by case."""
+"""Where a body has a dictionary of the user's own, whose names differ by case."""
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+_ELSEWHERE = {
+    "authorization": "the token comes from the connection alone",
+    "proxy-authorization": "the proxy comes from the environment",
+    "cookie": "the token of the connection is what lets a call in",
+    "api-version": "it has an argument of its own, api_version",
+    "range": "a part of an answer would pass for the whole",
+    **dict.fromkeys(
+        ("x-http-method", "x-http-method-override", "x-method-override"), "it makes the call another: give the method"
+    ),
+}
+_OF_THE_CLIENT = frozenset(
+    """
+    accept accept-encoding connection content-encoding content-length content-type expect host keep-alive proxy-connection
+    request-iso8601 te trailer transfer-encoding upgrade user-agent
+    """.split()  # noqa: SIM905 - a list of sixteen quoted words reads worse
+)
+_PERSONAL = frozenset({"customer-ip-address"})
 
 
 def method_of(given: object) -> str:
@@ -47,7 +68,7 @@ def refuse_bare(json: object) -> None:
 def refuse_twins(names: Iterable[object], what: str) -> None:
     """Refuse names that are one or differ in case only: Nexus reads them as one, and one of the two values would be lost.
 
-    :param what: what holds them, for the error
+    :param what: what has them, for the error
     :raises NexusConfigurationError: names both
     """
     seen: dict[str, object] = {}
@@ -60,9 +81,9 @@ def refuse_twins(names: Iterable[object], what: str) -> None:
 
 
 def in_body(value: Any, place: str) -> Any:
-    """A value as a body holds it: times as Nexus writes them, all else as it is.
+    """A value for a body: times as Nexus writes them, all else as it is.
 
-    :param place: where it stands in the body, for the error
+    :param place: its place in the body, for the error
     :raises NexusConfigurationError: for a float, what is no number, bytes, a number where a code is meant, and names that differ
         in case only
     """
@@ -81,7 +102,7 @@ def in_body(value: Any, place: str) -> Any:
 def refuse_number_for_code(value: Any, place: str) -> None:
     """Refuse a number where a code is meant, as it may have lost its leading zeros.
 
-    :param place: where it stands, for the error; a code's name ends so
+    :param place: its place, for the error; a code's name ends so
     :raises NexusConfigurationError: when so
     """
     if isinstance(value, int) and place.rstrip("]").casefold().endswith("code"):
@@ -91,7 +112,7 @@ def refuse_number_for_code(value: Any, place: str) -> None:
 def in_query(params: Mapping[str, Any] | None) -> dict[str, str | list[str]]:
     """A query as text. What is ``None`` is left out; the values of a list are sent one by one under their name.
 
-    :raises NexusConfigurationError: when it is no mapping of names to values that a query can hold, or names differ in case only
+    :raises NexusConfigurationError: when it is no mapping of names to values that a query can carry, or names differ in case only
     """
     if params is not None and not isinstance(params, Mapping):
         raise NexusConfigurationError(
@@ -99,14 +120,21 @@ def in_query(params: Mapping[str, Any] | None) -> dict[str, str | list[str]]:
         )
     given = {name: value for name, value in (params or {}).items() if value is not None}
     refuse_twins(given, "the query")
-    return {str(name): _query_value(value, f"the query's {name}") for name, value in given.items()}
+    query: dict[str, str | list[str]] = {}
+    for name, value in given.items():
+        place = f"the query's {name}"
+        if isinstance(value, list | tuple):
+            query[str(name)] = [as_text(item, f"{place}[{number}]", "query") for number, item in enumerate(value)]
+        else:
+            query[str(name)] = as_text(value, place, "query")
+    return query
 
 
 def as_text(value: Any, place: str, holder: str, *, is_shown: bool = True) -> str:
-    """A value as the text that a query, a header or a form holds.
+    """A value as text for a query, a header or a form.
 
-    :param place: where it stands, for the error
-    :param holder: what holds it
+    :param place: its place, for the error
+    :param holder: what carries it
     :param is_shown: whether an error may show it
     :raises NexusConfigurationError: for a float, what is no number, and anything that is no single value
     """
@@ -118,13 +146,7 @@ def as_text(value: Any, place: str, holder: str, *, is_shown: bool = True) -> st
     if isinstance(value, str | int):
         return str(value)
     what = f"{value!r}, a {type(value).__name__}" if is_shown else f"a {type(value).__name__}"
-    raise NexusConfigurationError(f"{place} is {what}, which no {holder} can hold: give it as text")
-
-
-def _query_value(value: Any, place: str) -> str | list[str]:
-    if isinstance(value, list | tuple):
-        return [as_text(item, f"{place}[{number}]", "query") for number, item in enumerate(value)]
-    return as_text(value, place, "query")
+    raise NexusConfigurationError(f"{place} is {what}, which no {holder} can carry: give it as text")
 
 
 def _scalar(value: Any, place: str) -> Any:
@@ -137,3 +159,69 @@ def _scalar(value: Any, place: str) -> Any:
     if isinstance(value, datetime):
         return to_wire(moment(value, place))
     return value.isoformat() if isinstance(value, date) else value
+
+
+def in_headers(headers: Mapping[str, Any] | None) -> dict[str, str]:
+    """Headers of the user's own as text. No error shows a value, as that can be personal data.
+
+    :raises NexusConfigurationError: when they are no mapping of names to values for headers, or one of them is not the user's to
+        set
+    """
+    if headers is not None and not isinstance(headers, Mapping):
+        raise NexusConfigurationError(
+            f"headers is a {type(headers).__name__}: give a dictionary of names and values; nothing was sent"
+        )
+    found: dict[str, str] = {}
+    for name, value in (headers or {}).items():
+        if not isinstance(name, str) or not _TOKEN.fullmatch(name):
+            raise NexusConfigurationError(
+                f"headers has the name {name!r}, and a header's name is made of letters, digits, - and _: nothing was sent"
+            )
+        folded = _folded(name)
+        if why := _ELSEWHERE.get(folded, "the provider sets it itself" if folded in _OF_THE_CLIENT else ""):
+            raise NexusConfigurationError(f"headers has {name!r}, which can't be set: {why}; nothing was sent")
+        if folded in map(_folded, found):
+            raise NexusConfigurationError(f"headers has {name!r} twice, in two spellings: leave one out; nothing was sent")
+        found[name] = _header_value(name, value)
+    return found
+
+
+def is_personal(name: str) -> bool:
+    """Whether the value of a header is personal data, which no log may show."""
+    return _folded(name) in _PERSONAL
+
+
+def personal_forms(value: str) -> set[str]:
+    """The spellings in which a server may repeat addresses: each of a list, without its port, shortened and in full."""
+    found = {value}
+    for part in (each.strip() for each in value.split(",")):
+        bare = re.sub(r"^\[(.+)\](?::\d+)?$|^([\d.]+):\d+$", r"\1\2", part)
+        found |= {part, bare}
+        with suppress(ValueError):
+            address = ip_address(bare)
+            found |= {address.compressed, address.exploded}
+    return {form for each in found for form in (each, re.sub("[.:]", "-", each))} - {"", "-"}
+
+
+def _folded(name: str) -> str:
+    """A name as servers may read it: without case, and with no difference between a hyphen and an underscore."""
+    return name.lower().replace("_", "-")
+
+
+def _header_value(name: str, value: Any) -> str:
+    place = f"the header {name!r}"
+    if is_missing(value):
+        raise NexusConfigurationError(
+            f"{place} has no value, or the word None, which is what a template or another task makes of a missing value: "
+            "leave it out, or give a value; nothing was sent"
+        )
+    text = as_text(value, place, "header", is_shown=False)
+    try:
+        text.encode("latin-1")
+    except UnicodeEncodeError:
+        raise NexusConfigurationError(
+            f"{place} has characters that no header can carry (beyond Latin-1): nothing was sent"
+        ) from None
+    if not text.isprintable() or text != text.strip():
+        raise NexusConfigurationError(f"{place} has line breaks, invisible characters, or blanks around it: nothing was sent")
+    return text

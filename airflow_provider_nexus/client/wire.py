@@ -1,9 +1,9 @@
-"""Connections that tell when a call leaves this machine, and that end an answer which has no end.
+"""HTTP connections that note when a call leaves this machine, bound its answer, and are not logged by HTTP libraries.
 
-Which exception ends a call says little about whether it had left: behind a proxy the same class stands for a connection that was
+Which exception ends a call does not show whether it had left: behind a proxy the same class is for a connection that was
 never made and for an answer that was lost after Nexus had carried the call out. So the connection itself notes its first byte.
 
-A socket's timeout begins anew with each byte, so a server that sends one now and then would hold a worker for ever. So all that
+A socket's timeout begins anew with each byte, so a server that sends one now and then would block a worker for ever. So all that
 is read of an answer, its head and a proxy's words before it included, ends at one moment, and after so many bytes.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import io
+import logging
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -47,7 +48,7 @@ class Bounds:
 
 
 class Departure:
-    """Whether a byte of a call was handed to the network. What a proxy is told to make a tunnel is not of the call.
+    """Whether a byte of a call was handed to the network. What a proxy is sent to make a tunnel is not of the call.
 
     :param before: called right before the first byte; what it raises keeps the call here
     """
@@ -71,8 +72,8 @@ class Departure:
         self.has_left = True
 
 
-_departure: ContextVar[Departure | None] = ContextVar("nexus_departure", default=None)
-_bounds: ContextVar[tuple[float, int] | None] = ContextVar("nexus_bounds", default=None)
+_current: ContextVar[tuple[Departure, float, int] | None] = ContextVar("nexus_call", default=None)
+"""The call that is made: its departure, when its answer has to end, and how many bytes that may have."""
 
 
 @contextmanager
@@ -83,12 +84,11 @@ def departing(bounds: Bounds, before: Callable[[], object] | None = None) -> Ite
     :param before: called right before the first byte
     """
     departure = Departure(before)
-    tokens = _departure.set(departure), _bounds.set((time.monotonic() + bounds.seconds, bounds.size))
+    token = _current.set((departure, time.monotonic() + bounds.seconds, bounds.size))
     try:
         yield departure
     finally:
-        _departure.reset(tokens[0])
-        _bounds.reset(tokens[1])
+        _current.reset(token)
 
 
 class _Bounded(io.RawIOBase):
@@ -121,15 +121,15 @@ class _Bounded(io.RawIOBase):
 
 
 class _BoundedResponse(HTTPResponse):
-    """An answer, or what a proxy says before it, that is read within the bounds of its call."""
+    """An answer, or what a proxy sends before it, that is read within the bounds of its call."""
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        if bounds := _bounds.get():
-            self.fp: Any = io.BufferedReader(_Bounded(sock, self.fp.detach(), *bounds))
+        if current := _current.get():
+            self.fp: Any = io.BufferedReader(_Bounded(sock, self.fp.detach(), *current[1:]))
 
 
-class _Telling(HTTPConnection):
+class _NotingConnection(HTTPConnection):
     """A connection that notes the first byte of a call, and bounds its answer."""
 
     response_class: Any = _BoundedResponse
@@ -145,23 +145,21 @@ class _Telling(HTTPConnection):
     def send(self, data: Any) -> None:
         if self.sock is None:
             self.connect()
-        departure = _departure.get()
-        if departure and not self._is_connecting:
-            departure.leave()
+        current = _current.get()
+        if current and not self._is_connecting:
+            current[0].leave()
         super().send(data)
 
 
-class TellingAdapter(HTTPAdapter):
-    """The transport of ``requests``, with connections that tell when a call leaves."""
+class _NotingAdapter(HTTPAdapter):
+    """The transport of ``requests``, with such connections, direct ones and those through a proxy."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Direct connections."""
         super().init_poolmanager(*args, **kwargs)
-        _make_telling(self.poolmanager)
+        _make_noting(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        """Connections through a proxy."""
-        return _make_telling(super().proxy_manager_for(proxy, **kwargs))
+        return _make_noting(super().proxy_manager_for(proxy, **kwargs))
 
 
 class _StraightSession(requests.Session):
@@ -171,8 +169,8 @@ class _StraightSession(requests.Session):
         return None
 
 
-def telling_session(proxy: str | None, trusted: str | None) -> requests.Session:
-    """A session whose calls tell when they leave.
+def noting_session(proxy: str | None, trusted: str | None) -> requests.Session:
+    """A session whose connections note when a call leaves.
 
     :param proxy: the address of the proxy that they take
     :param trusted: the file or folder of certificates to trust; by default those of ``requests``
@@ -181,20 +179,47 @@ def telling_session(proxy: str | None, trusted: str | None) -> requests.Session:
     session.trust_env, session.verify = False, trusted or True
     session.proxies = {"http": proxy, "https": proxy} if proxy else {}
     for scheme in ("http://", "https://"):
-        session.mount(scheme, TellingAdapter())
+        session.mount(scheme, _NotingAdapter())
     return session
 
 
-def _make_telling(manager: Any) -> Any:
+def _make_noting(manager: Any) -> Any:
     pools = manager.pool_classes_by_scheme
-    manager.pool_classes_by_scheme = {scheme: _telling_pool(pool) for scheme, pool in pools.items()}
+    manager.pool_classes_by_scheme = {scheme: _noting_pool(pool) for scheme, pool in pools.items()}
     return manager
 
 
 @functools.cache
-def _telling_pool(pool: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
-    """A kind of pool, with the connections that it makes telling."""
-    if issubclass(pool.ConnectionCls, _Telling):
+def _noting_pool(pool: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
+    """A kind of pool that makes such connections."""
+    if issubclass(pool.ConnectionCls, _NotingConnection):
         return pool
-    connection = type(pool.ConnectionCls.__name__, (_Telling, pool.ConnectionCls), {})  # errors name it
+    connection = type(pool.ConnectionCls.__name__, (_NotingConnection, pool.ConnectionCls), {})  # errors name it
     return type(pool.__name__, (pool,), {"ConnectionCls": connection})
+
+
+_LOGS = "httpx", "httpcore.http11", "urllib3.connection"
+_OF_HEADERS = "receive_response_headers.complete", "receive_response_headers.failed", "Failed to parse headers"
+_calling: ContextVar[bool] = ContextVar("nexus_is_calling", default=False)
+
+
+class _Unseen(logging.Filter):
+    """Leaves out what HTTP libraries log of our calls: whole addresses, codes included, and headers of answers."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (_calling.get() and (record.name == "httpx" or record.getMessage().startswith(_OF_HEADERS)))
+
+
+_UNSEEN = _Unseen()
+
+
+@contextmanager
+def unlogged() -> Iterator[None]:
+    """Make a call in the block that no HTTP library logs."""
+    for name in _LOGS:
+        logging.getLogger(name).addFilter(_UNSEEN)  # the same filter is added once
+    before = _calling.set(True)
+    try:
+        yield
+    finally:
+        _calling.reset(before)

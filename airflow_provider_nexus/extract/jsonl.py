@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 from airflow_provider_nexus.api.rows import Row
 from airflow_provider_nexus.exceptions import NexusStorageError
-from airflow_provider_nexus.storage import telling
+from airflow_provider_nexus.storage import storage_errors
 
 if TYPE_CHECKING:
     pass
@@ -133,7 +133,7 @@ def fill(file: BinaryIO, data: Any) -> None:
     :raises NexusStorageError: when the disk is full
     """
     left = memoryview(data).cast("B")
-    with telling(f"temporary files in {tempfile.gettempdir()}", "written"):
+    with storage_errors(f"temporary files in {tempfile.gettempdir()}", "written"):
         while left:
             left = left[file.write(left) :]
 

@@ -8,9 +8,8 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from airflow_provider_nexus.client.call import Call
+from airflow_provider_nexus.client.call import Call, form_of
 from airflow_provider_nexus.client.download import LARGEST_DOWNLOAD, fetch, refuse_no_file
-from airflow_provider_nexus.client.form import form_of
 from airflow_provider_nexus.client.values import method_of
 from airflow_provider_nexus.compat import AirflowFailException, get_hook_lineage_collector
 from airflow_provider_nexus.exceptions import NexusAmbiguousWriteError, NexusConfigurationError

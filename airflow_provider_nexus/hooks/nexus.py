@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, Any, Self
 from airflow.sdk import BaseHook
 
 from airflow_provider_nexus.api.moments import Moment
-from airflow_provider_nexus.api.plain import as_plain
+from airflow_provider_nexus.api.records import as_plain
 from airflow_provider_nexus.api.resources import find_by_path, get_resource
 from airflow_provider_nexus.client.aio import AsyncNexusClient
 from airflow_provider_nexus.client.client import NexusClient
-from airflow_provider_nexus.client.portal import record_address
 from airflow_provider_nexus.client.retry import RetryPolicy
 from airflow_provider_nexus.client.secret import Secret
 from airflow_provider_nexus.client.session import NexusSession
-from airflow_provider_nexus.client.settings import RETRIES, TIMEOUT, ClientSettings, number, read_settings, whole
+from airflow_provider_nexus.client.settings import RETRIES, TIMEOUT, ClientSettings, number, read_settings, record_address, whole
 from airflow_provider_nexus.compat import get_hook_lineage_collector
 from airflow_provider_nexus.exceptions import (
     NexusAuthenticationError,
@@ -30,7 +29,7 @@ from airflow_provider_nexus.exceptions import (
     NexusNotFoundError,
     NexusPermissionError,
     NexusTimeoutError,
-    told,
+    without_secrets,
 )
 from airflow_provider_nexus.extract.records import RecordsWanted, warn_once
 from airflow_provider_nexus.extract.request import SETTLE_LAG
@@ -317,7 +316,7 @@ class NexusHook(FileCalls, BaseHook):
         try:
             values = NexusClient(session).run("GET", "/labelpartner")
             code = (values or {}).get("labelPartnerCode") or "without a code"
-            works, words = True, f"Nexus {where} answers as tenant {told(str(code))}"
+            works, words = True, f"Nexus {where} answers as tenant {without_secrets(str(code))}"
         except NexusError as error:
             works, words = _explain(where, error)
         finally:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_nexus.client.log import Log
-from airflow_provider_nexus.exceptions import NexusContractError, told
+from airflow_provider_nexus.exceptions import NexusContractError, without_secrets
 from airflow_provider_nexus.extract.fields import FieldWatch
 from airflow_provider_nexus.extract.request import Contract
 
@@ -51,7 +51,7 @@ def check(contract: Contract, resource: str, found: Drift, log: Log) -> None:
             "When the change is as it should be, run once with contract='report'"
         )
     if contract == "report" or found.gone:
-        log.warning("%s: the fields have changed: %s", resource, told("; ".join(changes)))
+        log.warning("%s: the fields have changed: %s", resource, without_secrets("; ".join(changes)))
 
 
 def _holder_of(name: str) -> str:

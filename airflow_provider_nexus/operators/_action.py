@@ -12,8 +12,7 @@ from airflow_provider_nexus.api import envelope
 from airflow_provider_nexus.api.codes import IN_QUOTES
 from airflow_provider_nexus.api.lifecycles import Phase
 from airflow_provider_nexus.api.moments import span_of_time
-from airflow_provider_nexus.api.plain import as_plain
-from airflow_provider_nexus.api.records import key_text
+from airflow_provider_nexus.api.records import as_plain, key_text
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.client import cancel_call
 from airflow_provider_nexus.compat import ResumableJobMixin, conf
@@ -22,7 +21,7 @@ from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered
 from airflow_provider_nexus.operators._once import ledger_of, mind_earlier_tries
 from airflow_provider_nexus.operators._waiting import OnHeld, StatusWatch, check_wait, times_of
-from airflow_provider_nexus.watch.patience import interval
+from airflow_provider_nexus.watch.polling import interval
 from airflow_provider_nexus.writes.ledger import Ledger, MemoryLedger
 from airflow_provider_nexus.writes.once import Once, Write, choose_reference, reference_of
 

@@ -21,8 +21,8 @@ from airflow_provider_nexus.exceptions import (
 from airflow_provider_nexus.extract.find import FAR_BACK, find_by_codes
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.triggers.nexus import NexusStatusTrigger
-from airflow_provider_nexus.watch.patience import Outage, Patience
-from airflow_provider_nexus.watch.statuses import Lookout, Sighting, Verdict, aim_at, drive
+from airflow_provider_nexus.watch.polling import FailureLimit, OutageLog
+from airflow_provider_nexus.watch.statuses import SeenStatus, StatusReader, WaitState, drive, goal_of
 
 OnHeld = Literal["wait", "fail"]
 
@@ -48,11 +48,11 @@ class StatusWatch:
     ) -> None:
         self.resource = get_resource(resource)
         self.codes = dict(codes)
-        self.verdicts: dict[str, Verdict] = {}
-        self.patience = Patience(max_consecutive_failures)
+        self.verdicts: dict[str, WaitState] = {}
+        self.patience = FailureLimit(max_consecutive_failures)
         self._records: dict[str, dict[str, Any]] = {}
         self._hook = NexusHook(nexus_conn_id, retries=0)  # the next look is the retry
-        self._aim, self._lookout, self._log = aim_at(self.resource, target_statuses), Lookout(self.resource), log
+        self._aim, self._lookout, self._log = goal_of(self.resource, target_statuses), StatusReader(self.resource), log
 
     def look(self) -> float | None:
         """Look at all that are not there yet. A failure that can pass is put up with, and logged once.
@@ -62,12 +62,12 @@ class StatusWatch:
         :raises NexusNotFoundError: when there is no such record
         :raises NexusError: when a failure can't pass, or was one too many
         """
-        outage = Outage(self.resource.name, self._log, self.patience.failures)
+        outage = OutageLog(self.resource.name, self._log, self.patience.failures)
         try:
             self._search_for_stamps()
             waiting = self._waiting()
             self._records = {code: record for code, record in self._records.items() if code not in waiting}
-            sightings = drive(self._lookout.look({code: self.codes[code] for code in waiting}), self._answer)
+            sightings = drive(self._lookout.read({code: self.codes[code] for code in waiting}), self._answer)
             for code, sighting in sightings.items():
                 self._judge(code, sighting)
         except NexusError as error:
@@ -80,7 +80,7 @@ class StatusWatch:
     @property
     def held(self) -> list[str]:
         """Codes of records that are held."""
-        return [code for code, verdict in self.verdicts.items() if verdict is Verdict.HELD]
+        return [code for code, verdict in self.verdicts.items() if verdict is WaitState.HELD]
 
     def record(self, code: str) -> dict[str, Any]:
         """A whole record: the one of the latest look where that read it, else read now."""
@@ -91,7 +91,7 @@ class StatusWatch:
     def error(self, code: str, what: str) -> NexusStatusError:
         """The error that names the status of a record, and the reason in the record."""
         record = self.record(code)
-        status = self._lookout.sighting(record).status
+        status = self._lookout.status_in(record).status
         return NexusStatusError(self.resource.name, code, status or "", what, _reason(record))
 
     def overdue(self) -> NexusWaitTimeoutError:
@@ -131,14 +131,14 @@ class StatusWatch:
             raise NexusWaitError(f"the triggerer gave the wait up: {(event or {}).get('message')}")
 
     def _waiting(self) -> list[str]:
-        return [code for code in self.codes if self.verdicts.get(code) is not Verdict.REACHED]
+        return [code for code in self.codes if self.verdicts.get(code) is not WaitState.REACHED]
 
-    def _judge(self, code: str, sighting: Sighting) -> None:
+    def _judge(self, code: str, sighting: SeenStatus) -> None:
         if sighting.status is None:
             raise NexusNotFoundError("GET", self.resource.member_path, status=404, detail=f"there is no {code!r}")
         self.codes[code] = self.codes[code] or sighting.created
         self.verdicts[code] = self._aim.judge(sighting.status, ended=sighting.ended)
-        if self.verdicts[code] is Verdict.MISSED:
+        if self.verdicts[code] is WaitState.MISSED:
             raise self.error(code, "and can't reach the status that the task waits for")
 
     def _answer(self, ask: Ask) -> Any:
@@ -154,7 +154,7 @@ class StatusWatch:
             return
         self._records |= self._search(unknown, datetime.now(UTC) - FAR_BACK)
         for code in unknown & self._records.keys():
-            self.codes[code] = self._lookout.sighting(self._records[code]).created
+            self.codes[code] = self._lookout.status_in(self._records[code]).created
         if missing := sorted(unknown - self._records.keys()):
             detail = f"none of the last {FAR_BACK.days} days has the code {missing[0]!r}"
             raise NexusNotFoundError("GET", self.resource.path, detail=detail)

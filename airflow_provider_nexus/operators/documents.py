@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_nexus.api.plain import as_plain
+from airflow_provider_nexus.api.records import as_plain
 from airflow_provider_nexus.client.download import LARGEST_DOWNLOAD
 from airflow_provider_nexus.hooks._connections import check_given
 from airflow_provider_nexus.hooks._files import upload_call

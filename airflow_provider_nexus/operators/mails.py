@@ -18,7 +18,7 @@ from airflow_provider_nexus.exceptions import (
     NexusConfigurationError,
     NexusUnsentMailError,
     NexusWriteRefusedError,
-    told,
+    without_secrets,
 )
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered
@@ -150,7 +150,7 @@ class _Round:
     def send(self, code: str) -> None:
         """Deliver and mark one mail, as far as its claim allows."""
         if not is_fit(code):
-            shown = f"{told(ascii(code)):.100}"
+            shown = f"{without_secrets(ascii(code)):.100}"
             self._log.error("mail %s: that is no code that can be in a path or in a Variable's name, so it was left alone", shown)
             self.unfit.append(shown)
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_nexus.api.plain import as_plain
+from airflow_provider_nexus.api.records import as_plain
 from airflow_provider_nexus.api.resources import find_by_path
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.values import method_of, refuse_bare

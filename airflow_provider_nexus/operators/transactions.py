@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_nexus.api.plain import as_plain
-from airflow_provider_nexus.api.records import at
+from airflow_provider_nexus.api.records import as_plain, at
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.operators._action import NexusAction, NexusOnceOperator
 from airflow_provider_nexus.operators._base import rendered

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
 from airflow_provider_nexus.api.codes import codes_of, texts_of
-from airflow_provider_nexus.api.plain import as_plain
+from airflow_provider_nexus.api.records import as_plain
 from airflow_provider_nexus.compat import HAS_TASK_STATE, AirflowSensorTimeout, AirflowSkipException, conf
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError, NexusWaitTimeoutError
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered
 from airflow_provider_nexus.operators._waiting import OnHeld, StatusWatch, check_wait, times_of
-from airflow_provider_nexus.watch.patience import interval
+from airflow_provider_nexus.watch.polling import interval
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg

@@ -18,9 +18,9 @@ from airflow_provider_nexus.client.aio import AsyncNexusClient
 from airflow_provider_nexus.client.call import Ask
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError
 from airflow_provider_nexus.hooks.nexus import NexusHook
-from airflow_provider_nexus.watch.changes import Change, Position, Snapshot, Watch, begin, compare, unseen
-from airflow_provider_nexus.watch.patience import Outage, Patience
-from airflow_provider_nexus.watch.statuses import Sighting, adrive, aim_at
+from airflow_provider_nexus.watch.changes import Position, RecordChange, Snapshot, Watch, begin, compare, unseen
+from airflow_provider_nexus.watch.polling import FailureLimit, OutageLog
+from airflow_provider_nexus.watch.statuses import SeenStatus, adrive, goal_of
 
 _STORED_WITHIN = 3.0
 """Seconds within which Airflow stores an event; it hands events over every second."""
@@ -76,7 +76,7 @@ class NexusChangeTrigger(BaseEventTrigger):
             what = "poll_interval and max_consecutive_failures are at least 1, and settle_lag is not negative"
             raise NexusConfigurationError(what)
         self.nexus_conn_id, self.resource = nexus_conn_id, resource
-        self.target_statuses = list(aim_at(self._entry, target_statuses).targets) if target_statuses else None
+        self.target_statuses = list(goal_of(self._entry, target_statuses).targets) if target_statuses else None
         self.poll_interval, self.max_consecutive_failures, self.settle_lag = poll_interval, max_consecutive_failures, settle_lag
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -112,8 +112,8 @@ class NexusChangeTrigger(BaseEventTrigger):
         :raises NexusError: when Nexus does not take the token, or polls failed too often in a row
         """
         trigger = cls(**kwargs)
-        patience, last = Patience(trigger.max_consecutive_failures), None
-        outage = Outage(trigger.resource, trigger.log)
+        patience, last = FailureLimit(trigger.max_consecutive_failures), None
+        outage = OutageLog(trigger.resource, trigger.log)
         async with aclosing(trigger._observer()) as observer:
             while True:
                 pause = 0.0
@@ -130,8 +130,8 @@ class NexusChangeTrigger(BaseEventTrigger):
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[Snapshot]) -> AsyncIterator[TriggerEvent]:
         """What is new in each snapshot to this trigger's own position."""
-        patience = Patience(self.max_consecutive_failures)
-        outage = Outage(f"what {self.resource} were missed", self.log)
+        patience = FailureLimit(self.max_consecutive_failures)
+        outage = OutageLog(f"what {self.resource} were missed", self.log)
         async with aclosing(self._observer()) as observer:
             stored = _StoredPosition(self)
             position = await stored.load()
@@ -159,7 +159,9 @@ class NexusChangeTrigger(BaseEventTrigger):
     def _observer(self) -> Observer:
         return Observer(self.nexus_conn_id, self._entry, lag=self.settle_lag, with_states=bool(self.target_statuses))
 
-    async def _news(self, observer: Observer, position: Position | None, snapshot: Snapshot) -> tuple[list[Change], Position]:
+    async def _news(
+        self, observer: Observer, position: Position | None, snapshot: Snapshot
+    ) -> tuple[list[RecordChange], Position]:
         watch = observer.watch
         if position is None:
             if self.stores():
@@ -200,14 +202,14 @@ class Observer:
         self._hook = NexusHook(nexus_conn_id)
         self._client: AsyncNexusClient | None = None
 
-    async def poll(self, since: datetime | None, known: Mapping[str, Sighting]) -> Snapshot:
+    async def poll(self, since: datetime | None, known: Mapping[str, SeenStatus]) -> Snapshot:
         """A snapshot that reaches back to ``lag`` before a moment.
 
         :raises NexusApiError: one class per cause, after one try
         """
         return await adrive(self.watch.poll(None if since is None else since - self.watch.lag, known), self._answer)
 
-    async def find(self, wanted: Mapping[str, str]) -> dict[str, Sighting]:
+    async def find(self, wanted: Mapping[str, str]) -> dict[str, SeenStatus]:
         """Look for records by code.
 
         :raises NexusApiError: one class per cause, after one try

@@ -19,8 +19,8 @@ from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.aio import AsyncNexusClient
 from airflow_provider_nexus.exceptions import NexusError
 from airflow_provider_nexus.hooks.nexus import NexusHook
-from airflow_provider_nexus.watch.patience import Outage, Patience, interval
-from airflow_provider_nexus.watch.statuses import FEW, Lookout, Sightings, adrive
+from airflow_provider_nexus.watch.polling import FailureLimit, OutageLog, interval
+from airflow_provider_nexus.watch.statuses import FEW, Statuses, StatusReader, adrive
 
 _log = logging.getLogger(__name__)
 _SLACK = 0.15
@@ -41,17 +41,17 @@ class Wait:
     age: float
     shortest: float
     longest: float
-    patience: Patience
-    news: asyncio.Queue[Sightings | BaseException] = field(default_factory=asyncio.Queue)
+    patience: FailureLimit
+    news: asyncio.Queue[Statuses | BaseException] = field(default_factory=asyncio.Queue)
     joined: float = 0.0
     due: float = 0.0
-    seen: Sightings = field(default_factory=dict)
+    seen: Statuses = field(default_factory=dict)
 
     def plan(self, now: float, pause: float = 0.0) -> None:
         """Set the time of the next look."""
         self.due = now + max(interval(self.age + now - self.joined, self.shortest, self.longest), pause)
 
-    def hear(self, sightings: Sightings) -> None:
+    def hear(self, sightings: Statuses) -> None:
         """Take in what was seen, and wake the trigger when something is new."""
         mine = {code: sightings[code] for code in self.codes if code in sightings}
         self.patience.answered()
@@ -68,12 +68,12 @@ class Poller:
     """
 
     def __init__(self, nexus_conn_id: str, resource: str) -> None:
-        self._hook, self._lookout = NexusHook(nexus_conn_id), Lookout(get_resource(resource))
+        self._hook, self._lookout = NexusHook(nexus_conn_id), StatusReader(get_resource(resource))
         self._waits: set[Wait] = set()
         self._task: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
         self._quiet_until = 0.0
-        self._outage = Outage(resource, _log)
+        self._outage = OutageLog(resource, _log)
 
     def join(self, wait: Wait) -> None:
         """Look for a wait from now on; its first look is one interval away, as the task looked just before."""
@@ -83,7 +83,7 @@ class Poller:
         self._waits.add(wait)
         self._changed.set()
         if self._task is None or self._task.done():
-            self._outage = Outage(f"{self._lookout.resource.name} by the connection {self._hook.nexus_conn_id}", _log)
+            self._outage = OutageLog(f"{self._lookout.resource.name} by the connection {self._hook.nexus_conn_id}", _log)
             # a context of its own: it must not log as the trigger that happened to come first
             self._task = asyncio.get_running_loop().create_task(self._run(), context=contextvars.Context())
 
@@ -128,7 +128,7 @@ class Poller:
             due = list(self._waits)  # one list answers for all, so that the others need not ask again soon
         wanted = {code: created for wait in due for code, created in wait.codes.items()}
         try:
-            sightings = await adrive(self._lookout.look(wanted), partial(client.answer, self._lookout.resource))
+            sightings = await adrive(self._lookout.read(wanted), partial(client.answer, self._lookout.resource))
         except NexusError as error:
             self._outage.failed(error)
             now = asyncio.get_running_loop().time()

@@ -14,8 +14,8 @@ from airflow_provider_nexus.client.client import cancel_call
 from airflow_provider_nexus.exceptions import NexusError
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.triggers._poller import Wait, poller_of
-from airflow_provider_nexus.watch.patience import Patience
-from airflow_provider_nexus.watch.statuses import Sightings, Verdict, aim_at
+from airflow_provider_nexus.watch.polling import FailureLimit
+from airflow_provider_nexus.watch.statuses import Statuses, WaitState, goal_of
 
 _PASSED_ON = ("resource", "codes", "target_statuses", "started", "deadline", "known_held")
 """What the task needs to go on. It travels in the event, since arguments of ``defer`` are lost under ``dag.test()``."""
@@ -60,7 +60,7 @@ class NexusStatusTrigger(BaseTrigger):
         nexus_conn_id: str = NexusHook.default_conn_name,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._aim = aim_at(get_resource(resource), target_statuses)
+        self._aim = goal_of(get_resource(resource), target_statuses)
         self._started, self._deadline = datetime.fromisoformat(started), datetime.fromisoformat(deadline)
         self._kwargs: dict[str, Any] = {
             "resource": resource,
@@ -85,7 +85,7 @@ class NexusStatusTrigger(BaseTrigger):
         """Wait, and fire once."""
         given = self._kwargs
         age = (datetime.now(UTC) - self._started).total_seconds()
-        patience = Patience(given["max_consecutive_failures"])
+        patience = FailureLimit(given["max_consecutive_failures"])
         wait = Wait(given["codes"], age, given["poll_interval"], given["max_interval"], patience)
         poller = poller_of(given["nexus_conn_id"], given["resource"])
         poller.join(wait)
@@ -106,18 +106,18 @@ class NexusStatusTrigger(BaseTrigger):
             poller.leave(wait)
         yield TriggerEvent({**why, **{name: given[name] for name in _PASSED_ON}})  # type: ignore[no-untyped-call]
 
-    def _news(self, seen: Sightings) -> str:
+    def _news(self, seen: Statuses) -> str:
         """The reason to fire; empty when there is none."""
         verdicts = {
-            code: Verdict.MISSED if sighting.status is None else self._aim.judge(sighting.status, ended=sighting.ended)
+            code: WaitState.MISSED if sighting.status is None else self._aim.judge(sighting.status, ended=sighting.ended)
             for code, sighting in seen.items()
         }
-        if Verdict.MISSED in verdicts.values():
+        if WaitState.MISSED in verdicts.values():
             return "missed"
-        held = {code for code, verdict in verdicts.items() if verdict is Verdict.HELD}
+        held = {code for code, verdict in verdicts.items() if verdict is WaitState.HELD}
         if self._kwargs["fire_on_held"] and held - set(self._kwargs["known_held"]):
             return "held"
-        is_done = all(verdicts.get(code) is Verdict.REACHED for code in self._kwargs["codes"])
+        is_done = all(verdicts.get(code) is WaitState.REACHED for code in self._kwargs["codes"])
         return "reached" if is_done else ""
 
     async def on_kill(self) -> None:

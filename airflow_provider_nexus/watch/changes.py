@@ -1,8 +1,8 @@
-"""What changed in a collection since a position. No sockets: it says what to ask and is told the answers.
+"""Changes of a collection since a position, found by comparing polls. No sockets: generators yield what to ask for.
 
-Nexus has no "updated since". A :class:`Snapshot` therefore holds what was seen in one poll: the records that are not settled,
-those created lately, and those that have left the unsettled ones since the poll before. :func:`compare` tells what in it
-is new to a :class:`Position`, which is all that a watcher has to keep. Many watchers can share the snapshots.
+Nexus has no "updated since". A :class:`Snapshot` therefore contains what was seen in one poll: the records that are not settled,
+those created lately, and those that have left the unsettled ones since the poll before. :func:`compare` returns what in it
+is new to a :class:`Position`, which is all that a watcher has to store. Many watchers can share the snapshots.
 
 No filter and no order of an answer is believed: rows outside of what was asked for are dropped, and only rows that do
 descend end a walk early. What an unlucky page hides is still missing at the next poll and then looked for.
@@ -10,7 +10,8 @@ descend end a walk early. What an unlucky page hides is still missing at the nex
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterable, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -23,23 +24,23 @@ from airflow_provider_nexus.api.rows import Row, RowReader
 from airflow_provider_nexus.api.timestamps import SECOND, normalise, to_wire
 from airflow_provider_nexus.client.call import Ask
 from airflow_provider_nexus.exceptions import NexusDataError, NexusError, NexusNotFoundError, NexusValidationError
-from airflow_provider_nexus.watch.statuses import LIMIT, Looking, Lookout, Sighting
+from airflow_provider_nexus.watch.statuses import LIMIT, SeenStatus, StatusReader, StatusReading
 
-_MANNERS = ((LIMIT, True), (100, True), (100, False))
+_WAYS = ((LIMIT, True), (100, True), (100, False))
 """Page sizes and whether to sort, from the cheapest on; a server that refuses one is asked in the next."""
 _WALKS = 3
 """As often is a list read that shrinks meanwhile."""
 
 Clock = Callable[[], datetime | None]
-Known = dict[str, Sighting]
+Known = dict[str, SeenStatus]
 Polling = Generator[Ask, Any, "Snapshot"]
 
 
 @dataclass(frozen=True)
-class Change:
+class RecordChange:
     """One change of one record.
 
-    :param id: the same text whenever the same change is told again
+    :param id: the same text whenever the same change is reported again
     :param change: ``created``, or ``entered`` for a status that an older record came to
     :param status: what it came to, spelt as in the catalogue
     :param previous: the status it was known to have before; ``None`` when none was known
@@ -65,7 +66,7 @@ class Snapshot:
 
     :param now: the server's time when it began
     :param since: records created from here on were all asked for
-    :param seen: the latest sighting of each record by code
+    :param seen: the latest status seen of each record by code
     """
 
     now: datetime
@@ -87,8 +88,8 @@ class Position:
     def dump(self) -> dict[str, Any]:
         """The position as JSON-able members: ``since``, and ``known`` as status -> code -> creation stamp."""
         known: dict[str, dict[str, str]] = {}
-        for code, sighting in self.known.items():
-            known.setdefault(sighting.status or "", {})[code] = sighting.created
+        for code, seen_status in self.known.items():
+            known.setdefault(seen_status.status or "", {})[code] = seen_status.created
         return {"since": to_wire(self.since), "known": known}
 
     @classmethod
@@ -98,7 +99,7 @@ class Position:
         :raises ValueError: when it is none
         """
         try:
-            known = {code: Sighting(s, created=at) for s, codes in stored["known"].items() for code, at in codes.items()}
+            known = {code: SeenStatus(s, created=at) for s, codes in stored["known"].items() for code, at in codes.items()}
             return cls(datetime.fromisoformat(stored["since"]), known)
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"that is no position of a watcher: {error!r}") from None
@@ -116,16 +117,16 @@ class Watch:
     def __init__(self, resource: Resource, clock: Clock, *, lag: float, with_states: bool) -> None:
         self.resource, self.lag, self.with_states = resource, timedelta(seconds=lag), with_states
         self._clock, self._reader = clock, RowReader(resource)
-        self._lookout = Lookout(resource) if with_states else None
-        self._manner = 0
+        self._statuses = StatusReader(resource) if with_states else None
+        self._way = 0
         self._started: datetime | None = None
 
-    def poll(self, since: datetime | None = None, known: Mapping[str, Sighting] | None = None) -> Polling:
-        """Ask for what a snapshot holds.
+    def poll(self, since: datetime | None = None, known: Mapping[str, SeenStatus] | None = None) -> Polling:
+        """Ask for all of a snapshot.
 
         :param since: begin of the records created lately; by default ``lag`` before now
         :param known: records to find again if they have left the unsettled ones
-        :raises NexusError: when the server does not say what time it is
+        :raises NexusError: when the server sends no time
         """
         if since is None:
             yield Ask({"page": 1, "limit": 1})
@@ -134,41 +135,42 @@ class Watch:
         seen = (yield from self._unsettled()) if self.with_states else {}
         seen |= yield from self._created(since)
         now = self._started or self._now()
-        missing = {code: sighting.created for code, sighting in (known or {}).items() if self.is_open(sighting)}
+        missing = {code: seen_status.created for code, seen_status in (known or {}).items() if self.is_open(seen_status)}
         seen |= yield from self.find({code: at for code, at in missing.items() if code not in seen})
         return Snapshot(now, since, seen)
 
-    def find(self, wanted: Mapping[str, str]) -> Looking:
+    def find(self, wanted: Mapping[str, str]) -> StatusReading:
         """Look for records by code. One that could not be looked at this time is left out.
 
         :param wanted: code -> creation stamp
         """
-        if not wanted or self._lookout is None:
+        if not wanted or self._statuses is None:
             return {}
-        found = yield from self._lookout.look(wanted)
-        return {code: self._plain(sighting, wanted[code]) for code, sighting in found.items()}
+        found = yield from self._statuses.read(wanted)
+        return {code: self._plain(seen_status, wanted[code]) for code, seen_status in found.items()}
 
-    def is_open(self, sighting: Sighting) -> bool:
+    def is_open(self, seen_status: SeenStatus) -> bool:
         """Whether a record can be found among the unsettled ones."""
-        return self.with_states and _phase(self.resource.lifecycle, sighting.status) in (Phase.IN_FLIGHT, Phase.HELD)
+        lifecycle = self.resource.lifecycle
+        return self.with_states and lifecycle is not None and lifecycle.phase(seen_status.status) in (Phase.IN_FLIGHT, Phase.HELD)
 
-    def _unsettled(self) -> Looking:
+    def _unsettled(self) -> StatusReading:
         lifecycle = self.resource.lifecycle
         statuses = "|".join(lifecycle.unsettled) if lifecycle else ""
         seen: Known = {}
         for row in (yield from self._walk({"status": statuses})).values():
-            sighting = self._sighting(row)
-            if self.is_open(sighting):
-                seen[row.key] = sighting
+            seen_status = self._status_of(row)
+            if self.is_open(seen_status):
+                seen[row.key] = seen_status
         return seen
 
-    def _created(self, since: datetime) -> Looking:
+    def _created(self, since: datetime) -> StatusReading:
         """One second more is asked for, as it is not documented whether the bound is included."""
         dates = self.resource.created
         bound = {dates.since: to_wire(since - SECOND)} if dates else {}
         edge = f"{since:%FT%T}"
         rows = yield from self._walk(bound, edge)
-        return {row.key: self._sighting(row) for row in rows.values() if row.stamp >= edge}
+        return {row.key: self._status_of(row) for row in rows.values() if row.stamp >= edge}
 
     def _walk(self, query: Mapping[str, str], edge: str = "") -> Generator[Ask, Any, dict[str, Row]]:
         """All rows that match, newest first, so that new ones hide none of the older on later pages.
@@ -188,7 +190,11 @@ class Watch:
         number, total, shrank = 1, 0, False
         while True:
             page, limit = yield from self._page({**query, "page": number})
-            fresh = {row.key: row for row in self._rows(page)}
+            fresh: dict[str, Row] = {}
+            for raw in page.raw:
+                with suppress(NexusDataError):  # one record that can't be read must not stop the watch over all others
+                    row = self._reader.read(raw)
+                    fresh[row.key] = row
             is_new = not fresh.keys() <= rows.keys()
             rows |= fresh
             shrank, total = shrank or (page.total or 0) < total, page.total or 0
@@ -199,7 +205,7 @@ class Watch:
 
     def _page(self, query: Mapping[str, Any]) -> Generator[Ask, Any, tuple[Records, int]]:
         while True:
-            limit, is_sorted = _MANNERS[self._manner]
+            limit, is_sorted = _WAYS[self._way]
             stamp = self.resource.created.stamp if self.resource.created else ""
             order = {"sortBy": stamp, "sortDirection": "Desc"} if is_sorted else {}
             try:
@@ -207,9 +213,9 @@ class Watch:
             except (NexusValidationError, NexusNotFoundError) as error:
                 if query["page"] > 1:
                     return Records(), limit  # some servers refuse to go beyond the last page
-                if self._manner + 1 == len(_MANNERS) or isinstance(error, NexusNotFoundError):
+                if self._way + 1 == len(_WAYS) or isinstance(error, NexusNotFoundError):
                     raise
-                self._manner += 1
+                self._way += 1
                 continue
             self._started = self._started or self._now()
             return page, limit
@@ -220,19 +226,12 @@ class Watch:
             raise NexusError("the server sends no Date header, so it is not known what now is: changes can't be watched")
         return now.replace(microsecond=0)
 
-    def _rows(self, page: Records) -> Iterable[Row]:
-        for raw in page.raw:
-            try:
-                yield self._reader.read(raw)
-            except NexusDataError:
-                continue  # one record that can't be read must not stop the watch over all others
+    def _status_of(self, row: Row) -> SeenStatus:
+        return SeenStatus(spelt(self.resource.lifecycle, self._reader.status(row)), created=row.stamp)
 
-    def _sighting(self, row: Row) -> Sighting:
-        return Sighting(spelt(self.resource.lifecycle, self._reader.status(row)), created=row.stamp)
-
-    def _plain(self, sighting: Sighting, created: str) -> Sighting:
-        status = None if sighting.status is None else spelt(self.resource.lifecycle, sighting.status)
-        return Sighting(status, created=normalise(sighting.created) if sighting.created else created)
+    def _plain(self, seen_status: SeenStatus, created: str) -> SeenStatus:
+        status = None if seen_status.status is None else spelt(self.resource.lifecycle, seen_status.status)
+        return SeenStatus(status, created=normalise(seen_status.created) if seen_status.created else created)
 
 
 def begin(snapshot: Snapshot, moment: datetime | None = None) -> Position:
@@ -243,29 +242,43 @@ def begin(snapshot: Snapshot, moment: datetime | None = None) -> Position:
 
 
 def unseen(watch: Watch, position: Position, snapshot: Snapshot) -> dict[str, str]:
-    """The records that a snapshot leaves open: code -> creation stamp. They are to be looked for."""
+    """The records that a snapshot does not contain: code -> creation stamp. They are to be looked for."""
     return {code: known.created for code, known in position.known.items() if code not in snapshot.seen and watch.is_open(known)}
 
 
-def compare(watch: Watch, position: Position, snapshot: Snapshot, states: Collection[str] = ()) -> tuple[list[Change], Position]:
+def compare(
+    watch: Watch, position: Position, snapshot: Snapshot, states: Collection[str] = ()
+) -> tuple[list[RecordChange], Position]:
     """What is new in a snapshot, oldest record first, and the position after it.
 
     :param states: statuses whose entry counts; without them each record's creation does
     """
-    edge = f"{position.since - watch.lag:%FT%T}"
+    resource, edge = watch.resource, f"{position.since - watch.lag:%FT%T}"
     wanted = {state.casefold() for state in states}
     changes, known = [], dict(position.known)
     for code, seen in sorted(snapshot.seen.items(), key=lambda item: (item[1].created, item[0])):
-        before = known.get(code)
-        if seen.status is None:
+        before, status = known.get(code), seen.status
+        if status is None:
             known.pop(code, None)
             continue
         if before is None and seen.created < edge and not watch.is_open(seen):
             continue  # an old record at its end, which another watcher asked for
         known[code] = seen
-        if _counts(before, seen, wanted):
-            changes.append(_change(watch, position, code, before, seen, is_new=seen.created >= edge))
-    return changes, Position(snapshot.now, _kept(watch, snapshot.now, known))
+        is_other = before is None or (before.status or "").casefold() != status.casefold()
+        if (status.casefold() in wanted and is_other) if wanted else before is None:
+            change = RecordChange(
+                id="|".join((resource.name, code, *_mark(watch, position, status))),
+                resource=resource.name,
+                code=code,
+                change="created" if before is None and seen.created >= edge else "entered",
+                status=status,
+                previous=before.status if before else None,
+                created=f"{seen.created}Z",
+            )
+            changes.append(change)
+    since = f"{snapshot.now - watch.lag:%FT%T}"
+    known = {code: seen for code, seen in known.items() if seen.created >= since or watch.is_open(seen)}
+    return changes, Position(snapshot.now, known)
 
 
 def spelt(lifecycle: Lifecycle | None, status: str) -> str:
@@ -274,28 +287,8 @@ def spelt(lifecycle: Lifecycle | None, status: str) -> str:
     return names.get(status.casefold(), status)
 
 
-def _counts(before: Sighting | None, seen: Sighting, wanted: Collection[str]) -> bool:
-    if not wanted:
-        return before is None
-    status = (seen.status or "").casefold()
-    return status in wanted and (before is None or (before.status or "").casefold() != status)
-
-
-def _change(watch: Watch, position: Position, code: str, before: Sighting | None, seen: Sighting, *, is_new: bool) -> Change:
-    status = seen.status or ""
-    return Change(
-        id="|".join((watch.resource.name, code, *_mark(watch, position, status))),
-        resource=watch.resource.name,
-        code=code,
-        change="created" if before is None and is_new else "entered",
-        status=status,
-        previous=before.status if before else None,
-        created=f"{seen.created}Z",
-    )
-
-
 def _mark(watch: Watch, position: Position, status: str) -> tuple[str, ...]:
-    """What tells this change of a record from its others. What can be entered twice also bears the position it was seen from.
+    """What sets this change of a record apart from its others; of a status that can be entered twice, also the position.
 
     A poll that is repeated begins at the same position, so the mark is the same.
     """
@@ -304,15 +297,6 @@ def _mark(watch: Watch, position: Position, status: str) -> tuple[str, ...]:
         return ("created",)
     once = lifecycle.phase(status).is_settled and not lifecycle.reopens
     return (status.upper(),) if once else (status.upper(), to_wire(position.since))
-
-
-def _kept(watch: Watch, now: datetime, known: Known) -> Known:
-    edge = f"{now - watch.lag:%FT%T}"
-    return {code: seen for code, seen in known.items() if seen.created >= edge or watch.is_open(seen)}
-
-
-def _phase(lifecycle: Lifecycle | None, status: str | None) -> Phase:
-    return lifecycle.phase(status) if lifecycle else Phase.UNKNOWN
 
 
 def _is_past(rows: list[Row], edge: str) -> bool:

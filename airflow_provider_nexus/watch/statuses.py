@@ -1,8 +1,7 @@
-"""What somebody waits for, and what a status means for that."""
+"""Statuses of many records, read with few calls, and whether they end a wait. No sockets: generators yield what to ask for."""
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,18 +9,23 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from airflow_provider_nexus.api.codes import texts_of
+from airflow_provider_nexus.api.codes import did_you_mean, texts_of
 from airflow_provider_nexus.api.envelope import Records, decode
 from airflow_provider_nexus.api.lifecycles import Lifecycle, Phase
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.rows import RowReader
 from airflow_provider_nexus.api.timestamps import to_pendulum, to_wire
 from airflow_provider_nexus.client.call import Ask
-from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusDataError, NexusNotFoundError, NexusValidationError
+from airflow_provider_nexus.exceptions import (
+    NexusConfigurationError,
+    NexusDataError,
+    NexusNotFoundError,
+    NexusValidationError,
+)
 
 
-class Verdict(StrEnum):
-    """Where a wait stands."""
+class WaitState(StrEnum):
+    """The state of a wait for one record."""
 
     PENDING = "pending"
     HELD = "held"
@@ -30,8 +34,8 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True)
-class Aim:
-    """What to wait for.
+class Goal:
+    """The statuses that a wait is for.
 
     :param lifecycle: statuses of the kind of record
     :param targets: statuses that end the wait well; by default every one that means success
@@ -40,25 +44,25 @@ class Aim:
     lifecycle: Lifecycle
     targets: tuple[str, ...] = ()
 
-    def judge(self, status: str | None, *, ended: bool = False) -> Verdict:
-        """Where a wait stands when the record has a status. A status that is not known is never success.
+    def judge(self, status: str | None, *, ended: bool = False) -> WaitState:
+        """The state of the wait when the record has a status. A status that is not known is never success.
 
         :param ended: whether the record carries the time of its end, so that nothing more is to be expected
         """
         if (status or "").strip().casefold() in {target.casefold() for target in self.targets}:
-            return Verdict.REACHED
+            return WaitState.REACHED
         phase = self.lifecycle.phase(status)
         if phase is Phase.SUCCEEDED:
             if not self.targets:
-                return Verdict.REACHED
-            return Verdict.PENDING if self.lifecycle.reopens else Verdict.MISSED
+                return WaitState.REACHED
+            return WaitState.PENDING if self.lifecycle.reopens else WaitState.MISSED
         if phase is Phase.FAILED or (phase is Phase.UNKNOWN and ended):
-            return Verdict.MISSED
-        return Verdict.HELD if phase is Phase.HELD else Verdict.PENDING
+            return WaitState.MISSED
+        return WaitState.HELD if phase is Phase.HELD else WaitState.PENDING
 
 
-def aim_at(resource: Resource, targets: str | Sequence[str] = ()) -> Aim:
-    """What to wait for with a resource's records.
+def goal_of(resource: Resource, targets: str | Sequence[str] = ()) -> Goal:
+    """The statuses to wait for with a resource's records.
 
     :param targets: one status or several; by default every one that means success
     :raises NexusConfigurationError: when the resource has no statuses, or a target is none of them. For broker
@@ -67,29 +71,29 @@ def aim_at(resource: Resource, targets: str | Sequence[str] = ()) -> Aim:
     lifecycle = resource.lifecycle
     if lifecycle is None:
         raise NexusConfigurationError(f"records of {resource.name} have no status that could be waited for")
-    known, wanted = {status.casefold(): status for status in lifecycle.statuses}, texts_of(targets, "status")
+    known, wanted = {status.casefold() for status in lifecycle.statuses}, texts_of(targets, "status")
     for target in wanted:
         if target.casefold() not in known and lifecycle.is_complete:
-            nearest = difflib.get_close_matches(target.casefold(), known, n=1, cutoff=0.5)
-            hint = f"did you mean {known[nearest[0]]!r}?" if nearest else f"known are {', '.join(lifecycle.statuses)}"
-            raise NexusConfigurationError(f"{target!r} is no status of {resource.name}: {hint}")
-    return Aim(lifecycle, wanted)
+            raise NexusConfigurationError(
+                f"{target!r} is no status of {resource.name}: {did_you_mean(target, lifecycle.statuses)}"
+            )
+    return Goal(lifecycle, wanted)
 
 
 T = TypeVar("T")
-_COPED_WITH = (NexusNotFoundError, NexusValidationError)
+_CAUGHT = (NexusNotFoundError, NexusValidationError)
 FEW = 3
 """As many records are read one by one."""
 LIMIT = 2000
 """Records asked for in one list; a server may give fewer."""
 MOST = 50
-"""As many single records are read in one look; the others have their turn in the next."""
+"""As many single records are read at once; the others have their turn the next time."""
 _SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
-class Sighting:
-    """What a record was seen at.
+class SeenStatus:
+    """The status of a record when it was read.
 
     :param status: as Nexus wrote it; ``None`` when there is no such record
     :param ended: whether it carries the time of its end
@@ -101,12 +105,12 @@ class Sighting:
     created: str = ""
 
 
-Sightings = dict[str, Sighting]
-Looking = Generator[Ask, Any, Sightings]
+Statuses = dict[str, SeenStatus]
+StatusReading = Generator[Ask, Any, Statuses]
 
 
-class Lookout:
-    """Looks at records of one resource, again and again.
+class StatusReader:
+    """Reads the statuses of records of one resource, again and again.
 
     :param resource: one with a lifecycle
     :raises NexusConfigurationError: when it has none
@@ -120,39 +124,36 @@ class Lookout:
         self._lists = True
         self._turn = 0
 
-    def look(self, wanted: Mapping[str, str]) -> Looking:
+    def read(self, wanted: Mapping[str, str]) -> StatusReading:
         """Ask for the status of records. A code that could not be looked at this time is left out.
 
         :param wanted: code -> creation stamp, empty where it is not known
         """
-        seen: Sightings = {}
+        seen: Statuses = {}
         for statuses in (self._lifecycle.unsettled, (*self._lifecycle.succeeded, *self._lifecycle.failed)):
             missing = _missing(wanted, seen)
             if len(missing) > FEW and self._lists:
                 seen |= yield from self._list(statuses, missing)
-        for code in self._in_turn(_missing(wanted, seen)):
-            sighting = yield from self._one(code, wanted[code])
-            if sighting is not None:
-                seen[code] = sighting
-        return seen
-
-    def _in_turn(self, missing: Mapping[str, str]) -> list[str]:
-        codes = sorted(missing)
+        codes = sorted(_missing(wanted, seen))
         start = self._turn % len(codes) if len(codes) > MOST else 0
         self._turn += MOST
-        return (codes[start:] + codes[:start])[:MOST]
+        for code in (codes[start:] + codes[:start])[:MOST]:
+            seen_status = yield from self._one(code, wanted[code])
+            if seen_status is not None:
+                seen[code] = seen_status
+        return seen
 
-    def _list(self, statuses: Iterable[str], wanted: Mapping[str, str]) -> Looking:
+    def _list(self, statuses: Iterable[str], wanted: Mapping[str, str]) -> StatusReading:
         """The wanted ones among the records of some statuses; given up when the pages would cost more than single reads."""
-        seen: Sightings = {}
+        seen: Statuses = {}
         number, pages = 1, 1
         while number <= pages:
             try:
                 page: Records = yield Ask({"status": "|".join(statuses), **self._bounds(wanted), "page": number, "limit": LIMIT})
-            except _COPED_WITH:
+            except _CAUGHT:
                 self._lists = number > 1  # the list is not offered here, or not with this filter
                 return seen
-            seen |= {code: sighting for code, sighting in self._sightings(page) if code in wanted}
+            seen |= {code: seen_status for code, seen_status in self._in_page(page) if code in wanted}
             pages = math.ceil((page.total or 0) / len(page.raw)) if number == 1 and page.raw else pages
             if not page.raw or pages > len(wanted):
                 return seen
@@ -167,47 +168,47 @@ class Lookout:
         moments = [to_pendulum(stamp) for stamp in wanted.values()]
         return {dates.since: to_wire(min(moments) - _SECOND), dates.until: to_wire(max(moments) + 2 * _SECOND)}
 
-    def _one(self, code: str, created: str) -> Generator[Ask, Any, Sighting | None]:
+    def _one(self, code: str, created: str) -> Generator[Ask, Any, SeenStatus | None]:
         if not self.resource.member_path:
             page: Records = yield Ask({**self._bounds({code: created}), "page": 1, "limit": LIMIT})
-            return dict(self._sightings(page)).get(code)
+            return dict(self._in_page(page)).get(code)
         try:
-            return self.sighting((yield Ask(code=code)))
+            return self.status_in((yield Ask(code=code)))
         except NexusNotFoundError:
-            return Sighting(None)
+            return SeenStatus(None)
 
-    def sighting(self, record: Mapping[str, Any]) -> Sighting:
-        """What a whole record is seen at."""
+    def status_in(self, record: Mapping[str, Any]) -> SeenStatus:
+        """The status of a whole record."""
         folded = {name.lower(): value for name, value in record.items()}
         status, created = folded.get(self._lifecycle.status_field.lower()), folded.get("created")
-        return Sighting(
+        return SeenStatus(
             str(status or ""),
             ended=bool(folded.get("finished")),
             created=created.isoformat() if isinstance(created, datetime) else str(created or ""),
         )
 
-    def _sightings(self, page: Records) -> Iterable[tuple[str, Sighting]]:
+    def _in_page(self, page: Records) -> Iterable[tuple[str, SeenStatus]]:
         for raw in page.raw:
             try:
                 row = self._reader.read(raw)
             except NexusDataError:
-                continue  # read one by one, it says what is wrong with it
+                continue  # read one by one, its error names what is wrong
             status = self._reader.status(row)
             is_odd = self._lifecycle.phase(status) is Phase.UNKNOWN
-            yield row.key, self.sighting(decode(raw)) if is_odd else Sighting(status, created=row.stamp)
+            yield row.key, self.status_in(decode(raw)) if is_odd else SeenStatus(status, created=row.stamp)
 
 
 def drive(asking: Generator[Ask, Any, T], answer: Callable[[Ask], Any]) -> T:
-    """Carry out what asks, with a function that answers.
+    """Run a generator to its result, with a function that answers what it asks.
 
-    :raises NexusApiError: what the function raises, where the asking does not cope with it
+    :raises NexusApiError: what the function raises, where the generator does not catch it
     """
     try:
         ask = next(asking)
         while True:
             try:
                 value = answer(ask)
-            except _COPED_WITH as error:
+            except _CAUGHT as error:
                 ask = asking.throw(error)
             else:
                 ask = asking.send(value)
@@ -222,7 +223,7 @@ async def adrive(asking: Generator[Ask, Any, T], answer: Callable[[Ask], Awaitab
         while True:
             try:
                 value = await answer(ask)
-            except _COPED_WITH as error:
+            except _CAUGHT as error:
                 ask = asking.throw(error)
             else:
                 ask = asking.send(value)
@@ -230,5 +231,5 @@ async def adrive(asking: Generator[Ask, Any, T], answer: Callable[[Ask], Awaitab
         return stop.value  # type: ignore[no-any-return]
 
 
-def _missing(wanted: Mapping[str, str], seen: Sightings) -> dict[str, str]:
+def _missing(wanted: Mapping[str, str], seen: Statuses) -> dict[str, str]:
     return {code: created for code, created in wanted.items() if code not in seen}

@@ -1,18 +1,17 @@
-"""Amounts on their way to Nexus: every digit that was given, or an error."""
+"""Amounts for Nexus: every digit that was given, or an error."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from airflow_provider_nexus.api.codes import IN_QUOTES
-from airflow_provider_nexus.client.values import LOST_DIGITS
+from airflow_provider_nexus.api.records import NUMBER
+from airflow_provider_nexus.client.values import LOST_DIGITS, refuse_twins
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 
 _MAY_BE_NONE = "riskqualification"
-_NUMBER = re.compile(r"\+?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _AMOUNTS = frozenset({"amount", "cryptoamount", "fiatvalue", "limitprice", "requestedprice"})
 
 
@@ -25,23 +24,13 @@ def amount(name: str, value: Any) -> Decimal:
     """
     refuse_float(name, value)
     try:
-        is_none = isinstance(value, bool) or (isinstance(value, str) and not _NUMBER.fullmatch(value.strip()))
+        is_none = isinstance(value, bool) or (isinstance(value, str) and not NUMBER.fullmatch(value.strip()))
         number = Decimal(0) if is_none else Decimal(value.strip() if isinstance(value, str) else value)
     except (InvalidOperation, TypeError, ValueError):
         number = Decimal(0)
     if not number.is_finite() or number <= 0:
         raise NexusConfigurationError(f"{name} is {value!r}: give an amount above zero, as Decimal or text such as '12.50'")
     return number
-
-
-def refuse_twice(names: Iterable[str]) -> None:
-    """Refuse names that Nexus takes for one, as it reads them without regard to case.
-
-    :raises NexusConfigurationError: for the first such
-    """
-    folded = [name.casefold() for name in names]
-    if twice := {name for name in names if folded.count(name.casefold()) > 1}:
-        raise NexusConfigurationError(f"{' and '.join(sorted(twice))} are one field, given twice: nothing was sent")
 
 
 def refuse_none(values: Mapping[str, Any]) -> None:
@@ -71,7 +60,7 @@ def exact(values: Mapping[str, Any]) -> dict[str, Any]:
     :raises NexusConfigurationError: for any float in it, an amount that is none, another field that is a number, a ``None`` as
         text, and a field that is there in two spellings
     """
-    refuse_twice(values)
+    refuse_twins(values, "the body")
     return {name: _exact(name, value) for name, value in values.items() if value is not None}
 
 

@@ -1,17 +1,16 @@
-"""Customers as they are wanted, compared with customers as they are. See docs/api_facts.rst, Customer."""
+"""Writes of customers: created, or updated until they are as wanted. See docs/api_facts.rst, Customer."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from airflow_provider_nexus.api.codes import is_same
+from airflow_provider_nexus.api.codes import did_you_mean, is_same
 from airflow_provider_nexus.api.records import at, typed
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.client import NexusClient
+from airflow_provider_nexus.client.values import refuse_twins
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusConflictError, NexusNotFoundError
-from airflow_provider_nexus.writes.amounts import refuse_twice
 from airflow_provider_nexus.writes.once import Record, Write, code_in
 
 _NOT_COMPARED = frozenset({"accounts", "bankaccounts", "customercode", "fieldstoclear", "isreviewed", "reason"})
@@ -30,15 +29,17 @@ def create_write(client: NexusClient, code: str, values: Mapping[str, Any]) -> W
     refuse_unknown(values)
 
     def find(_: object) -> list[Record]:
-        record = _read(client, code)
-        unlike = differences(values, record) if record else []
-        if unlike:
+        try:
+            record = client.get_record("customers", code)
+        except NexusNotFoundError:
+            return []
+        if unlike := differences(values, record):
             raise NexusConflictError(
                 "POST",
                 "/customer",
                 detail=f"the customer exists with other values: {'; '.join(unlike)}. Update it, or take these",
             )
-        return [record] if record else []
+        return [record]
 
     return _write(client, code, "POST", "/customer", {**values, "customerCode": code}, find)
 
@@ -67,17 +68,16 @@ def refuse_unknown(names: Iterable[str]) -> None:
     :raises NexusConfigurationError: for the first such; names the nearest field
     """
     names = list(names)
-    refuse_twice(names)
-    known = {name.casefold(): name for name in (*(field.name for field in get_resource("customers").schema.fields), *_ASKED)}
+    refuse_twins(names, "the body")
+    known = (*(field.name for field in get_resource("customers").schema.fields), *_ASKED)
     for name in names:
-        if name.casefold() not in known:
-            nearest = difflib.get_close_matches(name.casefold(), known, n=1, cutoff=0.5)
-            hint = f"did you mean {known[nearest[0]]!r}?" if nearest else "see Customer in the data dictionary."
+        if name.casefold() not in map(str.casefold, known):
+            hint = did_you_mean(name, known, "see Customer in the data dictionary.")
             raise NexusConfigurationError(f"a customer has no field {name!r}: {hint} Nothing was sent")
 
 
 def differences(values: Mapping[str, Any], record: Mapping[str, Any], *, missing_differs: bool = False) -> list[str]:
-    """What of the wanted values the record does not hold, one text each; personal values are left out of it.
+    """The wanted values that the record does not have, one text each; personal values are left out of it.
 
     :param missing_differs: whether a field that the record does not show counts as different
     """
@@ -88,7 +88,8 @@ def differences(values: Mapping[str, Any], record: Mapping[str, Any], *, missing
         if wanted is None or folded in _NOT_COMPARED or (folded not in shown and not missing_differs):
             continue
         field, has = schema.by_folded_name.get(folded), at(record, folded)
-        if not _is_alike(folded, _typed(field.name if field else name, wanted), has):
+        key = field.name if field else name
+        if not _is_alike(folded, typed(get_resource("customers"), {key: wanted})[key], has):
             is_told = field is not None and not field.personal
             found.append(f"{name} is {has!r}, wanted is {wanted!r}" if is_told else f"{name} differs")
     return found
@@ -99,22 +100,8 @@ def _is_alike(name: str, wanted: Any, has: Any) -> bool:
         return all((has or {}).get(key) == value for key, value in wanted.items())
     if name in _WITHOUT_CASE:
         return str(wanted).strip().casefold() == str(has or "").strip().casefold()
-    return bool(_plain(wanted) == _plain(has))
-
-
-def _plain(value: Any) -> Any:
-    return value.strip() if isinstance(value, str) else value
-
-
-def _typed(name: str, value: Any) -> Any:
-    return typed(get_resource("customers"), {name: value})[name]
-
-
-def _read(client: NexusClient, code: str) -> Record | None:
-    try:
-        return client.get_record("customers", code)
-    except NexusNotFoundError:
-        return None
+    plain, other = (value.strip() if isinstance(value, str) else value for value in (wanted, has))
+    return bool(plain == other)
 
 
 def _write(client: NexusClient, code: str, method: str, path: str, body: Any, find: Any) -> Write:

@@ -1,67 +1,68 @@
-"""What is known of a write from one try to the next, and which try has it in hand."""
+"""Ledger of a write: what is known of it from one try to the next, and the claim of the try that carries it out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from uuid import uuid4
 
-from airflow_provider_nexus.exceptions import NexusClaimLostError
+from airflow_provider_nexus.exceptions import NexusAmbiguousWriteError, NexusClaimLostError, NexusError
 
+T = TypeVar("T")
 LEDGER_KEY = "nexus_write"
-"""The entry of a ledger that holds all that is known of a write."""
+"""The entry of a ledger with all that is known of a write."""
 OWNER_KEY = "nexus_write_owner"
-"""The entry that holds who has the write in hand; one of its own, so that a claim never wipes out that something was sent."""
+"""The entry with the try that has claimed the write; one of its own, so that a claim never wipes out that something was sent."""
 WITHDRAWN_KEY = "nexus_write_withdrawn"
-"""The entry that holds the try whose mark does not count, as it found another in its place and sent nothing."""
+"""The entry with the try whose mark does not count, as it found another in its place and sent nothing."""
 KEYS = (LEDGER_KEY, OWNER_KEY, WITHDRAWN_KEY)
 """All entries of a write."""
 
 
 class Ledger(Protocol):
-    """Keeps values from one try of a task to the next."""
+    """Stores values from one try of a task to the next."""
 
     @property
     def way_out(self) -> str:
-        """What a person does after a look into Nexus, so that another try sends a write of unknown fate."""
+        """What a person does after a look into Nexus, so that another try sends a write of unknown outcome."""
 
     def get(self, key: str) -> Any:
-        """What was kept, as JSON knows it; ``None`` when nothing was."""
+        """The stored value, as JSON knows it; ``None`` when there is none."""
 
     def set(self, key: str, value: Any) -> None:
-        """Keep a value that JSON knows."""
+        """Store a value that JSON knows."""
 
     def delete(self, key: str) -> None:
-        """Forget a value, if there is one."""
+        """Delete a value, if there is one."""
 
     def release(self) -> None:
-        """The write is carried out and can be found in Nexus: what was kept only to guard it may go."""
+        """The write is carried out and can be found in Nexus: what was stored only to guard it may be deleted."""
 
 
 class MemoryLedger:
-    """Keeps values for as long as it lives."""
+    """Stores values in memory."""
 
     way_out = "try again"
 
     def __init__(self) -> None:
-        self._kept: dict[str, Any] = {}
+        self._values: dict[str, Any] = {}
 
     def get(self, key: str) -> Any:
-        """What was kept."""
-        return self._kept.get(key)
+        """The stored value."""
+        return self._values.get(key)
 
     def set(self, key: str, value: Any) -> None:
-        """Keep a value."""
-        self._kept[key] = value
+        """Store a value."""
+        self._values[key] = value
 
     def delete(self, key: str) -> None:
-        """Forget a value."""
-        self._kept.pop(key, None)
+        """Delete a value."""
+        self._values.pop(key, None)
 
     def release(self) -> None:
-        """Nothing: it lives no longer than who uses it."""
+        """Nothing to delete: it ends with its process."""
 
 
 @dataclass(frozen=True)
@@ -87,17 +88,28 @@ def known_to(ledger: Ledger) -> Known:
     return _known(ledger.get(LEDGER_KEY))
 
 
+def settle(ledger: Ledger, code: str, *, release: bool = True) -> None:
+    """Store that the write is carried out.
+
+    :param code: the one that Nexus gave it
+    :param release: whether the ledger may delete what only guards it
+    """
+    remember(ledger, code=code, sent="")
+    if release:
+        ledger.release()
+
+
 def remember(ledger: Ledger, **changes: str) -> None:
-    """Keep what is new, beside what is known."""
+    """Store what is new, beside what is known."""
     ledger.set(LEDGER_KEY, {**vars(known_to(ledger)), **changes})
 
 
 class Claim:
-    """One try's hold on a write.
+    """One try's claim on a write, which it alone may send then.
 
-    It is taken before anything is looked up, and checked on both sides of the mark that says that the call is about to leave. Of
-    two tries that do so at once, one at least sees the other, whatever the order of their steps: the earlier one finds itself
-    replaced, or the later one finds the mark. Who finds itself replaced sends nothing, and says so in an entry of its own, which
+    It is taken before anything is looked up, and checked on both sides of the mark that the call is about to leave. Of two tries
+    that do so at once, one at least sees the other, whatever the order of their steps: the earlier one finds itself replaced, or
+    the later one finds the mark. A try that finds itself replaced sends nothing, and notes that in an entry of its own, which
     can't wipe out the mark that the other one makes meanwhile.
     """
 
@@ -108,30 +120,30 @@ class Claim:
         self.is_marked = False
 
     def take(self) -> Known:
-        """Take the write in hand, away from whoever has it, and say what is known of it."""
+        """Claim the write, whoever has claimed it before, and return what is known of it."""
         self._before = self._ledger.get(OWNER_KEY)
         self._ledger.set(OWNER_KEY, self._owner)
-        kept = self._ledger.get(LEDGER_KEY)
-        if kept is None:
+        stored = self._ledger.get(LEDGER_KEY)
+        if stored is None:
             remember(self._ledger)  # that a try was here, and has sent nothing yet
-        known = _known(kept)
+        known = _known(stored)
         return replace(known, sent="") if self.was_withdrawn(known) else known
 
     def was_withdrawn(self, known: Known) -> bool:
         """Whether a mark is that of the try which this one replaced, and which noticed that in time.
 
-        The mark of any other try that was replaced may stand where the one of its successor stood.
+        The mark of any other try that was replaced may have taken the place of its successor's.
         """
         return bool(known.sent) and known.sender == self._before == self._ledger.get(WITHDRAWN_KEY)
 
     def mark(self, now: datetime, reference: str = "") -> None:
         """Note that the call is about to leave.
 
-        A mark that another try has made since this one took the write in hand counts for nothing as long as this one has it in
-        hand: that try looks after its mark whether it still has, and sends nothing.
+        A mark that another try has made since this one claimed the write counts for nothing as long as the claim is this one's:
+        that try checks its claim after its mark, and sends nothing.
 
         :param reference: the one in it
-        :raises NexusClaimLostError: when another try has the write in hand, or has carried it out; nothing may be sent
+        :raises NexusClaimLostError: when another try has claimed the write, or has carried it out; nothing may be sent
         """
         known = known_to(self._ledger)
         self._refuse_lost()
@@ -146,6 +158,23 @@ class Claim:
             self._ledger.set(WITHDRAWN_KEY, self._owner)
             raise
 
+    def send(self, send: Callable[[Callable[[], object]], T], now: Callable[[], datetime], reference: str = "") -> T:
+        """The answer to the call that is claimed, which is marked right before its first byte leaves.
+
+        :param send: makes the call, and right before its first byte the call that it is given
+        :param reference: the one in the call
+        :raises NexusAmbiguousWriteError: when Nexus may or may not have carried it out; the mark stays
+        :raises NexusClaimLostError: when another try has claimed it meanwhile; nothing was sent
+        :raises NexusError: when it was not carried out; the mark is taken back
+        """
+        try:
+            return send(lambda: self.mark(now(), reference))
+        except (NexusAmbiguousWriteError, NexusClaimLostError):
+            raise
+        except NexusError:
+            self.clear()
+            raise
+
     def clear(self) -> None:
         """Note that what was sent was not carried out, or that nothing was sent."""
         if self.is_marked and known_to(self._ledger).sender == self._owner:
@@ -153,8 +182,8 @@ class Claim:
 
     def _refuse_lost(self) -> None:
         if self._ledger.get(OWNER_KEY) != self._owner:
-            raise NexusClaimLostError("another try has this write in hand now, so this one sent nothing: the next looks it up")
+            raise NexusClaimLostError("another try has claimed this write by now, so this one sent nothing: the next looks it up")
 
 
-def _known(kept: Any) -> Known:
-    return Known(**kept) if isinstance(kept, Mapping) else Known()
+def _known(stored: Any) -> Known:
+    return Known(**stored) if isinstance(stored, Mapping) else Known()

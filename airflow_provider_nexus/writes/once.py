@@ -1,8 +1,8 @@
-"""One write, carried out once: claimed, looked up, remembered before it leaves, looked up again, never sent again in doubt.
+"""One write, carried out once: claimed, looked up, marked before it leaves, looked up again, never sent again in doubt.
 
 Nexus is not known to take idempotency keys. A write therefore carries a reference that it can be found by. What is
-known of it is kept in a ledger that outlives the try: who has it in hand, whether it was sent, when, and the code that Nexus
-gave it.
+known of it is stored in a ledger that outlives the try: which try has claimed it, whether it was sent, when, and the code that
+Nexus gave it. ``client/retry`` decides whether a call is sent again within a try; here the next try decides.
 """
 
 from __future__ import annotations
@@ -20,11 +20,17 @@ from airflow_provider_nexus.api.records import at
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.log import Log
-from airflow_provider_nexus.exceptions import NexusAmbiguousWriteError, NexusClaimLostError, NexusConflictError, NexusError, told
-from airflow_provider_nexus.writes.ledger import Claim, Known, Ledger, known_to, remember
+from airflow_provider_nexus.exceptions import (
+    NexusAmbiguousWriteError,
+    NexusClaimLostError,
+    NexusConflictError,
+    NexusError,
+    without_secrets,
+)
+from airflow_provider_nexus.writes.ledger import Claim, Known, Ledger, known_to, settle
 
 PAUSES = (1.0, 2.0, 4.0)
-"""Seconds before each look-up that follows a write of unknown fate."""
+"""Seconds before each look-up that follows a write of unknown outcome."""
 _STILL_AT_IT = timedelta(minutes=1)
 """How long after its mark another try can still be sending."""
 _MARGIN = timedelta(minutes=1)
@@ -50,9 +56,9 @@ class Write:
     :param came_to_nothing: record -> whether it failed with nothing executed
     :param reference: what the record is found by; empty for the change of a record, which is found by its code
     :param carries: record -> whether the reference is in it
-    :param lookup_by_hand: what a person has to look up, ``{since}`` standing for the time from when on
+    :param lookup_by_hand: what a person has to look up, ``{since}`` in place of the time from when on
     :param is_proof: whether not finding the record means that the call was not carried out
-    :param is_personal: whether the code can be personal data, so that no log may hold it
+    :param is_personal: whether the code can be personal data, which no log may show
     """
 
     method: str
@@ -70,9 +76,9 @@ class Write:
     is_proof: bool = True
     is_personal: bool = False
 
-    def told(self, code: str) -> str:
+    def shown(self, code: str) -> str:
         """The code for logs."""
-        return "what it was to be" if self.is_personal else told(code)
+        return "what it was to be" if self.is_personal else without_secrets(code)
 
 
 def choose_reference(ledger: Ledger, wanted: str) -> str:
@@ -98,7 +104,7 @@ class Once:
     :param ledger: what is known from earlier tries
     :param quiet: seconds by the server's clock after which a write that can't be found counts as not carried out; ``None``
         never lets it count as that
-    :param pauses: seconds before each look-up that follows a write of unknown fate
+    :param pauses: seconds before each look-up that follows a write of unknown outcome
     """
 
     def __init__(
@@ -122,7 +128,7 @@ class Once:
         :raises NexusAmbiguousWriteError: when it may or may not have been carried out; another try looks again
         :raises NexusConflictError: when several records carry the reference, or one that is not as asked for
         :raises NexusConfigurationError: when the body can't be sent as it is; nothing was looked up
-        :raises NexusClaimLostError: when another try has taken it over; this one sent nothing
+        :raises NexusClaimLostError: when another try has claimed it meanwhile; this one sent nothing
         :raises NexusApiError: when Nexus refused it
         """
         call = Call(write.method, write.path, json=write.body)
@@ -132,7 +138,7 @@ class Once:
         if known.first:
             since = min(since, datetime.fromisoformat(known.first))
         if known.code:
-            self._log.info("carried out by an earlier try as %s", write.told(known.code))
+            self._log.info("carried out by an earlier try as %s", write.shown(known.code))
             record = write.read(known.code)
             self._refuse_twins(write, known.code, since)
             return record
@@ -140,15 +146,15 @@ class Once:
         found = write.find(since) if write.find else ()
         if found:
             self._log.info("found in Nexus, so it is not sent")
-            return self._done(write, found)
+            return self._found(write, found)
         if known.sent and not claim.was_withdrawn(known):
-            found = self._wait_for_the_other(write, claim, known, since)
+            found = self._look_for_earlier_try(write, claim, known, since)
             if found:
-                return self._done(write, found)
+                return self._found(write, found)
         looked = self._now() - timedelta(seconds=time.monotonic() - began)
         return self._send(write, call, claim, since, looked - _MARGIN)
 
-    def _wait_for_the_other(self, write: Write, claim: Claim, known: Known, since: datetime) -> Sequence[Record]:
+    def _look_for_earlier_try(self, write: Write, claim: Claim, known: Known, since: datetime) -> Sequence[Record]:
         """What an earlier try made that may have sent it, and may be at it still; nothing when this one may send it.
 
         :raises NexusAmbiguousWriteError: when that can't be known
@@ -174,25 +180,23 @@ class Once:
         """
         self._log.info("sending %s %s", call.method, call.label)
         try:
-            answer = self._client.session.send(
-                call, envelope.unwrap, before=lambda: claim.mark(self._now(), write.reference)
-            ).value
+            answer = claim.send(
+                lambda mark: self._client.session.send(call, envelope.unwrap, before=mark).value, self._now, write.reference
+            )
         except NexusAmbiguousWriteError as error:
             return self._look_again(write, since, error.detail or "no answer")
-        except NexusClaimLostError:
-            raise
-        except NexusError:
-            claim.clear()
-            self._log.info("it was not carried out")
+        except NexusError as error:
+            if not isinstance(error, NexusClaimLostError):
+                self._log.info("it was not carried out")
             raise
         code = write.code_of(answer)
         if not code:
             return self._look_again(write, since, "the answer names no code, or another than the one that was asked for")
-        self._remember(write, code)
+        self._settle(write, code)
         record = write.record_of(answer) or write.read(code)
         self._refuse_twins(write, code, looked)
         if write.reference and not write.carries(record) and not write.carries(write.read(code)):
-            self._log.warning("Nexus did not keep the reference of %s: no other run can find it by that", write.told(code))
+            self._log.warning("Nexus did not store the reference of %s: no other run can find it by that", write.shown(code))
         return record
 
     def _look_again(self, write: Write, since: datetime, why: str) -> Record:
@@ -207,19 +211,19 @@ class Once:
                 self._log.info("the look-up failed: %s", error)
                 continue
             if found:
-                return self._done(write, found)
+                return self._found(write, found)
         raise self._ambiguous(write, since, why)
 
-    def _done(self, write: Write, found: Sequence[Record]) -> Record:
+    def _found(self, write: Write, found: Sequence[Record]) -> Record:
         self._refuse_several(write, {write.code_of(record) for record in found})
         (record,) = found
         if unlike := write.unlike(record):
-            code = write.told(write.code_of(record))
+            code = write.shown(write.code_of(record))
             raise self._conflict(write, f"{code} carries its reference and is another: {'; '.join(unlike)}")
         if write.came_to_nothing(record):
-            code, status = write.told(write.code_of(record)), record.get("status")
+            code, status = write.shown(write.code_of(record)), record.get("status")
             raise self._conflict(write, f"{code} carries its reference and is {status}: nothing came of it. {_ANEW}")
-        self._remember(write, write.code_of(record))
+        self._settle(write, write.code_of(record))
         return record
 
     def _refuse_twins(self, write: Write, code: str, since: datetime) -> None:
@@ -235,11 +239,9 @@ class Once:
                 "look at them, and cancel or reverse what is too much",
             )
 
-    def _remember(self, write: Write, code: str) -> None:
-        remember(self._ledger, code=code, sent="")
-        if write.find:
-            self._ledger.release()
-        self._log.info("carried out as %s", write.told(code))
+    def _settle(self, write: Write, code: str) -> None:
+        settle(self._ledger, code, release=write.find is not None)
+        self._log.info("carried out as %s", write.shown(code))
 
     def _now(self) -> datetime:
         return self._client.session.server_now or datetime.now(UTC)

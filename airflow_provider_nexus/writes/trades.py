@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from airflow_provider_nexus.api.codes import did_you_mean
 from airflow_provider_nexus.api.records import at
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.writes.amounts import exact
@@ -120,9 +120,7 @@ def get_trade(kind: str, *, simulate: bool = False) -> Trade:
     :raises NexusConfigurationError: when there is none of that name, or it has no such twin
     """
     if kind not in TRADES:
-        nearest = difflib.get_close_matches(str(kind), TRADES, n=1, cutoff=0.5)
-        hint = f"did you mean {nearest[0]!r}?" if nearest else f"known are {', '.join(TRADES)}"
-        raise NexusConfigurationError(f"unknown kind of transaction {kind!r}: {hint}")
+        raise NexusConfigurationError(f"unknown kind of transaction {kind!r}: {did_you_mean(kind, TRADES)}")
     if simulate and not TRADES[kind].simulates:
         raise NexusConfigurationError(f"Nexus offers no simulation of {kind!r}: leave simulate out")
     return TRADES[kind]
@@ -134,7 +132,7 @@ def trade_body(trade: Trade, values: Mapping[str, Any]) -> dict[str, Any]:
     :raises NexusConfigurationError: when something is missing, or an amount is none
     """
     body = exact(values)
-    missing = [name for name in trade.needs if not any(_filled(body, each) for each in name.split("|"))]
+    missing = [name for name in trade.needs if not any(at(body, each) not in (None, "") for each in name.split("|"))]
     if missing:
         wanted = ", ".join(name.replace("|", " or ") for name in missing)
         raise NexusConfigurationError(f"values of a {trade.type} transaction lack {wanted}: nothing was sent")
@@ -161,14 +159,14 @@ def with_data_reference(body: Mapping[str, Any], reference: str) -> dict[str, An
     """
     data = at(body, "data") or {}
     if not isinstance(data, Mapping) or at(data, "reference") not in (None, reference):
-        raise NexusConfigurationError("data['reference'] is where the task keeps its own reference: give yours as reference=")
+        raise NexusConfigurationError("data['reference'] is where the task puts its own reference: give yours as reference=")
     data = {name: value for name, value in data.items() if name.casefold() != "reference"}
     rest = {name: value for name, value in body.items() if name.casefold() != "data"}
     return {**rest, "data": {**data, "reference": reference}}
 
 
 def asked(trade: Trade, body: Mapping[str, Any]) -> dict[str, Any]:
-    """What the transaction that a call makes should hold: place in the record -> value. Of a pair, the one that gives."""
+    """What the transaction that a call makes should have: place in the record -> value. Of a pair, the one that gives."""
     given = {**body, **(body.get("source") or {})}
     return {
         "type": trade.type,
@@ -183,11 +181,7 @@ def asked(trade: Trade, body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def asked_of_taker(trade: Trade, body: Mapping[str, Any]) -> dict[str, Any]:
-    """What the other one of a pair should hold; empty where a call makes no pair."""
+    """What the other one of a pair should have; empty where a call makes no pair."""
     if trade.answer != "sourceTransaction":
         return {}
     return {"customerCode": at(body, "destination.customerCode"), "cryptoCode": at(body, "destination.cryptoCode")}
-
-
-def _filled(body: Mapping[str, Any], place: str) -> bool:
-    return at(body, place) not in (None, "")

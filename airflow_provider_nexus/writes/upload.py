@@ -1,4 +1,4 @@
-"""A file on its way from its place to Nexus: sent once, and looked for when it is not known whether it arrived."""
+"""Upload of a file to Nexus: sent once, and looked for when it is not known whether it arrived."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from airflow_provider_nexus.api import envelope
 from airflow_provider_nexus.api.codes import is_same
 from airflow_provider_nexus.api.records import at
 from airflow_provider_nexus.client.body import MEGABYTE
-from airflow_provider_nexus.client.call import Call
-from airflow_provider_nexus.client.download import LARGEST_DOWNLOAD, Spool, refuse_size
-from airflow_provider_nexus.client.form import Form
+from airflow_provider_nexus.client.call import Call, Form
+from airflow_provider_nexus.client.download import LARGEST_DOWNLOAD, refuse_size
+from airflow_provider_nexus.client.files import SpooledFile
 from airflow_provider_nexus.client.log import Log
+from airflow_provider_nexus.client.retry import ambiguous
 from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.exceptions import NexusAmbiguousWriteError, NexusConfigurationError, NexusError, NexusStorageError
-from airflow_provider_nexus.storage import telling
+from airflow_provider_nexus.storage import storage_errors
 from airflow_provider_nexus.writes.once import PAUSES
 
 LARGEST_UPLOAD = 64
-"""Million bytes that a file which is sent may have, if nothing else is said. It is packed in memory, about twice as large."""
+"""Million bytes that a file which is sent may have, by default. It is packed in memory, about twice as large."""
 DOCUMENT = "/integrations/documentstore/file"
 """The path of a file in the document store."""
 
 _LIST = "/integrations/documentstore/list"
 _NEWEST = {"limit": 100, "sortBy": "CreatedDate", "sortDirection": "Desc"}
-_SAID_AS = {
+_PLACES = {
     "filePath": "filePath",
     "customerCode": "customerCode",
     "documentStoreTypeCode": "documentStoreType.Code",
@@ -36,7 +37,7 @@ _SAID_AS = {
     "description": "description",
     "itemReference": "itemReference",
 }
-"""Fields of a document, and where in its record they stand."""
+"""Fields of a document, and their places in its record."""
 
 
 def load(place: Any, *, max_mb: int) -> bytes:
@@ -49,7 +50,7 @@ def load(place: Any, *, max_mb: int) -> bytes:
     """
     refuse_size(max_mb)
     try:
-        with store.opened(place) as file, telling(place, "read"):
+        with store.opened(place) as file, storage_errors(place, "read"):
             data = bytes(file.read(max_mb * MEGABYTE + 1))
     except FileNotFoundError:
         raise NexusStorageError(f"source is {place}, and there is no such file: nothing was sent") from None
@@ -72,7 +73,7 @@ def send(
 ) -> Any:
     """Send a file once: the decoded ``values``.
 
-    After a call of unknown fate the document store is asked for the file. What it says of it is the answer then.
+    After a call of unknown outcome the document store is asked for the file. Its record of the file is the answer then.
 
     :param call: with a form
     :param before: called right before the first byte leaves; what it raises keeps the call here
@@ -95,9 +96,10 @@ def send(
         log.info("not known whether Nexus took the file: looking for it in %.0f s", pause)
         time.sleep(pause)
         if record := _found(session, form, log):
-            log.info("Nexus holds the file, so it is not sent again")
+            log.info("Nexus has the file, so it is not sent again")
             return record
-    raise _with_advice(unknown) from unknown
+    lookup = f"GET {_LIST} of the customer shows the document, by its filePath, if Nexus took it."
+    raise ambiguous(unknown, lookup) from unknown
 
 
 def _can_be_found(call: Call, form: Form) -> bool:
@@ -106,7 +108,7 @@ def _can_be_found(call: Call, form: Form) -> bool:
 
 
 def _is_of(answer: Any, form: Form) -> bool:
-    """Whether an answer tells of the document that was sent; how Nexus spells its path back is not known."""
+    """Whether an answer is of the document that was sent; how Nexus spells its path back is not known."""
     if not isinstance(answer, Mapping):
         return False
     owner, path = at(answer, "customerCode"), at(answer, "filePath")
@@ -116,14 +118,14 @@ def _is_of(answer: Any, form: Form) -> bool:
 
 
 def _found(session: NexusSession, form: Form, log: Log) -> dict[str, Any] | None:
-    """What the document store says of a file, when it holds these bytes under this name, with these fields."""
+    """The record that the document store has of a file, when it has these bytes under this name, with these fields."""
     try:
         listed = session.send(Call("GET", _LIST, {"customerCode": form.fields["customerCode"], **_NEWEST}), envelope.unwrap).value
         records = at(listed, "records")
         record = next((each for each in records if _is_like(each, form)), None) if isinstance(records, list) else None
         if record is None:
             return None
-        with Spool() as spool:
+        with SpooledFile() as spool:
             session.fetch(Call("GET", DOCUMENT, {"filePath": form.fields["filePath"]}), spool, LARGEST_DOWNLOAD)
             return record if spool.sha256 == form.sha256 else None
     except NexusError as error:
@@ -133,18 +135,5 @@ def _found(session: NexusSession, form: Form, log: Log) -> dict[str, Any] | None
 
 def _is_like(record: Any, form: Form) -> bool:
     return isinstance(record, Mapping) and all(
-        str(at(record, place)) == form.fields[name] for name, place in _SAID_AS.items() if name in form.fields
-    )
-
-
-def _with_advice(error: NexusAmbiguousWriteError) -> NexusAmbiguousWriteError:
-    return NexusAmbiguousWriteError(
-        error.method,
-        error.path,
-        status=error.status,
-        codes=error.codes,
-        detail=error.detail,
-        request_id=error.request_id,
-        excerpt=error.excerpt,
-        lookup=f"GET {_LIST} of the customer shows the document, by its filePath, if Nexus took it.",
+        str(at(record, place)) == form.fields[name] for name, place in _PLACES.items() if name in form.fields
     )

@@ -43,7 +43,7 @@ BROKEN: dict[str, tuple[str | None, str]] = {
     ),
     "unknown extra": (json.dumps(USABLE | {"extra": {"time_out": 5}}), "unknown extra 'time_out'"),
     "no token": (json.dumps(USABLE | {"password": ""}), "'nexus_wrong' has no API token"),
-    "blanks in the token": (json.dumps(USABLE | {"password": "a b"}), "API token of connection 'nexus_wrong' holds blanks"),
+    "blanks in the token": (json.dumps(USABLE | {"password": "a b"}), "API token of connection 'nexus_wrong' has blanks"),
     "unknown environment": (json.dumps(USABLE | {"extra": {"environment": "tset"}}), "tset"),
     "bad host": (json.dumps(USABLE | {"host": "http://nexus.example", "extra": {}}), "http"),
 }

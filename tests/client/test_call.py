@@ -268,9 +268,9 @@ class TestBody:
         ("/customer/", "an empty part"),
         ("customer/?x=1", "an empty part"),
         ("https://api.quantoznexus.com/customer/../orders", r"the part '\.\.'"),
-        ("/customer/C1\r\nHost: x", "signs that no path has"),
+        ("/customer/C1\r\nHost: x", "characters that no path has"),
         ("/customer/C1#x", "has a #"),
-        ("/customer/\ud800", "signs that no path has"),
+        ("/customer/\ud800", "characters that no path has"),
     ],
 )
 def test_a_path_that_leads_elsewhere(sent: str, path: str, what: str) -> None:

@@ -158,7 +158,7 @@ FINAL: dict[str, tuple[Reply, type[NexusError], str]] = {
     "204": (answer(b"", 204), NexusResponseError, "HTTP 204 brings no whole file"),
     "206": (answer(HALF, 206), NexusResponseError, "HTTP 206 brings no whole file"),
     "redirect": (answer(b"", 302, Location="/login"), NexusResponseError, "HTTP 302"),
-    "no end": (sent(head("Content-Type: application/pdf"), FILE), NexusResponseError, "does not say where it ends"),
+    "no end": (sent(head("Content-Type: application/pdf"), FILE), NexusResponseError, "does not state where it ends"),
     "other packing": (answer(FILE, Content_Encoding="br"), NexusResponseError, "packed in another way"),
     "too large": (answer(b"x" * 1_000_001), NexusResponseError, "more than the 1 MB that max_mb lets a file have: raise it"),
     "too large unpacked": (
@@ -295,7 +295,7 @@ def little_room() -> Iterator[None]:
 def test_a_disk_that_takes_no_more_is_not_told_as_a_broken_connection(tmp_path: Path) -> None:
     with (
         fetching(WHOLE) as (session, server),
-        pytest.raises(NexusStorageError, match=r"on its way, in .* can't be kept: .*too large"),
+        pytest.raises(NexusStorageError, match=r"on its way, in .* can't be stored: .*too large"),
     ):
         fetch(session, tmp_path / "C1.pdf")
     assert len(server.asked) == 1
@@ -306,7 +306,7 @@ def test_no_folder_for_what_is_on_its_way(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
     with (
         fetching(WHOLE) as (session, server),
-        pytest.raises(NexusStorageError, match=r"the file on its way, in .*gone, can't be kept"),
+        pytest.raises(NexusStorageError, match=r"the file on its way, in .*gone, can't be stored"),
     ):
         fetch(session, tmp_path / "C1.pdf")
     assert server.connections == 0

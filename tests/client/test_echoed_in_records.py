@@ -13,7 +13,14 @@ import pytest
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.cli.check import Probe
 from airflow_provider_nexus.client.client import NexusClient
-from airflow_provider_nexus.exceptions import NexusDataError, NexusError, NexusStatusError, NexusUnprovedError, excerpt, told
+from airflow_provider_nexus.exceptions import (
+    NexusDataError,
+    NexusError,
+    NexusStatusError,
+    NexusUnprovedError,
+    excerpt,
+    without_secrets,
+)
 from airflow_provider_nexus.extract import totals
 from airflow_provider_nexus.extract.records import RecordsWanted, warn_once
 from airflow_provider_nexus.load.contract import Drift, check
@@ -149,4 +156,4 @@ def test_a_long_value_is_cut() -> None:
 
 def test_what_is_as_short_as_a_word_is_blanked_nowhere() -> None:
     with session_for("http://127.0.0.1:1", token="order"):
-        assert told("an order of orders") == "an order of orders"
+        assert without_secrets("an order of orders") == "an order of orders"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_nexus.client.expiry import Expiry, Notice, Stage
+from airflow_provider_nexus.client.expiry import Expiry, ExpiryLog, Stage
 from airflow_provider_nexus.client.settings import read_settings
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from tests.client.serving import jwt
@@ -79,7 +79,7 @@ def test_days_that_are_none(days: object) -> None:
 def test_a_key_that_says_its_end_itself(exp: float) -> None:
     found = expiry(jwt({"exp": exp, "sub": "x"}))
     assert found is not None
-    assert (found.ends, found.told) == (DAY, "2027-03-31T00:00:00Z")
+    assert (found.ends, found.stated) == (DAY, "2027-03-31T00:00:00Z")
 
 
 NESTED = '{"exp":' + "[" * 100_000
@@ -175,10 +175,10 @@ def test_a_refusal_is_explained_by_it_only_where_that_can_be(left: timedelta, sa
 
 
 def test_a_log_is_told_once_of_each(caplog: pytest.LogCaptureFixture) -> None:
-    notice, found = Notice(logging.getLogger("told")), expiry(key_expires="2027-03-31")
+    notice, found = ExpiryLog(logging.getLogger("told")), expiry(key_expires="2027-03-31")
     for now in (DAY - timedelta(days=60), DAY, DAY, NEXT, NEXT, NEXT + timedelta(days=3)):
-        notice.give(found, now, "test")
-    notice.give(None, NEXT, "test")
+        notice.report(found, now, "test")
+    notice.report(None, NEXT, "test")
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
     assert "test: The API key expires on" in caplog.messages[0]
     assert "test: The API key expired on" in caplog.messages[1]

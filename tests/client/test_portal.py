@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_nexus.client.portal import check_template, record_address
+from airflow_provider_nexus.client.settings import check_template, record_address
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 
 

@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_nexus.api.environments import Environment
 from airflow_provider_nexus.cli import throwaway
 from airflow_provider_nexus.client.call import Call
-from airflow_provider_nexus.client.proxies import UnreadableProxyError, proxy_for
+from airflow_provider_nexus.client.network import UnreadableProxyError, proxy_for
 from airflow_provider_nexus.client.secret import Secret
 from airflow_provider_nexus.client.settings import ClientSettings
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusConnectionError
@@ -133,7 +133,7 @@ def test_no_list_keeps_a_call_here(send: Send, listed: str, monkeypatch: pytest.
         ({"HTTPS_PROXY": "socks4://proxy:1080"}, "HTTPS_PROXY names a proxy of the kind 'socks4'"),
         ({"HTTPS_PROXY": "socks5://127.0.0.1:9"}, "HTTPS_PROXY names a SOCKS proxy.*pip install"),
         ({"REQUESTS_CA_BUNDLE": "/no/such/bundle.pem"}, "REQUESTS_CA_BUNDLE names /no/such/bundle.pem, which does not exist"),
-        ({"CURL_CA_BUNDLE": __file__}, r"CURL_CA_BUNDLE names .*test_route\.py, which holds no certificates"),
+        ({"CURL_CA_BUNDLE": __file__}, r"CURL_CA_BUNDLE names .*test_proxies\.py, which contains no certificates"),
     ],
 )
 def test_what_can_not_be_used_is_named(send: Send, variables: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch) -> None:

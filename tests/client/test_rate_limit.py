@@ -88,7 +88,7 @@ def test_no_span_sees_more_than_a_burst_and_the_rate(rate: float, steps: list[tu
         calls: list[float] = []
         for pause, count, hold in steps:
             clock.now += pause
-            tasks[0].hold(hold - 1)
+            tasks[0].pause(hold - 1)
             made = [clock.now + tasks[number % 3].reserve() for number in range(count)]
             assert min(made) >= clock.now + max(0, hold - 1) - 1e-6
             calls += made
@@ -101,7 +101,7 @@ def test_no_span_sees_more_than_a_burst_and_the_rate(rate: float, steps: list[tu
 
 def test_no_limit_makes_no_file_and_no_wait(tmp_path: Path) -> None:
     limiter = RateLimiter(limited(None))
-    limiter.hold(5)
+    limiter.pause(5)
     assert slots(limiter, 1000) == [0] * 1000
     assert files(tmp_path) == []
 
@@ -154,10 +154,10 @@ def test_a_machine_that_was_started_anew_has_an_empty_bucket() -> None:
 def test_a_hold_is_for_all_and_has_a_limit() -> None:
     clock = Clock()
     one, other = RateLimiter(limited(5), clock=clock), RateLimiter(limited(5), clock=clock)
-    one.hold(30)
-    one.hold(3)
+    one.pause(30)
+    one.pause(3)
     assert slots(other, 3) == [30, 30.2, 30.4]
-    one.hold(1e9)
+    one.pause(1e9)
     assert slots(other, 1) == [LONGEST_PAUSE]
 
 
@@ -182,7 +182,7 @@ def test_what_somebody_put_in_its_place_is_not_touched(tmp_path: Path, place: An
     assert files(tmp_path) == before
     assert all((tmp_path / name).read_text() == "precious" for name in before if name == "precious")
     assert len(caplog.messages) == 1
-    assert "the rate limit holds for each task alone" in caplog.messages[0]
+    assert "the rate limit is for each task alone" in caplog.messages[0]
     assert TOKEN not in caplog.text
 
 

@@ -153,7 +153,7 @@ def test_no_key_goes_to_another_place_than_the_call_was_for(use: Use, caplog: py
         (error,) = use(settings_of(server, OLD), lambda: settings_of(other, NEW), [READ])
     assert isinstance(error, NexusAuthenticationError)
     assert (len(server.asked), len(other.asked)) == (1, 0)
-    assert "is not gone on with" in caplog.text
+    assert "which is not used" in caplog.text
     assert NEW not in caplog.text
 
 

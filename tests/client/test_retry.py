@@ -10,9 +10,8 @@ from email.utils import format_datetime
 import pytest
 
 from airflow_provider_nexus.client.call import Call
-from airflow_provider_nexus.client.fate import is_unknown
-from airflow_provider_nexus.client.reply import ServerClock, server_time
-from airflow_provider_nexus.client.retry import RetryPolicy, may_repeat, retry_after, run, settle
+from airflow_provider_nexus.client.reply import ServerClock, retry_after, server_time
+from airflow_provider_nexus.client.retry import RetryPolicy, is_unknown, may_repeat, run, settle
 from airflow_provider_nexus.exceptions import (
     LONGEST_PAUSE,
     NexusAmbiguousWriteError,
@@ -105,7 +104,7 @@ class TestBackoff:
     def test_the_longest_that_is_kept(self, asked: float, caplog: pytest.LogCaptureFixture) -> None:
         error = NexusRateLimitError("GET", "/customer", status=429, retry_after=asked)
         assert waits(RetryPolicy(retries=2, deadline=1e9), error) == [LONGEST_PAUSE] * 2
-        assert f"it asks for {asked:.0f} s without a call, of which 600 s are kept" in str(error)
+        assert f"it asks for {asked:.0f} s without a call, of which 600 s are waited" in str(error)
         assert caplog.messages[0].endswith(f"next in 600.0 s; it asks for {asked:.0f} s")
 
     def test_no_wait_beyond_the_deadline(self) -> None:

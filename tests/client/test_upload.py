@@ -17,9 +17,8 @@ from typing import Any, Self
 
 import pytest
 
-from airflow_provider_nexus.client import reply
-from airflow_provider_nexus.client.call import Call
-from airflow_provider_nexus.client.form import form_of
+from airflow_provider_nexus.client import core
+from airflow_provider_nexus.client.call import Call, form_of
 from airflow_provider_nexus.exceptions import (
     NexusAmbiguousWriteError,
     NexusConfigurationError,
@@ -97,8 +96,8 @@ def test_values_of_other_kinds() -> None:
     [
         ({"customerCode": 10000001}, "fields.customerCode is the number 10000001, and a code is text"),
         ({"a": 1.5}, "fields.a is the float 1.5"),
-        ({"a": ["x"]}, "fields.a is ['x'], a list, which no form can hold"),
-        ({"a": b"x"}, "which no form can hold"),
+        ({"a": ["x"]}, "fields.a is ['x'], a list, which no form can carry"),
+        ({"a": b"x"}, "which no form can carry"),
         ({"file": "x"}, "fields has 'file', which the file goes into"),
         ({"": "x"}, "fields has the name ''"),
         ({7: "x"}, "fields has the name 7"),
@@ -278,7 +277,7 @@ class _SlowReader:
 
 
 def test_a_slow_line_has_time_for_each_piece(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reply, "CONNECT_TIMEOUT", 0.6)  # urllib3 takes it for what is sent, too
+    monkeypatch.setattr(core, "CONNECT_TIMEOUT", 0.6)  # urllib3 takes it for what is sent, too
     call = posting(data=os.urandom(16_000_000))
     with _SlowReader() as server, session_for(server.base_url, timeout=20) as session:
         assert upload.send(session, call, log=logging.getLogger("test"), pauses=()) == RECORD

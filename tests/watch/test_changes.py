@@ -14,8 +14,8 @@ from airflow_provider_nexus.client.call import Ask
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.exceptions import NexusNotFoundError, NexusValidationError
 from airflow_provider_nexus.sandbox import Sandbox
-from airflow_provider_nexus.watch.changes import Change, Position, Snapshot, Watch, begin, compare, spelt, unseen
-from airflow_provider_nexus.watch.statuses import Sighting
+from airflow_provider_nexus.watch.changes import Position, RecordChange, Snapshot, Watch, begin, compare, spelt, unseen
+from airflow_provider_nexus.watch.statuses import SeenStatus
 from tests.extract.serving import sandbox_and_client
 
 T = TypeVar("T")
@@ -36,7 +36,7 @@ class Blocking:
             return self._drive(self.watch.poll())
         return self._drive(self.watch.poll(position.since - self.watch.lag, position.known))
 
-    def news(self, position: Position, states: tuple[str, ...] = ()) -> tuple[list[Change], Position]:
+    def news(self, position: Position, states: tuple[str, ...] = ()) -> tuple[list[RecordChange], Position]:
         snapshot = self.poll(position)
         found = self._drive(self.watch.find(unseen(self.watch, position, snapshot)))
         return compare(self.watch, position, Snapshot(snapshot.now, snapshot.since, found | snapshot.seen), states)
@@ -71,7 +71,7 @@ def moves(before: Statuses, after: Statuses, states: tuple[str, ...]) -> set[tup
     return {(code, status, before.get(code)) for code, status in after.items() if status != before.get(code) and status in states}
 
 
-def told(changes: list[Change]) -> set[tuple[str, str, str | None]]:
+def told(changes: list[RecordChange]) -> set[tuple[str, str, str | None]]:
     return {(change.code, change.status, change.previous) for change in changes}
 
 
@@ -196,7 +196,7 @@ def test_a_record_that_is_gone_is_forgotten_without_a_word() -> None:
     with sandbox_and_client(**BUSY) as (sandbox, client):
         blocking = Blocking(client, "transactions")
         position = begin(blocking.poll())
-        position.known["NO-SUCH-CODE"] = Sighting("Sending", created=f"{sandbox.now:%FT%T}")
+        position.known["NO-SUCH-CODE"] = SeenStatus("Sending", created=f"{sandbox.now:%FT%T}")
         changes, after = blocking.news(position, ("COMPLETED", "CANCELLED"))
         assert changes == []
         assert "NO-SUCH-CODE" not in after.known

@@ -12,7 +12,7 @@ from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sandbox.faults import Fault
-from airflow_provider_nexus.watch.statuses import FEW, Lookout, drive
+from airflow_provider_nexus.watch.statuses import FEW, StatusReader, drive
 from tests.extract.serving import client_of
 
 RESOURCES = ("transactions", "broker_transactions", "orders", "mails", "customers", "accounts", "transfers")
@@ -39,13 +39,13 @@ def client(sandbox: Sandbox) -> Iterator[NexusClient]:
     client.session.close()
 
 
-def looked_at(client: NexusClient, lookout: Lookout, wanted: dict[str, str]) -> dict[str, str | None]:
+def looked_at(client: NexusClient, reader: StatusReader, wanted: dict[str, str]) -> dict[str, str | None]:
     def answer(ask: Ask) -> Any:
         if ask.code:
-            return client.get_record(lookout.resource.name, ask.code)
-        return client.fetch(lookout.resource, params=ask.params).value
+            return client.get_record(reader.resource.name, ask.code)
+        return client.fetch(reader.resource, params=ask.params).value
 
-    return {code: sighting.status for code, sighting in drive(lookout.look(wanted), answer).items()}
+    return {code: seen_status.status for code, seen_status in drive(reader.read(wanted), answer).items()}
 
 
 def truth(sandbox: Sandbox, resource: str) -> tuple[dict[str, str], dict[str, str]]:
@@ -68,12 +68,12 @@ def test_every_status_is_the_true_one(sandbox: Sandbox, client: NexusClient, res
     try:
         created, statuses = truth(sandbox, resource)
         seen: dict[str, str | None] = {}
-        lookout = Lookout(get_resource(resource))
+        reader = StatusReader(get_resource(resource))
         for _ in range(len(created)):  # what had no turn in one look has it in the next
             missing = {code: stamp for code, stamp in created.items() if code not in seen}
             if not missing:
                 break
-            seen |= looked_at(client, lookout, missing)
+            seen |= looked_at(client, reader, missing)
         assert upper(seen) == {code: status.upper() for code, status in statuses.items()}
     finally:
         sandbox.configure(max_limit=None, filters="honoured", sort="honoured", ties="stable", faults=())
@@ -86,7 +86,7 @@ def test_many_cost_one_list_while_nothing_ends(sandbox: Sandbox, client: NexusCl
     waiting = {code: created[code] for code, status in statuses.items() if not lifecycle.phase(status).is_settled}
     assert len(waiting) > FEW
     before = sandbox.call_count
-    assert upper(looked_at(client, Lookout(get_resource("transactions")), waiting)).keys() == waiting.keys()
+    assert upper(looked_at(client, StatusReader(get_resource("transactions")), waiting)).keys() == waiting.keys()
     assert sandbox.call_count - before == 1
 
 
@@ -94,14 +94,14 @@ def test_a_few_are_read_one_by_one(sandbox: Sandbox, client: NexusClient) -> Non
     created, _ = truth(sandbox, "orders")
     wanted = dict(list(created.items())[:FEW])
     before = sandbox.call_count
-    looked_at(client, Lookout(get_resource("orders")), wanted)
+    looked_at(client, StatusReader(get_resource("orders")), wanted)
     assert sandbox.call_count - before == FEW
 
 
 def test_what_does_not_exist_is_seen_without_a_status(client: NexusClient) -> None:
-    assert looked_at(client, Lookout(get_resource("transactions")), {"NOSUCH": ""}) == {"NOSUCH": None}
+    assert looked_at(client, StatusReader(get_resource("transactions")), {"NOSUCH": ""}) == {"NOSUCH": None}
 
 
 def test_what_has_no_status_is_refused() -> None:
     with pytest.raises(NexusConfigurationError, match="portfolios have no status"):
-        Lookout(get_resource("portfolios"))
+        StatusReader(get_resource("portfolios"))

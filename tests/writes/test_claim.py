@@ -1,4 +1,4 @@
-"""Two tries with one write in hand: every order of their steps on the ledger, and the same against a real server."""
+"""Two tries of one write at the same time: every order of their steps on the ledger, and the same against a real server."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_who_finds_itself_replaced_withdraws_its_mark() -> None:
     ledger = Replaced()
     earlier, later = Claim(ledger), Claim(ledger)
     earlier.take()
-    with pytest.raises(NexusClaimLostError, match="has this write in hand now"):
+    with pytest.raises(NexusClaimLostError, match="has claimed this write by now"):
         earlier.mark(NOW)
     assert later.was_withdrawn(known_to(ledger))
 

@@ -1,10 +1,10 @@
-"""What is kept of a customer for compliance: history, comments, free data, personal data, and the sanction lists."""
+"""Schemas of compliance: history, comments, free data, personal data, and the sanction lists."""
 
 from __future__ import annotations
 
 from airflow_provider_nexus.api.schemas.field import Schema, date, flag, integer, text, time
 
-_OWNER = text("customerCode", "Customer that it belongs to; not on the wire, kept by the provider", personal=True)
+_OWNER = text("customerCode", "Customer that it belongs to; not on the wire, added by the provider", personal=True)
 
 COMPLIANCE_HISTORY = Schema(
     "ComplianceHistory",
@@ -40,7 +40,7 @@ CUSTOMER_DATA = Schema(
     (
         _OWNER,
         text("key", "Name of the entry"),
-        text("value", "What it holds, any text", personal=True),
+        text("value", "Any text", personal=True),
         time("created", "When it was added"),
         text("createdBy", "Who added it", personal=True),
         time("updated", "When it was last changed"),

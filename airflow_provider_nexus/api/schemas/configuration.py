@@ -1,4 +1,4 @@
-"""What a tenant is set up with: itself, trust levels, portfolios, buckets, payment methods."""
+"""Schemas of the configuration of a tenant: itself, trust levels, portfolios, buckets, payment methods."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ ACCOUNT = Schema(
         text("bucketCode", "Bucket; null is the main one", surface="B"),
         nested(
             "provider",
-            "Who keeps the keys",
+            "Who has the keys",
             text("type", "Undefined, CustodianSeparateAddress, CustodianOmnibus or SelfHosted"),
             text("name", "Name of the provider"),
             surface="B",
@@ -114,7 +114,7 @@ BANK_ACCOUNT = Schema(
 TRACE = Schema(
     "Trace",
     (
-        text("customerCode", "Customer that acted; not on the wire, kept by the provider", personal=True),
+        text("customerCode", "Customer that acted; not on the wire, added by the provider", personal=True),
         text("ip", "IP address of the end customer", personal=True),
         time("created", "When it happened"),
         text("action", "What was done"),

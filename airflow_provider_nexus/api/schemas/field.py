@@ -1,4 +1,4 @@
-"""What one field of a Nexus record is, and the words to declare it with."""
+"""Fields and schemas of Nexus records, and the functions that declare them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Unit = Literal["", "fiat", "crypto", "price", "ratio", "MB"]
 """What a number counts. Amounts in ``fiat`` and ``crypto`` may be summed per currency, the others may not."""
 
 PRECISION = 38
-"""Digits of a money column in typed tables: the most that a 128-bit decimal holds, which Parquet and every database can keep."""
+"""Digits of a money column in typed tables: the most of a 128-bit decimal, which Parquet and every database can store."""
 _SCALES: dict[Unit, int] = {"fiat": 20, "price": 22}
 _SCALE = 24
 
@@ -59,9 +59,9 @@ class Field:
     def scale(self) -> int:
         """Digits after the point in typed tables, no bound that Nexus states: enough for the noise of a binary fraction.
 
-        A double shows up to 17 significant digits, and Nexus was seen to send such noise: 20 places hold an
-        amount of a tenth of a cent and leave 18 digits before the point; 22 hold a price of 0.00001 and leave 16; 24 hold
-        0.00000001 of a crypto and leave 14.
+        A double shows up to 17 significant digits, and Nexus was seen to send such noise: 20 places are
+        enough for an amount of a tenth of a cent, with 18 digits before the point; 22 for a price of 0.00001, with 16; 24 for
+        0.00000001 of a crypto, with 14.
         """
         return _SCALES.get(self.unit, _SCALE) if self.kind == "money" else 0
 

@@ -21,7 +21,7 @@ MAIL = Schema(
         ),
         nested(
             "content",
-            "What it says",
+            "Text of the mail",
             text("subject", "Subject", personal=True),
             text("html", "HTML body", personal=True),
             text("text", "Plain body", personal=True),

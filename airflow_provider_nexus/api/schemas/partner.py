@@ -84,7 +84,7 @@ BANK = Schema(
 DATA_TEMPLATE = Schema(
     "DataTemplate",
     (
-        text("code", "Code, the key under which the data is kept"),
+        text("code", "Code, the key of the data"),
         text("name", "Name"),
         text("description", "Description"),
         text("type", "Customer or PaymentMethod"),
@@ -132,7 +132,7 @@ INTEREST_SCHEDULE = Schema(
     (
         text("id", "Guid of the schedule"),
         text("cryptoCode", "Crypto that balances are counted and paid in"),
-        text("currencyCode", "Currency that the value paid out is told in"),
+        text("currencyCode", "Currency of the value paid out"),
         text("bucketCode", "Bucket whose balances count"),
         text("paymentMethodCode", "Payment method that is paid out with"),
         ratio("defaultRate", "Rate of a new interval"),
@@ -148,7 +148,7 @@ INTEREST_SCHEDULE = Schema(
     ),
 )
 
-_METHOD = text("paymentMethodCode", "Payment method; not on the wire, kept by the provider")
+_METHOD = text("paymentMethodCode", "Payment method; not on the wire, added by the provider")
 _FEE = ratio("value", "Service fee in place of the payment method's own, a fraction from 0 to 1")
 
 CUSTOMER_FEE = Schema("CustomerFee", (_METHOD, text("customerCode", "Customer that it is for", personal=True), _FEE))

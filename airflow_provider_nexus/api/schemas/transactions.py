@@ -125,7 +125,7 @@ TRANSACTION = Schema(
             crypto("crypto", "Change in crypto"),
             fiat("fiat", "Change in the currency"),
         ),
-        crypto("swapMarginAmountCrypto", "Margin kept on a swap"),
+        crypto("swapMarginAmountCrypto", "Margin of a swap"),
         mapping("data", "Free key and value data; single and create responses only"),
         many(
             "comments",

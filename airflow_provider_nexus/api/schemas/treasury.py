@@ -64,7 +64,7 @@ BALANCE = Schema(
 CUSTOMER_BALANCE = Schema(
     "CustomerBalance",
     (
-        text("customerCode", "Customer that it belongs to; not on the wire, kept by the provider", personal=True),
+        text("customerCode", "Customer that it belongs to; not on the wire, added by the provider", personal=True),
         *BALANCE.fields,
     ),
 )

@@ -11,7 +11,7 @@ import pendulum
 import pytest
 from airflow.sdk import DAG, Param
 
-from airflow_provider_nexus.api.plain import as_plain
+from airflow_provider_nexus.api.records import as_plain
 from airflow_provider_nexus.compat import HAS_TASK_STATE
 from airflow_provider_nexus.exceptions import NexusAmbiguousWriteError, NexusConfigurationError
 from airflow_provider_nexus.operators.nexus import NexusOperator

@@ -328,7 +328,7 @@ def test_references_that_are_none_are_refused_when_the_dag_is_parsed(reference: 
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({**BUY, "FiatValue": "30.00"}, "FiatValue and fiatValue are one field, given twice"),
+        ({**BUY, "FiatValue": "30.00"}, "both 'fiatValue' and 'FiatValue'"),
         ({**BUY, "currencyCode": 978}, "currencyCode is the number 978"),
         ({**BUY, "fiatValue": "1_000"}, "fiatValue is '1_000': give an amount above zero"),
         ({**BUY, "fiatValue": "0x10"}, "fiatValue is '0x10': give an amount above zero"),
@@ -434,8 +434,8 @@ def test_a_reference_whose_transaction_was_cancelled_is_not_green(sandbox: Sandb
         ({"values": {"emial": "a@example.org"}}, "a customer has no field 'emial': did you mean 'email'?"),
         ({"fields_to_clear": ["bankAcount"]}, "a customer has no field 'bankAcount': did you mean 'bankAccount'?"),
         ({"values": {"xyzzy": 1}}, "a customer has no field 'xyzzy': see Customer in the data dictionary"),
-        ({"values": {"city": "A", "CITY": "B"}}, "CITY and city are one field, given twice"),
-        ({"values": {"city": "A"}, "fields_to_clear": ["City"]}, "City and city are one field, given twice"),
+        ({"values": {"city": "A", "CITY": "B"}}, "both 'city' and 'CITY'"),
+        ({"values": {"city": "A"}, "fields_to_clear": ["City"]}, "both 'city' and 'City'"),
         ({"values": {"bankAccount": "{{ params.get('nothing') }}"}}, "bankAccount is 'None'"),
     ],
 )

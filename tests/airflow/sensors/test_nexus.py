@@ -15,7 +15,7 @@ from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sandbox.faults import Fault
 from airflow_provider_nexus.sensors.nexus import NexusStatusSensor
-from airflow_provider_nexus.watch.statuses import Verdict, aim_at
+from airflow_provider_nexus.watch.statuses import WaitState, goal_of
 from tests.airflow.nexus import connection
 from tests.airflow.running import run_dag, state_of, xcom_of
 
@@ -40,17 +40,17 @@ def records(sandbox: Sandbox, resource: str = "transactions") -> list[dict[str, 
     return [json.loads(raw) for raw in sandbox.truth(resource)]
 
 
-def with_verdict(sandbox: Sandbox, verdict: Verdict, resource: str = "transactions") -> dict[str, Any]:
-    aim = aim_at(get_resource(resource))
-    return next(record for record in records(sandbox, resource) if aim.judge(record["status"]) is verdict)
+def with_verdict(sandbox: Sandbox, verdict: WaitState, resource: str = "transactions") -> dict[str, Any]:
+    goal = goal_of(get_resource(resource))
+    return next(record for record in records(sandbox, resource) if goal.judge(record["status"]) is verdict)
 
 
 def succeeding(sandbox: Sandbox, resource: str = "transactions") -> list[str]:
     """Codes of records that are in flight now and will succeed."""
-    aim, key = aim_at(get_resource(resource)), get_resource(resource).key[0]
-    waiting = {r[key] for r in records(sandbox, resource) if aim.judge(r["status"]) is Verdict.PENDING}
+    goal, key = goal_of(get_resource(resource)), get_resource(resource).key[0]
+    waiting = {r[key] for r in records(sandbox, resource) if goal.judge(r["status"]) is WaitState.PENDING}
     sandbox.advance(30 * 86_400)
-    good = [r[key] for r in records(sandbox, resource) if r[key] in waiting and aim.judge(r["status"]) is Verdict.REACHED]
+    good = [r[key] for r in records(sandbox, resource) if r[key] in waiting and goal.judge(r["status"]) is WaitState.REACHED]
     sandbox.reset()
     return good
 
@@ -101,7 +101,7 @@ def test_a_failed_record_fails_the_task_with_its_reason(
 
 @pytest.mark.parametrize("mode", MODES)
 def test_what_is_held_fails_waits_or_calls(sandbox: Sandbox, mode: str) -> None:
-    code = with_verdict(sandbox, Verdict.HELD)["transactionCode"]
+    code = with_verdict(sandbox, WaitState.HELD)["transactionCode"]
     told: list[str] = []
     assert waited(code, on_held="fail", **MODES[mode])[0] == "failed"
     assert waited(code, timeout=1.5, on_held_callback=_notifier(told), **MODES[mode])[0] == "failed"
@@ -125,9 +125,9 @@ def _notifier(told: list[str]) -> BaseNotifier:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_soft_fail_skips(sandbox: Sandbox, mode: str) -> None:
-    failed = with_verdict(sandbox, Verdict.MISSED)["transactionCode"]
+    failed = with_verdict(sandbox, WaitState.MISSED)["transactionCode"]
     assert waited(failed, soft_fail=True, **MODES[mode])[0] == "skipped"
-    pending = with_verdict(sandbox, Verdict.PENDING)["transactionCode"]
+    pending = with_verdict(sandbox, WaitState.PENDING)["transactionCode"]
     assert waited(pending, soft_fail=True, timeout=0.5, **MODES[mode])[0] == "skipped"
 
 

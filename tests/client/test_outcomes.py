@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_nexus.client.client import NexusClient
-from airflow_provider_nexus.client.fate import ENDINGS, Fate
+from airflow_provider_nexus.client.retry import ENDINGS, WriteOutcome
 from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.exceptions import (
     NexusAmbiguousWriteError,
@@ -56,10 +56,10 @@ def carry_out(session: NexusSession, given: Write | None = None) -> tuple[Any, K
     return ended, known_to(ledger)
 
 
-def fate_in_table(status: int) -> Fate:
+def fate_in_table(status: int) -> WriteOutcome:
     """What the table says of a status whose body complains."""
-    listed = [ending.fate for ending in ENDINGS if status in ending.statuses]
-    return Fate.UNKNOWN if 200 <= status < 300 else listed[0] if listed else Fate.UNKNOWN
+    listed = [ending.outcome for ending in ENDINGS if status in ending.statuses]
+    return WriteOutcome.UNKNOWN if 200 <= status < 300 else listed[0] if listed else WriteOutcome.UNKNOWN
 
 
 @pytest.mark.parametrize("body", [COMPLAINT, b"", b"<html>no</html>", ORDER], ids=["complaint", "empty", "html", "order"])
@@ -74,12 +74,12 @@ def test_every_status(status: int, body: bytes) -> None:
         assert isinstance(ended, NexusApiError)
         assert not isinstance(ended, NexusAmbiguousWriteError)
         assert (known.sent, ended.status) == ("", status)
-        assert fate_in_table(status) is Fate.REFUSED
+        assert fate_in_table(status) is WriteOutcome.REFUSED
     else:
         assert isinstance(ended, NexusAmbiguousWriteError), ended
         assert known.sent
         if body == COMPLAINT:
-            assert fate_in_table(status) is Fate.UNKNOWN
+            assert fate_in_table(status) is WriteOutcome.UNKNOWN
 
 
 def raw(text: bytes) -> Reply:
@@ -147,7 +147,7 @@ def test_nobody_there_leaves_no_mark() -> None:
     ("variables", "said"),
     [
         ({"REQUESTS_CA_BUNDLE": "/no/such/bundle.pem"}, "REQUESTS_CA_BUNDLE names /no/such/bundle.pem, which does not exist"),
-        ({"CURL_CA_BUNDLE": __file__}, r"CURL_CA_BUNDLE names .*test_fate\.py, which holds no certificates"),
+        ({"CURL_CA_BUNDLE": __file__}, r"CURL_CA_BUNDLE names .*test_outcomes\.py, which contains no certificates"),
         ({"HTTPS_PROXY": "socks5://127.0.0.1:9"}, r"HTTPS_PROXY names a SOCKS proxy.*pip install 'requests\[socks\]'"),
         ({"https_proxy": "http://"}, "HTTPS_PROXY or NO_PROXY can't be read"),
     ],

@@ -1,4 +1,4 @@
-"""How many failures in a row somebody who waits puts up with, and for how long a wait goes on between two looks."""
+"""Polling: how many failures in a row are allowed, how an outage is logged, and the pause between two polls."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _JITTER = 0.1
 
 
 @dataclass
-class Patience:
-    """Counts failures; any answer forgives them.
+class FailureLimit:
+    """Counts failures in a row; any answer ends the row.
 
     :param most: failures in a row that are too many
     """
@@ -23,9 +23,9 @@ class Patience:
     failures: int = 0
 
     def failed(self, error: NexusError) -> float:
-        """Put up with an error.
+        """Count a failure.
 
-        :return: seconds to leave the server alone, as it asked for; 0 when it named none
+        :return: seconds to send nothing, as the server asked for; 0 when it named none
         :raises NexusError: the error itself, when it can't pass or was one too many
         """
         self.failures += 1
@@ -38,31 +38,31 @@ class Patience:
         self.failures = 0
 
 
-class Outage:
-    """Tells a log once when looks begin to fail, and once when they work again, however many they are.
+class OutageLog:
+    """Logs once when polls begin to fail, and once when they work again, however many they are.
 
-    :param what: is looked at
-    :param failures: looks in a row that have failed before
+    :param what: is polled
+    :param failures: polls in a row that have failed before
     """
 
     def __init__(self, what: str, log: Log, failures: int = 0) -> None:
         self._what, self._log, self._failures = what, log, failures
 
     def failed(self, error: NexusError) -> None:
-        """A look has failed."""
+        """A poll has failed."""
         self._failures += 1
         if self._failures == 1:
             self._log.warning("looking at %s fails: %s", self._what, error)
 
     def answered(self) -> None:
-        """A look has worked."""
+        """A poll has worked."""
         if self._failures:
             self._log.info("looking at %s works again, after %d that failed", self._what, self._failures)
         self._failures = 0
 
 
 def interval(age: float, shortest: float, longest: float) -> float:
-    """Seconds until the next look: a tenth of the time waited so far within two bounds, and up to a tenth more by chance.
+    """Seconds until the next poll: a tenth of the time waited so far within two bounds, and up to a tenth more by chance.
 
     It depends on the time waited alone, so that a wait that moves to another process keeps its pace.
     """
