@@ -33,7 +33,8 @@ from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.client.settings import read_settings
 from airflow_provider_nexus.extract.request import SyncRequest
 from airflow_provider_nexus.extract.window import RequestedWindow
-from airflow_provider_nexus.load.jsonl.copy import JsonLinesLoader
+from airflow_provider_nexus.load.jsonl.copy import JsonLinesCopy
+from airflow_provider_nexus.load.loader import Loader
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sync.job import SyncJob
 
@@ -95,7 +96,7 @@ def proved(url: str, page_size: int) -> int:
     requested = RequestedWindow(START, START + timedelta(days=DAYS), "arguments")
     with tempfile.TemporaryDirectory() as folder:
         request = SyncRequest(resource=get_resource("transactions"), requested=requested, page_size=page_size)
-        summary = SyncJob(client, request, JsonLinesLoader(Path(folder))).run()
+        summary = SyncJob(client, request, Loader(JsonLinesCopy(Path(folder)))).run()
     client.session.close()
     assert summary is not None
     assert summary["verdict"] == "proved"

@@ -16,11 +16,11 @@ from airflow_provider_nexus.extract.protect import Protection
 from airflow_provider_nexus.extract.request import SyncRequest
 from airflow_provider_nexus.extract.window import choose_window
 from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.jsonl.copy import JsonLinesLoader
-from airflow_provider_nexus.load.loader import Loader, TableLoader
+from airflow_provider_nexus.load.jsonl.copy import JsonLinesCopy
+from airflow_provider_nexus.load.loader import Loader
 from airflow_provider_nexus.load.server import refuse_another
 from airflow_provider_nexus.sync.job import SyncJob, collection_folder
-from airflow_provider_nexus.sync.watermark import FileWatermark
+from airflow_provider_nexus.sync.watermark import file_watermark
 
 if TYPE_CHECKING:
     from airflow_provider_nexus.hooks.nexus import NexusHook
@@ -55,7 +55,7 @@ def _sync(hook: NexusHook, resource: Resource, arguments: Namespace) -> dict[str
     collection = collection_folder(running.place(arguments.path, "PATH"), environment, resource)
     store.refuse_unfit("PATH", collection)
     refuse_another(collection, hook.settings.environment.base_url)
-    watermark = FileWatermark(collection)
+    watermark = file_watermark(collection)
     if resource.is_windowed:
         wanted = choose_window(arguments=(arguments.window_start, arguments.window_end), watermark=watermark.get)
     elif arguments.window_start or arguments.window_end:
@@ -70,11 +70,11 @@ def _sync(hook: NexusHook, resource: Resource, arguments: Namespace) -> dict[str
         run={"command": "airflow nexus sync"},
         airflow_version=airflow_version,
     )
-    loader: Loader = JsonLinesLoader(collection)
+    loader: Loader[Any] = Loader(JsonLinesCopy(collection))
     if arguments.file_format == "parquet":
         from airflow_provider_nexus.load.parquet.copy import ParquetCopy
 
-        loader = TableLoader(ParquetCopy(collection, Table(resource)))
+        loader = Loader(ParquetCopy(collection, Table(resource)))
     moved, staged = watermark if wanted else None, collection / staging.FOLDER
     with following(f"reading {resource.name}", "records") as follow:
         return SyncJob(hook.client, request, loader, watermark=moved, staging=staged, log=log, follow=follow).run()

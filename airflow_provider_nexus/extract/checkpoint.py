@@ -1,4 +1,4 @@
-"""Lets a reading go on where an earlier try ended: the go-between of reading, sink and staging place."""
+"""Checkpoints: let a reading go on where an earlier try ended."""
 
 from __future__ import annotations
 
@@ -17,85 +17,80 @@ from airflow_provider_nexus.api.rows import Row
 from airflow_provider_nexus.api.timestamps import SECOND
 from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.exceptions import NexusStorageError
+from airflow_provider_nexus.extract import jsonl
 from airflow_provider_nexus.extract.jsonl import PART, Part, lines
 from airflow_provider_nexus.extract.source import second_of
-from airflow_provider_nexus.extract.spool import WindowSink
-from airflow_provider_nexus.extract.tally import TotalsTally
+from airflow_provider_nexus.extract.spool import RecordSpool
+from airflow_provider_nexus.extract.totals import DeliveredTotals
 from airflow_provider_nexus.extract.walks.choice import Count
-
-_BATCH = 1000
-
-
-class PartKeeper:
-    """Keeps each part as it becomes full.
-
-    :param sink: takes the rows
-    :param staging: where parts are kept
-    :param read_at: the server's time now
-    """
-
-    def __init__(self, sink: WindowSink, staging: Staging, read_at: datetime, log: Log) -> None:
-        self._sink, self._staging, self._now, self._log = sink, staging, read_at, log
-        self.read_at = read_at
-        """The server's time at which the reading began, be it in an earlier try: its oldest records are as they were then."""
-        self._kept = 0
-
-    def resume(self, count: Count, tally: TotalsTally | None) -> datetime | None:
-        """Put an earlier try's rows into the sink and its counts into ``count`` and ``tally``."""
-        checkpoint = self._staging.load(self._now)
-        if checkpoint is None:
-            return None
-        self._fill(self._staging.records(checkpoint), count)
-        self._sink.fields.restore(checkpoint.fields)
-        self._kept = len(checkpoint.parts) if self._parts == checkpoint.parts else 0  # another zlib packs otherwise
-        self.read_at = checkpoint.read_at
-        count.unique, count.outside, count.total_first = checkpoint.unique, checkpoint.outside, checkpoint.total_first
-        if tally and checkpoint.totals is not None:
-            tally.restore(checkpoint.totals)
-        self._log.info("going on from %s, where an earlier try ended: %s records", checkpoint.position, f"{count.unique:,}")
-        return second_of(checkpoint.position)
-
-    def _fill(self, records: Iterator[bytes], count: Count) -> None:
-        rows = (self._sink.reader.read(raw) for raw in records)
-        while batch := list(islice(rows, _BATCH)):
-            self._sink.restore(batch)
-            for row in batch:
-                count.keys.add(row.key)
-
-    def keep(self, group: list[Row], count: Count, tally: TotalsTally | None) -> None:
-        """Keep the parts that became full."""
-        fresh = self._sink.writer.full_parts[self._kept :]
-        if fresh:
-            self._kept += len(fresh)
-            self._staging.save(fresh, self._checkpoint(group, count, tally))
-
-    def _checkpoint(self, group: list[Row], count: Count, tally: TotalsTally | None) -> Checkpoint:
-        return Checkpoint(
-            f"{second_of(group[-1].stamp) + SECOND:%FT%T}",
-            self.read_at,
-            count.unique,
-            count.outside,
-            count.total_first,
-            tally.dump() if tally else None,
-            self._sink.fields.dump(),
-            self._parts,
-            self._sink.writer.overhang,
-        )
-
-    @property
-    def _parts(self) -> list[tuple[str, str]]:
-        return [(part.name, part.sha256) for part in self._sink.writer.full_parts]
-
-    def forget(self) -> None:
-        """What was kept is of no use."""
-        self._kept, self.read_at = 0, self._now
-        self._staging.clear()
-
 
 FOLDER = "_staging"
 LIFE = timedelta(days=1)
-"""How long after its beginning a reading can be gone on with: its oldest records are as they were then."""
+"""How long after its beginning a reading can be resumed: its oldest records are as they were then."""
 _NAME = "checkpoint.json"
+_BATCH = 1000
+
+
+class Checkpoints:
+    """Saves how far a reading came, each time that it took as many records as a part has.
+
+    :param spool: takes the records
+    :param staging: where they are saved
+    :param read_at: the server's time now
+    """
+
+    def __init__(self, spool: RecordSpool, staging: Staging, read_at: datetime, log: Log) -> None:
+        self._spool, self._staging, self._now, self._log = spool, staging, read_at, log
+        self.read_at = read_at
+        """The server's time at which the reading began, be it in an earlier try: its oldest records are as they were then."""
+        self._parts: list[tuple[str, str]] = []
+        self._records = self._size = 0
+
+    def resume(self, count: Count, totals: DeliveredTotals | None) -> datetime | None:
+        """Put an earlier try's records into the spool and its counts into ``count`` and ``totals``.
+
+        :return: where to go on; ``None`` when there is nothing to go on from
+        """
+        checkpoint = self._staging.load(self._now)
+        if checkpoint is None:
+            return None
+        rows = (self._spool.reader.read(raw) for raw in self._staging.records(checkpoint))
+        while batch := list(islice(rows, _BATCH)):
+            self._spool.restore(batch)
+            for row in batch:
+                count.keys.add(row.key)
+        self._spool.fields.restore(checkpoint.fields)
+        self.read_at, self._parts = checkpoint.read_at, list(checkpoint.parts)
+        self._records, self._size = self._spool.records, self._spool.size
+        count.unique, count.outside, count.total_first = checkpoint.unique, checkpoint.outside, checkpoint.total_first
+        if totals and checkpoint.totals is not None:
+            totals.restore(checkpoint.totals)
+        self._log.info("going on from %s, where an earlier try ended: %s records", checkpoint.position, f"{count.unique:,}")
+        return second_of(checkpoint.position)
+
+    def save(self, group: list[Row], count: Count, totals: DeliveredTotals | None) -> None:
+        """Save what was taken since the last time, if it is enough. All up to the second of the group's last row was taken."""
+        if self._spool.records - self._records < jsonl.PART_RECORDS:
+            return
+        writer = jsonl.PartWriter()
+        try:
+            rows = self._spool.rows(self._size)
+            while batch := list(islice(rows, _BATCH)):
+                writer.write(batch)
+            part = writer.finish(len(self._parts))
+            self._parts.append((part.name, part.sha256))
+            self._records, self._size = self._spool.records, self._spool.size
+            position = f"{second_of(group[-1].stamp) + SECOND:%FT%T}"
+            counts = count.unique, count.outside, count.total_first, totals.dump() if totals else None
+            self._staging.save(part, Checkpoint(position, self.read_at, *counts, self._spool.fields.dump(), self._parts))
+        finally:
+            writer.spool.close()
+
+    def forget(self) -> None:
+        """What was saved is of no use."""
+        self._records = self._size = 0
+        self._parts, self.read_at = [], self._now
+        self._staging.clear()
 
 
 @dataclass(frozen=True)
@@ -107,10 +102,9 @@ class Checkpoint:
     :param unique: records counted so far, those around the window's edges included
     :param outside: those of them outside of the window
     :param total_first: the server's count when reading began
-    :param totals: what the tally of totals holds
+    :param totals: the totals of what was delivered
     :param fields: what the watch over the fields has seen
-    :param parts: full parts: name and SHA-256
-    :param tail: the records after them
+    :param parts: name and SHA-256 of each
     """
 
     position: str
@@ -121,7 +115,6 @@ class Checkpoint:
     totals: dict[str, Any] | None
     fields: dict[str, list[str]]
     parts: list[tuple[str, str]]
-    tail: list[bytes]
 
 
 class Staging:
@@ -135,7 +128,7 @@ class Staging:
         self._folder, self._identity, self._log = folder, dict(identity), log
 
     def load(self, now: datetime) -> Checkpoint | None:
-        """What an earlier try left; ``None`` when there is nothing, or nothing that can be used.
+        """The checkpoint of an earlier try; ``None`` when there is none, or none that can be used.
 
         :param now: by the server's clock
         """
@@ -157,20 +150,17 @@ class Staging:
             return self._without("has a damaged part")
         return checkpoint
 
-    def save(self, parts: list[Part], checkpoint: Checkpoint) -> None:
-        """Keep more parts, then say so."""
-        for part in parts:
-            part.spool.seek(0)
-            store.put(self._folder / part.name, part.spool)
+    def save(self, part: Part, checkpoint: Checkpoint) -> None:
+        """Store another part, then the checkpoint that names it."""
+        store.put(self._folder / part.name, part.spool)
         text = msgspec.json.encode({"identity": self._identity, "checkpoint": asdict(checkpoint)})
         store.put(self._folder / _NAME, io.BytesIO(text))
 
     def records(self, checkpoint: Checkpoint) -> Iterator[bytes]:
-        """The records of all parts and the tail."""
+        """The records of all parts."""
         for name, _ in checkpoint.parts:
             with store.opened(self._folder / name) as file:
                 yield from lines(file)
-        yield from checkpoint.tail
 
     def clear(self) -> None:
         """Forget it, the checkpoint first."""
@@ -180,7 +170,7 @@ class Staging:
         store.remove_folder(self._folder)
 
     def _without(self, why: str) -> Checkpoint | None:
-        self._log.warning("what an earlier try left %s: the window is read from its start", why)
+        self._log.warning("the checkpoint of an earlier try %s: the window is read from its start", why)
         self.clear()
         return None
 

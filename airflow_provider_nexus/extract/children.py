@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
 
 from airflow_provider_nexus.api.envelope import decode
 from airflow_provider_nexus.api.resource import Resource, Shape
@@ -12,21 +11,21 @@ from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.exceptions import NexusNotFoundError, NexusPermissionError
 from airflow_provider_nexus.extract.proof import Proof, Verdict
-from airflow_provider_nexus.extract.proved_read import Reading, Sink, stream
-from airflow_provider_nexus.extract.source import Page, Source, Span
-from airflow_provider_nexus.extract.spool import Basket
-from airflow_provider_nexus.extract.window import BEGINNING
+from airflow_provider_nexus.extract.proved_read import Reading, RowSink, stream
+from airflow_provider_nexus.extract.source import Page, Source
+from airflow_provider_nexus.extract.spool import RowList
+from airflow_provider_nexus.extract.window import BEGINNING, Window, server_now
 
 WORST_FIRST = (Verdict.UNPROVED, Verdict.PROVED_SHRUNK, Verdict.PROVED)
 
 
-class Family:
-    """All children of one kind.
+class ChildrenReading:
+    """Reads all children of one kind.
 
     :param client: makes the calls
     :param resource: the child's entry of the catalogue
     :param page_size: records asked for in one call
-    :param on_page: told of every page of children
+    :param on_page: called with every page of children
     :param readings: as many readings of each parent's children in a row must agree
     """
 
@@ -46,18 +45,20 @@ class Family:
         self._largest = 0
         self._without: list[NexusNotFoundError] = []
 
-    def parents(self, server_now: datetime) -> Iterator[str]:
+    def parents(self) -> Iterator[str]:
         """The codes of all records of the parent resource as of now."""
-        span = Span(BEGINNING, server_now) if self._parent.is_windowed else None
-        for row in stream(Source(self._client, self._parent, page_size=self._page_size), span):
+        window = Window(BEGINNING, server_now(self._client, self._parent)) if self._parent.is_windowed else None
+        for row in stream(Source(self._client, self._parent, page_size=self._page_size), window):
             record = decode(row.raw)
             if not self._resource.parent_only or record.get(self._resource.parent_only):
                 yield row.key
 
-    def read(self, parents: Iterable[str], sink: Sink, *, are_named: bool = False) -> Proof:
-        """Read the children of all parents into a sink, and say what the worst of the proofs is.
+    def read(self, parents: Iterable[str], sink: RowSink, *, are_named: bool = False) -> Proof:
+        """Read the children of all parents into a sink.
 
-        :param are_named: whether the user named the parents, so that each must be there; else one may have gone meanwhile
+        :return: the worst of the proofs, with the counts of all
+
+        :param are_named: whether the user named the parents, so that each must be there; else one may be deleted meanwhile
         :raises NexusNotFoundError: when Nexus does not offer the children at all, or has no record of a code that was named
         """
         sink.begin()
@@ -78,7 +79,7 @@ class Family:
             agreeing=min((proof.agreeing for proof in proofs), default=1),
         )
 
-    def _read_one(self, parent: str, sink: Sink, *, is_named: bool) -> Proof | None:
+    def _read_one(self, parent: str, sink: RowSink, *, is_named: bool) -> Proof | None:
         source = Source(
             self._client,
             self._resource,
@@ -87,23 +88,23 @@ class Family:
             on_page=self._on_page,
             largest=self._largest,
         )
-        basket = Basket()
+        collected = RowList()
         try:
-            proof = Reading(source, None, basket, readings=self._readings).read()
+            proof = Reading(source, None, collected, readings=self._readings).read()
         except NexusNotFoundError as error:
             if is_named:
                 refuse_unknown_parent(self._client, self._resource, parent)
             self._explain(error, parent)
             return None
         self._largest = source.largest
-        if basket.rows:
-            sink.write(basket.rows)
+        if collected.rows:
+            sink.write(collected.rows)
         elif is_named:
             refuse_unknown_parent(self._client, self._resource, parent)
         return proof
 
     def _explain(self, error: NexusNotFoundError, parent: str) -> None:
-        """A 404 means that the parent is gone, which is nothing, or that the endpoint is, which must not look like no rows.
+        """A 404 means that the parent is deleted, which is nothing, or that the endpoint is, which must not look like no rows.
 
         Where a parent has one object or none, it may mean none: then another parent's has to show that the endpoint is there.
         """
@@ -112,7 +113,7 @@ class Family:
         try:
             self._client.get_record(self._parent.name, parent)
         except NexusNotFoundError:
-            self._log.warning("%s: a record of %s is gone, its children with it", self._resource.name, self._parent.name)
+            self._log.warning("%s: a record of %s was deleted, its children with it", self._resource.name, self._parent.name)
             return
         if self._resource.is_seen or self._resource.shape is not Shape.OBJECT:
             raise error

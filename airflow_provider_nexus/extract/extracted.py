@@ -1,16 +1,14 @@
-"""What one proved reading brought, on its way into a copy."""
+"""A proved reading: its records, and all that is known of how they were read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from airflow_provider_nexus.api.resource import Resource
-from airflow_provider_nexus.api.rows import Row
-from airflow_provider_nexus.extract.checkpoint import PartKeeper
-from airflow_provider_nexus.extract.origin import Facts, Feed, Origin, Scope
+from airflow_provider_nexus.extract.checkpoint import Checkpoints
+from airflow_provider_nexus.extract.origin import Facts, Feed, Origin
 from airflow_provider_nexus.extract.proof import Proof
-from airflow_provider_nexus.extract.spool import WindowSink
+from airflow_provider_nexus.extract.spool import RecordSpool
 from airflow_provider_nexus.extract.window import Window
 
 
@@ -21,11 +19,11 @@ class Extracted:
     :param feed: why they were read
     :param window: what was asked for; ``None`` when it was no window
     :param label: names the reading; the same for a rerun of the same window
-    :param origin: what each row says of where it comes from
-    :param sink: holds the records and what they add up to
+    :param origin: where each row comes from
+    :param spool: its records
     :param scope: what the records are the whole of; ``None`` when they are no more than themselves
     :param facts: where and how it was read
-    :param keeper: holds what another try would go on from, until the extracted is stored
+    :param checkpoints: what another try would go on from, until the reading is stored
     """
 
     resource: Resource
@@ -34,15 +32,7 @@ class Extracted:
     label: str
     origin: Origin
     proof: Proof
-    sink: WindowSink
-    scope: Scope | None
+    spool: RecordSpool
+    scope: Window | None
     facts: Facts
-    keeper: PartKeeper | None = None
-
-    def rows(self) -> Iterator[Row]:
-        """The records, in order, one at a time."""
-        return self.sink.rows()
-
-    def close(self) -> None:
-        """Give the disk back."""
-        self.sink.writer.close()
+    checkpoints: Checkpoints | None = None

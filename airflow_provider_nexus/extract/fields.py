@@ -1,4 +1,4 @@
-"""Which fields the records carry, and which of them the catalogue does not know.
+"""Field watch: which fields the records have, and which of them the catalogue does not know.
 
 One record a page is looked at: a field that Nexus adds comes with every record, and a look at each would cost more than
 all else in the walk.
@@ -56,7 +56,7 @@ class FieldWatch:
         return {name: sorted(seen) for name, seen in self._sets.items()}
 
     def restore(self, stored: Mapping[str, Collection[str]]) -> None:
-        """Have seen what was dumped too, or what a :meth:`summary` tells."""
+        """Have seen what was dumped too, or what is in a :meth:`summary`."""
         for name, seen in self._sets.items():
             seen.update(stored.get(name, ()))
 

@@ -1,4 +1,4 @@
-"""Finding the records that carry a reference, by reading all that they can be, and comparing them with what was asked for."""
+"""Search for the records that have a reference: all that they can be are read, and compared with what was asked for."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from airflow_provider_nexus.api.records import at, typed
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.extract.proved_read import stream
-from airflow_provider_nexus.extract.source import Source, Span
+from airflow_provider_nexus.extract.source import Source
+from airflow_provider_nexus.extract.window import Window
 
 Record = dict[str, Any]
 FAR_BACK = timedelta(days=30)
-"""How far back a record is searched that can't be read by its code, when nothing says when it was made."""
+"""How far back a record is searched that can't be read by its code, when it is not known when it was made."""
 _AHEAD = timedelta(minutes=1)
 _LIMIT = 100
 
@@ -29,7 +30,7 @@ class Search:
 
     :param resource: name in the catalogue
     :param place: the field that carries it, dotted where it lies deeper
-    :param filters: query that narrows the candidates, and what a candidate must hold, as a server may ignore filters; only what
+    :param filters: query that narrows the candidates, and what a candidate must have, as a server may ignore filters; only what
         every record with the reference has in common, whatever else was asked for under it
     :param by: query name that filters by the reference itself; empty where there is none
     """
@@ -45,7 +46,7 @@ class Search:
         Of several, those that failed with nothing executed do not count.
 
         :param since: from when on they can have been made; without effect where the server filters by the reference
-        :raises NexusUnprovedError: when the candidates can't be read completely, so that nothing can be said
+        :raises NexusUnprovedError: when the candidates can't be read completely, so that nothing is known
         """
         found = [record for record in self._carriers(client, reference, since) if at(record, self.place) == reference]
         givers = _without_takers(found)
@@ -54,7 +55,7 @@ class Search:
     def _carriers(self, client: NexusClient, reference: str, since: datetime) -> Iterator[Record]:
         """The records to compare: what the server's own filter gives, if it has one and heeds it, else all of the time.
 
-        An answer of the filter counts only when it holds as many as match: the one that was carried out may be on the next page.
+        An answer of the filter counts only when it has as many as match: the one that was carried out may be on the next page.
         """
         entry = get_resource(self.resource)
         if self.by:
@@ -73,12 +74,12 @@ class Search:
     def candidates(self, client: NexusClient, filters: Mapping[str, Any], since: datetime) -> Iterator[Record]:
         """The records since a time that can be the one, up to what is made while they are read."""
         entry = get_resource(self.resource)
-        for row in stream(Source(client, entry, filters=filters), self._span(client, since)):
+        for row in stream(Source(client, entry, filters=filters), self._window(client, since)):
             yield typed(entry, envelope.decode(row.raw))
 
-    def _span(self, client: NexusClient, since: datetime) -> Span:
+    def _window(self, client: NexusClient, since: datetime) -> Window:
         now = client.session.server_now or self._ask_the_time(client)
-        return Span(since.replace(microsecond=0), max(now, since).replace(microsecond=0) + _AHEAD)
+        return Window(since.replace(microsecond=0), max(now, since).replace(microsecond=0) + _AHEAD)
 
     def _ask_the_time(self, client: NexusClient) -> datetime:
         answer = client.fetch(get_resource(self.resource), params={"page": 1, "limit": 1})
@@ -116,7 +117,7 @@ def unlike(asked: Mapping[str, Any], record: Record, resource: str) -> list[str]
 
     What the record does not show is not compared.
 
-    :param asked: place in the record, dotted where it lies deeper -> what it should hold
+    :param asked: place in the record, dotted where it lies deeper -> what it should be
     """
     personal = {item.name for item in get_resource(resource).schema.fields if item.personal}
     found = []

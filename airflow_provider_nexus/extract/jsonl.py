@@ -1,6 +1,6 @@
-"""Gzip JSON lines: each record's text as it came, one a line, in parts of bounded size.
+"""Gzip JSON lines writer: each record's text as it came, one a line, in parts of bounded size.
 
-Parts are spooled to unnamed temporary files, so that nothing is published before the window is proved and nothing is
+Parts are written to unnamed temporary files, so that nothing is published before the window is proved and nothing is
 left behind by a process that dies. The same records give the same bytes: no time stamp, no file name in the header.
 """
 
@@ -11,17 +11,14 @@ import hashlib
 import re
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any, BinaryIO
+from itertools import islice
+from typing import IO, Any, BinaryIO
 
 from airflow_provider_nexus.api.rows import Row
 from airflow_provider_nexus.exceptions import NexusStorageError
 from airflow_provider_nexus.storage import storage_errors
-
-if TYPE_CHECKING:
-    pass
-
 
 PART = re.compile(r"part-\d{5}\.(?:jsonl\.gz|parquet)")
 """Names of data files."""
@@ -29,6 +26,7 @@ PART = re.compile(r"part-\d{5}\.(?:jsonl\.gz|parquet)")
 
 PART_RECORDS = 250_000
 """Records in a part file at most."""
+_BATCH = 1000
 _LONGEST = 64 << 20
 """Bytes of a line at most: what was tampered with could have one that fills the memory."""
 _LEVEL = 1
@@ -54,55 +52,62 @@ class Part:
 class JsonLinesWriter:
     """Writes rows into parts."""
 
-    suffix = ".jsonl.gz"
-
     def __init__(self) -> None:
         self._done: list[Part] = []
-        self._open: _OpenPart | None = None
-        self._overhang: list[bytes] = []
+        self._open: PartWriter | None = None
 
-    def begin(self) -> None:
-        """Forget what was written."""
-        self.close()
-        self._done, self._open, self._overhang = [], None, []
-
-    def write(self, rows: list[Row]) -> None:
+    def write(self, rows: Iterable[Row]) -> None:
         """Add rows; a part that is full is finished."""
-        while rows:
-            part = self._open = self._open or _OpenPart()
-            room = PART_RECORDS - part.records
-            part.write(rows[:room])
-            rows = rows[room:]
+        rows = iter(rows)
+        while batch := list(islice(rows, min(_BATCH, PART_RECORDS - (self._open.records if self._open else 0)))):
+            part = self._open = self._open or PartWriter()
+            part.write(batch)
             if part.records == PART_RECORDS:
                 self._finish(part)
-                self._overhang = [row.raw for row in rows]
 
     def parts(self) -> list[Part]:
         """The finished parts; at least one, which is empty when no row was written."""
         if self._open or not self._done:
-            self._finish(self._open or _OpenPart())
+            self._finish(self._open or PartWriter())
         return self._done
-
-    @property
-    def full_parts(self) -> list[Part]:
-        """The parts that are finished so far."""
-        return self._done
-
-    @property
-    def overhang(self) -> list[bytes]:
-        """The records of the latest write that came after the part that it made full."""
-        return self._overhang
 
     def close(self) -> None:
-        """Give the spool files back."""
+        """Free the disk."""
         for part in self._done:
             part.spool.close()
         if self._open:
             self._open.spool.close()
 
-    def _finish(self, part: _OpenPart) -> None:
-        self._done.append(part.finish(f"part-{len(self._done):05d}{self.suffix}"))
+    def _finish(self, part: PartWriter) -> None:
+        self._done.append(part.finish(len(self._done)))
         self._open = None
+
+
+class PartWriter:
+    """Writes rows into one part."""
+
+    def __init__(self) -> None:
+        self.records = 0
+        self.spool = temporary_file()
+        self._sha256 = hashlib.sha256()
+        self._zip = zlib.compressobj(_LEVEL, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+
+    def write(self, rows: Iterable[Row]) -> None:
+        """Add rows."""
+        texts = [row.raw for row in rows]
+        self.records += len(texts)
+        self._put(self._zip.compress(b"".join(b"%b\n" % text for text in texts)))
+
+    def finish(self, number: int) -> Part:
+        """Close the stream and name the part by its number."""
+        self._put(self._zip.flush())
+        size = self.spool.tell()
+        self.spool.seek(0)
+        return Part(f"part-{number:05d}.jsonl.gz", self.records, size, self._sha256.hexdigest(), self.spool)
+
+    def _put(self, data: bytes) -> None:
+        self._sha256.update(data)
+        fill(self.spool, data)
 
 
 def lines(file: IO[bytes]) -> Iterator[bytes]:
@@ -115,7 +120,7 @@ def lines(file: IO[bytes]) -> Iterator[bytes]:
             yield line.rstrip(b"\n")
 
 
-def spool() -> BinaryIO:
+def temporary_file() -> BinaryIO:
     """An unnamed temporary file without a buffer, so that a disk that is full says so in :func:`fill` and not when it is closed.
 
     :raises NexusStorageError: when there is no folder for temporary files
@@ -136,27 +141,3 @@ def fill(file: BinaryIO, data: Any) -> None:
     with storage_errors(f"temporary files in {tempfile.gettempdir()}", "written"):
         while left:
             left = left[file.write(left) :]
-
-
-class _OpenPart:
-    def __init__(self) -> None:
-        self.records = 0
-        self.spool = spool()
-        self._sha256 = hashlib.sha256()
-        self._zip = zlib.compressobj(_LEVEL, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
-
-    def write(self, rows: list[Row]) -> None:
-        """Add rows."""
-        self.records += len(rows)
-        self._put(self._zip.compress(b"".join(b"%b\n" % row.raw for row in rows)))
-
-    def finish(self, name: str) -> Part:
-        """Close the stream and give the part its name."""
-        self._put(self._zip.flush())
-        size = self.spool.tell()
-        self.spool.seek(0)
-        return Part(name, self.records, size, self._sha256.hexdigest(), self.spool)
-
-    def _put(self, data: bytes) -> None:
-        self._sha256.update(data)
-        fill(self.spool, data)

@@ -1,4 +1,4 @@
-"""Why, when and where records were read, and how a reading is named by that."""
+"""Origins of records: why, when and where they were read, and how a reading is named by that."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Feed = Literal["created", "finished", "open", "reread", "whole"]
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """Where and how a reading was done, as its manifest says it.
+    """Where and how a reading was done, for its manifest.
 
     :param environment: its name
     :param base_url: where it was called
@@ -53,18 +53,6 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Scope:
-    """What a reading is the whole truth of: records in it that were not read are gone from Nexus.
-
-    :param start: creation stamps from here on; ``None`` for all records
-    :param end: up to but not including this one
-    """
-
-    start: datetime | None = None
-    end: datetime | None = None
-
-
-@dataclass(frozen=True)
 class Open:
     """A record whose end has not been seen.
 
@@ -77,7 +65,7 @@ class Open:
 
 
 def label_of(feed: str, window: Window | None, read_at: datetime) -> str:
-    """The name of a reading: a window read for the first time has the same at every try; others are told apart by their time."""
+    """The name of a reading: a window read for the first time has the same at every try; others differ in their time."""
     stamp = f"{read_at:%Y%m%dT%H%M%SZ}"
     if window is None:
         return stamp if feed == "whole" else f"{feed}-{stamp}"

@@ -1,15 +1,15 @@
-"""How a long window is cut into several of about as many records each, to be read side by side.
+"""Planner: cuts a long window into several of about as many records each, to be read side by side.
 
 Only totals are asked for, with a page of one record: the span with the most records is halved again and again until the
 pieces are small, and neighbours are put together. A plan is an estimate, since totals can be wrong and records arrive; what
-is read is proved window by window, whatever the plan said.
+is read is proved window by window, whatever was planned.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate, pairwise
 
@@ -19,8 +19,8 @@ from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.extract.progress import Follow, Steps, unheard
 from airflow_provider_nexus.extract.request import SETTLE_LAG
-from airflow_provider_nexus.extract.source import PAGE_SIZE, Source, Span
-from airflow_provider_nexus.extract.window import RequestedWindow, settle
+from airflow_provider_nexus.extract.source import PAGE_SIZE, Source
+from airflow_provider_nexus.extract.window import RequestedWindow, Window, server_now, settle
 
 _PIECES_OF_A_WINDOW = 4
 _CALLS_OF_A_WINDOW = 16
@@ -32,20 +32,19 @@ _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 _MIDNIGHT = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-Count = Callable[[datetime, datetime], int | None]
+CountBetween = Callable[[datetime, datetime], int | None]
 """How many records lie between two moments; ``None`` when that is not known."""
 
 
 @dataclass(frozen=True)
-class PlannedWindow:
-    """A half-open span ``[start, end)`` in UTC, whole seconds.
+class PlannedWindow(Window):
+    """A window of a plan.
 
     :param records: about how many records lie in it; ``None`` when the server does not count
     """
 
-    start: datetime
-    end: datetime
-    records: int | None
+    how: str = field(default="plan", kw_only=True)
+    records: int | None = None
 
 
 def plan(
@@ -60,27 +59,34 @@ def plan(
     """Windows that lie end to end and cover what is wanted, with about as many records each.
 
     An end that is open or in the future is cut to the server's clock minus the lag. There are fewer windows than allowed when
-    there are few records: each has at least a page of them, unless it is the only one. Ends are midnights where that keeps the
+    there are few records: each has at least a page of them, unless it is the only one. Ends are midnights where that makes the
     windows about equal, else full hours, else seconds. Of a server that does not count, the windows are equally long.
 
     :param max_windows: number of windows
     :param settle_lag: how old a record must be to be sure to be visible
-    :param follow: told how many spans were counted; nobody knows how many it will be
+    :param follow: called with the number of counts; nobody knows how many it will be
     :return: the windows, oldest first; none when nothing is settled yet
     :raises NexusConfigurationError: when the resource has no windows, or none are allowed
-    :raises NexusWindowError: when it ends before it starts, or the server does not tell the time
+    :raises NexusWindowError: when it ends before it starts, or the server's answers have no time
     :raises NexusApiError: one class per cause
     """
     if not resource.is_windowed:
-        raise NexusConfigurationError(f"{resource.name} has no windows: Nexus says only how it stands now. Read it in one task")
+        raise NexusConfigurationError(f"{resource.name} has no windows: Nexus gives only its current state. Read it in one task")
     if max_windows < 1:
         raise NexusConfigurationError(f"max_windows is {max_windows}: allow at least one window")
     source = Source(client, resource)
-    window, _ = settle(wanted, source.server_now(), settle_lag)
-    return divide(_counting(source, Steps(None, follow)), window.start, window.end, max_windows) if window else []
+    window, _ = settle(wanted, server_now(client, resource), settle_lag)
+    steps = Steps(None, follow)
+
+    def count(start: datetime, end: datetime) -> int | None:
+        counted = source.count(start, end)
+        steps.add()
+        return counted
+
+    return divide(count, window.start, window.end, max_windows) if window else []
 
 
-def divide(count: Count, start: datetime, end: datetime, max_windows: int) -> list[PlannedWindow]:
+def divide(count: CountBetween, start: datetime, end: datetime, max_windows: int) -> list[PlannedWindow]:
     """A span divided as :func:`plan` does, whoever counts.
 
     :param count: asked at most sixteen times per window and eight times more
@@ -88,19 +94,8 @@ def divide(count: Count, start: datetime, end: datetime, max_windows: int) -> li
     return _Planner(count, max_windows).windows(start, end)
 
 
-def _counting(source: Source, steps: Steps) -> Count:
-    """The source asks for a second more at each end, which would count the records of a bound in both halves."""
-
-    def count(start: datetime, end: datetime) -> int | None:
-        counted = source.count(Span(start + SECOND, end - SECOND))
-        steps.add()
-        return counted
-
-    return count
-
-
 class _Planner:
-    def __init__(self, count: Count, max_windows: int) -> None:
+    def __init__(self, count: CountBetween, max_windows: int) -> None:
         self._ask, self._at_most = count, max_windows
         self._calls_left = _CALLS_OF_A_WINDOW * max_windows + _CALLS_AT_LEAST
 

@@ -1,14 +1,18 @@
-"""How far long work is: told to whoever follows it, and of a sync said every few seconds in the task's log."""
+"""Progress of long work: reported to whoever follows it, and of a sync every few seconds in the task's log."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from airflow_provider_nexus.client.log import Log
 
+if TYPE_CHECKING:
+    from airflow_provider_nexus.extract.source import Page
+
 Follow = Callable[[int, int | None], object]
-"""Is told how much is done, and of how much; the latter is ``None`` while it is not known."""
+"""Called with how much is done, and of how much; the latter is ``None`` while it is not known."""
 
 
 def unheard(done: int, total: int | None) -> None:
@@ -19,7 +23,7 @@ class Steps:
     """Counts steps of equal weight.
 
     :param total: how many there are; ``None`` when that is not known
-    :param follow: told of each
+    :param follow: called at each
     """
 
     def __init__(self, total: int | None, follow: Follow) -> None:
@@ -36,9 +40,10 @@ class Progress:
     """Counts records and reports.
 
     :param what: what is read, for the line
-    :param follow: told of every page
+    :param follow: called at every page
     :param every: seconds between two lines
     :ivar total: records to come; ``None`` while unknown
+    :ivar pages: answers read
     """
 
     def __init__(
@@ -53,7 +58,12 @@ class Progress:
         self._what, self._log, self._follow, self._every, self._clock = what, log, follow, every, clock
         self._began = self._spoke = clock()
         self.total: int | None = None
-        self.records = 0
+        self.records = self.pages = 0
+
+    def page(self, page: Page) -> None:
+        """Count a page, and learn how many records there are."""
+        self.pages += 1
+        self.total = max(self.total or 0, page.total or 0)
 
     def restart(self) -> None:
         """Count from nothing again."""

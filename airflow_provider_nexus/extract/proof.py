@@ -1,4 +1,4 @@
-"""What the counts say about a reading: proved, proved though the set shrank, or not."""
+"""Proofs: whether a reading is proved by its counts, proved though the set shrank, or not."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class Verdict(StrEnum):
     """The end of a reading."""
 
     PROVED = "proved"
-    """As many unique records were delivered as the server says there are."""
+    """As many unique records were delivered as the server counts."""
     PROVED_SHRUNK = "proved_shrunk"
     """Records vanished while reading: no more than at the start, no fewer than at the end were delivered."""
     UNPROVED = "unproved"
@@ -27,7 +27,7 @@ class Proof:
     :param total_last: the server's count afterwards
     :param unique: unique records counted, those around the window's edges included
     :param outside: how many of them lay around the edges and were left out
-    :param totals: what the totals endpoint said: ``matched``, ``not offered``, ``none``
+    :param totals: the comparison with the totals endpoint: ``matched``, ``not offered``, ``none``
     :param reasons: what did not agree
     :param agreeing: how many readings in a row, the last included, brought the same records with the same contents
     """

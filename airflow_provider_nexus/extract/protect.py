@@ -1,7 +1,7 @@
 """Personal data on its way into the warehouse: hashed, masked or dropped, before anything is written.
 
-A record is taken apart only where something is treated. All other members keep their bytes, so that digits and texts
-leave as they came.
+A record is taken apart only where something is treated. All other members have the same bytes as before, so that digits and texts
+stay as they came.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from msgspec import Raw
 from airflow_provider_nexus.api import lenient
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.rows import Row, RowReader
-from airflow_provider_nexus.api.schemas.field import Field
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusDataError
 
 Treatment = Literal["keep", "hash", "mask", "drop"]
@@ -32,11 +31,11 @@ Treatment = Literal["keep", "hash", "mask", "drop"]
 * ``mask`` a text becomes ``***``.
 * ``drop`` the value becomes null, whatever it was; the member stays, and so does its column.
 
-Null, the empty text and a missing member tell nothing: ``hash`` and ``mask`` leave them as they are.
+Null, the empty text and a missing member identify nobody: ``hash`` and ``mask`` don't change them.
 """
 
 _Path = tuple[str, ...]
-Change = Callable[[bytes], bytes]
+Treat = Callable[[bytes], bytes]
 """Makes one JSON value of another."""
 _ENOUGH_NAMES = 2000
 _EMPTY = (b"null", b'""')
@@ -78,9 +77,12 @@ class Protector:
             raise NexusConfigurationError(
                 "fields are to be hashed and there is no secret: put hash_secret into the extra of the Nexus connection"
             )
-        _check_stamp(resource, wanted)
+        if resource.created and (resource.created.stamp.lower(),) in wanted:
+            raise NexusConfigurationError(
+                f"{resource.name}.{resource.created.stamp} is the creation stamp that windows are read by: it can only be kept"
+            )
         self._changes_key = _key_is_treated(resource, wanted)
-        self.told = {".".join(path): str(treatment) for path, treatment in sorted(wanted.items())}
+        self.treatments = {".".join(path): str(treatment) for path, treatment in sorted(wanted.items())}
         """The fields that are treated, each with its treatment, for the manifest."""
         changes = _changes(protection.secret)
         self._root = tree_of(resource, {path: changes[treatment] for path, treatment in wanted.items()})
@@ -99,7 +101,7 @@ class Protector:
     def raw(self, raw: bytes) -> bytes:
         """The JSON text of a record, treated.
 
-        :raises NexusDataError: when it is no JSON object; the error holds nothing of the text
+        :raises NexusDataError: when it is no JSON object; the error has nothing of the text in it
         """
         if self.is_idle:
             return raw
@@ -123,14 +125,14 @@ class Place:
     """
 
     def __init__(self) -> None:
-        self.change: Change | None = None
+        self.change: Treat | None = None
         self.places: dict[str, Place] = {}
         self.each: Place | None = None
         self._spellings: dict[str, Place] = {}
         self._seen: set[str] = set()
 
     def of(self, raw: bytes) -> bytes:
-        """A value, treated. One that should hold places and is neither object nor list may hold anything: it is dropped."""
+        """A value, treated. One that should have places and is neither object nor list may be anything: it is dropped."""
         if self.change:
             return self.change(raw)
         if raw[:1] == b"[":
@@ -140,8 +142,10 @@ class Place:
 
     def of_object(self, raw: bytes) -> bytes | None:
         """An object with its places treated; nothing when it is no object."""
-        members = _members_of(raw)
-        if members is None:
+        # The errors of the decoders contain the text itself, so none of them may be the context of another one.
+        try:
+            members = lenient.members(raw)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             return None
         found = self._found(members)
         for name, node in found:
@@ -163,14 +167,6 @@ class Place:
         self._spellings.update({name: self.places[name.lower()] for name in names if name.lower() in self.places})
 
 
-def _members_of(raw: bytes) -> dict[str, Raw] | None:
-    # The errors of the decoders hold the text itself, so none of them may be the context of another one.
-    try:
-        return lenient.members(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return None
-
-
 def _wanted(resource: Resource, protection: Protection) -> dict[_Path, Treatment]:
     """Treatments by path in lower case: those of the schema, then those given by name."""
     known = {_folded(path): found for path, found in resource.schema.walk()}
@@ -182,14 +178,20 @@ def _wanted(resource: Resource, protection: Protection) -> dict[_Path, Treatment
     }
     named = dict(_named(resource, protection.fields))
     for path, treatment in named.items():
-        _check_kind(resource, path, known.get(path), treatment)
+        found = known.get(path)
+        if found is not None and found.kind != "text" and treatment in ("hash", "mask"):
+            raise NexusConfigurationError(
+                f"{resource.name}.{'.'.join(path)} is of kind {found.kind!r}, and only a text can take {treatment!r}: use 'drop'"
+            )
     return {path: treatment for path, treatment in (wanted | named).items() if treatment != "keep"}
 
 
 def _named(resource: Resource, fields: Mapping[str, Treatment]) -> Iterator[tuple[_Path, Treatment]]:
     if not isinstance(fields, Mapping):
         raise NexusConfigurationError(f"protect is {fields!r}: give a dictionary of fields and what is done with each")
-    spellings, free, seen = _spellings(resource), _free(resource), set()
+    spellings, seen = _spellings(resource), set()
+    # containers whose members no schema names
+    free = {_folded(path) for path, each in resource.schema.walk() if each.kind in _CONTAINERS and not each.children}
     for name, treatment in fields.items():
         _check_treatment(f"protect[{name!r}]", treatment)
         path = spellings.get(str(name).lower()) or _inside(free, str(name))
@@ -201,11 +203,6 @@ def _named(resource: Resource, fields: Mapping[str, Treatment]) -> Iterator[tupl
             raise NexusConfigurationError(f"the field to protect {name!r} is named twice: name each once")
         seen.add(path)
         yield path, treatment
-
-
-def _free(resource: Resource) -> set[_Path]:
-    """The containers whose members no schema names."""
-    return {_folded(path) for path, each in resource.schema.walk() if each.kind in _CONTAINERS and not each.children}
 
 
 def _inside(free: Collection[_Path], name: str) -> _Path | None:
@@ -242,20 +239,6 @@ def _check_treatment(what: str, treatment: str) -> None:
         raise NexusConfigurationError(f"the protection {what} is {treatment!r}: give one of {', '.join(get_args(Treatment))}")
 
 
-def _check_kind(resource: Resource, path: _Path, found: Field | None, treatment: Treatment) -> None:
-    if found is not None and found.kind != "text" and treatment in ("hash", "mask"):
-        raise NexusConfigurationError(
-            f"{resource.name}.{'.'.join(path)} is of kind {found.kind!r}, and only a text can take {treatment!r}: use 'drop'"
-        )
-
-
-def _check_stamp(resource: Resource, wanted: Mapping[_Path, Treatment]) -> None:
-    if resource.created and (resource.created.stamp.lower(),) in wanted:
-        raise NexusConfigurationError(
-            f"{resource.name}.{resource.created.stamp} is the creation stamp that windows are read by: it can only be kept"
-        )
-
-
 def _key_is_treated(resource: Resource, wanted: Mapping[_Path, Treatment]) -> bool:
     """Whether a part of the key is hashed. Masked or dropped keys would make one record of many."""
     is_treated = False
@@ -271,14 +254,14 @@ def _key_is_treated(resource: Resource, wanted: Mapping[_Path, Treatment]) -> bo
     return is_treated
 
 
-def tree_of(resource: Resource, changes: Mapping[_Path, Change]) -> Place:
+def tree_of(resource: Resource, changes: Mapping[_Path, Treat]) -> Place:
     """The places of a record that are changed.
 
     :param changes: by path in lower case, what is made of the value there, both as JSON; what lies in it is left to that
     """
     maps = {_folded(path) for path, found in resource.schema.walk() if found.kind == "map" and found.children}
     columns = {_folded(path): found.column_name for path, found in resource.schema.walk()}
-    # a field that comes by the name of its column tells readers the same
+    # a field that comes by the name of its column means the same to readers
     by_column = {(*path[:-1], columns[path]): change for path, change in changes.items() if path in columns}
     root = Place()
     for path, change in (by_column | dict(changes)).items():
@@ -292,7 +275,7 @@ def tree_of(resource: Resource, changes: Mapping[_Path, Change]) -> Place:
     return root
 
 
-def _changes(secret: str) -> dict[Treatment, Change]:
+def _changes(secret: str) -> dict[Treatment, Treat]:
     keyed = hmac.new(secret.encode(), digestmod="sha256")
 
     def hashed(raw: bytes) -> bytes:

@@ -1,90 +1,76 @@
-"""One collection read completely into a sink, again when in doubt, with the proof that nothing is missing."""
+"""Proved reading: one collection read completely into a sink, again when in doubt, with the proof that nothing is missing."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from typing import Any, Protocol
 
 from airflow_provider_nexus.api.rows import Row
 from airflow_provider_nexus.exceptions import NexusUnprovedError
+from airflow_provider_nexus.extract.account import Digest
+from airflow_provider_nexus.extract.checkpoint import Checkpoints
 from airflow_provider_nexus.extract.proof import Proof, Verdict
-from airflow_provider_nexus.extract.source import Doubt, NotFilteredDoubt, NotSortedDoubt, Source, Span
-from airflow_provider_nexus.extract.tally import DigestOfSet, TotalsTally
+from airflow_provider_nexus.extract.source import Doubt, NotFilteredDoubt, NotSortedDoubt, Source
+from airflow_provider_nexus.extract.totals import DeliveredTotals
 from airflow_provider_nexus.extract.walks.choice import Count, Walks
+from airflow_provider_nexus.extract.window import Window
 
 READINGS = 3
 """Times that a window is read before it is called unproved."""
 
 
-class Sink(Protocol):
+class RowSink(Protocol):
     """Takes the rows of a reading. A reading that failed is begun again, and what it wrote is void."""
 
     def begin(self) -> None:
         """A reading begins; forget what was written."""
 
     def write(self, rows: list[Row]) -> None:
-        """Rows of the span, ascending by stamp and key over all calls of a reading."""
+        """Rows of the window, ascending by stamp and key over all calls of a reading."""
 
 
-class Keeper(Protocol):
-    """Keeps what a reading has brought so far, for another try to go on from."""
-
-    def resume(self, count: Count, tally: TotalsTally | None) -> datetime | None:
-        """Put an earlier try's rows into the sink and its counts into ``count`` and ``tally``.
-
-        :return: where to go on; ``None`` when there is nothing to go on from
-        """
-
-    def keep(self, group: list[Row], count: Count, tally: TotalsTally | None) -> None:
-        """Rows were taken, complete up to the second of the last one."""
-
-    def forget(self) -> None:
-        """What was kept is of no use."""
-
-
-Totals = Callable[[Span], list[dict[str, Any]] | None]
-"""Asks the totals endpoint for a span; ``None`` when the server does not offer it."""
+AskTotals = Callable[[Window], list[dict[str, Any]] | None]
+"""Asks the totals endpoint for a window; ``None`` when the server does not offer it."""
 
 
 class Reading:
     """Reads one collection into a sink until a reading is proved.
 
     :param source: the collection
-    :param span: the stamps to deliver; ``None`` for all there is
+    :param window: the stamps to deliver; ``None`` for all there is
     :param sink: where rows go
     :param totals: asks the totals endpoint, where the resource has one
-    :param keeper: lets another try go on where this one ends; what it holds counts for the first reading alone
+    :param checkpoints: let another try go on where this one ends; an earlier one's count for the first reading alone
     :param readings: as many readings in a row must be proved and bring the same records with the same contents; with more
-        than one there must be no keeper, as what it holds is of an earlier try
+        than one there must be no checkpoints, as they are of an earlier try
     """
 
     def __init__(
         self,
         source: Source,
-        span: Span | None,
-        sink: Sink,
-        totals: Totals | None = None,
-        keeper: Keeper | None = None,
+        window: Window | None,
+        sink: RowSink,
+        totals: AskTotals | None = None,
+        checkpoints: Checkpoints | None = None,
         *,
         readings: int = 1,
     ) -> None:
-        self._wanted, self._contents = readings, DigestOfSet()
-        self._source, self._span, self._sink, self._totals, self._keeper = source, span, sink, totals, keeper
-        self._walks = Walks(source, span)
+        self._wanted, self._contents = readings, Digest()
+        self._source, self._window, self._sink, self._totals, self._checkpoints = source, window, sink, totals, checkpoints
+        self._walks = Walks(source, window)
         self._reasons: list[str] = []
-        self._totals_said = "none"
+        self._totals_match = "none"
         self._resumes = True
 
     def read(self) -> Proof:
-        """Read, and again when in doubt, and say what came of it."""
+        """Read, and again when in doubt."""
         most, agreeing, before = READINGS * self._wanted, 0, ""
         for number in range(1, most + 1):
             verdict, count = self._read_once()
             if verdict is Verdict.UNPROVED:
                 agreeing, before = 0, ""
             else:
-                agreeing, before = agreeing + 1 if before == self._contents.said else 1, self._contents.said
+                agreeing, before = agreeing + 1 if before == self._contents.digest else 1, self._contents.digest
             if agreeing >= self._wanted or number == most:
                 break
             self._start_anew()
@@ -99,73 +85,65 @@ class Reading:
             count.total_last,
             count.unique,
             count.outside,
-            self._totals_said,
+            self._totals_match,
             tuple(dict.fromkeys(self._reasons)),
             max(1, agreeing),
         )
 
     def _read_once(self) -> tuple[Verdict, Count]:
         """One reading to its end; a strategy that the server does not allow is changed on the way."""
+        fields = self._source.resource.totals_fields if self._totals and self._window else None
         while True:
-            count, tally = Count(), self._new_totals()
+            count, delivered = Count(), DeliveredTotals(self._source.reader, fields) if fields else None
             try:
-                self._fill(count, tally)
-                return self._judge(count, tally), count
+                self._fill(count, delivered)
+                break
             except (NotSortedDoubt, NotFilteredDoubt) as doubt:
                 self._start_anew()
                 self._walks.give_way(doubt)
             except Doubt as doubt:
                 self._reasons.append(str(doubt))
                 return Verdict.UNPROVED, count
+        if count.verdict is Verdict.UNPROVED:
+            self._reasons.append(count.doubt)
+        elif delivered and self._totals and self._window:
+            totals = self._totals(self._window)
+            differences = delivered.differences(totals) if totals is not None else []
+            self._totals_match = "not offered" if totals is None else "differ" if differences else "matched"
+            self._reasons += differences[:10]
+            if differences:
+                return Verdict.UNPROVED, count
+        return count.verdict, count
 
-    def _fill(self, count: Count, tally: TotalsTally | None) -> None:
+    def _fill(self, count: Count, delivered: DeliveredTotals | None) -> None:
         self._sink.begin()
-        self._contents = DigestOfSet()
-        if self._keeper and self._resumes:
-            self._walks.position = self._keeper.resume(count, tally)
+        self._contents = Digest()
+        if self._checkpoints and self._resumes:
+            self._walks.position = self._checkpoints.resume(count, delivered)
         for group, inside in self._walks.groups(count):
-            if tally:
-                tally.add_all(group)
+            if delivered:
+                delivered.add(group)
             if inside:
                 self._sink.write(inside)
             for row in inside if self._wanted > 1 else ():
-                self._contents.add(row.key.encode() + b"\0" + row.raw)
-            if self._keeper and group and self._walks.strategy == "seek":
-                self._keeper.keep(group, count, tally)
+                self._contents.add_text(row.key.encode() + b"\0" + row.raw)
+            if self._checkpoints and group and self._walks.strategy == "seek":
+                self._checkpoints.save(group, count, delivered)
 
     def _start_anew(self) -> None:
         self._resumes, self._walks.position = False, None
-        if self._keeper:
-            self._keeper.forget()
-
-    def _new_totals(self) -> TotalsTally | None:
-        fields = self._source.resource.totals_fields
-        return TotalsTally(self._source.reader, fields) if fields and self._totals and self._span else None
-
-    def _judge(self, count: Count, tally: TotalsTally | None) -> Verdict:
-        if count.verdict is Verdict.UNPROVED:
-            self._reasons.append(count.doubt)
-        elif tally and self._differ(tally):
-            return Verdict.UNPROVED
-        return count.verdict
-
-    def _differ(self, tally: TotalsTally) -> bool:
-        """Whether the totals endpoint says something else than the records do."""
-        totals = self._totals(self._span) if self._totals and self._span else None
-        differences = tally.differences(totals) if totals is not None else []
-        self._totals_said = "not offered" if totals is None else "differ" if differences else "matched"
-        self._reasons += differences[:10]
-        return bool(differences)
+        if self._checkpoints:
+            self._checkpoints.forget()
 
 
-def stream(source: Source, span: Span | None) -> Iterator[Row]:
+def stream(source: Source, window: Window | None) -> Iterator[Row]:
     """The rows of a collection as they come, each once, one page in memory.
 
     The rows are on their way before the last count is known, so there is one reading and no second.
 
     :raises NexusUnprovedError: at the end, or where it shows, when the rows can't be proved complete
     """
-    walks, given = Walks(source, span), 0
+    walks, given = Walks(source, window), 0
     while True:
         count = Count()
         try:

@@ -1,4 +1,4 @@
-"""A collection as records, lazily: what is asked for is checked at once, and read when the first record is wanted."""
+"""Records of a collection, lazily: what is asked for is checked at once, and read when the first record is wanted."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusWind
 from airflow_provider_nexus.extract.children import refuse_unknown_parent
 from airflow_provider_nexus.extract.proved_read import stream
 from airflow_provider_nexus.extract.request import LONGEST_LAG, SETTLE_LAG
-from airflow_provider_nexus.extract.source import PAGE_SIZE, Source, Span
-from airflow_provider_nexus.extract.window import BEGINNING, RequestedWindow, settle
+from airflow_provider_nexus.extract.source import PAGE_SIZE, Source
+from airflow_provider_nexus.extract.window import BEGINNING, RequestedWindow, settled_window
 
 _PAGING = ("page", "limit", "sortby", "sortdirection")
 
@@ -90,17 +90,12 @@ class RecordsWanted:
         if self.limit == 0:
             return
         source = Source(client, self.resource, parent=self.parent, filters=self.filters, page_size=self.page_size)
-        span, found = None, False
+        window, found = None, False
         if self.requested:
-            window, wait = settle(self.requested, source.server_now(), self.lag)
+            window = settled_window(client, self.resource, self.requested, self.lag, log, sleep)
             if window is None:
-                log.info("%s: nothing is settled yet (lag %s)", self.resource.name, self.lag)
                 return
-            if wait:
-                log.info("%s: waiting %.0f s until the window is settled (lag %s)", self.resource.name, wait, self.lag)
-                sleep(wait)
-            span = Span(window.start, window.end)
-        for row in islice(stream(source, span), self.limit):
+        for row in islice(stream(source, window), self.limit):
             found = True
             yield row
         if self.parent and not found:
@@ -114,7 +109,7 @@ def warn_once(resource: Resource, log: Log) -> OnUntyped:
     def warn(path: str, expected: str) -> None:
         if path not in known:
             known.add(path)
-            log.warning("%s: %s holds values that are not %s; they are given as they came", resource.name, path, expected)
+            log.warning("%s: %s has values that are not %s; they are given as they came", resource.name, path, expected)
 
     return warn
 

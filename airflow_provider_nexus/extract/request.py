@@ -1,4 +1,4 @@
-"""What is asked of a sync."""
+"""Sync request: what is to be read, and how."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from airflow_provider_nexus.extract.window import RequestedWindow
 Contract = Literal["report", "freeze", "allow_new_fields"]
 """What is done about fields that come or go.
 
-* ``report`` tells of both in the log and in the manifest, each time. New fields are kept: in files of JSON lines as they
+* ``report`` names both in the log and in the manifest, each time. New fields are stored: in files of JSON lines as they
   came, in typed tables in ``_raw_extra``.
 * ``freeze`` fails the task before anything is stored.
 * ``allow_new_fields`` takes new fields as agreed on; columns that a newer catalogue has for them are added to tables.

@@ -1,4 +1,4 @@
-"""One collection as a walk sees it: pages of rows in a span of time, and what the server was seen to do."""
+"""Source: one collection as a walk sees it, as pages of rows in a window, and what the server was seen to do."""
 
 from __future__ import annotations
 
@@ -14,24 +14,12 @@ from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.rows import Row, RowReader
 from airflow_provider_nexus.api.timestamps import SECOND, to_wire
 from airflow_provider_nexus.client.client import NexusClient
-from airflow_provider_nexus.exceptions import NexusNotFoundError, NexusValidationError, NexusWindowError
+from airflow_provider_nexus.exceptions import NexusNotFoundError, NexusValidationError
+from airflow_provider_nexus.extract.window import Window
 
 _FIRST = datetime.min.replace(tzinfo=UTC) + SECOND
 PAGE_SIZE = 100
 """Records asked for in one call. The largest that Nexus takes is not documented; the vendor's sample uses 100."""
-
-
-@dataclass(frozen=True)
-class Span:
-    """A span ``[start, end)`` of creation stamps to deliver; the edges of the collection are always asked for wider."""
-
-    start: datetime
-    end: datetime
-
-    @property
-    def seconds(self) -> int:
-        """Its length."""
-        return int((self.end - self.start).total_seconds())
 
 
 @dataclass(frozen=True)
@@ -50,7 +38,7 @@ class Page:
 
     @property
     def is_whole(self) -> bool:
-        """Whether it holds all that matches, by the server's word: the count may be of another moment than the rows."""
+        """Whether it has all that matches, as the server counts: the count may be of another moment than the rows."""
         return self.total is not None and self.total <= len(self.rows)
 
     @property
@@ -72,7 +60,7 @@ class Source:
     :param parent: code of the parent's record, for a child
     :param filters: other query parameters
     :param page_size: records asked for in one call
-    :param on_page: told of every page
+    :param on_page: called with every page
     :param largest: rows on the largest page that the server is known to have given of this resource
     """
 
@@ -116,18 +104,6 @@ class Source:
         self._on_page(page)
         return page
 
-    def server_now(self) -> datetime:
-        """The time by the server's clock, asked for if no answer has told it yet.
-
-        :raises NexusWindowError: when the server does not tell
-        """
-        if self._client.session.server_now is None:
-            self.page(limit=1)
-        now = self._client.session.server_now
-        if now is None:
-            raise NexusWindowError("the server sends no Date header, so it is not known which records are settled")
-        return now.astimezone(UTC)
-
     def has_room(self, page: Page) -> bool:
         """Whether the server could have put more on a page, as it has done before: then nothing follows what is on it.
 
@@ -148,9 +124,9 @@ class Source:
         self._on_page(page)
         return page
 
-    def count(self, span: Span) -> int | None:
-        """How many records the server says lie in a span, asked for one second wider at each end."""
-        return self._read({**self._filters, **self._bounds(*widened(span)), "page": 1, "limit": 1}).total
+    def count(self, since: datetime, until: datetime) -> int | None:
+        """How many records the server counts between two bounds; for those of a window they have to be :func:`widened`."""
+        return self._read({**self._filters, **self._bounds(since, until), "page": 1, "limit": 1}).total
 
     def _bounds(self, since: datetime | None, until: datetime | None) -> dict[str, str]:
         dates = self.resource.created
@@ -180,13 +156,13 @@ class Source:
         return [inject(raw, member) for raw in records]
 
 
-def widened(span: Span) -> tuple[datetime, datetime]:
-    """The bounds to send for a span: one second wider at each end.
+def widened(window: Window) -> tuple[datetime, datetime]:
+    """The bounds to send for a window: one second wider at each end.
 
     Whether the API's bounds are inclusive is not documented, and stamps are shown cut to whole seconds. With a second to
-    spare at each end, every record that is shown in the span is asked for whatever the server does at the bounds.
+    spare at each end, every record that is shown in the window is asked for whatever the server does at the bounds.
     """
-    return max(span.start, _FIRST) - SECOND, span.end + SECOND
+    return max(window.start, _FIRST) - SECOND, window.end + SECOND
 
 
 def second_of(stamp: str) -> datetime:
@@ -195,7 +171,7 @@ def second_of(stamp: str) -> datetime:
 
 
 class Doubt(Exception):  # noqa: N818 - it is no error of the caller's
-    """The server's answers contradict each other; the text says how."""
+    """The server's answers contradict each other; the text states how."""
 
 
 class NotSortedDoubt(Doubt):

@@ -1,39 +1,46 @@
-"""Takes the rows of a window: protects, counts and spools them, watches their fields, says how far it is."""
+"""The spool: the records of a reading in an unnamed temporary file, until they are proved and loaded."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
+from typing import BinaryIO
+
+import msgspec
 
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.rows import Row, RowReader
-from airflow_provider_nexus.exceptions import NexusDataError
 from airflow_provider_nexus.extract.fields import FieldWatch
-from airflow_provider_nexus.extract.jsonl import JsonLinesWriter, lines
+from airflow_provider_nexus.extract.jsonl import fill, temporary_file
 from airflow_provider_nexus.extract.progress import Progress
 from airflow_provider_nexus.extract.protect import Protector
-from airflow_provider_nexus.extract.tally import Tally
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(tuple[str, str, str]).decode
 
 
-class WindowSink:
-    """All that is kept of a reading: its records in unnamed temporary files, and what they add up to.
+class RecordSpool:
+    """Takes the records of a reading: treats personal data, looks at their fields, writes them, and reports progress.
+
+    Each record takes two lines: stamp, key and flaw, so that they need not be read again, and the record's text.
 
     :param resource: what is read
-    :param progress: told of every row
-    :param protector: treats personal data before anything is kept
+    :param progress: counts the records
+    :param protector: treats personal data before anything is written
     """
 
     def __init__(self, resource: Resource, progress: Progress, protector: Protector) -> None:
-        self._resource, self._progress, self._protector = resource, progress, protector
+        self._resource, self.progress, self._protector = resource, progress, protector
         self.reader = RowReader(resource)
-        self.writer = JsonLinesWriter()
-        self.begin()
+        self.fields, self.records, self.size = FieldWatch(resource), 0, 0
+        self._file: BinaryIO = io.BytesIO()  # until a reading begins
 
     def begin(self) -> None:
         """Forget what was written."""
-        self.writer.begin()
-        self._progress.restart()
-        self.tally, self.fields = Tally(self.reader), FieldWatch(self._resource)
-        self.flawed = 0
+        self._file.close()
+        self._file = temporary_file()
+        self.progress.restart()
+        self.fields, self.records, self.size = FieldWatch(self._resource), 0, 0
 
     def write(self, rows: list[Row]) -> None:
         """Take rows."""
@@ -41,36 +48,36 @@ class WindowSink:
         self.restore(rows if self._protector.is_idle else [self._protector.row(row) for row in rows])
 
     def restore(self, rows: list[Row]) -> None:
-        """Take rows that went through here before, in another try."""
-        for row in rows:
-            self._count(row)
-        self.writer.write(rows)
-        self._progress.add(len(rows))
+        """Take rows that were treated before, in another try."""
+        data = b"".join(b"%b\n%b\n" % (_encode((row.stamp, row.key, row.flaw)), row.raw) for row in rows)
+        self._file.seek(self.size)
+        fill(self._file, data)
+        self.size += len(data)
+        self.records += len(rows)
+        self.progress.add(len(rows))
 
-    def _count(self, row: Row) -> None:
-        """An amount that can't be read is a flaw of the record, found when it is written out; its sums leave it out."""
-        flawed = flaw_of(self.reader, row)
-        self.flawed += flawed is not row or bool(row.flaw)
-        self.tally.add(flawed)
+    def rows(self, start: int = 0) -> Iterator[Row]:
+        """The records, in order, one at a time.
 
-    def rows(self) -> Iterator[Row]:
-        """What was taken, in order, one at a time."""
-        for part in self.writer.parts():
-            for line in lines(part.spool):
-                yield flaw_of(self.reader, self.reader.read(line))
+        :param start: byte to begin at, as it was in ``size``
+        """
+        self._file.seek(start)
+        file = io.BufferedReader(self._file)  # type: ignore[type-var]
+        try:
+            for head in file:
+                stamp, key, flaw = _decode(head)
+                yield Row(stamp, key, file.readline().rstrip(b"\n"), None, flaw)
+        finally:
+            if not file.closed:
+                file.detach()  # else the file would be closed with its buffer
 
-
-def flaw_of(reader: RowReader, row: Row) -> Row:
-    """The row, marked when one of its amounts is no finite number."""
-    try:
-        reader.amounts(row)
-    except NexusDataError as error:
-        return row._replace(flaw=error.field)
-    return row
+    def close(self) -> None:
+        """Free the disk."""
+        self._file.close()
 
 
-class Basket:
-    """Keeps the rows of a small collection in memory until its reading is proved."""
+class RowList:
+    """The rows of a small collection in memory, until its reading is proved."""
 
     def __init__(self) -> None:
         self.rows: list[Row] = []

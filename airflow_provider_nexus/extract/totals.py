@@ -1,4 +1,4 @@
-"""TODO."""
+"""Counts and exact sums by status and currency: of records, and as the totals endpoint gives them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Context, Decimal, Inexact, Overflow
 from typing import Any
 
+from airflow_provider_nexus.api.rows import Row, RowReader
 from airflow_provider_nexus.exceptions import NexusDataError
 
 EXACT = Context(prec=2000, traps=[Inexact, Overflow])
@@ -14,7 +15,7 @@ EXACT = Context(prec=2000, traps=[Inexact, Overflow])
 
 
 _MOST = 10**18
-"""No count is greater. A number of a few characters can stand for one of a thousand million digits."""
+"""No count is greater. A number of a few characters can have a thousand million digits."""
 
 
 Group = tuple[str, str, bool | None]
@@ -35,9 +36,9 @@ class Totals:
     def add(self, group: Group, count: int, sums: Mapping[str, Decimal | None]) -> None:
         """Add records of a group; a negative count with negative sums takes them away again."""
         self.counts[group] = self.counts.get(group, 0) + count
-        held = self.sums.setdefault(group, {})
+        known = self.sums.setdefault(group, {})
         for name, value in sums.items():
-            held[name] = EXACT.add(held.get(name, Decimal(0)), Decimal(0) if value is None else value)
+            known[name] = EXACT.add(known.get(name, Decimal(0)), Decimal(0) if value is None else value)
 
     def merge(self, other: Totals) -> None:
         """Add all groups of another one."""
@@ -71,7 +72,7 @@ class Totals:
         return self._filled() == other._filled()
 
     def _filled(self) -> dict[Group, tuple[int, dict[str, Decimal]]]:
-        sums = {group: {name: value for name, value in held.items() if value} for group, held in self.sums.items()}
+        sums = {group: {name: value for name, value in known.items() if value} for group, known in self.sums.items()}
         return {group: (count, sums.get(group, {})) for group, count in self.counts.items() if count}
 
     def dump(self) -> list[dict[str, Any]]:
@@ -99,11 +100,11 @@ class Totals:
 
 
 def group_of(status: str | None, currency: str | None, flag: bool | None) -> Group:
-    """The group of values as a table holds them."""
+    """The group of values as a table stores them."""
     return ((status or "").upper(), currency or "", flag)
 
 
-def said(answer: Iterable[Mapping[str, Any]], fields: Mapping[str, str]) -> Totals:
+def totals_of(answer: Iterable[Mapping[str, Any]], fields: Mapping[str, str]) -> Totals:
     """The totals endpoint's rows.
 
     :param answer: numbers as ``Decimal``
@@ -124,6 +125,63 @@ def said(answer: Iterable[Mapping[str, Any]], fields: Mapping[str, str]) -> Tota
             text = f"numbers that can be added up in {EXACT.prec:,} digits"
             raise _unreadable(", ".join(fields), "a sum", text) from None
     return totals
+
+
+class DeliveredTotals:
+    """Counts and sums of the records that were delivered, to be compared with the totals endpoint.
+
+    :param reader: reads amounts and status of the resource's rows
+    :param fields: wire name of a sum in the totals -> wire name of the amount that it adds up
+    """
+
+    def __init__(self, reader: RowReader, fields: Mapping[str, str]) -> None:
+        self._reader, self._fields = reader, dict(fields)
+        self.totals = Totals()
+        self._flawed: set[Group] = set()
+
+    def add(self, rows: Iterable[Row]) -> None:
+        """Count rows. A record with an amount that can't be read counts, and its group has no sums."""
+        for row in rows:
+            group = group_of(self._reader.status(row), self._reader.currency(row), None)
+            try:
+                amounts = self._reader.amounts(row)
+            except NexusDataError:
+                amounts = []
+                self._flawed.add(group)
+            if row.flaw:
+                self._flawed.add(group)
+            self.totals.add(group, 1, {name: value for name, _, value in amounts if name in self._fields.values()})
+
+    def differences(self, answer: list[dict[str, Any]]) -> list[str]:
+        """Where the API's totals differ, one line each.
+
+        Sums of a group with an amount that can't be read are not compared, its count is.
+
+        :param answer: rows of the totals endpoint, numbers as ``Decimal``
+        """
+        theirs = totals_of(answer, self._fields)
+        groups = {*self.totals.counts, *theirs.counts}
+        found = [_line("count", group, self.totals.counts.get(group, 0), theirs.counts.get(group, 0)) for group in groups]
+        for group in groups - self._flawed:
+            mine, other = self.totals.sums.get(group, {}), theirs.sums.get(group, {})
+            found += [
+                _line(f"{amount} in the sum", group, mine.get(amount, Decimal()), other.get(amount, Decimal()))
+                for amount in self._fields.values()
+            ]
+        return sorted(line for line in found if line)
+
+    def dump(self) -> dict[str, Any]:
+        """What was counted, JSON-able."""
+        return {"totals": self.totals.dump(), "flawed": sorted(self._flawed, key=str)}
+
+    def restore(self, stored: Mapping[str, Any]) -> None:
+        """Go on from what was dumped."""
+        self.totals = Totals.load(stored["totals"])
+        self._flawed = {(status, currency, None) for status, currency, _ in stored["flawed"]}
+
+
+def _line(what: str, group: Group, delivered: Decimal | int, counted: Decimal | int) -> str:
+    return "" if delivered == counted else f"{what} of {group[0]} {group[1]}: {delivered} delivered, {counted} in the totals"
 
 
 def _number(row: Mapping[str, Any], name: str) -> Decimal:

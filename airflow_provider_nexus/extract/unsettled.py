@@ -8,10 +8,9 @@ server that takes no notice of them costs calls, never a record.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from itertools import pairwise
-from typing import Any
+from itertools import pairwise, takewhile
 
 from airflow_provider_nexus.api.envelope import decode
 from airflow_provider_nexus.api.records import at
@@ -22,8 +21,9 @@ from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.exceptions import NexusNotFoundError, NexusUnprovedError, NexusValidationError
 from airflow_provider_nexus.extract.origin import Open
 from airflow_provider_nexus.extract.proof import Proof, Verdict
-from airflow_provider_nexus.extract.proved_read import Sink, stream
-from airflow_provider_nexus.extract.source import Page, Source, Span
+from airflow_provider_nexus.extract.proved_read import RowSink, stream
+from airflow_provider_nexus.extract.source import Page, Source, widened
+from airflow_provider_nexus.extract.window import Window
 
 _FEW = 3
 """As many records are looked for where they were made at once."""
@@ -40,7 +40,7 @@ class UnsettledReading:
     :param resource: a windowed one
     :param page_size: records asked for in one call
     :param since: they were unsettled then
-    :param on_page: told of every page
+    :param on_page: called with every page
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class UnsettledReading:
         self._client, self._resource, self._page_size = client, resource, page_size
         self._since, self._on_page = since, on_page
 
-    def read(self, wanted: Mapping[str, Open], sink: Sink) -> Proof:
+    def read(self, wanted: Mapping[str, Open], sink: RowSink) -> Proof:
         """Read records into a sink.
 
         :param wanted: by key
@@ -57,15 +57,15 @@ class UnsettledReading:
         sink.begin()
         found: dict[str, Row] = {}
         for way in (self._listed, self._by_code, self._ended_lately):
-            missing = _missing(wanted, found)
+            missing = {key: each for key, each in wanted.items() if key not in found}
             if len(missing) > _FEW:
-                found |= _taken(way(missing), missing)
-        missing = _missing(wanted, found)
-        found |= _taken(self._where_made(missing), missing)
+                found |= {row.key: row for row in way(missing) if row.key in missing}
+        missing = {key: each for key, each in wanted.items() if key not in found}
+        found |= {row.key: row for row in self._where_made(missing) if row.key in missing}
         if found:
             sink.write(in_order(found.values()))
-        gone = len(wanted) - len(found)
-        reasons = (f"{gone} records are not there any more",) if gone else ()
+        deleted = len(wanted) - len(found)
+        reasons = (f"{deleted} records are not there any more",) if deleted else ()
         return Proof(Verdict.PROVED, "lookup", 1, len(wanted), len(found), len(found), reasons=reasons)
 
     def _listed(self, wanted: Mapping[str, Open]) -> Iterator[Row]:
@@ -74,11 +74,12 @@ class UnsettledReading:
         if lifecycle is None or "status" not in self._resource.filters:
             return
         statuses = {status.upper(): status for status in (*lifecycle.unsettled, *(each.status for each in wanted.values()))}
-        source, span = self._source({"status": "|".join(sorted(statuses.values()))}), _span_of(wanted)
+        source, window = self._source({"status": "|".join(sorted(statuses.values()))}), _window_of(wanted)
         try:
-            count = source.count(span)
+            count = source.count(*widened(window))
             if count is not None and count <= len(wanted) * self._page_size:
-                yield from _while(stream(source, span), lambda row: source.reader.status(row) in statuses)
+                # a server that takes no notice of the filter is not read any further
+                yield from takewhile(lambda row: source.reader.status(row) in statuses, stream(source, window))
         except _REFUSED:
             return
 
@@ -88,7 +89,8 @@ class UnsettledReading:
         if name not in self._resource.filters or len(self._resource.key) > 1:
             return
         try:
-            for codes in _batches(sorted(wanted)):
+            for start in range(0, len(wanted), _CODES):
+                codes = sorted(wanted)[start : start + _CODES]
                 page = self._source({name: "|".join(codes)}).page(limit=max(_CODES, self._page_size))
                 yield from page.rows
                 if not page.rows or any(row.key not in codes for row in page.rows):
@@ -122,36 +124,15 @@ class UnsettledReading:
     def _where_made(self, missing: Mapping[str, Open]) -> Iterator[Row]:
         source = self._source({})
         for second in sorted({each.created.replace(microsecond=0) for each in missing.values()}):
-            yield from stream(source, Span(second, second + SECOND))
+            yield from stream(source, Window(second, second + SECOND))
 
     def _source(self, filters: dict[str, str]) -> Source:
         return Source(self._client, self._resource, filters=filters, page_size=self._page_size, on_page=self._on_page)
 
 
-def _batches(codes: list[str]) -> Iterator[list[str]]:
-    for start in range(0, len(codes), _CODES):
-        yield codes[start : start + _CODES]
-
-
-def _missing(wanted: Mapping[str, Open], found: Mapping[str, Any]) -> dict[str, Open]:
-    return {key: each for key, each in wanted.items() if key not in found}
-
-
-def _taken(rows: Iterable[Row], wanted: Mapping[str, Open]) -> dict[str, Row]:
-    return {row.key: row for row in rows if row.key in wanted}
-
-
-def _while(rows: Iterable[Row], holds: Callable[[Row], bool]) -> Iterator[Row]:
-    """Rows as long as they are what was asked for: a server that takes no notice of a filter is not read any further."""
-    for row in rows:
-        if not holds(row):
-            return
-        yield row
-
-
-def _span_of(wanted: Mapping[str, Open]) -> Span:
+def _window_of(wanted: Mapping[str, Open]) -> Window:
     stamps = [each.created.replace(microsecond=0) for each in wanted.values()]
-    return Span(min(stamps), max(stamps) + SECOND)
+    return Window(min(stamps), max(stamps) + SECOND)
 
 
 def _end_of(raw: bytes) -> str:

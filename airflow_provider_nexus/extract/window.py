@@ -1,4 +1,4 @@
-"""Which span of time a sync reads: how it is found, and when it is settled enough to be read."""
+"""The window that a sync reads: how it is found, and when it is settled enough to be read."""
 
 from __future__ import annotations
 
@@ -7,18 +7,27 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from airflow_provider_nexus.api.moments import Moment, is_missing, moment
+from airflow_provider_nexus.api.resource import Resource
+from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.timestamps import to_wire
+from airflow_provider_nexus.client.client import NexusClient
+from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.exceptions import NexusWindowError
 
 BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 """Before any record of Nexus."""
 
 
+def _refuse_backwards(start: datetime, end: datetime) -> None:
+    if end <= start:
+        raise NexusWindowError(f"the window ends at {to_wire(end)}, not after its start {to_wire(start)}")
+
+
 @dataclass(frozen=True)
 class Window:
-    """A half-open span ``[start, end)`` in UTC, whole seconds.
+    """A half-open span ``[start, end)`` of creation stamps in UTC, whole seconds.
 
-    :param how: where it came from: ``arguments``, ``params``, ``data interval`` or ``watermark``
+    :param how: where it came from: ``arguments``, ``params``, ``data interval``, ``watermark``, ``totals`` or ``oldest proof``
     :raises NexusWindowError: when it is empty or backwards
     """
 
@@ -33,6 +42,19 @@ class Window:
     def label(self) -> str:
         """The window as a folder name: ``20260101T000000Z-20260201T000000Z``."""
         return f"{self.start:%Y%m%dT%H%M%SZ}-{self.end:%Y%m%dT%H%M%SZ}"
+
+    @property
+    def seconds(self) -> int:
+        """Its length."""
+        return int((self.end - self.start).total_seconds())
+
+    def meets(self, other: Window) -> bool:
+        """Whether a part of it lies in another one."""
+        return self.start < other.end and other.start < self.end
+
+
+ALL_TIME = Window(datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC), "all time")
+"""What a reading without a window is the whole of: records without a creation stamp are in it too."""
 
 
 @dataclass(frozen=True)
@@ -66,15 +88,20 @@ def choose_window(
     :raises NexusWindowError: when nothing names a start, or one half is an argument and the other a param
     """
     _refuse_halves(arguments, params)
+
+    def known_end() -> datetime | None:
+        found = watermark()
+        return None if is_missing(found) else moment(found, "watermark")
+
     for how, (start, end) in (("arguments", arguments), ("params", params)):
         if not (is_missing(start) and is_missing(end)):
-            first = _watermark(watermark) if is_missing(start) else moment(start, f"start of the window in the {how}")
+            first = known_end() if is_missing(start) else moment(start, f"start of the window in the {how}")
             last = None if is_missing(end) else moment(end, f"end of the window in the {how}")
             return RequestedWindow(_needed(first), last, how)
     start, end = (None if is_missing(given) else moment(given, "data interval") for given in interval)
     if start and end and start < end:
         return RequestedWindow(start, end, "data interval")
-    return RequestedWindow(_needed(_watermark(watermark)), None, "watermark")
+    return RequestedWindow(_needed(known_end()), None, "watermark")
 
 
 def settle(wanted: RequestedWindow, server_now: datetime, lag: timedelta) -> tuple[Window | None, float]:
@@ -91,25 +118,44 @@ def settle(wanted: RequestedWindow, server_now: datetime, lag: timedelta) -> tup
     return window, max(0.0, (window.end + lag - server_now).total_seconds())
 
 
+def server_now(client: NexusClient, resource: Resource) -> datetime:
+    """The time by the server's clock, asked for if no answer has had it yet, in whole seconds.
+
+    The worker's own clock is never asked: the time decides which records have to be there.
+
+    :raises NexusWindowError: when the server's answers have no time
+    """
+    if client.session.server_now is None:
+        asked = get_resource(resource.parent) if resource.parent else resource
+        client.fetch(asked, params={"page": 1, "limit": 1} if asked.is_windowed else None)
+    now = client.session.server_now
+    if now is None:
+        raise NexusWindowError("the server sends no Date header, so it is not known which records are settled")
+    return _floor(now)
+
+
+def settled_window(
+    client: NexusClient, resource: Resource, requested: RequestedWindow, lag: timedelta, log: Log, sleep: Callable[[float], None]
+) -> Window | None:
+    """The window to read now, waited for until it is settled; ``None`` when nothing is settled yet."""
+    window, wait = settle(requested, server_now(client, resource), lag)
+    if window is None:
+        log.info("%s: nothing is settled yet (lag %s)", resource.name, lag)
+    elif wait:
+        log.info("%s: waiting %.0f s until the window is settled (lag %s)", resource.name, wait, lag)
+        sleep(wait)
+    return window
+
+
 def _refuse_halves(arguments: tuple[Moment, Moment], params: tuple[Moment, Moment]) -> None:
     """Refuse a window of which each half is given in another place: arguments win over params as a whole."""
     names = ("window_start", "window_end")
-    given, said = ({name for name, end in zip(names, ends, strict=True) if not is_missing(end)} for ends in (arguments, params))
-    if given and (left := sorted(said - given)):
+    given, asked = ({name for name, end in zip(names, ends, strict=True) if not is_missing(end)} for ends in (arguments, params))
+    if given and (left := sorted(asked - given)):
         raise NexusWindowError(
             f"{', '.join(sorted(given))} is an argument of the operator and {', '.join(left)} a param of the run, which would be "
             "ignored: give both in one place"
         )
-
-
-def _refuse_backwards(start: datetime, end: datetime) -> None:
-    if end <= start:
-        raise NexusWindowError(f"the window ends at {to_wire(end)}, not after its start {to_wire(start)}")
-
-
-def _watermark(look_up: Callable[[], Moment]) -> datetime | None:
-    found = look_up()
-    return None if is_missing(found) else moment(found, "watermark")
 
 
 def _needed(start: datetime | None) -> datetime:

@@ -1,4 +1,4 @@
-"""Whether the fields that came are those that were agreed on."""
+"""Contract: whether the fields that came are those that were agreed on."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ class Drift:
     """How the fields of a reading differ from those that were agreed on.
 
     :param new: fields that the catalogue does not know and the reading before did not have
-    :param gone: fields that the reading before had
+    :param missing: fields that the reading before had
     """
 
     new: tuple[str, ...]
-    gone: tuple[str, ...]
+    missing: tuple[str, ...]
 
 
 def drift(fields: FieldWatch, before: Mapping[str, Any] | None) -> Drift:
     """Compare with the reading before.
 
-    A field counts as gone when what held it came without it: the record itself, or an object that was not null.
+    A field is missing when what contains it came without it: the record itself, or an object that was not null.
 
     :param before: member ``schema`` of the manifest before; ``None`` when there is none
     """
     known = set((before or {}).get("fields", ()))
     new = fields.unknown - known if fields.seen else set()
-    gone = {name for name in known - fields.seen if fields.seen and _holder_of(name) in fields.holders}
-    return Drift(tuple(sorted(new)), tuple(sorted(gone)))
+    missing = {name for name in known - fields.seen if fields.seen and _holder_of(name) in fields.holders}
+    return Drift(tuple(sorted(new)), tuple(sorted(missing)))
 
 
 def check(contract: Contract, resource: str, found: Drift, log: Log) -> None:
-    """Hold a reading to a contract.
+    """Check a reading against a contract.
 
     :raises NexusContractError: when fields came or went and the contract is frozen
     """
-    changes = [f"{what} {', '.join(names)}" for what, names in (("new", found.new), ("gone", found.gone)) if names]
+    changes = [f"{what} {', '.join(names)}" for what, names in (("new", found.new), ("missing", found.missing)) if names]
     if not changes:
         return
     if contract == "freeze":
@@ -50,7 +50,7 @@ def check(contract: Contract, resource: str, found: Drift, log: Log) -> None:
             f"{resource}: the fields have changed ({'; '.join(changes)}) and the contract is frozen, so nothing was stored. "
             "When the change is as it should be, run once with contract='report'"
         )
-    if contract == "report" or found.gone:
+    if contract == "report" or found.missing:
         log.warning("%s: the fields have changed: %s", resource, without_secrets("; ".join(changes)))
 
 

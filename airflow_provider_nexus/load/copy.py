@@ -1,19 +1,24 @@
-"""What every copy of a resource can do, whatever it is kept in: the names by which readings and copies talk."""
+"""The protocol of copies: what every copy of a resource can do, whatever its format, and the names that it has in common."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
-from airflow_provider_nexus.extract.origin import Feed, Open, Scope
+from airflow_provider_nexus.api import rows
+from airflow_provider_nexus.api.resource import Resource
+from airflow_provider_nexus.extract.account import Account
+from airflow_provider_nexus.extract.origin import Feed, Open, Origin
 from airflow_provider_nexus.extract.totals import Totals
 from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load.manifest import Manifest
 
-Row = tuple[Any, ...]
+TableRow = tuple[Any, ...]
 """The values of one version of a record, in the order of ``Table.columns``."""
+R = TypeVar("R")
 Output = Literal["current", "history"]
 """``current``: one row for each record, as it is. ``history``: one for each version that was seen, none ever changed."""
 
@@ -41,79 +46,105 @@ class Sealed:
     :param label: names the reading; the same for a rerun of the same window
     :param content: digest of all that was read; a rerun that brings the same changes nothing
     :param manifest: of the reading, without the members that the copy adds, as ``previous``
+    :param account: of the rows
     :param rejects: records that are not among the rows
     """
 
     label: str
     feed: Feed
     read_at: datetime
-    start: datetime | None
-    end: datetime | None
+    window: Window | None
     verdict: str
     records: int
     content: str
     manifest: Manifest
+    account: Account[Any]
     rejects: tuple[Reject, ...] = ()
 
 
-@dataclass(frozen=True)
-class Applied:
-    """What a reading changed in a copy.
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """What a copy stored of a reading.
 
-    :param changed: whether anything was stored at all; a rerun that brings the same stores nothing
-    :param inserted: records that were not there
-    :param updated: records that were there in another version
-    :param deleted: records that are gone from Nexus
-    :param sha256: digest of the manifest that is stored
-    :param path: folder or table that holds the records
+    :param path: folder or table that has the records
     :param manifest: where the manifest is
+    :param changed: whether anything was stored at all; a rerun that brings the same stores nothing
+    :param sha256: digest of the manifest that is stored
+    :param inserted: records that were not there; ``None`` where that is not counted
+    :param updated: records that were there in another version
+    :param deleted: records that are deleted in Nexus
+    :param records: records of the reading that fit
+    :param key_digest: of the set of their keys
+    :param rejected: records put aside
+    :param untyped: values of another kind than declared that were stored as they came, by dotted wire name of their field
     """
 
+    path: str
+    manifest: str
     changed: bool
-    inserted: int
-    updated: int
-    deleted: int
     sha256: str
-    path: str = ""
-    manifest: str = ""
+    inserted: int | None = None
+    updated: int | None = None
+    deleted: int | None = None
+    records: int = 0
+    key_digest: str = ""
+    rejected: int = 0
+    untyped: Mapping[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Kept:
-    """A window that a copy holds.
+class Converter(Protocol[R]):
+    """Makes records what a copy stores.
 
-    :param read_at: when it was last read whole
+    :ivar untyped: how many values of another kind than declared were stored as they came, by dotted wire name
     """
 
-    start: datetime
-    end: datetime
-    read_at: datetime
+    untyped: Counter[str]
+
+    def row(self, row: rows.Row, origin: Origin) -> R:
+        """A record as it is stored.
+
+        :raises RejectedRecord: when it does not fit
+        """
+
+    def account(self) -> Account[R]:
+        """An account of records that are stored so."""
 
 
-class Copy(Protocol):
-    """A copy of one resource."""
+class Target(Protocol[R]):
+    """What readings are stored in."""
 
-    def apply(self, rows: Iterable[Row], scope: Scope | None, seal: Callable[[], Sealed]) -> Applied:
+    def converter(self, resource: Resource, *, keeps_untyped: bool) -> Converter[R]:
+        """Makes records what is stored here.
+
+        :param keeps_untyped: whether a value of another kind than declared is stored as it came; if not, its record does not fit
+        """
+
+    def apply(self, rows: Iterable[R], scope: Window | None, seal: Callable[[], Sealed]) -> Stored:
         """Bring versions of records in, all or none.
 
-        A version that was read before the one that is held never replaces it.
+        A version that was read before the one that is stored never replaces it.
 
         :param rows: in any order, each key once
-        :param scope: what the rows are the whole of; ``None`` when they are no more than themselves
+        :param scope: what the rows are the whole of: stored records in it that are not among them are deleted; ``None`` when they
+            are no more than themselves
         :param seal: called once when all rows were taken, before anything is changed; what it raises leaves the copy as it was
         """
 
     def fields_before(self, window: Window | None) -> dict[str, Any] | None:
         """Member ``schema`` of the manifest that a reading's fields are compared with; ``None`` when there is none."""
 
+
+class Copy(Target[TableRow], Protocol):
+    """A copy with typed columns, that changes can be captured in."""
+
     def unsettled(self) -> dict[str, Open]:
         """The records whose end has not been seen, by key."""
 
     def totals(self, start: datetime, end: datetime) -> Totals:
-        """Counts and sums of the records that were created in a span, as the copy holds them now."""
+        """Counts and sums of the records that were created in a span, as they are stored now."""
 
-    def windows(self) -> list[Kept]:
-        """The windows read whole, oldest reading first."""
+    def windows(self) -> list[tuple[Window, datetime]]:
+        """The windows read whole, each with the time of its last reading, oldest reading first."""
 
     def torn(self) -> list[Window]:
         """The windows that a load which did not come to its end has left without proof, to be read again."""

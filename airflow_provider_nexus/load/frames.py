@@ -13,7 +13,7 @@ from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusData
 from airflow_provider_nexus.extract.origin import Origin
 from airflow_provider_nexus.load.columns import SYSTEM
 from airflow_provider_nexus.load.parquet.arrow import arrow_type, load
-from airflow_provider_nexus.load.rows import Conformer, Misfit
+from airflow_provider_nexus.load.rows import RejectedRecord, TableConverter
 
 FrameType = Literal["pandas", "polars"]
 _NOWHERE = Origin(datetime.min.replace(tzinfo=UTC), "")
@@ -36,15 +36,15 @@ def data_frame(resource: Resource, rows: Iterable[Row], df_type: FrameType, on_u
     :param on_untyped: called for each field that held values of another kind than declared; they are in ``_raw_extra``
     :raises NexusDataError: when a record does not fit the columns
     """
-    library, conformer, found = load_frames(df_type), Conformer(resource), []
+    library, converter, found = load_frames(df_type), TableConverter(resource), []
     for row in rows:
         try:
-            found.append(conformer.row(row, _NOWHERE)[len(SYSTEM) - 1 :])
-        except Misfit as misfit:
-            raise NexusDataError(resource.name, row.key, misfit.field, "(not shown)", misfit.reason) from None
-    for path in conformer.untyped:
-        on_untyped(path, conformer.expected(path))
-    columns = (SYSTEM[-1], *conformer.table.fields)
+            found.append(converter.row(row, _NOWHERE)[len(SYSTEM) - 1 :])
+        except RejectedRecord as rejected:
+            raise NexusDataError(resource.name, row.key, rejected.field, "(not shown)", rejected.reason) from None
+    for path in converter.untyped:
+        on_untyped(path, converter.expected(path))
+    columns = (SYSTEM[-1], *converter.table.fields)
     values = list(zip(*found, strict=True)) or [()] * len(columns)
     arrays = [load().array(each, arrow_type(column)) for each, column in zip(values, columns, strict=True)]
     names = [column.name for column in columns]

@@ -29,6 +29,7 @@ from airflow_provider_nexus.load.members import Members, refuse
 
 if TYPE_CHECKING:
     from airflow_provider_nexus.api.rows import Row
+    from airflow_provider_nexus.extract.account import Account
     from airflow_provider_nexus.extract.extracted import Extracted
 
 VERSION = 1
@@ -260,13 +261,14 @@ class Manifest(Members, frozen=True):
         return Totals.load(each.dump() for each in self.totals or ())
 
 
-def describe(extracted: Extracted, file_format: str, untyped: Mapping[str, int] | None = None) -> Manifest:
+def describe(extracted: Extracted, account: Account[Any], file_format: str, untyped: Mapping[str, int] | None = None) -> Manifest:
     """The manifest of a reading; what stores it adds the members of the files or the table.
 
+    :param account: of the records that are stored
     :param file_format: ``jsonl``, ``parquet`` or ``table``
     :param untyped: how many values of each field were of another kind than declared
     """
-    tally, window, proof = extracted.sink.tally, extracted.window, asdict(extracted.proof)
+    window, proof = extracted.window, asdict(extracted.proof)
     return Manifest(
         **asdict(extracted.facts),
         manifest_version=VERSION,
@@ -278,13 +280,13 @@ def describe(extracted: Extracted, file_format: str, untyped: Mapping[str, int] 
         read_by=extracted.origin.read_by,
         window=NamedWindow(start=to_wire(window.start), end=to_wire(window.end), how=window.how) if window else None,
         proof=NamedProof(**proof | {"reasons": list(extracted.proof.reasons)}),
-        records=tally.records,
+        records=account.records,
         rejected=[],
-        first=end_record(tally.first),
-        last=end_record(tally.last),
-        key_digest=tally.key_digest,
-        sums=tally.sums_by_field,
-        schema=SeenFields(**extracted.sink.fields.summary()),
+        first=end_record(account.first),
+        last=end_record(account.last),
+        key_digest=account.key_digest,
+        sums=account.sums_by_field,
+        schema=SeenFields(**extracted.spool.fields.summary()),
         untyped=dict(untyped or {}),
     )
 

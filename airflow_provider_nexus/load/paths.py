@@ -1,4 +1,4 @@
-"""Paths and URLs as people and templates give them: what leads nowhere, or anywhere, is refused by its argument's name."""
+"""Checks of paths and URLs as people and templates give them: what leads nowhere, or anywhere, is refused."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A record's JSON text as the values of its columns: each exactly what was sent.
+"""Table converter: a record's JSON text as the values of its columns, each exactly what was sent.
 
-Nothing is rounded, cut or guessed but for the seventh digit of a second, which no column type of any target can hold. A value
-that its column can't hold is kept as it came in ``_raw_extra``; with money, the key or the stamp the record does not fit.
+Nothing is rounded, cut or guessed but for the seventh digit of a second, which no column type of any target has room for. A value
+that does not fit its column is stored as it came in ``_raw_extra``; with money, the key or the stamp the record does not fit.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from airflow_provider_nexus.api.rows import Row
 from airflow_provider_nexus.api.schemas.field import PRECISION, Field
 from airflow_provider_nexus.extract.origin import Origin
 from airflow_provider_nexus.load.columns import Table
+from airflow_provider_nexus.load.totals import TableAccount
 
 LONGEST_KEY = 255
 """Characters of the longest key that a table takes: MySQL's longest indexed text under every row format."""
@@ -33,7 +34,7 @@ _members = msgspec.json.Decoder(dict[str, Raw]).decode
 _text = msgspec.json.Decoder(str).decode
 
 
-class Misfit(Exception):  # noqa: N818 - it is the record's fault, and never leaves this package
+class RejectedRecord(Exception):  # noqa: N818 - it is the record's fault, and never leaves this package
     """A record that does not fit its table.
 
     :param field: dotted wire name
@@ -45,12 +46,12 @@ class Misfit(Exception):  # noqa: N818 - it is the record's fault, and never lea
         self.field, self.reason = field, reason
 
 
-class Conformer:
+class TableConverter:
     """Reads records of one resource into rows of its table.
 
     :param resource: entry of the catalogue
-    :param keeps_untyped: whether values of another kind than declared are kept in ``_raw_extra``; if not, the record does not fit
-    :ivar untyped: how many values were kept so, by dotted wire name of their field
+    :param keeps_untyped: whether values of another kind than declared go to ``_raw_extra``; if not, the record does not fit
+    :ivar untyped: how many values were stored so, by dotted wire name of their field
     """
 
     def __init__(self, resource: Resource, *, keeps_untyped: bool = True) -> None:
@@ -60,26 +61,30 @@ class Conformer:
         self._places = {".".join(column.path): number for number, column in enumerate(self.table.fields)}
         self._objects = _Objects(resource.schema.fields)
 
+    def account(self) -> TableAccount:
+        """An account of the rows."""
+        return TableAccount(self.table)
+
     def row(self, row: Row, origin: Origin) -> tuple[Any, ...]:
         """The values of all columns, in the table's order.
 
-        :raises Misfit: when one can't be kept exactly
+        :raises RejectedRecord: when one can't be stored exactly
         """
         if len(row.key) > LONGEST_KEY:
-            raise Misfit("|".join(self.table.resource.key), f"a key of at most {LONGEST_KEY} characters")
+            raise RejectedRecord("|".join(self.table.resource.key), f"a key of at most {LONGEST_KEY} characters")
         values: list[Any] = [None] * len(self._places)
         extra: dict[str, Raw] = {}
         self._fill(row.raw, "", self._objects, values, extra)
-        kept = [msgspec.json.encode(extra).decode() if extra else None, *values]
-        return (row.key, origin.read_at, origin.read_by, content_of(kept), *kept)
+        values = [msgspec.json.encode(extra).decode() if extra else None, *values]
+        return (row.key, origin.read_at, origin.read_by, content_of(values), *values)
 
     def _fill(self, raw: bytes, prefix: str, known: _Objects, values: list[Any], extra: dict[str, Raw]) -> None:
         try:
             members = _members(raw)
         except (msgspec.MsgspecError, UnicodeDecodeError):
-            raise Misfit(prefix.rstrip(".") or "?", "an object of readable JSON") from None
+            raise RejectedRecord(prefix.rstrip(".") or "?", "an object of readable JSON") from None
         if len({name.lower() for name in members}) < len(members):
-            raise Misfit(
+            raise RejectedRecord(
                 prefix.rstrip(".") or "?", "an object that names each member once: two differ in their letters' case only"
             )
         for name, value in members.items():
@@ -102,12 +107,12 @@ class Conformer:
             values[self._places[path]] = exact(value, field.scale) if field.kind == "money" else value
         except (ValueError, ArithmeticError, KeyError, msgspec.MsgspecError):
             if not self._keeps_untyped or self._resource.must_be_typed(path, field):
-                raise Misfit(path, _expected(field)) from None
+                raise RejectedRecord(path, _expected(field)) from None
             self.untyped[path] += 1
             extra[path] = Raw(raw)
 
     def expected(self, path: str) -> str:
-        """What the field of a value that was kept untyped was to hold."""
+        """What the field of a value that was stored untyped should be."""
         return next(_expected(field) for names, field in self._resource.schema.walk() if ".".join(names) == path)
 
 
@@ -119,12 +124,12 @@ class _Objects:
         self.children = {name: _Objects(field.children) for name, field in self.fields.items() if field.children}
 
 
-def content_of(kept: Sequence[Any]) -> str:
-    """The digest that tells one version of a record from another, and by which a stored row can be checked.
+def content_of(values: Sequence[Any]) -> str:
+    """The digest in which two versions of a record differ, and by which a stored row can be checked.
 
-    :param kept: the values of ``_raw_extra`` and of the record's columns, in the table's order
+    :param values: those of ``_raw_extra`` and of the record's columns, in the table's order
     """
-    return hashlib.sha256(msgspec.json.encode(kept)).hexdigest()
+    return hashlib.sha256(msgspec.json.encode(values)).hexdigest()
 
 
 def exact(value: Decimal, scale: int) -> Decimal:

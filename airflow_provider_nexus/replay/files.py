@@ -14,20 +14,19 @@ from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.rows import Row, RowReader, in_order
 from airflow_provider_nexus.exceptions import NexusStorageError
+from airflow_provider_nexus.extract.account import LineAccount
 from airflow_provider_nexus.extract.jsonl import JsonLinesWriter
 from airflow_provider_nexus.extract.origin import Origin
 from airflow_provider_nexus.extract.progress import Follow, Steps, unheard
-from airflow_provider_nexus.extract.tally import Tally
 from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load import rejects
 from airflow_provider_nexus.load.collection import collections, windows_of
 from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.copy import Reject
-from airflow_provider_nexus.load.copy import Row as TypedRow
+from airflow_provider_nexus.load.copy import Reject, TableRow
 from airflow_provider_nexus.load.manifest import READINGS, Manifest, end_record
-from airflow_provider_nexus.load.parquet.patch import Patch
+from airflow_provider_nexus.load.parquet.changes import Patch
 from airflow_provider_nexus.load.parquet.unsettled import NAME as MEMORY
-from airflow_provider_nexus.load.parquet.unsettled import FileMemory, Unsettled
+from airflow_provider_nexus.load.parquet.unsettled import Unsettled, unsettled_file
 from airflow_provider_nexus.load.parquet.writer import ParquetWriter, rewrite
 from airflow_provider_nexus.load.publish import publish
 from airflow_provider_nexus.load.server import refuse_another
@@ -82,7 +81,7 @@ def _replay(collection: Any, folder: Any, manifest: Manifest) -> Tried[Any]:
 def _into_lines(folder: Any, manifest: Manifest, resource: Resource, rejected: Iterable[Reject]) -> Tried[Row]:
     """Write a window of JSON lines anew with the records that fit, in order of stamp and key."""
     reader = RowReader(resource)
-    tried, tally, writer = try_lines(reader, rejected), Tally(reader), JsonLinesWriter()
+    tried, tally, writer = try_lines(reader, rejected), LineAccount(reader), JsonLinesWriter()
     stored = (reader.read(raw) for file in manifest.files for raw in records_of(folder / file.name))
     try:
         for row in heapq.merge(stored, in_order(tried.rows), key=itemgetter(0, 1, 2)):
@@ -96,7 +95,7 @@ def _into_lines(folder: Any, manifest: Manifest, resource: Resource, rejected: I
     return tried
 
 
-def _into_window(folder: Any, manifest: Manifest, table: Table, rows: Iterable[TypedRow], left: Sequence[Reject] | None) -> None:
+def _into_window(folder: Any, manifest: Manifest, table: Table, rows: Iterable[TableRow], left: Sequence[Reject] | None) -> None:
     """Merge rows into a window of Parquet files, as a load does that changes it; a version that was read later stays.
 
     :param left: records that stay rejected; ``None`` to leave those of the window as they are
@@ -107,7 +106,7 @@ def _into_window(folder: Any, manifest: Manifest, table: Table, rows: Iterable[T
         patch.rewrite({row[0]: row for row in rows}, read_at=manifest.read_moment, read_by=read_by)
         if store.size(folder.parent / MEMORY) is not None:
             # The next run looks again at records that may still change.
-            unsettled = Unsettled(table, FileMemory(folder.parent))
+            unsettled = Unsettled(table, unsettled_file(folder.parent))
             for row in patch.versions:
                 unsettled.see(row)
             unsettled.save()
@@ -116,7 +115,7 @@ def _into_window(folder: Any, manifest: Manifest, table: Table, rows: Iterable[T
         patch.close()
 
 
-def _from_reading(collection: Any, folder: Any, manifest: Manifest, table: Table, tried: Tried[TypedRow]) -> Tried[TypedRow]:
+def _from_reading(collection: Any, folder: Any, manifest: Manifest, table: Table, tried: Tried[TableRow]) -> Tried[TableRow]:
     """Merge what a reading of a copy rejected into the windows of its creation.
 
     Records of no window of the copy stay rejected. Where the copy stores each version, those that fit are stored with the

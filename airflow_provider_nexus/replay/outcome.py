@@ -10,10 +10,9 @@ from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.rows import Row, RowReader
 from airflow_provider_nexus.exceptions import NexusDataError
 from airflow_provider_nexus.extract.origin import Origin
-from airflow_provider_nexus.extract.spool import flaw_of
-from airflow_provider_nexus.load.copy import Reject
-from airflow_provider_nexus.load.copy import Row as TypedRow
-from airflow_provider_nexus.load.rows import Conformer, Misfit
+from airflow_provider_nexus.load.copy import Reject, TableRow
+from airflow_provider_nexus.load.jsonl.copy import flaw_of
+from airflow_provider_nexus.load.rows import RejectedRecord, TableConverter
 
 T = TypeVar("T")
 _LOST = "\ufffd"
@@ -67,19 +66,19 @@ def try_lines(reader: RowReader, rejects: Iterable[Reject]) -> Tried[Row]:
 
     def fit(row: Row) -> Row:
         if row.flaw:
-            raise Misfit(row.flaw, reader.expected(row.flaw))
+            raise RejectedRecord(row.flaw, reader.expected(row.flaw))
         return row
 
     return _try(reader, rejects, fit)
 
 
-def try_typed(resource: Resource, rejects: Iterable[Reject], origin: Origin) -> Tried[TypedRow]:
+def try_typed(resource: Resource, rejects: Iterable[Reject], origin: Origin) -> Tried[TableRow]:
     """Find the records that fit their columns now.
 
     :param origin: of the reading that rejected them
     """
-    conformer = Conformer(resource)
-    return _try(RowReader(resource), rejects, lambda row: conformer.row(row, origin))
+    converter = TableConverter(resource)
+    return _try(RowReader(resource), rejects, lambda row: converter.row(row, origin))
 
 
 def _try(reader: RowReader, rejects: Iterable[Reject], fit: Callable[[Row], T]) -> Tried[T]:
@@ -90,8 +89,8 @@ def _try(reader: RowReader, rejects: Iterable[Reject], fit: Callable[[Row], T]) 
             continue
         try:
             fitting.append((each, fit(flaw_of(reader, reader.read(each.raw.encode())))))
-        except Misfit as misfit:
-            left.append(Reject(each.key, misfit.field, misfit.reason, each.raw))
+        except RejectedRecord as rejected:
+            left.append(Reject(each.key, rejected.field, rejected.reason, each.raw))
         except NexusDataError as error:
             left.append(Reject(each.key, error.field, "of the kind that the schema names", each.raw))
     return Tried(tuple(fitting), tuple(left))

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 import sqlalchemy as sa
 from msgspec.structs import replace
 
 from airflow_provider_nexus.exceptions import NexusStorageError
+from airflow_provider_nexus.extract.account import Digest
 from airflow_provider_nexus.extract.origin import Origin
 from airflow_provider_nexus.extract.progress import Follow, Steps, unheard
-from airflow_provider_nexus.load.copy import Reject, Row, Sealed
+from airflow_provider_nexus.extract.window import Window
+from airflow_provider_nexus.load.copy import Reject, Sealed, TableRow
 from airflow_provider_nexus.load.manifest import Manifest, parse
 from airflow_provider_nexus.load.sql.errors import failing
 from airflow_provider_nexus.load.sql.sessions import reading
-from airflow_provider_nexus.load.totals import Amounts, Sum
+from airflow_provider_nexus.load.totals import TableAccount
 from airflow_provider_nexus.replay.outcome import Replayed, Tried, try_typed
 from airflow_provider_nexus.verify.tables import StoredTable
 
@@ -78,24 +79,24 @@ def _rejected(stored: StoredTable, label: str) -> list[Reject]:
         return [Reject(*row) for row in connection.execute(query)]
 
 
-def _sealed(stored: StoredTable, reading: dict[str, Any], manifest: Manifest, tried: Tried[Row]) -> Sealed:
+def _sealed(stored: StoredTable, reading: dict[str, Any], manifest: Manifest, tried: Tried[TableRow]) -> Sealed:
     """The reading as if the records that fit had always fitted: a rerun that brings the same then changes nothing."""
-    content, keys = Sum.of(0, reading["content"]), Sum.of(manifest.records, manifest.key_digest)
-    amounts = Amounts(stored.model.source, manifest.sums)
+    content, account = Digest.of(0, reading["content"]), TableAccount(stored.model.source, manifest)
     for reject, row in tried.fitting:
-        content.add(hashlib.sha256(reject.raw.encode()).hexdigest(), -1)
+        content.add_text(reject.raw.encode(), -1)
         content.add(row[3])
-        keys.add(hashlib.sha256(row[0].encode()).hexdigest())
-        amounts.add(row)
+        account.add(row)
+    start, end = reading["window_start"], reading["window_end"]
+    counts = {"records": account.records, "key_digest": account.key_digest, "sums": account.sums_by_field}
     return Sealed(
         label=reading["label"],
         feed=reading["feed"],
         read_at=reading["read_at"],
-        start=reading["window_start"],
-        end=reading["window_end"],
+        window=Window(start, end) if start else None,
         verdict=reading["verdict"],
         records=reading["records"] + len(tried.fitting),
         content=content.digest,
-        manifest=replace(manifest, records=keys.records, key_digest=keys.digest, sums=amounts.dump()),
+        manifest=replace(manifest, **counts),
+        account=account,
         rejects=tried.rejects,
     )

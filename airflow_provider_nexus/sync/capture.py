@@ -1,4 +1,4 @@
-"""Keeps a copy true to records that change long after they were made, though Nexus has no "updated since".
+"""Incremental capture: updates a copy of records that change long after they were made, though Nexus has no "updated since".
 
 Each run reads three feeds: what ended in the window where Nexus can be asked for that, what was created in it, and what was
 not settled when it was last read. What changes behind their backs is found by totals where there are any, and else by
@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -23,16 +24,16 @@ from airflow_provider_nexus.extract.extracted import Extracted
 from airflow_provider_nexus.extract.extractor import Extractor
 from airflow_provider_nexus.extract.origin import Open
 from airflow_provider_nexus.extract.request import SyncRequest
-from airflow_provider_nexus.extract.source import Span
 from airflow_provider_nexus.extract.window import Window
-from airflow_provider_nexus.load.copy import Copy
-from airflow_provider_nexus.load.loader import TableLoader
+from airflow_provider_nexus.load.columns import Table
+from airflow_provider_nexus.load.copy import Copy, TableRow
+from airflow_provider_nexus.load.loader import Loader
 from airflow_provider_nexus.sync.compare import Comparison, joined
 from airflow_provider_nexus.sync.job import store, summary_of, together
 from airflow_provider_nexus.sync.watermark import Watermark, advance
 
 PATIENCE = timedelta(days=90)
-"""How long an unsettled record is read again at every run; after that, totals and old windows have to tell."""
+"""How long an unsettled record is read again at every run; after that, totals and old windows have to show it."""
 
 
 class CaptureJob:
@@ -40,10 +41,10 @@ class CaptureJob:
 
     :param client: makes the calls
     :param request: what is to be synced; its window begins where the run before ended
-    :param copy: what is kept true
+    :param copy: what is updated
     :param rereads: old windows to read again where there are no totals
     :param watermark: moved to the window's end when all of the run is stored
-    :param staging: folder under which another try finds what this one brought; ``None`` to leave nothing behind
+    :param staging: folder under which another try finds what this one brought; ``None`` to store nothing for it
     :param sleep: waits until a window is settled
     """
 
@@ -91,11 +92,11 @@ class CaptureJob:
         return summary | cost | {"feeds": self._feeds, "changed": any(self._changes.values()), **self._changes}
 
     def _bring(self, window: Window) -> dict[str, Any]:
-        """All feeds. What was created comes after what ended: a table that holds the window counts as read up to its end."""
+        """All feeds. What was created comes after what ended: a table with the window counts as read up to its end."""
         parts = self._parts(window)
         for torn in self._copy.torn():
             self._store(self._extractor.read(torn, "reread"), None)
-        since = min((kept.start for kept in self._copy.windows()), default=window.start)
+        since = min((stored.start for stored, _ in self._copy.windows()), default=window.start)
         if self._request.resource.finished and since < window.start:
             self._store(self._extractor.read(window, "finished"), since)
         pieces = []
@@ -110,19 +111,15 @@ class CaptureJob:
     def _parts(self, window: Window) -> list[Window]:
         """The window, parted where the copy's own begin and end: a run that was not finished has left such ones.
 
-        :raises NexusWindowError: when a window that the copy holds lies in it with no more than a part
+        :raises NexusWindowError: when a window of the copy lies in it with no more than a part
         """
-        windows = [Window(kept.start, kept.end) for kept in self._copy.windows()] + self._copy.torn()
-        for kept in windows:
-            if (
-                kept.start < window.end
-                and window.start < kept.end
-                and not (window.start <= kept.start and kept.end <= window.end)
-            ):
-                asked, held = (f"{to_wire(each.start)} to {to_wire(each.end)}" for each in (window, kept))
+        windows = [stored for stored, _ in self._copy.windows()] + self._copy.torn()
+        for stored in windows:
+            if stored.meets(window) and not (window.start <= stored.start and stored.end <= window.end):
+                asked, other = (f"{to_wire(each.start)} to {to_wire(each.end)}" for each in (window, stored))
                 hint = "windows of a copy touch. Leave the window out to go on from the last"
-                raise NexusWindowError(f"the window {asked} meets {held}, which the copy holds: {hint}")
-        edges = {edge for kept in windows for edge in (kept.start, kept.end) if window.start < edge < window.end}
+                raise NexusWindowError(f"the window {asked} meets {other}, which is in the copy: {hint}")
+        edges = {edge for stored in windows for edge in (stored.start, stored.end) if window.start < edge < window.end}
         return [Window(*ends, window.how) for ends in pairwise(sorted(edges | {window.start, window.end}))]
 
     def _read_unsettled(self, window: Window) -> None:
@@ -130,14 +127,17 @@ class CaptureJob:
         known = {key: each for key, each in self._copy.unsettled().items() if each.created < window.start}
         wanted = {key: each for key, each in known.items() if window.end - each.created <= PATIENCE and self._is_owed(each)}
         if len(wanted) < len(known):
-            self._log.info("%s unsettled records are left to the totals, or to old windows", f"{len(known) - len(wanted):,}")
+            self._log.info(
+                "%s old unsettled records are not read: totals or old windows show their changes",
+                f"{len(known) - len(wanted):,}",
+            )
         if wanted:
             self._store(self._extractor.read_unsettled(wanted, window.start), None)
 
     def _is_owed(self, record: Open) -> bool:
         """Whether a record has to be looked at: one with a status that no source explains may well have ended.
 
-        Where there are totals they tell when it changes; elsewhere it is read again as all others.
+        Where there are totals they show when it changes; elsewhere it is read again as all others.
         """
         lifecycle = self._request.resource.lifecycle
         is_known = lifecycle is not None and lifecycle.phase(record.status) is not Phase.UNKNOWN
@@ -146,28 +146,33 @@ class CaptureJob:
     def _to_read_again(self, now: datetime) -> Iterator[Window]:
         windows = self._copy.windows()
         comparison = Comparison(self._client, self._request.resource, self._copy, max(1, self._request.page_size // 2))
-        held = joined(Span(kept.start, kept.end) for kept in sorted(windows, key=lambda kept: kept.start))
-        found = [comparison.differences(span) for span in held] if self._request.resource.totals_path else [None]
+        stored = joined(sorted((window for window, _ in windows), key=lambda window: window.start))
+        found = [comparison.differences(window) for window in stored] if self._request.resource.totals_path else [None]
         if None not in found:
-            spans = [span for each in found for span in each or ()]
-            self._log.info("%s spans differ from the totals, found in %s calls", len(spans), comparison.calls)
+            differing = [window for each in found for window in each or ()]
+            self._log.info("%s windows differ from the totals, found in %s calls", len(differing), comparison.calls)
             if comparison.is_cut:
-                self._log.warning("more calls are not made to find what differs from the totals: larger spans are read again")
-            yield from (Window(span.start, span.end, "totals") for span in spans)
+                self._log.warning("more calls are not made to find what differs from the totals: larger windows are read again")
+            yield from (replace(window, how="totals") for window in differing)
             return
-        due = [kept for kept in windows if kept.read_at < now]
-        yield from (Window(kept.start, kept.end, "oldest proof") for kept in due[: self._rereads])
+        due = [window for window, read_at in windows if read_at < now]
+        yield from (replace(window, how="oldest proof") for window in due[: self._rereads])
 
     def _store(self, extracted: Extracted, since: datetime | None) -> dict[str, Any]:
-        asked = self._request
-        loader = TableLoader(self._copy, asked.max_rejected, contract=asked.contract, since=since)
+        """Store a reading, without the records created before a time that nothing was read of."""
+        asked, table = self._request, Table(self._request.resource)
+        created = table.place(table.created)
+
+        def is_wanted(row: TableRow) -> bool:
+            return since is None or row[created] >= since
+
+        loader = Loader(self._copy, asked.max_rejected, contract=asked.contract, wanted=is_wanted)
         try:
             stored = store(extracted, loader, asked, self._log)
         finally:
-            extracted.close()
-        records = extracted.sink.tally.records
-        self._feeds[extracted.feed] = self._feeds.get(extracted.feed, 0) + records
+            extracted.spool.close()
+        self._feeds[extracted.feed] = self._feeds.get(extracted.feed, 0) + stored.records
         for word in self._changes:
             self._changes[word] += getattr(stored, word) or 0
-        self._log.info("%s: %s records, %s", extracted.feed, f"{records:,}", stored.path)
+        self._log.info("%s: %s records, %s", extracted.feed, f"{stored.records:,}", stored.path)
         return summary_of(extracted, stored)

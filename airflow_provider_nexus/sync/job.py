@@ -1,4 +1,4 @@
-"""A sync from beginning to end: window, reading, proof, storing, watermark."""
+"""Sync job: window, reading, proof, storing, watermark."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.log import Log
+from airflow_provider_nexus.extract.account import Digest
 from airflow_provider_nexus.extract.children import WORST_FIRST
 from airflow_provider_nexus.extract.extracted import Extracted
 from airflow_provider_nexus.extract.extractor import Extractor
 from airflow_provider_nexus.extract.progress import Follow, unheard
 from airflow_provider_nexus.extract.request import SyncRequest
 from airflow_provider_nexus.load.contract import check, drift
-from airflow_provider_nexus.load.loader import Loader, Stored
-from airflow_provider_nexus.load.totals import Sum
+from airflow_provider_nexus.load.copy import Stored
+from airflow_provider_nexus.load.loader import Loader
 from airflow_provider_nexus.sync.watermark import Watermark, advance
 
 
@@ -29,8 +30,8 @@ class SyncJob:
     :param request: what is to be synced
     :param loader: where it goes
     :param watermark: moved to the window's end when it is stored
-    :param staging: folder under which another try finds what this one brought; ``None`` to leave nothing behind
-    :param follow: told how many records were read
+    :param staging: folder under which another try finds what this one brought; ``None`` to store nothing for it
+    :param follow: called with the number of records read
     :param sleep: waits until a window is settled
     """
 
@@ -38,7 +39,7 @@ class SyncJob:
         self,
         client: NexusClient,
         request: SyncRequest,
-        loader: Loader,
+        loader: Loader[Any],
         *,
         watermark: Watermark | None = None,
         staging: Any = None,
@@ -73,24 +74,24 @@ class SyncJob:
         try:
             return summary_of(extracted, store(extracted, self._loader, self._request, self._log))
         finally:
-            extracted.close()
+            extracted.spool.close()
 
 
-def store(extracted: Extracted, loader: Loader, request: SyncRequest, log: Log) -> Stored:
-    """Hold a reading to the contract, then store it."""
-    fields, before = extracted.sink.fields, loader.fields_before(extracted.window)
+def store(extracted: Extracted, loader: Loader[Any], request: SyncRequest, log: Log) -> Stored:
+    """Check a reading against the contract, then store it."""
+    fields, before = extracted.spool.fields, loader.copy.fields_before(extracted.window)
     check(request.contract, extracted.resource.name, drift(fields, before), log)
     if before and not fields.seen:
-        fields.restore(before)  # what was agreed on outlives a reading that brought nothing
+        fields.restore(before)  # a reading that brought nothing changes no agreement
     stored = loader.store(extracted)
-    if extracted.keeper:
-        extracted.keeper.forget()
+    if extracted.checkpoints:
+        extracted.checkpoints.forget()
     for name, count in stored.untyped.items():
         log.warning(
-            "%s: %s of %s records hold another kind of value than declared in %s; it is kept as it came in _raw_extra",
+            "%s: %s of %s records have another kind of value than declared in %s; it is stored as it came in _raw_extra",
             extracted.resource.name,
             count,
-            extracted.sink.tally.records,
+            stored.records,
             name,
         )
     if stored.rejected:
@@ -104,7 +105,7 @@ def collection_folder(target: Any, environment: str, resource: Resource) -> Any:
 
 
 def summary_of(extracted: Extracted, stored: Stored) -> dict[str, Any]:
-    """What a sync says of itself."""
+    """The summary of a sync."""
     window, counts = extracted.window, ("inserted", "updated", "deleted")
     return {
         "resource": extracted.resource.name,
@@ -112,13 +113,13 @@ def summary_of(extracted: Extracted, stored: Stored) -> dict[str, Any]:
         "window_start": to_wire(window.start) if window else None,
         "window_end": to_wire(window.end) if window else None,
         "verdict": str(extracted.proof.verdict),
-        "records": extracted.sink.tally.records,
+        "records": stored.records,
         "rejected": stored.rejected,
         "calls": extracted.facts.calls,
         "seconds": extracted.facts.seconds,
         "path": stored.path,
         "manifest": stored.manifest,
-        "key_digest": extracted.sink.tally.key_digest,
+        "key_digest": stored.key_digest,
         "changed": stored.changed,
         **({"untyped": dict(stored.untyped)} if stored.untyped else {}),
         **{name: value for name in counts if (value := getattr(stored, name)) is not None},
@@ -126,13 +127,13 @@ def summary_of(extracted: Extracted, stored: Stored) -> dict[str, Any]:
 
 
 def together(pieces: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """What is said of a window that was read in pieces, oldest first, as of one.
+    """The summary of a window that was read in pieces, oldest first.
 
     :return: a summary from the first start to the last end with the worst verdict, the records of all and the digest of all
-        keys; its ``path`` holds all pieces, its ``manifest`` is that of the last one, and ``windows`` is how many they are
+        keys; its ``path`` has all pieces, its ``manifest`` is that of the last one, and ``windows`` is how many they are
     """
     first, last = pieces[0], pieces[-1]
-    keys = Sum()
+    keys = Digest()
     for each in pieces:
         keys.add(each["key_digest"].rpartition(":")[2])
     return last | {

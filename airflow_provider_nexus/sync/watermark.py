@@ -1,74 +1,46 @@
-"""Where the last contiguous sync of a resource ended, kept beside the data."""
+"""Watermarks: where the last contiguous sync of a resource ended."""
 
 from __future__ import annotations
 
-import io
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
-import msgspec
-
-from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.api.moments import moment
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.client.log import Log
-from airflow_provider_nexus.exceptions import NexusStorageError, NexusWindowError
 from airflow_provider_nexus.extract.window import Window
+from airflow_provider_nexus.load.memory import FileMemory, Memory
 
 NAME = "_watermark.json"
+Watermark = Memory[str]
+"""Stores the time, as text."""
 
 
-class Watermark(Protocol):
-    """A stamp that outlives the run."""
+def file_watermark(collection: Any) -> Watermark:
+    """A watermark in a small JSON file beside the data.
 
-    def get(self) -> str | None:
-        """The stamp; ``None`` before the first sync."""
-
-    def set(self, moment: str) -> None:
-        """Replace the stamp."""
-
-
-class FileWatermark:
-    """A small JSON file in the folder of the resource's windows.
-
-    :param collection: that folder
+    :param collection: folder of the resource's windows
     """
-
-    def __init__(self, collection: Any) -> None:
-        self._path = collection / NAME
-
-    def get(self) -> str | None:
-        """The stamp; ``None`` before the first sync.
-
-        :raises NexusStorageError: when the file is damaged
-        """
-        raw = store.read(self._path)
-        if raw is None:
-            return None
-        try:
-            return to_wire(moment(msgspec.json.decode(raw)["watermark"], "watermark"))
-        except (msgspec.DecodeError, NexusWindowError, TypeError, KeyError, ValueError, RecursionError):
-            raise NexusStorageError(
-                f"{self._path} is damaged, so it is not known where the last sync ended: write the end of the last window "
-                'that lies there into it, as in {"watermark": "2026-01-31T00:00:00Z"}'
-            ) from None
-
-    def set(self, moment: str) -> None:
-        """Replace the stamp."""
-        store.put(self._path, io.BytesIO(msgspec.json.encode({"watermark": moment}) + b"\n"))
+    return FileMemory(
+        collection / NAME,
+        read=lambda found: to_wire(moment(found["watermark"], "watermark")),
+        write=lambda end: {"watermark": end},
+        damage="where the last sync ended: write the end of the last window that lies there into it, as in "
+        '{"watermark": "2026-01-31T00:00:00Z"}',
+    )
 
 
 def advance(watermark: Watermark, window: Window, log: Log) -> datetime | None:
-    """Move the watermark to a published window's end, if no gap lies between.
+    """Move the watermark to a published window's end, if nothing was left out before it.
 
-    :return: where it stands now
+    :return: the watermark afterwards
     """
-    known = watermark.get()
-    stands = moment(known, "watermark") if known else None
-    if stands and window.start > stands:
-        log.warning("%s to %s was never read: the watermark stays", to_wire(stands), to_wire(window.start))
-        return stands
-    if stands is None or window.end > stands:
+    text = watermark.get()
+    known = moment(text, "watermark") if text else None
+    if known and window.start > known:
+        log.warning("%s to %s was never read: the watermark stays", to_wire(known), to_wire(window.start))
+        return known
+    if known is None or window.end > known:
         watermark.set(to_wire(window.end))
         return window.end
-    return stands
+    return known

@@ -245,7 +245,7 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         hook: NexusHook,
         resource: Resource,
         copy: Copy | None,
-        loader: Loader,
+        loader: Loader[Any],
         watermark: Watermark,
         staging: Any,
     ) -> dict[str, Any] | None:

@@ -1,42 +1,46 @@
-"""Memory of runs in Airflow: values in the state store of an asset (3.3 on)."""
+"""Memories in the state store of an Airflow asset (3.3 on)."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 
-from airflow_provider_nexus.load.parquet.unsettled import Memory
+from airflow_provider_nexus.load.memory import Memory
 
+T = TypeVar("T")
 ROOM = 32_768
 """Bytes of JSON that go into the store. Airflow's default for a value is twice as much (``[state_store]
 max_value_storage_bytes``), counted with the blanks and escapes of its own JSON; beyond, it warns at each run and its REST API
 refuses the value."""
 BESIDE = "in the file beside the data"
-"""What the store contains instead of an object that is too large."""
+"""What the store has instead of an object that is too large."""
 
 
-class AssetMemory:
-    """One value in the state store of an asset: a watermark, or an object that may be too large for the store.
+class AssetMemory(Generic[T]):
+    """A small object in the state store of an asset, or beside it where it is too large for that.
 
-    The store names the file when the object is there, so it alone decides which of the two counts.
+    The store holds a mark when the object lies beside it, so it alone says which of the two counts.
 
     :param store: of the asset
     :param key: name in it
-    :param beside: stores what is too large. It is read, too, when the store has nothing, as after a task was given an asset
+    :param beside: stores what is too large; it is asked, too, when the store has nothing, as after a task was given an asset
     """
 
-    def __init__(self, store: Any, key: str, beside: Memory | None = None) -> None:
+    def __init__(self, store: Any, key: str, beside: Memory[T] | None = None) -> None:
         self._store, self._key, self._beside = store, key, beside
 
-    def get(self) -> Any:
-        """The value; ``None`` before the first."""
+    def get(self) -> T | None:
+        """What was stored last; ``None`` before the first time."""
         found = self._store.get(self._key)
-        return self._beside.get() if self._beside and found in (None, BESIDE) else found
+        if found is None or found == BESIDE:
+            return self._beside.get() if self._beside else None
+        return cast("T", found)
 
-    def set(self, value: Any) -> None:
-        """Replace the value."""
-        if self._beside and len(msgspec.json.encode(value)) > ROOM:
-            self._beside.set(value)
-            value = BESIDE
-        self._store.set(self._key, value)
+    def set(self, value: T) -> None:
+        """Store another one."""
+        if self._beside is None or len(msgspec.json.encode(value)) <= ROOM:
+            self._store.set(self._key, value)
+            return
+        self._beside.set(value)
+        self._store.set(self._key, BESIDE)

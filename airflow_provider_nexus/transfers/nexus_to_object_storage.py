@@ -20,15 +20,16 @@ from airflow_provider_nexus.hooks._connections import check_given, opened
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.lineage.facets import file_target
 from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.jsonl.copy import JsonLinesLoader
-from airflow_provider_nexus.load.loader import TableLoader
-from airflow_provider_nexus.load.parquet.unsettled import FileMemory, Memory
+from airflow_provider_nexus.load.jsonl.copy import JsonLinesCopy
+from airflow_provider_nexus.load.loader import Loader
+from airflow_provider_nexus.load.memory import Memory
+from airflow_provider_nexus.load.parquet.unsettled import unsettled_file
 from airflow_provider_nexus.load.server import refuse_another
 from airflow_provider_nexus.operators._base import rendered
 from airflow_provider_nexus.report import write_report
 from airflow_provider_nexus.report.place import way
 from airflow_provider_nexus.sync.job import collection_folder
-from airflow_provider_nexus.sync.watermark import FileWatermark, Watermark
+from airflow_provider_nexus.sync.watermark import Watermark, file_watermark
 from airflow_provider_nexus.transfers._base import Capture, NexusSyncBaseOperator
 from airflow_provider_nexus.transfers._memory import AssetMemory
 from airflow_provider_nexus.transfers._report import page_of
@@ -139,8 +140,8 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
         collection = self._collection(hook, resource)
         store.refuse_unfit("path", collection)
         refuse_another(collection, hook.settings.environment.base_url)
-        watermark: Watermark = FileWatermark(collection)
-        memory: Memory = FileMemory(collection)
+        watermark: Watermark = file_watermark(collection)
+        memory: Memory[dict[str, str]] = unsettled_file(collection)
         if (state := self.asset_store(context)) is not None:
             # several tasks that write elsewhere can have the same asset
             where = hashlib.sha256(str(collection).encode()).hexdigest()[:16]
@@ -148,7 +149,7 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
             watermark, memory = AssetMemory(state, f"nexus.watermark.{key}"), AssetMemory(state, f"nexus.unsettled.{key}", memory)
         staged = collection / staging.FOLDER
         if self.file_format == "jsonl":
-            lines = JsonLinesLoader(collection, self.max_rejected)
+            lines = Loader(JsonLinesCopy(collection), self.max_rejected)
             return self.sync(context, hook, resource, None, lines, watermark, staged)
         from airflow_provider_nexus.load.parquet.copy import ParquetCopy
         from airflow_provider_nexus.load.parquet.unsettled import Unsettled
@@ -156,7 +157,7 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
         table = Table(resource)
         unsettled = Unsettled(table, memory) if self.capture == "changes" else None
         copy = ParquetCopy(collection, table, unsettled=unsettled, keeps_versions=self.history)
-        loader = TableLoader(copy, self.max_rejected, contract=self.contract)
+        loader = Loader(copy, self.max_rejected, contract=self.contract)
         return self.sync(context, hook, resource, copy, loader, watermark, staged)
 
     def report(self, hook: NexusHook, resource: Resource, page: Any) -> str:

@@ -16,7 +16,7 @@ from airflow_provider_nexus.extract.source import PAGE_SIZE
 from airflow_provider_nexus.hooks._connections import check_given, engine_of, opened, sql_hook
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.loader import TableLoader
+from airflow_provider_nexus.load.loader import Loader
 from airflow_provider_nexus.load.paths import is_template
 from airflow_provider_nexus.load.sql.name import split_name
 from airflow_provider_nexus.operators._base import rendered
@@ -130,7 +130,7 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
             if self.staging_path is not None or self.is_given("staging_path"):
                 staged = opened("staging_path", self.staging_path) / self.table / resource.name
                 store.refuse_unfit("staging_path", staged)
-            loader = TableLoader(copy, self.max_rejected, contract=self.contract)
+            loader = Loader(copy, self.max_rejected, contract=self.contract)
             return self.sync(context, hook, resource, copy, loader, watermark, staged)
         finally:
             engine.dispose()

@@ -22,7 +22,7 @@ from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusData
 from airflow_provider_nexus.extract.origin import Origin
 from airflow_provider_nexus.extract.progress import Follow, Steps, unheard
 from airflow_provider_nexus.extract.proved_read import stream
-from airflow_provider_nexus.extract.source import PAGE_SIZE, Source, Span
+from airflow_provider_nexus.extract.source import PAGE_SIZE, Source, widened
 from airflow_provider_nexus.extract.totals import Totals
 from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load import manifest as manifests
@@ -31,7 +31,7 @@ from airflow_provider_nexus.load.collection import ResourceFolder, collections
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.manifest import Manifest
 from airflow_provider_nexus.load.parquet.scan import Scan
-from airflow_provider_nexus.load.rows import Conformer, Misfit
+from airflow_provider_nexus.load.rows import RejectedRecord, TableConverter
 from airflow_provider_nexus.load.server import is_same
 from airflow_provider_nexus.load.sql.errors import failing
 from airflow_provider_nexus.load.sql.merge import current
@@ -164,7 +164,7 @@ def _compare_totals(copy: ComparedCopy, run: list[StoredWindow], source: Source,
     :return: whether Nexus has totals of spans
     """
     comparison = Comparison(client, copy.resource, _RunTotals(copy, run, source), PAGE_SIZE // 2)
-    spans = comparison.differences(Span(run[0].window.start, run[-1].window.end))
+    spans = comparison.differences(Window(run[0].window.start, run[-1].window.end))
     for span in spans or ():
         names = [each.where for each in run if each.window.start < span.end and span.start < each.window.end]
         text = f"counts or sums of {to_wire(span.start)} to {to_wire(span.end)} are others in Nexus now: sync it again"
@@ -180,7 +180,7 @@ def _compare_count(stored: StoredWindow, source: Source, findings: Findings) -> 
 
     Nexus is asked as it was when the window was read: one second wider at each end, with what lay there.
     """
-    theirs = source.count(Span(stored.window.start, stored.window.end))
+    theirs = source.count(*widened(stored.window))
     if theirs is None:
         findings.note(stored.where, "Nexus does not state how many records there are, so it is not compared")
         return
@@ -202,11 +202,11 @@ class _RunTotals:
         """Counts and sums of the records that were created in a span."""
         if start < self.run[-1].window.end:
             return self.copy.totals(self.run, start, end)
-        totals, conformer = Totals(), Conformer(self.copy.resource)
-        grouping = Grouping(conformer.table)
-        for row in stream(self.source, Span(start, end)):
-            with suppress(Misfit):
-                grouping.count(totals, conformer.row(row, _ORIGIN))
+        totals, converter = Totals(), TableConverter(self.copy.resource)
+        grouping = Grouping(converter.table)
+        for row in stream(self.source, Window(start, end)):
+            with suppress(RejectedRecord):
+                grouping.count(totals, converter.row(row, _ORIGIN))
         return totals
 
 
@@ -248,13 +248,13 @@ class _FileTotals:
         if manifest.format == "parquet":
             yield from self._scan.typed(folder, manifest)
             return
-        reader, conformer = RowReader(self._resource), Conformer(self._resource)
-        table = conformer.table
+        reader, converter = RowReader(self._resource), TableConverter(self._resource)
+        table = converter.table
         places = [table.place(name) for name in (table.created, *Grouping(table).columns)]
         for raw in (raw for file in manifest.files for raw in records_of(folder / file.name)):
             try:
-                values = conformer.row(reader.read(raw), _ORIGIN)
-            except Misfit:
+                values = converter.row(reader.read(raw), _ORIGIN)
+            except RejectedRecord:
                 self.misfits.add(str(folder))
                 continue
             yield tuple(values[place] for place in places)

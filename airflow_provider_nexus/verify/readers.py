@@ -12,17 +12,17 @@ from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.rows import RowReader
 from airflow_provider_nexus.exceptions import NexusDataError
+from airflow_provider_nexus.extract.account import LineAccount
 from airflow_provider_nexus.extract.jsonl import lines
-from airflow_provider_nexus.extract.tally import Tally
 from airflow_provider_nexus.extract.totals import Totals
 from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load.columns import SYSTEM, Table
 from airflow_provider_nexus.load.manifest import Manifest, end_record
 from airflow_provider_nexus.load.parquet.arrow import leaves, load
-from airflow_provider_nexus.load.parquet.books import Books
-from airflow_provider_nexus.load.parquet.readings import GONE
+from airflow_provider_nexus.load.parquet.changes import DELETED
 from airflow_provider_nexus.load.parquet.writer import read_rows
 from airflow_provider_nexus.load.rows import content_of
+from airflow_provider_nexus.load.totals import TableAccount
 from airflow_provider_nexus.verify.personal_data import PersonalData
 
 _CONTENT = 4
@@ -65,7 +65,7 @@ class _LinesReader:
     def __init__(self, resource: Resource, window: Window | None, personal: PersonalData | None) -> None:
         self._window, self._personal = window, personal
         self._reader = RowReader(resource)
-        self._tally = Tally(self._reader)
+        self._tally = LineAccount(self._reader)
         self.records = 0
 
     def read(self, path: Any) -> Iterator[str]:
@@ -100,7 +100,7 @@ class _LinesReader:
 class _ParquetReader:
     def __init__(self, resource: Resource, window: Window | None, personal: PersonalData | None) -> None:
         self._table, self._window, self._personal = Table(resource), window, personal
-        self._books = Books(self._table)
+        self._account = TableAccount(self._table)
         self.records = 0
 
     def read(self, path: Any) -> Iterator[str]:
@@ -117,13 +117,13 @@ class _ParquetReader:
             for row in rows:
                 self.records += 1
                 # A record that was deleted has neither values nor a digest.
-                is_empty = row[3] == GONE and all(value is None for value in row[_CONTENT:])
-                content = GONE if is_empty else content_of(row[_CONTENT:])
+                is_empty = row[3] == DELETED and all(value is None for value in row[_CONTENT:])
+                content = DELETED if is_empty else content_of(row[_CONTENT:])
                 if content != row[3]:
                     yield f"the row of key {row[0]!r} was edited: its values are not what its _content is of"
-                if row[3] != GONE:
+                if row[3] != DELETED:
                     values = [row[place] if place is not None else None for place in places]
-                    self._books.enter((*row[:3], content, *values[_CONTENT:]))
+                    self._account.add((*row[:3], content, *values[_CONTENT:]))
                     yield from (f"the row of key {row[0]!r} {line}" for line in self._misplaced(values))
 
     def _misplaced(self, values: list[Any]) -> Iterator[str]:
@@ -138,7 +138,7 @@ class _ParquetReader:
 
     def differences(self, manifest: Manifest) -> Iterator[str]:
         """The members of a manifest that are not what the rows add up to."""
-        found = self._books.members()
+        found = self._account.members()
         if "totals" in found and Totals.load(each.dump() for each in found["totals"]).same_as(manifest.group_totals):
             found["totals"] = manifest.totals
         return _differences(found, manifest)

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.extract.request import SyncRequest
 from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.loader import TableLoader
+from airflow_provider_nexus.load.loader import Loader
 from airflow_provider_nexus.load.manifest import NAME
 from airflow_provider_nexus.load.sql.copy import SqlCopy
 from airflow_provider_nexus.sandbox import Fault, Sandbox
@@ -179,7 +179,7 @@ def test_a_check_of_a_table_shows_windows(sandbox: Sandbox, tmp_path: Path, monk
     entry = get_resource("transactions")
     made_of = client.session.environment
     copy = SqlCopy(engine, "copied", Table(entry), environment=made_of.name, base_url=made_of.base_url)
-    SyncJob(client, SyncRequest(resource=entry, requested=hours_of(sandbox, start=24, until=0)), TableLoader(copy)).run()
+    SyncJob(client, SyncRequest(resource=entry, requested=hours_of(sandbox, start=24, until=0)), Loader(copy)).run()
     stored = {"conn_type": "sqlite", "host": str(tmp_path / "warehouse.db")}
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(stored))
     run, out = shown("verify", "copied", "--sql-conn-id", "warehouse", "--against-nexus", "--output", "json")

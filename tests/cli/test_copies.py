@@ -19,7 +19,7 @@ from airflow_provider_nexus.__main__ import main
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.extract.request import SyncRequest
 from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.loader import TableLoader
+from airflow_provider_nexus.load.loader import Loader
 from airflow_provider_nexus.load.manifest import NAME
 from airflow_provider_nexus.load.sql.copy import SqlCopy
 from airflow_provider_nexus.sandbox import Fault, Sandbox
@@ -251,7 +251,7 @@ def warehouse(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     engine, client, entry = sa.create_engine(f"sqlite:///{path}"), client_of(sandbox), get_resource("orders")
     where = client.session.environment
     copy = SqlCopy(engine, "copied", Table(entry), environment=where.name, base_url=where.base_url)
-    SyncJob(client, SyncRequest(resource=entry, requested=hours_of(sandbox, start=24, until=0)), TableLoader(copy)).run()
+    SyncJob(client, SyncRequest(resource=entry, requested=hours_of(sandbox, start=24, until=0)), Loader(copy)).run()
     client.session.close()
     engine.dispose()
     return f"sqlite:///{path}"

@@ -120,7 +120,7 @@ def test_no_error_that_speaks_of_records_tells(form: Callable[[str], str], caplo
         check("freeze", "orders", Drift((said,), ()), LOG)
     errors.append(caught.value)
     with pytest.raises(NexusError) as caught:
-        totals.said([{"transactionCount": "9" * 70 + said}], {})
+        totals.totals_of([{"transactionCount": "9" * 70 + said}], {})
     errors.append(caught.value)
     with caplog.at_level(logging.DEBUG):
         check("report", "orders", Drift((said,), (said,)), LOG)

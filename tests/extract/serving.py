@@ -14,7 +14,8 @@ from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.client.settings import read_settings
 from airflow_provider_nexus.extract.request import SyncRequest
 from airflow_provider_nexus.extract.window import RequestedWindow
-from airflow_provider_nexus.load.jsonl.copy import JsonLinesLoader
+from airflow_provider_nexus.load.jsonl.copy import JsonLinesCopy
+from airflow_provider_nexus.load.loader import Loader
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sync.job import SyncJob, collection_folder
 
@@ -52,5 +53,5 @@ def lines_job(
     """
     entry = get_resource(resource)
     request = SyncRequest(resource=entry, requested=requested, **options)
-    loader = JsonLinesLoader(collection_folder(target, client.session.environment.name, entry), request.max_rejected)
+    loader = Loader(JsonLinesCopy(collection_folder(target, client.session.environment.name, entry)), request.max_rejected)
     return SyncJob(client, request, loader, **(job or {}))

@@ -28,13 +28,14 @@ from airflow_provider_nexus.exceptions import NexusDataError
 from airflow_provider_nexus.extract.find import Search
 from airflow_provider_nexus.extract.proof import Proof, Verdict
 from airflow_provider_nexus.extract.proved_read import Reading
-from airflow_provider_nexus.extract.source import Source, Span
-from airflow_provider_nexus.extract.spool import Basket
-from airflow_provider_nexus.extract.totals import said
+from airflow_provider_nexus.extract.source import Source
+from airflow_provider_nexus.extract.spool import RowList
+from airflow_provider_nexus.extract.totals import totals_of
+from airflow_provider_nexus.extract.window import Window
 from tests.extract.serving import QUICK
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-SPAN = Span(START, START + timedelta(minutes=30))
+SPAN = Window(START, START + timedelta(minutes=30))
 RIGHT = object()
 WAYS = ["sorted", "unsorted", "no window"]
 
@@ -115,7 +116,7 @@ def served(store: Store) -> Iterator[NexusClient]:
 
 
 def read(store: Store) -> tuple[Proof, list[str]]:
-    basket, windowed = Basket(), store.way != "no window"
+    basket, windowed = RowList(), store.way != "no window"
     with served(store) as client:
         source = Source(client, get_resource("transactions" if windowed else "customers"))
         proof = Reading(source, SPAN if windowed else None, basket).read()
@@ -231,18 +232,18 @@ def test_a_total_that_is_no_count_is_none(text: str) -> None:
 @pytest.mark.parametrize("value", ["1e999999999", "-1", "2.5", "NaN", "Infinity", True, [], {}, "x"], ids=repr)
 def test_totals_that_can_not_be_are_refused_at_once(value: Any) -> None:
     with pytest.raises(NexusDataError, match="transactionCount"):
-        said([{"status": "PAID", "currencyCode": "EUR", "transactionCount": value}], {})
+        totals_of([{"status": "PAID", "currencyCode": "EUR", "transactionCount": value}], {})
 
 
 @pytest.mark.parametrize("value", ["1e999999999", "NaN", True, [], "x"], ids=repr)
 def test_sums_that_can_not_be_are_refused_at_once(value: Any) -> None:
     row = {"status": "PAID", "currencyCode": "EUR", "transactionCount": 1, "totalFee": value}
     with pytest.raises(NexusDataError, match="totalFee"):
-        said([row], {"totalFee": "fee"})
+        totals_of([row], {"totalFee": "fee"})
 
 
 def read_agreeing(store: Store, readings: int) -> tuple[Proof, list[str]]:
-    basket = Basket()
+    basket = RowList()
     with served(store) as client:
         source = Source(client, get_resource("transactions" if store.way != "no window" else "customers"))
         proof = Reading(source, SPAN if store.way != "no window" else None, basket, readings=readings).read()

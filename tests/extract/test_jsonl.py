@@ -60,11 +60,3 @@ def test_the_same_rows_give_the_same_bytes() -> None:
 
 def test_an_empty_window_is_an_empty_part() -> None:
     assert contents(JsonLinesWriter()) == [b""]
-
-
-def test_begin_forgets() -> None:
-    writer = JsonLinesWriter()
-    writer.write(rows(3))
-    writer.begin()
-    writer.write(rows(1, 7))
-    assert contents(writer) == [rows(1, 7)[0].raw + b"\n"]

@@ -211,7 +211,7 @@ def test_a_name_that_is_no_field_is_refused(resource: str, name: str, hint: str)
     ],
 )
 def test_fields_go_by_the_name_of_their_column_too(resource: str, name: str, told: str) -> None:
-    assert Protector(get_resource(resource), Protection(fields={name: "drop"})).told == {told: "drop"}
+    assert Protector(get_resource(resource), Protection(fields={name: "drop"})).treatments == {told: "drop"}
 
 
 @pytest.mark.parametrize(

@@ -14,14 +14,14 @@ from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.extract.request import SyncRequest
 from airflow_provider_nexus.extract.window import RequestedWindow
 from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.jsonl.copy import JsonLinesLoader
-from airflow_provider_nexus.load.loader import TableLoader
+from airflow_provider_nexus.load.jsonl.copy import JsonLinesCopy
+from airflow_provider_nexus.load.loader import Loader
 from airflow_provider_nexus.load.parquet.copy import ParquetCopy
-from airflow_provider_nexus.load.parquet.unsettled import FileMemory, Unsettled
+from airflow_provider_nexus.load.parquet.unsettled import Unsettled, unsettled_file
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sync.capture import CaptureJob
 from airflow_provider_nexus.sync.job import SyncJob, collection_folder
-from airflow_provider_nexus.sync.watermark import FileWatermark
+from airflow_provider_nexus.sync.watermark import file_watermark
 from tests.extract.serving import client_of
 
 
@@ -44,9 +44,9 @@ def put(
     collection = collection_folder(root, client.session.environment.name, entry)
     request = SyncRequest(resource=entry, requested=window, **options)
     loader = (
-        JsonLinesLoader(collection, request.max_rejected)
+        Loader(JsonLinesCopy(collection), request.max_rejected)
         if file_format == "jsonl"
-        else TableLoader(ParquetCopy(collection, Table(entry)), request.max_rejected)
+        else Loader(ParquetCopy(collection, Table(entry)), request.max_rejected)
     )
     summary = SyncJob(client, request, loader).run()
     assert summary is not None
@@ -58,8 +58,8 @@ def capture(sandbox: Sandbox, root: Path, name: str, start: datetime, *, history
     client, entry = client_of(sandbox), get_resource(name)
     collection = collection_folder(root, client.session.environment.name, entry)
     table = Table(entry)
-    copy = ParquetCopy(collection, table, unsettled=Unsettled(table, FileMemory(collection)), keeps_versions=history)
-    watermark = FileWatermark(collection)
+    copy = ParquetCopy(collection, table, unsettled=Unsettled(table, unsettled_file(collection)), keeps_versions=history)
+    watermark = file_watermark(collection)
     known = watermark.get()
     window = RequestedWindow(datetime.fromisoformat(known) if known else start, None, "watermark")
     CaptureJob(client, SyncRequest(resource=entry, requested=window, **options), copy, watermark=watermark).run()

@@ -20,12 +20,12 @@ from airflow_provider_nexus.extract.request import CONTRACTS, Contract, SyncRequ
 from airflow_provider_nexus.extract.window import RequestedWindow
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.contract import check, drift
-from airflow_provider_nexus.load.loader import TableLoader
+from airflow_provider_nexus.load.loader import Loader
 from airflow_provider_nexus.load.manifest import NAME
 from airflow_provider_nexus.load.parquet.copy import ParquetCopy
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sync.job import SyncJob, collection_folder
-from airflow_provider_nexus.sync.watermark import FileWatermark
+from airflow_provider_nexus.sync.watermark import file_watermark
 from tests.extract.serving import client_of, lines_job
 
 LOG = logging.getLogger("contract")
@@ -50,7 +50,7 @@ def sync(
 ) -> dict[str, Any]:
     """The manifest."""
     client = client_of(sandbox)
-    watermark = FileWatermark(target / "_watermark.json")
+    watermark = file_watermark(target / "_watermark.json")
     summary = lines_job(client, target, resource, requested, contract=contract, job={"watermark": watermark}).run()
     client.session.close()
     assert summary is not None
@@ -69,7 +69,7 @@ def typed(
     entry = get_resource(resource)
     request = SyncRequest(resource=entry, requested=requested, **options)
     copy = ParquetCopy(collection_folder(target, client.session.environment.name, entry), Table(entry))
-    summary = SyncJob(client, request, TableLoader(copy, request.max_rejected, contract=request.contract)).run()
+    summary = SyncJob(client, request, Loader(copy, request.max_rejected, contract=request.contract)).run()
     client.session.close()
     assert summary is not None
     return summary
@@ -94,7 +94,7 @@ def test_report_tells_and_keeps(sandbox: Sandbox, tmp_path: Path, caplog: pytest
     sandbox.configure(unknown_fields=False)
     with caplog.at_level(logging.WARNING):
         sync(sandbox, tmp_path, third)
-    assert "the fields have changed: gone sandboxExtra" in caplog.text
+    assert "the fields have changed: missing sandboxExtra" in caplog.text
 
 
 def test_unknown_fields_are_kept_in_typed_rows(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_freeze_stores_nothing(sandbox: Sandbox, tmp_path: Path, change: dict[st
     store(sandbox, tmp_path, first, contract="freeze")
     before = files_of(tmp_path)
     sandbox.configure(**change)
-    field = "new sandboxExtra" if "unknown_fields" in change else "gone paymentReference"
+    field = "new sandboxExtra" if "unknown_fields" in change else "missing paymentReference"
     with pytest.raises(NexusContractError, match=rf"^transactions: .*{field}.*nothing was stored.*contract='report'") as failed:
         store(sandbox, tmp_path, second, contract="freeze")
     assert failed.value.is_permanent
@@ -150,7 +150,7 @@ def test_new_fields_can_be_allowed(sandbox: Sandbox, tmp_path: Path, caplog: pyt
         assert "fields" not in caplog.text
         sandbox.configure(unknown_fields=False)
         sync(sandbox, tmp_path, third, "allow_new_fields")
-    assert "gone sandboxExtra" in caplog.text
+    assert "missing sandboxExtra" in caplog.text
 
 
 @pytest.mark.parametrize("into", ["lines", "table"])
@@ -169,7 +169,7 @@ def test_what_was_agreed_on_outlives_an_empty_window(sandbox: Sandbox, tmp_path:
     store(sandbox, tmp_path, empty, contract="freeze")
     store(sandbox, tmp_path, RequestedWindow(hour, second.end, "arguments"), contract="freeze")
     sandbox.configure(unknown_fields=False)
-    with pytest.raises(NexusContractError, match="gone sandboxExtra"):
+    with pytest.raises(NexusContractError, match="missing sandboxExtra"):
         store(sandbox, tmp_path, windows(sandbox)[2], contract="freeze")
 
 
@@ -196,12 +196,12 @@ FULL = b'{"orderCode":"A","executed":{"amount":1,"price":2},"tradePair":{"crypto
 )
 def test_nested_fields(record: bytes, new: tuple[str, ...], gone: tuple[str, ...]) -> None:
     found = drift(watch("orders", record), watch("orders", FULL).summary())
-    assert (found.new, found.gone) == (new, gone)
+    assert (found.new, found.missing) == (new, gone)
 
 
 def test_a_reading_without_records_says_nothing_of_fields() -> None:
     found = drift(watch("orders"), watch("orders", FULL).summary())
-    assert (found.new, found.gone) == ((), ())
+    assert (found.new, found.missing) == ((), ())
 
 
 @pytest.mark.parametrize("record", [rb'{"orderCode":"A","reason":"\ud800"}', b'{"orderCode":"A","reason":"\xff"}', b"[]", b""])

@@ -21,8 +21,8 @@ from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.client.settings import read_settings
 from airflow_provider_nexus.exceptions import NexusDataError, NexusRejectedError
+from airflow_provider_nexus.extract.account import LineAccount
 from airflow_provider_nexus.extract.protect import Protection, Treatment
-from airflow_provider_nexus.extract.tally import Tally
 from airflow_provider_nexus.extract.window import RequestedWindow
 from airflow_provider_nexus.load import rejects
 from airflow_provider_nexus.load.copy import Reject
@@ -88,9 +88,9 @@ def truth_of(sandbox: Sandbox, requested: RequestedWindow, resource: str = "tran
     return sandbox.truth(resource, requested.start, requested.end)
 
 
-def recounted(lines: list[bytes], resource: str) -> Tally:
+def recounted(lines: list[bytes], resource: str) -> LineAccount:
     reader = RowReader(get_resource(resource))
-    tally = Tally(reader)
+    tally = LineAccount(reader)
     for line in lines:
         tally.add(reader.read(line))
     return tally

@@ -13,7 +13,7 @@ from airflow_provider_nexus.api.resources import RESOURCES, get_resource
 from airflow_provider_nexus.api.rows import RowReader
 from airflow_provider_nexus.extract.origin import Origin
 from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.rows import LONGEST_KEY, Conformer, Misfit
+from airflow_provider_nexus.load.rows import LONGEST_KEY, RejectedRecord, TableConverter
 from airflow_provider_nexus.sandbox import Sandbox
 
 ORIGIN = Origin(datetime(2026, 1, 2, tzinfo=UTC), "created 20260101T000000Z-20260102T000000Z")
@@ -22,7 +22,7 @@ TRANSACTION = {"transactionCode": "T1", "created": "2026-01-01T10:00:00Z"}
 
 def conform(raw: bytes, resource: str = "transactions") -> dict[str, Any]:
     entry = get_resource(resource)
-    values = Conformer(entry).row(RowReader(entry).read(raw), ORIGIN)
+    values = TableConverter(entry).row(RowReader(entry).read(raw), ORIGIN)
     return dict(zip((column.name for column in Table(entry).columns), values, strict=True))
 
 
@@ -40,9 +40,9 @@ def test_every_resource_has_columns_of_its_own_name(resource: str) -> None:
 @pytest.mark.parametrize("resource", ["transactions", "broker_transactions", "orders", "hot_wallet_mutations", "customers"])
 def test_everything_the_sandbox_sends_fits(resource: str) -> None:
     entry = get_resource(resource)
-    reader, conformer = RowReader(entry), Conformer(entry)
+    reader, converter = RowReader(entry), TableConverter(entry)
     with Sandbox(transactions=1000, customers=50) as sandbox:
-        rows = [conformer.row(reader.read(raw), ORIGIN) for raw in sandbox.truth(resource)]
+        rows = [converter.row(reader.read(raw), ORIGIN) for raw in sandbox.truth(resource)]
     assert rows
     assert all(row[4] is None for row in rows), "the catalogue knows every field"
 
@@ -73,7 +73,7 @@ def test_numbers_in_any_spelling(text: str, value: str) -> None:
     ],
 )
 def test_what_does_not_fit_says_where_and_why(members: dict[str, Any], field: str, reason: str) -> None:
-    with pytest.raises(Misfit, match=reason) as caught:
+    with pytest.raises(RejectedRecord, match=reason) as caught:
         conform(transaction(**members))
     assert caught.value.field == field
 
@@ -81,7 +81,7 @@ def test_what_does_not_fit_says_where_and_why(members: dict[str, Any], field: st
 @pytest.mark.parametrize("text", ["2026-13-45T00:00:00Z", "yesterday", "2026-01-02"])
 def test_a_bad_time_does_not_fit(text: str) -> None:
     raw = msgspec.json.encode({"orderCode": "O1", "created": "2026-01-01T10:00:00Z", "finished": text})
-    with pytest.raises(Misfit, match="finished: an ISO 8601 time stamp"):
+    with pytest.raises(RejectedRecord, match="finished: an ISO 8601 time stamp"):
         conform(raw, "orders")
 
 
@@ -108,5 +108,5 @@ def test_the_content_tells_versions_apart_and_not_readings() -> None:
     first, again = (RowReader(entry).read(transaction(status="Initiated")) for _ in range(2))
     other = RowReader(entry).read(transaction(status="COMPLETED"))
     later = Origin(datetime(2026, 1, 3, tzinfo=UTC), "open 20260103T000000Z")
-    conformer = Conformer(entry)
-    assert conformer.row(first, ORIGIN)[3] == conformer.row(again, later)[3] != conformer.row(other, ORIGIN)[3]
+    converter = TableConverter(entry)
+    assert converter.row(first, ORIGIN)[3] == converter.row(again, later)[3] != converter.row(other, ORIGIN)[3]

@@ -17,7 +17,7 @@ from airflow_provider_nexus.api.rows import RowReader
 from airflow_provider_nexus.api.schemas.field import Field
 from airflow_provider_nexus.extract.origin import Origin
 from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.rows import Conformer
+from airflow_provider_nexus.load.rows import TableConverter
 from tests.load.samples import SAMPLES
 
 PARENTS = {"customers": "NL91ABNA0417164300", "transactions": "BC20260102030405A1B", "payment_methods": "SEPA"}
@@ -75,11 +75,11 @@ def test_every_field_of_the_schema_is_in_the_sample(name: str) -> None:
 def test_the_columns_hold_what_was_sent(name: str) -> None:
     resource = get_resource(name)
     body, expected = SAMPLES[name]
-    reader, conformer = RowReader(resource), Conformer(resource)
+    reader, converter = RowReader(resource), TableConverter(resource)
     rows = [reader.read(raw) for raw in records_of(resource, body)]
     assert [row.flaw for row in rows] == [""] * len(rows)
     assert len({row.key for row in rows}) == len(rows), "the key tells records apart"
-    columns = dict(zip((column.name for column in Table(resource).columns), conformer.row(rows[0], ORIGIN), strict=True))
+    columns = dict(zip((column.name for column in Table(resource).columns), converter.row(rows[0], ORIGIN), strict=True))
     assert columns["_raw_extra"] is None
     assert {column: plain(columns[column]) for column in expected} == expected
 

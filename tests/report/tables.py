@@ -14,7 +14,7 @@ from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.extract.request import SyncRequest
 from airflow_provider_nexus.extract.window import RequestedWindow
 from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.loader import TableLoader
+from airflow_provider_nexus.load.loader import Loader
 from airflow_provider_nexus.load.sql.copy import SqlCopy
 from airflow_provider_nexus.load.sql.watermark import TableWatermark
 from airflow_provider_nexus.sandbox import Sandbox
@@ -63,7 +63,7 @@ def _read_orders(sandbox: Sandbox, client: NexusClient, engine: Engine, root: Pa
 def put_table(client: NexusClient, engine: Engine, name: str, requested: RequestedWindow | None = None, **options: Any) -> None:
     """Sync one window or snapshot into a table."""
     request = SyncRequest(resource=get_resource(name), requested=requested, **options)
-    assert SyncJob(client, request, TableLoader(_copy(client, engine, name), request.max_rejected)).run() is not None
+    assert SyncJob(client, request, Loader(_copy(client, engine, name), request.max_rejected)).run() is not None
 
 
 def _capture(sandbox: Sandbox, engine: Engine, name: str) -> None:

@@ -18,14 +18,14 @@ from airflow_provider_nexus.extract.window import choose_window
 from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load.collection import windows_of
 from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.copy import Copy, Row
+from airflow_provider_nexus.load.copy import Copy, TableRow
 from airflow_provider_nexus.load.parquet.copy import ParquetCopy
-from airflow_provider_nexus.load.parquet.unsettled import FileMemory, Unsettled
+from airflow_provider_nexus.load.parquet.unsettled import Unsettled, unsettled_file
 from airflow_provider_nexus.load.parquet.writer import read_rows
-from airflow_provider_nexus.load.rows import Conformer
+from airflow_provider_nexus.load.rows import TableConverter
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sync.capture import CaptureJob
-from airflow_provider_nexus.sync.watermark import FileWatermark, Watermark
+from airflow_provider_nexus.sync.watermark import Watermark, file_watermark
 from tests.extract.serving import client_of
 
 BEGIN = datetime(2026, 1, 1, 0, 10, tzinfo=UTC)
@@ -50,15 +50,15 @@ class Capture:
     sandbox: Sandbox
     resource: str
     place: Callable[[], tuple[Copy, Watermark]]
-    held: Callable[[], dict[str, Row]]
+    held: Callable[[], dict[str, TableRow]]
     options: Mapping[str, Any] = field(default_factory=lambda: {"page_size": 20})
     rereads: int = 1
     client: Callable[[], NexusClient] | None = None
 
     def __post_init__(self) -> None:
         self.entry = get_resource(self.resource)
-        self._reader, self._conformer = RowReader(self.entry), Conformer(self.entry)
-        self._rows: dict[bytes, Row] = {}
+        self._reader, self._converter = RowReader(self.entry), TableConverter(self.entry)
+        self._rows: dict[bytes, TableRow] = {}
 
     def run(self) -> dict[str, Any] | None:
         """One run, from where the last one ended, or from ``BEGIN``."""
@@ -76,7 +76,7 @@ class Capture:
         """Up to where the copy says that it goes."""
         return moment(self.place()[1].get(), "watermark")
 
-    def truth(self) -> dict[str, Row]:
+    def truth(self) -> dict[str, TableRow]:
         """The rows as they are at this moment, by key, as a copy should hold them."""
         return {row[0]: row for row in map(self._row, self.sandbox.truth(self.resource, None, self.end))}
 
@@ -85,9 +85,9 @@ class Capture:
         held, truth = self.held(), self.truth()
         return sorted(key for key in held.keys() | truth if held.get(key, ())[4:] != truth.get(key, ())[4:])
 
-    def _row(self, raw: bytes) -> Row:
+    def _row(self, raw: bytes) -> TableRow:
         if raw not in self._rows:
-            self._rows[raw] = self._conformer.row(self._reader.read(raw), Origin(BEGIN, ""))
+            self._rows[raw] = self._converter.row(self._reader.read(raw), Origin(BEGIN, ""))
         return self._rows[raw]
 
 
@@ -96,15 +96,15 @@ def into_files(sandbox: Sandbox, folder: Path, resource: str = "broker_transacti
     table, history = Table(get_resource(resource)), options.pop("history", False)
 
     def place() -> tuple[Copy, Watermark]:
-        memory = Unsettled(table, FileMemory(folder))
-        return ParquetCopy(folder, table, unsettled=memory, keeps_versions=history), FileWatermark(folder)
+        memory = Unsettled(table, unsettled_file(folder))
+        return ParquetCopy(folder, table, unsettled=memory, keeps_versions=history), file_watermark(folder)
 
     return Capture(sandbox, resource, place, lambda: held_in(folder), **options)
 
 
-def held_in(folder: Path) -> dict[str, Row]:
+def held_in(folder: Path) -> dict[str, TableRow]:
     """The rows of all windows; fails where a manifest lies or a record is held twice."""
-    held: dict[str, Row] = {}
+    held: dict[str, TableRow] = {}
     for name in windows_of(folder):
         manifest = manifests.load(folder / name)
         if manifest is None:
@@ -116,6 +116,6 @@ def held_in(folder: Path) -> dict[str, Row]:
     return held
 
 
-def rows_of(folder: Path, manifest: manifests.Manifest) -> list[Row]:
+def rows_of(folder: Path, manifest: manifests.Manifest) -> list[TableRow]:
     """The rows of the files that a manifest names."""
     return [row for file in manifest.files for rows in read_rows(folder / file.name) for row in rows]

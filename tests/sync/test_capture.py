@@ -10,15 +10,15 @@ import pytest
 
 from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusWindowError
+from airflow_provider_nexus.extract.account import Digest
 from airflow_provider_nexus.extract.protect import Protection
 from airflow_provider_nexus.extract.request import SyncRequest
-from airflow_provider_nexus.extract.tally import DigestOfSet
 from airflow_provider_nexus.extract.window import choose_window
 from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load.collection import windows_of
 from airflow_provider_nexus.load.columns import Openness, Table
-from airflow_provider_nexus.load.copy import Row
-from airflow_provider_nexus.load.parquet.readings import GONE
+from airflow_provider_nexus.load.copy import TableRow
+from airflow_provider_nexus.load.parquet.changes import DELETED
 from airflow_provider_nexus.sandbox.faults import Fault
 from airflow_provider_nexus.sync.capture import CaptureJob
 from tests.extract.serving import client_of
@@ -42,10 +42,10 @@ ODD_SERVERS: dict[str, dict[str, Any]] = {
 
 
 def digest_of(keys: Iterable[str]) -> str:
-    digest = DigestOfSet()
+    digest = Digest()
     for key in keys:
-        digest.add(key.encode())
-    return digest.said
+        digest.add_text(key.encode())
+    return digest.digest
 
 
 @pytest.mark.slow
@@ -79,7 +79,7 @@ def test_what_is_deleted_leaves_the_copy(tmp_path: Path, resource: str) -> None:
             sandbox.advance(DAY if day else 0)
             capture.run()
             assert capture.wrong() == [], day
-        gone = {key for key, versions in versions_of(tmp_path).items() if versions[-1][1] == GONE}
+        gone = {key for key, versions in versions_of(tmp_path).items() if versions[-1][1] == DELETED}
         assert gone
         assert latest_of(tmp_path) == {key: row[3] for key, row in held_in(tmp_path).items()}
 
@@ -117,13 +117,13 @@ def test_without_totals_each_window_is_read_again_in_its_turn(tmp_path: Path, re
             assert held.keys() == truth.keys()
             stale.append(len(wrong) / len(truth))
             assert all(may_be_stale(capture, held[key]) for key in wrong), "only what had ended can be changed unseen"
-            proofs = [kept.read_at for kept in capture.place()[0].windows()]
+            proofs = [read_at for _, read_at in capture.place()[0].windows()]
             age = (max(proofs) - min(proofs)) / timedelta(days=1)
             assert age <= math.ceil(len(proofs) / rereads)
     assert max(stale) < 0.05, stale
 
 
-def may_be_stale(capture: Capture, row: Row) -> bool:
+def may_be_stale(capture: Capture, row: TableRow) -> bool:
     return not Openness(Table(capture.entry)).is_open(row)
 
 
@@ -143,7 +143,7 @@ def test_a_window_that_meets_a_part_of_another_is_refused(tmp_path: Path) -> Non
         capture = into_files(sandbox, tmp_path)
         capture.run()
         copy, watermark = capture.place()
-        held = copy.windows()[0]
+        held = copy.windows()[0][0]
         asked = choose_window(arguments=(held.start + timedelta(hours=1), held.end))
         job = CaptureJob(client_of(sandbox), SyncRequest(resource=capture.entry, requested=asked), copy, watermark=watermark)
         with pytest.raises(NexusWindowError, match="windows of a copy touch"):
@@ -158,7 +158,7 @@ def test_a_window_over_those_that_the_copy_holds_is_read_in_their_parts(tmp_path
             sandbox.advance(DAY if day else 0)
             capture.run()
         copy, watermark = capture.place()
-        before = [(kept.start, kept.end) for kept in copy.windows()]
+        before = [(kept.start, kept.end) for kept, _ in copy.windows()]
         job = CaptureJob(
             client_of(sandbox),
             SyncRequest(resource=capture.entry, requested=choose_window(arguments=(BEGIN, capture.end))),
@@ -175,7 +175,7 @@ def test_a_window_over_those_that_the_copy_holds_is_read_in_their_parts(tmp_path
         assert summary["key_digest"] == digest_of(held_in(tmp_path))
         assert (summary["path"], summary["manifest"]) == (str(tmp_path), str(max(tmp_path.glob("*Z-*Z")) / "_manifest.json"))
         assert summary["verdict"] == "proved"
-        assert sorted((kept.start, kept.end) for kept in copy.windows()) == sorted(before)
+        assert sorted((kept.start, kept.end) for kept, _ in copy.windows()) == sorted(before)
 
 
 def test_a_copy_needs_windows_and_keys_as_they_are(tmp_path: Path) -> None:

@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.exceptions import NexusNotFoundError
-from airflow_provider_nexus.extract.source import Span
 from airflow_provider_nexus.extract.totals import Totals
+from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load.copy import Copy
 from airflow_provider_nexus.sync.compare import MOST_CALLS, Comparison
 
 RESOURCE = get_resource("broker_transactions")
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 LENGTH = 86_400
-WHOLE = Span(BEGIN, BEGIN + timedelta(seconds=LENGTH))
+WHOLE = Window(BEGIN, BEGIN + timedelta(seconds=LENGTH))
 ENOUGH = 3
 
 
@@ -93,14 +93,14 @@ def _said(status: str, held: list[Made]) -> dict[str, Any]:
     return {"status": status, "currencyCode": "EUR", "transactionCount": len(held), "payoutValue": payout}
 
 
-def differences(copy: HeldCopy, server: Any) -> tuple[list[Span], int]:
+def differences(copy: HeldCopy, server: Any) -> tuple[list[Window], int]:
     comparison = Comparison(cast(NexusClient, server), RESOURCE, cast(Copy, copy), ENOUGH)
     found = comparison.differences(WHOLE)
     assert found is not None
     return found, comparison.calls
 
 
-def repair(copy: HeldCopy, truth: Records, spans: list[Span]) -> None:
+def repair(copy: HeldCopy, truth: Records, spans: list[Window]) -> None:
     def inside(each: Made) -> bool:
         return any(span.start <= each.second < span.end for span in spans)
 

@@ -20,8 +20,8 @@ from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.extract.request import SyncRequest
 from airflow_provider_nexus.extract.window import RequestedWindow
 from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.jsonl.copy import JsonLinesLoader
-from airflow_provider_nexus.load.loader import TableLoader
+from airflow_provider_nexus.load.jsonl.copy import JsonLinesCopy
+from airflow_provider_nexus.load.loader import Loader
 from airflow_provider_nexus.load.parquet.copy import ParquetCopy
 from airflow_provider_nexus.load.sql.copy import SqlCopy
 from airflow_provider_nexus.sandbox import Sandbox
@@ -80,14 +80,14 @@ def test_all_records_arrive(sandbox: Sandbox, client: NexusClient, tmp_path: Pat
     expected = truth_of(sandbox, resource, parents, requested)
     request = SyncRequest(resource=resource, requested=requested, parents=parents)
     if kind == "jsonl":
-        summary = SyncJob(client, request, JsonLinesLoader(tmp_path / "copy")).run()
+        summary = SyncJob(client, request, Loader(JsonLinesCopy(tmp_path / "copy"))).run()
     elif kind == "parquet":
-        summary = SyncJob(client, request, TableLoader(ParquetCopy(tmp_path / "copy", Table(resource)))).run()
+        summary = SyncJob(client, request, Loader(ParquetCopy(tmp_path / "copy", Table(resource)))).run()
     else:
         engine = sa.create_engine(f"sqlite:///{tmp_path / 'copy.db'}")
         base_url = client.session.environment.base_url
         copy = SqlCopy(engine, "copied", Table(resource), environment="sandbox", base_url=base_url)
-        summary = SyncJob(client, request, TableLoader(copy)).run()
+        summary = SyncJob(client, request, Loader(copy)).run()
         with engine.connect() as connection:
             stored = connection.execute(sa.text("SELECT COUNT(*) FROM copied")).scalar_one()
         engine.dispose()

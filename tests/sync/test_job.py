@@ -19,9 +19,9 @@ from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.exceptions import NexusNotFoundError, NexusStorageError, NexusUnprovedError
 from airflow_provider_nexus.extract.window import RequestedWindow
 from airflow_provider_nexus.load.manifest import NAME
-from airflow_provider_nexus.load.parquet.unsettled import FileMemory
+from airflow_provider_nexus.load.parquet.unsettled import unsettled_file
 from airflow_provider_nexus.sandbox import Sandbox
-from airflow_provider_nexus.sync.watermark import FileWatermark
+from airflow_provider_nexus.sync.watermark import file_watermark
 from tests.extract.serving import lines_job, sandbox_and_client
 
 WINDOWED = [name for name, resource in RESOURCES.items() if resource.is_windowed]
@@ -246,7 +246,7 @@ def test_the_watermark_moves_over_windows_that_touch(
     sandbox, client = served
     end = last_day(sandbox).end
     assert end is not None
-    watermark = FileWatermark(tmp_path / "sandbox" / "orders")
+    watermark = file_watermark(tmp_path / "sandbox" / "orders")
 
     def window(start: int, until: int) -> str | None:
         span = RequestedWindow(end - timedelta(hours=start), end - timedelta(hours=until), "arguments")
@@ -269,7 +269,7 @@ def test_the_watermark_moves_over_windows_that_touch(
 def test_an_unproved_window_leaves_the_watermark(fresh: tuple[Sandbox, NexusClient], tmp_path: Path) -> None:
     sandbox, client = fresh
     sandbox.configure(total_error=1)
-    watermark = FileWatermark(tmp_path / "w")
+    watermark = file_watermark(tmp_path / "w")
     with pytest.raises(NexusUnprovedError):
         lines_job(client, tmp_path, "orders", last_day(sandbox), job={"watermark": watermark}).run()
     assert watermark.get() is None
@@ -298,7 +298,7 @@ def test_nothing_settled_reads_nothing(served: tuple[Sandbox, NexusClient], tmp_
 def test_a_damaged_watermark_says_how_to_mend_it(tmp_path: Path, held: bytes) -> None:
     (tmp_path / "_watermark.json").write_bytes(held)
     with pytest.raises(NexusStorageError, match=r"_watermark\.json is damaged.*write the end of the last window"):
-        FileWatermark(tmp_path).get()
+        file_watermark(tmp_path).get()
 
 
 @pytest.mark.parametrize("damaged", ["{", '{"T1": 7}', '{"T1": "yesterday Initiated"}', "[" * 5_000, '"T1"'])
@@ -306,6 +306,6 @@ def test_a_damaged_memory_is_refused_and_left_as_it_is(tmp_path: Path, damaged: 
     path = tmp_path / "_unsettled.json"
     path.write_text(damaged)
     with pytest.raises(NexusStorageError, match="is damaged, so it is not known which records may still change") as caught:
-        FileMemory(tmp_path).get()
+        unsettled_file(tmp_path).get()
     assert "\n" not in str(caught.value)
     assert path.read_text() == damaged

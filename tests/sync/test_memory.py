@@ -19,7 +19,8 @@ from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.client.settings import read_settings
 from airflow_provider_nexus.sync.job import SyncJob
-from airflow_provider_nexus.load.jsonl.copy import JsonLinesLoader
+from airflow_provider_nexus.load.jsonl.copy import JsonLinesCopy
+from airflow_provider_nexus.load.loader import Loader
 from airflow_provider_nexus.extract.request import SyncRequest
 from airflow_provider_nexus.extract.window import RequestedWindow
 
@@ -29,7 +30,7 @@ last = datetime.fromisoformat(end)
 requested = RequestedWindow(last - timedelta(hours=float(hours)), last, "arguments")
 with tempfile.TemporaryDirectory() as folder:
     request = SyncRequest(resource=get_resource("mails"), requested=requested, page_size=500)
-    summary = SyncJob(client, request, JsonLinesLoader(Path(folder))).run()
+    summary = SyncJob(client, request, Loader(JsonLinesCopy(Path(folder)))).run()
 print(summary["verdict"], summary["records"], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 """Mails are a quarter as many as transactions and the quickest to make, so the sandbox does not take all the time."""

@@ -31,8 +31,8 @@ from airflow_provider_nexus.extract.request import Contract, SyncRequest
 from airflow_provider_nexus.extract.source import Source
 from airflow_provider_nexus.extract.window import RequestedWindow
 from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.jsonl.copy import JsonLinesLoader
-from airflow_provider_nexus.load.loader import TableLoader
+from airflow_provider_nexus.load.jsonl.copy import JsonLinesCopy
+from airflow_provider_nexus.load.loader import Loader
 from airflow_provider_nexus.load.parquet.copy import ParquetCopy
 from airflow_provider_nexus.load.sql.copy import SqlCopy
 from airflow_provider_nexus.sync.job import SyncJob
@@ -94,14 +94,14 @@ def synced(
     client = client_for(server)
     request = SyncRequest(resource=resource, requested=None, contract=contract, max_rejected=max_rejected)
     if file_format == "jsonl":
-        summary = SyncJob(client, request, JsonLinesLoader(target), log=LOG).run()
+        summary = SyncJob(client, request, Loader(JsonLinesCopy(target)), log=LOG).run()
     elif file_format == "parquet":
-        loader = TableLoader(ParquetCopy(target, Table(resource)), max_rejected, contract=contract)
+        loader = Loader(ParquetCopy(target, Table(resource)), max_rejected, contract=contract)
         summary = SyncJob(client, request, loader, log=LOG).run()
     else:
         engine = sa.create_engine(f"sqlite:///{target}.db")
         copy = SqlCopy(engine, "copied", Table(resource), environment="test", base_url=server.base_url)
-        summary = SyncJob(client, request, TableLoader(copy, max_rejected, contract=contract), log=LOG).run()
+        summary = SyncJob(client, request, Loader(copy, max_rejected, contract=contract), log=LOG).run()
         engine.dispose()
     client.session.close()
     assert summary is not None
@@ -160,7 +160,7 @@ class TestOtherKinds:
         told = json.loads(found["_raw_extra"] or "{}")
         assert told == ({"status.updated": updated} if extra else {})
         assert summary.get("untyped") == ({"status.updated": 1} if extra else None)
-        assert ("trade_pairs: 1 of 1 records hold another kind of value than declared in status.updated" in caplog.text) == bool(
+        assert ("trade_pairs: 1 of 1 records have another kind of value than declared in status.updated" in caplog.text) == bool(
             extra
         )
         if file_format == "parquet":
@@ -254,7 +254,7 @@ class TestWhatCanNotBeTyped:
             found = list(RecordsWanted(resource=RESOURCES["trade_pairs"]).records(client, LOG))
             client.session.close()
         assert [record["status"]["updated"] for record in found] == [True, 5, "soon"]
-        assert caplog.text.count("trade_pairs: status.updated holds values that are not a flag; they are given as they came") == 1
+        assert caplog.text.count("trade_pairs: status.updated has values that are not a flag; they are given as they came") == 1
 
 
 def column_of(name: str) -> str:
@@ -375,7 +375,7 @@ class TestWhatIsNoAmount:
         with SocketServer(by=reply) as server:
             client = client_for(server)
             request = SyncRequest(resource=RESOURCES["orders"], requested=requested, max_rejected=1)
-            loader = TableLoader(ParquetCopy(tmp_path / "copy", Table(RESOURCES["orders"])), 1)
+            loader = Loader(ParquetCopy(tmp_path / "copy", Table(RESOURCES["orders"])), 1)
             summary = SyncJob(client, request, loader, log=LOG).run()
             client.session.close()
         assert summary is not None

@@ -16,7 +16,7 @@ from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.extract.request import SyncRequest
 from airflow_provider_nexus.extract.window import RequestedWindow
 from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.loader import TableLoader
+from airflow_provider_nexus.load.loader import Loader
 from airflow_provider_nexus.load.sql.copy import SqlCopy
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sync.job import SyncJob
@@ -115,7 +115,7 @@ def load(
     copy = SqlCopy(engine, "copied", Table(entry), environment=where.name, base_url=where.base_url)
     for requested in windows or [hours_of(sandbox, start=start, until=start - 12) for start in (36, 24, 12)]:
         request = SyncRequest(resource=entry, requested=requested)
-        SyncJob(client, request, TableLoader(copy, max_rejected)).run()
+        SyncJob(client, request, Loader(copy, max_rejected)).run()
     client.session.close()
     return open_table(engine, "copied")
 

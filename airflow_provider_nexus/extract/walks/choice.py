@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,20 +10,44 @@ from functools import cached_property
 
 from airflow_provider_nexus.api.resource import Shape
 from airflow_provider_nexus.api.rows import Row
+from airflow_provider_nexus.api.timestamps import SECOND
 from airflow_provider_nexus.extract.proof import Verdict, judge
-from airflow_provider_nexus.extract.source import Doubt, NotSortedDoubt, Page, Source, Span, widened
+from airflow_provider_nexus.extract.source import Doubt, NotSortedDoubt, Page, Source, widened
 from airflow_provider_nexus.extract.walks.bisect import bisect_walk
-from airflow_provider_nexus.extract.walks.keys import Keys
 from airflow_provider_nexus.extract.walks.pages import countless_walk, guarded_walk
 from airflow_provider_nexus.extract.walks.seek import check_page, seek_walk
+from airflow_provider_nexus.extract.window import Window
+
+_BUCKETS = 256
+
+
+class Keys:
+    """The keys of a reading, to see whether one came twice: Python's own hashes of 64 bits, at eight bytes a record.
+
+    Two keys that share one are taken for the same, with a chance below one in ten million among a million records. They are then
+    read again, and by another try with other hashes.
+    """
+
+    def __init__(self) -> None:
+        self._buckets = [array("q") for _ in range(_BUCKETS)]
+
+    def add(self, key: str) -> None:
+        """Take a key."""
+        number = hash(key)
+        self._buckets[number % _BUCKETS].append(number)
+
+    @property
+    def repeated(self) -> int:
+        """How many keys were taken that had been taken before."""
+        return sum(len(bucket) - len(set(bucket)) for bucket in self._buckets)
 
 
 @dataclass
 class Count:
-    """Counts of one walk, records around the span's edges included.
+    """Counts of one walk, records around the window's edges included.
 
     :param unique: records given out, each once
-    :param outside: those of them that lay outside the span
+    :param outside: those of them that lay outside the window
     :param total_first: the server's count when the walk began
     :param total_last: the server's count when it had ended
     :param keys: of those records
@@ -35,7 +60,7 @@ class Count:
     keys: Keys = field(default_factory=Keys)
 
     def add(self, group: list[Row], inside: list[Row]) -> None:
-        """Count a group and the part of it that lies inside the span."""
+        """Count a group and the part of it that lies inside the window."""
         self.unique += len(group)
         self.outside += len(group) - len(inside)
         for row in group:
@@ -48,33 +73,33 @@ class Count:
 
     @property
     def verdict(self) -> Verdict:
-        """What the counts say."""
+        """The verdict by the counts."""
         return Verdict.UNPROVED if self.repeated else judge(self.unique, self.total_first, self.total_last)
 
     @property
     def doubt(self) -> str:
         """Why they prove nothing."""
         if self.repeated:
-            return f"{self.repeated} records came under a key that another record had, so the server's count tells nothing"
-        said = f"{self.total_first} at first and {self.total_last} at the end"
-        return f"{self.unique} unique records were read, the server counts {said}"
+            return f"{self.repeated} records came under a key that another record had, so the server's count proves nothing"
+        counted = f"{self.total_first} at first and {self.total_last} at the end"
+        return f"{self.unique} unique records were read, the server counts {counted}"
 
 
 class Walks:
     """Walks one collection, by seek if the server sorts, by bisection if it only filters, else by guarded pages.
 
     :param source: the collection
-    :param span: the stamps to deliver; ``None`` for all there is
+    :param window: the stamps to deliver; ``None`` for all there is
     """
 
     position: datetime | None = None
     """Where a seek goes on whose records before this second were taken in an earlier try."""
 
-    def __init__(self, source: Source, span: Span | None) -> None:
-        self._source, self._span = source, span
+    def __init__(self, source: Source, window: Window | None) -> None:
+        self._source, self._window = source, window
         if source.resource.shape is not Shape.PAGED:
             self.strategy = "whole answer"
-        elif span:
+        elif window:
             self.strategy = "bisect" if source.is_unsorted else "seek"
         else:
             self.strategy = "guarded"
@@ -87,7 +112,7 @@ class Walks:
             self._source.remember_unsorted()
 
     def groups(self, count: Count) -> Iterator[tuple[list[Row], list[Row]]]:
-        """One walk: groups of rows, and the part of each that lies inside the span.
+        """One walk: groups of rows, and the part of each that lies inside the window.
 
         :param count: filled in on the way; complete when the iterator ends
         :raises NotSortedDoubt: when the strategy needs sorting and the server does not sort
@@ -100,32 +125,33 @@ class Walks:
             yield group, inside
 
     def _walk(self, count: Count) -> Iterator[list[Row]]:
-        if self._span and self.strategy == "seek":
-            return self._seek(self._span, count)
-        if self._span and self.strategy == "bisect":
-            return self._bisect(self._span, count)
+        if self._window and self.strategy == "seek":
+            return self._seek(self._window, count)
+        if self._window and self.strategy == "bisect":
+            return self._bisect(self._window, count)
         return self._all_at_once(count)
 
-    def _seek(self, span: Span, count: Count) -> Iterator[list[Row]]:
-        left = Span(self.position, span.end) if self.position else span
-        first: Page = self._source.page(*widened(left))
-        check_page(first, *widened(left))
+    def _seek(self, window: Window, count: Count) -> Iterator[list[Row]]:
+        since, until = widened(window)
+        since = self.position - SECOND if self.position else since
+        first: Page = self._source.page(since, until)
+        check_page(first, since, until)
         if not self.position:
             count.total_first = first.total
-        for group in seek_walk(self._source, left, first):
-            yield group if left is span else [row for row in group if row.stamp >= f"{left.start:%FT%T}"]
-        is_one_page = left is span and first.is_whole and count.unique == first.total
-        count.total_last = first.total if is_one_page else self._source.count(span)
+        for group in seek_walk(self._source, since, until, first):
+            yield [row for row in group if row.stamp >= f"{self.position:%FT%T}"] if self.position else group
+        is_one_page = not self.position and first.is_whole and count.unique == first.total
+        count.total_last = first.total if is_one_page else self._source.count(*widened(window))
 
-    def _bisect(self, span: Span, count: Count) -> Iterator[list[Row]]:
-        count.total_first = self._source.count(span)
-        yield from bisect_walk(self._source, span)
-        count.total_last = self._source.count(span)
+    def _bisect(self, window: Window, count: Count) -> Iterator[list[Row]]:
+        count.total_first = self._source.count(*widened(window))
+        yield from bisect_walk(self._source, window)
+        count.total_last = self._source.count(*widened(window))
 
     def _all_at_once(self, count: Count) -> Iterator[list[Row]]:
         """Either one answer that is the whole, or a walk that has compared all readings when it returns."""
-        if self._source.resource.is_seen or self._span:
-            bounds = widened(self._span) if self._span else (None, None)
+        if self._source.resource.is_seen or self._window:
+            bounds = widened(self._window) if self._window else (None, None)
             rows = self._source.whole().rows if self.strategy == "whole answer" else guarded_walk(self._source, *bounds)
         else:
             rows = self._all_of_unseen()
@@ -141,7 +167,7 @@ class Walks:
         return answer.rows if answer.total is None or answer.is_whole else guarded_walk(self._source)
 
     def _inside(self, group: list[Row]) -> list[Row]:
-        if self._span is None:
+        if self._window is None:
             return group
-        low, high = f"{self._span.start:%FT%T}", f"{self._span.end:%FT%T}"
+        low, high = f"{self._window.start:%FT%T}", f"{self._window.end:%FT%T}"
         return [row for row in group if low <= row.stamp < high]

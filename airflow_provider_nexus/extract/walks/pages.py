@@ -1,6 +1,6 @@
 """The guarded page walk: page after page, believed only when every count agrees and a second reading brings the same.
 
-For collections without a date filter, which are small, and for more records in one second than a page holds.
+For collections without a date filter, which are small, and for more records in one second than fit a page.
 
 A server may ask its store for a page and then for the count. When records vanish between the two, the later pages begin
 further on, as many others are never given, and all counts agree. So the records of a reading count only when they are
@@ -30,7 +30,7 @@ def guarded_walk(
     """All records between two bounds, each once, in order of stamp and key.
 
     One answer is enough when it has room and its count agrees. More than that is a picture of several moments. Readings are
-    united until there are as many records as the server says, which one reading is enough for unless records came twice and
+    united until there are as many records as the server counts, which one reading is enough for unless records came twice and
     others not at all (ties in changing order); then the same is done again, and must bring the same records. A count that
     moves, or that the number of rows belies, means that the set changed or that the count is wrong: then all begins anew.
 
@@ -66,7 +66,7 @@ def countless_walk(source: Source, first: Page) -> list[Row]:
     in a row must bring the same records.
 
     :param first: the first page
-    :raises Doubt: when they never did, when there is no end, or when a page holds a key twice
+    :raises Doubt: when they never did, when there is no end, or when a page has a key twice
     """
     before: set[str] | None = None
     for _ in range(READS):
@@ -82,13 +82,13 @@ def _countless_reading(source: Source, first: Page) -> dict[str, Row]:
     page = first
     for number in range(2, _MOST_PAGES + 2):
         if len({row.key for row in page.rows}) < len(page.rows):
-            raise Doubt("a page without a count holds a key twice")
+            raise Doubt("a page without a count has a key twice")
         news = {row.key: row for row in page.rows if row.key not in union}
         if not news:
             return union
         union |= news
         page = source.page_after(first, number=number)
-    raise Doubt(f"the server goes on with pages without a count: {_MOST_PAGES} of them hold {len(union)} records")
+    raise Doubt(f"the server goes on with pages without a count: {_MOST_PAGES} of them have {len(union)} records")
 
 
 def _pages(
@@ -97,11 +97,11 @@ def _pages(
     """The pages of one reading.
 
     A server that caps the page size is asked for its own size from then on, so that the pages do not overlap. Where the
-    count says that the end is reached on a page that is full, the next one is asked for all the same: it must be empty, or
+    end is reached by the count on a page that is full, the next one is asked for all the same: it must be empty, or
     the first one over again, as from a server that takes no page numbers and has but one page.
 
     :param is_again: whether the reading before has asked for that next page
-    :raises Doubt: when pages go on without bringing anything new, or there is one page and it does not hold all
+    :raises Doubt: when pages go on without bringing anything new, or there is one page and it does not have all
     """
     page = first = first or source.page(since, until)
     read, number, known, news = 0, 1, set[str](), 0
@@ -114,7 +114,7 @@ def _pages(
         if at_end or number > _last(page, first):
             return
         if number - news > news + _BARREN:
-            raise Doubt(f"the server goes on with pages that bring nothing new: {number} pages hold {len(known)} records")
+            raise Doubt(f"the server goes on with pages that bring nothing new: {number} pages have {len(known)} records")
         number += 1
         page = source.page_after(first, since, until, number=number)
         if number == 2 and _is_over_again(page, first):

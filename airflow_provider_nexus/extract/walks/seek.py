@@ -12,25 +12,24 @@ from datetime import datetime
 
 from airflow_provider_nexus.api.rows import Row, in_order
 from airflow_provider_nexus.api.timestamps import SECOND
-from airflow_provider_nexus.extract.source import Doubt, NotFilteredDoubt, NotSortedDoubt, Page, Source, Span, second_of, widened
+from airflow_provider_nexus.extract.source import Doubt, NotFilteredDoubt, NotSortedDoubt, Page, Source, second_of
 from airflow_provider_nexus.extract.walks.pages import guarded_walk
 
 
-def seek_walk(source: Source, span: Span, first: Page) -> Iterator[list[Row]]:
-    """Groups of rows of a span and one second around it, each row once, ascending by stamp and key.
+def seek_walk(source: Source, since: datetime, until: datetime, first: Page) -> Iterator[list[Row]]:
+    """Groups of rows between two bounds as they are sent, each row once, ascending by stamp and key.
 
-    The rows of the last second on a page may go on on the next one, so that second is held back and asked for again; a
+    The rows of the last second on a page may go on on the next one, so that second is put off and asked for again; a
     group is given out when all its seconds are complete. One page is in memory.
 
     A count does not end the walk, as it may be of another moment than the rows of its page. It ends on a page that has room,
     as the server is known to put more on one; a last page that is full is followed by one more question like any other.
 
-    :param first: the first page of the span
+    :param first: the first page between them
     :raises NotSortedDoubt: when stamps fall, or the first page was not the oldest one
     :raises NotFilteredDoubt: when rows lie outside what was asked for
     :raises Doubt: when the counts contradict each other
     """
-    since, until = widened(span)
     seek, page = _Seek(source, since, until), first
     while True:
         rows = seek.fresh(page)
@@ -43,22 +42,22 @@ def seek_walk(source: Source, span: Span, first: Page) -> Iterator[list[Row]]:
         last = second_of(rows[-1].stamp) if rows else seek.position
         if last > seek.position:
             complete = in_order(row for row in rows if row.second < rows[-1].second)
-            held = {row.key for row in rows if row.second == rows[-1].second}
+            known = {row.key for row in rows if row.second == rows[-1].second}
             if page is first:  # what the server does not oblige in shows on the second page: nothing is given out before
-                page = seek.move_to(last, held)
+                page = seek.move_to(last, known)
                 check_page(page, seek.asked, until)
                 refuse_skipped(first, len(complete), page)
                 yield complete
             else:
                 yield complete
-                page = seek.move_to(last, held)
+                page = seek.move_to(last, known)
         else:
             yield seek.crowded_second()
             page = seek.move_to(seek.position + SECOND, set())
 
 
 class _Seek:
-    """Where the walk stands.
+    """The position of the walk.
 
     ``asked`` is the lower bound of the latest page as it was sent.
 
@@ -71,7 +70,7 @@ class _Seek:
         self.position = self.asked = since
         self._exclusive = False
 
-    def move_to(self, position: datetime, held: set[str]) -> Page:
+    def move_to(self, position: datetime, known: set[str]) -> Page:
         """The page that begins at a second, some of whose rows are known already. All rows before it were given out.
 
         When known rows of that second are missing, the server leaves out its lower bound (or they were deleted): from
@@ -79,7 +78,7 @@ class _Seek:
         """
         self.position = position
         page = self._ask()
-        if not self._exclusive and not held <= {row.key for row in page.rows}:
+        if not self._exclusive and not known <= {row.key for row in page.rows}:
             self._exclusive = True
             page = self._ask()
         return page
@@ -116,7 +115,7 @@ def refuse_skipped(first: Page, given: int, second: Page) -> None:
     :raises NotSortedDoubt: when fewer rows are left than should be
     """
     if first.total is not None and second.total is not None and given + second.total < first.total:
-        raise NotSortedDoubt("the first page did not hold the oldest rows")
+        raise NotSortedDoubt("the first page did not have the oldest rows")
 
 
 def check_page(page: Page, since: datetime, until: datetime) -> None:
@@ -131,4 +130,4 @@ def check_page(page: Page, since: datetime, until: datetime) -> None:
     if page.total is None:
         raise Doubt("the server gives no total to compare with")
     if page.total < len(page.rows) or (page.total and not page.rows):
-        raise Doubt(f"a page holds {len(page.rows)} records of a total of {page.total}")
+        raise Doubt(f"a page has {len(page.rows)} records of a total of {page.total}")

@@ -1,66 +1,92 @@
-"""Folders of gzip JSON lines: each record's text as it came."""
+"""A copy of a resource in gzip JSON lines: a folder for each window, each record's text as it came."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from msgspec.structs import replace
 
-from airflow_provider_nexus.extract.extracted import Extracted
+from airflow_provider_nexus.api.resource import Resource
+from airflow_provider_nexus.api.rows import Row, RowReader
+from airflow_provider_nexus.exceptions import NexusDataError
+from airflow_provider_nexus.extract.account import LineAccount
 from airflow_provider_nexus.extract.jsonl import JsonLinesWriter
-from airflow_provider_nexus.extract.tally import Tally
+from airflow_provider_nexus.extract.origin import Origin
 from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load.collection import previous_of
-from airflow_provider_nexus.load.loader import Stored, fields_before
+from airflow_provider_nexus.load.copy import Sealed, Stored
+from airflow_provider_nexus.load.loader import fields_before
 from airflow_provider_nexus.load.manifest import NAME
 from airflow_provider_nexus.load.publish import publish
-from airflow_provider_nexus.load.rejects import Rejects
+from airflow_provider_nexus.load.rows import RejectedRecord
 
 FORMAT = "jsonl"
 
 
-class JsonLinesLoader:
+class JsonLinesCopy:
     """Publishes each window in a folder of its own.
 
     :param collection: folder of the resource's windows
-    :param max_rejected: records that may be put aside
     """
 
-    def __init__(self, collection: Any, max_rejected: int = 0) -> None:
-        self._collection, self._max_rejected = collection, max_rejected
+    def __init__(self, collection: Any) -> None:
+        self._collection = collection
+
+    def converter(self, resource: Resource, *, keeps_untyped: bool) -> LineConverter:  # noqa: ARG002 - lines have no types
+        """Records stay as they came."""
+        return LineConverter(resource)
 
     def fields_before(self, window: Window | None) -> dict[str, Any] | None:
         """The fields of the window before."""
         return fields_before(self._collection, window)
 
-    def store(self, extracted: Extracted) -> Stored:
-        """Publish what was read.
-
-        :raises NexusRejectedError: when more records don't fit than are allowed
-        """
-        rejects = Rejects(extracted.resource.name, self._max_rejected)
-        writer = _without_flawed(extracted, rejects) if extracted.sink.flawed else extracted.sink.writer
-        folder = self._collection / extracted.label
+    def apply(self, rows: Iterable[Row], scope: Window | None, seal: Callable[[], Sealed]) -> Stored:  # noqa: ARG002
+        """Publish a reading; what was published of the same window before is replaced, so the scope does not matter."""
+        writer = JsonLinesWriter()
         try:
-            rejects.refuse_too_many()
-            manifest = manifests.describe(extracted, FORMAT)
-            previous = previous_of(self._collection, extracted.window) if extracted.window else None
-            manifest = replace(manifest, previous=previous)
-            changed, _ = publish(folder, writer.parts(), manifest, rejects.found)
+            writer.write(rows)
+            sealed = seal()
+            folder = self._collection / sealed.label
+            previous = previous_of(self._collection, sealed.window) if sealed.window else None
+            manifest = replace(sealed.manifest, format=FORMAT, previous=previous)
+            changed, raw = publish(folder, writer.parts(), manifest, sealed.rejects)
         finally:
             writer.close()
-        return Stored(str(folder), str(folder / NAME), changed, rejects.count)
+        return Stored(path=str(folder), manifest=str(folder / NAME), changed=changed, sha256=manifests.digest_of(raw))
 
 
-def _without_flawed(extracted: Extracted, rejects: Rejects) -> JsonLinesWriter:
-    """The rows without those that can't be added up; the tally is then of what is left."""
-    writer, tally = JsonLinesWriter(), Tally(extracted.sink.reader)
-    for row in extracted.rows():
+class LineConverter:
+    """Leaves records as they came; one whose amounts can't be added up does not fit.
+
+    :param resource: entry of the catalogue
+    """
+
+    def __init__(self, resource: Resource) -> None:
+        self.untyped: Counter[str] = Counter()
+        self._reader = RowReader(resource)
+
+    def account(self) -> LineAccount:
+        """An account of the records."""
+        return LineAccount(self._reader)
+
+    def row(self, row: Row, origin: Origin) -> Row:  # noqa: ARG002 - lines don't say where they come from
+        """The record with its amounts.
+
+        :raises RejectedRecord: when one can't be read
+        """
+        row = flaw_of(self._reader, self._reader.read(row.raw))
         if row.flaw:
-            rejects.add(row, row.flaw, extracted.sink.reader.expected(row.flaw))
-        else:
-            tally.add(row)
-            writer.write([row])
-    extracted.sink.tally = tally
-    return writer
+            raise RejectedRecord(row.flaw, self._reader.expected(row.flaw))
+        return row
+
+
+def flaw_of(reader: RowReader, row: Row) -> Row:
+    """The row, marked when one of its amounts is no finite number."""
+    try:
+        reader.amounts(row)
+    except NexusDataError as error:
+        return row._replace(flaw=error.field)
+    return row

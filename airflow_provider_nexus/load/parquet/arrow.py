@@ -14,7 +14,7 @@ from typing import Any
 from airflow_provider_nexus.api.schemas.field import PRECISION, Field
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.load.columns import SYSTEM, Column, Table
-from airflow_provider_nexus.load.copy import Row
+from airflow_provider_nexus.load.copy import TableRow
 
 Batch = Any
 """A ``pyarrow.RecordBatch``; pyarrow has no types for mypy."""
@@ -78,7 +78,7 @@ class Batches:
     def __init__(self, table: Table, schema: Any) -> None:
         self._tree, self._schema, self._arrow = _tree(table), schema, load()
 
-    def of(self, rows: Sequence[Row]) -> Batch:
+    def of(self, rows: Sequence[TableRow]) -> Batch:
         """Rows, at least one, as a batch."""
         values = iter(zip(*rows, strict=True))
         arrays = [self._array(node, field.type, values) for node, field in zip(self._tree, self._schema, strict=True)]
@@ -92,7 +92,7 @@ class Batches:
         return self._arrow.StructArray.from_arrays(arrays, fields=fields, mask=_all_null(arrays))
 
 
-def rows_of(batch: Batch) -> list[Row]:
+def rows_of(batch: Batch) -> list[TableRow]:
     """The rows of a batch: the values of its columns, those of structs flattened, in their order."""
     columns = [_values(array) for column in batch.columns for array in _flat(column)]
     return list(zip(*columns, strict=True))

@@ -1,85 +1,157 @@
-"""How the rows of a window that is read again differ from those that its folder holds."""
+"""Changes of a window that is stored: rows of a new reading compared with it, and rows of it replaced.
+
+A window that is read again is compared row by row, and written anew. One of which a few records changed is patched: its files
+are rewritten beside it, then put in its place.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from airflow_provider_nexus.load import manifest as manifests
-from airflow_provider_nexus.load.copy import Row
-from airflow_provider_nexus.load.manifest import ChangeCounts
-from airflow_provider_nexus.load.parquet.unsettled import Unsettled
-from airflow_provider_nexus.load.parquet.writer import read_columns, read_rows
-from airflow_provider_nexus.load.server import refuse_other_format
+from msgspec.structs import replace
 
-_HELD = ("_key", "_read_at", "_read_by", "_content")
+from airflow_provider_nexus.api.timestamps import to_wire
+from airflow_provider_nexus.extract.window import Window
+from airflow_provider_nexus.load import manifest as manifests
+from airflow_provider_nexus.load.columns import Table
+from airflow_provider_nexus.load.copy import Reject, Sealed, TableRow
+from airflow_provider_nexus.load.manifest import ChangeCounts, Manifest, PatchedBy
+from airflow_provider_nexus.load.parquet.writer import ParquetWriter, Rewritten, read_columns, read_rows, rewrite
+from airflow_provider_nexus.load.publish import publish
+from airflow_provider_nexus.load.server import refuse_other_format
+from airflow_provider_nexus.load.totals import TableAccount
+
+DELETED = ""
+"""Content of a version that marks its record as deleted in Nexus; its other columns are null."""
+_COMPARED = ("_key", "_read_at", "_read_by", "_content")
 
 
 class Changes:
-    """Compares rows with those that a folder holds.
+    """Compares rows with those that are stored in a folder.
 
     :param folder: of the window; ``None`` when nothing is compared
-    :param unsettled: learns from each row
     """
 
-    def __init__(self, folder: Any, unsettled: Unsettled | None) -> None:
-        self._unsettled = unsettled
+    def __init__(self, folder: Any) -> None:
         self._folder = folder
-        self._held = _held(folder) if folder is not None else {}
-        self._fresh: list[Row] = []
+        paths = _paths(folder) if folder is not None else []
+        self._stored = {row[0]: row for path in paths for rows in read_columns(path, _COMPARED) for row in rows}
+        self._fresh: list[TableRow] = []
         self.inserted = self.updated = 0
 
-    def met(self, row: Row) -> Row:
-        """The row, or as it is held when it is there in the same version: that says since when it is known."""
-        if self._unsettled:
-            self._unsettled.see(row)
-        held = self._held.pop(row[0], None)
-        if held and held[3] == row[3]:
-            return (*held, *row[4:])
-        self.inserted += held is None
-        self.updated += held is not None
+    def compare(self, row: TableRow) -> TableRow:
+        """The row, or as it is stored when it is there in the same version: that shows since when it is known."""
+        stored = self._stored.pop(row[0], None)
+        if stored and stored[3] == row[3]:
+            return (*stored, *row[4:])
+        self.inserted += stored is None
+        self.updated += stored is not None
         self._fresh.append(row)
         return row
 
-    def take(self) -> list[Row]:
+    def take(self) -> list[TableRow]:
         """The versions that are new since this was asked last."""
         taken, self._fresh = self._fresh, []
         return taken
 
-    def spare(self, keys: Collection[str]) -> list[Row]:
-        """The rows that are held of records that are there and did not fit: what was known of them stays."""
-        spared = {key for key in keys if self._held.pop(key, None)}
+    def spare(self, keys: Collection[str]) -> list[TableRow]:
+        """The stored rows of records that came and did not fit: what was known of them stays."""
+        spared = {key for key in keys if self._stored.pop(key, None)}
         paths = _paths(self._folder) if spared else []
         return [row for path in paths for rows in read_rows(path) for row in rows if row[0] in spared]
 
-    def gone(self) -> list[Row]:
-        """The rows that are held and did not come, as far as their key."""
-        return list(self._held.values())
-
     @property
-    def deleted(self) -> int:
-        """How many rows are gone."""
-        return len(self._held)
+    def deleted(self) -> list[TableRow]:
+        """The rows that are stored and did not come, as far as their key."""
+        return list(self._stored.values())
 
     @property
     def counts(self) -> ChangeCounts:
-        """All of them, counted."""
-        return ChangeCounts(inserted=self.inserted, updated=self.updated, deleted=self.deleted)
+        """How many rows were inserted, updated and deleted."""
+        return ChangeCounts(inserted=self.inserted, updated=self.updated, deleted=len(self._stored))
+
+
+class Patch:
+    """Changes one folder.
+
+    :param folder: of the window
+    :param table: the resource's columns
+    :param manifest: of the folder as it is
+    :param writer: takes all rows of the folder
+    """
+
+    def __init__(self, folder: Any, table: Table, manifest: Manifest, writer: ParquetWriter) -> None:
+        self._folder, self._table, self._manifest, self._writer = folder, table, manifest, writer
+        self._result = Rewritten()
+
+    def rewrite(
+        self,
+        versions: Mapping[str, TableRow],
+        *,
+        read_at: datetime,
+        read_by: str,
+        scope: Window | None = None,
+        spared: Collection[str] = (),
+    ) -> None:
+        """Write the folder's rows anew, somewhere else.
+
+        :param versions: by key
+        :param read_at: when they were read
+        :param read_by: the reading that brings them
+        :param scope: what they are the whole of; see :func:`~airflow_provider_nexus.load.parquet.writer.rewrite`
+        :param spared: keys of records that did not fit
+        :raises NexusError: when a file has other columns than this version
+        """
+        paths = [self._folder / file.name for file in self._manifest.files]
+        self._result = rewrite(paths, self._writer, versions, scope=scope, read_at=read_at, spared=spared)
+        account = TableAccount(self._table, self._manifest)
+        for row in self._result.inserted:
+            account.add(row)
+        for old, new in self._result.updated:
+            account.add(old, -1)
+            account.add(new)
+        for row in self._result.deleted:
+            account.add(row, -1)
+        patches = self._manifest.patches
+        if any(self.counts.dump().values()):
+            patches = [*patches, PatchedBy(read_at=to_wire(read_at), read_by=read_by, **self.counts.dump())]
+        self._manifest = replace(self._manifest, **account.members(), patches=patches)
+
+    def publish(self, rejects: Sequence[Reject] | None = None) -> None:
+        """Put it in place, if anything is different.
+
+        :param rejects: the folder's rejected records from now on; ``None`` to leave them as they are
+        """
+        if rejects is not None or any(self.counts.dump().values()):
+            publish(self._folder, self._writer.parts(), self._manifest, rejects or (), keep_rejected=rejects is None)
+
+    def close(self) -> None:
+        """Free the disk."""
+        self._writer.close()
 
     @property
-    def any(self) -> bool:
-        """Whether there are any."""
-        return bool(self.inserted or self.updated or self.deleted)
+    def versions(self) -> list[TableRow]:
+        """The versions that were not there."""
+        return [*self._result.inserted, *(new for _, new in self._result.updated)]
 
-    def remember(self) -> None:
-        """Keep which records may still change."""
-        if self._unsettled:
-            self._unsettled.forget(self._held)
-            self._unsettled.save()
+    @property
+    def deleted(self) -> list[TableRow]:
+        """The rows that were deleted."""
+        return self._result.deleted
+
+    @property
+    def counts(self) -> ChangeCounts:
+        """How many rows were inserted, updated and deleted."""
+        result = self._result
+        return ChangeCounts(inserted=len(result.inserted), updated=len(result.updated), deleted=len(result.deleted))
 
 
-def _held(folder: Any) -> dict[str, Row]:
-    return {row[0]: row for path in _paths(folder) for rows in read_columns(path, _HELD) for row in rows}
+def tombstones(table: Table, deleted: Iterable[TableRow], sealed: Sealed) -> list[TableRow]:
+    """Versions that mark records as deleted."""
+    empty = (None,) * (len(table.columns) - 4)
+    return [(row[0], sealed.read_at, sealed.manifest.read_by, DELETED, *empty) for row in deleted]
 
 
 def _paths(folder: Any) -> list[Any]:

@@ -1,46 +1,45 @@
-"""A copy of a resource in Parquet files: one folder for each window of creation, rewritten where its rows change."""
+"""Parquet copy of a resource: one folder for each window of creation, rewritten where its rows change."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
 from msgspec.structs import replace
 
-from airflow_provider_nexus.extract.origin import Open, Scope
+from airflow_provider_nexus import storage as store
+from airflow_provider_nexus.api.resource import Resource
+from airflow_provider_nexus.extract.origin import Open
 from airflow_provider_nexus.extract.totals import Totals
-from airflow_provider_nexus.extract.window import Window
+from airflow_provider_nexus.extract.window import ALL_TIME, Window
 from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load.collection import previous_of, windows_of
 from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.copy import Applied, Kept, Row, Sealed
+from airflow_provider_nexus.load.copy import Sealed, Stored, TableRow
 from airflow_provider_nexus.load.loader import fields_before
-from airflow_provider_nexus.load.manifest import NAME, SUPERSEDED, ChangeCounts, Manifest
-from airflow_provider_nexus.load.parquet.books import Books
-from airflow_provider_nexus.load.parquet.changes import Changes
-from airflow_provider_nexus.load.parquet.patch import Patch
-from airflow_provider_nexus.load.parquet.readings import Readings, tombstones
+from airflow_provider_nexus.load.manifest import NAME, READINGS, SUPERSEDED, ChangeCounts, Manifest
+from airflow_provider_nexus.load.parquet.changes import Changes, Patch, tombstones
 from airflow_provider_nexus.load.parquet.scan import Scan
 from airflow_provider_nexus.load.parquet.unsettled import Unsettled
 from airflow_provider_nexus.load.parquet.writer import ParquetWriter
 from airflow_provider_nexus.load.publish import publish
+from airflow_provider_nexus.load.rows import TableConverter
 from airflow_provider_nexus.load.server import refuse_other_format
-from airflow_provider_nexus.storage import names
 
 FORMAT = "parquet"
 _BATCH = 1000
 
 
 class ParquetCopy:
-    """Keeps a copy in the folder of a resource.
+    """A copy in the folder of a resource.
 
     :param collection: that folder
     :param table: the resource's columns
-    :param unsettled: remembers the records that may still change; ``None`` when each window stands for itself and is never
+    :param unsettled: remembers the records that may still change; ``None`` when each window is by itself and never
         changed by what is read later
-    :param keeps_versions: whether each version that was seen is kept, in ``_readings/``
+    :param keeps_versions: whether each version that was seen is stored, in ``_readings/``
     """
 
     def __init__(
@@ -51,22 +50,23 @@ class ParquetCopy:
         self._scan = Scan(table)
         self._readings = Readings(collection, table, keeps_versions=keeps_versions)
 
-    def apply(self, rows: Iterable[Row], scope: Scope | None, seal: Callable[[], Sealed]) -> Applied:
+    def converter(self, resource: Resource, *, keeps_untyped: bool) -> TableConverter:
+        """Makes records rows of the table."""
+        return TableConverter(resource, keeps_untyped=keeps_untyped)
+
+    def apply(self, rows: Iterable[TableRow], scope: Window | None, seal: Callable[[], Sealed]) -> Stored:
         """Bring versions of records in; each folder that changes is whole before and after.
 
         :raises NexusConfigurationError: when pyarrow is not installed
         """
-        window = Window(scope.start, scope.end) if scope and scope.start and scope.end else None
+        window = None if scope == ALL_TIME else scope
         self._known = None
         try:
-            return self._apply(rows, window, scope, seal)
+            if self._unsettled is None or (window and not self._meets_others(window)):
+                return self._replace(rows, window, seal)
+            return self._patch(rows, scope, seal)
         finally:
             self._known = None
-
-    def _apply(self, rows: Iterable[Row], window: Window | None, scope: Scope | None, seal: Callable[[], Sealed]) -> Applied:
-        if self._unsettled is None or (window and not self._meets_others(window)):
-            return self._replace(rows, window, seal)
-        return self._patch(rows, scope, seal)
 
     def fields_before(self, window: Window | None) -> dict[str, Any] | None:
         """Member ``schema`` of the manifest of the window before."""
@@ -76,19 +76,19 @@ class ParquetCopy:
         """The records whose end has not been seen, by key."""
         return self._unsettled.codes if self._unsettled else {}
 
-    def windows(self) -> list[Kept]:
-        """The windows read whole, oldest reading first."""
-        kept = [Kept(window.start, window.end, manifest.read_moment) for _, window, manifest in self._published()]
-        return sorted(kept, key=lambda each: (each.read_at, each.start))
+    def windows(self) -> list[tuple[Window, datetime]]:
+        """The windows read whole, each with the time of its last reading, oldest reading first."""
+        found = [(window, manifest.read_moment) for _, window, manifest in self._published()]
+        return sorted(found, key=lambda each: (each[1], each[0].start))
 
     def torn(self) -> list[Window]:
         """The windows whose manifest was withdrawn to be replaced, and never was."""
         whole = {name for name, _, _ in self._published()}
         torn = [(name, window) for name, window in windows_of(self._collection).items() if name not in whole]
-        return [window for name, window in torn if names(self._collection / name / SUPERSEDED)]
+        return [window for name, window in torn if store.names(self._collection / name / SUPERSEDED)]
 
     def totals(self, start: datetime, end: datetime) -> Totals:
-        """Counts and sums of the records that were created in a span, as the copy holds them now."""
+        """Counts and sums of the records that were created in a span, as they are stored now."""
         totals = Totals()
         for name, window, manifest in self._published():
             if start <= window.start and window.end <= end:
@@ -110,47 +110,39 @@ class ParquetCopy:
     def _meets_others(self, window: Window) -> bool:
         """Whether a part of a window lies in folders of other ones."""
         others = [other for name, other, _ in self._published() if name != window.label]
-        return any(other.start < window.end and window.start < other.end for other in others)
+        return any(window.meets(other) for other in others)
 
-    def _replace(self, rows: Iterable[Row], window: Window | None, seal: Callable[[], Sealed]) -> Applied:
+    def _replace(self, rows: Iterable[TableRow], window: Window | None, seal: Callable[[], Sealed]) -> Stored:
         """Write a folder anew, its rows streaming through."""
-        changes = Changes(self._collection / window.label if window else None, self._unsettled)
-        writer, versions, books = self._writer(), self._readings.writer(), Books(self._table)
+        changes = Changes(self._collection / window.label if window else None)
+        writer, versions = self._writer(), self._readings.writer()
         try:
-            for batch in _batches(changes.met(row) for row in rows):
-                for row in batch:
-                    books.enter(row)
+            compared = (changes.compare(row) for row in rows)
+            while batch := list(islice(compared, _BATCH)):
                 writer.write(batch)
+                self._see(batch)
                 if self._readings.keeps_versions:
                     versions.write(changes.take())
             sealed = seal()
-            self._keep_known(sealed, changes, writer, books)
-            if self._readings.keeps_versions and changes.any:
-                versions.write(tombstones(self._table, changes.gone(), sealed))
+            # A record of the copy that did not fit this time is not deleted; a window by itself stores what was read.
+            for row in changes.spare({reject.key for reject in sealed.rejects}) if self._unsettled else ():
+                sealed.account.add(row)
+                writer.write([row])
+            if self._readings.keeps_versions and any(changes.counts.dump().values()):
+                versions.write(tombstones(self._table, changes.deleted, sealed))
                 self._readings.store(sealed, versions, changes.counts)
-            applied = self._publish(sealed, window, writer, books, changes)
+            folder = self._collection / (window.label if window else sealed.label)
+            previous = previous_of(self._collection, window) if window else None
+            manifest = replace(sealed.manifest, **sealed.account.members(), format=FORMAT, previous=previous)
+            changed, raw = publish(folder, writer.parts(), manifest, sealed.rejects)
         finally:
             writer.close()
             versions.close()
-        changes.remember()
-        return applied
+        self._forget(row[0] for row in changes.deleted)
+        return _stored(str(folder), raw, changes.counts, changed=changed)
 
-    def _keep_known(self, sealed: Sealed, changes: Changes, writer: ParquetWriter, books: Books) -> None:
-        """A record of the copy that did not fit this time is not gone; a window that stands for itself holds what it has read."""
-        for row in changes.spare({reject.key for reject in sealed.rejects}) if self._unsettled else ():
-            books.enter(row)
-            writer.write([row])
-
-    def _publish(self, sealed: Sealed, window: Window | None, writer: ParquetWriter, books: Books, changes: Changes) -> Applied:
-        folder = self._collection / (window.label if window else sealed.label)
-        previous = previous_of(self._collection, window) if window else None
-        manifest = replace(sealed.manifest, **books.members(), format=FORMAT, previous=previous)
-        changed, raw = publish(folder, writer.parts(), manifest, sealed.rejects)
-        digest, places = manifests.digest_of(raw), (str(folder), str(folder / NAME))
-        return Applied(changed, changes.inserted, changes.updated, changes.deleted, digest, *places)
-
-    def _patch(self, rows: Iterable[Row], scope: Scope | None, seal: Callable[[], Sealed]) -> Applied:
-        """Rewrite the folders that hold the records, the reading being kept first: what is in no folder yet is found again."""
+    def _patch(self, rows: Iterable[TableRow], scope: Window | None, seal: Callable[[], Sealed]) -> Stored:
+        """Rewrite the folders of the records, the reading being stored first: what is in no folder yet is found again."""
         versions = {row[0]: row for row in rows}
         sealed, created = seal(), self._table.place(self._table.created)
         spared = {reject.key for reject in sealed.rejects}
@@ -159,15 +151,14 @@ class ParquetCopy:
         try:
             for name, window, manifest in self._published():
                 mine = {key: row for key, row in versions.items() if window.start <= row[created] < window.end}
-                if mine or (scope and _overlap(scope, window)):
+                if mine or (scope and scope.meets(window)):
                     patches.append(Patch(self._collection / name, self._table, manifest, self._writer()))
                     read_by = sealed.manifest.read_by
                     patches[-1].rewrite(mine, read_at=sealed.read_at, read_by=read_by, scope=scope, spared=spared)
-            words = ("inserted", "updated", "deleted")
-            inserted, updated, deleted = (sum(getattr(patch, word) for patch in patches) for word in words)
-            counts = ChangeCounts(inserted=inserted, updated=updated, deleted=deleted)
+            changes = [patch.counts.dump() for patch in patches]
+            counts = ChangeCounts(**{word: sum(each[word] for each in changes) for word in ("inserted", "updated", "deleted")})
             for patch in patches:
-                log.write([*patch.versions, *tombstones(self._table, patch.gone, sealed)])
+                log.write([*patch.versions, *tombstones(self._table, patch.deleted, sealed)])
             folder, raw = self._readings.store(sealed, log, counts)
             for patch in patches:
                 patch.publish()
@@ -175,26 +166,66 @@ class ParquetCopy:
             log.close()
             for patch in patches:
                 patch.close()
-        self._remember(versions.values(), patches)
-        digest = manifests.digest_of(raw)
-        changed = bool(inserted or updated or deleted)
-        return Applied(changed, inserted, updated, deleted, digest, folder, f"{folder}/{NAME}")
+        self._see(versions.values())
+        self._forget(row[0] for patch in patches for row in patch.deleted)
+        return _stored(folder, raw, counts, changed=any(counts.dump().values()))
 
-    def _remember(self, rows: Iterable[Row], patches: list[Patch]) -> None:
+    def _see(self, rows: Iterable[TableRow]) -> None:
+        """Learn which records may still change."""
         if self._unsettled:
             for row in rows:
                 self._unsettled.see(row)
-            self._unsettled.forget(row[0] for patch in patches for row in patch.gone)
+
+    def _forget(self, keys: Iterable[str]) -> None:
+        """Store which records may still change, without those that were deleted."""
+        if self._unsettled:
+            self._unsettled.forget(keys)
             self._unsettled.save()
 
     def _writer(self) -> ParquetWriter:
         return ParquetWriter(self._table, {"resource": self._table.resource.name})
 
 
-def _overlap(scope: Scope, window: Window) -> bool:
-    return (scope.start is None or scope.start < window.end) and (scope.end is None or window.start < scope.end)
+class Readings:
+    """Stores readings that are no window of their own, one folder each, never changed afterwards.
+
+    :param collection: folder of the resource
+    :param table: the resource's columns
+    :param keeps_versions: whether the versions that a reading brought are stored with it
+    """
+
+    def __init__(self, collection: Any, table: Table, *, keeps_versions: bool) -> None:
+        self.keeps_versions = keeps_versions
+        self._folder, self._table = collection / READINGS, table
+
+    def writer(self) -> ParquetWriter:
+        """Takes the versions of one reading."""
+        return ParquetWriter(self._table, {"resource": self._table.resource.name, "kind": "versions"})
+
+    def store(self, sealed: Sealed, versions: ParquetWriter, changes: ChangeCounts) -> tuple[str, bytes]:
+        """Store a reading.
+
+        :param changes: what it changed in the copy
+        :return: its folder, and its manifest as it is stored
+        """
+        folder = self._folder / self._free(sealed.label)
+        manifest = replace(sealed.manifest, format=FORMAT, changes=changes, content=sealed.content)
+        _, raw = publish(folder, versions.parts() if self.keeps_versions else [], manifest, sealed.rejects)
+        return str(folder), raw
+
+    def _free(self, label: str) -> str:
+        """The reading's name, numbered when one of the same name is stored: a window that is read again has the same."""
+        names = (label, *(f"{label}-{number}" for number in range(2, len(store.names(self._folder)) + 3)))
+        return next(name for name in names if store.size(self._folder / name / NAME) is None)
 
 
-def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
-    while batch := list(islice(rows, _BATCH)):
-        yield batch
+def _stored(folder: str, manifest: bytes, counts: ChangeCounts, *, changed: bool) -> Stored:
+    return Stored(
+        path=folder,
+        manifest=f"{folder}/{NAME}",
+        changed=changed,
+        sha256=manifests.digest_of(manifest),
+        inserted=counts.inserted,
+        updated=counts.updated,
+        deleted=counts.deleted,
+    )

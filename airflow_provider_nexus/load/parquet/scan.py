@@ -1,4 +1,4 @@
-"""Counts and sums of a part of a window, for which its files have to be read."""
+"""Scan: counts and sums of a part of a window, for which its files are read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from airflow_provider_nexus.load.manifest import Manifest
 from airflow_provider_nexus.load.totals import Grouping
 
 _KEPT = 100_000
-"""Records of a window that is kept in memory, by their own number and not by what its manifest says: the next question is most
+"""Records of a window that stays in memory, by their own number and not by that of its manifest: the next question is most
 often about a part of the same one."""
 
 
@@ -36,7 +36,7 @@ class Scan:
 
     @cached_property
     def _grouping(self) -> Grouping:
-        """Made when it is asked for: a copy of a resource without totals has none."""
+        """Made when it is needed: a copy of a resource without totals has none."""
         return Grouping(self._table)
 
     def count(self, totals: Totals, folder: Any, manifest: Manifest, start: datetime, end: datetime) -> None:

@@ -1,80 +1,56 @@
-"""The records of a copy that may still change, remembered beside it."""
+"""Unsettled records: those of a copy that may still change, remembered beside it."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
-from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.api.timestamps import to_wire
-from airflow_provider_nexus.exceptions import NexusStorageError
 from airflow_provider_nexus.extract.origin import Open
 from airflow_provider_nexus.load.columns import Openness, Table
-from airflow_provider_nexus.load.copy import Row
+from airflow_provider_nexus.load.copy import TableRow
+from airflow_provider_nexus.load.memory import FileMemory, Memory
 
 NAME = "_unsettled.json"
 
 
-class Memory(Protocol):
-    """Keeps a small object from run to run."""
-
-    def get(self) -> dict[str, str] | None:
-        """What was kept; ``None`` before the first time."""
-
-    def set(self, kept: dict[str, str]) -> None:
-        """Keep something else."""
-
-
-class FileMemory:
+def unsettled_file(collection: Any) -> Memory[dict[str, str]]:
     """A JSON file in the folder of the resource.
 
     :param collection: that folder
     """
 
-    def __init__(self, collection: Any) -> None:
-        self._path = collection / NAME
+    def read(found: Any) -> dict[str, str]:
+        known = msgspec.convert(found, dict[str, str])
+        _ = _read(known)
+        return known
 
-    def get(self) -> dict[str, str] | None:
-        """What was kept.
-
-        :raises NexusStorageError: when the file is damaged
-        """
-        raw = store.read(self._path)
-        if raw is None:
-            return None
-        try:
-            kept = msgspec.json.decode(raw, type=dict[str, str])
-            _ = _read(kept)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
-            raise NexusStorageError(
-                f"{self._path} is damaged, so it is not known which records may still change: take it back from a backup, or "
-                "remove it and read the windows again that hold unsettled records"
-            ) from None
-        return kept
-
-    def set(self, kept: dict[str, str]) -> None:
-        """Keep something else."""
-        store.put(self._path, io.BytesIO(msgspec.json.encode(kept, order="sorted") + b"\n"))
+    return FileMemory(
+        collection / NAME,
+        read=read,
+        write=dict,
+        damage="which records may still change: take it back from a backup, or remove it and read the windows again that contain "
+        "unsettled records",
+    )
 
 
 class Unsettled:
     """Keys of unsettled records, each with its creation stamp and status.
 
     :param table: of the copy
-    :param memory: where they are kept
+    :param memory: where they are stored
     """
 
-    def __init__(self, table: Table, memory: Memory) -> None:
+    def __init__(self, table: Table, memory: Memory[dict[str, str]]) -> None:
         self._memory, self._openness = memory, Openness(table)
         self._created = table.place(table.created)
         self._status = table.place(table.status) if table.status else 0
         self._known = memory.get() or {}
 
-    def see(self, row: Row) -> None:
+    def see(self, row: TableRow) -> None:
         """Learn from the latest version of a record."""
         if self._openness.is_open(row):
             self._known[row[0]] = f"{to_wire(row[self._created])} {row[self._status] or ''}"
@@ -82,12 +58,12 @@ class Unsettled:
             self._known.pop(row[0], None)
 
     def forget(self, keys: Iterable[str]) -> None:
-        """Records are gone."""
+        """Records were deleted."""
         for key in keys:
             self._known.pop(key, None)
 
     def save(self) -> None:
-        """Keep what was learnt."""
+        """Store what was learnt."""
         self._memory.set(self._known)
 
     @property
@@ -97,5 +73,5 @@ class Unsettled:
 
 
 def _read(known: Mapping[str, str]) -> dict[str, Open]:
-    parts = ((key, *kept.partition(" ")) for key, kept in known.items())
+    parts = ((key, *text.partition(" ")) for key, text in known.items())
     return {key: Open(datetime.fromisoformat(stamp), status) for key, stamp, _, status in parts}

@@ -1,4 +1,4 @@
-"""Parquet: each record's values in typed columns, in parts of bounded size, read back and rewritten as exactly.
+"""Parquet writer: each record's values in typed columns, in parts of bounded size, read back and rewritten as exactly.
 
 Rows go to unnamed temporary files in groups of bounded size, so memory does not grow with their number. The same rows give
 the same bytes, however they were handed over: groups and parts are cut by number alone.
@@ -16,10 +16,10 @@ from typing import Any
 
 from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.exceptions import NexusError
-from airflow_provider_nexus.extract.jsonl import PART_RECORDS, Part, fill, spool
-from airflow_provider_nexus.extract.origin import Scope
+from airflow_provider_nexus.extract.jsonl import PART_RECORDS, Part, fill, temporary_file
+from airflow_provider_nexus.extract.window import ALL_TIME, Window
 from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.copy import Row
+from airflow_provider_nexus.load.copy import TableRow
 from airflow_provider_nexus.load.parquet.arrow import Batch, Batches, arrow_schema, leaves, load, rows_of, value_at
 
 GROUP_RECORDS = 10_000
@@ -32,7 +32,7 @@ class ParquetWriter:
     """Writes rows into parts.
 
     :param table: whose rows they are
-    :param metadata: what each file says of itself, see :func:`~airflow_provider_nexus.load.parquet.arrow.arrow_schema`
+    :param metadata: the metadata of each file, see :func:`~airflow_provider_nexus.load.parquet.arrow.arrow_schema`
     :param part_records: records in a part at most
     :raises NexusConfigurationError: when pyarrow is not installed
     """
@@ -43,12 +43,12 @@ class ParquetWriter:
         self.table, self.schema = table, arrow_schema(table, metadata)
         self.batches = Batches(table, self.schema)
         self._most = part_records
-        self._rows: list[Row] = []
+        self._rows: list[TableRow] = []
         self._waiting = self.schema.empty_table()
         self._done: list[Part] = []
         self._open: _OpenPart | None = None
 
-    def write(self, rows: Sequence[Row]) -> None:
+    def write(self, rows: Sequence[TableRow]) -> None:
         """Add rows, their values in the order of ``Table.columns``."""
         for start in range(0, len(rows), GROUP_RECORDS):
             self._rows += rows[start : start + GROUP_RECORDS]
@@ -70,7 +70,7 @@ class ParquetWriter:
         return self._done
 
     def close(self) -> None:
-        """Give the spool files back."""
+        """Free the disk."""
         for part in self._done:
             part.spool.close()
         if self._open:
@@ -134,7 +134,7 @@ class _Spool(io.RawIOBase):
     """An unnamed file that is written from its start to its end only, and the digest of what was written."""
 
     def __init__(self) -> None:
-        self.file = spool()
+        self.file = temporary_file()
         self.sha256 = hashlib.sha256()
 
     def writable(self) -> bool:
@@ -149,7 +149,7 @@ class _Spool(io.RawIOBase):
         return self.file.tell()
 
 
-def read_rows(path: Any) -> Iterator[list[Row]]:
+def read_rows(path: Any) -> Iterator[list[TableRow]]:
     """The rows of a file, in the order of ``Table.columns``, equal to those that were written.
 
     :param path: a ``pathlib.Path`` or anything else with ``.open("rb")``, as Airflow's ``ObjectStoragePath``
@@ -184,38 +184,38 @@ class Rewritten:
 
     :param inserted: versions of records that were not there
     :param updated: each version that was replaced, with the one in its place
-    :param deleted: rows that are gone
+    :param deleted: rows that were deleted
     """
 
-    inserted: list[Row] = field(default_factory=list)
-    updated: list[tuple[Row, Row]] = field(default_factory=list)
-    deleted: list[Row] = field(default_factory=list)
+    inserted: list[TableRow] = field(default_factory=list)
+    updated: list[tuple[TableRow, TableRow]] = field(default_factory=list)
+    deleted: list[TableRow] = field(default_factory=list)
 
 
 def rewrite(
     paths: Sequence[Any],
     writer: ParquetWriter,
-    versions: Mapping[str, Row],
+    versions: Mapping[str, TableRow],
     *,
-    scope: Scope | None = None,
+    scope: Window | None = None,
     read_at: datetime | None = None,
     spared: Collection[str] = (),
 ) -> Rewritten:
     """Write files anew with other versions of some records. Rows that stay never become Python objects.
 
-    A version that was read before the one that is held, or that has the same content, leaves the held one as it is. Files
+    A version that was read before the one that is stored, or that has the same content, does not replace it. Files
     whose rows are sorted by creation and key give files that are, and versions go where they belong.
 
     :param paths: of the files, in order, see :func:`read_rows`
     :param versions: by key
-    :param scope: what the versions are the whole of: rows created in it that are not among them are gone
-    :param read_at: when the versions were read: rows read later are not gone; ``None`` when all may be
-    :param spared: keys of records that are there and did not fit: what is held of them stays
+    :param scope: what the versions are the whole of: rows created in it that are not among them are deleted
+    :param read_at: when the versions were read: rows read later are not deleted; ``None`` when all may be
+    :param spared: keys of records that are there and did not fit: what is stored of them stays
     :raises NexusError: when a file is no Parquet file or has other columns than the writer's table
     """
-    held = _held(paths, versions)
-    stored = {key: row for key, row in versions.items() if _replaces(row, held.get(key))}
-    result = Rewritten(inserted=[row for key, row in stored.items() if key not in held])
+    known = _known(paths, versions)
+    stored = {key: row for key, row in versions.items() if _replaces(row, known.get(key))}
+    result = Rewritten(inserted=[row for key, row in stored.items() if key not in known])
     left = _Leaving(writer.table, {*versions, *spared}, stored, scope, read_at)
     coming = _Coming(writer, stored)
     for path in paths:
@@ -228,24 +228,24 @@ def rewrite(
     return result
 
 
-_Held = tuple[datetime, str]
+_Known = tuple[datetime, str]
 """When a version was read, and its content."""
 
 
-def _held(paths: Sequence[Any], versions: Mapping[str, Row]) -> dict[str, _Held]:
+def _known(paths: Sequence[Any], versions: Mapping[str, TableRow]) -> dict[str, _Known]:
     rows = (row for path in paths for some in read_columns(path, ("_key", "_read_at", "_content")) for row in some)
     return {key: (read_at, content) for key, read_at, content in rows if key in versions}
 
 
-def _replaces(row: Row, held: _Held | None) -> bool:
-    return held is None or (row[1] >= held[0] and row[3] != held[1])
+def _replaces(row: TableRow, known: _Known | None) -> bool:
+    return known is None or (row[1] >= known[0] and row[3] != known[1])
 
 
 class _Leaving:
-    """Takes the rows out of batches that are replaced or gone."""
+    """Takes the rows out of batches that are replaced or deleted."""
 
     def __init__(
-        self, table: Table, known: Collection[str], stored: Mapping[str, Row], scope: Scope | None, read_at: datetime | None
+        self, table: Table, known: Collection[str], stored: Mapping[str, TableRow], scope: Window | None, read_at: datetime | None
     ) -> None:
         arrow = load()
         self._stored, self._created, self._scope, self._read_at = stored, table.created, scope, read_at
@@ -255,31 +255,31 @@ class _Leaving:
         """The rows that stay; the others are added to the result."""
         compute = load("pyarrow.compute")
         replaced = compute.is_in(batch["_key"], value_set=self._replaced)
-        gone = self._gone(batch)
-        out = replaced if gone is None else compute.or_(replaced, gone)
+        deleted = self._deleted(batch)
+        out = replaced if deleted is None else compute.or_(replaced, deleted)
         if not out.true_count:
             return batch
         result.updated.extend((row, self._stored[row[0]]) for row in rows_of(batch.filter(replaced)))
-        result.deleted.extend(rows_of(batch.filter(gone)) if gone is not None else ())
+        result.deleted.extend(rows_of(batch.filter(deleted)) if deleted is not None else ())
         return batch.filter(compute.invert(out))
 
-    def _gone(self, batch: Batch) -> Any:
-        """Which rows lie in the scope and are not among the versions; a row without creation stamp lies in no span."""
+    def _deleted(self, batch: Batch) -> Any:
+        """Which rows lie in the scope and are not among the versions; without a stamp it lies in all time only."""
         if self._scope is None:
             return None
         compute = load("pyarrow.compute")
-        gone = compute.invert(compute.is_in(batch["_key"], value_set=self._versions))
-        bounds = ((compute.greater_equal, self._created, self._scope.start), (compute.less, self._created, self._scope.end))
-        for holds, name, bound in (*bounds, (compute.less_equal, "_read_at", self._read_at)):
-            if bound is not None:
-                gone = compute.and_(gone, compute.fill_null(holds(batch[name], _moment(bound)), False))
-        return gone
+        deleted = compute.invert(compute.is_in(batch["_key"], value_set=self._versions))
+        bounds = [(compute.greater_equal, self._created, self._scope.start), (compute.less, self._created, self._scope.end)]
+        read = [(compute.less_equal, "_read_at", self._read_at)] if self._read_at else []
+        for holds, name, bound in (*(bounds if self._scope != ALL_TIME else ()), *read):
+            deleted = compute.and_(deleted, compute.fill_null(holds(batch[name], _moment(bound)), False))
+        return deleted
 
 
 class _Coming:
     """Puts versions between the rows that stay, by creation and key."""
 
-    def __init__(self, writer: ParquetWriter, stored: Mapping[str, Row]) -> None:
+    def __init__(self, writer: ParquetWriter, stored: Mapping[str, TableRow]) -> None:
         names = [column.name for column in writer.table.columns]
         self._writer, created = writer, writer.table.created
         self._created = names.index(created) if created else None
@@ -309,7 +309,7 @@ class _Coming:
         last = self._place(rows_of(batch.slice(batch.num_rows - 1))[0])
         return sum(self._place(row) <= last for row in self._rows)
 
-    def _place(self, row: Row) -> tuple[bool, datetime, str]:
+    def _place(self, row: TableRow) -> tuple[bool, datetime, str]:
         """Rows without creation stamp come last, as where Arrow sorts."""
         created = row[self._created] if self._created is not None else None
         return created is None, created or _FIRST, row[0]
@@ -333,6 +333,6 @@ def _opened(path: Any) -> Iterator[Any]:
 
 
 def _batches(file: Any, columns: Sequence[str] | None = None) -> Iterator[Batch]:
-    """Batches of a file, one row group being read after the other, so that no more than one is held."""
+    """Batches of a file, one row group being read after the other, so that no more than one is in memory."""
     for number in range(file.num_row_groups):
         yield from file.iter_batches(batch_size=GROUP_RECORDS, row_groups=[number], columns=columns)

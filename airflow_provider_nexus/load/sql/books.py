@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
+from airflow_provider_nexus.extract.account import Digest
 from airflow_provider_nexus.load.copy import Sealed
 from airflow_provider_nexus.load.manifest import ChangeCounts, TableLoad, TableState, parse
 from airflow_provider_nexus.load.sql.errors import refuse_swallowed
 from airflow_provider_nexus.load.sql.tables import Model
-from airflow_provider_nexus.load.totals import Sum
 
 
 @dataclass
@@ -26,8 +26,8 @@ class State:
     :param versions: all rows of a history, those of records that are gone included
     """
 
-    current: Sum = field(default_factory=Sum)
-    versions: Sum = field(default_factory=Sum)
+    current: Digest = field(default_factory=Digest)
+    versions: Digest = field(default_factory=Digest)
 
     def dump(self, *, is_history: bool) -> TableState:
         """The member of the manifest."""
@@ -41,8 +41,8 @@ class State:
     @classmethod
     def load(cls, stored: TableState) -> State:
         """What was dumped."""
-        versions = Sum.of(stored.versions or 0, stored.versions_digest) if stored.versions_digest else Sum()
-        return cls(Sum.of(stored.records, stored.digest), versions)
+        versions = Digest.of(stored.versions or 0, stored.versions_digest) if stored.versions_digest else Digest()
+        return cls(Digest.of(stored.records, stored.digest), versions)
 
 
 @dataclass
@@ -115,10 +115,11 @@ class Ledger:
 
     def _columns(self, sealed: Sealed, number: int) -> dict[str, Any]:
         whose = {name: value for name, value in self.belongs.items() if name != "output"}
-        window = {"window_start": sealed.start, "window_end": sealed.end, "read_at": sealed.read_at}
+        window = sealed.window
+        times = {"window_start": window and window.start, "window_end": window and window.end, "read_at": sealed.read_at}
         result = {"verdict": sealed.verdict, "records": sealed.records, "rejected": len(sealed.rejects)}
         names = {"feed": sealed.feed, "label": sealed.label, "content": sealed.content}
-        return {"table_name": self.model.bare, "number": number, **whose, **names, **window, **result}
+        return {"table_name": self.model.bare, "number": number, **whose, **names, **times, **result}
 
     def _reject(self, sealed: Sealed) -> None:
         books = self.model.rejected

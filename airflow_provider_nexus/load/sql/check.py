@@ -12,13 +12,13 @@ from sqlalchemy import Connection
 
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.exceptions import NexusDataError
+from airflow_provider_nexus.extract.account import Digest
 from airflow_provider_nexus.extract.progress import Follow, unheard
 from airflow_provider_nexus.load.manifest import Manifest, parse
 from airflow_provider_nexus.load.rows import content_of
 from airflow_provider_nexus.load.sql.books import State
 from airflow_provider_nexus.load.sql.merge import current
 from airflow_provider_nexus.load.sql.tables import Model
-from airflow_provider_nexus.load.totals import Sum
 
 _AT_ONCE = 1000
 _SYSTEM = 4
@@ -54,7 +54,7 @@ def check(connection: Connection, model: Model, follow: Follow = unheard) -> Che
 
 
 def _compare(found: State, stored: State, model: Model) -> Iterator[str]:
-    pairs: list[tuple[str, Sum, Sum]] = [("records", found.current, stored.current)]
+    pairs: list[tuple[str, Digest, Digest]] = [("records", found.current, stored.current)]
     if model.is_history:
         pairs.append(("versions", found.versions, stored.versions))
     for what, here, then in pairs:

@@ -12,14 +12,16 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
+from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.exceptions import NexusConfigurationError
-from airflow_provider_nexus.extract.origin import Open, Scope
+from airflow_provider_nexus.extract.origin import Open
 from airflow_provider_nexus.extract.progress import Follow, unheard
 from airflow_provider_nexus.extract.totals import Totals
 from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.copy import Applied, Kept, Output, Row, Sealed
+from airflow_provider_nexus.load.copy import Output, Sealed, Stored, TableRow
 from airflow_provider_nexus.load.manifest import ChangeCounts, parse
+from airflow_provider_nexus.load.rows import TableConverter
 from airflow_provider_nexus.load.sql.books import Ledger
 from airflow_provider_nexus.load.sql.check import Checked, check
 from airflow_provider_nexus.load.sql.errors import failing
@@ -105,7 +107,11 @@ class SqlCopy:
         self._is_ready = True
         return found
 
-    def apply(self, rows: Iterable[Row], scope: Scope | None, seal: Callable[[], Sealed]) -> Applied:
+    def converter(self, resource: Resource, *, keeps_untyped: bool) -> TableConverter:
+        """Makes records rows of the table."""
+        return TableConverter(resource, keeps_untyped=keeps_untyped)
+
+    def apply(self, rows: Iterable[TableRow], scope: Window | None, seal: Callable[[], Sealed]) -> Stored:
         """Bring versions of records in, all or none; see :class:`~airflow_provider_nexus.load.copy.Copy`.
 
         :raises NexusStorageError: when the database fails; nothing is changed then
@@ -126,13 +132,13 @@ class SqlCopy:
         with transaction(connection):
             staged.drop(connection, checkfirst=False)
 
-    def _fill(self, connection: Connection, staged: sa.Table, rows: Iterable[Row]) -> None:
+    def _fill(self, connection: Connection, staged: sa.Table, rows: Iterable[TableRow]) -> None:
         source, names, statement = iter(rows), self._model.names, sa.insert(staged)
         while batch := [dict(zip(names, row, strict=True)) for row in islice(source, self._batch)]:
             with transaction(connection, begin="BEGIN"):
                 connection.execute(statement, batch)
 
-    def _apply(self, connection: Connection, staged: sa.Table, scope: Scope | None, sealed: Sealed) -> Applied:
+    def _apply(self, connection: Connection, staged: sa.Table, scope: Window | None, sealed: Sealed) -> Stored:
         ledger = Ledger(connection, self._model, self._belongs)
         with suppress(_Unchanged), transaction(connection):
             number = ledger.lock()
@@ -144,11 +150,17 @@ class SqlCopy:
             unchanged = "" if merge.changed else ledger.same(sealed)
             if unchanged:
                 raise _Unchanged
-            counts = merge.inserted, merge.updated, merge.deleted
             changes = ChangeCounts(inserted=merge.inserted, updated=merge.updated, deleted=merge.deleted)
             sha256 = ledger.write(sealed, number, previous, state, changes)
-        where = self._model.name, f"{self._model.manifest.name} of {self._model.bare}"
-        return Applied(False, 0, 0, 0, unchanged, *where) if unchanged else Applied(True, *counts, sha256, *where)
+        return Stored(
+            path=self._model.name,
+            manifest=f"{self._model.manifest.name} of {self._model.bare}",
+            changed=not unchanged,
+            sha256=unchanged or sha256,
+            inserted=merge.inserted,
+            updated=merge.updated,
+            deleted=merge.deleted,
+        )
 
     def fields_before(self, window: Window | None) -> dict[str, Any] | None:  # noqa: ARG002 - a table is one for all windows
         """Member ``schema`` of the last load's manifest; ``None`` before the first."""
@@ -168,17 +180,20 @@ class SqlCopy:
         with self._read() as connection:
             return totals_of(connection, self._model, start, end)
 
-    def windows(self) -> list[Kept]:
-        """The windows read whole, oldest reading first: a later reading counts that holds all of a window."""
+    def windows(self) -> list[tuple[Window, datetime]]:
+        """The windows read whole, each with the time of its last reading, oldest first; one that contains a window counts."""
         books = self._model.manifest.c
         query = sa.select(books.feed, books.window_start, books.window_end, sa.func.max(books.read_at))
         query = query.where(books.table_name == self._model.bare, books.feed.in_(("created", "reread")))
         query = query.group_by(books.feed, books.window_start, books.window_end)
         with self._read() as connection:
-            found = [(feed, Kept(start, end, read_at)) for feed, start, end, read_at in connection.execute(query)]
-        again = [kept for _, kept in found]
-        windows = (_read_last(kept, again) for feed, kept in found if feed == "created")
-        return sorted(windows, key=lambda kept: (kept.read_at, kept.start))
+            found = [(feed, Window(start, end), read_at) for feed, start, end, read_at in connection.execute(query)]
+        windows = [
+            (window, max(at for _, other, at in found if other.start <= window.start and window.end <= other.end))
+            for feed, window, _ in found
+            if feed == "created"
+        ]
+        return sorted(windows, key=lambda each: (each[1], each[0].start))
 
     def torn(self) -> list[Window]:
         """None: a load is one transaction."""
@@ -209,8 +224,3 @@ class SqlCopy:
             self.prepare()
         with failing("read", self._model.name), reading(self._engine) as connection:
             yield connection
-
-
-def _read_last(window: Kept, readings: list[Kept]) -> Kept:
-    whole = (each.read_at for each in readings if each.start <= window.start and window.end <= each.end)
-    return Kept(window.start, window.end, max(whole))

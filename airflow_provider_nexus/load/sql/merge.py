@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from airflow_provider_nexus.exceptions import NexusConfigurationError
-from airflow_provider_nexus.extract.origin import Scope
+from airflow_provider_nexus.extract.window import ALL_TIME, Window
 from airflow_provider_nexus.load.copy import Sealed
 from airflow_provider_nexus.load.rows import content_of
 from airflow_provider_nexus.load.sql.books import State
@@ -83,7 +83,7 @@ class Merge:
             self._as_it_was += sum(map(_is_same, piece, (held.get(row["_key"]) for row in piece)))
         self._confirm()
 
-    def remove(self, scope: Scope, sealed: Sealed) -> None:
+    def remove(self, scope: Window, sealed: Sealed) -> None:
         """Take away what lies in a scope and was not read; what was read and did not fit stays as it was."""
         rejected = {reject.key for reject in sealed.rejects}
         gone = [row for row in self._unread(scope, sealed) if row["_key"] not in rejected]
@@ -167,7 +167,7 @@ class Merge:
             column = sa.cast(column, sa.Numeric() if isinstance(column.type, Money) else sa.DateTime(timezone=True))
         return column.is_not_distinct_from(self.staged.c[name])
 
-    def _unread(self, scope: Scope, sealed: Sealed) -> Sequence[sa.RowMapping]:
+    def _unread(self, scope: Window, sealed: Sealed) -> Sequence[sa.RowMapping]:
         table, staged = self.model.data, self.staged
         query = sa.select(table.c["_key"], table.c["_content"], *self._created())
         query = query.select_from(table.outerjoin(staged, table.c["_key"] == staged.c["_key"]))
@@ -179,15 +179,14 @@ class Merge:
         name = self.model.source.created
         return [self.model.data.c[name]] if name else []
 
-    def _inside(self, scope: Scope) -> list[sa.ColumnElement[bool]]:
-        if scope.start is None and scope.end is None:
+    def _inside(self, scope: Window) -> list[sa.ColumnElement[bool]]:
+        if scope == ALL_TIME:
             return []
         if not self.model.source.created:
             name = self.model.source.resource.name
             raise NexusConfigurationError(f"Records of {name} have no creation stamp: no span of time is the whole of anything")
         created = self._created()[0]
-        bounds = ((scope.start, created.__ge__), (scope.end, created.__lt__))
-        return [compare(bound) for bound, compare in bounds if bound is not None]
+        return [created >= scope.start, created < scope.end]
 
     def _bury(self, rows: Sequence[sa.RowMapping], sealed: Sealed) -> None:
         self._forget(rows)

@@ -17,13 +17,13 @@ class TableWatermark:
 
     def get(self) -> str | None:
         """The stamp; ``None`` before the first sync."""
-        windows = sorted(self._copy.windows(), key=lambda kept: (kept.start, kept.end))
+        windows = sorted((window for window, _ in self._copy.windows()), key=lambda window: (window.start, window.end))
         if not windows:
             return None
         end = windows[0].end
-        for kept in windows:
-            if kept.start <= end:
-                end = max(end, kept.end)
+        for window in windows:
+            if window.start <= end:
+                end = max(end, window.end)
         return to_wire(end)
 
     def set(self, moment: str) -> None:

@@ -17,9 +17,9 @@ from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.client.settings import read_settings
 from airflow_provider_nexus.exceptions import NexusUnprovedError
 from airflow_provider_nexus.extract.proved_read import stream
-from airflow_provider_nexus.extract.source import Source, Span
-from airflow_provider_nexus.extract.walks.keys import Keys
-from airflow_provider_nexus.extract.window import RequestedWindow
+from airflow_provider_nexus.extract.source import Source
+from airflow_provider_nexus.extract.walks.choice import Keys
+from airflow_provider_nexus.extract.window import RequestedWindow, Window
 from tests.client.socket_server import Asked, SocketServer
 from tests.extract.serving import lines_job
 from tests.load.test_rejects import order, replied
@@ -62,7 +62,7 @@ def test_a_window_with_a_key_of_two_stamps_is_not_proved(tmp_path: Path) -> None
 def test_the_hook_does_not_call_it_complete() -> None:
     with SocketServer(by=listed) as server:
         source, given_out = Source(client_of(server), get_resource("orders")), list[Any]()
-        span = Span(START, START + timedelta(hours=1))
+        span = Window(START, START + timedelta(hours=1))
 
         def read() -> Any:
             given_out.extend(stream(source, span))

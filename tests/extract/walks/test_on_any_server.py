@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from airflow_provider_nexus.api.resources import RESOURCES, get_resource
 from airflow_provider_nexus.extract.proof import Verdict
 from airflow_provider_nexus.extract.proved_read import Reading
-from airflow_provider_nexus.extract.source import Source, Span
-from airflow_provider_nexus.extract.spool import Basket
+from airflow_provider_nexus.extract.source import Source
+from airflow_provider_nexus.extract.spool import RowList
+from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.sandbox import Sandbox
 from tests.extract.serving import client_of
 
@@ -64,10 +65,10 @@ def server() -> Iterator[Sandbox]:
 class Outcome:
     """What was read, and what was owed."""
 
-    def __init__(self, sandbox: Sandbox, resource: str, span: Span, page_size: int) -> None:
+    def __init__(self, sandbox: Sandbox, resource: str, span: Window, page_size: int) -> None:
         client = client_of(sandbox)
         before = sandbox.truth(resource, span.start, span.end)
-        basket = Basket()
+        basket = RowList()
         source = Source(client, get_resource(resource), page_size=page_size)
         self.proof = Reading(source, span, basket).read()
         client.session.close()
@@ -94,7 +95,7 @@ def outcome(sandbox: Sandbox, changes: dict[str, Any], resource: str, page_size:
     sandbox.reset()
     end = sandbox.now - timedelta(hours=1)
     start = (end - timedelta(hours=36)).replace(microsecond=0)
-    return Outcome(sandbox, resource, Span(start, end.replace(microsecond=0)), page_size)
+    return Outcome(sandbox, resource, Window(start, end.replace(microsecond=0)), page_size)
 
 
 @pytest.mark.parametrize("name", SETTINGS)
@@ -153,7 +154,7 @@ def test_a_span_of_one_second(server: Sandbox) -> None:
     server.configure(**PLAIN)
     server.reset()
     start: datetime = (server.now - timedelta(hours=5)).replace(microsecond=0)
-    result = Outcome(server, "transactions", Span(start, start + timedelta(seconds=1)), 50)
+    result = Outcome(server, "transactions", Window(start, start + timedelta(seconds=1)), 50)
     result.check()
     assert result.proof.verdict is Verdict.PROVED
 
@@ -165,8 +166,8 @@ def test_a_server_that_takes_no_notice_of_request_iso8601(server: Sandbox, name:
     server.configure(**{**PLAIN, **SETTINGS[name]})
     server.reset()
     end = (server.now - timedelta(hours=1)).replace(microsecond=0)
-    span = Span(end - timedelta(hours=36), end)
-    client, basket = client_of(server), Basket()
+    span = Window(end - timedelta(hours=36), end)
+    client, basket = client_of(server), RowList()
     del client.session._http.headers["request_iso8601"]
     source = Source(client, get_resource(resource), page_size=50)
     proof = Reading(source, span, basket).read()

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from airflow_provider_nexus.api.rows import Row
-from airflow_provider_nexus.extract.source import Doubt, NotFilteredDoubt, NotSortedDoubt, Page, Span, second_of, widened
+from airflow_provider_nexus.extract.source import Doubt, NotFilteredDoubt, NotSortedDoubt, Page, second_of, widened
 from airflow_provider_nexus.extract.walks.seek import check_page, refuse_skipped
+from airflow_provider_nexus.extract.window import Window
 
 LOW, HIGH = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -46,5 +47,5 @@ def test_newest_rows_of_one_stamp_are_not_taken_for_sorted() -> None:
 
 
 def test_bounds_are_sent_a_second_wider() -> None:
-    assert [f"{moment:%FT%TZ}" for moment in widened(Span(LOW, HIGH))] == ["2025-12-31T23:59:59Z", "2026-01-02T00:00:01Z"]
+    assert [f"{moment:%FT%TZ}" for moment in widened(Window(LOW, HIGH))] == ["2025-12-31T23:59:59Z", "2026-01-02T00:00:01Z"]
     assert second_of("2026-01-01T00:00:00.9999999") == LOW

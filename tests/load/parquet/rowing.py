@@ -13,9 +13,9 @@ from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.rows import RowReader
 from airflow_provider_nexus.extract.origin import Origin
-from airflow_provider_nexus.load.copy import Row
+from airflow_provider_nexus.load.copy import TableRow
 from airflow_provider_nexus.load.parquet.writer import ParquetWriter, read_rows
-from airflow_provider_nexus.load.rows import Conformer
+from airflow_provider_nexus.load.rows import TableConverter
 from airflow_provider_nexus.sandbox import Sandbox
 from tests.extract.serving import client_of
 
@@ -27,11 +27,11 @@ def origin(hours: float = 0) -> Origin:
     return Origin(READ_AT + timedelta(hours=hours), "created 20260303T000000Z-20260304T000000Z")
 
 
-def rows_of(sandbox: Sandbox, resource: str) -> list[Row]:
+def rows_of(sandbox: Sandbox, resource: str) -> list[TableRow]:
     """All records of a resource, those of all parents where it has them."""
     entry = get_resource(resource)
-    reader, conformer = RowReader(entry), Conformer(entry)
-    return [conformer.row(reader.read(raw), origin()) for raw in _records(sandbox, resource)]
+    reader, converter = RowReader(entry), TableConverter(entry)
+    return [converter.row(reader.read(raw), origin()) for raw in _records(sandbox, resource)]
 
 
 def _records(sandbox: Sandbox, resource: str) -> Iterator[bytes]:
@@ -64,6 +64,6 @@ def saved(writer: ParquetWriter, folder: Path) -> list[Path]:
     return sorted(folder.iterdir())
 
 
-def read(paths: Iterable[Path]) -> list[Row]:
+def read(paths: Iterable[Path]) -> list[TableRow]:
     """All rows of files."""
     return [row for path in paths for rows in read_rows(path) for row in rows]

@@ -13,7 +13,7 @@ import pytest
 
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.client import NexusClient
-from airflow_provider_nexus.extract.totals import EXACT, Totals, group_of, said
+from airflow_provider_nexus.extract.totals import EXACT, Totals, group_of, totals_of
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.parquet.writer import ParquetWriter
 from airflow_provider_nexus.sandbox import Sandbox
@@ -54,7 +54,7 @@ def test_counts_and_sums_are_those_of_the_totals(served: tuple[Sandbox, NexusCli
         assert all(value is None or type(value) is Decimal for value in found)
         totals.add(group_of(status, currency, None), count, dict(zip(amounts, found, strict=True)))
     answer = client.run("GET", BROKER.totals_path)["totals"]
-    wanted = said(answer, BROKER.totals_fields)
+    wanted = totals_of(answer, BROKER.totals_fields)
     assert sum(totals.counts.values()) == 3_000
     assert totals.dump()
     assert len(wanted.counts) > 5

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.exceptions import NexusError
-from airflow_provider_nexus.extract.origin import Scope
+from airflow_provider_nexus.extract.window import ALL_TIME, Window
 from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.copy import Row
+from airflow_provider_nexus.load.copy import TableRow
 from airflow_provider_nexus.load.parquet import writer as parquet
 from airflow_provider_nexus.load.parquet.writer import ParquetWriter, Rewritten, rewrite
 from airflow_provider_nexus.sandbox import Sandbox
@@ -28,7 +28,7 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture(scope="module")
-def rows() -> list[Row]:
+def rows() -> list[TableRow]:
     with Sandbox(transactions=300, customers=40, clock_speed=0) as sandbox:
         return in_order(rows_of(sandbox, "orders"))
 
@@ -40,30 +40,30 @@ def small_groups() -> Iterable[None]:
         yield
 
 
-def in_order(rows: Iterable[Row]) -> list[Row]:
+def in_order(rows: Iterable[TableRow]) -> list[TableRow]:
     return sorted(rows, key=lambda row: (row[CREATED], row[0]))
 
 
-def files(rows: list[Row], folder: Path) -> list[Path]:
+def files(rows: list[TableRow], folder: Path) -> list[Path]:
     writer = ParquetWriter(TABLE, {"version": "1"}, 16)
     writer.write(rows)
     return saved(writer, folder)
 
 
-def version(row: Row, *, hours: float = 1, content: str = "other", created: timedelta = timedelta(0)) -> Row:
+def version(row: TableRow, *, hours: float = 1, content: str = "other", created: timedelta = timedelta(0)) -> TableRow:
     changed = (row[0], row[1] + timedelta(hours=hours), "later", content or row[3], *row[4:])
     return (*changed[:CREATED], row[CREATED] + created, *changed[CREATED + 1 :])
 
 
-def rewritten(held: list[Row], versions: list[Row], folder: Path, **how: Any) -> tuple[list[Row], Rewritten]:
+def rewritten(held: list[TableRow], versions: list[TableRow], folder: Path, **how: Any) -> tuple[list[TableRow], Rewritten]:
     writer = ParquetWriter(TABLE, {"version": "2"}, 16)
     result = rewrite(files(held, folder / "old"), writer, {row[0]: row for row in versions}, **how)
     return read(saved(writer, folder / "new")), result
 
 
 def plainly(
-    held: list[Row], versions: Mapping[str, Row], scope: Scope | None, read_at: datetime | None
-) -> tuple[list[Row], Rewritten]:
+    held: list[TableRow], versions: Mapping[str, TableRow], scope: Window | None, read_at: datetime | None
+) -> tuple[list[TableRow], Rewritten]:
     rows, result = {row[0]: row for row in held}, Rewritten()
     for key, row in versions.items():
         old = rows.get(key)
@@ -80,15 +80,15 @@ def plainly(
     return in_order(rows.values()), result
 
 
-def _is_in(scope: Scope, moment: datetime) -> bool:
-    return (scope.start is None or moment >= scope.start) and (scope.end is None or moment < scope.end)
+def _is_in(scope: Window, moment: datetime) -> bool:
+    return scope.start <= moment < scope.end
 
 
 CHANGES = st.sampled_from(["stay", "out", "same", "older", "other", "moved"])
-SPANS = st.sampled_from([None, Scope(), (10, 30), (0, 59), (0, 0)])
+SPANS = st.sampled_from([None, ALL_TIME, (10, 30), (0, 59), (30, 59)])
 
 
-def changed(row: Row, change: str) -> Row | None:
+def changed(row: TableRow, change: str) -> TableRow | None:
     ways = {
         "same": version(row, content=""),
         "older": version(row, hours=-1),
@@ -106,11 +106,11 @@ def changed(row: Row, change: str) -> Row | None:
     hours=st.sampled_from([None, -1, 0, 1]),
 )
 def test_rewriting_is_what_a_dictionary_does(
-    rows: list[Row], changes: list[str], absent: set[int], span: Any, hours: Any
+    rows: list[TableRow], changes: list[str], absent: set[int], span: Any, hours: Any
 ) -> None:
     held = [row for number, row in enumerate(rows) if number not in absent]
     versions = [new for row, change in zip(rows, changes, strict=True) if (new := changed(row, change))]
-    scope = Scope(rows[span[0]][CREATED], rows[span[1]][CREATED]) if isinstance(span, tuple) else span
+    scope = Window(rows[span[0]][CREATED], rows[span[1]][CREATED]) if isinstance(span, tuple) else span
     read_at = None if hours is None else READ_AT + hours * HOUR
     with tempfile.TemporaryDirectory() as folder:
         found, result = rewritten(held, versions, Path(folder), scope=scope, read_at=read_at)
@@ -121,12 +121,12 @@ def test_rewriting_is_what_a_dictionary_does(
     assert result.deleted == said.deleted
 
 
-def test_nothing_new_gives_the_same_rows(rows: list[Row], tmp_path: Path) -> None:
+def test_nothing_new_gives_the_same_rows(rows: list[TableRow], tmp_path: Path) -> None:
     found, result = rewritten(rows, [], tmp_path)
     assert (found, result) == (rows, Rewritten())
 
 
-def test_files_say_what_the_new_writer_says(rows: list[Row], tmp_path: Path) -> None:
+def test_files_say_what_the_new_writer_says(rows: list[TableRow], tmp_path: Path) -> None:
     writer = ParquetWriter(TABLE, {"version": "2"}, 16)
     rewrite(files(rows, tmp_path / "old"), writer, {})
     fresh = ParquetWriter(TABLE, {"version": "2"}, 16)
@@ -134,7 +134,7 @@ def test_files_say_what_the_new_writer_says(rows: list[Row], tmp_path: Path) -> 
     assert [part.sha256 for part in writer.parts()] == [part.sha256 for part in fresh.parts()]
 
 
-def test_no_files_and_empty_ones(rows: list[Row], tmp_path: Path) -> None:
+def test_no_files_and_empty_ones(rows: list[TableRow], tmp_path: Path) -> None:
     found, result = rewritten([], rows, tmp_path)
     assert (found, result) == (rows, Rewritten(inserted=rows))
     writer = ParquetWriter(TABLE, {}, 16)
@@ -142,21 +142,21 @@ def test_no_files_and_empty_ones(rows: list[Row], tmp_path: Path) -> None:
     assert [part.records for part in writer.parts()] == [1]
 
 
-def test_all_can_be_gone(rows: list[Row], tmp_path: Path) -> None:
-    found, result = rewritten(rows, [], tmp_path, scope=Scope())
+def test_all_can_be_gone(rows: list[TableRow], tmp_path: Path) -> None:
+    found, result = rewritten(rows, [], tmp_path, scope=ALL_TIME)
     assert (found, result) == ([], Rewritten(deleted=rows))
 
 
-def test_a_span_has_its_start_and_not_its_end(rows: list[Row], tmp_path: Path) -> None:
+def test_a_span_has_its_start_and_not_its_end(rows: list[TableRow], tmp_path: Path) -> None:
     stamps = sorted({row[CREATED] for row in rows})
-    found, result = rewritten(rows, [], tmp_path, scope=Scope(stamps[10], stamps[20]))
+    found, result = rewritten(rows, [], tmp_path, scope=Window(stamps[10], stamps[20]))
     assert {row[CREATED] for row in result.deleted} == set(stamps[10:20])
     assert in_order([*found, *result.deleted]) == rows
 
 
-def test_a_row_without_creation_stamp_lies_in_no_span(rows: list[Row], tmp_path: Path) -> None:
+def test_a_row_without_creation_stamp_lies_in_no_span(rows: list[TableRow], tmp_path: Path) -> None:
     bare = ("Z", *rows[0][1:CREATED], None, *rows[0][CREATED + 1 :])
-    span = Scope(rows[0][CREATED], rows[-1][CREATED] + HOUR)
+    span = Window(rows[0][CREATED], rows[-1][CREATED] + HOUR)
     found, result = rewritten([*rows, bare], [], tmp_path, scope=span)
     assert (found, result) == ([bare], Rewritten(deleted=rows))
 
@@ -171,7 +171,7 @@ def test_tables_without_creation_stamps_are_in_the_order_of_their_keys(tmp_path:
     assert read(saved(new, tmp_path / "new")) == rows
 
 
-def test_files_of_another_table_are_refused(rows: list[Row], tmp_path: Path) -> None:
+def test_files_of_another_table_are_refused(rows: list[TableRow], tmp_path: Path) -> None:
     writer = ParquetWriter(Table(get_resource("transfers")), {})
     with pytest.raises(NexusError, match="parquet was written with other columns than this version has: sync its window again"):
         rewrite(files(rows, tmp_path), writer, {})

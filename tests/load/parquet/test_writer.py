@@ -15,7 +15,7 @@ import pytest
 from airflow_provider_nexus.api.resources import RESOURCES, get_resource
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError
 from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.copy import Row
+from airflow_provider_nexus.load.copy import TableRow
 from airflow_provider_nexus.load.parquet import writer as parquet
 from airflow_provider_nexus.load.parquet.arrow import arrow_schema, load
 from airflow_provider_nexus.load.parquet.writer import ParquetWriter, read_columns, read_rows
@@ -34,7 +34,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="module")
-def rows(sandbox: Sandbox) -> list[Row]:
+def rows(sandbox: Sandbox) -> list[TableRow]:
     return rows_of(sandbox, "transactions")
 
 
@@ -43,7 +43,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parquet, "GROUP_RECORDS", 7)
 
 
-def writer_of(rows: list[Row], *, table: Table = TRANSACTIONS, step: int = 50, part_records: int = 1000) -> ParquetWriter:
+def writer_of(rows: list[TableRow], *, table: Table = TRANSACTIONS, step: int = 50, part_records: int = 1000) -> ParquetWriter:
     writer = ParquetWriter(table, SAID, part_records)
     for start in range(0, len(rows), step):
         writer.write(rows[start : start + step])
@@ -63,7 +63,7 @@ def test_rows_come_back_as_they_were(sandbox: Sandbox, tmp_path: Path, resource:
     assert [content_of(row[4:]) for row in back] == [row[3] for row in rows]
 
 
-def test_values_have_the_types_of_python(rows: list[Row], tmp_path: Path) -> None:
+def test_values_have_the_types_of_python(rows: list[TableRow], tmp_path: Path) -> None:
     back = read(saved(writer_of(rows), tmp_path))
     assert [[type(value) for value in row] for row in back] == [[type(value) for value in row] for row in rows]
     assert {repr(value.tzinfo) for row in back for value in row if isinstance(value, datetime)} == {"datetime.timezone.utc"}
@@ -110,7 +110,7 @@ def _leaves(fields: Any) -> Iterator[Any]:
             yield field
 
 
-def test_an_object_without_values_is_null(rows: list[Row], tmp_path: Path) -> None:
+def test_an_object_without_values_is_null(rows: list[TableRow], tmp_path: Path) -> None:
     names = [column.name for column in TRANSACTIONS.columns]
     bare = tuple(None if name.startswith("fees_") else value for name, value in zip(names, rows[0], strict=True))
     (path,) = saved(writer_of([bare, rows[1]]), tmp_path)
@@ -119,7 +119,7 @@ def test_an_object_without_values_is_null(rows: list[Row], tmp_path: Path) -> No
     assert read([path]) == [bare, rows[1]]
 
 
-def test_size_and_digest_are_those_of_the_file(rows: list[Row]) -> None:
+def test_size_and_digest_are_those_of_the_file(rows: list[TableRow]) -> None:
     (part,) = writer_of(rows).parts()
     data = part.spool.read()
     assert (part.name, part.records) == ("part-00000.parquet", len(rows))
@@ -128,7 +128,7 @@ def test_size_and_digest_are_those_of_the_file(rows: list[Row]) -> None:
 
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("step", [1, 6, 7, 50, 300])
-def test_the_same_rows_give_the_same_bytes(rows: list[Row], tmp_path: Path, step: int) -> None:
+def test_the_same_rows_give_the_same_bytes(rows: list[TableRow], tmp_path: Path, step: int) -> None:
     writer = writer_of(rows, step=step, part_records=40)
     assert digests(writer) == digests(writer_of(rows, step=13, part_records=40))
     paths = saved(writer, tmp_path)
@@ -140,7 +140,7 @@ def test_the_same_rows_give_the_same_bytes(rows: list[Row], tmp_path: Path, step
 
 
 @pytest.mark.usefixtures("small")
-def test_batches_and_rows_keep_their_order(rows: list[Row], tmp_path: Path) -> None:
+def test_batches_and_rows_keep_their_order(rows: list[TableRow], tmp_path: Path) -> None:
     (path,) = saved(writer_of(rows[10:20]), tmp_path)
     writer = writer_of(rows[:10])
     for batch in load("pyarrow.parquet").ParquetFile(path).iter_batches():
@@ -149,7 +149,7 @@ def test_batches_and_rows_keep_their_order(rows: list[Row], tmp_path: Path) -> N
     assert digests(writer) == digests(writer_of(rows))
 
 
-def test_pages_do_not_end_where_batches_do(rows: list[Row]) -> None:
+def test_pages_do_not_end_where_batches_do(rows: list[TableRow]) -> None:
     many = [(*row[:4], f"{number:0400d}", *row[5:]) for number, row in enumerate(rows * 30)]
     writer = ParquetWriter(TRANSACTIONS, SAID)
     for start in range(0, len(many), 700):
@@ -164,7 +164,7 @@ def test_no_rows_are_an_empty_file_with_all_columns(tmp_path: Path) -> None:
     assert load("pyarrow.parquet").read_schema(path).metadata == arrow_schema(TRANSACTIONS, SAID).metadata
 
 
-def test_closing_gives_files_back(rows: list[Row]) -> None:
+def test_closing_gives_files_back(rows: list[TableRow]) -> None:
     writer = writer_of(rows[:250], part_records=100)
     (first, *_) = writer.parts()
     writer.close()
@@ -173,7 +173,7 @@ def test_closing_gives_files_back(rows: list[Row]) -> None:
     open_part.close()
 
 
-def test_some_columns(rows: list[Row], tmp_path: Path) -> None:
+def test_some_columns(rows: list[TableRow], tmp_path: Path) -> None:
     names = [column.name for column in TRANSACTIONS.columns]
     wanted = ("created", "fees_bank_fee_fiat", "_key", "requested_amounts_crypto_amount", "status")
     (path,) = saved(writer_of(rows), tmp_path)
@@ -189,13 +189,13 @@ def test_columns_of_objects_in_objects(sandbox: Sandbox, tmp_path: Path) -> None
     assert [value for some in read_columns(path, ["fees_bank_fixed"]) for (value,) in some] == [row[place] for row in rows]
 
 
-def test_a_missing_column_is_named(rows: list[Row], tmp_path: Path) -> None:
+def test_a_missing_column_is_named(rows: list[TableRow], tmp_path: Path) -> None:
     (path,) = saved(writer_of(rows), tmp_path)
     with pytest.raises(NexusError, match="no column colour: it was written by another version"):
         list(read_columns(path, ["status", "colour"]))
 
 
-def test_paths_of_object_stores(rows: list[Row]) -> None:
+def test_paths_of_object_stores(rows: list[TableRow]) -> None:
     upath = pytest.importorskip("upath")
     path = upath.UPath("memory://nexus/part-00000.parquet")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -204,7 +204,7 @@ def test_paths_of_object_stores(rows: list[Row]) -> None:
 
 
 @pytest.mark.parametrize("damage", [lambda data: b"{}", lambda data: data[:-100], lambda data: b""])
-def test_what_is_no_parquet_is_refused(rows: list[Row], tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+def test_what_is_no_parquet_is_refused(rows: list[TableRow], tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
     path = tmp_path / "part-00000.parquet"
     path.write_bytes(damage(writer_of(rows).parts()[0].spool.read()))
     with pytest.raises(NexusError, match="is no Parquet file, or not a whole one"):
@@ -220,13 +220,13 @@ def test_without_pyarrow_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp
 
 
 @pytest.mark.parametrize("moment", [datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)])
-def test_times_at_the_ends_of_the_calendar(rows: list[Row], tmp_path: Path, moment: datetime) -> None:
+def test_times_at_the_ends_of_the_calendar(rows: list[TableRow], tmp_path: Path, moment: datetime) -> None:
     row = (rows[0][0], moment, *rows[0][2:])
     assert read(saved(writer_of([row]), tmp_path)) == [row]
 
 
 @pytest.mark.parametrize("text", ["9" * 14 + "." + "9" * 24, "-" + "9" * 14 + "." + "9" * 24, "1E-24", "0E-24"])
-def test_amounts_of_38_digits(rows: list[Row], tmp_path: Path, text: str) -> None:
+def test_amounts_of_38_digits(rows: list[TableRow], tmp_path: Path, text: str) -> None:
     place = [column.name for column in TRANSACTIONS.columns].index("fees_bank_fee_crypto")
     row = (*rows[0][:place], Decimal(text), *rows[0][place + 1 :])
     (back,) = read(saved(writer_of([row]), tmp_path))
@@ -239,14 +239,14 @@ from pathlib import Path
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.rows import RowReader
 from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.rows import Conformer
+from airflow_provider_nexus.load.rows import TableConverter
 from airflow_provider_nexus.load.parquet.writer import ParquetWriter, rewrite
 from tests.load.parquet.rowing import origin, saved
 
 folder, count = Path(sys.argv[2]), int(sys.argv[3])
 entry = get_resource("transactions")
 raw = b'{"transactionCode":"T","created":"2026-01-01T10:00:00Z","requestedAmounts":{"cryptoAmount":1.25}}'
-first = Conformer(entry).row(RowReader(entry).read(raw), origin())
+first = TableConverter(entry).row(RowReader(entry).read(raw), origin())
 writer = ParquetWriter(Table(entry), {})
 if sys.argv[1] == "write":
     for start in range(0, count, 500):

@@ -16,13 +16,14 @@ from sqlalchemy import Engine
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.rows import RowReader
 from airflow_provider_nexus.api.timestamps import to_wire
-from airflow_provider_nexus.extract.origin import Origin, Scope
+from airflow_provider_nexus.extract.origin import Origin
 from airflow_provider_nexus.extract.proof import Proof, Verdict
 from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.copy import Applied, Reject, Row, Sealed
-from airflow_provider_nexus.load.rows import Conformer
+from airflow_provider_nexus.load.copy import Reject, Sealed, Stored, TableRow
+from airflow_provider_nexus.load.rows import TableConverter
 from airflow_provider_nexus.load.sql.copy import SqlCopy
+from airflow_provider_nexus.load.totals import TableAccount
 from airflow_provider_nexus.sandbox import Sandbox
 from tests.load.manifests import manifest_of
 
@@ -43,10 +44,10 @@ def truth(resource: str, transactions: int = 300) -> tuple[bytes, ...]:
         return tuple(sandbox.truth(resource))
 
 
-def rows_of(raws: Iterable[bytes], resource: str = "transactions", read_at: datetime = READ_AT) -> list[Row]:
+def rows_of(raws: Iterable[bytes], resource: str = "transactions", read_at: datetime = READ_AT) -> list[TableRow]:
     entry = get_resource(resource)
-    reader, conformer = RowReader(entry), Conformer(entry)
-    return [conformer.row(reader.read(raw), Origin(read_at, "created")) for raw in raws]
+    reader, converter = RowReader(entry), TableConverter(entry)
+    return [converter.row(reader.read(raw), Origin(read_at, "created")) for raw in raws]
 
 
 def transaction(code: str, status: str = "Initiated", hour: int = 1, **members: Any) -> bytes:
@@ -54,24 +55,24 @@ def transaction(code: str, status: str = "Initiated", hour: int = 1, **members: 
     return msgspec.json.encode({"transactionCode": code, "status": status, "created": created, **members})
 
 
-def small(*specs: tuple[str, str], read_at: datetime = READ_AT) -> list[Row]:
+def small(*specs: tuple[str, str], read_at: datetime = READ_AT) -> list[TableRow]:
     """Rows by code and status."""
     return rows_of([transaction(code, status) for code, status in specs], read_at=read_at)
 
 
-def sealed(rows: Iterable[Row], *, rejects: tuple[Reject, ...] = (), **changes: Any) -> Sealed:
+def sealed(rows: Iterable[TableRow], *, rejects: tuple[Reject, ...] = (), **changes: Any) -> Sealed:
     held = list(rows)
     content = hashlib.sha256(repr(sorted((row[0], row[3]) for row in held)).encode()).hexdigest()
     seal = Sealed(
         label="20260101T000000Z-20260102T000000Z",
         feed="created",
         read_at=max((row[1] for row in held), default=READ_AT),
-        start=START,
-        end=END,
+        window=Window(START, END),
         verdict="proved",
         records=len(held),
         content=content,
         manifest=manifest_of(format="table"),
+        account=TableAccount(Table(get_resource("transactions"))),
         rejects=rejects,
     )
     members = changes.pop("manifest", {})
@@ -80,7 +81,7 @@ def sealed(rows: Iterable[Row], *, rejects: tuple[Reject, ...] = (), **changes: 
 
 
 def _told(seal: Sealed) -> dict[str, Any]:
-    window = Window(seal.start, seal.end) if seal.start and seal.end else None
+    window = seal.window
     unique = seal.records + len(seal.rejects)
     return {
         "read_at": to_wire(seal.read_at),
@@ -94,7 +95,7 @@ def _told(seal: Sealed) -> dict[str, Any]:
     }
 
 
-def load(copy: SqlCopy, rows: list[Row], scope: Scope | None = None, **changes: Any) -> Applied:
+def load(copy: SqlCopy, rows: list[TableRow], scope: Window | None = None, **changes: Any) -> Stored:
     return copy.apply(iter(rows), scope, lambda: sealed(rows, **changes))
 
 

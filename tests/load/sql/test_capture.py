@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.copy import Copy, Row
+from airflow_provider_nexus.load.copy import Copy, TableRow
 from airflow_provider_nexus.load.sql.watermark import TableWatermark
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sync.capture import CaptureJob
@@ -30,7 +30,7 @@ def into_table(sandbox: Sandbox, engine: Engine, resource: str, **options: Any) 
     return Capture(sandbox, resource, place, lambda: held_in(engine, resource), **options)
 
 
-def held_in(engine: Engine, resource: str) -> dict[str, Row]:
+def held_in(engine: Engine, resource: str) -> dict[str, TableRow]:
     width = len(Table(get_resource(resource)).columns)
     return {row[0]: row[:width] for row in stored(engine, copy_of(engine, resource))}
 

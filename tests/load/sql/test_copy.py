@@ -12,16 +12,17 @@ from sqlalchemy import Engine
 
 from airflow_provider_nexus.api import resources as catalogue
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError, NexusStorageError
-from airflow_provider_nexus.extract.origin import Open, Scope
-from airflow_provider_nexus.extract.totals import said
-from airflow_provider_nexus.load.copy import Kept, Reject, Row
+from airflow_provider_nexus.extract.origin import Open
+from airflow_provider_nexus.extract.totals import totals_of
+from airflow_provider_nexus.extract.window import ALL_TIME, Window
+from airflow_provider_nexus.load.copy import Reject, TableRow
 from airflow_provider_nexus.sandbox import Sandbox
 from tests.extract.serving import sandbox_and_client
 from tests.load.parquet.rowing import rows_of as all_rows_of
 from tests.load.sql.loading import END, START, copy_of, dump, later, load, rows_of, sealed, small, stored, transaction, truth
 
 pytestmark = pytest.mark.databases
-WINDOW = Scope(START, END)
+WINDOW = Window(START, END)
 RESOURCES = ("transactions", "broker_transactions", "customers", "orders", "transfers", "hot_wallet_mutations", "balances")
 
 
@@ -43,7 +44,7 @@ def test_every_value_comes_back_as_it_was(engine: Engine, resource: str, output:
 
 
 @cache
-def rows_of_the_others() -> dict[str, list[Row]]:
+def rows_of_the_others() -> dict[str, list[TableRow]]:
     with Sandbox(transactions=40, customers=14, days=2, clock_speed=0) as sandbox:
         return {name: all_rows_of(sandbox, name) for name in sorted(set(catalogue.RESOURCES) - set(RESOURCES))}
 
@@ -76,10 +77,10 @@ def test_odd_values_come_back_too(engine: Engine) -> None:
 @pytest.mark.parametrize("output", ["current", "history"])
 def test_a_rerun_changes_nothing(engine: Engine, output: Any) -> None:
     copy = copy_of(engine, output=output)
-    first = load(copy, rows_of(truth("transactions")), Scope())
+    first = load(copy, rows_of(truth("transactions")), ALL_TIME)
     tables = ("nexus_copy", "nexus_table", "nexus_manifest")
     before = [dump(engine, name) for name in tables]
-    again = load(copy, rows_of(truth("transactions"), read_at=later(5)), Scope())
+    again = load(copy, rows_of(truth("transactions"), read_at=later(5)), ALL_TIME)
     assert (first.changed, again.changed, again.sha256) == (True, False, first.sha256)
     assert [dump(engine, name) for name in tables] == before
 
@@ -114,13 +115,13 @@ def test_what_is_gone_from_a_window_is_taken_away(engine: Engine, batch: int) ->
     applied = load(copy, rows, WINDOW, rejects=(reject,))
     assert (applied.inserted, applied.updated, applied.deleted) == (0, 1, 1)
     assert [row[0] for row in stored(engine, copy)] == ["T2", "T3", "T8", "T9"]
-    assert load(copy, [], Scope(), label="all", read_at=later(2)).deleted == 4
+    assert load(copy, [], ALL_TIME, label="all", read_at=later(2)).deleted == 4
     assert copy.check().problems == ()
 
 
 def test_a_history_keeps_every_version(engine: Engine) -> None:
     copy = copy_of(engine, output="history")
-    steps: list[tuple[list[Row], Scope | None]] = [
+    steps: list[tuple[list[TableRow], Window | None]] = [
         (small(("T1", "Initiated"), ("T2", "Initiated")), WINDOW),
         (small(("T1", "Completed"), read_at=later(1)), WINDOW),
         (small(("T1", "Completed"), read_at=later(2)), WINDOW),
@@ -164,17 +165,17 @@ def test_totals_are_those_of_nexus(engine: Engine, output: Any) -> None:
         load(copy, rows_of(sandbox.truth("broker_transactions"), "broker_transactions"))
         answer = client.run("GET", "/transaction/totals")["totals"]
         ends = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
-        assert copy.totals(*ends).cut(None).same_as(said(answer, fields))
+        assert copy.totals(*ends).cut(None).same_as(totals_of(answer, fields))
         assert not copy.totals(ends[0], ends[0]).counts
 
 
 def test_windows_are_known_with_their_last_reading(engine: Engine) -> None:
     copy = copy_of(engine)
     load(copy, small(("T1", "Initiated")), label="a")
-    load(copy, [], label="b", start=END, end=END + timedelta(days=1), read_at=later(1))
+    load(copy, [], label="b", window=Window(END, END + timedelta(days=1)), read_at=later(1))
     load(copy, small(("T1", "Completed"), read_at=later(2)), label="a2", feed="reread")
-    load(copy, [], label="c", feed="open", start=None, end=None, read_at=later(3))
-    assert [(each.start, each.end, each.read_at) for each in copy.windows()] == [
+    load(copy, [], label="c", feed="open", window=None, read_at=later(3))
+    assert [(each.start, each.end, read_at) for each, read_at in copy.windows()] == [
         (END, END + timedelta(days=1), later(1)),
         (START, END, later(2)),
     ]
@@ -198,11 +199,9 @@ def test_rejects_are_kept_until_the_label_is_read_again(engine: Engine) -> None:
 
 def test_moments_of_pendulum_are_taken(engine: Engine) -> None:
     copy, zone = copy_of(engine), pendulum.timezone("Europe/Amsterdam")
-    moments: dict[str, Any] = {
-        name: pendulum.instance(value).in_timezone(zone) for name, value in (("start", START), ("end", END))
-    }
-    load(copy, small(("T1", "Initiated")), read_at=pendulum.instance(later(1)), **moments)
-    assert copy.windows() == [Kept(START, END, later(1))]
+    start, end = (pendulum.instance(value).in_timezone(zone) for value in (START, END))
+    load(copy, small(("T1", "Initiated")), read_at=pendulum.instance(later(1)), window=Window(start, end))
+    assert copy.windows() == [(Window(START, END), later(1))]
     assert copy.check().problems == ()
 
 
@@ -213,8 +212,8 @@ def test_a_table_in_another_schema(url: str, engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(sa.text(f"CREATE SCHEMA {schema}"))
     copy = copy_of(engine, name=f"{schema}.nexus_copy")
-    load(copy, small(("T1", "Initiated"), ("T2", "Initiated")), Scope())
-    assert load(copy, small(("T1", "Completed"), read_at=later(1)), Scope()).deleted == 1
+    load(copy, small(("T1", "Initiated"), ("T2", "Initiated")), ALL_TIME)
+    assert load(copy, small(("T1", "Completed"), read_at=later(1)), ALL_TIME).deleted == 1
     assert [row[0] for row in dump(engine, f"{schema}.nexus_copy")] == ["T1"]
     assert copy.check().problems == ()
     assert not sa.inspect(engine).get_table_names()

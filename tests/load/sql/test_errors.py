@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from sqlalchemy.pool import NullPool
 
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError, NexusStorageError
-from airflow_provider_nexus.extract.origin import Scope
+from airflow_provider_nexus.extract.window import ALL_TIME
 from airflow_provider_nexus.load.sql import sessions
 from airflow_provider_nexus.load.sql.errors import _as_ours
 from airflow_provider_nexus.verify.tables import open_table
@@ -215,7 +215,7 @@ def test_a_file_of_sqlite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         sa.event.listen(full, "connect", lambda made, _: made.execute("PRAGMA max_page_count = 1"))
         big = small(*((f"{number:0200}", "Initiated") for number in range(3000)), read_at=later(1))
         with pytest.raises(NexusStorageError, match="its disk is full"):
-            load(copy_of(full), big, Scope())
+            load(copy_of(full), big, ALL_TIME)
         assert copy_of(engine).check().problems == ()
         (tmp_path / "text.db").write_text("no database at all, but some text" * 100)
         refused(at(f"sqlite:///{tmp_path / 'text.db'}"), NexusConfigurationError, "is no database of SQLite")

@@ -12,8 +12,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from airflow_provider_nexus.extract.origin import Scope
-from airflow_provider_nexus.load.copy import Row
+from airflow_provider_nexus.extract.window import Window
+from airflow_provider_nexus.load.copy import TableRow
 from tests.load.sql.databases import count_statements
 from tests.load.sql.loading import END, START, copy_of, dump, later, load, small
 
@@ -28,7 +28,7 @@ def books(engine: Engine) -> list[Any]:
     return [dump(engine, name) for name in TABLES]
 
 
-def run(url: str, output: Any, rows: list[Row], kill_at: int = 0) -> None:
+def run(url: str, output: Any, rows: list[TableRow], kill_at: int = 0) -> None:
     """A load that kills itself before a statement; or none with 0. In a process of its own."""
     engine = sa.create_engine(url)
     copy, seen = copy_of(engine, output=output, batch=2), iter(range(1, sys.maxsize))
@@ -38,7 +38,7 @@ def run(url: str, output: Any, rows: list[Row], kill_at: int = 0) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     count_statements(engine, each)
-    load(copy, rows, Scope(START, END))
+    load(copy, rows, Window(START, END))
 
 
 def apart(*arguments: Any) -> int | None:

@@ -12,7 +12,7 @@ from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.extract.request import SyncRequest
 from airflow_provider_nexus.load import rows as conform
 from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.loader import TableLoader
+from airflow_provider_nexus.load.loader import Loader
 from airflow_provider_nexus.load.sql.copy import SqlCopy
 from airflow_provider_nexus.replay.table import replay_table
 from airflow_provider_nexus.sandbox import Sandbox
@@ -36,7 +36,7 @@ def load(sandbox: Sandbox, engine: sa.Engine, **options: Any) -> None:
     copy = SqlCopy(engine, "copied", Table(entry), environment=where.name, base_url=where.base_url)
     for start in (48, 24):
         request = SyncRequest(resource=entry, requested=hours_of(sandbox, start=start, until=start - 24), **options)
-        SyncJob(client, request, TableLoader(copy, request.max_rejected, contract="freeze")).run()
+        SyncJob(client, request, Loader(copy, request.max_rejected, contract="freeze")).run()
     client.session.close()
 
 

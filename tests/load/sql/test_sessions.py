@@ -14,10 +14,11 @@ from sqlalchemy import Engine
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.rows import RowReader
 from airflow_provider_nexus.exceptions import NexusConfigurationError
-from airflow_provider_nexus.extract.origin import Origin, Scope
+from airflow_provider_nexus.extract.origin import Origin
+from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load.copy import Reject
 from airflow_provider_nexus.load.rejects import Rejects
-from airflow_provider_nexus.load.rows import Conformer, Misfit
+from airflow_provider_nexus.load.rows import RejectedRecord, TableConverter
 from airflow_provider_nexus.load.sql.sessions import PATIENCE_MS, session
 from airflow_provider_nexus.replay.table import replay_table
 from airflow_provider_nexus.verify.tables import open_table, verify_table
@@ -36,10 +37,10 @@ ENDS = [
 
 def held_and_well(engine: Engine) -> None:
     rows, copy = rows_of(ENDS), copy_of(engine)
-    load(copy, rows, Scope(START, END))
+    load(copy, rows, Window(START, END))
     assert {row[0]: row for row in rows} == {row[0]: row for row in stored_by_us(engine)}
     assert verify_table(open_table(engine, "nexus_copy")).problems == ()
-    assert (copy.windows()[0].start, copy.windows()[0].end, copy.windows()[0].read_at) == (START, END, READ_AT)
+    assert copy.windows() == [(Window(START, END), READ_AT)]
     assert set(copy.unsettled()) == {row[0] for row in rows}
 
 
@@ -113,14 +114,14 @@ def test_the_caller_s_connections_stay_as_they_were(engine: Engine) -> None:
 
 
 def test_a_key_with_a_nul_is_put_aside(engine: Engine) -> None:
-    reader, conformer = RowReader(get_resource("transactions")), Conformer(get_resource("transactions"))
+    reader, converter = RowReader(get_resource("transactions")), TableConverter(get_resource("transactions"))
     row = reader.read(transaction("T\0X"))
-    with pytest.raises(Misfit) as misfit:
-        conformer.row(row, Origin(READ_AT, "created"))
+    with pytest.raises(RejectedRecord) as rejected:
+        converter.row(row, Origin(READ_AT, "created"))
     rejects = Rejects("transactions", 5)
-    rejects.add(row, misfit.value.field, misfit.value.reason)
+    rejects.add(row, rejected.value.field, rejected.value.reason)
     copy = copy_of(engine)
-    load(copy, small(("T1", "Initiated")), Scope(START, END), rejects=tuple(rejects.found), manifest={"read_by": "created"})
+    load(copy, small(("T1", "Initiated")), Window(START, END), rejects=tuple(rejects.found), manifest={"read_by": "created"})
     assert (len(replay_table(open_table(engine, "nexus_copy"))), copy.check().problems) == (1, ())
     books = copy._model.rejected.c
     with engine.connect() as connection:
@@ -147,7 +148,7 @@ def test_keys_that_differ_only_a_little_are_different(engine: Engine) -> None:
         "\U0001f600" * 255,
     ]
     copy = copy_of(engine)
-    load(copy, rows_of([transaction(key) for key in keys]), Scope(START, END))
+    load(copy, rows_of([transaction(key) for key in keys]), Window(START, END))
     assert sorted(row[0] for row in stored(engine, copy)) == sorted(keys)
     assert copy.check().problems == ()
 
@@ -155,6 +156,6 @@ def test_keys_that_differ_only_a_little_are_different(engine: Engine) -> None:
 def test_rejects_that_no_database_could_compare_are_kept(engine: Engine) -> None:
     odd = [Reject(key, "a\0b", "text", "{}") for key in ("", "a", "A", "x" * 5000, "\0")]
     copy = copy_of(engine)
-    load(copy, [], Scope(START, END), rejects=tuple(odd))
+    load(copy, [], Window(START, END), rejects=tuple(odd))
     with engine.connect() as connection:
         assert connection.execute(sa.text("SELECT count(*) FROM nexus_rejected")).scalar_one() == len(odd)

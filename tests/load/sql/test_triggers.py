@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import Engine
 
 from airflow_provider_nexus.exceptions import NexusContractError
-from airflow_provider_nexus.extract.origin import Scope
-from airflow_provider_nexus.load.copy import Applied, Reject
+from airflow_provider_nexus.extract.window import ALL_TIME
+from airflow_provider_nexus.load.copy import Reject, Stored
 from tests.load.sql.loading import TABLE, copy_of, dump, later, load, small
 
 pytestmark = pytest.mark.databases
@@ -133,8 +133,8 @@ def test_rows_that_do_not_go_are_refused(engine: Engine, what: str, output: Any)
         connection.exec_driver_sql(f"CREATE TABLE spare AS SELECT * FROM {TABLE} WHERE _key = 'T2'")
     meddle(engine, GONE[what])
 
-    def bring() -> Applied:
-        return load(copy, small(("T1", "Initiated"), read_at=later(1)), Scope(), label="whole")
+    def bring() -> Stored:
+        return load(copy, small(("T1", "Initiated"), read_at=later(1)), ALL_TIME, label="whole")
 
     if output == "current":
         refused(engine, bring)
@@ -151,7 +151,7 @@ def test_a_stone_that_does_not_arrive_is_refused(engine: Engine) -> None:
         "mysql": other("BEFORE INSERT", "SET NEW._deleted = 0"),
     }
     meddle(engine, statements)
-    refused(engine, lambda: load(copy, small(("T1", "Initiated"), read_at=later(1)), Scope(), label="whole"))
+    refused(engine, lambda: load(copy, small(("T1", "Initiated"), read_at=later(1)), ALL_TIME, label="whole"))
 
 
 @pytest.mark.parametrize("what", MINE)

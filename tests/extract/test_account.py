@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.rows import RowReader
 from airflow_provider_nexus.exceptions import NexusDataError
-from airflow_provider_nexus.extract.tally import Tally, TotalsTally
+from airflow_provider_nexus.extract.account import LineAccount
+from airflow_provider_nexus.extract.totals import DeliveredTotals
 
 RESOURCE = get_resource("broker_transactions")
 READER = RowReader(RESOURCE)
@@ -27,7 +28,7 @@ def raw(code: str, payout: str = "null", currency: str = "EUR", status: str = "B
 
 @given(st.lists(st.decimals(allow_nan=False, allow_infinity=False, places=18), max_size=20))
 def test_sums_are_exact(values: list[Decimal]) -> None:
-    tally = Tally(READER)
+    tally = LineAccount(READER)
     for number, value in enumerate(values):
         tally.add(READER.read(raw(f"T{number}", payout=f"{value:f}")))
     expected = sum((Fraction(value) for value in values), Fraction())
@@ -35,14 +36,14 @@ def test_sums_are_exact(values: list[Decimal]) -> None:
 
 
 def test_sums_of_far_apart_sizes_keep_every_digit() -> None:
-    tally = Tally(READER)
+    tally = LineAccount(READER)
     for code, value in (("A", "1" * 40), ("B", "1e-40"), ("C", "0.1")):
         tally.add(READER.read(raw(code, payout=value)))
     assert tally.sums_by_field["payout"]["EUR"] == "1" * 40 + ".1" + "0" * 38 + "1"
 
 
 def test_sums_are_kept_by_currency_and_nulls_are_left_out() -> None:
-    tally = Tally(READER)
+    tally = LineAccount(READER)
     for record in (raw("A", "1.10"), raw("B", "2", "USD"), raw("C"), raw("D", "-0.10")):
         tally.add(READER.read(record))
     assert tally.sums_by_field["payout"] == {"EUR": "1.00", "USD": "2"}
@@ -54,7 +55,7 @@ def test_the_key_digest_is_of_the_set() -> None:
     codes = [f"T{number}" for number in range(50)]
 
     def digest(order: list[str]) -> str:
-        tally = Tally(READER)
+        tally = LineAccount(READER)
         for code in order:
             tally.add(READER.read(raw(code)))
         return tally.key_digest
@@ -85,8 +86,8 @@ TOTALS = [
 
 
 def differences(totals: list[dict[str, object]]) -> list[str]:
-    tally = TotalsTally(READER, RESOURCE.totals_fields)
-    tally.add_all([READER.read(record) for record in ROWS])
+    tally = DeliveredTotals(READER, RESOURCE.totals_fields)
+    tally.add([READER.read(record) for record in ROWS])
     return tally.differences(totals)
 
 
@@ -120,7 +121,7 @@ def test_a_status_that_only_one_side_has_is_a_difference() -> None:
 
 
 def test_an_amount_that_can_not_be_added_up_is_named() -> None:
-    tally, rows = Tally(READER), [READER.read(raw("A", amount)) for amount in ("1", "1e-3000")]
+    tally, rows = LineAccount(READER), [READER.read(raw("A", amount)) for amount in ("1", "1e-3000")]
     tally.add(rows[0])
     with pytest.raises(NexusDataError, match="payout"):
         tally.add(rows[1])
