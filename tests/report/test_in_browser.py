@@ -111,7 +111,7 @@ def test_every_mark_leads_to_its_window(chromium: Browser, address: str) -> None
 def test_a_window_leads_to_its_manifest(chromium: Browser, address: str) -> None:
     page = opened(chromium, address)
     page.locator("tbody[id] a").first.click()
-    page.wait_for_url(re.compile(r".*/manifest\.json"))
+    page.wait_for_url(re.compile(r".*/_manifest\.json"))
     assert '"manifest_version"' in page.content()
     page.close()
 
