@@ -18,10 +18,11 @@ from airflow_provider_nexus.api.schemas.field import Field
 from airflow_provider_nexus.cli.definition import COMMANDS, Argument, Command
 from airflow_provider_nexus.client.retry import ENDINGS
 from airflow_provider_nexus.exceptions import NexusApiError, NexusError
+from airflow_provider_nexus.load.columns import Column, Table
 
 SURFACES = {"A": "A", "B": "B", "AB": "A and B"}
 PHASES = {Phase.IN_FLIGHT: "in flight", Phase.HELD: "held", Phase.SUCCEEDED: "succeeded", Phase.FAILED: "failed"}
-COLUMNS = {"Field": 26, "Kind": 8, "Unit": 7, "Personal data": 9, "Surface": 8, "Meaning": 42}
+COLUMNS = {"Field": 22, "Column": 22, "Kind": 7, "Unit": 6, "Personal data": 8, "Surface": 7, "Meaning": 28}
 CATALOGUE = {"Resource": 18, "Path": 18, "Surface": 8, "Window": 16, "Filters": 14, "Statuses": 8, "Totals": 8, "Key": 10}
 ARGUMENTS = {"Argument": 22, "Default": 14, "Meaning": 64}
 _PARAM = re.compile(r"^:param (\w+): ", re.MULTILINE)
@@ -91,7 +92,8 @@ def _resource(resource: Resource) -> Iterator[str]:
     yield from (f"{_escape(resource.meaning)}.", "")
     yield from (f":{name}: {text}" for name, text in _facts(resource) if text)
     yield ""
-    yield from _table(COLUMNS, (_row(path, field) for path, field in resource.schema.walk()))
+    columns = Table(resource).by_path
+    yield from _table(COLUMNS, (_row(path, field, columns.get(".".join(path))) for path, field in resource.schema.walk()))
 
 
 def _facts(resource: Resource) -> Iterator[tuple[str, str]]:
@@ -128,9 +130,9 @@ def _lifecycle(lifecycle: Lifecycle) -> str:
     return f"{_code(lifecycle.status_field)}; " + "; ".join(phases) + "; any other status is unknown and never success"
 
 
-def _row(path: tuple[str, ...], field: Field) -> tuple[str, ...]:
-    personal = "yes" if field.personal else ""
-    return _code(".".join(path)), field.kind, field.unit, personal, SURFACES[field.surface], _escape(field.meaning)
+def _row(path: tuple[str, ...], field: Field, column: Column | None) -> tuple[str, ...]:
+    name, personal = _code(column.name) if column else "", "yes" if field.personal else ""
+    return _code(".".join(path)), name, field.kind, field.unit, personal, SURFACES[field.surface], _escape(field.meaning)
 
 
 def _table(columns: dict[str, int], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The columns of a resource's table, from its schema: one for each value, those of nested objects flattened."""
+"""Columns of a resource's table, from its schema: one for each value, those of nested objects flattened."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.schemas.field import Field
 
 ColumnKind = Literal["text", "time", "date", "money", "integer", "flag", "json"]
-"""How a column's values are kept. ``json`` is the JSON text of a list or a dictionary, every digit as it came."""
+"""Of what kind a column's values are. ``json`` is the JSON text of a list or a dictionary, every digit as it came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,12 @@ SYSTEM = (
         "_raw_extra",
         (),
         "json",
-        "What no column holds: fields that are not known, values of another kind; JSON text by dotted wire name, null when none",
+        "What has no column: fields that are not known, values of another kind; JSON text by dotted wire name, null when none",
     ),
 )
 """Columns that every table has beside those of the record."""
+DIGESTED = 4
+"""The columns from this index on, ``_raw_extra`` and those of the record, are what ``_content`` is the digest of."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Table:
         return (*SYSTEM, *self.fields)
 
     def place(self, name: str) -> int:
-        """Where a column stands among all."""
+        """The index of a column among all."""
         return [column.name for column in self.columns].index(name)
 
     @cached_property
@@ -104,8 +106,8 @@ def _kind(field: Field) -> ColumnKind:
     return "json" if field.kind == "object" or field.kind == "list" or field.kind == "map" else field.kind
 
 
-class Openness:
-    """Tells unsettled records.
+class UnsettledRule:
+    """Which records are unsettled, by their status.
 
     One whose status no source explains counts as unsettled, unless it carries the time of its end.
 
@@ -114,15 +116,14 @@ class Openness:
 
     def __init__(self, table: Table) -> None:
         self.status, self.ended = table.status, table.by_path["finished"].name if "finished" in table.by_path else ""
-        """The columns that tell, empty where there are none."""
+        """The columns of the status and of the time of the end, empty where there are none."""
         self._places = [table.place(name) if name else None for name in (self.status, self.ended)]
         lifecycle = table.resource.lifecycle
         self._phase = cache(lifecycle.phase if lifecycle else lambda _: Phase.SUCCEEDED)
 
-    def is_open(self, row: Sequence[Any]) -> bool:
+    def is_unsettled_row(self, row: Sequence[Any]) -> bool:
         """Whether a row's record is unsettled."""
-        status, ended = (None if place is None else row[place] for place in self._places)
-        return self.is_unsettled(status, ended)
+        return self.is_unsettled(*(None if place is None else row[place] for place in self._places))
 
     def is_unsettled(self, status: str | None, ended: Any) -> bool:
         """Whether a record is, by its status and the time of its end."""

@@ -1,4 +1,4 @@
-"""Records as a data frame, with the columns of the typed tables: amounts stay decimals, times are in UTC."""
+"""Data frames of records, with the columns of the typed tables: amounts stay decimals, times are in UTC."""
 
 from __future__ import annotations
 
@@ -33,22 +33,20 @@ def load_frames(df_type: str) -> Any:
 def data_frame(resource: Resource, rows: Iterable[Row], df_type: FrameType, on_untyped: OnUntyped) -> Any:
     """A ``pandas.DataFrame`` or ``polars.DataFrame``: one column for each of the resource's, then ``_raw_extra``.
 
-    :param on_untyped: called for each field that held values of another kind than declared; they are in ``_raw_extra``
+    :param on_untyped: called for each field with values of another kind than declared; they are in ``_raw_extra``
     :raises NexusDataError: when a record does not fit the columns
     """
     library, converter, found = load_frames(df_type), TableConverter(resource), []
     for row in rows:
         try:
-            found.append(converter.row(row, _NOWHERE)[len(SYSTEM) - 1 :])
+            _, _, _, _, raw_extra, *values = converter.row(row, _NOWHERE)
+            found.append((*values, raw_extra))
         except RejectedRecord as rejected:
             raise NexusDataError(resource.name, row.key, rejected.field, "(not shown)", rejected.reason) from None
     for path in converter.untyped:
         on_untyped(path, converter.expected(path))
-    columns = (SYSTEM[-1], *converter.table.fields)
-    values = list(zip(*found, strict=True)) or [()] * len(columns)
-    arrays = [load().array(each, arrow_type(column)) for each, column in zip(values, columns, strict=True)]
-    names = [column.name for column in columns]
-    table = load().Table.from_arrays([*arrays[1:], arrays[0]], names=[*names[1:], names[0]])
-    if df_type == "polars":
-        return library.from_arrow(table)
-    return table.to_pandas(integer_object_nulls=True)
+    columns = (*converter.table.fields, SYSTEM[-1])
+    by_column = zip(*found, strict=True) if found else [()] * len(columns)
+    arrays = [load().array(values, arrow_type(column)) for values, column in zip(by_column, columns, strict=True)]
+    table = load().Table.from_arrays(arrays, names=[column.name for column in columns])
+    return library.from_arrow(table) if df_type == "polars" else table.to_pandas(integer_object_nulls=True)

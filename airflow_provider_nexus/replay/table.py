@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import sqlalchemy as sa
 from msgspec.structs import replace
 
 from airflow_provider_nexus.exceptions import NexusStorageError
@@ -12,10 +11,8 @@ from airflow_provider_nexus.extract.account import Digest
 from airflow_provider_nexus.extract.origin import Origin
 from airflow_provider_nexus.extract.progress import Follow, Steps, unheard
 from airflow_provider_nexus.extract.window import Window
-from airflow_provider_nexus.load.copy import Reject, Sealed, TableRow
+from airflow_provider_nexus.load.copy import Sealed, TableRow
 from airflow_provider_nexus.load.manifest import Manifest, parse
-from airflow_provider_nexus.load.sql.errors import failing
-from airflow_provider_nexus.load.sql.sessions import reading
 from airflow_provider_nexus.load.totals import TableAccount
 from airflow_provider_nexus.replay.outcome import Replayed, Tried, try_typed
 from airflow_provider_nexus.verify.tables import StoredTable
@@ -32,7 +29,9 @@ def replay_table(stored: StoredTable, follow: Follow = unheard) -> list[Replayed
     :raises NexusContractError: when the table's columns can't take the records
     :raises NexusStorageError: when the database fails, or the books lack the reading
     """
-    labels, done = _labels(stored), list[Replayed]()
+    with stored.copy.books() as books:
+        labels = books.rejected_labels()
+    done = list[Replayed]()
     steps = Steps(len(labels), follow)
     for label in labels:
         done.append(_replay(stored, label))
@@ -40,43 +39,17 @@ def replay_table(stored: StoredTable, follow: Follow = unheard) -> list[Replayed
     return done
 
 
-def _labels(stored: StoredTable) -> list[str]:
-    books = stored.model.rejected
-    with failing("read", stored.model.name), reading(stored.engine) as connection:
-        if not sa.inspect(connection).has_table(books.name, schema=books.schema):
-            return []
-        mine = books.c.table_name == stored.model.bare
-        query = sa.select(books.c.label).where(mine).group_by(books.c.label).order_by(sa.func.min(books.c.read_at), books.c.label)
-        return list(connection.execute(query).scalars())
-
-
 def _replay(stored: StoredTable, label: str) -> Replayed:
-    reading, rejected = _reading(stored, label), _rejected(stored, label)
+    with stored.copy.books() as books:
+        reading, rejected = books.last(label), books.rejected_of(label)
+    if reading is None:
+        raise NexusStorageError(f"{stored.model.name} has no manifest of {label}: its books were changed, sync that window again")
     manifest = parse(reading["manifest"].encode(), f"{stored.model.name}, {label}")
     tried = try_typed(stored.resource, rejected, Origin(reading["read_at"], manifest.read_by))
     if tried.fitting:
         sealed = _sealed(stored, reading, manifest, tried)
         stored.copy.apply(iter(tried.rows), None, lambda: sealed)
     return tried.result(f"{stored.model.name}, {label}")
-
-
-def _reading(stored: StoredTable, label: str) -> dict[str, Any]:
-    """The last manifest of a reading."""
-    books = stored.model.manifest
-    query = sa.select(books).where(books.c.table_name == stored.model.bare, books.c.label == label)
-    with failing("read", stored.model.name), reading(stored.engine) as connection:
-        found = connection.execute(query.order_by(books.c.number.desc()).limit(1)).mappings().one_or_none()
-    if found is None:
-        raise NexusStorageError(f"{stored.model.name} has no manifest of {label}: its books were changed, sync that window again")
-    return dict(found)
-
-
-def _rejected(stored: StoredTable, label: str) -> list[Reject]:
-    books = stored.model.rejected.c
-    query = sa.select(books.key, books.field, books.reason, books.raw)
-    query = query.where(books.table_name == stored.model.bare, books.label == label).order_by(books.number)
-    with failing("read", stored.model.name), reading(stored.engine) as connection:
-        return [Reject(*row) for row in connection.execute(query)]
 
 
 def _sealed(stored: StoredTable, reading: dict[str, Any], manifest: Manifest, tried: Tried[TableRow]) -> Sealed:

@@ -8,18 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import sqlalchemy as sa
-from sqlalchemy import Connection
-
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load.manifest import Manifest
-from airflow_provider_nexus.load.sql.check import Books
+from airflow_provider_nexus.load.sql.books import Bookkeeping
+from airflow_provider_nexus.load.sql.check import ManifestCheck
+from airflow_provider_nexus.load.sql.current import unsettled_in
 from airflow_provider_nexus.load.sql.errors import failing
 from airflow_provider_nexus.load.sql.sessions import snapshot
 from airflow_provider_nexus.load.sql.tables import Model
-from airflow_provider_nexus.load.sql.unsettled import unsettled_in
 from airflow_provider_nexus.report.collection import Chain, ResourceCopy, ShownManifest, WindowEntry, Wording, read_manifest
 from airflow_provider_nexus.report.findings import has_plain_keys
 from airflow_provider_nexus.report.page import render
@@ -74,8 +72,10 @@ def collection_of(stored: StoredTable) -> ResourceCopy:
     """
     model = stored.model
     with failing("read", model.name), snapshot(stored.engine) as connection:
-        loads, lost = _read(connection, model)
-        aside, unsettled = _put_aside(connection, model), unsettled_in(connection, model)
+        books = Bookkeeping(connection, model)
+        checked = ManifestCheck(books, model)
+        loads = [_load_row(model, row, flaws) for row, flaws in checked.walk()]
+        lost, aside, unsettled = list(checked.lost()), books.rejected_counts(), unsettled_in(connection, model)
     follows = stored.resource.lifecycle and model.source.created and model.source.status
     if not loads:
         raise NexusConfigurationError(f"no manifest of table {model.name}: sync something into it first")
@@ -114,13 +114,6 @@ class _LoadRow:
     def window(self) -> str:
         """Label of the window that it is of; empty when of none."""
         return Window(self.start, self.end).label if self.start and self.end and self.start < self.end else ""
-
-
-def _read(connection: Connection, model: Model) -> tuple[list[_LoadRow], list[str]]:
-    """All loads in their order, and what is wrong with all together."""
-    books = Books(connection, model)
-    loads = [_load_row(model, row, flaws) for row, flaws in books.walk()]
-    return loads, list(books.lost())
 
 
 def _load_row(model: Model, row: Mapping[str, Any], flaws: Iterable[str]) -> _LoadRow:
@@ -192,14 +185,3 @@ def _without_keys(load: _LoadRow) -> str:
     for name in ("first", "last"):
         members[name] = members[name] and {**members[name], "key": _HIDDEN}
     return json.dumps(members, indent=1, sort_keys=True, ensure_ascii=False)
-
-
-def _put_aside(connection: Connection, model: Model) -> dict[str, dict[tuple[str, str], int]]:
-    """How many records of each label lie in ``nexus_rejected``, by field and reason."""
-    books = model.rejected.c
-    what = (books.label, books.field, books.reason)
-    query = sa.select(*what, sa.func.count()).where(books.table_name == model.bare).group_by(*what).order_by(*what)
-    found: dict[str, dict[tuple[str, str], int]] = {}
-    for label, field, reason, number in connection.execute(query):
-        found.setdefault(label, {})[field, reason] = number
-    return found

@@ -109,8 +109,7 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
         _check(self.sql_conn_id, self.table)
         engine = engine_of(self.sql_conn_id)
         try:
-            from airflow_provider_nexus.load.sql.copy import SqlCopy
-            from airflow_provider_nexus.load.sql.watermark import TableWatermark
+            from airflow_provider_nexus.load.sql.copy import SqlCopy, TableWatermark
 
             environment = hook.settings.environment
             copy = SqlCopy(

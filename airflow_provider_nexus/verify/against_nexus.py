@@ -33,8 +33,9 @@ from airflow_provider_nexus.load.manifest import Manifest
 from airflow_provider_nexus.load.parquet.scan import Scan
 from airflow_provider_nexus.load.rows import RejectedRecord, TableConverter
 from airflow_provider_nexus.load.server import is_same
+from airflow_provider_nexus.load.sql.books import Bookkeeping
+from airflow_provider_nexus.load.sql.current import created_in
 from airflow_provider_nexus.load.sql.errors import failing
-from airflow_provider_nexus.load.sql.merge import current
 from airflow_provider_nexus.load.sql.sessions import reading
 from airflow_provider_nexus.load.totals import Grouping
 from airflow_provider_nexus.sync.compare import Comparison
@@ -275,15 +276,12 @@ def _sound_windows(collection: ResourceFolder) -> Iterator[tuple[StoredWindow, M
 def _table_windows(stored: StoredTable) -> list[StoredWindow]:
     """The windows of a table, each by its last load, with as many records as the table contains of it now."""
     model, found = stored.model, list[StoredWindow]()
-    books, created = model.manifest.c, model.data.c[model.source.created]
-    query = sa.select(books.window_start, books.window_end, books.rejected, books.manifest)
-    query = query.where(books.table_name == model.bare, books.feed == "created").order_by(books.number)
     with failing("read", model.name), reading(stored.engine) as connection:
-        latest = {(row.window_start, row.window_end): row for row in connection.execute(query)}
-        for (start, end), row in latest.items():
-            inside = sa.and_(created >= start, created < end, current(model))
+        loads = (row for row in Bookkeeping(connection, model).manifests() if row["feed"] == "created")
+        for (start, end), row in {(row["window_start"], row["window_end"]): row for row in loads}.items():
+            inside = created_in(model, start, end)
             count = connection.execute(sa.select(sa.func.count()).select_from(model.data).where(inside)).scalar_one()
             where = f"{model.name}, {to_wire(start)} to {to_wire(end)}"
-            outside = manifests.parse(row.manifest.encode(), where).proof.outside
-            found.append(StoredWindow(where, Window(start, end), count, row.rejected, outside))
+            outside = manifests.parse(row["manifest"].encode(), where).proof.outside
+            found.append(StoredWindow(where, Window(start, end), count, row["rejected"], outside))
     return found

@@ -18,7 +18,7 @@ from airflow_provider_nexus.extract.totals import Totals
 from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load.columns import SYSTEM, Table
 from airflow_provider_nexus.load.manifest import Manifest, end_record
-from airflow_provider_nexus.load.parquet.arrow import leaves, load
+from airflow_provider_nexus.load.parquet.arrow import load
 from airflow_provider_nexus.load.parquet.changes import DELETED
 from airflow_provider_nexus.load.parquet.writer import read_rows
 from airflow_provider_nexus.load.rows import content_of
@@ -110,7 +110,7 @@ class _ParquetReader:
         :raises ValueError: when it is not whole
         """
         with store.opened(path) as source:
-            names = list(leaves(load("pyarrow.parquet").read_schema(source)))
+            names = load("pyarrow.parquet").read_schema(source).names
         # The file may have been written by another version, with other columns.
         places = [names.index(column.name) if column.name in names else None for column in self._table.columns]
         for rows in read_rows(path):

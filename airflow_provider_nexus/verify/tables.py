@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from airflow_provider_nexus.api.resource import Resource
@@ -17,7 +16,7 @@ from airflow_provider_nexus.load.claims import contradictions
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import Output
 from airflow_provider_nexus.load.manifest import parse
-from airflow_provider_nexus.load.sql.claim import owner_of
+from airflow_provider_nexus.load.sql.books import Bookkeeping
 from airflow_provider_nexus.load.sql.copy import SqlCopy
 from airflow_provider_nexus.load.sql.errors import failing
 from airflow_provider_nexus.load.sql.place import placed
@@ -26,7 +25,6 @@ from airflow_provider_nexus.load.sql.tables import Model
 from airflow_provider_nexus.verify.findings import Findings, Report
 
 _HINT = "take it back from a backup, or sync into a new table"
-_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -61,8 +59,8 @@ def open_table(engine: Engine, name: str) -> StoredTable:
     """
     given = Model(name, Table(next(iter(RESOURCES.values()))), "current")
     with failing("read", name), reading(engine) as connection:
-        books, is_there = placed(connection, given)
-        found = owner_of(connection, books)
+        placed_model, is_there = placed(connection, given)
+        found = Bookkeeping(connection, placed_model).owner()
     if found is None:
         lack = "nexus_table beside it does not name it" if is_there else "the database has no table of that name"
         raise NexusConfigurationError(f"{name} is no table that a sync has made: {lack}")
@@ -70,7 +68,7 @@ def open_table(engine: Engine, name: str) -> StoredTable:
     table = Table(get_resource(found["resource"]))
     environment, base_url = found["environment"], found["base_url"]
     copy = SqlCopy(engine, name, table, environment=environment, base_url=base_url, output=output)
-    return StoredTable(engine, copy, replace(books, source=table, output=output), environment, base_url)
+    return StoredTable(engine, copy, replace(placed_model, source=table, output=output), environment, base_url)
 
 
 def verify_table(stored: StoredTable, follow: Follow = unheard) -> Report:
@@ -84,17 +82,12 @@ def verify_table(stored: StoredTable, follow: Follow = unheard) -> Report:
     findings.windows, findings.records = checked.manifests, checked.records
     for line in checked.problems:
         findings.problem(name, f"{line}: {_HINT}")
-    books = stored.model.manifest
-    query = sa.select(books.c.number, books.c.label, books.c.verdict, books.c.rejected, books.c.manifest)
-    query = query.where(books.c.table_name == stored.model.bare).order_by(books.c.number)
-    with failing("read", name), reading(stored.engine) as connection:
-        if not sa.inspect(connection).has_table(books.name, schema=books.schema):
-            return findings.report()
-        for number, label, verdict, rejected, text in connection.execution_options(yield_per=_AT_ONCE).execute(query):
-            where = f"manifest {number} of table {name}"
+    with stored.copy.books() as books:
+        for row in books.manifests():
+            where = f"manifest {row['number']} of table {name}"
             with suppress(NexusDataError):  # the check of the copy names it as one that can't be read
-                for flaw in contradictions(parse(text.encode(), where), rejected):
+                for flaw in contradictions(parse(row["manifest"].encode(), where), row["rejected"]):
                     findings.problem(where, f"{flaw}: the manifest was edited; {_HINT}")
-            if verdict == Verdict.UNPROVED:
-                findings.note(where, f"warning: reading {label} was never proved complete")
+            if row["verdict"] == Verdict.UNPROVED:
+                findings.note(where, f"warning: reading {row['label']} was never proved complete")
     return findings.report()

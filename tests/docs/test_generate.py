@@ -13,6 +13,7 @@ from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.cli.definition import COMMANDS, Command
 from airflow_provider_nexus.exceptions import NexusError
+from airflow_provider_nexus.load.columns import Table
 from tests.docs.pages import DOCS, generate, remedies
 
 ERRORS = [value for value in vars(exceptions).values() if inspect.isclass(value) and issubclass(value, NexusError)]
@@ -22,7 +23,7 @@ SECTIONS = dict(re.findall(r"\.\. _resource-(\w+):\n(.*?)(?=\n\.\. _resource-|\Z
 ERROR_SECTIONS = dict(re.findall(r"\.\. _error-(\w+):\n(.*?)(?=\n\.\. _error-|\Z)", generate.errors(), re.DOTALL))
 COMMAND_SECTIONS = dict(re.findall(r"\.\. _cli-([\w-]+):\n(.*?)(?=\n\.\. _cli-|\Z)", generate.commands(), re.DOTALL))
 
-ROW = re.compile(r"^   \* - (.+)\n     - (.+)\n     -(.*)\n     -(.*)\n     - (.+)\n     - (.+)$", re.MULTILINE)
+ROW = re.compile(r"^   \* - (.+)\n     -(.*)\n     - (.+)\n     -(.*)\n     -(.*)\n     - (.+)\n     - (.+)$", re.MULTILINE)
 
 every_resource = pytest.mark.parametrize("resource", RESOURCES.values(), ids=lambda resource: resource.name)
 
@@ -35,13 +36,23 @@ def test_the_dictionary_has_every_resource_once() -> None:
 @every_resource
 def test_the_dictionary_has_every_field(resource: Resource) -> None:
     rows = ROW.findall(SECTIONS[resource.name])
-    assert rows[0] == ("Field", "Kind", " Unit", " Personal data", "Surface", "Meaning")
+    assert rows[0] == ("Field", " Column", "Kind", " Unit", " Personal data", "Surface", "Meaning")
+    columns = {name: f"``{column.name}``" for name, column in Table(resource).by_path.items()}
+    assert columns
     expected = [
-        (f"``{'.'.join(path)}``", field.kind, field.unit, "yes" if field.personal else "", field.surface.replace("AB", "A and B"))
+        (
+            f"``{'.'.join(path)}``",
+            columns.get(".".join(path), ""),
+            field.kind,
+            field.unit,
+            "yes" if field.personal else "",
+            field.surface.replace("AB", "A and B"),
+        )
         for path, field in resource.schema.walk()
     ]
     assert [
-        (name, kind, unit.strip(), personal.strip(), surface) for name, kind, unit, personal, surface, _ in rows[1:]
+        (name, column.strip(), kind, unit.strip(), personal.strip(), surface)
+        for name, column, kind, unit, personal, surface, _ in rows[1:]
     ] == expected
     assert all(meaning for *_, meaning in rows)
 

@@ -15,8 +15,7 @@ from airflow_provider_nexus.extract.request import SyncRequest
 from airflow_provider_nexus.extract.window import RequestedWindow
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.loader import Loader
-from airflow_provider_nexus.load.sql.copy import SqlCopy
-from airflow_provider_nexus.load.sql.watermark import TableWatermark
+from airflow_provider_nexus.load.sql.copy import SqlCopy, TableWatermark
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sync.capture import CaptureJob
 from airflow_provider_nexus.sync.job import SyncJob

@@ -16,7 +16,7 @@ from airflow_provider_nexus.extract.request import SyncRequest
 from airflow_provider_nexus.extract.window import choose_window
 from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load.collection import windows_of
-from airflow_provider_nexus.load.columns import Openness, Table
+from airflow_provider_nexus.load.columns import Table, UnsettledRule
 from airflow_provider_nexus.load.copy import TableRow
 from airflow_provider_nexus.load.parquet.changes import DELETED
 from airflow_provider_nexus.sandbox.faults import Fault
@@ -124,7 +124,7 @@ def test_without_totals_each_window_is_read_again_in_its_turn(tmp_path: Path, re
 
 
 def may_be_stale(capture: Capture, row: TableRow) -> bool:
-    return not Openness(Table(capture.entry)).is_open(row)
+    return not UnsettledRule(Table(capture.entry)).is_unsettled_row(row)
 
 
 def test_without_totals_old_windows_are_read_again(tmp_path: Path) -> None:

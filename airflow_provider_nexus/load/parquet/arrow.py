@@ -1,4 +1,4 @@
-"""Rows of a table as Arrow batches and back: nested objects are structs again, amounts decimals, times in UTC.
+"""Arrow batches of rows and back: one column for each of the table's, amounts as decimals, times in UTC.
 
 pyarrow belongs to the ``parquet`` extra and takes a tenth of a second to import, so it is imported when it is needed.
 """
@@ -6,19 +6,17 @@ pyarrow belongs to the ``parquet`` extra and takes a tenth of a second to import
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
-from airflow_provider_nexus.api.schemas.field import PRECISION, Field
+from airflow_provider_nexus.api.schemas.field import PRECISION
 from airflow_provider_nexus.exceptions import NexusConfigurationError
-from airflow_provider_nexus.load.columns import SYSTEM, Column, Table
+from airflow_provider_nexus.load.columns import Column, Table
 from airflow_provider_nexus.load.copy import TableRow
 
 Batch = Any
 """A ``pyarrow.RecordBatch``; pyarrow has no types for mypy."""
-
 
 _EXTRAS = {"pandas": "pandas", "polars": "polars"}
 
@@ -37,110 +35,22 @@ def load(module: str = "pyarrow") -> Any:
         raise NexusConfigurationError(f"{what}: install the {extra!r} extra, {hint}") from None
 
 
-@dataclass(frozen=True)
-class _Object:
-    """A nested object: its name in the struct that holds it, and what it holds in turn."""
-
-    field: Field
-    members: tuple[_Object | _Leaf, ...]
-
-    @property
-    def name(self) -> str:
-        return self.field.column_name
-
-
-@dataclass(frozen=True)
-class _Leaf:
-    name: str
-    column: Column
-
-
 def arrow_schema(table: Table, metadata: Mapping[str, str]) -> Any:
-    """The ``pyarrow.Schema`` of a table's files.
+    """The ``pyarrow.Schema`` of a table's files: the columns that the SQL table has, in its order.
 
-    A column says its ``meaning``, its dotted ``wire_name`` and whether it is ``personal`` in its metadata, and ``content:
-    json`` where it holds JSON text; a struct has its meaning and wire name.
+    The metadata of a column has its ``meaning``, its dotted ``wire_name``, whether it is ``personal``, and ``content: json``
+    where its values are JSON text.
 
-    :param metadata: what the file shall say of itself; each name gets the prefix ``nexus.``
+    :param metadata: of the file; each name gets the prefix ``nexus.``
     :raises NexusConfigurationError: when pyarrow is not installed
     """
-    kept = {f"nexus.{name}": metadata[name] for name in sorted(metadata)}
-    return load().schema([_field(node, ()) for node in _tree(table)], metadata=kept)
+    fields = [load().field(column.name, arrow_type(column), metadata=_metadata(column)) for column in table.columns]
+    return load().schema(fields, metadata={f"nexus.{name}": metadata[name] for name in sorted(metadata)})
 
 
-class Batches:
-    """Makes batches of rows.
-
-    :param table: whose rows they are
-    :param schema: its :func:`arrow_schema`
-    """
-
-    def __init__(self, table: Table, schema: Any) -> None:
-        self._tree, self._schema, self._arrow = _tree(table), schema, load()
-
-    def of(self, rows: Sequence[TableRow]) -> Batch:
-        """Rows, at least one, as a batch."""
-        values = iter(zip(*rows, strict=True))
-        arrays = [self._array(node, field.type, values) for node, field in zip(self._tree, self._schema, strict=True)]
-        return self._arrow.RecordBatch.from_arrays(arrays, schema=self._schema)
-
-    def _array(self, node: _Object | _Leaf, kind: Any, values: Iterator[tuple[Any, ...]]) -> Any:
-        if isinstance(node, _Leaf):
-            return self._arrow.array(next(values), kind)
-        fields = [kind.field(number) for number in range(kind.num_fields)]
-        arrays = [self._array(member, field.type, values) for member, field in zip(node.members, fields, strict=True)]
-        return self._arrow.StructArray.from_arrays(arrays, fields=fields, mask=_all_null(arrays))
-
-
-def rows_of(batch: Batch) -> list[TableRow]:
-    """The rows of a batch: the values of its columns, those of structs flattened, in their order."""
-    columns = [_values(array) for column in batch.columns for array in _flat(column)]
-    return list(zip(*columns, strict=True))
-
-
-def leaves(schema: Any) -> dict[str, str]:
-    """The flattened columns of a file: name as in ``Table.columns`` -> dotted path in the file."""
-    return {"_".join(path): ".".join(path) for field in schema for path in _paths(field)}
-
-
-def value_at(batch: Batch, path: str) -> list[Any]:
-    """The values of one column of a batch.
-
-    :param path: as in :func:`leaves`
-    """
-    first, *rest = path.split(".")
-    array = batch.column(first)
-    for name in rest:
-        array = array.flatten()[array.type.get_field_index(name)]
-    return _values(array)
-
-
-def _tree(table: Table) -> tuple[_Object | _Leaf, ...]:
-    columns = iter(table.fields)
-    return (*(_Leaf(column.name, column) for column in SYSTEM), *_nodes(table.resource.schema.fields, columns))
-
-
-def _nodes(fields: tuple[Field, ...], columns: Iterator[Column]) -> Iterator[_Object | _Leaf]:
-    """The fields with their columns, which are in the order of a walk through the fields."""
-    for field in fields:
-        if field.kind == "object" and field.children:
-            yield _Object(field, tuple(_nodes(field.children, columns)))
-        else:
-            yield _Leaf(field.column_name, next(columns))
-
-
-def _field(node: _Object | _Leaf, path: tuple[str, ...]) -> Any:
-    arrow = load()
-    if isinstance(node, _Leaf):
-        return arrow.field(node.name, arrow_type(node.column), metadata=_said(node.column))
-    here = (*path, node.field.name)
-    said = {"meaning": node.field.meaning, "wire_name": ".".join(here)}
-    return arrow.field(node.name, arrow.struct([_field(member, here) for member in node.members]), metadata=said)
-
-
-def _said(column: Column) -> dict[str, str]:
-    said = {"meaning": column.meaning, "wire_name": ".".join(column.path), "personal": str(column.personal).lower()}
-    return said | {"content": "json"} if column.kind == "json" else said
+def _metadata(column: Column) -> dict[str, str]:
+    known = {"meaning": column.meaning, "wire_name": ".".join(column.path), "personal": str(column.personal).lower()}
+    return known | {"content": "json"} if column.kind == "json" else known
 
 
 def arrow_type(column: Column) -> Any:
@@ -154,28 +64,19 @@ def arrow_type(column: Column) -> Any:
     return kinds.get(column.kind, arrow.string)()
 
 
-def _all_null(arrays: Sequence[Any]) -> Any:
-    both = load("pyarrow.compute").and_
-    mask = arrays[0].is_null()
-    for array in arrays[1:]:
-        mask = both(mask, array.is_null())
-    return mask
+def batch_of(rows: Sequence[TableRow], schema: Any) -> Batch:
+    """Rows, at least one, as a batch.
+
+    :param schema: an :func:`arrow_schema` of their table
+    """
+    arrow = load()
+    arrays = [arrow.array(values, field.type) for values, field in zip(zip(*rows, strict=True), schema, strict=True)]
+    return arrow.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def _flat(array: Any) -> Iterator[Any]:
-    if not load().types.is_struct(array.type):
-        yield array
-        return
-    for member in array.flatten():
-        yield from _flat(member)
-
-
-def _paths(field: Any) -> Iterator[tuple[str, ...]]:
-    if not load().types.is_struct(field.type):
-        yield (field.name,)
-        return
-    for number in range(field.type.num_fields):
-        yield from ((field.name, *path) for path in _paths(field.type.field(number)))
+def rows_of(batch: Batch) -> list[TableRow]:
+    """The rows of a batch: the values of its columns, in their order."""
+    return list(zip(*map(_values, batch.columns), strict=True))
 
 
 def _values(array: Any) -> list[Any]:

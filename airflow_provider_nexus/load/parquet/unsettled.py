@@ -10,7 +10,7 @@ import msgspec
 
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.extract.origin import Open
-from airflow_provider_nexus.load.columns import Openness, Table
+from airflow_provider_nexus.load.columns import Table, UnsettledRule
 from airflow_provider_nexus.load.copy import TableRow
 from airflow_provider_nexus.load.memory import FileMemory, Memory
 
@@ -45,14 +45,14 @@ class Unsettled:
     """
 
     def __init__(self, table: Table, memory: Memory[dict[str, str]]) -> None:
-        self._memory, self._openness = memory, Openness(table)
+        self._memory, self._rule = memory, UnsettledRule(table)
         self._created = table.place(table.created)
         self._status = table.place(table.status) if table.status else 0
         self._known = memory.get() or {}
 
     def see(self, row: TableRow) -> None:
         """Learn from the latest version of a record."""
-        if self._openness.is_open(row):
+        if self._rule.is_unsettled_row(row):
             self._known[row[0]] = f"{to_wire(row[self._created])} {row[self._status] or ''}"
         else:
             self._known.pop(row[0], None)

@@ -20,7 +20,7 @@ from airflow_provider_nexus.extract.jsonl import PART_RECORDS, Part, fill, tempo
 from airflow_provider_nexus.extract.window import ALL_TIME, Window
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import TableRow
-from airflow_provider_nexus.load.parquet.arrow import Batch, Batches, arrow_schema, leaves, load, rows_of, value_at
+from airflow_provider_nexus.load.parquet.arrow import Batch, arrow_schema, batch_of, load, rows_of
 
 GROUP_RECORDS = 10_000
 """Records in a row group at most, and so in memory at once."""
@@ -41,7 +41,6 @@ class ParquetWriter:
 
     def __init__(self, table: Table, metadata: Mapping[str, str], part_records: int = PART_RECORDS) -> None:
         self.table, self.schema = table, arrow_schema(table, metadata)
-        self.batches = Batches(table, self.schema)
         self._most = part_records
         self._rows: list[TableRow] = []
         self._waiting = self.schema.empty_table()
@@ -80,7 +79,7 @@ class ParquetWriter:
     def _convert(self) -> None:
         if self._rows:
             rows, self._rows = self._rows, []
-            self._add(self.batches.of(rows))
+            self._add(batch_of(rows, self.schema))
 
     def _add(self, batch: Batch) -> None:
         added = load().Table.from_batches([batch.replace_schema_metadata(self.schema.metadata)])
@@ -169,13 +168,11 @@ def read_columns(path: Any, names: Sequence[str]) -> Iterator[list[tuple[Any, ..
     :raises NexusError: when it is no Parquet file or lacks a column
     """
     with _opened(path) as file:
-        known = leaves(file.schema_arrow)
-        missing = [name for name in names if name not in known]
+        missing = [name for name in names if name not in file.schema_arrow.names]
         if missing:
             raise NexusError(f"{path} has no column {', '.join(missing)}: it was written by another version, write it anew")
-        paths = [known[name] for name in names]
-        for batch in _batches(file, paths):
-            yield list(zip(*(value_at(batch, each) for each in paths), strict=True))
+        for batch in _batches(file, names):
+            yield rows_of(batch.select(names))
 
 
 @dataclass(frozen=True)
@@ -294,7 +291,7 @@ class _Coming:
             return
         due, self._rows = self._rows[:count], self._rows[count:]
         arrow = load()
-        pieces = [arrow.Table.from_batches([each]) for each in (self._writer.batches.of(due), staying)]
+        pieces = [arrow.Table.from_batches([each]) for each in (batch_of(due, self._writer.schema), staying)]
         merged = arrow.concat_tables(pieces).combine_chunks().sort_by(self._order)
         for each in merged.to_batches():
             self._writer.write_batch(each)

@@ -1,29 +1,44 @@
-"""The books of a copy: what each load was of, chained by digests, and what did not fit."""
+"""Bookkeeping of the tables of a schema: whose each one is, the manifest of each load, and the records that did not fit.
+
+All that is asked of ``nexus_table``, ``nexus_manifest`` and ``nexus_rejected``, and all that is written there, is here.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
+from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.extract.account import Digest
-from airflow_provider_nexus.load.copy import Sealed
-from airflow_provider_nexus.load.manifest import ChangeCounts, TableLoad, TableState, parse
+from airflow_provider_nexus.extract.window import Window
+from airflow_provider_nexus.load.copy import Reject, Sealed
+from airflow_provider_nexus.load.manifest import ChangeCounts, TableLoad, TableState
+from airflow_provider_nexus.load.rows import LONGEST_KEY
 from airflow_provider_nexus.load.sql.errors import refuse_swallowed
-from airflow_provider_nexus.load.sql.tables import Model
+from airflow_provider_nexus.load.sql.name import BOOKS
+from airflow_provider_nexus.load.sql.sessions import transaction
+from airflow_provider_nexus.load.sql.tables import ENGINE, Model
+from airflow_provider_nexus.load.sql.types import KeyType, TextType, TimeType
+
+_AT_ONCE = 1000
+_log = logging.getLogger(__name__)
 
 
 @dataclass
-class State:
-    """What a table holds.
+class TableDigests:
+    """Counts and digests of a table's rows.
 
-    :param current: its records as they are
-    :param versions: all rows of a history, those of records that are gone included
+    :param current: of its records as they are
+    :param versions: of all rows of a history, those of deleted records included
     """
 
     current: Digest = field(default_factory=Digest)
@@ -39,110 +54,295 @@ class State:
         )
 
     @classmethod
-    def load(cls, stored: TableState) -> State:
+    def load(cls, stored: TableState) -> TableDigests:
         """What was dumped."""
         versions = Digest.of(stored.versions or 0, stored.versions_digest) if stored.versions_digest else Digest()
         return cls(Digest.of(stored.records, stored.digest), versions)
 
 
-@dataclass
-class Ledger:
-    """The books of one table, on a connection whose transaction holds their lock.
+class Bookkeeping:
+    """The rows of the three bookkeeping tables that are about one table.
 
-    :param belongs: resource, environment, base URL and output
+    :param connection: on which they are read and written
+    :param model: the table, with its schema and name as the database has them
     """
 
-    connection: Connection
-    model: Model
-    belongs: dict[str, str]
+    def __init__(self, connection: Connection, model: Model) -> None:
+        self._connection, self._model = connection, model
+        self._table = _table_of_tables(model.schema)
+        self._manifest = _table_of_manifests(model.schema)
+        self._rejected = _table_of_rejected(model.schema)
+        self.tables = (self._table, self._manifest, self._rejected)
+        """To be made where they are missing."""
+        self._here = self._table.c.table_name == model.bare
+        self._mine = self._manifest.c.table_name == model.bare
+
+    def _has(self, table: sa.Table) -> bool:
+        return sa.inspect(self._connection).has_table(table.name, schema=table.schema)
+
+    @property
+    def missing(self) -> str:
+        """The first of the tables that are needed to check a copy, its own included, that is not there; empty when all are."""
+        needed = (self._model.data, self._table, self._manifest)
+        return next((table.name for table in needed if not self._has(table)), "")
+
+    # Whose the table is.
+
+    def owner(self) -> dict[str, Any] | None:
+        """The table's row in ``nexus_table``; ``None`` when it has none, or there is no such table."""
+        there = self._has(self._table)
+        self._connection.rollback()
+        if not there:
+            return None
+        with transaction(self._connection, begin="BEGIN"):
+            found = self._connection.execute(sa.select(self._table).where(self._here)).mappings().one_or_none()
+        return dict(found) if found else None
+
+    def known_name(self) -> str:
+        """The table's name as ``nexus_table`` has it, be it in another case."""
+        names = self._connection.execute(sa.select(self._table.c.table_name)).scalars().all() if self._has(self._table) else ()
+        return next((name for name in names if name.lower() == self._model.bare.lower()), self._model.bare)
+
+    def refuse_other(self, belongs: Mapping[str, str], *, is_there: bool) -> None:
+        """Make sure, before anything is made, that a table is what its row says, if it has one.
+
+        :param belongs: resource, environment, base URL and output
+        :param is_there: whether the table itself is there
+        :raises NexusConfigurationError: when it contains something else, or is missing
+        """
+        owner = self.owner()
+        if owner is None:
+            return
+        differing = [name for name, value in belongs.items() if owner[name] != value]
+        if differing:
+            lines = "; ".join(f"{name.replace('_', ' ')} {owner[name]!r}, not {belongs[name]!r}" for name in differing)
+            raise NexusConfigurationError(
+                f"Table {self._model.name} holds another copy: {lines}. Give this one a table of its own."
+            )
+        if owner["loads"] and not is_there:
+            raise NexusConfigurationError(
+                f"Table {self._model.name} is missing, and nexus_table names {owner['loads']} loads of it: take it back "
+                "from a backup, or name a new one in table. To begin anew under this name, drop the view "
+                f"{self._model.view} if it is there, and delete the rows of table_name {self._model.bare!r} from "
+                f"{BOOKS[0]}, {BOOKS[1]} and {BOOKS[2]}"
+            )
+
+    def claim(self, belongs: Mapping[str, str]) -> None:
+        """Enter a new table, or make sure that it is what its row says.
+
+        :param belongs: resource, environment, base URL and output
+        :raises NexusConfigurationError: when the table contains something else
+        """
+        if self.owner() is None:
+            self._enter(belongs)
+        self.refuse_other(belongs, is_there=True)
+
+    def _enter(self, belongs: Mapping[str, str]) -> None:
+        with transaction(self._connection, begin="BEGIN"):
+            query = sa.select(sa.literal(1)).select_from(self._model.data).limit(1)
+            has_rows = self._connection.execute(query).first() is not None
+        # Another load may have entered the table since, and its rows are no stranger's.
+        if has_rows and self.owner() is None:
+            raise NexusConfigurationError(
+                f"Table {self._model.name} contains rows that no sync has brought: nexus_table does not name it. Empty it, "
+                "take the bookkeeping tables back from the same backup, or name another table"
+            )
+        values = {"table_name": self._model.bare, **belongs, "records_view": "", "loads": 0}
+        try:
+            with transaction(self._connection):
+                self._connection.execute(sa.insert(self._table).values(values))
+        except sa.exc.IntegrityError:
+            # Another load was faster.
+            _log.debug("Table %s was entered by another load.", self._model.name)
+
+    def note_view(self) -> None:
+        """Note that the view of the table's records is ours."""
+        self._connection.execute(sa.update(self._table).where(self._here).values(records_view=self._model.view))
+
+    # Its loads, on a connection in whose transaction they are locked.
 
     def lock(self) -> int:
-        """Make other loads of this table wait.
+        """Make other loads of the table wait.
 
         :returns: this load's number
         """
-        owner = self.model.owner
-        here = owner.c.table_name == self.model.bare
-        values = {"loads": owner.c.loads + 1, "fingerprint": self.model.fingerprint}
-        found = self.connection.execute(sa.update(owner).where(here).values(values)).rowcount
-        number: int = self.connection.execute(sa.select(owner.c.loads).where(here)).scalar_one()
-        refuse_swallowed(owner.name, "rows of this table", 1, found)
-        return number
+        found = self._connection.execute(sa.update(self._table).where(self._here).values(loads=self._table.c.loads + 1)).rowcount
+        number = self.loads()
+        refuse_swallowed(self._table.name, "rows of this table", 1, found)
+        return number or 0
 
-    def last(self) -> tuple[State, str]:
-        """What the table held after its last load, and the digest of that load's manifest; nothing before the first."""
-        books = self.model.manifest
-        query = sa.select(books.c.manifest, books.c.sha256).where(books.c.table_name == self.model.bare)
-        found = self.connection.execute(query.order_by(books.c.number.desc()).limit(1)).one_or_none()
-        if found is None:
-            return State(), ""
-        manifest = parse(found[0].encode(), f"the last one of {self.model.name}")
-        return State.load(manifest.state) if manifest.state else State(), str(found[1])
+    def loads(self) -> int | None:
+        """How many loads changed the table."""
+        return self._connection.execute(sa.select(self._table.c.loads).where(self._here)).scalar_one_or_none()
 
-    def same(self, sealed: Sealed) -> str:
-        """The digest of the label's last manifest if it is of the same reading, else nothing."""
-        books = self.model.manifest
-        query = sa.select(books.c.content, books.c.verdict, books.c.sha256).where(books.c.table_name == self.model.bare)
-        latest = query.where(books.c.label == sealed.label).order_by(books.c.number.desc()).limit(1)
-        found = self.connection.execute(latest).one_or_none()
-        return str(found[2]) if found and (found[0], found[1]) == (sealed.content, sealed.verdict) else ""
+    def last(self, label: str = "") -> dict[str, Any] | None:
+        """The columns of the last manifest.
 
-    def write(self, sealed: Sealed, number: int, previous: str, state: State, changes: ChangeCounts) -> str:
+        :param label: of the reading that it is of; by default of any
+        """
+        query = sa.select(self._manifest).where(self._mine)
+        if label:
+            query = query.where(self._manifest.c.label == label)
+        query = query.order_by(self._manifest.c.number.desc()).limit(1)
+        found = self._connection.execute(query).mappings().one_or_none()
+        return dict(found) if found else None
+
+    def write(
+        self, sealed: Sealed, number: int, previous: str, state: TableDigests, changes: ChangeCounts, belongs: Mapping[str, str]
+    ) -> str:
         """Store a load's manifest and what did not fit.
 
-        :param changes: what it changed in the copy
+        :param previous: digest of the manifest before
+        :param changes: what the load changed in the copy
+        :param belongs: resource, environment, base URL and output
         :returns: the manifest's digest
         """
-        self._reject(sealed)
-        columns = self._columns(sealed, number)
-        kept = {name: value for name, value in columns.items() if not name.startswith(("window_", "read_at"))}
+        self._write_rejected(sealed)
+        columns: dict[str, Any] = {
+            "table_name": self._model.bare,
+            "number": number,
+            **{name: value for name, value in belongs.items() if name != "output"},
+            **{"feed": sealed.feed, "label": sealed.label, "content": sealed.content},
+            **{"verdict": sealed.verdict, "records": sealed.records, "rejected": len(sealed.rejects)},
+        }
         manifest = replace(
             sealed.manifest,
             previous=previous,
             changes=changes,
-            state=state.dump(is_history=self.model.is_history),
-            load=TableLoad(**kept, columns=list(self.model.names)),
+            state=state.dump(is_history=self._model.is_history),
+            load=TableLoad(**columns, columns=list(self._model.names)),
         )
         text = json.dumps(manifest.dump(), indent=1, sort_keys=True, ensure_ascii=False, default=str)
         sha256 = hashlib.sha256(text.encode()).hexdigest()
-        stored = columns | {"previous": previous, "sha256": sha256, "manifest": text}
-        self.connection.execute(sa.insert(self.model.manifest).values(stored))
-        books = self.model.manifest
-        mine = sa.and_(books.c.table_name == self.model.bare, books.c.number == number)
-        found = self.connection.execute(sa.select(books).where(mine)).mappings().all()
-        refuse_swallowed(books.name, "manifests", 1, sum(dict(row) == stored for row in found))
+        start, end = (sealed.window.start, sealed.window.end) if sealed.window else (None, None)
+        window = {"window_start": start, "window_end": end, "read_at": sealed.read_at}
+        stored = columns | window | {"previous": previous, "sha256": sha256, "manifest": text}
+        self._connection.execute(sa.insert(self._manifest).values(stored))
+        query = sa.select(self._manifest).where(self._mine, self._manifest.c.number == number)
+        found = self._connection.execute(query).mappings().all()
+        refuse_swallowed(self._manifest.name, "manifests", 1, sum(dict(row) == stored for row in found))
         return sha256
 
-    def _columns(self, sealed: Sealed, number: int) -> dict[str, Any]:
-        whose = {name: value for name, value in self.belongs.items() if name != "output"}
-        window = sealed.window
-        times = {"window_start": window and window.start, "window_end": window and window.end, "read_at": sealed.read_at}
-        result = {"verdict": sealed.verdict, "records": sealed.records, "rejected": len(sealed.rejects)}
-        names = {"feed": sealed.feed, "label": sealed.label, "content": sealed.content}
-        return {"table_name": self.model.bare, "number": number, **whose, **names, **times, **result}
-
-    def _reject(self, sealed: Sealed) -> None:
-        books = self.model.rejected
-        mine = sa.and_(books.c.table_name == self.model.bare, books.c.label == sealed.label)
-        self.connection.execute(sa.delete(books).where(mine))
-        whose = {"table_name": self.model.bare, "label": sealed.label, "read_at": sealed.read_at}
+    def _write_rejected(self, sealed: Sealed) -> None:
+        table = self._rejected
+        mine = sa.and_(table.c.table_name == self._model.bare, table.c.label == sealed.label)
+        self._connection.execute(sa.delete(table).where(mine))
+        whose = {"table_name": self._model.bare, "label": sealed.label, "read_at": sealed.read_at}
         rows = [
+            # PostgreSQL's text takes no NUL: it is written as JSON would.
             {
                 **whose,
                 "number": number,
-                "key": _kept(each.key),
-                "field": _kept(each.field),
+                "key": each.key.replace("\0", "\\u0000"),
+                "field": each.field.replace("\0", "\\u0000"),
                 "reason": each.reason,
                 "raw": each.raw,
             }
             for number, each in enumerate(sealed.rejects, 1)
         ]
         if rows:
-            self.connection.execute(sa.insert(books), rows)
-        found = self.connection.execute(sa.select(sa.func.count()).select_from(books).where(mine)).scalar_one()
-        refuse_swallowed(books.name, "records that were put aside", len(rows), found)
+            self._connection.execute(sa.insert(table), rows)
+        found = self._connection.execute(sa.select(sa.func.count()).select_from(table).where(mine)).scalar_one()
+        refuse_swallowed(table.name, "records that were put aside", len(rows), found)
+
+    # What readers ask.
+
+    def manifests(self) -> Iterator[dict[str, Any]]:
+        """The columns of each manifest, the first load first; none where there is no such table."""
+        if self._has(self._manifest):
+            query = sa.select(self._manifest).where(self._mine).order_by(self._manifest.c.number)
+            yield from map(dict, self._connection.execution_options(yield_per=_AT_ONCE).execute(query).mappings())
+
+    def windows(self) -> list[tuple[Window, datetime]]:
+        """The windows read whole, each with the time of its last reading, oldest first; one that contains a window counts."""
+        columns = self._manifest.c
+        what = (columns.feed, columns.window_start, columns.window_end)
+        query = sa.select(*what, sa.func.max(columns.read_at)).where(self._mine, columns.feed.in_(("created", "reread")))
+        found = [(feed, Window(start, end), at) for feed, start, end, at in self._connection.execute(query.group_by(*what))]
+        windows = [
+            (window, max(at for _, other, at in found if other.start <= window.start and window.end <= other.end))
+            for feed, window, _ in found
+            if feed == "created"
+        ]
+        return sorted(windows, key=lambda each: (each[1], each[0].start))
+
+    def rejected_labels(self) -> list[str]:
+        """The readings with records that did not fit, the first one first."""
+        if not self._has(self._rejected):
+            return []
+        columns = self._rejected.c
+        query = sa.select(columns.label).where(columns.table_name == self._model.bare).group_by(columns.label)
+        return list(self._connection.execute(query.order_by(sa.func.min(columns.read_at), columns.label)).scalars())
+
+    def rejected_of(self, label: str) -> list[Reject]:
+        """The records of a reading that did not fit."""
+        columns = self._rejected.c
+        query = sa.select(columns.key, columns.field, columns.reason, columns.raw)
+        query = query.where(columns.table_name == self._model.bare, columns.label == label).order_by(columns.number)
+        return [Reject(*row) for row in self._connection.execute(query)]
+
+    def rejected_counts(self) -> dict[str, dict[tuple[str, str], int]]:
+        """How many records of each label did not fit, by field and reason."""
+        columns = self._rejected.c
+        what = (columns.label, columns.field, columns.reason)
+        query = sa.select(*what, sa.func.count()).where(columns.table_name == self._model.bare).group_by(*what).order_by(*what)
+        found: dict[str, dict[tuple[str, str], int]] = {}
+        for label, name, reason, number in self._connection.execute(query):
+            found.setdefault(label, {})[name, reason] = number
+        return found
 
 
-def _kept(text: str) -> str:
-    """Text as PostgreSQL can keep it, which takes no NUL: written as JSON would."""
-    return text.replace("\0", "\\u0000")
+def _table_of_tables(schema: str | None) -> sa.Table:
+    return sa.Table(
+        BOOKS[0],
+        sa.MetaData(),
+        _key("table_name", 63, is_primary=True),
+        *(_key(name) for name in ("resource", "environment", "base_url", "output")),
+        _key("records_view", 63),
+        sa.Column("loads", sa.BigInteger, nullable=False),
+        schema=schema,
+        comment="One row for each table that syncs bring up to date: what it is of, and how many loads it had",
+        **ENGINE,
+    )
+
+
+def _table_of_manifests(schema: str | None) -> sa.Table:
+    return sa.Table(
+        BOOKS[1],
+        sa.MetaData(),
+        _key("table_name", 63, is_primary=True),
+        _number(),
+        *(_key(name) for name in ("resource", "environment", "base_url", "feed", "label")),
+        *(sa.Column(name, TimeType(), nullable=name != "read_at") for name in ("window_start", "window_end", "read_at")),
+        _key("verdict"),
+        *(sa.Column(name, sa.BigInteger, nullable=False) for name in ("records", "rejected")),
+        _key("content"),
+        *(_key(name, 64) for name in ("sha256", "previous")),
+        sa.Column("manifest", TextType(), nullable=False),
+        schema=schema,
+        comment="One row for each load that changed something, with its manifest and the digest of the one before",
+        **ENGINE,
+    )
+
+
+def _table_of_rejected(schema: str | None) -> sa.Table:
+    return sa.Table(
+        BOOKS[2],
+        sa.MetaData(),
+        _key("table_name", 63, is_primary=True),
+        _key("label", is_primary=True),
+        _number(),
+        *(sa.Column(name, TextType(), nullable=False) for name in ("key", "field", "reason", "raw")),
+        sa.Column("read_at", TimeType(), nullable=False),
+        schema=schema,
+        comment="The records that did not fit, of the last reading of each label",
+        **ENGINE,
+    )
+
+
+def _key(name: str, length: int = LONGEST_KEY, *, is_primary: bool = False) -> sa.Column[Any]:
+    return sa.Column(name, KeyType(length), primary_key=is_primary, nullable=False)
+
+
+def _number() -> sa.Column[Any]:
+    return sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False)

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
 from airflow_provider_nexus.api.resource import Resource
+from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.extract.origin import Open
 from airflow_provider_nexus.extract.progress import Follow, unheard
@@ -22,16 +23,15 @@ from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import Output, Sealed, Stored, TableRow
 from airflow_provider_nexus.load.manifest import ChangeCounts, parse
 from airflow_provider_nexus.load.rows import TableConverter
-from airflow_provider_nexus.load.sql.books import Ledger
+from airflow_provider_nexus.load.sql.books import Bookkeeping, TableDigests
 from airflow_provider_nexus.load.sql.check import Checked, check
+from airflow_provider_nexus.load.sql.current import totals_of, unsettled_in
 from airflow_provider_nexus.load.sql.errors import failing
 from airflow_provider_nexus.load.sql.merge import Merge
 from airflow_provider_nexus.load.sql.place import placed
 from airflow_provider_nexus.load.sql.schema import CONTRACTS, Contract, prepare
 from airflow_provider_nexus.load.sql.sessions import reading, session, snapshot, transaction
-from airflow_provider_nexus.load.sql.sums import totals_of
 from airflow_provider_nexus.load.sql.tables import Model
-from airflow_provider_nexus.load.sql.unsettled import unsettled_in
 
 
 class _Unchanged(Exception):  # noqa: N818 - it undoes a transaction, and never leaves this module
@@ -43,7 +43,7 @@ class SqlCopy:
 
     The tables are made at the first use. Loads of one table wait for each other, and each is one transaction. The rows
     wait in a temporary table of the session until all of them have come, so nothing is locked while Nexus is read; a pool
-    of connections that changes the session between transactions can't be used.
+    of connections that changes the session between transactions can't be used. A view beside the table has the records alone.
 
     :param engine: of the database; it stays the caller's
     :param name: of the table, behind a schema and a point if it has one
@@ -74,8 +74,8 @@ class SqlCopy:
                 f"these are {output!r}, {contract!r} and {batch!r}"
             )
         self._engine, self._given = engine, Model(name, table, output)
-        resource = table.resource.name
-        self._belongs = {"resource": resource, "environment": environment, "base_url": base_url, "output": output}
+        whose = {"environment": environment, "base_url": base_url}
+        self._belongs = {"resource": table.resource.name, **whose, "output": output}
         self._contract: Contract = contract
         self._batch = batch
         self._is_ready = False
@@ -100,7 +100,7 @@ class SqlCopy:
 
         :returns: differences that do no harm, one line each
         :raises NexusContractError: when the table can't take the rows
-        :raises NexusConfigurationError: when the table holds another resource, environment or form
+        :raises NexusConfigurationError: when the table contains another resource, environment or form
         """
         with failing("make ready", self._given.name), session(self._engine) as connection:
             self._model, found = prepare(connection, self._given, self._contract, self._belongs)
@@ -119,42 +119,38 @@ class SqlCopy:
         self.prepare()
         with failing("load", self._model.name), session(self._engine) as connection:
             staged = self._model.staging(connection.dialect.name)
-            with self._staged(connection, staged):
-                self._fill(connection, staged, rows)
-                return self._apply(connection, staged, scope, seal())
+            with transaction(connection):
+                staged.create(connection, checkfirst=False)
+            source, names, insert = iter(rows), self._model.names, sa.insert(staged)
+            while batch := [dict(zip(names, row, strict=True)) for row in islice(source, self._batch)]:
+                with transaction(connection, begin="BEGIN"):
+                    connection.execute(insert, batch)
+            stored = self._merge(connection, staged, scope, seal())
+            # Where this is not reached the connection is thrown away, and the table with it.
+            with transaction(connection):
+                staged.drop(connection, checkfirst=False)
+            return stored
 
-    @contextmanager
-    def _staged(self, connection: Connection, staged: sa.Table) -> Iterator[None]:
-        with transaction(connection):
-            staged.create(connection, checkfirst=False)
-        yield
-        # Where this is not reached the connection is thrown away, and the table with it.
-        with transaction(connection):
-            staged.drop(connection, checkfirst=False)
-
-    def _fill(self, connection: Connection, staged: sa.Table, rows: Iterable[TableRow]) -> None:
-        source, names, statement = iter(rows), self._model.names, sa.insert(staged)
-        while batch := [dict(zip(names, row, strict=True)) for row in islice(source, self._batch)]:
-            with transaction(connection, begin="BEGIN"):
-                connection.execute(statement, batch)
-
-    def _apply(self, connection: Connection, staged: sa.Table, scope: Window | None, sealed: Sealed) -> Stored:
-        ledger = Ledger(connection, self._model, self._belongs)
+    def _merge(self, connection: Connection, staged: sa.Table, scope: Window | None, sealed: Sealed) -> Stored:
+        books, unchanged = Bookkeeping(connection, self._model), ""
         with suppress(_Unchanged), transaction(connection):
-            number = ledger.lock()
-            state, previous = ledger.last()
-            merge = Merge(connection, self._model, staged, number, state, self._batch)
-            merge.bring()
+            number = books.lock()
+            last = books.last()
+            state = parse(last["manifest"].encode(), self._last_one).state if last else None
+            digests = TableDigests.load(state) if state else TableDigests()
+            merge = Merge(connection, self._model, staged, number, digests, self._batch)
+            merge.upsert()
             if scope is not None:
-                merge.remove(scope, sealed)
-            unchanged = "" if merge.changed else ledger.same(sealed)
-            if unchanged:
-                raise _Unchanged
+                merge.delete(scope, sealed)
             changes = ChangeCounts(inserted=merge.inserted, updated=merge.updated, deleted=merge.deleted)
-            sha256 = ledger.write(sealed, number, previous, state, changes)
+            before = None if merge.inserted or merge.updated or merge.deleted else books.last(sealed.label)
+            if before and (before["content"], before["verdict"]) == (sealed.content, sealed.verdict):
+                unchanged = before["sha256"]
+                raise _Unchanged
+            sha256 = books.write(sealed, number, last["sha256"] if last else "", digests, changes, self._belongs)
         return Stored(
             path=self._model.name,
-            manifest=f"{self._model.manifest.name} of {self._model.bare}",
+            manifest=f"nexus_manifest of {self._model.bare}",
             changed=not unchanged,
             sha256=unchanged or sha256,
             inserted=merge.inserted,
@@ -162,13 +158,16 @@ class SqlCopy:
             deleted=merge.deleted,
         )
 
+    @property
+    def _last_one(self) -> str:
+        """The last manifest, for an error that it can't be read."""
+        return f"the last one of {self._model.name}"
+
     def fields_before(self, window: Window | None) -> dict[str, Any] | None:  # noqa: ARG002 - a table is one for all windows
         """Member ``schema`` of the last load's manifest; ``None`` before the first."""
-        books = self._model.manifest.c
-        query = sa.select(books.manifest).where(books.table_name == self._model.bare).order_by(books.number.desc()).limit(1)
         with self._read() as connection:
-            found = connection.execute(query).scalar_one_or_none()
-        return None if found is None else parse(found.encode(), f"the last one of {self._model.name}").schema.dump()
+            last = Bookkeeping(connection, self._model).last()
+        return parse(last["manifest"].encode(), self._last_one).schema.dump() if last else None
 
     def unsettled(self) -> dict[str, Open]:
         """The records whose end has not been seen, by key."""
@@ -176,46 +175,40 @@ class SqlCopy:
             return unsettled_in(connection, self._model)
 
     def totals(self, start: datetime, end: datetime) -> Totals:
-        """Counts and sums of the records that were created in a span, as the copy holds them now."""
+        """Counts and sums of the records that were created in a span, as the copy contains them now."""
         with self._read() as connection:
             return totals_of(connection, self._model, start, end)
 
     def windows(self) -> list[tuple[Window, datetime]]:
         """The windows read whole, each with the time of its last reading, oldest first; one that contains a window counts."""
-        books = self._model.manifest.c
-        query = sa.select(books.feed, books.window_start, books.window_end, sa.func.max(books.read_at))
-        query = query.where(books.table_name == self._model.bare, books.feed.in_(("created", "reread")))
-        query = query.group_by(books.feed, books.window_start, books.window_end)
         with self._read() as connection:
-            found = [(feed, Window(start, end), read_at) for feed, start, end, read_at in connection.execute(query)]
-        windows = [
-            (window, max(at for _, other, at in found if other.start <= window.start and window.end <= other.end))
-            for feed, window, _ in found
-            if feed == "created"
-        ]
-        return sorted(windows, key=lambda each: (each[1], each[0].start))
+            return Bookkeeping(connection, self._model).windows()
 
     def torn(self) -> list[Window]:
         """None: a load is one transaction."""
         return []
 
     def check(self, follow: Follow = unheard) -> Checked:
-        """Whether the table holds what its last load left in it, and the books are whole.
+        """Whether the table contains what its last load left in it, and its manifests are whole.
 
-        :param follow: told how many rows were looked at
+        :param follow: called with the number of rows that were looked at
         """
         with failing("check", self._model.name):
             with reading(self._engine) as connection:
-                missing = self._missing(connection)
+                missing = Bookkeeping(connection, self._model).missing
             if missing:
                 return Checked((f"table {missing} is not there",), 0, 0)
             with snapshot(self._engine) as connection:
                 return check(connection, self._model, follow)
 
-    def _missing(self, connection: Connection) -> str:
-        inspector = sa.inspect(connection)
-        tables = (self._model.data, self._model.owner, self._model.manifest)
-        return next((table.name for table in tables if not inspector.has_table(table.name, schema=table.schema)), "")
+    @contextmanager
+    def books(self) -> Iterator[Bookkeeping]:
+        """The table's rows in the bookkeeping tables, to be read; nothing is made and nothing compared.
+
+        :raises NexusStorageError: when the database fails
+        """
+        with failing("read", self._model.name), reading(self._engine) as connection:
+            yield Bookkeeping(connection, self._model)
 
     @contextmanager
     def _read(self) -> Iterator[Connection]:
@@ -224,3 +217,27 @@ class SqlCopy:
             self.prepare()
         with failing("read", self._model.name), reading(self._engine) as connection:
             yield connection
+
+
+class TableWatermark:
+    """The end of the windows that a table contains without a gap, from the first on.
+
+    :param copy: the table
+    """
+
+    def __init__(self, copy: SqlCopy) -> None:
+        self._copy = copy
+
+    def get(self) -> str | None:
+        """The stamp; ``None`` before the first sync."""
+        windows = sorted((window for window, _ in self._copy.windows()), key=lambda window: (window.start, window.end))
+        if not windows:
+            return None
+        end = windows[0].end
+        for window in windows:
+            if window.start <= end:
+                end = max(end, window.end)
+        return to_wire(end)
+
+    def set(self, moment: str) -> None:
+        """Nothing to do: the load has written it."""

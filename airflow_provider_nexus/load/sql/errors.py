@@ -1,4 +1,4 @@
-"""Errors of databases as ours: one sentence that says what to do, without the values that a driver's message may quote."""
+"""Errors of databases as ours: one sentence with what to do, without the values that a driver's message may quote."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _VALUES = re.compile(r"'[^']*'|\"[^\"]*\"|=\([^)]*\)")
 _LOGIN = "the database does not let the connection in: put its login and password right"
 _DATABASE = "the database that the connection names is not there: make it, or name another one in the connection's schema"
 _PRIVILEGE = "the connection's login may not do that: grant it what the page on typed tables lists"
-_MISSING = "the table or one of its books is not there: sync into it first, or take it back from a backup"
+_MISSING = "the table or a bookkeeping table beside it is not there: sync into it first, or take it back from a backup"
 _SCHEMA = "its schema is not there: make it with CREATE SCHEMA, or name another one in table"
 _COLLATION = "the server lacks the exact collation of text: MySQL must be 8.0.17 or newer, MariaDB 10.2"
 _READONLY = "the database takes no changes: it is a standby, or set to read-only; lead the connection to one that may be written"
@@ -68,7 +68,7 @@ _AT_THE_DOOR = (
     (re.compile(r"password authentication failed|role .* does not exist|no pg_hba\.conf entry|no password supplied"), _LOGIN),
     (re.compile(r"database .* does not exist"), _DATABASE),
 )
-"""PostgreSQL's drivers tell no SQLSTATE of a connection that was refused."""
+"""PostgreSQL's drivers give no SQLSTATE of a connection that was refused."""
 _ON_THE_WAY = (
     (re.compile(r"due to statement timeout"), _SLOW),
     (re.compile(r"due to (idle-in-transaction|idle-session|transaction) timeout"), _IDLE),
@@ -96,7 +96,7 @@ def failing(what: str, table: str) -> Iterator[None]:
 
 
 def refuse_swallowed(name: str, what: str, wanted: int, found: int) -> None:
-    """Refuse a load of which a table holds something else than was written.
+    """Refuse a load of which a table contains something else than was written.
 
     :param name: of the table
     :param what: is counted
@@ -104,7 +104,7 @@ def refuse_swallowed(name: str, what: str, wanted: int, found: int) -> None:
     """
     if found != wanted:
         raise NexusContractError(
-            f"Table {name} does not keep what is written into it: of {wanted} {what} it has {found} as they should be. A "
+            f"Table {name} does not store what is written into it: of {wanted} {what} it has {found} as they should be. A "
             "trigger or rule of the database, or a policy of its rows, swallows or changes them. Nothing was stored: take it "
             "away, or name another table"
         )
@@ -114,18 +114,18 @@ def _as_ours(could_not: str, error: SQLAlchemyError) -> NexusConfigurationError 
     cause = getattr(error, "orig", None) or error
     text = " ".join(str(part) for part in cause.args)
     line = next((line for line in text.splitlines() if line.strip()), "")
-    said = f"{type(cause).__name__}: {_VALUES.sub('...', line)[:300]}"
+    shown = f"{type(cause).__name__}: {_VALUES.sub('...', line)[:300]}"
     code = _code(cause)
     final = _FINAL.get(code) or ("" if code else next((hint for pattern, hint in _AT_THE_DOOR if pattern.search(text)), ""))
     if final:
-        return NexusConfigurationError(f"{could_not}, as {final} ({said})")
+        return NexusConfigurationError(f"{could_not}, as {final} ({shown})")
     passing = next((hint for pattern, hint in _ON_THE_WAY if pattern.search(text)), _PASSING.get(code))
     passing = passing or (_REACH if not code and _UNREACHED.search(text) else "")
-    return NexusStorageError(f"{could_not}, as {passing} ({said})" if passing else f"{could_not}: {said}")
+    return NexusStorageError(f"{could_not}, as {passing} ({shown})" if passing else f"{could_not}: {shown}")
 
 
 def _code(cause: BaseException) -> Any:
-    """SQLSTATE of PostgreSQL, number of MySQL or name of SQLite, without what that says beside its kind."""
+    """SQLSTATE of PostgreSQL, number of MySQL or name of SQLite, without the detail that it gives beside its kind."""
     state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
     if state:
         return state

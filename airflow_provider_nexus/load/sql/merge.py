@@ -1,13 +1,13 @@
-"""The rows of a reading brought into the table, in statements that every database has and plans alike.
+"""Upsert: the rows of a reading are merged into the table, in statements that every database has and plans alike.
 
-The rows are taken in pieces by key, and what the table holds of them is looked up by primary key: no statement's cost
-depends on how large the table is, but for the one that looks for records that are gone.
+The rows are taken in pieces by key, and what the table contains of them is looked up by primary key: no statement's cost
+depends on how large the table is, but for the one that looks for deleted records.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,31 +15,17 @@ from sqlalchemy import Connection
 
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.extract.window import ALL_TIME, Window
+from airflow_provider_nexus.load.columns import DIGESTED
 from airflow_provider_nexus.load.copy import Sealed
 from airflow_provider_nexus.load.rows import content_of
-from airflow_provider_nexus.load.sql.books import State
+from airflow_provider_nexus.load.sql.books import TableDigests
+from airflow_provider_nexus.load.sql.current import current, latest
 from airflow_provider_nexus.load.sql.errors import refuse_swallowed
 from airflow_provider_nexus.load.sql.tables import Model
-from airflow_provider_nexus.load.sql.types import Moment, Money
+from airflow_provider_nexus.load.sql.types import JsonType, MoneyType, TimeType
 
-_HELD = ("_key", "_content", "_read_at", "_read_by")
-
-
-def latest(model: Model) -> sa.ColumnElement[bool]:
-    """Of a history: the newest version of each record, be it that it is gone. Of any other table: every row."""
-    if not model.is_history:
-        return sa.true()
-    table, newer = model.data, model.data.alias()
-    return ~sa.exists().where(newer.c["_key"] == table.c["_key"], newer.c["_load"] > table.c["_load"])
-
-
-def current(model: Model) -> sa.ColumnElement[bool]:
-    """The records as they are, each once."""
-    return sa.and_(latest(model), sa.not_(model.data.c["_deleted"])) if model.is_history else sa.true()
-
-
-def _is_same(row: sa.RowMapping, held: sa.RowMapping | None) -> bool:
-    return held is not None and all(row[name] == held[name] for name in _HELD)
+_VERSION = ("_key", "_content", "_read_at", "_read_by")
+"""The columns that tell versions of a record apart."""
 
 
 @dataclass
@@ -48,84 +34,71 @@ class Merge:
 
     :param staged: the table of the rows that were read
     :param number: of the load
-    :param state: what the table held before, brought up to date here
+    :param state: of the table before, brought up to date here
+    :param batch: rows in one statement
     """
 
     connection: Connection
     model: Model
     staged: sa.Table
     number: int
-    state: State
+    state: TableDigests
     batch: int
     inserted: int = 0
     updated: int = 0
     deleted: int = 0
-    _as_it_was: int = 0
-    _names: list[str] = field(init=False)
+    _unchanged: int = 0
 
-    def __post_init__(self) -> None:
-        self._names = list(self.model.names)
-
-    @property
-    def changed(self) -> bool:
-        """Whether any row was."""
-        return bool(self.inserted or self.updated or self.deleted)
-
-    def bring(self) -> None:
+    def upsert(self) -> None:
         """Insert what is new, and replace what was read in another version.
 
-        :raises NexusContractError: when the table does not keep it
+        :raises NexusContractError: when the table does not store it as it is
         """
         for piece in self._pieces():
-            held = self._held([row["_key"] for row in piece])
-            fresh = [row for row in piece if self._is_fresh(row, held.get(row["_key"]))]
-            self._replace(fresh, held)
-            self._as_it_was += sum(map(_is_same, piece, (held.get(row["_key"]) for row in piece)))
-        self._confirm()
+            stored = self._stored([row["_key"] for row in piece])
+            new = [row for row in piece if _replaces(row, stored.get(row["_key"]))]
+            old = [stored[row["_key"]] for row in new if row["_key"] in stored and not stored[row["_key"]].get("_deleted")]
+            self._take_away(old)
+            self._insert([row["_key"] for row in new])
+            for row in new:
+                self.state.current.add(row["_content"])
+                self.state.versions.add(row["_content"])
+            self.updated += len(old)
+            self.inserted += len(new) - len(old)
+            self._unchanged += sum(
+                all(row[name] == stored[row["_key"]][name] for name in _VERSION) for row in piece if row["_key"] in stored
+            )
+        if self.inserted or self.updated:
+            self._confirm()
 
-    def remove(self, scope: Window, sealed: Sealed) -> None:
-        """Take away what lies in a scope and was not read; what was read and did not fit stays as it was."""
+    def delete(self, scope: Window, sealed: Sealed) -> None:
+        """Take away what lies in a scope and was not read; what was read and did not fit stays as it was.
+
+        :raises NexusConfigurationError: when the scope is a span of time and the records have no creation stamp
+        :raises NexusContractError: when the table does not do so
+        """
         rejected = {reject.key for reject in sealed.rejects}
-        gone = [row for row in self._unread(scope, sealed) if row["_key"] not in rejected]
-        for start in range(0, len(gone), self.batch):
-            self._bury(gone[start : start + self.batch], sealed)
-        self.deleted += len(gone)
+        unread = [row for row in self._unread(scope, sealed) if row["_key"] not in rejected]
+        for start in range(0, len(unread), self.batch):
+            self._delete(unread[start : start + self.batch], sealed)
+        self.deleted += len(unread)
 
     def _pieces(self) -> Iterator[Sequence[sa.RowMapping]]:
         columns = self.staged.c
-        query = sa.select(*(columns[name] for name in _HELD)).order_by(columns["_key"]).limit(self.batch)
+        query = sa.select(*(columns[name] for name in _VERSION)).order_by(columns["_key"]).limit(self.batch)
         piece = self.connection.execute(query).mappings().all()
         while piece:
             yield piece
             piece = self.connection.execute(query.where(columns["_key"] > piece[-1]["_key"])).mappings().all()
 
-    def _held(self, keys: list[str]) -> dict[str, sa.RowMapping]:
+    def _stored(self, keys: list[str]) -> dict[str, sa.RowMapping]:
         columns = self.model.data.c
-        gone = [columns["_deleted"]] if self.model.is_history else []
-        query = sa.select(*(columns[name] for name in _HELD), *gone)
-        found = self.connection.execute(query.where(columns["_key"].in_(keys), latest(self.model))).mappings()
-        return {row["_key"]: row for row in found}
+        names = (*_VERSION, "_deleted") if self.model.is_history else _VERSION
+        query = sa.select(*(columns[name] for name in names)).where(columns["_key"].in_(keys), latest(self.model))
+        return {row["_key"]: row for row in self.connection.execute(query).mappings()}
 
-    @staticmethod
-    def _is_fresh(row: sa.RowMapping, held: sa.RowMapping | None) -> bool:
-        if held is None:
-            return True
-        if held["_read_at"] > row["_read_at"]:
-            return False
-        return held["_content"] != row["_content"] or bool(held.get("_deleted"))
-
-    def _replace(self, fresh: list[sa.RowMapping], held: dict[str, sa.RowMapping]) -> None:
-        old = [held[row["_key"]] for row in fresh if row["_key"] in held and not held[row["_key"]].get("_deleted")]
-        self._forget(old)
-        self._insert([row["_key"] for row in fresh])
-        for row in fresh:
-            self.state.current.add(row["_content"])
-            self.state.versions.add(row["_content"])
-        self.updated += len(old)
-        self.inserted += len(fresh) - len(old)
-
-    def _forget(self, rows: Sequence[sa.RowMapping]) -> None:
-        """They are no longer what the record is; only a history keeps them."""
+    def _take_away(self, rows: Sequence[sa.RowMapping]) -> None:
+        """They are no longer what the record is; only a history goes on storing them."""
         for row in rows:
             self.state.current.add(row["_content"], -1)
         if rows and not self.model.is_history:
@@ -137,76 +110,79 @@ class Merge:
         if not keys:
             return
         extra = {"_load": sa.literal(self.number, sa.BigInteger), "_deleted": sa.false()} if self.model.is_history else {}
-        query = sa.select(*(self.staged.c[name] for name in self._names), *extra.values())
-        target = [*self._names, *extra]
-        self.connection.execute(
-            sa.insert(self.model.data).from_select(target, query.where(self.staged.c["_key"].in_(keys)), include_defaults=False)
-        )
+        query = sa.select(*(self.staged.c[name] for name in self.model.names), *extra.values())
+        query = query.where(self.staged.c["_key"].in_(keys))
+        insert = sa.insert(self.model.data).from_select([*self.model.names, *extra], query, include_defaults=False)
+        self.connection.execute(insert)
 
     def _confirm(self) -> None:
-        """Make sure that what was brought lies there, value by value: a trigger can swallow or change it and say nothing.
+        """Make sure that what was brought lies there, value by value: a trigger can swallow or change it without an error.
 
         :raises NexusContractError: when it does not
         """
-        if not (self.inserted or self.updated):
-            return
         data, staged = self.model.data, self.staged
         query = sa.select(sa.func.count()).select_from(staged.join(data, staged.c["_key"] == data.c["_key"]))
-        query = query.where(*(self._is_kept(name) for name in self._names if name != "_key"))
+        query = query.where(*(self._is_stored(name) for name in self.model.names if name != "_key"))
         wanted = self.inserted + self.updated
         if self.model.is_history:
             query = query.where(data.c["_load"] == self.number, sa.not_(data.c["_deleted"]))
         else:
-            wanted += self._as_it_was
+            wanted += self._unchanged
         refuse_swallowed(self.model.name, "rows", wanted, self.connection.execute(query).scalar_one())
 
-    def _is_kept(self, name: str) -> sa.ColumnElement[bool]:
-        column: sa.ColumnElement[Any] = self.model.data.c[name]
-        if self.connection.dialect.name == "postgresql" and isinstance(column.type, Money | Moment):
-            # The table may keep them as text, which PostgreSQL does not compare with anything else.
-            column = sa.cast(column, sa.Numeric() if isinstance(column.type, Money) else sa.DateTime(timezone=True))
-        return column.is_not_distinct_from(self.staged.c[name])
+    def _is_stored(self, name: str) -> sa.ColumnElement[bool]:
+        stored: sa.ColumnElement[Any] = self.model.data.c[name]
+        staged: sa.ColumnElement[Any] = self.staged.c[name]
+        if self.connection.dialect.name == "postgresql":
+            # The table may have text for them, which PostgreSQL compares with text alone; and JSON with nothing.
+            if isinstance(stored.type, JsonType):
+                stored, staged = sa.cast(stored, sa.Text), sa.cast(staged, sa.Text)
+            elif isinstance(stored.type, MoneyType | TimeType):
+                kind = sa.Numeric() if isinstance(stored.type, MoneyType) else sa.DateTime(timezone=True)
+                stored = sa.cast(stored, kind)
+        return stored.is_not_distinct_from(staged)
 
     def _unread(self, scope: Window, sealed: Sealed) -> Sequence[sa.RowMapping]:
-        table, staged = self.model.data, self.staged
-        query = sa.select(table.c["_key"], table.c["_content"], *self._created())
-        query = query.select_from(table.outerjoin(staged, table.c["_key"] == staged.c["_key"]))
-        old = table.c["_read_at"] <= sealed.read_at
-        query = query.where(staged.c["_key"].is_(None), old, current(self.model), *self._inside(scope))
-        return self.connection.execute(query).mappings().all()
-
-    def _created(self) -> list[sa.Column[Any]]:
-        name = self.model.source.created
-        return [self.model.data.c[name]] if name else []
-
-    def _inside(self, scope: Window) -> list[sa.ColumnElement[bool]]:
+        table, staged, created = self.model.data, self.staged, self.model.source.created
+        columns = [table.c[name] for name in ("_key", "_content", created) if name]
+        query = sa.select(*columns).select_from(table.outerjoin(staged, table.c["_key"] == staged.c["_key"]))
+        query = query.where(staged.c["_key"].is_(None), table.c["_read_at"] <= sealed.read_at, current(self.model))
         if scope == ALL_TIME:
-            return []
-        if not self.model.source.created:
+            return self.connection.execute(query).mappings().all()
+        if not created:
             name = self.model.source.resource.name
             raise NexusConfigurationError(f"Records of {name} have no creation stamp: no span of time is the whole of anything")
-        created = self._created()[0]
-        return [created >= scope.start, created < scope.end]
+        query = query.where(table.c[created] >= scope.start, table.c[created] < scope.end)
+        return self.connection.execute(query).mappings().all()
 
-    def _bury(self, rows: Sequence[sa.RowMapping], sealed: Sealed) -> None:
-        self._forget(rows)
-        if self.model.is_history:
-            stones = [self._stone(row, sealed) for row in rows]
-            self.connection.execute(sa.insert(self.model.data), stones)
-            for stone in stones:
-                self.state.versions.add(stone["_content"])
+    def _delete(self, rows: Sequence[sa.RowMapping], sealed: Sealed) -> None:
+        self._take_away(rows)
         columns = self.model.data.c
         query = sa.select(sa.func.count()).where(columns["_key"].in_([row["_key"] for row in rows]))
+        wanted = 0
         if self.model.is_history:
+            tombstones = [self._tombstone(row, sealed) for row in rows]
+            self.connection.execute(sa.insert(self.model.data), tombstones)
+            for tombstone in tombstones:
+                self.state.versions.add(tombstone["_content"])
             query = query.where(columns["_load"] == self.number, columns["_deleted"])
-        wanted = len(rows) if self.model.is_history else 0
-        refuse_swallowed(self.model.name, "rows of records that are gone", wanted, self.connection.execute(query).scalar_one())
+            wanted = len(rows)
+        refuse_swallowed(self.model.name, "rows of deleted records", wanted, self.connection.execute(query).scalar_one())
 
-    def _stone(self, row: sa.RowMapping, sealed: Sealed) -> dict[str, Any]:
-        values: dict[str, Any] = dict.fromkeys(self._names)
+    def _tombstone(self, row: sa.RowMapping, sealed: Sealed) -> dict[str, Any]:
+        """The version that states that a record was deleted: nothing but its key and when it was created."""
+        values: dict[str, Any] = dict.fromkeys(self.model.names)
         created = self.model.source.created
         if created:
             values[created] = row[created]
-        values["_content"] = content_of([values[name] for name in self._names[4:]])
+        values["_content"] = content_of([values[name] for name in self.model.names[DIGESTED:]])
         origin = {"_key": row["_key"], "_read_at": sealed.read_at, "_read_by": sealed.label}
         return {**values, **origin, "_load": self.number, "_deleted": True}
+
+
+def _replaces(row: sa.RowMapping, stored: sa.RowMapping | None) -> bool:
+    """Whether a version takes the place of the one that is stored: one that was read earlier never does."""
+    if stored is None:
+        return True
+    is_other = stored["_content"] != row["_content"] or bool(stored.get("_deleted"))
+    return is_other and stored["_read_at"] <= row["_read_at"]

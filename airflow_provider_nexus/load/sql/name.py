@@ -1,4 +1,4 @@
-"""What a table may be called. Needs no database, so that a DAG can be refused while it is read."""
+"""Names of tables: which ones every database takes. Needs no database, so that a DAG can be refused while it is read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import re
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 
 BOOKS = ("nexus_table", "nexus_manifest", "nexus_rejected")
-"""The tables of books beside every copy."""
+"""The bookkeeping tables beside every copy."""
+LONGEST = 55
+"""Characters of a table's name: PostgreSQL takes 63, and the view of its records has eight more."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 
 
@@ -22,9 +24,10 @@ def split_name(name: object) -> tuple[str | None, str]:
     if name.strip() in ("", "None"):
         raise NexusConfigurationError(f"table is {name!r}, which is what a template makes of a missing value: give its name")
     parts = name.split(".")
-    if len(parts) > 2 or not all(_NAME.fullmatch(part) for part in parts) or parts[-1].lower() in BOOKS:
+    is_name = len(parts) <= 2 and all(_NAME.fullmatch(part) for part in parts) and len(parts[-1]) <= LONGEST
+    if not is_name or parts[-1].lower() in BOOKS:
         raise NexusConfigurationError(
-            f"table is {name!r}, which is no name for a table: give NAME or SCHEMA.NAME, each of at most 63 letters, digits and "
-            f"underscores and beginning with no digit; {', '.join(BOOKS)} are taken"
+            f"table is {name!r}, which is no name for a table: give NAME or SCHEMA.NAME, each of letters, digits and underscores "
+            f"and beginning with no digit, NAME of at most {LONGEST} and SCHEMA of 63; {', '.join(BOOKS)} are taken"
         )
     return (parts[0] if len(parts) == 2 else None), parts[-1]

@@ -1,4 +1,4 @@
-"""Where a table lies and what it is called there: two spellings that a database takes for one table are one table."""
+"""Identity of a table: where it lies and what it is called there. Spellings that a database takes for one table are one."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.load.sql.books import Bookkeeping
 from airflow_provider_nexus.load.sql.tables import Model
 
 _KINDS = {"v": "a view", "m": "a materialized view", "f": "a foreign table", "S": "a sequence", "c": "a type"}
 _KINDS |= {"i": "an index", "I": "an index"}
-_ROWS_OF_OTHERS = ("view", "system view", "sequence", "index", "trigger")
+_OTHER_KINDS = ("view", "system view", "sequence", "index", "trigger")
 
 
 def placed(connection: Connection, given: Model) -> tuple[Model, bool]:
@@ -21,21 +22,40 @@ def placed(connection: Connection, given: Model) -> tuple[Model, bool]:
 
     :raises NexusConfigurationError: when the schema is not there, or something of the name that is no table
     """
-    kind = connection.dialect.name
-    find = {"postgresql": _in_postgresql, "sqlite": _in_sqlite}.get(kind, _in_mysql)
-    schema, bare, what = find(connection, given)
-    if what:
-        raise NexusConfigurationError(f"{given.name} is {what} in the database, and no table: name another one in table")
-    is_there = bool(bare)
+    schema, bare, kind = _find(connection, given)
+    if kind:
+        raise NexusConfigurationError(f"{given.name} is {kind} in the database, and no table: name another one in table")
     own = replace(given, place=(schema, bare or given.bare))
-    if not is_there and kind != "postgresql":
-        own = replace(given, place=(schema, _in_books(connection, own)))
+    if not bare and _folds(connection):
+        own = replace(given, place=(schema, Bookkeeping(connection, own).known_name()))
     connection.rollback()
-    return own, is_there
+    return own, bool(bare)
+
+
+def kind_of_view(connection: Connection, model: Model) -> str:
+    """What lies where the view of a table's records belongs: "a view", something else, or empty when nothing does.
+
+    :param model: the table, as the database calls it
+    """
+    _, bare, kind = _find(connection, replace(model, place=(str(model.schema), model.view)))
+    connection.rollback()
+    return (kind or "a table") if bare else ""
+
+
+def _find(connection: Connection, given: Model) -> tuple[str, str, str]:
+    """Schema, name, and what it is if it is no table; no name where there is nothing of that name."""
+    return {"postgresql": _in_postgresql, "sqlite": _in_sqlite}.get(connection.dialect.name, _in_mysql)(connection, given)
+
+
+def _folds(connection: Connection) -> bool:
+    """Whether the database does not tell apart names that differ in case."""
+    kind = connection.dialect.name
+    if kind in ("postgresql", "sqlite"):
+        return kind == "sqlite"
+    return bool(connection.execute(sa.text("SELECT @@lower_case_table_names")).scalar_one())
 
 
 def _in_postgresql(connection: Connection, given: Model) -> tuple[str, str, str]:
-    """Schema, name and what is wrong with it; no name where there is nothing of that name."""
     if given.schema:
         place, values = "n.nspname = :schema", {"bare": given.bare, "schema": given.schema}
     else:
@@ -65,7 +85,7 @@ def _in_mysql(connection: Connection, given: Model) -> tuple[str, str, str]:
     own, folds = connection.execute(sa.text("SELECT DATABASE(), @@lower_case_table_names")).one()
     if not (given.schema or own):
         raise NexusConfigurationError(f"table {given.name} names no schema, and neither does the connection: give SCHEMA.NAME")
-    # Names are kept in lower case (1), or as they were given but found in any case (2).
+    # Names are stored in lower case (1), or as they were given but found in any case (2).
     schema, bare = (part.lower() if folds == 1 else part for part in (given.schema or own, given.bare))
     columns = ("table_schema", "table_name")
     is_there = " AND ".join(f"lower({name}) = lower(:{name})" if folds == 2 else f"{name} = :{name}" for name in columns)
@@ -96,18 +116,9 @@ def _in_sqlite(connection: Connection, given: Model) -> tuple[str, str, str]:
     return schemas[0], "", ""
 
 
-def _other_kind(said: str) -> str:
-    kind = said.lower()
-    return f"a{'n' if kind[0] in 'aeiou' else ''} {kind}" if kind in _ROWS_OF_OTHERS else ""
-
-
-def _in_books(connection: Connection, model: Model) -> str:
-    """The name under which the books know a table that is not there, be it one in another case."""
-    folds = connection.dialect.name == "sqlite" or connection.execute(sa.text("SELECT @@lower_case_table_names")).scalar_one()
-    if not folds or not sa.inspect(connection).has_table(model.owner.name, schema=model.schema):
-        return model.bare
-    names = connection.execute(sa.select(model.owner.c.table_name)).scalars().all()
-    return next((name for name in names if name.lower() == model.bare.lower()), model.bare)
+def _other_kind(kind: str) -> str:
+    kind = kind.lower()
+    return f"a{'n' if kind[0] in 'aeiou' else ''} {kind}" if kind in _OTHER_KINDS else ""
 
 
 def _no_schema(given: Model) -> str:

@@ -1,4 +1,4 @@
-"""The tables of a copy are made where they are missing, and compared with what they must be where they are there."""
+"""Schema: tables, indexes and the view are made where they are missing, and the table is compared with what it must be."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
+from sqlalchemy.dialects.postgresql import JSON, JSONB
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.schema import CreateColumn
+from sqlalchemy.schema import CreateColumn, SetColumnComment
 from sqlalchemy.types import TypeEngine
 
 from airflow_provider_nexus.api.schemas.field import PRECISION
-from airflow_provider_nexus.exceptions import NexusContractError
-from airflow_provider_nexus.load.sql.claim import claim, refuse_other
-from airflow_provider_nexus.load.sql.place import placed
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusContractError
+from airflow_provider_nexus.load.sql.books import Bookkeeping
+from airflow_provider_nexus.load.sql.place import kind_of_view, placed
 from airflow_provider_nexus.load.sql.sessions import transaction
 from airflow_provider_nexus.load.sql.tables import Model
-from airflow_provider_nexus.load.sql.types import Key, Moment, Money, Text
+from airflow_provider_nexus.load.sql.types import JsonType, KeyType, MoneyType, TextType, TimeType
 
 Contract = Literal["report", "freeze", "allow_new_fields"]
 """What becomes of differences between the table and the catalogue: those that do no harm are reported, or any is an error,
@@ -34,19 +35,25 @@ def prepare(connection: Connection, given: Model, contract: Contract, belongs: d
     :param belongs: resource, environment, base URL and output
     :returns: the tables as the database calls them, and differences that do no harm, one line each
     :raises NexusContractError: when a column is missing or can't hold its values, or with ``freeze`` at any difference
-    :raises NexusConfigurationError: when the table is none, or holds something else; nothing was made then
+    :raises NexusConfigurationError: when the table is none, or contains something else; nothing was made then
     """
     model, is_there = placed(connection, given)
-    refuse_other(connection, model, belongs, is_there=is_there)
+    books = Bookkeeping(connection, model)
+    books.refuse_other(belongs, is_there=is_there)
+    if not is_there:
+        _refuse_taken(connection, model, books)
     _create(connection, model.data)
     if not is_there:
         # Another load may have made it meanwhile, in another spelling.
         model, _ = placed(connection, given)
+        books = Bookkeeping(connection, model)
     found = _compare(connection, model, contract)
-    for table in (model.owner, model.manifest, model.rejected):
+    for table in books.tables:
         _create(connection, table)
     _again(connection, lambda: _create_indexes(connection, model.data))
-    claim(connection, model, belongs)
+    books.claim(belongs)
+    _refuse_taken(connection, model, books)
+    _again(connection, lambda: _create_view(connection, model, books))
     for line in found:
         _log.warning("Table %s: %s", model.name, line)
     return model, found
@@ -76,6 +83,52 @@ def _create_indexes(connection: Connection, table: sa.Table) -> None:
             index.create(connection)
 
 
+def _refuse_taken(connection: Connection, model: Model, books: Bookkeeping) -> None:
+    """Refuse what has the name of the view and was not made by a sync."""
+    # In this order, as another load may make the view meanwhile.
+    kind, owner = kind_of_view(connection, model), books.owner()
+    if kind and not (kind == "a view" and owner and owner["records_view"]):
+        raise NexusConfigurationError(
+            f"A sync makes the view {model.view} of the records of table {model.name}, and {kind} of that name, which no sync "
+            "has made, is there: rename it, or name another table"
+        )
+
+
+def _create_view(connection: Connection, model: Model, books: Bookkeeping) -> None:
+    """Make the view with the columns of the record alone, each record once. New columns come at its end.
+
+    So what is granted on it, and other views that read it, stay.
+    """
+    kind, names = connection.dialect.name, connection.dialect.identifier_preparer
+    view, quote = names.format_table(sa.table(model.view, schema=model.schema)), names.quote
+    is_there = sa.inspect(connection).has_table(model.view, schema=model.schema)
+    # To look at a view in another way, MySQL wants one more privilege.
+    columns = list(connection.execute(sa.text(f"SELECT * FROM {view} WHERE 1 = 0")).keys()) if is_there else []  # noqa: S608 - quoted
+    missing = [column.name for column in model.source.fields if column.name not in columns]
+    if not missing:
+        return
+    # A view of SQLite names no schema, as its file may be attached under another name.
+    table = quote(model.bare) if kind == "sqlite" else names.format_table(model.data)
+    query = f"SELECT {', '.join(map(quote, [*columns, *missing]))} FROM {table}"  # noqa: S608 - quoted
+    if model.is_history:
+        newer = f"SELECT 1 FROM {table} AS newer WHERE newer._key = versions._key AND newer._load > versions._load"  # noqa: S608
+        query += f" AS versions WHERE NOT versions._deleted AND NOT EXISTS ({newer})"
+    # MySQL ends the transaction before it makes a view: that the view is ours is noted first.
+    books.note_view()
+    if is_there and kind == "sqlite":
+        _run(connection, f"DROP VIEW {view}")
+    _run(connection, f"CREATE {'OR REPLACE ' if is_there and kind != 'sqlite' else ''}VIEW {view} AS {query}")
+    if kind == "postgresql":  # where a view has comments of its own
+        meanings = {f"COLUMN {view}.{quote(column.name)}": column.meaning for column in model.source.fields}
+        for what, meaning in {f"VIEW {view}": f"{model.source.resource.meaning}, each record once", **meanings}.items():
+            text = meaning.replace("'", "''")
+            _run(connection, f"COMMENT ON {what} IS '{text}'")
+
+
+def _run(connection: Connection, statement: str) -> None:
+    connection.execute(sa.DDL(statement.replace("%", "%%")))  # type: ignore[no-untyped-call]
+
+
 def _compare(connection: Connection, model: Model, contract: Contract) -> list[str]:
     there = {column["name"]: column for column in sa.inspect(connection).get_columns(model.bare, schema=model.schema)}
     connection.commit()
@@ -86,7 +139,12 @@ def _compare(connection: Connection, model: Model, contract: Contract) -> list[s
             f"Table {model.name} lacks {', '.join(needed)}, which can't be added later, so it was not made by a sync of this "
             "form: name another one in table, and it is made"
         )
-    wrong = [line for column in model.data.columns if column.name in there for line in _wrong(column, there[column.name])]
+    kinds = [(column, there[column.name]["type"]) for column in model.data.columns if column.name in there]
+    wrong = [
+        f"column {column.name} is {kind!s}, which can't hold {_wanted(column.type)}"
+        for column, kind in kinds
+        if not _holds(column.type, kind)
+    ]
     extra = {name: column for name, column in there.items() if name not in model.data.columns}
     wrong += [f"column {name} is not ours and takes no null" for name, column in extra.items() if _is_needed(column)]
     wrong += _unsafe(connection, model)
@@ -99,29 +157,29 @@ def _compare(connection: Connection, model: Model, contract: Contract) -> list[s
 
 
 def _add(connection: Connection, model: Model, missing: list[sa.Column[Any]], contract: Contract) -> list[str]:
-    statements = [_statement(connection, model, column) for column in missing]
+    table = connection.dialect.identifier_preparer.format_table(model.data)
+    statements = [
+        f"ALTER TABLE {table} ADD COLUMN {CreateColumn(column).compile(dialect=connection.dialect)}" for column in missing
+    ]
     if missing and contract != "allow_new_fields":
         raise NexusContractError(
             f"Table {model.name} lacks columns. Add them, or with the contract allow_new_fields let them be added: "
             f"{'; '.join(statements)}"
         )
-    for statement in statements:
+    for column, statement in zip(missing, statements, strict=True):
         with transaction(connection):
-            connection.execute(sa.DDL(statement.replace("%", "%%")))  # type: ignore[no-untyped-call]
+            _run(connection, statement)
+            if connection.dialect.supports_comments and not connection.dialect.inline_comments:
+                connection.execute(SetColumnComment(column))
     return [f"column {column.name} was added" for column in missing]
-
-
-def _statement(connection: Connection, model: Model, column: sa.Column[Any]) -> str:
-    table = connection.dialect.identifier_preparer.format_table(model.data)
-    return f"ALTER TABLE {table} ADD COLUMN {CreateColumn(column).compile(dialect=connection.dialect)}"
 
 
 def _unsafe(connection: Connection, model: Model) -> list[str]:
     """What would let two records become one, one become two, or half of a load stay."""
     inspector, keys = sa.inspect(connection), {column.name for column in model.data.primary_key}
-    held = [inspector.get_pk_constraint(model.bare, schema=model.schema)["constrained_columns"]]
-    held += [each["column_names"] for each in inspector.get_unique_constraints(model.bare, schema=model.schema)]
-    lines = [] if any(set(each) == keys for each in held) else [f"it has no primary key of {', '.join(sorted(keys))} alone"]
+    unique = [inspector.get_pk_constraint(model.bare, schema=model.schema)["constrained_columns"]]
+    unique += [each["column_names"] for each in inspector.get_unique_constraints(model.bare, schema=model.schema)]
+    lines = [] if any(set(each) == keys for each in unique) else [f"it has no primary key of {', '.join(sorted(keys))} alone"]
     lines += ["column _key takes different keys for the same"] if _is_loose(connection, model) else []
     return lines + (_unsafe_in_mysql(connection, model) if connection.dialect.name in ("mysql", "mariadb") else [])
 
@@ -142,8 +200,8 @@ def _unsafe_in_mysql(connection: Connection, model: Model) -> list[str]:
     values = {"schema": model.schema, "bare": model.bare}
     engine = connection.execute(sa.text(f"SELECT engine {where.format('tables')}"), values).scalar()
     columns = connection.execute(sa.text(f"SELECT column_name, character_set_name {where.format('columns')}"), values).all()
-    narrow = [(name, kept) for name, kept in columns if name in model.data.columns and kept not in (None, "utf8mb4")]
-    lines = [f"column {name} is kept in {kept}, which can't hold every text: make it utf8mb4" for name, kept in narrow]
+    narrow = [(name, charset) for name, charset in columns if name in model.data.columns and charset not in (None, "utf8mb4")]
+    lines = [f"column {name} is stored in {charset}, which can't hold every text: make it utf8mb4" for name, charset in narrow]
     return lines if engine == "InnoDB" else [*lines, f"its engine is {engine}, which has no transactions: make it InnoDB"]
 
 
@@ -152,48 +210,29 @@ def _is_needed(column: Any) -> bool:
     return not column["nullable"] and not filled
 
 
-def _wrong(column: sa.Column[Any], there: Any) -> list[str]:
-    kind = there["type"]
-    return [] if _holds(column.type, kind) else [f"column {column.name} is {kind!s}, which can't hold {_wanted(column.type)}"]
-
-
 def _wanted(kind: TypeEngine[Any]) -> str:
-    if isinstance(kind, Money):
+    if isinstance(kind, MoneyType):
         return f"decimal numbers of {PRECISION} digits, {kind.scale} after the point"
-    names = {Moment: "moments in UTC", Key: "its text", Text: "text of any length"}
+    names = {TimeType: "moments in UTC", KeyType: "its text", TextType: "text of any length", JsonType: "JSON text as it came"}
     return names.get(type(kind), f"values of the kind {type(kind).__name__.lower()}")
 
 
 def _holds(ours: TypeEngine[Any], there: TypeEngine[Any]) -> bool:
     if isinstance(there, sa.types.NullType):
         return False
-    if isinstance(ours, Money):
-        return _holds_money(ours, there)
-    if isinstance(ours, Moment):
-        return _holds_moments(there)
-    if isinstance(ours, Key | Text):
-        length = getattr(there, "length", None)
-        return isinstance(there, sa.String) and (length is None or length >= getattr(ours, "length", 1 << 31))
-    return isinstance(there, _KINDS[type(ours)])
-
-
-def _holds_money(ours: Money, there: TypeEngine[Any]) -> bool:
-    if isinstance(there, sa.String):
-        return there.length is None
-    if not isinstance(there, sa.Numeric) or isinstance(there, sa.Float):
-        return False
-    if there.precision is None:
-        return True
-    scale = there.scale or 0
-    return scale >= ours.scale and there.precision - scale >= PRECISION - ours.scale
-
-
-def _holds_moments(there: TypeEngine[Any]) -> bool:
-    if isinstance(there, sa.String):
-        return there.length is None
-    fraction = getattr(there, "fsp", None)
-    zoned = getattr(there, "timezone", False)
-    return isinstance(there, sa.DateTime) and (bool(zoned) or fraction == 6)
+    if isinstance(ours, KeyType | TextType | JsonType | MoneyType | TimeType) and isinstance(there, sa.String):
+        return there.length is None or (isinstance(ours, KeyType) and there.length >= ours.length)
+    if isinstance(ours, MoneyType):
+        if not isinstance(there, sa.Numeric) or isinstance(there, sa.Float):
+            return False
+        scale = there.scale or 0
+        return there.precision is None or (scale >= ours.scale and there.precision - scale >= PRECISION - ours.scale)
+    if isinstance(ours, TimeType):
+        has_zone, digits = getattr(there, "timezone", False), getattr(there, "fsp", None)
+        return isinstance(there, sa.DateTime) and (bool(has_zone) or digits == 6)
+    if isinstance(ours, JsonType):
+        return isinstance(there, JSON) and not isinstance(there, JSONB)
+    return isinstance(there, _KINDS.get(type(ours), ()))
 
 
 _KINDS: dict[type[TypeEngine[Any]], tuple[type[TypeEngine[Any]], ...]] = {

@@ -51,15 +51,21 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def _opened(engine: Engine, level: str) -> Iterator[Connection]:
-    is_sqlite = engine.dialect.name == "sqlite"
-    with _connected(engine) as connection:
-        connection.execution_options(isolation_level="AUTOCOMMIT" if is_sqlite else level)
-        if not is_sqlite:
+    kind = engine.dialect.name
+    try:
+        opened = engine.connect()
+    except TypeError:
+        # psycopg gives bytes instead of text where it knows no encoding, on which SQLAlchemy fails as it connects.
+        raise NexusConfigurationError(_unfit("one without an encoding (SQL_ASCII)")) from None
+    with opened as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT" if kind == "sqlite" else level)
+        if kind != "sqlite":
             connection.detach()
-            _set_up(connection)
+            (_set_up_postgresql if kind == "postgresql" else _set_up_mysql)(connection)
+            connection.commit()
             yield connection
             return
-        # A database in memory is gone with its connection, so this one stays in the pool.
+        # A database in memory ends with its connection, so this one stays in the pool.
         before = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
         connection.exec_driver_sql(f"PRAGMA busy_timeout = {PATIENCE_MS}")
         connection.commit()
@@ -71,22 +77,6 @@ def _opened(engine: Engine, level: str) -> Iterator[Connection]:
                 connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(before)}")
 
 
-def _connected(engine: Engine) -> Connection:
-    try:
-        return engine.connect()
-    except TypeError:
-        # psycopg gives bytes instead of text where it knows no encoding, on which SQLAlchemy fails as it connects.
-        raise NexusConfigurationError(_unfit("one without an encoding (SQL_ASCII)")) from None
-
-
-def _set_up(connection: Connection) -> None:
-    if connection.dialect.name == "postgresql":
-        _set_up_postgresql(connection)
-    else:
-        _set_up_mysql(connection)
-    connection.commit()
-
-
 def _set_up_postgresql(connection: Connection) -> None:
     encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
     if encoding != "UTF8":
@@ -94,7 +84,7 @@ def _set_up_postgresql(connection: Connection) -> None:
     connection.rollback()
     change = getattr(_driver(connection), "set_client_encoding", None)
     if change:
-        # psycopg2 has to be told itself
+        # psycopg2 sets it itself
         change("UTF8")
     else:
         connection.exec_driver_sql("SET client_encoding TO 'UTF8'")
@@ -108,8 +98,8 @@ def _set_up_mysql(connection: Connection) -> None:
     change = getattr(driver, "set_character_set", None) or getattr(driver, "set_charset_collation", None)
     if change:
         change("utf8mb4")
-    said = str(connection.exec_driver_sql("SELECT @@sql_mode").scalar_one()).split(",")
-    modes = [mode for mode in said if mode in _KNOWN_TO_DRIVERS] + list(_MODES)
+    known = str(connection.exec_driver_sql("SELECT @@sql_mode").scalar_one()).split(",")
+    modes = [mode for mode in known if mode in _KNOWN_TO_DRIVERS] + list(_MODES)
     connection.exec_driver_sql(f"SET SESSION sql_mode = '{','.join(modes)}', time_zone = '+00:00'")
 
 

@@ -1,4 +1,4 @@
-"""Column types that keep every value exactly, and give it back as it was, on PostgreSQL, MySQL, MariaDB and SQLite."""
+"""Column types that store every value exactly, and give it back as it was, on PostgreSQL, MySQL, MariaDB and SQLite."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Date, DateTime, Dialect, Numeric, String, TypeDecorator
+from sqlalchemy import BigInteger, Boolean, ColumnElement, Date, DateTime, Dialect, Numeric, String, TypeDecorator, cast
 from sqlalchemy import Text as PlainText
 from sqlalchemy.dialects import mysql
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.types import TypeEngine, UserDefinedType
 
 from airflow_provider_nexus.api.schemas.field import PRECISION
 from airflow_provider_nexus.load.columns import Column
 from airflow_provider_nexus.load.rows import LONGEST_KEY, exact
 
 
-class Money(TypeDecorator[Any]):
+class MoneyType(TypeDecorator[Any]):
     """A decimal number, with as many digits after the point as its column has.
 
     SQLite has no exact decimal numbers: there it is text, which its own ``sum`` would add up as floats.
@@ -48,7 +48,7 @@ class Money(TypeDecorator[Any]):
             return value
 
 
-class Moment(TypeDecorator[Any]):
+class TimeType(TypeDecorator[Any]):
     """A moment to the microsecond, in UTC and with its zone in Python.
 
     On MySQL a ``DATETIME`` in UTC, as its ``TIMESTAMP`` ends in 2038; on SQLite text that sorts as time.
@@ -85,7 +85,7 @@ class Moment(TypeDecorator[Any]):
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-class Key(TypeDecorator[str]):
+class KeyType(TypeDecorator[str]):
     """A short text that is compared character by character, trailing blanks included.
 
     MySQL's usual collations take ``a`` and ``A``, or ``a`` with and without a blank behind it, for the same.
@@ -107,7 +107,7 @@ class Key(TypeDecorator[str]):
         return dialect.type_descriptor(mysql.VARCHAR(self.length, charset="utf8mb4", collation=_collation(dialect)))
 
 
-class Text(TypeDecorator[str]):
+class TextType(TypeDecorator[str]):
     """Text of any length and any character."""
 
     impl = PlainText
@@ -120,14 +120,42 @@ class Text(TypeDecorator[str]):
         return dialect.type_descriptor(mysql.LONGTEXT(charset="utf8mb4", collation=_collation(dialect)))
 
 
+class JsonType(TypeDecorator[str]):
+    r"""JSON text, every character as it came.
+
+    PostgreSQL's ``json``, whose operators read it, and which stores the text itself. ``jsonb`` would write numbers otherwise
+    (``1E5`` as ``100000``), drop members that occur twice and refuse ``\u0000``, and so would MySQL's ``JSON``: neither the
+    digits nor the digest of a record would be those that Nexus sent. Elsewhere it is text.
+    """
+
+    impl = PlainText
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """``JSON`` on PostgreSQL."""
+        return dialect.type_descriptor(_PostgresJson() if dialect.name == "postgresql" else TextType())
+
+
+class _PostgresJson(UserDefinedType[str]):
+    cache_ok = True
+
+    def get_col_spec(self, **_options: Any) -> str:
+        return "JSON"
+
+    def column_expression(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        # Drivers would make objects of it, and floats of its numbers.
+        return cast(column, PlainText)
+
+
 def type_of(column: Column) -> TypeEngine[Any]:
-    """The type that keeps a column's values."""
+    """The type of a column's values."""
     if column.name in ("_key", "_content"):
-        return Key() if column.name == "_key" else Key(64)
+        return KeyType() if column.name == "_key" else KeyType(64)
     if column.kind == "money":
-        return Money(column.scale)
-    kinds: dict[str, type[TypeEngine[Any]]] = {"time": Moment, "date": Date, "integer": BigInteger, "flag": Boolean}
-    return kinds.get(column.kind, Text)()
+        return MoneyType(column.scale)
+    kinds: dict[str, type[TypeEngine[Any]]] = {"time": TimeType, "date": Date, "integer": BigInteger, "flag": Boolean}
+    kinds["json"] = JsonType
+    return kinds.get(column.kind, TextType)()
 
 
 def _collation(dialect: Dialect) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import Copy, TableRow
-from airflow_provider_nexus.load.sql.watermark import TableWatermark
+from airflow_provider_nexus.load.sql.copy import TableWatermark
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sync.capture import CaptureJob
 from airflow_provider_nexus.sync.watermark import Watermark

@@ -68,13 +68,13 @@ def test_tampering_is_found(engine: Engine, statement: str, said: str, output: A
 def test_a_row_that_was_added_is_found(engine: Engine) -> None:
     copy, columns = loaded(engine), "_read_at, _read_by, _content, transaction_code"
     tamper(engine, f"INSERT INTO nexus_copy (_key, {columns}) SELECT 'T0', {columns} FROM nexus_copy WHERE _key = 'T1'")
-    assert any("holds 4 records, but 3" in line for line in copy.check().problems)
+    assert any("has 4 records, but 3" in line for line in copy.check().problems)
 
 
 def test_a_version_that_was_taken_out_of_a_history_is_found(engine: Engine) -> None:
     copy = loaded(engine, "history")
     tamper(engine, "DELETE FROM nexus_copy WHERE _key = 'T1' AND _load = 1")
-    assert copy.check().problems == ("table nexus_copy: holds 3 versions, but 4 after its last load",)
+    assert copy.check().problems == ("table nexus_copy: has 3 versions, but 4 after its last load",)
 
 
 def test_a_table_that_is_not_there_is_a_problem(engine: Engine) -> None:

@@ -72,6 +72,16 @@ def test_a_login_that_may_not_make_tables(server: Engine) -> None:
     assert sa.inspect(server).get_table_names() == []
 
 
+def test_a_login_that_may_do_what_the_docs_list(server: Engine) -> None:
+    rights = "SELECT, INSERT, UPDATE, DELETE, CREATE TEMPORARY TABLES, CREATE, INDEX, CREATE VIEW"
+    mysql = f"GRANT {rights} ON {{db}}.* TO {{who}}"
+    engine = grants(server, mysql if server.dialect.name == "mysql" else "GRANT CREATE ON SCHEMA public TO {who}")
+    load(copy_of(engine), small(("T1", "Initiated")))
+    load(copy_of(engine), small(("T1", "Completed"), read_at=later(1)))
+    with engine.connect() as connection:
+        assert connection.execute(sa.text("SELECT status FROM nexus_copy_records")).scalars().all() == ["Completed"]
+
+
 def test_a_login_that_may_not_write(server: Engine) -> None:
     load(copy_of(server), small(("T1", "Initiated")))
     mysql = "GRANT SELECT, CREATE TEMPORARY TABLES ON {db}.* TO {who}"

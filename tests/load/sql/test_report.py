@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from airflow_provider_nexus.extract.origin import Open
 from airflow_provider_nexus.load.copy import Reject
+from airflow_provider_nexus.load.sql.books import Bookkeeping
 from airflow_provider_nexus.report.table import collection_of
 from airflow_provider_nexus.verify.tables import open_table
 from tests.load.sql.loading import END, START, TABLE, copy_of, later, load, small
@@ -31,6 +32,6 @@ def test_books_are_read_alike(engine: Engine) -> None:
     assert found.unsettled == dict.fromkeys(("A", "B"), Open(START + timedelta(hours=1), "Initiated"))
     assert [each.anchor for each in found.manifests] == [f"{TABLE}-1", f"{TABLE}-2"]
     with engine.begin() as connection:
-        books = copy_of(engine)._model.manifest
+        books = Bookkeeping(connection, copy_of(engine)._model).tables[1]
         connection.execute(books.update().where(books.c.number == 1).values(window_start=later(0)))
     assert len(collection_of(open_table(engine, TABLE)).chain.broken) == 1

@@ -123,9 +123,8 @@ def test_a_key_with_a_nul_is_put_aside(engine: Engine) -> None:
     copy = copy_of(engine)
     load(copy, small(("T1", "Initiated")), Window(START, END), rejects=tuple(rejects.found), manifest={"read_by": "created"})
     assert (len(replay_table(open_table(engine, "nexus_copy"))), copy.check().problems) == (1, ())
-    books = copy._model.rejected.c
-    with engine.connect() as connection:
-        key, raw = connection.execute(sa.select(books.key, books.raw)).one()
+    with copy.books() as books:
+        ((key, raw),) = ((each.key, each.raw) for each in books.rejected_of("20260101T000000Z-20260102T000000Z"))
     assert key == "T\\u0000X"
     assert msgspec.json.decode(raw)["transactionCode"] == "T\0X"
 

@@ -109,7 +109,9 @@ def held(engine: Engine) -> list[Any]:
 
 def refused(engine: Engine, bring: Callable[[], object], table: str = TABLE) -> None:
     before = held(engine)
-    with pytest.raises(NexusContractError, match=rf"^Table {table} does not keep .* A trigger or rule of the database") as caught:
+    with pytest.raises(
+        NexusContractError, match=rf"^Table {table} does not store .* A trigger or rule of the database"
+    ) as caught:
         bring()
     assert "\n" not in str(caught.value)
     assert held(engine) == before
