@@ -54,6 +54,15 @@ def test_each_combination_that_is_supported_is_tried() -> None:
     assert f"apache-airflow>={matrix['airflow'][0]},<4" in project["dependencies"]
 
 
+def test_the_map_of_contributors_names_each_folder() -> None:
+    package = ROOT / "airflow_provider_nexus"
+    rows = re.findall(r"^\| (`.+?`) \|", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    named = {name.rstrip("/") for row in rows for name in re.findall(r"`([^`]+)`", row)}
+    folders = {str(path.parent.relative_to(package)) for path in package.rglob("*/__init__.py")}
+    assert folders == {name for name in named if not name.endswith(".py")}
+    assert all((package / name).exists() for name in named)
+
+
 def test_what_is_owned_is_there() -> None:
     lines = [line.split() for line in (ROOT / ".github" / "CODEOWNERS").read_text().splitlines() if line and line[0] != "#"]
     assert lines
