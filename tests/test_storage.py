@@ -48,7 +48,7 @@ def test_a_source_that_breaks_leaves_the_file_as_it_was(tmp_path: Path) -> None:
 SLOW = """
 import sys, time, io
 from pathlib import Path
-from airflow_provider_nexus.sync import store
+from airflow_provider_nexus import storage as store
 
 class Slow(io.RawIOBase):
     given = 0
