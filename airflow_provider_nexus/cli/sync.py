@@ -15,10 +15,10 @@ from airflow_provider_nexus.extract import checkpoint as staging
 from airflow_provider_nexus.extract.protect import Protection
 from airflow_provider_nexus.extract.request import SyncRequest
 from airflow_provider_nexus.extract.window import choose_window
+from airflow_provider_nexus.load.collection import refuse_another
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.jsonl.copy import JsonLinesCopy
 from airflow_provider_nexus.load.loader import Loader
-from airflow_provider_nexus.load.server import refuse_another
 from airflow_provider_nexus.sync.job import SyncJob, collection_folder
 from airflow_provider_nexus.sync.watermark import file_watermark
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any, Generic
+from typing import Generic
 
 from airflow_provider_nexus.extract.account import Digest
 from airflow_provider_nexus.extract.extracted import Extracted
 from airflow_provider_nexus.extract.request import Contract
-from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load import manifest as manifests
-from airflow_provider_nexus.load.collection import previous_of, snapshots_of
 from airflow_provider_nexus.load.copy import R, Sealed, Stored, Target
 from airflow_provider_nexus.load.rejects import Rejects
 from airflow_provider_nexus.load.rows import RejectedRecord
@@ -80,14 +78,3 @@ class Loader(Generic[R]):
             rejected=rejects.count,
             untyped=dict(sorted(converter.untyped.items())),
         )
-
-
-def fields_before(collection: Any, window: Window | None) -> dict[str, Any] | None:
-    """Member ``schema`` of the manifest of the window before, or of the latest snapshot where there are no windows."""
-    if window:
-        before = previous_of(collection, window)
-        names = [before.window] if before else []
-    else:
-        names = [name for name in snapshots_of(collection) if "-of-" not in name][-1:]
-    found = manifests.load(collection / names[0]) if names else None
-    return found.schema.dump() if found else None

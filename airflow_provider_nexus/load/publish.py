@@ -19,9 +19,9 @@ from airflow_provider_nexus.exceptions import NexusStorageError
 from airflow_provider_nexus.extract.jsonl import Part
 from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load import rejects
+from airflow_provider_nexus.load.collection import refuse_another, refuse_other_format
 from airflow_provider_nexus.load.copy import Reject
 from airflow_provider_nexus.load.manifest import NAME, READINGS, SUPERSEDED, File, Manifest
-from airflow_provider_nexus.load.server import refuse_another, refuse_other_format
 
 _PART = re.compile(rf"\.?part-\d{{5}}\..+|{store.TEMPORARY.format(re.escape(NAME))}")
 """Parts, and what a process that died while it wrote left of a part or of a manifest."""

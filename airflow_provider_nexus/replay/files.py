@@ -20,7 +20,7 @@ from airflow_provider_nexus.extract.origin import Origin
 from airflow_provider_nexus.extract.progress import Follow, Steps, unheard
 from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load import rejects
-from airflow_provider_nexus.load.collection import collections, windows_of
+from airflow_provider_nexus.load.collection import collections, refuse_another, windows_of
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import Reject, TableRow
 from airflow_provider_nexus.load.manifest import READINGS, Manifest, end_record
@@ -29,7 +29,6 @@ from airflow_provider_nexus.load.parquet.unsettled import NAME as MEMORY
 from airflow_provider_nexus.load.parquet.unsettled import Unsettled, unsettled_file
 from airflow_provider_nexus.load.parquet.writer import ParquetWriter, rewrite
 from airflow_provider_nexus.load.publish import publish
-from airflow_provider_nexus.load.server import refuse_another
 from airflow_provider_nexus.replay.outcome import Replayed, Tried, try_lines, try_typed
 from airflow_provider_nexus.verify.files import FolderCheck
 from airflow_provider_nexus.verify.findings import Findings

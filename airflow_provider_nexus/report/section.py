@@ -7,10 +7,10 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 
-from airflow_provider_nexus.report import calendar, findings
-from airflow_provider_nexus.report.charts import Bars, bars
+from airflow_provider_nexus.report import findings
 from airflow_provider_nexus.report.collection import ResourceCopy, WindowEntry
 from airflow_provider_nexus.report.days import Day, by_day, total
+from airflow_provider_nexus.report.drawings import Bars, CalendarSpan, Panel, bars, draw
 from airflow_provider_nexus.report.text import age, digits, span, stamp
 
 _WIDE, _TALL = 720, 96
@@ -93,19 +93,19 @@ class Section:
         return (stamp(min(found)), age(self.now - min(found))) if found else None
 
     @cached_property
-    def panels(self) -> list[calendar.Panel]:
+    def panels(self) -> list[Panel]:
         """The calendar."""
         spans = [self._span(number, entry) for number, entry in enumerate(self.collection.entries)]
         for number, (start, end) in enumerate(self.gaps):
             title = f"{span(start, end)}: gap, no window covers this"
-            spans.append(calendar.CalendarSpan(start, end, "gap", title, f"r{self.place}-g{number}"))
-        return calendar.draw(spans)
+            spans.append(CalendarSpan(start, end, "gap", title, f"r{self.place}-g{number}"))
+        return draw(spans)
 
-    def _span(self, number: int, entry: WindowEntry) -> calendar.CalendarSpan:
+    def _span(self, number: int, entry: WindowEntry) -> CalendarSpan:
         title = f"{self.when(entry)}: {WORDS[entry.verdict]}, {entry.records} records"
         title += ", read again or patched" if entry.was_read_again else ""
         anchor = f"r{self.place}-w{number}"
-        return calendar.CalendarSpan(entry.start, entry.end, entry.verdict, title, anchor, entry.was_read_again)
+        return CalendarSpan(entry.start, entry.end, entry.verdict, title, anchor, entry.was_read_again)
 
     def when(self, entry: WindowEntry) -> str:
         """When a window is, or when the whole was read."""

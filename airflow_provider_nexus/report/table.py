@@ -14,14 +14,12 @@ from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load.manifest import Manifest
 from airflow_provider_nexus.load.sql.books import Bookkeeping
 from airflow_provider_nexus.load.sql.check import ManifestCheck
-from airflow_provider_nexus.load.sql.current import unsettled_in
 from airflow_provider_nexus.load.sql.errors import failing
 from airflow_provider_nexus.load.sql.sessions import snapshot
-from airflow_provider_nexus.load.sql.tables import Model
+from airflow_provider_nexus.load.sql.tables import Model, unsettled_in
 from airflow_provider_nexus.report.collection import Chain, ResourceCopy, ShownManifest, WindowEntry, Wording, read_manifest
 from airflow_provider_nexus.report.findings import has_plain_keys
-from airflow_provider_nexus.report.page import render
-from airflow_provider_nexus.report.place import put_page
+from airflow_provider_nexus.report.page import put_page, render
 from airflow_provider_nexus.verify.tables import StoredTable
 
 TABLES = Wording(

@@ -1,23 +1,25 @@
-"""Sync job: window, reading, proof, storing, watermark."""
+"""Sync job: window, reading, proof, contract, storing, watermark."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.log import Log
+from airflow_provider_nexus.exceptions import NexusContractError, without_secrets
 from airflow_provider_nexus.extract.account import Digest
 from airflow_provider_nexus.extract.children import WORST_FIRST
 from airflow_provider_nexus.extract.extracted import Extracted
 from airflow_provider_nexus.extract.extractor import Extractor
+from airflow_provider_nexus.extract.fields import FieldWatch
 from airflow_provider_nexus.extract.progress import Follow, unheard
-from airflow_provider_nexus.extract.request import SyncRequest
-from airflow_provider_nexus.load.contract import check, drift
+from airflow_provider_nexus.extract.request import Contract, SyncRequest
 from airflow_provider_nexus.load.copy import Stored
 from airflow_provider_nexus.load.loader import Loader
 from airflow_provider_nexus.sync.watermark import Watermark, advance
@@ -80,7 +82,7 @@ class SyncJob:
 def store(extracted: Extracted, loader: Loader[Any], request: SyncRequest, log: Log) -> Stored:
     """Check a reading against the contract, then store it."""
     fields, before = extracted.spool.fields, loader.copy.fields_before(extracted.window)
-    check(request.contract, extracted.resource.name, drift(fields, before), log)
+    check_contract(request.contract, extracted.resource.name, drift(fields, before), log)
     if before and not fields.seen:
         fields.restore(before)  # a reading that brought nothing changes no agreement
     stored = loader.store(extracted)
@@ -144,3 +146,45 @@ def together(pieces: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "key_digest": keys.digest,
         "windows": len(pieces),
     }
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How the fields of a reading differ from those that were agreed on.
+
+    :param new: fields that the catalogue does not know and the reading before did not have
+    :param missing: fields that the reading before had
+    """
+
+    new: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+def drift(fields: FieldWatch, before: Mapping[str, Any] | None) -> Drift:
+    """Compare with the reading before.
+
+    A field is missing when what contains it came without it: the record itself, or an object that was not null.
+
+    :param before: member ``schema`` of the manifest before; ``None`` when there is none
+    """
+    known = set((before or {}).get("fields", ()))
+    new = fields.unknown - known if fields.seen else set()
+    missing = {name for name in known - fields.seen if fields.seen and name.rpartition(".")[0] in fields.holders}
+    return Drift(tuple(sorted(new)), tuple(sorted(missing)))
+
+
+def check_contract(contract: Contract, resource: str, found: Drift, log: Log) -> None:
+    """Check a reading against a contract.
+
+    :raises NexusContractError: when fields came or went and the contract is frozen
+    """
+    changes = [f"{what} {', '.join(names)}" for what, names in (("new", found.new), ("missing", found.missing)) if names]
+    if not changes:
+        return
+    if contract == "freeze":
+        raise NexusContractError(
+            f"{resource}: the fields have changed ({'; '.join(changes)}) and the contract is frozen, so nothing was stored. "
+            "When the change is as it should be, run once with contract='report'"
+        )
+    if contract == "report" or found.missing:
+        log.warning("%s: the fields have changed: %s", resource, without_secrets("; ".join(changes)))

@@ -29,7 +29,7 @@ from airflow_provider_nexus.load.copy import Copy
 from airflow_provider_nexus.load.loader import Loader
 from airflow_provider_nexus.load.paths import is_template
 from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered, requested_window
-from airflow_provider_nexus.report.place import address, put_page
+from airflow_provider_nexus.report.page import address, put_page
 from airflow_provider_nexus.sync.capture import CaptureJob
 from airflow_provider_nexus.sync.job import SyncJob
 from airflow_provider_nexus.sync.watermark import Watermark

@@ -19,15 +19,15 @@ from airflow_provider_nexus.extract.source import PAGE_SIZE
 from airflow_provider_nexus.hooks._connections import check_given, opened
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.lineage.facets import file_target
+from airflow_provider_nexus.load.collection import refuse_another
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.jsonl.copy import JsonLinesCopy
 from airflow_provider_nexus.load.loader import Loader
 from airflow_provider_nexus.load.memory import Memory
 from airflow_provider_nexus.load.parquet.unsettled import unsettled_file
-from airflow_provider_nexus.load.server import refuse_another
 from airflow_provider_nexus.operators._base import rendered
 from airflow_provider_nexus.report import write_report
-from airflow_provider_nexus.report.place import way
+from airflow_provider_nexus.report.page import way
 from airflow_provider_nexus.sync.job import collection_folder
 from airflow_provider_nexus.sync.watermark import Watermark, file_watermark
 from airflow_provider_nexus.transfers._base import Capture, NexusSyncBaseOperator

@@ -23,8 +23,8 @@ from airflow_provider_nexus.exceptions import (
 )
 from airflow_provider_nexus.extract import totals
 from airflow_provider_nexus.extract.records import RecordsWanted, warn_once
-from airflow_provider_nexus.load.contract import Drift, check
 from airflow_provider_nexus.load.frames import data_frame
+from airflow_provider_nexus.sync.job import Drift, check_contract
 from tests.client.serving import session_for
 from tests.client.socket_server import Asked, Reply, SocketServer, answer
 from tests.client.test_secret import BEARER, ECHOES, TOKEN, everything, shown
@@ -117,13 +117,13 @@ def test_no_error_that_speaks_of_records_tells(form: Callable[[str], str], caplo
             NexusUnprovedError(f"it is {said}", (f"{said} came twice",)),
         ]
     with pytest.raises(NexusError) as caught:
-        check("freeze", "orders", Drift((said,), ()), LOG)
+        check_contract("freeze", "orders", Drift((said,), ()), LOG)
     errors.append(caught.value)
     with pytest.raises(NexusError) as caught:
         totals.totals_of([{"transactionCount": "9" * 70 + said}], {})
     errors.append(caught.value)
     with caplog.at_level(logging.DEBUG):
-        check("report", "orders", Drift((said,), (said,)), LOG)
+        check_contract("report", "orders", Drift((said,), (said,)), LOG)
     for error in errors:
         assert shown(everything(error).partition("Traceback")[0] + str(error) + str(vars(error))) == []
     assert "fields have changed" in caplog.text

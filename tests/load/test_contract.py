@@ -19,12 +19,11 @@ from airflow_provider_nexus.extract.fields import FieldWatch
 from airflow_provider_nexus.extract.request import CONTRACTS, Contract, SyncRequest
 from airflow_provider_nexus.extract.window import RequestedWindow
 from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.contract import check, drift
 from airflow_provider_nexus.load.loader import Loader
 from airflow_provider_nexus.load.manifest import NAME
 from airflow_provider_nexus.load.parquet.copy import ParquetCopy
 from airflow_provider_nexus.sandbox import Sandbox
-from airflow_provider_nexus.sync.job import SyncJob, collection_folder
+from airflow_provider_nexus.sync.job import SyncJob, check_contract, collection_folder, drift
 from airflow_provider_nexus.sync.watermark import file_watermark
 from tests.extract.serving import client_of, lines_job
 
@@ -214,5 +213,5 @@ def test_a_record_that_can_not_be_read_does_not_stop_the_watch(record: bytes) ->
 @pytest.mark.parametrize("contract", CONTRACTS)
 def test_a_contract_that_holds_is_silent(contract: Contract, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
-        check(contract, "orders", drift(watch("orders", FULL), watch("orders", FULL).summary()), LOG)
+        check_contract(contract, "orders", drift(watch("orders", FULL), watch("orders", FULL).summary()), LOG)
     assert not caplog.records

@@ -280,7 +280,7 @@ def test_a_window_in_another_format_is_not_written_over(tmp_path: Path, held: st
         with pytest.raises(NexusConfigurationError) as caught:
             put(client, tmp_path, "orders", span, coming)
         said = str(caught.value)
-        assert f"{folder} holds {words[held]}, and this run writes {words[coming]}" in said
+        assert f"{folder} contains {words[held]}, and this run writes {words[coming]}" in said
         assert f"file_format={held!r}" in said
         assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
         put(client, tmp_path, "orders", hours_of(sandbox, start=48, until=24), coming)  # another window may have another one
@@ -291,5 +291,5 @@ def test_changes_are_not_captured_into_json_lines(tmp_path: Path) -> None:
         span = hours_of(sandbox, start=48, until=24)
         put(client, tmp_path, "broker_transactions", span, "jsonl")
         assert span.end
-        with pytest.raises(NexusConfigurationError, match="holds JSON lines, and this run writes Parquet files"):
+        with pytest.raises(NexusConfigurationError, match="contains JSON lines, and this run writes Parquet files"):
             capture(sandbox, tmp_path, "broker_transactions", span.end)

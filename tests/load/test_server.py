@@ -10,8 +10,8 @@ import pytest
 
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.load.collection import is_same, refuse_another
 from airflow_provider_nexus.load.manifest import NAME, digest_of
-from airflow_provider_nexus.load.server import is_same, refuse_another
 from airflow_provider_nexus.replay import files as replaying
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.verify.against_nexus import files_against_nexus
@@ -19,7 +19,7 @@ from airflow_provider_nexus.verify.files import verify
 from tests.extract.serving import client_of, sandbox_and_client
 from tests.load.storing import capture, hours_of, put, with_field
 
-HELD = "holds another copy: base url 'http://127.0.0.1:{}', not 'http://127.0.0.1:{}'. Give this one a path of its own."
+HELD = "contains another copy: base url 'http://127.0.0.1:{}', not 'http://127.0.0.1:{}'. Give this one a path of its own."
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_a_capture_is_refused(servers: tuple[Sandbox, Sandbox], tmp_path: Path, 
     capture(one, tmp_path, "transactions", start, history=history)
     before = content(tmp_path)
     other.advance(seconds=3_600)
-    with pytest.raises(NexusConfigurationError, match="holds another copy: base url"):
+    with pytest.raises(NexusConfigurationError, match="contains another copy: base url"):
         capture(other, tmp_path, "transactions", start, history=history)
     assert content(tmp_path) == before
 
@@ -85,7 +85,7 @@ def test_a_window_that_was_withdrawn_is_still_of_its_server(servers: tuple[Sandb
     raw = (folder / NAME).read_bytes()
     (folder / "_superseded").mkdir()
     (folder / NAME).rename(folder / "_superseded" / f"{digest_of(raw)}.json")
-    with pytest.raises(NexusConfigurationError, match="holds another copy"):
+    with pytest.raises(NexusConfigurationError, match="contains another copy"):
         put(client_of(other), tmp_path, "transactions", hours_of(other, start=24, until=0))
 
 
@@ -104,7 +104,7 @@ def test_verify_tells_of_windows_of_two_servers_and_replay_keeps_them_apart(
     problems = [line.what for line in verify(places[0]).problems]
     assert [line for line in problems if "more than one server" in line]
     before = content(places[0])
-    with pytest.raises(NexusConfigurationError, match="holds another copy"):
+    with pytest.raises(NexusConfigurationError, match="contains another copy"):
         replaying.replay(places[0])
     assert content(places[0]) == before
 

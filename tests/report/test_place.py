@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusStorageError
 from airflow_provider_nexus.report import put_report, write_report
-from airflow_provider_nexus.report.place import address, put_page, way
+from airflow_provider_nexus.report.page import address, put_page, way
 from tests.load.buckets import BucketFileSystem, bucket_of
 from tests.report.pages import Page
 from tests.report.trees import MADE_AT

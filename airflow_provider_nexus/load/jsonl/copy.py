@@ -16,9 +16,8 @@ from airflow_provider_nexus.extract.jsonl import JsonLinesWriter
 from airflow_provider_nexus.extract.origin import Origin
 from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load import manifest as manifests
-from airflow_provider_nexus.load.collection import previous_of
+from airflow_provider_nexus.load.collection import fields_before, previous_of
 from airflow_provider_nexus.load.copy import Sealed, Stored
-from airflow_provider_nexus.load.loader import fields_before
 from airflow_provider_nexus.load.manifest import NAME
 from airflow_provider_nexus.load.publish import publish
 from airflow_provider_nexus.load.rows import RejectedRecord

@@ -15,12 +15,12 @@ from msgspec.structs import replace
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load import manifest as manifests
+from airflow_provider_nexus.load.collection import refuse_other_format
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import Reject, Sealed, TableRow
 from airflow_provider_nexus.load.manifest import ChangeCounts, Manifest, PatchedBy
 from airflow_provider_nexus.load.parquet.writer import ParquetWriter, Rewritten, read_columns, read_rows, rewrite
 from airflow_provider_nexus.load.publish import publish
-from airflow_provider_nexus.load.server import refuse_other_format
 from airflow_provider_nexus.load.totals import TableAccount
 
 DELETED = ""

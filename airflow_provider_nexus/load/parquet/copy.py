@@ -15,10 +15,9 @@ from airflow_provider_nexus.extract.origin import Open
 from airflow_provider_nexus.extract.totals import Totals
 from airflow_provider_nexus.extract.window import ALL_TIME, Window
 from airflow_provider_nexus.load import manifest as manifests
-from airflow_provider_nexus.load.collection import previous_of, windows_of
+from airflow_provider_nexus.load.collection import fields_before, previous_of, refuse_other_format, windows_of
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import Sealed, Stored, TableRow
-from airflow_provider_nexus.load.loader import fields_before
 from airflow_provider_nexus.load.manifest import NAME, READINGS, SUPERSEDED, ChangeCounts, Manifest
 from airflow_provider_nexus.load.parquet.changes import Changes, Patch, tombstones
 from airflow_provider_nexus.load.parquet.scan import Scan
@@ -26,7 +25,6 @@ from airflow_provider_nexus.load.parquet.unsettled import Unsettled
 from airflow_provider_nexus.load.parquet.writer import ParquetWriter
 from airflow_provider_nexus.load.publish import publish
 from airflow_provider_nexus.load.rows import TableConverter
-from airflow_provider_nexus.load.server import refuse_other_format
 
 FORMAT = "parquet"
 _BATCH = 1000

@@ -117,7 +117,7 @@ class Bookkeeping:
         if differing:
             lines = "; ".join(f"{name.replace('_', ' ')} {owner[name]!r}, not {belongs[name]!r}" for name in differing)
             raise NexusConfigurationError(
-                f"Table {self._model.name} holds another copy: {lines}. Give this one a table of its own."
+                f"Table {self._model.name} contains another copy: {lines}. Give this one a table of its own."
             )
         if owner["loads"] and not is_there:
             raise NexusConfigurationError(

@@ -17,8 +17,7 @@ from airflow_provider_nexus.load.columns import DIGESTED
 from airflow_provider_nexus.load.manifest import Manifest, parse
 from airflow_provider_nexus.load.rows import content_of
 from airflow_provider_nexus.load.sql.books import Bookkeeping, TableDigests
-from airflow_provider_nexus.load.sql.current import current
-from airflow_provider_nexus.load.sql.tables import Model
+from airflow_provider_nexus.load.sql.tables import Model, current
 
 _AT_ONCE = 1000
 

@@ -17,6 +17,7 @@ from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.extract.origin import Open
 from airflow_provider_nexus.extract.progress import Follow, unheard
+from airflow_provider_nexus.extract.request import CONTRACTS, Contract
 from airflow_provider_nexus.extract.totals import Totals
 from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load.columns import Table
@@ -25,13 +26,12 @@ from airflow_provider_nexus.load.manifest import ChangeCounts, parse
 from airflow_provider_nexus.load.rows import TableConverter
 from airflow_provider_nexus.load.sql.books import Bookkeeping, TableDigests
 from airflow_provider_nexus.load.sql.check import Checked, check
-from airflow_provider_nexus.load.sql.current import totals_of, unsettled_in
 from airflow_provider_nexus.load.sql.errors import failing
 from airflow_provider_nexus.load.sql.merge import Merge
 from airflow_provider_nexus.load.sql.place import placed
-from airflow_provider_nexus.load.sql.schema import CONTRACTS, Contract, prepare
+from airflow_provider_nexus.load.sql.schema import prepare
 from airflow_provider_nexus.load.sql.sessions import reading, session, snapshot, transaction
-from airflow_provider_nexus.load.sql.tables import Model
+from airflow_provider_nexus.load.sql.tables import Model, totals_of, unsettled_in
 
 
 class _Unchanged(Exception):  # noqa: N818 - it undoes a transaction, and never leaves this module
@@ -76,9 +76,7 @@ class SqlCopy:
         self._engine, self._given = engine, Model(name, table, output)
         whose = {"environment": environment, "base_url": base_url}
         self._belongs = {"resource": table.resource.name, **whose, "output": output}
-        self._contract: Contract = contract
-        self._batch = batch
-        self._is_ready = False
+        self._contract, self._batch, self._is_ready = contract, batch, False
 
     @cached_property
     def _model(self) -> Model:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -15,16 +15,13 @@ from sqlalchemy.types import TypeEngine
 
 from airflow_provider_nexus.api.schemas.field import PRECISION
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusContractError
+from airflow_provider_nexus.extract.request import Contract
 from airflow_provider_nexus.load.sql.books import Bookkeeping
 from airflow_provider_nexus.load.sql.place import kind_of_view, placed
 from airflow_provider_nexus.load.sql.sessions import transaction
 from airflow_provider_nexus.load.sql.tables import Model
 from airflow_provider_nexus.load.sql.types import JsonType, KeyType, MoneyType, TextType, TimeType
 
-Contract = Literal["report", "freeze", "allow_new_fields"]
-"""What becomes of differences between the table and the catalogue: those that do no harm are reported, or any is an error,
-or columns that are missing are added as well."""
-CONTRACTS = ("report", "freeze", "allow_new_fields")
 _TRIES = 5
 _log = logging.getLogger(__name__)
 
@@ -32,6 +29,7 @@ _log = logging.getLogger(__name__)
 def prepare(connection: Connection, given: Model, contract: Contract, belongs: dict[str, str]) -> tuple[Model, list[str]]:
     """Make all tables ready for a load.
 
+    :param contract: differences that do no harm are reported, or any is an error, or columns that are missing are added as well
     :param belongs: resource, environment, base URL and output
     :returns: the tables as the database calls them, and differences that do no harm, one line each
     :raises NexusContractError: when a column is missing or can't hold its values, or with ``freeze`` at any difference

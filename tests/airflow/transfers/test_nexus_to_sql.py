@@ -118,7 +118,7 @@ def test_a_table_of_another_environment_is_refused(sandbox: Sandbox, engine: Eng
     before = dump(engine, "nexus_orders", *BOOKS)
     with Sandbox(customers=5, transactions=20, days=3, clock_speed=0, now=NOW) as other, connection(other):
         assert run_dag(sql_dag("sql_other", **WINDOW)).state == "failed"
-    assert "holds another copy: base url" in "".join(capfd.readouterr())
+    assert "contains another copy: base url" in "".join(capfd.readouterr())
     assert dump(engine, "nexus_orders", *BOOKS) == before
 
 
@@ -222,5 +222,5 @@ def test_another_server_is_refused_by_every_reading(
     with Sandbox(customers=5, transactions=20, days=3, clock_speed=0, now=NOW) as other, connection(other):
         run = run_dag(sql_dag(f"sql_theirs_{capture}", capture=capture, table="main.NEXUS_ORDERS", retries=2, **WINDOW))
     assert (run.state, tries(run)) == ("failed", 1)
-    assert "holds another copy: base url" in "".join(capfd.readouterr())
+    assert "contains another copy: base url" in "".join(capfd.readouterr())
     assert dump(engine, "nexus_orders", *BOOKS) == before

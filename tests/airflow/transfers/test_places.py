@@ -118,6 +118,6 @@ def test_another_server_is_refused_before_its_watermark_counts(
     ):
         operator(tmp_path, "path", str(tmp_path / "data"), window_start=None, window_end=None, nexus_conn_id="nexus_other")
         assert run_dag(then).state == "failed"
-    assert "holds another copy: base url" in "".join(capfd.readouterr())
+    assert "contains another copy: base url" in "".join(capfd.readouterr())
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
     assert os.listdir(tmp_path) == ["data"]  # noqa: PTH208 - nothing beside it

@@ -1,18 +1,20 @@
-"""The calendar of windows: a square for each day, or for windows shorter than a day a strip for each day.
+"""Drawings: the calendar of windows, a square or a strip for each day, and bars of a series.
 
-A mark shows its verdict three times: by colour, by letter, and by shape.
+A mark of the calendar shows its verdict three times: by colour, by letter, and by shape. Heights of bars are rounded to
+pixels; the digits are in the table beside.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from itertools import groupby
 from statistics import median_low
 
-from airflow_provider_nexus.report.days import DAY, LONGEST, days_of, midnight
+from airflow_provider_nexus.report.days import DAY, LONGEST, days_of, midnight, total
 
 _PITCH, _CELL, _LEFT, _TOP = 19, 17, 40, 20
 _STRIP, _ROW, _STRIP_LEFT = 960, 22, 90
@@ -158,3 +160,45 @@ def _piece(span: CalendarSpan, y: int, first: timedelta, last: timedelta) -> Mar
     width = max(2, right - left - 1)
     lost = 0 if width >= _LETTER_NEEDS else lost
     return Mark(span, _STRIP_LEFT + left, y + lost, width, 18 - lost)
+
+
+@dataclass(frozen=True)
+class Bars:
+    """A drawing of a series, as one path.
+
+    :param path: of the bars, as SVG has it
+    :param zero: height of the line of nought
+    :param days: days in one bar
+    """
+
+    path: str
+    width: int
+    height: int
+    zero: int
+    days: int
+
+
+def bars(values: Sequence[Decimal], width: int, height: int, *, adds_up: bool = True) -> Bars:
+    """Bars of a series from left to right, those below nought downwards.
+
+    :param adds_up: where days share a bar, whether it is their sum; else it is the last of them
+    """
+    room = width // 3
+    days = max(1, -(-len(values) // room))
+    shared = [values[first : first + days] for first in range(0, len(values), days)]
+    shown = [total(each) if adds_up else each[-1] for each in shared]
+    top, bottom = max([Decimal(0), *shown]), min([Decimal(0), *shown])
+    span = top - bottom or Decimal(1)
+    zero = int(top * (height - 2) / span) + 1
+    pitch = min(24, width // max(1, len(shown)))
+    path = "".join(_bar(*each, pitch, height, span, zero) for each in enumerate(shown))
+    return Bars(path, pitch * len(shown), height, zero, days)
+
+
+def _bar(number: int, value: Decimal, pitch: int, height: int, span: Decimal, zero: int) -> str:
+    """One bar, at least a pixel high where there is something."""
+    tall = int(abs(value) * (height - 2) / span) or (1 if value else 0)
+    if not tall:
+        return ""
+    wide = max(1, pitch - max(1, pitch // 5))
+    return f"M{number * pitch} {zero}v{-tall if value > 0 else tall}h{wide}V{zero}z"
