@@ -96,7 +96,7 @@ COMMANDS = (
     Command(
         "verify",
         "Check that a copy is still what a sync has stored, file by file and record by record",
-        "airflow_provider_nexus.cli.verify.run",
+        "airflow_provider_nexus.cli.copies.verify",
         (
             _TARGET,
             _SQL_CONN_ID,
@@ -112,7 +112,7 @@ COMMANDS = (
     Command(
         "replay",
         "Try records again that did not fit, with the catalogue as it is now",
-        "airflow_provider_nexus.cli.replay.run",
+        "airflow_provider_nexus.cli.copies.replay",
         (_TARGET, _SQL_CONN_ID, _OUTPUT),
     ),
     Command(
@@ -176,7 +176,7 @@ COMMANDS = (
     Command(
         "report",
         "Show what the manifests of a copy prove, as one page to be opened in a browser",
-        "airflow_provider_nexus.cli.report.run",
+        "airflow_provider_nexus.cli.copies.report",
         (
             _TARGET,
             _SQL_CONN_ID,

@@ -53,7 +53,10 @@ def run(arguments: Namespace) -> int:
         console.print(f"   transactions and all that belongs to them over {DAYS} days, made from a seed.")
         environment = throwaway.environment(airflow_home, sandbox.connection_uri)
         console.print("[bold]2.[/] A throw-away Airflow with SQLite is set up.")
-        _airflow(["db", "migrate"], environment, lines)
+        migrate = ["airflow", "db", "migrate"]
+        migrated = subprocess.run(migrate, env=environment, stdout=lines, stderr=subprocess.STDOUT, check=False)  # noqa: S603
+        if migrated.returncode:
+            raise NexusError(f"airflow db migrate ended with status {migrated.returncode}; its output is in {log}")
         console.print(
             f"[bold]3.[/] Airflow runs the DAG {DAG_ID}; each task reads one resource and proves that nothing is missing."
         )
@@ -77,12 +80,6 @@ def run(arguments: Namespace) -> int:
     console.print("[bold]With your own Nexus:[/] make a connection of type Quantoz Nexus with your API token, or")
     console.print(f"  export AIRFLOW_CONN_NEXUS_DEFAULT='{json.dumps(_OWN_CONNECTION)}'", soft_wrap=True, markup=False)
     return 0
-
-
-def _airflow(command: list[str], environment: dict[str, str], log: Any) -> None:
-    done = subprocess.run(["airflow", *command], env=environment, stdout=log, stderr=subprocess.STDOUT, check=False)  # noqa: S603, S607
-    if done.returncode:
-        raise NexusError(f"airflow {' '.join(command)} ended with status {done.returncode}; its output is in {log.name}")
 
 
 def _lines(command: list[str], environment: dict[str, str], log: Any) -> Iterator[str]:

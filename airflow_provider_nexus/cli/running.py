@@ -13,6 +13,7 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_nexus.cli.definition import COMMANDS
 from airflow_provider_nexus.exceptions import NexusContractError, NexusError, NexusRejectedError, NexusUnprovedError, printable
 from airflow_provider_nexus.load.paths import place_of
 
@@ -36,7 +37,8 @@ def command(function: Callable[[Namespace], int]) -> Callable[[Namespace], None]
         try:
             code = function(arguments)
         except (NexusError, OSError) as error:
-            print(printable(f"{function.__module__.rpartition('.')[2]}: {error}"), file=sys.stderr)
+            name = next(each.name for each in COMMANDS if each.function == f"{function.__module__}.{function.__name__}")
+            print(printable(f"{name}: {error}"), file=sys.stderr)
             code = PROBLEMS if isinstance(error, _OF_THE_DATA) else FAILED
         except KeyboardInterrupt:
             code = STOPPED

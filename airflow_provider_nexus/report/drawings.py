@@ -103,18 +103,15 @@ def _year(year: int, days: list[date], placed: dict[date, list[CalendarSpan]]) -
     weeks = (days[-1] - monday).days // 7 + 1
     panel = Panel(f"Windows by day, {year}", max(_LEFT + weeks * _PITCH, 130), _TOP + 7 * _PITCH)
     panel.labels = [(0, _TOP + row * _PITCH + 13, name) for row, name in ((0, "Mon"), (2, "Wed"), (4, "Fri"), (6, "Sun"))]
-    panel.labels += _months(year, days, monday)
+    for month, group in groupby(days, key=lambda day: day.month):
+        week = (next(group) - monday).days // 7
+        name = date(year, month, 1).strftime("%b %Y" if month == days[0].month else "%b")
+        panel.labels.append((_LEFT + week * _PITCH, 13, name))
     for week, run in groupby(days, key=lambda day: (day - monday).days // 7):
         for _, same in groupby(run, key=lambda day: [id(span) for span in placed[day]]):
             mine = list(same)
             panel.marks += _cell(placed[mine[0]], week, mine)
     return panel
-
-
-def _months(year: int, days: list[date], monday: date) -> Iterator[tuple[int, int, str]]:
-    for month, group in groupby(days, key=lambda day: day.month):
-        week = (next(group) - monday).days // 7
-        yield _LEFT + week * _PITCH, 13, date(year, month, 1).strftime("%b %Y" if month == days[0].month else "%b")
 
 
 def _cell(spans: list[CalendarSpan], week: int, days: list[date]) -> Iterator[Mark]:
@@ -191,14 +188,9 @@ def bars(values: Sequence[Decimal], width: int, height: int, *, adds_up: bool = 
     span = top - bottom or Decimal(1)
     zero = int(top * (height - 2) / span) + 1
     pitch = min(24, width // max(1, len(shown)))
-    path = "".join(_bar(*each, pitch, height, span, zero) for each in enumerate(shown))
+    wide, path = max(1, pitch - max(1, pitch // 5)), ""
+    for number, value in enumerate(shown):
+        # at least a pixel high where there is something
+        tall = int(abs(value) * (height - 2) / span) or (1 if value else 0)
+        path += f"M{number * pitch} {zero}v{-tall if value > 0 else tall}h{wide}V{zero}z" if tall else ""
     return Bars(path, pitch * len(shown), height, zero, days)
-
-
-def _bar(number: int, value: Decimal, pitch: int, height: int, span: Decimal, zero: int) -> str:
-    """One bar, at least a pixel high where there is something."""
-    tall = int(abs(value) * (height - 2) / span) or (1 if value else 0)
-    if not tall:
-        return ""
-    wide = max(1, pitch - max(1, pitch // 5))
-    return f"M{number * pitch} {zero}v{-tall if value > 0 else tall}h{wide}V{zero}z"

@@ -20,8 +20,7 @@ from airflow_provider_nexus import __version__
 from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError, NexusStorageError
 from airflow_provider_nexus.report.collection import ResourceCopy, Wording
-from airflow_provider_nexus.report.section import WORDS, Section
-from airflow_provider_nexus.report.text import span, stamp
+from airflow_provider_nexus.report.section import WORDS, Section, span, stamp
 from airflow_provider_nexus.report.tree import FILES, copies
 
 _PACKAGE = "airflow_provider_nexus.report"

@@ -1,17 +1,18 @@
-"""One resource as the page shows it."""
+"""One resource as the page shows it: its windows, what changed later, what is open, what did not fit, new fields."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 
-from airflow_provider_nexus.report import findings
+from airflow_provider_nexus.api.resources import RESOURCES
+from airflow_provider_nexus.load.manifest import ChangeCounts, Manifest, PatchedBy
 from airflow_provider_nexus.report.collection import ResourceCopy, WindowEntry
 from airflow_provider_nexus.report.days import Day, by_day, total
 from airflow_provider_nexus.report.drawings import Bars, CalendarSpan, Panel, bars, draw
-from airflow_provider_nexus.report.text import age, digits, span, stamp
 
 _WIDE, _TALL = 720, 96
 _MONEY_WIDE, _MONEY_TALL = 300, 30
@@ -42,12 +43,13 @@ class Section:
         self.place, self.collection, self.now = place, collection, now
         self.chain = collection.chain
         self.gaps = collection.gaps
-        self.patches = findings.patches(collection)
-        self.readings = findings.readings(collection)
-        self.open = findings.open_records(collection, now)
-        self.schema_changes = findings.schema_changes(collection)
-        self.unknown_fields = findings.unknown_fields(collection)
-        self.untyped = findings.untyped(collection)
+        self.patches = patches(collection)
+        self.readings = readings(collection)
+        self.open = open_records(collection, now)
+        self.schema_changes = schema_changes(collection)
+        manifests = [entry.manifest for entry in collection.entries if entry.manifest]
+        self.unknown_fields = sorted({name for each in manifests for name in each.schema.unknown_fields})
+        self.untyped = sorted({name for each in manifests for name in each.untyped})
 
     @property
     def has_windows(self) -> bool:
@@ -95,17 +97,16 @@ class Section:
     @cached_property
     def panels(self) -> list[Panel]:
         """The calendar."""
-        spans = [self._span(number, entry) for number, entry in enumerate(self.collection.entries)]
+        spans = list[CalendarSpan]()
+        for number, entry in enumerate(self.collection.entries):
+            title = f"{self.when(entry)}: {WORDS[entry.verdict]}, {entry.records} records"
+            title += ", read again or patched" if entry.was_read_again else ""
+            anchor = f"r{self.place}-w{number}"
+            spans.append(CalendarSpan(entry.start, entry.end, entry.verdict, title, anchor, entry.was_read_again))
         for number, (start, end) in enumerate(self.gaps):
             title = f"{span(start, end)}: gap, no window covers this"
             spans.append(CalendarSpan(start, end, "gap", title, f"r{self.place}-g{number}"))
         return draw(spans)
-
-    def _span(self, number: int, entry: WindowEntry) -> CalendarSpan:
-        title = f"{self.when(entry)}: {WORDS[entry.verdict]}, {entry.records} records"
-        title += ", read again or patched" if entry.was_read_again else ""
-        anchor = f"r{self.place}-w{number}"
-        return CalendarSpan(entry.start, entry.end, entry.verdict, title, anchor, entry.was_read_again)
 
     def when(self, entry: WindowEntry) -> str:
         """When a window is, or when the whole was read."""
@@ -152,13 +153,11 @@ class Section:
         found = {(name, currency) for day in self.days.values() for name, sums in day.sums.items() for currency in sums}
         by_name: dict[str, list[AmountChart]] = {}
         for name, currency in sorted(found):
-            by_name.setdefault(name, []).append(self._money(name, currency))
+            values = [day.sums.get(name, {}).get(currency, Decimal(0)) if day else Decimal(0) for day in self._every_day]
+            shown = total(values) if self.has_windows else values[-1]
+            drawn = bars(values, _MONEY_WIDE, _MONEY_TALL, adds_up=self.has_windows)
+            by_name.setdefault(name, []).append(AmountChart(currency, digits(shown), drawn))
         return by_name
-
-    def _money(self, name: str, currency: str) -> AmountChart:
-        values = [day.sums.get(name, {}).get(currency, Decimal(0)) if day else Decimal(0) for day in self._every_day]
-        shown = total(values) if self.has_windows else values[-1]
-        return AmountChart(currency, digits(shown), bars(values, _MONEY_WIDE, _MONEY_TALL, adds_up=self.has_windows))
 
     def exact(self, name: str) -> list[tuple[date, list[str]]]:
         """An amount by day, one text for each currency, empty where there is none."""
@@ -170,3 +169,150 @@ class Section:
     def rejected(self) -> list[tuple[int, WindowEntry]]:
         """The windows that put records aside, with their places."""
         return [(place, entry) for place, entry in enumerate(self.collection.entries) if entry.rejected]
+
+
+_WORDS = ("inserted", "updated", "deleted")
+_BUCKETS = (
+    ("under a day", timedelta(days=1)),
+    ("1 to 7 days", timedelta(days=7)),
+    ("7 to 30 days", timedelta(days=30)),
+    ("over 30 days", timedelta.max),
+)
+_OLDEST = 5
+
+
+@dataclass(frozen=True)
+class LaterChange:
+    """What a later reading changed.
+
+    :param where: label of the window that was patched, or of the reading
+    """
+
+    where: str
+    read_at: str
+    read_by: str
+    counts: tuple[int, ...]
+
+    @property
+    def text(self) -> str:
+        """The counts in words, those of nothing left out."""
+        return ", ".join(f"{number} {word}" for number, word in zip(self.counts, _WORDS, strict=True) if number) or "nothing"
+
+
+def patches(collection: ResourceCopy) -> list[tuple[int, str, list[LaterChange]]]:
+    """The changes of each window that was changed, with its place in the collection and its label."""
+    return [
+        (place, entry.label, [_change(entry.label, patch, patch) for patch in entry.manifest.patches])
+        for place, entry in enumerate(collection.entries)
+        if entry.manifest and entry.manifest.patches
+    ]
+
+
+def readings(collection: ResourceCopy) -> list[LaterChange]:
+    """What each reading that is no window of its own changed, all windows together."""
+    return [_change(label, manifest, manifest.changes) for label, manifest in collection.readings]
+
+
+def _change(where: str, reading: Manifest | PatchedBy, counts: ChangeCounts | None) -> LaterChange:
+    numbers = (counts.inserted, counts.updated, counts.deleted) if counts else (0, 0, 0)
+    return LaterChange(where, stamp(reading.read_moment), reading.read_by, numbers)
+
+
+@dataclass(frozen=True)
+class OpenRecords:
+    """The records whose end has not been seen.
+
+    :param ages: words for an age, with the count of each status in it
+    :param statuses: all statuses, sorted
+    :param oldest: key, creation stamp, age and status of the oldest; without keys where those are personal
+    """
+
+    number: int
+    ages: list[tuple[str, list[int]]]
+    statuses: list[str]
+    oldest: list[tuple[str, str, str, str]]
+
+
+def open_records(collection: ResourceCopy, now: datetime) -> OpenRecords | None:
+    """The open records by age; ``None`` when they are not known."""
+    if collection.unsettled is None:
+        return None
+    found = sorted((each.created, key, each.status) for key, each in collection.unsettled.items())
+    statuses = sorted({status for *_, status in found})
+    buckets = (next(name for name, limit in _BUCKETS if now - created < limit) for created, *_ in found)
+    counted = Counter(zip(buckets, (status for *_, status in found), strict=True))
+    ages = [(name, [counted[name, status] for status in statuses]) for name, _ in _BUCKETS]
+    shows_keys = has_plain_keys(collection.resource)
+    oldest = [
+        (key if shows_keys else "not shown", stamp(created), age(now - created), status)
+        for created, key, status in found[:_OLDEST]
+    ]
+    return OpenRecords(len(found), ages, statuses, oldest)
+
+
+def has_plain_keys(name: str) -> bool:
+    """Whether a resource is known and no part of its key is personal."""
+    resource = RESOURCES.get(name)
+    if resource is None:
+        return False
+    personal = {field.name for field in resource.schema.fields if field.personal}
+    return not {part.partition(".")[0] for part in resource.key} & personal
+
+
+@dataclass(frozen=True)
+class SchemaChange:
+    """A window whose records carry other fields than those before."""
+
+    place: int
+    label: str
+    new: list[str]
+    missing: list[str]
+
+
+def schema_changes(collection: ResourceCopy) -> list[SchemaChange]:
+    """Where the fields change, against all that were seen before.
+
+    Windows without records show none and are passed over, and so are the members of objects that no record fills.
+    """
+    found, known = list[SchemaChange](), set[str]()
+    for place, entry in enumerate(collection.entries):
+        fields = set(entry.manifest.schema.fields if entry.manifest else ())
+        before, filled = set(map(_parent, known)), set(map(_parent, fields))
+        new = sorted(name for name in fields - known if _parent(name) in before)
+        missing = sorted(name for name in known - fields if _parent(name) in filled)
+        if new or missing:
+            found.append(SchemaChange(place, entry.label, new, missing))
+        known = (known - set(missing)) | fields
+    return found
+
+
+def _parent(name: str) -> str:
+    """The object that a field is a member of; the record itself is the empty one."""
+    return name.rpartition(".")[0]
+
+
+def digits(value: Decimal) -> str:
+    """An amount in full, without an exponent and without the zeros after its second decimal that add nothing."""
+    whole, point, decimals = f"{value:f}".partition(".")
+    return whole + point + decimals[:2] + decimals[2:].rstrip("0")
+
+
+def stamp(value: datetime | None) -> str:
+    """A moment, in UTC; empty for none."""
+    return f"{value:%Y-%m-%d %H:%M:%S}" if value else ""
+
+
+def span(start: datetime, end: datetime) -> str:
+    """A span, in UTC; times of day are left out where all are midnights."""
+    whole = not any(part for each in (start, end) for part in (each.hour, each.minute, each.second))
+    form = "%Y-%m-%d" if whole else "%Y-%m-%d %H:%M:%S" if start.second or end.second else "%Y-%m-%d %H:%M"
+    return f"{start:{form}} to {end:{form}}"
+
+
+def age(passed: timedelta) -> str:
+    """A length of time in the two largest units that it has."""
+    minutes = max(0, int(passed.total_seconds())) // 60
+    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
+    if days:
+        return f"{days} d {hours} h"
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"

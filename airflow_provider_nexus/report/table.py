@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from airflow_provider_nexus.exceptions import NexusConfigurationError
@@ -16,10 +17,10 @@ from airflow_provider_nexus.load.sql.books import Bookkeeping
 from airflow_provider_nexus.load.sql.check import ManifestCheck
 from airflow_provider_nexus.load.sql.errors import failing
 from airflow_provider_nexus.load.sql.sessions import snapshot
-from airflow_provider_nexus.load.sql.tables import Model, unsettled_in
+from airflow_provider_nexus.load.sql.tables import unsettled_in
 from airflow_provider_nexus.report.collection import Chain, ResourceCopy, ShownManifest, WindowEntry, Wording, read_manifest
-from airflow_provider_nexus.report.findings import has_plain_keys
 from airflow_provider_nexus.report.page import put_page, render
+from airflow_provider_nexus.report.section import has_plain_keys
 from airflow_provider_nexus.verify.tables import StoredTable
 
 TABLES = Wording(
@@ -72,7 +73,7 @@ def collection_of(stored: StoredTable) -> ResourceCopy:
     with failing("read", model.name), snapshot(stored.engine) as connection:
         books = Bookkeeping(connection, model)
         checked = ManifestCheck(books, model)
-        loads = [_load_row(model, row, flaws) for row, flaws in checked.walk()]
+        loads = [_LoadRow(dict(row), tuple(flaws), f"{model.name}-{row['number']}") for row, flaws in checked.walk()]
         lost, aside, unsettled = list(checked.lost()), books.rejected_counts(), unsettled_in(connection, model)
     follows = stored.resource.lifecycle and model.source.created and model.source.status
     if not loads:
@@ -80,7 +81,8 @@ def collection_of(stored: StoredTable) -> ResourceCopy:
     named = _by_name(loads)
     entries = [_entry(name, of_name, aside) for name, of_name in named.items()]
     entries.sort(key=lambda each: (each.start, each.end or each.start, each.label))
-    shown = [_shown(load, hides_keys=not has_plain_keys(stored.resource.name)) for load in loads]
+    hides_keys = not has_plain_keys(stored.resource.name)
+    shown = [ShownManifest(load.anchor, load.title(hides_keys=hides_keys), load.text(hides_keys=hides_keys)) for load in loads]
     windows = [load for of_name in named.values() for load in of_name]
     readings = [(load.label, load.manifest) for load in loads if load.manifest and load not in windows]
     return ResourceCopy(model.name, entries, [], readings, unsettled if follows else None, _chain(loads, named, lost), shown)
@@ -90,56 +92,60 @@ def collection_of(stored: StoredTable) -> ResourceCopy:
 class _LoadRow:
     """One row of the books.
 
-    :param manifest: ``None`` when it can't be read
-    :param sha256: digest of the manifest's text, as computed
-    :param flaws: what is wrong with it
+    :param columns: by name
+    :param flaws: what is wrong with its manifest
     """
 
-    number: int
-    label: str
-    feed: str
-    start: datetime | None
-    end: datetime | None
-    read_at: datetime
-    follows: bool
-    text: str
-    manifest: Manifest | None
-    sha256: str
+    columns: dict[str, Any]
     flaws: tuple[str, ...]
     anchor: str
 
     @property
+    def label(self) -> str:
+        """Of the reading."""
+        return str(self.columns["label"])
+
+    @cached_property
+    def manifest(self) -> Manifest | None:
+        """``None`` when it can't be read."""
+        return read_manifest(self.columns["manifest"].encode())[0]
+
+    @cached_property
+    def sha256(self) -> str:
+        """Digest of the manifest's text, as computed."""
+        return manifests.digest_of(self.columns["manifest"].encode())
+
+    @property
     def window(self) -> str:
         """Label of the window that it is of; empty when of none."""
-        return Window(self.start, self.end).label if self.start and self.end and self.start < self.end else ""
+        start, end = self.columns["window_start"], self.columns["window_end"]
+        return Window(start, end).label if start and end and start < end else ""
 
+    def title(self, *, hides_keys: bool) -> str:
+        """What it is of."""
+        title = f"Load {self.columns['number']}: {self.label}, SHA-256 {self.sha256}"
+        return f"{title}, without keys, as those are personal" if hides_keys else title
 
-def _load_row(model: Model, row: Mapping[str, Any], flaws: Iterable[str]) -> _LoadRow:
-    raw = row["manifest"].encode()
-    return _LoadRow(
-        number=row["number"],
-        label=row["label"],
-        feed=row["feed"],
-        start=row["window_start"],
-        end=row["window_end"],
-        read_at=row["read_at"],
-        follows=bool(row["previous"]),
-        text=row["manifest"],
-        manifest=read_manifest(raw)[0],
-        sha256=manifests.digest_of(raw),
-        flaws=tuple(flaws),
-        anchor=f"{model.name}-{row['number']}",
-    )
+    def text(self, *, hides_keys: bool) -> str:
+        """The manifest's."""
+        if not hides_keys:
+            return str(self.columns["manifest"])
+        if not self.manifest:
+            return _HIDDEN
+        members = self.manifest.dump()
+        for name in ("first", "last"):
+            members[name] = members[name] and {**members[name], "key": _HIDDEN}
+        return json.dumps(members, indent=1, sort_keys=True, ensure_ascii=False)
 
 
 def _by_name(loads: list[_LoadRow]) -> dict[str, list[_LoadRow]]:
     """The loads of each window and of each whole reading, by its label. A window that was read again whole is still that one."""
     named: dict[str, list[_LoadRow]] = {}
-    windows = {load.label for load in loads if load.feed == "created"}
+    windows = {load.label for load in loads if load.columns["feed"] == "created"}
     for load in loads:
-        if load.feed in ("created", "whole"):
+        if load.columns["feed"] in ("created", "whole"):
             named.setdefault(load.label, []).append(load)
-        elif load.feed == "reread" and load.window in windows:
+        elif load.columns["feed"] == "reread" and load.window in windows:
             named.setdefault(load.window, []).append(load)
     return named
 
@@ -150,8 +156,8 @@ def _entry(name: str, loads: list[_LoadRow], aside: Mapping[str, dict[tuple[str,
     return WindowEntry(
         label=name,
         path="",
-        start=last.start or last.read_at,
-        end=last.end,
+        start=last.columns["window_start"] or last.columns["read_at"],
+        end=last.columns["window_end"],
         manifest=last.manifest,
         sha256=last.sha256,
         replaces=before[-2],
@@ -164,22 +170,7 @@ def _entry(name: str, loads: list[_LoadRow], aside: Mapping[str, dict[tuple[str,
 
 def _chain(loads: list[_LoadRow], named: Mapping[str, list[_LoadRow]], lost: list[str]) -> Chain:
     """Each load names the digest of the one before, whatever it was of."""
-    replaced = {load.number for of_name in named.values() for load in of_name[:-1]}
-    broken = [(f"load {load.number}, {load.label}", flaw) for load in loads for flaw in load.flaws]
-    led_to = [load.number - 1 for load in loads if load.follows]
+    replaced = {load.columns["number"] for of_name in named.values() for load in of_name[:-1]}
+    broken = [(f"load {load.columns['number']}, {load.label}", flaw) for load in loads for flaw in load.flaws]
+    led_to = [load.columns["number"] - 1 for load in loads if load.columns["previous"]]
     return Chain(len(led_to), sum(number in replaced for number in led_to), broken + [("the table", flaw) for flaw in lost])
-
-
-def _shown(load: _LoadRow, *, hides_keys: bool) -> ShownManifest:
-    text = _without_keys(load) if hides_keys else load.text
-    title = f"Load {load.number}: {load.label}, SHA-256 {load.sha256}" + (", without keys, as those are personal" * hides_keys)
-    return ShownManifest(load.anchor, title, text)
-
-
-def _without_keys(load: _LoadRow) -> str:
-    if not load.manifest:
-        return _HIDDEN
-    members = load.manifest.dump()
-    for name in ("first", "last"):
-        members[name] = members[name] and {**members[name], "key": _HIDDEN}
-    return json.dumps(members, indent=1, sort_keys=True, ensure_ascii=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -74,7 +75,7 @@ def _entry(found: ResourceFolder, label: str, start: datetime, end: datetime | N
     if manifest.replaces or manifest.patches:
         _read_replaced(entry, folder / SUPERSEDED)
     if manifest.rejected:
-        entry.put_aside = _put_aside(folder / REJECTED)
+        entry.put_aside = Counter(_put_aside(folder / REJECTED))
     return entry
 
 
@@ -88,18 +89,12 @@ def _read_replaced(entry: WindowEntry, folder: Any) -> None:
         entry.replaced[digest] = manifest.replaces if manifest else ""
 
 
-def _put_aside(path: Any) -> dict[tuple[str, str], int]:
-    """How many records were put aside, by field and reason."""
-    return Counter((each.field, each.reason) for each in _rejects(store.read(path) or b""))
-
-
-def _rejects(data: bytes) -> Iterator[Reject]:
-    """Those that can be read."""
-    for line in data.splitlines():
-        try:
-            yield msgspec.json.decode(line, type=Reject)
-        except (msgspec.DecodeError, RecursionError):
-            continue
+def _put_aside(path: Any) -> Iterator[tuple[str, str]]:
+    """Field and reason of each record that was put aside and can be read."""
+    for line in (store.read(path) or b"").splitlines():
+        with suppress(msgspec.DecodeError, RecursionError):
+            reject = msgspec.json.decode(line, type=Reject)
+            yield reject.field, reject.reason
 
 
 def _unsettled(folder: Any) -> dict[str, Open] | None:
@@ -107,16 +102,14 @@ def _unsettled(folder: Any) -> dict[str, Open] | None:
     try:
         stored = None if raw is None else msgspec.json.decode(raw, type=dict[str, str])
     except msgspec.DecodeError:
-        return None
+        stored = None
     if stored is None:
         return None
     found = {}
     for key, value in stored.items():
         created, _, status = value.partition(" ")
-        try:
+        with suppress(NexusWindowError):
             found[key] = Open(moment(created, "created"), status)
-        except NexusWindowError:
-            continue
     return found
 
 

@@ -1,0 +1,116 @@
+"""`airflow nexus verify`, `replay` and `report`: copies, files or tables, checked, brought up to date, and shown as a page."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import TYPE_CHECKING
+
+from airflow_provider_nexus import storage as store
+from airflow_provider_nexus.cli import running
+from airflow_provider_nexus.cli.bar import following
+from airflow_provider_nexus.exceptions import NexusConfigurationError, printable
+
+if TYPE_CHECKING:
+    from airflow_provider_nexus.verify.findings import Report
+
+
+@running.command
+def verify(arguments: Namespace) -> int:
+    """Check a copy.
+
+    :return: 0 when all is well, 1 when there are problems
+    :raises NexusConfigurationError: when there is nothing to check, or a connection is missing
+    """
+    report = _verify_table(arguments) if arguments.sql_conn_id else _verify_files(arguments)
+    if arguments.output == "json":
+        running.print_json(report.dump())
+    else:
+        for title, lines in (("Problems", report.problems), ("Notes", report.notes)):
+            if lines:
+                running.print_table(title, ("where", "what"), [(line.where, line.what) for line in lines])
+        seen = f"{report.windows:,} manifests, {report.records:,} records, {report.bytes:,} bytes"
+        asked = f", {report.calls:,} calls" if report.calls else ""
+        print(f"{'All is well' if report.is_fine else f'{len(report.problems):,} problems'}: {seen}{asked}")
+    return 0 if report.is_fine else running.PROBLEMS
+
+
+def _verify_files(arguments: Namespace) -> Report:
+    from airflow_provider_nexus.verify.files import verify as verify_files
+
+    root = running.place(arguments.target)
+    with following("checking", "folders") as follow:
+        report = verify_files(root, follow)
+    if not arguments.against_nexus:
+        return report
+    from airflow_provider_nexus.verify.against_nexus import files_against_nexus
+
+    with running.nexus(arguments.nexus_conn_id) as hook, following("asking Nexus", "windows") as follow:
+        return report.plus(files_against_nexus(root, hook.client, follow))
+
+
+def _verify_table(arguments: Namespace) -> Report:
+    with running.database(arguments.sql_conn_id) as engine:
+        from airflow_provider_nexus.verify.tables import open_table, verify_table
+
+        stored = open_table(engine, arguments.target)
+        with following("checking", "rows") as follow:
+            report = verify_table(stored, follow)
+        if not arguments.against_nexus:
+            return report
+        from airflow_provider_nexus.verify.against_nexus import table_against_nexus
+
+        with running.nexus(arguments.nexus_conn_id) as hook, following("asking Nexus", "windows") as follow:
+            return report.plus(table_against_nexus(stored, hook.client, follow))
+
+
+@running.command
+def replay(arguments: Namespace) -> int:
+    """Try again.
+
+    :return: 0 when all records fit now, 1 when some do not
+    :raises NexusConfigurationError: when there is nothing to replay into, or a connection is missing
+    :raises NexusStorageError: when the files are not those of the manifest
+    """
+    if arguments.sql_conn_id:
+        with running.database(arguments.sql_conn_id) as engine, following("replaying", "readings") as follow:
+            from airflow_provider_nexus.replay.table import replay_table
+            from airflow_provider_nexus.verify.tables import open_table
+
+            done = replay_table(open_table(engine, arguments.target), follow)
+    else:
+        from airflow_provider_nexus.replay.files import replay as replay_files
+
+        with following("replaying", "folders") as follow:
+            done = replay_files(running.place(arguments.target), follow)
+    if arguments.output == "json":
+        running.print_json([each.dump() for each in done])
+    else:
+        if done:
+            rows = [(each.where, f"{each.fitted:,}", f"{each.left:,}", "; ".join(each.reasons)) for each in done]
+            running.print_table("Replayed", ("where", "fit now", "left", "why"), rows, right=("fit now", "left"))
+        print(f"{sum(each.fitted for each in done):,} records fit now, {sum(each.left for each in done):,} still do not")
+    return running.PROBLEMS if any(each.left for each in done) else 0
+
+
+@running.command
+def report(arguments: Namespace) -> int:
+    """Write the page.
+
+    :raises NexusConfigurationError: when there is no manifest, no such table or connection, or no folder for the page
+    :raises NexusStorageError: when the page can't be written, or the database fails
+    """
+    page = running.place(arguments.out, "-o")
+    if store.is_local(page) and not page.parent.is_dir():
+        raise NexusConfigurationError(f"there is no folder {page.parent} to write {page.name} into: make it first")
+    if arguments.sql_conn_id:
+        with running.database(arguments.sql_conn_id) as engine:
+            from airflow_provider_nexus.report.table import put_table_report
+            from airflow_provider_nexus.verify.tables import open_table
+
+            size = put_table_report(open_table(engine, arguments.target), page)
+    else:
+        from airflow_provider_nexus.report import put_report
+
+        size = put_report(running.place(arguments.target), page)
+    print(printable(f"{arguments.out}: {size:,} bytes"))
+    return 0
