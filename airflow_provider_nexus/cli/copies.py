@@ -73,12 +73,12 @@ def replay(arguments: Namespace) -> int:
     """
     if arguments.sql_conn_id:
         with running.database(arguments.sql_conn_id) as engine, following("replaying", "readings") as follow:
-            from airflow_provider_nexus.replay.table import replay_table
+            from airflow_provider_nexus.replay.rejected import replay_table
             from airflow_provider_nexus.verify.tables import open_table
 
             done = replay_table(open_table(engine, arguments.target), follow)
     else:
-        from airflow_provider_nexus.replay.files import replay as replay_files
+        from airflow_provider_nexus.replay.rejected import replay as replay_files
 
         with following("replaying", "folders") as follow:
             done = replay_files(running.place(arguments.target), follow)

@@ -47,6 +47,8 @@ SYSTEM = (
     ),
 )
 """Columns that every table has beside those of the record."""
+KEY, CONTENT = 0, 3
+"""The indexes of ``_key`` and ``_content``."""
 DIGESTED = 4
 """The columns from this index on, ``_raw_extra`` and those of the record, are what ``_content`` is the digest of."""
 

@@ -7,6 +7,7 @@ there is no manifest, never a wrong one. A manifest that is replaced is stored u
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load import rejects
 from airflow_provider_nexus.load.collection import refuse_another, refuse_other_format
 from airflow_provider_nexus.load.copy import Reject
-from airflow_provider_nexus.load.manifest import NAME, READINGS, SUPERSEDED, File, Manifest
+from airflow_provider_nexus.load.manifest import NAME, READINGS, REJECTED, SUPERSEDED, File, Manifest, RejectsFile
 
 _PART = re.compile(rf"\.?part-\d{{5}}\..+|{store.TEMPORARY.format(re.escape(NAME))}")
 """Parts, and what a process that died while it wrote left of a part or of a manifest."""
@@ -52,7 +53,9 @@ def publish(
     files = [File(name=each.name, bytes=each.size, records=each.records, sha256=each.sha256) for each in parts]
     manifest = replace(manifest, files=files)
     if not keep_rejected:
-        manifest = replace(manifest, rejected=[rejects.entry(aside, len(put_aside))] if put_aside else [])
+        digest = hashlib.sha256(aside).hexdigest()
+        file = RejectsFile(name=REJECTED, bytes=len(aside), records=len(put_aside), sha256=digest)
+        manifest = replace(manifest, rejected=[file] if put_aside else [])
     former = store.read(folder / NAME)
     if former is not None:
         published = manifests.parse(former, str(folder))

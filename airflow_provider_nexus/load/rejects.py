@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 
 import msgspec
@@ -10,7 +9,7 @@ import msgspec
 from airflow_provider_nexus.api.rows import Row
 from airflow_provider_nexus.exceptions import NexusRejectedError
 from airflow_provider_nexus.load.copy import Reject
-from airflow_provider_nexus.load.manifest import REJECTED, RejectsFile
+from airflow_provider_nexus.load.manifest import REJECTED
 
 FOLDER, _, NAME = REJECTED.partition("/")
 _SHOWN = 3
@@ -59,9 +58,3 @@ def dump(rejects: Iterable[Reject]) -> bytes:
 def load(data: bytes) -> list[Reject]:
     """The records of a file that :func:`dump` has written."""
     return [msgspec.json.decode(line, type=Reject) for line in data.splitlines()]
-
-
-def entry(data: bytes, records: int) -> RejectsFile:
-    """The file of rejects as a manifest names it."""
-    digest = hashlib.sha256(data).hexdigest()
-    return RejectsFile(name=REJECTED, bytes=len(data), records=records, sha256=digest)

@@ -65,26 +65,25 @@ def render(
     now = made_at or datetime.now(UTC)
     ordered = sorted(found, key=lambda each: (each.environment, each.resource, each.path))
     sections = [Section(place, collection, now) for place, collection in enumerate(ordered)]
-    page = _environment(links_from).get_template("report.html")
-    style = _style(*(["manifests.css"] if any(collection.manifests for collection in ordered) else []))
-    return page.render(sections=sections, summary=_summary(sections, bare), wording=wording, now=now, **style)
-
-
-def _environment(links_from: str) -> Environment:
     environment = Environment(
         loader=PackageLoader(_PACKAGE), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
     )
     environment.globals |= {"span": span, "stamp": stamp, "words": WORDS, "version": __version__}
     environment.filters["address"] = lambda path: links_from + quote(path)
-    return environment
-
-
-def _style(*more: str) -> dict[str, str]:
-    """The style, and its hash: the page's own policy allows no other."""
-    templates = resources.files(_PACKAGE) / "templates"
-    style = "".join(templates.joinpath(name).read_text(encoding="utf-8") for name in ("report.css", *more))
+    templates, names = resources.files(_PACKAGE) / "templates", ["report.css"]
+    if any(collection.manifests for collection in ordered):
+        names.append("manifests.css")
+    style = "".join(templates.joinpath(name).read_text(encoding="utf-8") for name in names)
+    # The page's own policy allows no other style than that of this hash.
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return {"style": Markup(style), "style_hash": f"sha256-{digest}"}  # noqa: S704 - it is our own
+    return environment.get_template("report.html").render(
+        sections=sections,
+        summary=_summary(sections, bare),
+        wording=wording,
+        now=now,
+        style=Markup(style),  # noqa: S704 - it is our own
+        style_hash=f"sha256-{digest}",
+    )
 
 
 def _summary(sections: list[Section], bare: Sequence[str]) -> dict[str, Any]:

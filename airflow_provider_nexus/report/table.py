@@ -15,13 +15,13 @@ from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load.manifest import Manifest
 from airflow_provider_nexus.load.sql.books import Bookkeeping
 from airflow_provider_nexus.load.sql.check import ManifestCheck
+from airflow_provider_nexus.load.sql.copy import SqlCopy
 from airflow_provider_nexus.load.sql.errors import failing
 from airflow_provider_nexus.load.sql.sessions import snapshot
 from airflow_provider_nexus.load.sql.tables import unsettled_in
 from airflow_provider_nexus.report.collection import Chain, ResourceCopy, ShownManifest, WindowEntry, Wording, read_manifest
 from airflow_provider_nexus.report.page import put_page, render
 from airflow_provider_nexus.report.section import has_plain_keys
-from airflow_provider_nexus.verify.tables import StoredTable
 
 TABLES = Wording(
     holder="Table",
@@ -38,50 +38,50 @@ TABLES = Wording(
 _HIDDEN = "not shown"
 
 
-def write_table_report(stored: StoredTable, *, made_at: datetime | None = None) -> str:
+def write_table_report(copy: SqlCopy, *, made_at: datetime | None = None) -> str:
     """A report on the manifests of a table. It shows each of them in full, as there are no files to link to.
 
-    :param stored: as :func:`~airflow_provider_nexus.verify.tables.open_table` finds it
+    :param copy: as :func:`~airflow_provider_nexus.verify.tables.open_table` finds it
     :param made_at: when it is made; by default now
     :return: HTML, one page, the same for the same table and moment
     :raises NexusConfigurationError: when nothing was ever loaded into the table
     :raises NexusStorageError: when the database fails
     """
-    return render([collection_of(stored)], TABLES, made_at=made_at)
+    return render([collection_of(copy)], TABLES, made_at=made_at)
 
 
-def put_table_report(stored: StoredTable, target: Any, *, made_at: datetime | None = None) -> int:
+def put_table_report(copy: SqlCopy, target: Any, *, made_at: datetime | None = None) -> int:
     """Write a report on the manifests of a table into a file, whole or not at all.
 
-    :param stored: as :func:`~airflow_provider_nexus.verify.tables.open_table` finds it
+    :param copy: as :func:`~airflow_provider_nexus.verify.tables.open_table` finds it
     :param target: the file, any path object that behaves like ``pathlib.Path``; its folder is made if it is missing
     :param made_at: when it is made; by default now
     :return: its size in bytes
     :raises NexusConfigurationError: when nothing was ever loaded into the table
     :raises NexusStorageError: when the database fails, or the file can't be written
     """
-    return put_page(lambda: write_table_report(stored, made_at=made_at), target)
+    return put_page(lambda: write_table_report(copy, made_at=made_at), target)
 
 
-def collection_of(stored: StoredTable) -> ResourceCopy:
+def collection_of(copy: SqlCopy) -> ResourceCopy:
     """The copy in a table, as its books have it.
 
     :raises NexusConfigurationError: when nothing was ever loaded into the table
     :raises NexusStorageError: when the database fails
     """
-    model = stored.model
-    with failing("read", model.name), snapshot(stored.engine) as connection:
+    model = copy.model
+    with failing("read", model.name), snapshot(copy.engine) as connection:
         books = Bookkeeping(connection, model)
         checked = ManifestCheck(books, model)
         loads = [_LoadRow(dict(row), tuple(flaws), f"{model.name}-{row['number']}") for row, flaws in checked.walk()]
         lost, aside, unsettled = list(checked.lost()), books.rejected_counts(), unsettled_in(connection, model)
-    follows = stored.resource.lifecycle and model.source.created and model.source.status
+    follows = copy.resource.lifecycle and model.source.created and model.source.status
     if not loads:
         raise NexusConfigurationError(f"no manifest of table {model.name}: sync something into it first")
     named = _by_name(loads)
     entries = [_entry(name, of_name, aside) for name, of_name in named.items()]
     entries.sort(key=lambda each: (each.start, each.end or each.start, each.label))
-    hides_keys = not has_plain_keys(stored.resource.name)
+    hides_keys = not has_plain_keys(copy.resource.name)
     shown = [ShownManifest(load.anchor, load.title(hides_keys=hides_keys), load.text(hides_keys=hides_keys)) for load in loads]
     windows = [load for of_name in named.values() for load in of_name]
     readings = [(load.label, load.manifest) for load in loads if load.manifest and load not in windows]

@@ -120,7 +120,15 @@ def follow(entries: Sequence[WindowEntry]) -> Chain:
     for entry in entries:
         chain.broken += [(entry.label, flaw) for flaw in entry.flaws]
         if entry.manifest and isinstance(entry.manifest.previous, Previous):
-            _follow_previous(entry.label, entry.manifest.previous, by_label, chain)
+            previous, before = entry.manifest.previous, by_label.get(entry.manifest.previous.window)
+            chain.links += 1
+            if before is None:
+                chain.broken.append((entry.label, f"the window before, {previous.window}, has no manifest any more"))
+            elif previous.sha256 in before.replaced:
+                chain.superseded += 1
+            elif previous.sha256 != before.sha256:
+                what = f"the manifest of {previous.window} is not the one that was published: no stored one is {previous.sha256}"
+                chain.broken.append((entry.label, what))
         digest, seen = entry.replaces, set[str]()
         while digest and digest not in seen:
             seen.add(digest)
@@ -131,15 +139,3 @@ def follow(entries: Sequence[WindowEntry]) -> Chain:
             chain.superseded += 1
             digest = entry.replaced[digest]
     return chain
-
-
-def _follow_previous(label: str, previous: Previous, by_label: dict[str, WindowEntry], chain: Chain) -> None:
-    before = by_label.get(previous.window)
-    chain.links += 1
-    if before is None:
-        chain.broken.append((label, f"the window before, {previous.window}, has no manifest any more"))
-    elif previous.sha256 in before.replaced:
-        chain.superseded += 1
-    elif previous.sha256 != before.sha256:
-        what = f"the manifest of {previous.window} is not the one that was published: no stored one is {previous.sha256}"
-        chain.broken.append((label, what))

@@ -9,7 +9,9 @@ from airflow_provider_nexus.api.moments import moment
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.extract.window import Window
+from airflow_provider_nexus.load.copy import Copy
 from airflow_provider_nexus.load.memory import FileMemory, Memory
+from airflow_provider_nexus.sync.compare import joined
 
 NAME = "_watermark.json"
 Watermark = Memory[str]
@@ -28,6 +30,25 @@ def file_watermark(collection: Any) -> Watermark:
         damage="where the last sync ended: write the end of the last window that lies there into it, as in "
         '{"watermark": "2026-01-31T00:00:00Z"}',
     )
+
+
+class CopyWatermark:
+    """The end of the windows that a copy contains without a gap, from the first on.
+
+    :param copy: stores it by its windows
+    """
+
+    def __init__(self, copy: Copy) -> None:
+        self._copy = copy
+
+    def get(self) -> str | None:
+        """The stamp; ``None`` before the first sync."""
+        windows = sorted((window for window, _ in self._copy.windows()), key=lambda window: (window.start, window.end))
+        whole = next(joined(windows), None)
+        return to_wire(whole.end) if whole else None
+
+    def set(self, moment: str) -> None:
+        """Nothing to do: the load has written it."""
 
 
 def advance(watermark: Watermark, window: Window, log: Log) -> datetime | None:

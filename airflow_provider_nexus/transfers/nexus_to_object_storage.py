@@ -119,21 +119,13 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
             nexus_conn_id=nexus_conn_id,
             **kwargs,
         )
-        self._refuse_format(file_format)
-        check_given("path", path)
-        self.path, self.file_format, self.storage_conn_id = rendered(path), file_format, rendered(storage_conn_id)
-
-    def _refuse_format(self, file_format: str) -> None:
-        """Refuse a format that there is not, or that can't store what is asked for.
-
-        :raises NexusConfigurationError: when so
-        """
         if file_format not in FILE_FORMATS:
             raise NexusConfigurationError(f"unknown file_format {file_format!r}: use {' or '.join(FILE_FORMATS)}")
-        if self.capture == "changes" and file_format != "parquet":
-            raise NexusConfigurationError("changes are captured in typed rows: use file_format='parquet' (or a SQL table)")
-        if self.history and file_format != "parquet":
-            raise NexusConfigurationError("a history is stored in typed rows: use file_format='parquet' (or a SQL table)")
+        if file_format != "parquet" and (capture == "changes" or history):
+            what = "changes are captured" if capture == "changes" else "a history is stored"
+            raise NexusConfigurationError(f"{what} in typed rows: use file_format='parquet' (or a SQL table)")
+        check_given("path", path)
+        self.path, self.file_format, self.storage_conn_id = rendered(path), file_format, rendered(storage_conn_id)
 
     def transfer(self, context: Context, hook: NexusHook, resource: Resource) -> dict[str, Any] | None:
         """Read and publish."""

@@ -20,7 +20,7 @@ from airflow_provider_nexus.load.loader import Loader
 from airflow_provider_nexus.load.paths import is_template
 from airflow_provider_nexus.load.sql.name import split_name
 from airflow_provider_nexus.operators._base import rendered
-from airflow_provider_nexus.sync.watermark import Watermark
+from airflow_provider_nexus.sync.watermark import CopyWatermark, Watermark
 from airflow_provider_nexus.transfers._base import Capture, NexusSyncBaseOperator
 from airflow_provider_nexus.transfers._memory import AssetMemory
 
@@ -109,7 +109,7 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
         _check(self.sql_conn_id, self.table)
         engine = engine_of(self.sql_conn_id)
         try:
-            from airflow_provider_nexus.load.sql.copy import SqlCopy, TableWatermark
+            from airflow_provider_nexus.load.sql.copy import SqlCopy
 
             environment = hook.settings.environment
             copy = SqlCopy(
@@ -121,7 +121,7 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
                 output="history" if self.history else "current",
                 contract=self.contract,
             )
-            watermark: Watermark = TableWatermark(copy)
+            watermark: Watermark = CopyWatermark(copy)
             if (state := self.asset_store(context)) is not None:
                 # by the table's own name, as two spellings of one table have one watermark
                 watermark = AssetMemory(state, f"nexus.watermark.{self.sql_conn_id}.{copy.place}")

@@ -33,6 +33,7 @@ from airflow_provider_nexus.load.manifest import Manifest
 from airflow_provider_nexus.load.parquet.scan import Scan
 from airflow_provider_nexus.load.rows import RejectedRecord, TableConverter
 from airflow_provider_nexus.load.sql.books import Bookkeeping
+from airflow_provider_nexus.load.sql.copy import SqlCopy
 from airflow_provider_nexus.load.sql.errors import failing
 from airflow_provider_nexus.load.sql.sessions import reading
 from airflow_provider_nexus.load.sql.tables import created_in
@@ -40,7 +41,6 @@ from airflow_provider_nexus.load.totals import Grouping
 from airflow_provider_nexus.sync.compare import Comparison
 from airflow_provider_nexus.verify.findings import Findings, Report
 from airflow_provider_nexus.verify.readers import records_of
-from airflow_provider_nexus.verify.tables import StoredTable
 
 _ORIGIN = Origin(datetime(2000, 1, 1, tzinfo=UTC), "count")
 """Of records that are only counted: no total depends on it."""
@@ -113,7 +113,7 @@ def files_against_nexus(root: Any, client: NexusClient, follow: Follow = unheard
     return findings.report()
 
 
-def table_against_nexus(stored: StoredTable, client: NexusClient, follow: Follow = unheard) -> Report:
+def table_against_nexus(stored: SqlCopy, client: NexusClient, follow: Follow = unheard) -> Report:
     """Compare the windows of a table with Nexus.
 
     :param follow: called with the number of windows compared
@@ -126,7 +126,7 @@ def table_against_nexus(stored: StoredTable, client: NexusClient, follow: Follow
     findings, before, windows = Findings(), client.session.calls, _table_windows(stored)
     if not windows:
         findings.note(name, "has no windows, so it is not compared: Nexus only shows its present state")
-    copy = ComparedCopy(stored.resource, windows, lambda _, start, end: stored.copy.totals(start, end))
+    copy = ComparedCopy(stored.resource, windows, lambda _, start, end: stored.totals(start, end))
     _compare(copy, client, findings, Steps(len(windows), follow))
     findings.calls = client.session.calls - before
     return findings.report()
@@ -272,7 +272,7 @@ def _sound_windows(collection: ResourceFolder) -> Iterator[tuple[StoredWindow, M
             yield StoredWindow(str(folder), window, manifest.records, manifest.put_aside, manifest.proof.outside), manifest
 
 
-def _table_windows(stored: StoredTable) -> list[StoredWindow]:
+def _table_windows(stored: SqlCopy) -> list[StoredWindow]:
     """The windows of a table, each by its last load, with as many records as the table contains of it now."""
     model, found = stored.model, list[StoredWindow]()
     with failing("read", model.name), reading(stored.engine) as connection:

@@ -137,8 +137,14 @@ class FolderCheck:
         self._unnamed_files(manifest)
         whole = [file for file in manifest.files if self._is_there(file)]
         for rejected in manifest.rejected:
-            if self._is_there(rejected):
-                self._rejected(rejected)
+            path = self._path / rejected.name
+            try:
+                count = len(rejects.load(store.read(path) or b"")) if self._is_there(rejected) else rejected.records
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                self._findings.problem(path, f"can't be read as rejected records: {_AGAIN}")
+                continue
+            if count != rejected.records:
+                self._findings.problem(path, f"contains {count} records instead of {rejected.records}: {_AGAIN}")
         reader = self._reader(manifest)
         if reader is None:
             return
@@ -183,16 +189,6 @@ class FolderCheck:
         if digest.hexdigest() != file.sha256:
             self._findings.problem(path, f"was changed, its SHA-256 is not the one that {NAME} names: {_AGAIN}")
         return True
-
-    def _rejected(self, file: File) -> None:
-        path = self._path / file.name
-        try:
-            found = len(rejects.load(store.read(path) or b""))
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            self._findings.problem(path, f"can't be read as rejected records: {_AGAIN}")
-            return
-        if found != file.records:
-            self._findings.problem(path, f"contains {found} records instead of {file.records}: {_AGAIN}")
 
     def _reader(self, manifest: Manifest) -> FolderReader | None:
         try:

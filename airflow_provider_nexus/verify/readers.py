@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from functools import partial
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import msgspec
 
@@ -21,7 +21,7 @@ from airflow_provider_nexus.extract.jsonl import lines
 from airflow_provider_nexus.extract.protect import Place, Protection, Treatment, check_protection, tree_of
 from airflow_provider_nexus.extract.totals import Totals
 from airflow_provider_nexus.extract.window import Window
-from airflow_provider_nexus.load.columns import SYSTEM, Column, Table
+from airflow_provider_nexus.load.columns import CONTENT, DIGESTED, KEY, SYSTEM, Column, Table
 from airflow_provider_nexus.load.manifest import Manifest, end_record
 from airflow_provider_nexus.load.parquet.arrow import load
 from airflow_provider_nexus.load.parquet.changes import DELETED
@@ -86,43 +86,9 @@ def impossible_treatments(resource: Resource, manifest: Manifest) -> Iterator[st
             yield f"its protected can't be: {error}"
 
 
-_CONTENT = 4
-"""Columns of a typed row before those that its ``_content`` is the digest of."""
+class LinesReader:
+    """Reads JSON lines, one record in memory at a time."""
 
-
-class FolderReader(Protocol):
-    """Reads the files of one folder, one row in memory at a time.
-
-    :ivar records: read so far
-    """
-
-    records: int
-
-    def read(self, path: Any) -> Iterator[str]:
-        """Read a file to its end.
-
-        :return: one line for each thing that is wrong with a row
-        """
-
-    def differences(self, manifest: Manifest) -> Iterator[str]:
-        """The members of a manifest that are not what the rows add up to, one line each."""
-
-
-def folder_reader(file_format: str, resource: Resource, window: Window | None, personal: PersonalData | None) -> FolderReader:
-    """The reader for a format.
-
-    :param window: that all rows were created in; ``None`` when any stamp will do
-    :param personal: checks how personal data was treated; ``None`` when that is not known
-    :raises NexusDataError: when this version does not know the format
-    """
-    if file_format == "jsonl":
-        return _LinesReader(resource, window, personal)
-    if file_format == "parquet":
-        return _ParquetReader(resource, window, personal)
-    raise NexusDataError("manifest", resource.name, "format", file_format, "jsonl or parquet")
-
-
-class _LinesReader:
     def __init__(self, resource: Resource, window: Window | None, personal: PersonalData | None) -> None:
         self._window, self._personal = window, personal
         self._reader = RowReader(resource)
@@ -132,6 +98,7 @@ class _LinesReader:
     def read(self, path: Any) -> Iterator[str]:
         """Read a file to its end.
 
+        :return: one line for each thing that is wrong with a record
         :raises NexusDataError: when a record has no key, or its stamp can't be read
         :raises ValueError: when the file is not whole
         """
@@ -158,7 +125,9 @@ class _LinesReader:
         return _differences(found, manifest)
 
 
-class _ParquetReader:
+class ParquetReader:
+    """Reads Parquet files, one batch of rows in memory at a time."""
+
     def __init__(self, resource: Resource, window: Window | None, personal: PersonalData | None) -> None:
         self._table, self._window, self._personal = Table(resource), window, personal
         self._account = TableAccount(self._table)
@@ -167,6 +136,7 @@ class _ParquetReader:
     def read(self, path: Any) -> Iterator[str]:
         """Read a file to its end.
 
+        :return: one line for each thing that is wrong with a row
         :raises NexusError: when it is no Parquet file
         :raises ValueError: when it is not whole
         """
@@ -178,14 +148,14 @@ class _ParquetReader:
             for row in rows:
                 self.records += 1
                 # A record that was deleted has neither values nor a digest.
-                is_empty = row[3] == DELETED and all(value is None for value in row[_CONTENT:])
-                content = DELETED if is_empty else content_of(row[_CONTENT:])
-                if content != row[3]:
-                    yield f"the row of key {row[0]!r} was edited: its values are not what its _content is of"
-                if row[3] != DELETED:
+                is_empty = row[CONTENT] == DELETED and all(value is None for value in row[DIGESTED:])
+                content = DELETED if is_empty else content_of(row[DIGESTED:])
+                if content != row[CONTENT]:
+                    yield f"the row of key {row[KEY]!r} was edited: its values are not what its _content is of"
+                if row[CONTENT] != DELETED:
                     values = [row[place] if place is not None else None for place in places]
-                    self._account.add((*row[:3], content, *values[_CONTENT:]))
-                    yield from (f"the row of key {row[0]!r} {line}" for line in self._misplaced(values))
+                    self._account.add((*row[:CONTENT], content, *values[DIGESTED:]))
+                    yield from (f"the row of key {row[KEY]!r} {line}" for line in self._misplaced(values))
 
     def _misplaced(self, values: list[Any]) -> Iterator[str]:
         """What can't be in a row of this folder."""
@@ -203,6 +173,23 @@ class _ParquetReader:
         if "totals" in found and Totals.load(each.dump() for each in found["totals"]).same_as(manifest.group_totals):
             found["totals"] = manifest.totals
         return _differences(found, manifest)
+
+
+FolderReader = LinesReader | ParquetReader
+
+
+def folder_reader(file_format: str, resource: Resource, window: Window | None, personal: PersonalData | None) -> FolderReader:
+    """The reader for a format.
+
+    :param window: that all rows were created in; ``None`` when any stamp will do
+    :param personal: checks how personal data was treated; ``None`` when that is not known
+    :raises NexusDataError: when this version does not know the format
+    """
+    if file_format == "jsonl":
+        return LinesReader(resource, window, personal)
+    if file_format == "parquet":
+        return ParquetReader(resource, window, personal)
+    raise NexusDataError("manifest", resource.name, "format", file_format, "jsonl or parquet")
 
 
 def records_of(path: Any) -> Iterator[bytes]:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
 
 from sqlalchemy import Engine
 
-from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import RESOURCES, get_resource
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusDataError
 from airflow_provider_nexus.extract.progress import Follow, unheard
@@ -27,62 +25,44 @@ from airflow_provider_nexus.verify.findings import Findings, Report
 _HINT = "take it back from a backup, or sync into a new table"
 
 
-@dataclass(frozen=True)
-class StoredTable:
-    """A copy in a database, as the tables beside it describe it.
+def open_table(engine: Engine, name: str) -> SqlCopy:
+    """The copy in a table, as the tables beside it describe it.
 
     :param engine: of the database; it stays the caller's
-    :param copy: reads and changes it
-    :param model: its tables
-    :param environment: whose records they are
-    :param base_url: where they were read
-    """
-
-    engine: Engine
-    copy: SqlCopy
-    model: Model
-    environment: str
-    base_url: str
-
-    @property
-    def resource(self) -> Resource:
-        """What it is a copy of."""
-        return self.model.source.resource
-
-
-def open_table(engine: Engine, name: str) -> StoredTable:
-    """Find out what a table is a copy of.
-
     :param name: of the table, behind a schema and a point if it has one
     :raises NexusConfigurationError: when no sync has made it
     :raises NexusStorageError: when the database fails
     """
     given = Model(name, Table(next(iter(RESOURCES.values()))), "current")
     with failing("read", name), reading(engine) as connection:
-        placed_model, is_there = placed(connection, given)
-        found = Bookkeeping(connection, placed_model).owner()
+        model, is_there = placed(connection, given)
+        found = Bookkeeping(connection, model).owner()
     if found is None:
         lack = "nexus_table beside it does not name it" if is_there else "the database has no table of that name"
         raise NexusConfigurationError(f"{name} is no table that a sync has made: {lack}")
     output: Output = "history" if found["output"] == "history" else "current"
-    table = Table(get_resource(found["resource"]))
-    environment, base_url = found["environment"], found["base_url"]
-    copy = SqlCopy(engine, name, table, environment=environment, base_url=base_url, output=output)
-    return StoredTable(engine, copy, replace(placed_model, source=table, output=output), environment, base_url)
+    return SqlCopy(
+        engine,
+        name,
+        Table(get_resource(found["resource"])),
+        environment=found["environment"],
+        base_url=found["base_url"],
+        output=output,
+    )
 
 
-def verify_table(stored: StoredTable, follow: Follow = unheard) -> Report:
+def verify_table(copy: SqlCopy, follow: Follow = unheard) -> Report:
     """Check every row and every manifest of a table. Nexus is not asked.
 
     :param follow: called with the number of rows checked
     :raises NexusStorageError: when the database fails
     """
-    findings, name = Findings(), stored.model.name
-    checked = stored.copy.check(follow)
+    findings, name = Findings(), copy.model.name
+    checked = copy.check(follow)
     findings.windows, findings.records = checked.manifests, checked.records
     for line in checked.problems:
         findings.problem(name, f"{line}: {_HINT}")
-    with stored.copy.books() as books:
+    with copy.books() as books:
         for row in books.manifests():
             where = f"manifest {row['number']} of table {name}"
             with suppress(NexusDataError):  # the check of the copy names it as one that can't be read

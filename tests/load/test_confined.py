@@ -13,7 +13,7 @@ import pytest
 
 from airflow_provider_nexus.exceptions import NexusDataError
 from airflow_provider_nexus.load.manifest import NAME
-from airflow_provider_nexus.replay.files import replay
+from airflow_provider_nexus.replay.rejected import replay
 from airflow_provider_nexus.report import write_report
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.verify.files import verify

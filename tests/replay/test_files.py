@@ -17,7 +17,7 @@ from airflow_provider_nexus.exceptions import NexusError, NexusStorageError
 from airflow_provider_nexus.load import rows as conform
 from airflow_provider_nexus.load.manifest import NAME
 from airflow_provider_nexus.load.parquet.writer import read_rows
-from airflow_provider_nexus.replay.files import replay
+from airflow_provider_nexus.replay.rejected import replay
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.verify.files import verify
 from tests.extract.serving import client_of, sandbox_and_client

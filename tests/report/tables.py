@@ -15,10 +15,11 @@ from airflow_provider_nexus.extract.request import SyncRequest
 from airflow_provider_nexus.extract.window import RequestedWindow
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.loader import Loader
-from airflow_provider_nexus.load.sql.copy import SqlCopy, TableWatermark
+from airflow_provider_nexus.load.sql.copy import SqlCopy
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sync.capture import CaptureJob
 from airflow_provider_nexus.sync.job import SyncJob
+from airflow_provider_nexus.sync.watermark import CopyWatermark
 from tests.extract.serving import client_of
 from tests.load.storing import capture, put
 from tests.report.trees import START, midnight
@@ -68,7 +69,7 @@ def put_table(client: NexusClient, engine: Engine, name: str, requested: Request
 def _capture(sandbox: Sandbox, engine: Engine, name: str) -> None:
     client = client_of(sandbox)
     copy = _copy(client, engine, name)
-    watermark = TableWatermark(copy)
+    watermark = CopyWatermark(copy)
     known = watermark.get()
     requested = RequestedWindow(datetime.fromisoformat(known) if known else START, None, "watermark")
     CaptureJob(client, SyncRequest(resource=get_resource(name), requested=requested), copy, watermark=watermark).run()

@@ -22,7 +22,7 @@ from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sync.job import SyncJob
 from airflow_provider_nexus.verify.against_nexus import files_against_nexus, table_against_nexus
 from airflow_provider_nexus.verify.findings import Report
-from airflow_provider_nexus.verify.tables import StoredTable, open_table, verify_table
+from airflow_provider_nexus.verify.tables import open_table, verify_table
 from tests.extract.serving import client_of, sandbox_and_client
 from tests.load.storing import hours_of, put
 
@@ -109,7 +109,7 @@ def engine(tmp_path: Path) -> Iterator[sa.Engine]:
 
 def load(
     sandbox: Sandbox, engine: sa.Engine, name: str, windows: list[RequestedWindow] | None = None, max_rejected: int = 0
-) -> StoredTable:
+) -> SqlCopy:
     client, entry = client_of(sandbox), get_resource(name)
     where = client.session.environment
     copy = SqlCopy(engine, "copied", Table(entry), environment=where.name, base_url=where.base_url)

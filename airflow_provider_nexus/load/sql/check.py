@@ -14,7 +14,7 @@ from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.exceptions import NexusDataError
 from airflow_provider_nexus.extract.progress import Follow, unheard
 from airflow_provider_nexus.load.columns import DIGESTED
-from airflow_provider_nexus.load.manifest import Manifest, parse
+from airflow_provider_nexus.load.manifest import parse
 from airflow_provider_nexus.load.rows import content_of
 from airflow_provider_nexus.load.sql.books import Bookkeeping, TableDigests
 from airflow_provider_nexus.load.sql.tables import Model, current
@@ -46,12 +46,13 @@ def check(connection: Connection, model: Model, follow: Follow = unheard) -> Che
         problems += [f"manifest {row['number']} of table {model.name} {flaw}" for flaw in flaws]
     problems += [f"table {model.name} {flaw}" for flaw in manifests.lost()]
     stored = manifests.state
-    rows, total = _RowCheck(connection, model, manifests.shapes), stored.versions.records if stored else None
-    problems += [f"table {model.name}: {line}" for line in rows.problems(lambda seen: follow(seen, total))]
-    follow(rows.state.versions.records, total)
+    found, total = TableDigests(), stored.versions.records if stored else None
+    rows = _row_problems(connection, model, manifests.shapes, found, lambda seen: follow(seen, total))
+    problems += [f"table {model.name}: {line}" for line in rows]
+    follow(found.versions.records, total)
     if stored is not None:
-        problems += [f"table {model.name}: {line}" for line in _differences(rows.state, stored, model)]
-    return Checked(tuple(problems), rows.state.versions.records, manifests.count)
+        problems += [f"table {model.name}: {line}" for line in _differences(found, stored, model)]
+    return Checked(tuple(problems), found.versions.records, manifests.count)
 
 
 def _differences(found: TableDigests, stored: TableDigests, model: Model) -> Iterator[str]:
@@ -113,63 +114,48 @@ class ManifestCheck:
         self.shapes.add(tuple(manifest.load.columns[DIGESTED:]))
         columns = manifest.load.dump() | {"previous": manifest.previous}
         differing = [name for name, value in columns.items() if name != "columns" and row.get(name) != value]
-        differing += _other_times(manifest, row)
+        start, end = (manifest.window.start, manifest.window.end) if manifest.window else ("", "")
+        times = {"window_start": start, "window_end": end, "read_at": manifest.read_at}
+        differing += [name for name, text in times.items() if text and (row[name] is None or to_wire(row[name]) != text)]
         if differing:
             yield f"was edited: its text says something else than its columns {', '.join(differing)}"
 
 
-def _other_times(manifest: Manifest, row: dict[str, Any]) -> list[str]:
-    """The columns of times for which the text has other ones."""
-    start, end = (manifest.window.start, manifest.window.end) if manifest.window else ("", "")
-    texts = {"window_start": start, "window_end": end, "read_at": manifest.read_at}
-    return [name for name, text in texts.items() if text and (row[name] is None or to_wire(row[name]) != text)]
+def _row_problems(
+    connection: Connection, model: Model, shapes: set[tuple[str, ...]], state: TableDigests, seen: Callable[[int], object]
+) -> Iterator[str]:
+    """Everything that is wrong with the rows of a table, each against its digest.
 
-
-class _RowCheck:
-    """The rows of a table, each against its digest.
-
-    :param connection: on which they are read
     :param shapes: the columns that rows may have been made of
+    :param state: counts them
+    :param seen: called with how many were looked at, every thousand
     """
+    names = model.names[DIGESTED:]
+    known = sorted((shape for shape in shapes if set(shape) <= set(names)), key=len, reverse=True)
+    places = [[names.index(name) for name in shape] for shape in known]
+    columns, of_key = model.data.c, _key_places(model)
+    is_current = sa.case((current(model), 1), else_=0)
+    query = sa.select(is_current, *(columns[name] for name in ("_key", "_content", *names)))
+    for is_now, key, stored, *values in connection.execution_options(yield_per=_AT_ONCE).execute(query):
+        found = stored if any(_fits(stored, values, each) for each in places) else content_of(values)
+        if found != stored:
+            yield f"the row of key {key!r} was edited: its values are not what its _content is of"
+        parts = [values[place] for place in of_key]
+        # The version of a deleted record has no values.
+        if any(parts) and key != "|".join(part or "" for part in parts):
+            yield f"the row of key {key!r} has a record of another key"
+        state.versions.add(found)
+        if is_now:
+            state.current.add(found)
+        if not state.versions.records % _AT_ONCE:
+            seen(state.versions.records)
 
-    def __init__(self, connection: Connection, model: Model, shapes: set[tuple[str, ...]]) -> None:
-        self._connection, self._model = connection, model
-        names = model.names[DIGESTED:]
-        known = [shape for shape in shapes if set(shape) <= set(names)]
-        self._shapes = [(shape, [names.index(name) for name in shape]) for shape in sorted(known, key=len, reverse=True)]
-        self._keys = _key_places(model)
-        self.state = TableDigests()
 
-    def problems(self, seen: Callable[[int], object]) -> Iterator[str]:
-        """Everything that is wrong with them.
-
-        :param seen: called with how many were looked at, every thousand
-        """
-        columns = self._model.data.c
-        is_current = sa.case((current(self._model), 1), else_=0)
-        names = ("_key", "_content", *self._model.names[DIGESTED:])
-        query = sa.select(is_current, *(columns[name] for name in names))
-        for is_now, key, stored, *values in self._connection.execution_options(yield_per=_AT_ONCE).execute(query):
-            found = stored if self._fits(stored, values) else content_of(values)
-            if found != stored:
-                yield f"the row of key {key!r} was edited: its values are not what its _content is of"
-            parts = [values[place] for place in self._keys]
-            # The version of a deleted record has no values.
-            if any(parts) and key != "|".join(part or "" for part in parts):
-                yield f"the row of key {key!r} has a record of another key"
-            self.state.versions.add(found)
-            if is_now:
-                self.state.current.add(found)
-            if not self.state.versions.records % _AT_ONCE:
-                seen(self.state.versions.records)
-
-    def _fits(self, stored: str, values: list[Any]) -> bool:
-        """Whether the values are those of the digest, be it one from before columns were added, which are null then."""
-        return any(
-            content_of([values[place] for place in places]) == stored
-            for shape, places in self._shapes
-            if len(shape) == len(values) or all(value is None or place in places for place, value in enumerate(values))
-        )
+def _fits(stored: str, values: list[Any], places: list[int]) -> bool:
+    """Whether the values are those of a digest that may be from before columns were added, which are null then."""
+    if len(places) < len(values) and not all(value is None or place in places for place, value in enumerate(values)):
+        return False
+    return content_of([values[place] for place in places]) == stored
 
 
 def _key_places(model: Model) -> list[int]:

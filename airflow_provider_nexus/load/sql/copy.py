@@ -13,7 +13,6 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
 from airflow_provider_nexus.api.resource import Resource
-from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.extract.origin import Open
 from airflow_provider_nexus.extract.progress import Follow, unheard
@@ -53,6 +52,7 @@ class SqlCopy:
     :param output: one row for each record, or one for each version that was seen
     :param contract: what becomes of differences between the table and the catalogue
     :param batch: rows in one statement
+    :ivar resource: what it is a copy of
     :raises NexusConfigurationError: when an argument is none of those that can be
     """
 
@@ -73,15 +73,16 @@ class SqlCopy:
                 f"output is current or history, contract one of {', '.join(CONTRACTS)}, and batch at least 1: "
                 f"these are {output!r}, {contract!r} and {batch!r}"
             )
-        self._engine, self._given = engine, Model(name, table, output)
+        self.engine, self._given = engine, Model(name, table, output)
+        self.resource, self.base_url = table.resource, base_url
         whose = {"environment": environment, "base_url": base_url}
         self._belongs = {"resource": table.resource.name, **whose, "output": output}
         self._contract, self._batch, self._is_ready = contract, batch, False
 
     @cached_property
-    def _model(self) -> Model:
+    def model(self) -> Model:
         """The tables as the database calls them."""
-        with failing("find", self._given.name), reading(self._engine) as connection:
+        with failing("find", self._given.name), reading(self.engine) as connection:
             return placed(connection, self._given)[0]
 
     @property
@@ -91,7 +92,7 @@ class SqlCopy:
         :raises NexusConfigurationError: when there can be no table of that name
         :raises NexusStorageError: when the database fails
         """
-        return f"{self._model.schema}.{self._model.bare}"
+        return f"{self.model.schema}.{self.model.bare}"
 
     def prepare(self) -> list[str]:
         """Make the tables where they are missing, and compare them with the catalogue where they are there.
@@ -100,8 +101,8 @@ class SqlCopy:
         :raises NexusContractError: when the table can't take the rows
         :raises NexusConfigurationError: when the table contains another resource, environment or form
         """
-        with failing("make ready", self._given.name), session(self._engine) as connection:
-            self._model, found = prepare(connection, self._given, self._contract, self._belongs)
+        with failing("make ready", self._given.name), session(self.engine) as connection:
+            self.model, found = prepare(connection, self._given, self._contract, self._belongs)
         self._is_ready = True
         return found
 
@@ -115,11 +116,11 @@ class SqlCopy:
         :raises NexusStorageError: when the database fails; nothing is changed then
         """
         self.prepare()
-        with failing("load", self._model.name), session(self._engine) as connection:
-            staged = self._model.staging(connection.dialect.name)
+        with failing("load", self.model.name), session(self.engine) as connection:
+            staged = self.model.staging(connection.dialect.name)
             with transaction(connection):
                 staged.create(connection, checkfirst=False)
-            source, names, insert = iter(rows), self._model.names, sa.insert(staged)
+            source, names, insert = iter(rows), self.model.names, sa.insert(staged)
             while batch := [dict(zip(names, row, strict=True)) for row in islice(source, self._batch)]:
                 with transaction(connection, begin="BEGIN"):
                     connection.execute(insert, batch)
@@ -130,25 +131,25 @@ class SqlCopy:
             return stored
 
     def _merge(self, connection: Connection, staged: sa.Table, scope: Window | None, sealed: Sealed) -> Stored:
-        books, unchanged = Bookkeeping(connection, self._model), ""
+        books, unchanged = Bookkeeping(connection, self.model), ""
         with suppress(_Unchanged), transaction(connection):
             number = books.lock()
             last = books.last()
             state = parse(last["manifest"].encode(), self._last_one).state if last else None
             digests = TableDigests.load(state) if state else TableDigests()
-            merge = Merge(connection, self._model, staged, number, digests, self._batch)
+            merge = Merge(connection, self.model, staged, number, digests, self._batch)
             merge.upsert()
             if scope is not None:
                 merge.delete(scope, sealed)
-            changes = ChangeCounts(inserted=merge.inserted, updated=merge.updated, deleted=merge.deleted)
-            before = None if merge.inserted or merge.updated or merge.deleted else books.last(sealed.label)
+            counts = {"inserted": merge.inserted, "updated": merge.updated, "deleted": merge.deleted}
+            before = None if any(counts.values()) else books.last(sealed.label)
             if before and (before["content"], before["verdict"]) == (sealed.content, sealed.verdict):
                 unchanged = before["sha256"]
                 raise _Unchanged
-            sha256 = books.write(sealed, number, last["sha256"] if last else "", digests, changes, self._belongs)
+            sha256 = books.write(sealed, number, last["sha256"] if last else "", digests, ChangeCounts(**counts), self._belongs)
         return Stored(
-            path=self._model.name,
-            manifest=f"nexus_manifest of {self._model.bare}",
+            path=self.model.name,
+            manifest=f"nexus_manifest of {self.model.bare}",
             changed=not unchanged,
             sha256=unchanged or sha256,
             inserted=merge.inserted,
@@ -159,28 +160,28 @@ class SqlCopy:
     @property
     def _last_one(self) -> str:
         """The last manifest, for an error that it can't be read."""
-        return f"the last one of {self._model.name}"
+        return f"the last one of {self.model.name}"
 
     def fields_before(self, window: Window | None) -> dict[str, Any] | None:  # noqa: ARG002 - a table is one for all windows
         """Member ``schema`` of the last load's manifest; ``None`` before the first."""
         with self._read() as connection:
-            last = Bookkeeping(connection, self._model).last()
+            last = Bookkeeping(connection, self.model).last()
         return parse(last["manifest"].encode(), self._last_one).schema.dump() if last else None
 
     def unsettled(self) -> dict[str, Open]:
         """The records whose end has not been seen, by key."""
         with self._read() as connection:
-            return unsettled_in(connection, self._model)
+            return unsettled_in(connection, self.model)
 
     def totals(self, start: datetime, end: datetime) -> Totals:
         """Counts and sums of the records that were created in a span, as the copy contains them now."""
         with self._read() as connection:
-            return totals_of(connection, self._model, start, end)
+            return totals_of(connection, self.model, start, end)
 
     def windows(self) -> list[tuple[Window, datetime]]:
         """The windows read whole, each with the time of its last reading, oldest first; one that contains a window counts."""
         with self._read() as connection:
-            return Bookkeeping(connection, self._model).windows()
+            return Bookkeeping(connection, self.model).windows()
 
     def torn(self) -> list[Window]:
         """None: a load is one transaction."""
@@ -191,13 +192,13 @@ class SqlCopy:
 
         :param follow: called with the number of rows that were looked at
         """
-        with failing("check", self._model.name):
-            with reading(self._engine) as connection:
-                missing = Bookkeeping(connection, self._model).missing
+        with failing("check", self.model.name):
+            with reading(self.engine) as connection:
+                missing = Bookkeeping(connection, self.model).missing
             if missing:
                 return Checked((f"table {missing} is not there",), 0, 0)
-            with snapshot(self._engine) as connection:
-                return check(connection, self._model, follow)
+            with snapshot(self.engine) as connection:
+                return check(connection, self.model, follow)
 
     @contextmanager
     def books(self) -> Iterator[Bookkeeping]:
@@ -205,37 +206,13 @@ class SqlCopy:
 
         :raises NexusStorageError: when the database fails
         """
-        with failing("read", self._model.name), reading(self._engine) as connection:
-            yield Bookkeeping(connection, self._model)
+        with failing("read", self.model.name), reading(self.engine) as connection:
+            yield Bookkeeping(connection, self.model)
 
     @contextmanager
     def _read(self) -> Iterator[Connection]:
         """A connection to read by. The tables are compared with the catalogue at each load, and once before the first look."""
         if not self._is_ready:
             self.prepare()
-        with failing("read", self._model.name), reading(self._engine) as connection:
+        with failing("read", self.model.name), reading(self.engine) as connection:
             yield connection
-
-
-class TableWatermark:
-    """The end of the windows that a table contains without a gap, from the first on.
-
-    :param copy: the table
-    """
-
-    def __init__(self, copy: SqlCopy) -> None:
-        self._copy = copy
-
-    def get(self) -> str | None:
-        """The stamp; ``None`` before the first sync."""
-        windows = sorted((window for window, _ in self._copy.windows()), key=lambda window: (window.start, window.end))
-        if not windows:
-            return None
-        end = windows[0].end
-        for window in windows:
-            if window.start <= end:
-                end = max(end, window.end)
-        return to_wire(end)
-
-    def set(self, moment: str) -> None:
-        """Nothing to do: the load has written it."""

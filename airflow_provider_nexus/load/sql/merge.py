@@ -53,8 +53,10 @@ class Merge:
 
         :raises NexusContractError: when the table does not store it as it is
         """
+        columns, names = self.model.data.c, (*_VERSION, "_deleted") if self.model.is_history else _VERSION
         for piece in self._pieces():
-            stored = self._stored([row["_key"] for row in piece])
+            query = sa.select(*(columns[name] for name in names)).where(columns["_key"].in_([row["_key"] for row in piece]))
+            stored = {row["_key"]: row for row in self.connection.execute(query.where(latest(self.model))).mappings()}
             new = [row for row in piece if _replaces(row, stored.get(row["_key"]))]
             old = [stored[row["_key"]] for row in new if row["_key"] in stored and not stored[row["_key"]].get("_deleted")]
             self._take_away(old)
@@ -89,12 +91,6 @@ class Merge:
         while piece:
             yield piece
             piece = self.connection.execute(query.where(columns["_key"] > piece[-1]["_key"])).mappings().all()
-
-    def _stored(self, keys: list[str]) -> dict[str, sa.RowMapping]:
-        columns = self.model.data.c
-        names = (*_VERSION, "_deleted") if self.model.is_history else _VERSION
-        query = sa.select(*(columns[name] for name in names)).where(columns["_key"].in_(keys), latest(self.model))
-        return {row["_key"]: row for row in self.connection.execute(query).mappings()}
 
     def _take_away(self, rows: Sequence[sa.RowMapping]) -> None:
         """They are no longer what the record is; only a history goes on storing them."""

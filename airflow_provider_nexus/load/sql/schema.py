@@ -141,7 +141,7 @@ def _compare(connection: Connection, model: Model, contract: Contract) -> list[s
     wrong = [
         f"column {column.name} is {kind!s}, which can't hold {_wanted(column.type)}"
         for column, kind in kinds
-        if not _holds(column.type, kind)
+        if not _can_store(column.type, kind)
     ]
     extra = {name: column for name, column in there.items() if name not in model.data.columns}
     wrong += [f"column {name} is not ours and takes no null" for name, column in extra.items() if _is_needed(column)]
@@ -215,7 +215,7 @@ def _wanted(kind: TypeEngine[Any]) -> str:
     return names.get(type(kind), f"values of the kind {type(kind).__name__.lower()}")
 
 
-def _holds(ours: TypeEngine[Any], there: TypeEngine[Any]) -> bool:
+def _can_store(ours: TypeEngine[Any], there: TypeEngine[Any]) -> bool:
     if isinstance(there, sa.types.NullType):
         return False
     if isinstance(ours, KeyType | TextType | JsonType | MoneyType | TimeType) and isinstance(there, sa.String):

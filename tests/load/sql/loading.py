@@ -112,4 +112,4 @@ def dump(engine: Engine, name: str = TABLE) -> list[tuple[Any, ...]]:
 def stored(engine: Engine, copy: SqlCopy) -> list[tuple[Any, ...]]:
     """All rows, as the column types give them."""
     with engine.connect() as connection:
-        return [tuple(row) for row in connection.execute(sa.select(copy._model.data).order_by("_key"))]
+        return [tuple(row) for row in connection.execute(sa.select(copy.model.data).order_by("_key"))]

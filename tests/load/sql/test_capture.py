@@ -10,10 +10,9 @@ from sqlalchemy import Engine
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import Copy, TableRow
-from airflow_provider_nexus.load.sql.copy import TableWatermark
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sync.capture import CaptureJob
-from airflow_provider_nexus.sync.watermark import Watermark
+from airflow_provider_nexus.sync.watermark import CopyWatermark, Watermark
 from tests.load.sql.databases import Databases
 from tests.load.sql.loading import copy_of, stored
 from tests.sync.capturing import DAY, Capture, living
@@ -25,7 +24,7 @@ DAYS = 75
 def into_table(sandbox: Sandbox, engine: Engine, resource: str, **options: Any) -> Capture:
     def place() -> tuple[Copy, Watermark]:
         copy = copy_of(engine, resource)
-        return copy, TableWatermark(copy)
+        return copy, CopyWatermark(copy)
 
     return Capture(sandbox, resource, place, lambda: held_in(engine, resource), **options)
 

@@ -129,7 +129,7 @@ def test_a_history_keeps_every_version(engine: Engine) -> None:
     ]
     applied = [load(copy, rows, scope, label=str(number)) for number, (rows, scope) in enumerate(steps)]
     assert [(each.inserted, each.updated, each.deleted) for each in applied] == [(2, 0, 0), (0, 1, 1), (0, 0, 0), (1, 1, 0)]
-    status = copy._model.names.index("status")
+    status = copy.model.names.index("status")
     seen = [(row[0], row[status], row[-2], row[-1]) for row in sorted(stored(engine, copy), key=lambda row: (row[0], row[-2]))]
     assert seen[:3] == [("T1", "Initiated", 1, False), ("T1", "Completed", 2, False), ("T1", "Initiated", 4, False)]
     assert seen[3:] == [("T2", "Initiated", 1, False), ("T2", None, 2, True), ("T2", "Initiated", 4, False)]
@@ -161,7 +161,7 @@ def test_a_record_that_changed_back_is_brought_although_the_window_reads_as_befo
 def test_totals_are_those_of_nexus(engine: Engine, output: Any) -> None:
     with sandbox_and_client(transactions=500) as (sandbox, client):
         copy = copy_of(engine, "broker_transactions", output=output)
-        fields = copy._model.source.resource.totals_fields
+        fields = copy.model.source.resource.totals_fields
         load(copy, rows_of(sandbox.truth("broker_transactions"), "broker_transactions"))
         answer = client.run("GET", "/transaction/totals")["totals"]
         ends = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)

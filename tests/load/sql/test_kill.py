@@ -110,6 +110,6 @@ def test_loads_at_the_same_time_wait_for_each_other(url: str) -> None:
     copy = copy_of(engine)
     assert len(dump(engine)) == 4 * 30
     with engine.connect() as connection:
-        states = set(connection.execute(sa.select(copy._model.data.c.status)).scalars())
+        states = set(connection.execute(sa.select(copy.model.data.c.status)).scalars())
     assert states == {"Status 7"}
     assert copy.check().problems == ()

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusContractError
-from airflow_provider_nexus.replay.table import replay_table
+from airflow_provider_nexus.replay.rejected import replay_table
 from airflow_provider_nexus.report.table import collection_of
 from airflow_provider_nexus.verify.tables import open_table, verify_table
 from tests.load.sql.databases import FOLDING, KINDS
@@ -149,7 +149,7 @@ def test_a_foreign_table_and_a_partitioned_one_are_refused(engine: Engine) -> No
     change(engine, "CREATE SERVER s FOREIGN DATA WRAPPER w", "CREATE FOREIGN TABLE far (_key text) SERVER s")
     with pytest.raises(NexusConfigurationError, match="far is a foreign table"):
         copy_of(engine, name="far").prepare()
-    parent = copy_of(engine, name="parent")._model.data
+    parent = copy_of(engine, name="parent").model.data
     columns = [sa.Column(each.name, each.type, nullable=each.nullable) for each in parent.columns]
     sa.Table("parent", sa.MetaData(), *columns, postgresql_partition_by="RANGE (created)").create(engine)
     with pytest.raises(NexusContractError, match="it has no primary key of _key alone"):
@@ -164,7 +164,7 @@ def test_a_table_of_somebody_else_is_refused(engine: Engine) -> None:
 
 def remade(engine: Engine, *, output: Any = "current", key: str = "") -> None:
     """A table of the right columns, and with another key or none, of which the books know nothing."""
-    model = copy_of(engine, output=output)._model
+    model = copy_of(engine, output=output).model
     columns = [sa.Column(each.name, each.type, nullable=each.nullable, autoincrement=False) for each in model.data.columns]
     keys = [sa.PrimaryKeyConstraint(*key.split())] if key else []
     sa.Table("nexus_copy", sa.MetaData(), *columns, *keys).create(engine)
@@ -221,7 +221,7 @@ LOOSE = {
 
 def test_a_collation_that_takes_keys_for_the_same_is_refused(engine: Engine) -> None:
     if engine.dialect.name == "sqlite":
-        made = copy_of(engine)._model.data
+        made = copy_of(engine).model.data
         made.c["_key"].type = sa.String(255, collation="NOCASE")
         made.create(engine)
     else:

@@ -14,7 +14,7 @@ from airflow_provider_nexus.load import rows as conform
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.loader import Loader
 from airflow_provider_nexus.load.sql.copy import SqlCopy
-from airflow_provider_nexus.replay.table import replay_table
+from airflow_provider_nexus.replay.rejected import replay_table
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sync.job import SyncJob
 from airflow_provider_nexus.verify.tables import open_table, verify_table

@@ -32,6 +32,6 @@ def test_books_are_read_alike(engine: Engine) -> None:
     assert found.unsettled == dict.fromkeys(("A", "B"), Open(START + timedelta(hours=1), "Initiated"))
     assert [each.anchor for each in found.manifests] == [f"{TABLE}-1", f"{TABLE}-2"]
     with engine.begin() as connection:
-        books = Bookkeeping(connection, copy_of(engine)._model).tables[1]
+        books = Bookkeeping(connection, copy_of(engine).model).tables[1]
         connection.execute(books.update().where(books.c.number == 1).values(window_start=later(0)))
     assert len(collection_of(open_table(engine, TABLE)).chain.broken) == 1

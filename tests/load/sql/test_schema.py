@@ -63,7 +63,7 @@ def test_missing_columns_are_added(engine: Engine) -> None:
     assert load(copy, rows).updated == 1
     assert copy.check().problems == ()
     assert copy.prepare() == []
-    status = copy._model.data.c.status
+    status = copy.model.data.c.status
     with engine.connect() as connection:
         assert connection.execute(sa.select(status)).scalars().all() == ["Completed"]
     assert len(stored(engine, copy)) == 1

@@ -20,7 +20,7 @@ from airflow_provider_nexus.load.copy import Reject
 from airflow_provider_nexus.load.rejects import Rejects
 from airflow_provider_nexus.load.rows import RejectedRecord, TableConverter
 from airflow_provider_nexus.load.sql.sessions import PATIENCE_MS, session
-from airflow_provider_nexus.replay.table import replay_table
+from airflow_provider_nexus.replay.rejected import replay_table
 from airflow_provider_nexus.verify.tables import open_table, verify_table
 from tests.load.sql.databases import Databases
 from tests.load.sql.loading import END, READ_AT, START, copy_of, load, rows_of, small, stored, transaction
@@ -46,7 +46,7 @@ def held_and_well(engine: Engine) -> None:
 
 def stored_by_us(engine: Engine) -> list[tuple[object, ...]]:
     with session(engine) as connection:
-        return [tuple(row) for row in connection.execute(sa.select(copy_of(engine)._model.data))]
+        return [tuple(row) for row in connection.execute(sa.select(copy_of(engine).model.data))]
 
 
 @pytest.fixture(params=DRIVERS)

@@ -1,11 +1,12 @@
-"""Replay of files: rejected records of windows and readings are tried again and merged into their windows, without Nexus."""
+"""Replay: rejected records of files and tables are tried again and merged into their copy, without Nexus."""
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
 from operator import itemgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from msgspec.structs import replace
 
@@ -13,26 +14,78 @@ from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.rows import Row, RowReader, in_order
-from airflow_provider_nexus.exceptions import NexusStorageError
-from airflow_provider_nexus.extract.account import LineAccount
+from airflow_provider_nexus.exceptions import NexusDataError, NexusStorageError
+from airflow_provider_nexus.extract.account import Digest, LineAccount
 from airflow_provider_nexus.extract.jsonl import JsonLinesWriter
 from airflow_provider_nexus.extract.origin import Origin
 from airflow_provider_nexus.extract.progress import Follow, Steps, unheard
+from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load import rejects
 from airflow_provider_nexus.load.collection import collections, refuse_another, windows_of
-from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.copy import Reject, TableRow
+from airflow_provider_nexus.load.columns import CONTENT, KEY, Table
+from airflow_provider_nexus.load.copy import Reject, Sealed, TableRow
+from airflow_provider_nexus.load.jsonl.copy import flaw_of
 from airflow_provider_nexus.load.manifest import READINGS, Manifest, end_record
 from airflow_provider_nexus.load.parquet.changes import Patch
 from airflow_provider_nexus.load.parquet.unsettled import NAME as MEMORY
 from airflow_provider_nexus.load.parquet.unsettled import Unsettled, unsettled_file
 from airflow_provider_nexus.load.parquet.writer import ParquetWriter, rewrite
 from airflow_provider_nexus.load.publish import publish
-from airflow_provider_nexus.replay.outcome import Replayed, Tried, try_lines, try_typed
+from airflow_provider_nexus.load.rows import RejectedRecord, TableConverter
+from airflow_provider_nexus.load.totals import TableAccount
 from airflow_provider_nexus.verify.files import FolderCheck
 from airflow_provider_nexus.verify.findings import Findings
 from airflow_provider_nexus.verify.readers import records_of
+
+if TYPE_CHECKING:
+    from airflow_provider_nexus.load.sql.copy import SqlCopy
+
+T = TypeVar("T")
+_LOST = "\ufffd"
+"""Written in place of bytes that were no text: such a record is not what Nexus sent, and must be read again."""
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """One folder, or one reading of a table, that had rejected records.
+
+    :param where: folder, or table and reading
+    :param fitted: records that are now among the others
+    :param left: records that still don't fit
+    :param reasons: why, one line each: field and what was expected
+    """
+
+    where: str
+    fitted: int
+    left: int
+    reasons: tuple[str, ...] = ()
+
+    def dump(self) -> dict[str, Any]:
+        """JSON-able members."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Tried(Generic[T]):
+    """Records tried again.
+
+    :param fitting: those that fit, each with the record as it was rejected
+    :param rejects: those that don't, with the reason of now
+    """
+
+    fitting: tuple[tuple[Reject, T], ...]
+    rejects: tuple[Reject, ...]
+
+    @property
+    def rows(self) -> list[T]:
+        """What fits."""
+        return [row for _, row in self.fitting]
+
+    def result(self, where: Any) -> Replayed:
+        """The outcome for a folder or a reading."""
+        reasons = tuple(dict.fromkeys(f"{each.field} is not {each.reason}" for each in self.rejects))
+        return Replayed(str(where), len(self.fitting), len(self.rejects), reasons)
 
 
 def replay(root: Any, follow: Follow = unheard) -> list[Replayed]:
@@ -102,7 +155,7 @@ def _into_window(folder: Any, manifest: Manifest, table: Table, rows: Iterable[T
     patch = Patch(folder, table, manifest, ParquetWriter(table, {"resource": table.resource.name}))
     try:
         read_by = f"replay of {manifest.read_by}"
-        patch.rewrite({row[0]: row for row in rows}, read_at=manifest.read_moment, read_by=read_by)
+        patch.rewrite({row[KEY]: row for row in rows}, read_at=manifest.read_moment, read_by=read_by)
         if store.size(folder.parent / MEMORY) is not None:
             # The next run looks again at records that may still change.
             unsettled = Unsettled(table, unsettled_file(folder.parent))
@@ -133,8 +186,100 @@ def _from_reading(collection: Any, folder: Any, manifest: Manifest, table: Table
     writer = ParquetWriter(table, {"resource": table.resource.name, "kind": "versions"})
     try:
         paths = [folder / file.name for file in manifest.files]
-        rewrite(paths, writer, {row[0]: row for row in tried.rows})
+        rewrite(paths, writer, {row[KEY]: row for row in tried.rows})
         publish(folder, writer.parts() if paths else [], manifest, tried.rejects)
     finally:
         writer.close()
     return tried
+
+
+def replay_table(copy: SqlCopy, follow: Follow = unheard) -> list[Replayed]:
+    """Bring rejected records into the table, as far as they fit by now.
+
+    Each reading that had such records is loaded once more, as what it would have been with the catalogue of now, in one
+    transaction with what is then left of them. A second time changes nothing. A version read later is never replaced.
+
+    :param follow: called with the number of readings tried
+    :return: one for each reading that has rejected records
+    :raises NexusContractError: when the table's columns can't take the records
+    :raises NexusStorageError: when the database fails, or the books lack the reading
+    """
+    with copy.books() as books:
+        labels = books.rejected_labels()
+    done = list[Replayed]()
+    steps = Steps(len(labels), follow)
+    for label in labels:
+        done.append(_replay_label(copy, label))
+        steps.add()
+    return done
+
+
+def _replay_label(copy: SqlCopy, label: str) -> Replayed:
+    with copy.books() as books:
+        reading, rejected = books.last(label), books.rejected_of(label)
+    if reading is None:
+        raise NexusStorageError(f"{copy.model.name} has no manifest of {label}: its books were changed, sync that window again")
+    manifest = manifests.parse(reading["manifest"].encode(), f"{copy.model.name}, {label}")
+    tried = try_typed(copy.resource, rejected, Origin(reading["read_at"], manifest.read_by))
+    if tried.fitting:
+        sealed = _sealed(copy, reading, manifest, tried)
+        copy.apply(iter(tried.rows), None, lambda: sealed)
+    return tried.result(f"{copy.model.name}, {label}")
+
+
+def _sealed(copy: SqlCopy, reading: dict[str, Any], manifest: Manifest, tried: Tried[TableRow]) -> Sealed:
+    """The reading as if the records that fit had always fitted: a rerun that brings the same then changes nothing."""
+    content, account = Digest.of(0, reading["content"]), TableAccount(copy.model.source, manifest)
+    for reject, row in tried.fitting:
+        content.add_text(reject.raw.encode(), -1)
+        content.add(row[CONTENT])
+        account.add(row)
+    start, end = reading["window_start"], reading["window_end"]
+    counts = {"records": account.records, "key_digest": account.key_digest, "sums": account.sums_by_field}
+    return Sealed(
+        label=reading["label"],
+        feed=reading["feed"],
+        read_at=reading["read_at"],
+        window=Window(start, end) if start else None,
+        verdict=reading["verdict"],
+        records=reading["records"] + len(tried.fitting),
+        content=content.digest,
+        manifest=replace(manifest, **counts),
+        account=account,
+        rejects=tried.rejects,
+    )
+
+
+def try_lines(reader: RowReader, rejects: Iterable[Reject]) -> Tried[Row]:
+    """Find the records that JSON lines take now: those whose amounts can be added up."""
+
+    def fit(row: Row) -> Row:
+        if row.flaw:
+            raise RejectedRecord(row.flaw, reader.expected(row.flaw))
+        return row
+
+    return _try(reader, rejects, fit)
+
+
+def try_typed(resource: Resource, rejects: Iterable[Reject], origin: Origin) -> Tried[TableRow]:
+    """Find the records that fit their columns now.
+
+    :param origin: of the reading that rejected them
+    """
+    converter = TableConverter(resource)
+    return _try(RowReader(resource), rejects, lambda row: converter.row(row, origin))
+
+
+def _try(reader: RowReader, rejects: Iterable[Reject], fit: Callable[[Row], T]) -> Tried[T]:
+    fitting, left = list[tuple[Reject, T]](), list[Reject]()
+    for each in rejects:
+        if _LOST in each.raw:
+            left.append(each)
+            continue
+        try:
+            fitting.append((each, fit(flaw_of(reader, reader.read(each.raw.encode())))))
+        except RejectedRecord as rejected:
+            left.append(Reject(each.key, rejected.field, rejected.reason, each.raw))
+        except NexusDataError as error:
+            left.append(Reject(each.key, error.field, "of the kind that the schema names", each.raw))
+    return Tried(tuple(fitting), tuple(left))
