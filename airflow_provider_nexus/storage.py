@@ -83,22 +83,15 @@ def refuse_missing_container(name: str, path: Any) -> None:
     :raises NexusConfigurationError: it is never made, as its name may have been mistyped
     """
     container = container_of(path)
-    if container and _is_missing(path.fs, container):
+    try:
+        # Stores report that what may not be listed does not exist, so both questions have to be answered so.
+        if container and not path.fs.exists(container):
+            path.fs.ls(container, detail=False)
+    except FileNotFoundError:
         hint = "check the spelling, or make it first; it is not made here, as a name that was mistyped would make another one"
         raise NexusConfigurationError(f"{name} is {path}, and there is no bucket or container {container!r}: {hint}") from None
-
-
-def _is_missing(files: Any, container: str) -> bool:
-    """Stores report that what may not be listed does not exist, so both questions have to be answered so."""
-    try:
-        if files.exists(container):
-            return False
-        files.ls(container, detail=False)
-    except FileNotFoundError:
-        return True
     except Exception:  # noqa: BLE001 - each store has errors of its own, and none of them says that it is missing
-        return False
-    return False
+        return
 
 
 def refuse_unfit(name: str, folder: Any) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeRemainingColumn
@@ -12,8 +11,6 @@ from rich.table import Column
 from rich.text import Text
 
 from airflow_provider_nexus.extract.progress import Follow
-
-T = TypeVar("T")
 
 
 @contextmanager
@@ -37,14 +34,6 @@ def following(what: str, unit: str, console: Console | None = None) -> Iterator[
     with Progress(*columns, console=console or Console(stderr=True), transient=True) as progress:
         task = progress.add_task(what, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
-
-
-def followed(what: str, unit: str, steps: Iterable[T]) -> Iterator[T]:
-    """Steps of long work as they come, counted on a bar. How many there will be is not known."""
-    with following(what, unit) as follow:
-        for number, step in enumerate(steps, 1):
-            follow(number, None)
-            yield step
 
 
 class _Done(ProgressColumn):

@@ -16,7 +16,7 @@ from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.api.rows import Row
 from airflow_provider_nexus.api.timestamps import SECOND
 from airflow_provider_nexus.cli import running
-from airflow_provider_nexus.cli.bar import followed
+from airflow_provider_nexus.cli.bar import following
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.expiry import Stage
 from airflow_provider_nexus.exceptions import (
@@ -69,9 +69,12 @@ def run(arguments: Namespace) -> int:
     :return: 1 when something is a failure, or a warning and ``--strict`` is given
     :raises NexusConfigurationError: when there is no such connection
     """
-    with running.nexus(arguments.nexus_conn_id) as hook:
+    findings = list[Finding]()
+    with running.nexus(arguments.nexus_conn_id) as hook, following("looking", "findings") as follow:
         probe = Probe(hook.client, warning_days=arguments.key_warning_days)
-        findings = list(followed("looking", "findings", probe.findings()))
+        for finding in probe.findings():
+            findings.append(finding)
+            follow(len(findings), None)
     if arguments.output == "json":
         running.print_json([dataclasses.asdict(finding) for finding in findings])
     else:

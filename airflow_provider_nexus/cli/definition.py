@@ -87,7 +87,7 @@ COMMANDS = (
     Command(
         "ui",
         "Start Airflow's user interface with a sandbox, its connection and the example DAGs in place",
-        "airflow_provider_nexus.cli.ui.run",
+        "airflow_provider_nexus.cli.demo.ui",
         (
             Argument("--home", "folder for the throw-away Airflow and the data (default: .demo)", {"default": ".demo"}),
             _whole("--port", 8080, "port of the user interface on 127.0.0.1 (default: 8080)"),

@@ -1,10 +1,14 @@
-"""`make demo`: a month of a sandbox through real Airflow into files, and the proof of each window."""
+"""`make demo` and `make ui`: a throw-away Airflow with a sandbox, its connection and the example DAGs.
+
+The demo brings a month of the sandbox into files, and shows the proof of each window.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 import shutil
+import signal
 import subprocess
 import time
 from argparse import Namespace
@@ -31,6 +35,8 @@ _OWN_CONNECTION = {"conn_type": "nexus", "password": "YOUR-TOKEN", "extra": {"en
 _WIDTH_OF_A_FILE = 150
 _SHOWN_SUMS = ("executedAmounts.fiatValue", "tradeValue", "executed.value", "amount", "cryptoAmount", "total", "available")
 """Which amount of a resource is shown in the table: the first that it has."""
+_SANDBOX = 715
+"""What is added to the port of the user interface for that of the sandbox; the log servers have those before it."""
 
 
 @running.command
@@ -134,3 +140,28 @@ def _sums(sums: dict[str, dict[str, str]]) -> str:
     found = sorted(sums.get(name, {}).items(), key=lambda item: (item[0] != "EUR", item[0]))
     more = f" (+{len(found) - 2} more)" if len(found) > 2 else ""
     return "\n".join([f"{name}{more}:", *(f"{currency} {value}" for currency, value in found[:2])]) if found else ""
+
+
+@running.command
+def ui(arguments: Namespace) -> int:
+    """Run `airflow standalone` until it is stopped.
+
+    :raises NexusError: when Airflow ends by itself
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    home = Path(arguments.home).resolve() / "airflow-ui"
+    home.mkdir(parents=True, exist_ok=True)
+    # always at one port, as what an earlier one has left under the path is refused as another server's
+    place = arguments.port + _SANDBOX
+    with Sandbox(customers=CUSTOMERS, transactions=TRANSACTIONS, days=DAYS, port=place) as sandbox:
+        environment = throwaway.environment(home, sandbox.connection_uri) | throwaway.serving(arguments.port)
+        print(f"A Nexus sandbox listens on {sandbox.base_url}; the connection nexus_default leads to it.")
+        print(f"Airflow starts, which takes half a minute. Then open http://127.0.0.1:{arguments.port}/dags/example_nexus_sync")
+        print("Files will be under /tmp/nexus unless the run's parameter 'path' is another. Ctrl-C stops all.", flush=True)
+        with subprocess.Popen(["airflow", "standalone"], env=environment, start_new_session=True) as airflow:  # noqa: S607
+            try:
+                status = airflow.wait()
+            except KeyboardInterrupt:
+                throwaway.stop(airflow)
+                return 0
+    raise NexusError(f"airflow standalone ended by itself with status {status}; the reason is in its last lines above")

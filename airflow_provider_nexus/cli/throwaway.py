@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from airflow_provider_nexus.exceptions import NexusError
@@ -80,19 +81,13 @@ def serving(port: int) -> dict[str, str]:
 def stop(process: subprocess.Popen[bytes]) -> None:
     """Stop an Airflow and all that it started, by the process group that it was started with."""
     for number, patience in ((signal.SIGTERM, 20.0), (signal.SIGKILL, 5.0)):
-        if _ends(process, number, patience):
-            return
-
-
-def _ends(process: subprocess.Popen[bytes], number: int, seconds: float) -> bool:
-    """Whether no process of the group is left some seconds after a signal."""
-    end = time.monotonic() + seconds
-    try:
-        os.killpg(process.pid, number)
-        while time.monotonic() < end:
-            process.poll()
-            os.killpg(process.pid, 0)
-            time.sleep(0.1)
-    except ProcessLookupError:
-        return True
-    return False
+        end = time.monotonic() + patience
+        # Where no process of the group is left, none can be signalled.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+            while time.monotonic() < end:
+                process.poll()
+                os.killpg(process.pid, 0)
+                time.sleep(0.1)
+            continue
+        return

@@ -1,4 +1,4 @@
-"""Drawings: the calendar of windows, a square or a strip for each day, and bars of a series.
+"""Days and drawings: what each day of the windows contains, their calendar, and bars of a series.
 
 A mark of the calendar shows its verdict three times: by colour, by letter, and by shape. Heights of bars are rounded to
 pixels; the digits are in the table beside.
@@ -9,12 +9,83 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from decimal import Decimal
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Context, Decimal, Inexact, Overflow
 from itertools import groupby
 from statistics import median_low
 
-from airflow_provider_nexus.report.days import DAY, LONGEST, days_of, midnight, total
+from airflow_provider_nexus.report.collection import WindowEntry
+
+DAY = timedelta(days=1)
+LONGEST = 366 * DAY
+"""As much of a window is drawn, its end: the first sync of a resource may go back to its beginning."""
+_LONGEST_AMOUNT = 200
+"""Digits of an amount; more are taken for damage, and left out."""
+_EXACT = Context(prec=2000, traps=[Inexact, Overflow])
+
+
+def midnight(day: date) -> datetime:
+    """The beginning of a day in UTC."""
+    return datetime.combine(day, time(), UTC)
+
+
+def days_of(start: datetime, end: datetime | None) -> list[date]:
+    """The days of which a span covers half or more; else the one that its middle lies in.
+
+    So a window that ends a settle lag after midnight is of the one day that it is about.
+    """
+    end = end or start
+    start = max(start, end - LONGEST)
+    first, last = start.date(), end.date()
+    whole = [first + DAY * number for number in range((last - first).days + 1)]
+    found = [day for day in whole if min(end, midnight(day) + DAY) - max(start, midnight(day)) >= DAY / 2]
+    return found or [(start + (end - start) / 2).date()]
+
+
+def day_of(entry: WindowEntry) -> date:
+    """The first day that a window is about."""
+    end = entry.end and min(entry.end, entry.start + 2 * DAY)
+    return days_of(entry.start, end)[0]
+
+
+@dataclass
+class Day:
+    """What the windows of a day contain; a window of more days counts on its first one.
+
+    :param sums: wire name of the amount -> currency -> exact sum
+    """
+
+    records: int = 0
+    sums: dict[str, dict[str, Decimal]] = field(default_factory=dict)
+
+    def add(self, entry: WindowEntry) -> None:
+        """Count a window."""
+        self.records += entry.records
+        for name, by_currency in entry.manifest.sums.items() if entry.manifest else ():
+            sums = self.sums.setdefault(name, {})
+            for currency, value in by_currency.items():
+                if len(value) <= _LONGEST_AMOUNT:
+                    sums[currency] = _EXACT.add(sums.get(currency, Decimal(0)), Decimal(value))
+
+
+def by_day(entries: Iterable[WindowEntry]) -> dict[date, Day]:
+    """What each day contains, oldest first. Of readings that are no windows, the last one of a day counts."""
+    found: dict[date, Day] = {}
+    for entry in entries:
+        day = day_of(entry)
+        if entry.end is None:
+            found[day] = Day()
+        found.setdefault(day, Day()).add(entry)
+    return dict(sorted(found.items()))
+
+
+def total(values: Iterable[Decimal]) -> Decimal:
+    """An exact sum."""
+    found = Decimal(0)
+    for value in values:
+        found = _EXACT.add(found, value)
+    return found
+
 
 _PITCH, _CELL, _LEFT, _TOP = 19, 17, 40, 20
 _STRIP, _ROW, _STRIP_LEFT = 960, 22, 90
@@ -22,6 +93,8 @@ _SHORT = timedelta(hours=20)
 _MOMENT = timedelta(minutes=24)
 _CROWDED = 3
 _LETTER_NEEDS = 11
+_LOST = {"proved": 0, "proved_shrunk": 4, "unproved": 8, "gap": 6}
+"""How much lower a mark is that is too narrow for its letter."""
 
 
 @dataclass(frozen=True)
@@ -76,17 +149,12 @@ class Panel:
 
 def draw(spans: list[CalendarSpan]) -> list[Panel]:
     """The panels of a calendar, oldest first."""
-    if not spans:
-        return []
-    return list(_strips(spans) if _is_fine(spans) else _years(spans))
-
-
-def _is_fine(spans: list[CalendarSpan]) -> bool:
-    """Whether there are more marks a day than squares can show."""
     windows = [span for span in spans if span.kind != "gap"]
     lengths = [span.end - span.start for span in windows if span.end]
     crowd = Counter(day for span in windows for day in days_of(span.start, span.end))
-    return max(crowd.values(), default=0) > _CROWDED or bool(lengths and median_low(lengths) < _SHORT)
+    # Squares can't show more marks a day.
+    is_crowded = max(crowd.values(), default=0) > _CROWDED or bool(lengths and median_low(lengths) < _SHORT)
+    return list(_strips(spans) if is_crowded else _years(spans))
 
 
 def _years(spans: list[CalendarSpan]) -> Iterator[Panel]:
@@ -136,7 +204,11 @@ def _strips(spans: list[CalendarSpan]) -> Iterator[Panel]:
         panel.labels = [(_STRIP_LEFT + hour * _STRIP // 24, 13, f"{hour:02}:00") for hour in range(0, 24, 3)]
         rows = {day: _TOP + number * _ROW for number, day in enumerate(days)}
         panel.labels += [(0, y + 14, day.isoformat()) for day, y in rows.items()]
-        panel.marks = [_piece(span, rows[day], first, last) for day, first, last, span in found]
+        for day, first, last, span in found:
+            left, right = (moment * _STRIP // DAY for moment in (first, last))
+            width = max(2, right - left - 1)
+            lost = 0 if width >= _LETTER_NEEDS else _LOST[span.kind]
+            panel.marks.append(Mark(span, _STRIP_LEFT + left, rows[day] + lost, width, 18 - lost))
         yield panel
 
 
@@ -149,14 +221,6 @@ def _pieces(spans: Iterable[CalendarSpan]) -> Iterator[tuple[date, timedelta, ti
             begin = midnight(start.date())
             yield start.date(), start - begin, min(end - begin, DAY), span
             start = begin + DAY
-
-
-def _piece(span: CalendarSpan, y: int, first: timedelta, last: timedelta) -> Mark:
-    left, right = (moment * _STRIP // DAY for moment in (first, last))
-    lost = {"proved": 0, "proved_shrunk": 4, "unproved": 8, "gap": 6}[span.kind]
-    width = max(2, right - left - 1)
-    lost = 0 if width >= _LETTER_NEEDS else lost
-    return Mark(span, _STRIP_LEFT + left, y + lost, width, 18 - lost)
 
 
 @dataclass(frozen=True)

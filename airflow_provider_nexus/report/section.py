@@ -11,8 +11,7 @@ from functools import cached_property
 from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.load.manifest import ChangeCounts, Manifest, PatchedBy
 from airflow_provider_nexus.report.collection import ResourceCopy, WindowEntry
-from airflow_provider_nexus.report.days import Day, by_day, total
-from airflow_provider_nexus.report.drawings import Bars, CalendarSpan, Panel, bars, draw
+from airflow_provider_nexus.report.drawings import Bars, CalendarSpan, Day, Panel, bars, by_day, draw, total
 
 _WIDE, _TALL = 720, 96
 _MONEY_WIDE, _MONEY_TALL = 300, 30

@@ -22,7 +22,6 @@ from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusWindowError
 from airflow_provider_nexus.extract.extracted import Extracted
 from airflow_provider_nexus.extract.extractor import Extractor
-from airflow_provider_nexus.extract.origin import Open
 from airflow_provider_nexus.extract.request import SyncRequest
 from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load.columns import Table
@@ -125,7 +124,12 @@ class CaptureJob:
     def _read_unsettled(self, window: Window) -> None:
         """Those that were made before this run's window, which has just been read."""
         known = {key: each for key, each in self._copy.unsettled().items() if each.created < window.start}
-        wanted = {key: each for key, each in known.items() if window.end - each.created <= PATIENCE and self._is_owed(each)}
+        wanted = {key: each for key, each in known.items() if window.end - each.created <= PATIENCE}
+        resource = self._request.resource
+        if resource.totals_path and resource.lifecycle:
+            # One with a status that no source explains may well have ended. The totals show when it changes.
+            phase = resource.lifecycle.phase
+            wanted = {key: each for key, each in wanted.items() if phase(each.status) is not Phase.UNKNOWN}
         if len(wanted) < len(known):
             self._log.info(
                 "%s old unsettled records are not read: totals or old windows show their changes",
@@ -133,15 +137,6 @@ class CaptureJob:
             )
         if wanted:
             self._store(self._extractor.read_unsettled(wanted, window.start), None)
-
-    def _is_owed(self, record: Open) -> bool:
-        """Whether a record has to be looked at: one with a status that no source explains may well have ended.
-
-        Where there are totals they show when it changes; elsewhere it is read again as all others.
-        """
-        lifecycle = self._request.resource.lifecycle
-        is_known = lifecycle is not None and lifecycle.phase(record.status) is not Phase.UNKNOWN
-        return is_known or not self._request.resource.totals_path
 
     def _to_read_again(self, now: datetime) -> Iterator[Window]:
         windows = self._copy.windows()

@@ -23,7 +23,7 @@ from airflow_provider_nexus.extract.source import PAGE_SIZE
 from airflow_provider_nexus.extract.window import RequestedWindow
 from airflow_provider_nexus.hooks._connections import check_given
 from airflow_provider_nexus.hooks.nexus import NexusHook
-from airflow_provider_nexus.lineage import metrics
+from airflow_provider_nexus.lineage.syncs import count_sync, lineage_of
 from airflow_provider_nexus.links.nexus import REPORT_KEY, NexusReportLink
 from airflow_provider_nexus.load.copy import Copy
 from airflow_provider_nexus.load.loader import Loader
@@ -186,15 +186,13 @@ class NexusSyncBaseOperator(NexusBaseOperator):
             context["outlet_events"][asset].extra = dict(summary)
         self._log(summary)
         self._summary = summary
-        metrics.count(summary)
+        count_sync(summary)
         return summary
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:  # noqa: ARG002 - Airflow gives it
         """Lineage for OpenLineage: both data sets with their columns, how many records were written, and the verdict."""
         if self._summary is None:
             return None
-        from airflow_provider_nexus.lineage.facets import lineage_of
-
         target, columns = self.data_set(self._summary)
         return lineage_of(self._summary, get_resource(self._summary["resource"]), target, columns=columns)
 

@@ -18,7 +18,7 @@ from airflow_provider_nexus.extract.request import SETTLE_LAG, Contract
 from airflow_provider_nexus.extract.source import PAGE_SIZE
 from airflow_provider_nexus.hooks._connections import check_given, opened
 from airflow_provider_nexus.hooks.nexus import NexusHook
-from airflow_provider_nexus.lineage.facets import file_target
+from airflow_provider_nexus.lineage.syncs import file_target
 from airflow_provider_nexus.load.collection import refuse_another
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.jsonl.copy import JsonLinesCopy

@@ -155,10 +155,10 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
         except NotImplementedError:
             place = None
         if place is None:
-            return (f"{connection.conn_type}://{connection.host or ''}", _joined(connection.schema, table)), True
+            return (f"{connection.conn_type}://{connection.host or ''}", ".".join(filter(None, (connection.schema, table)))), True
         namespace = f"{place.scheme}://{place.authority}" if place.authority else place.scheme
         schema = None if "." in table else hook.get_openlineage_default_schema()
-        return (namespace, _joined(place.database, schema, table)), True
+        return (namespace, ".".join(filter(None, (place.database, schema, table)))), True
 
 
 def _check(sql_conn_id: object, table: object) -> None:
@@ -171,7 +171,3 @@ def _check(sql_conn_id: object, table: object) -> None:
         raise NexusConfigurationError(f"sql_conn_id is {sql_conn_id!r}: give the name of the database's connection")
     if not is_template(table):
         split_name(table)
-
-
-def _joined(*parts: str | None) -> str:
-    return ".".join(part for part in parts if part)

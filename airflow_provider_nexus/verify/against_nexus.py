@@ -5,7 +5,7 @@ Files and tables are both a :class:`ComparedCopy`, and :func:`_compare` knows no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -136,7 +136,14 @@ def _compare(copy: ComparedCopy, client: NexusClient, findings: Findings, steps:
     """Compare each window with Nexus, those with rejected records by their count alone."""
     source = Source(client, copy.resource)
     by_totals = {each for each in copy.windows if not each.rejected} if copy.resource.totals_path else set()
-    for run in _adjacent(by_totals):
+    runs: list[list[StoredWindow]] = []
+    for each in sorted(by_totals, key=lambda one: (one.window.start, one.window.end)):
+        # Windows that touch are compared as one; one that overlaps begins anew, as records would count twice.
+        if runs and runs[-1][-1].window.end == each.window.start:
+            runs[-1].append(each)
+        else:
+            runs.append([each])
+    for run in runs:
         if not _compare_totals(copy, run, source, client, findings):
             by_totals = set()
             break
@@ -145,17 +152,6 @@ def _compare(copy: ComparedCopy, client: NexusClient, findings: Findings, steps:
         if each not in by_totals:
             _compare_count(each, source, findings)
             steps.add()
-
-
-def _adjacent(windows: Iterable[StoredWindow]) -> list[list[StoredWindow]]:
-    """Runs of windows, each beginning where the one before ends; one that overlaps begins anew, as records would count twice."""
-    runs: list[list[StoredWindow]] = []
-    for each in sorted(windows, key=lambda one: (one.window.start, one.window.end)):
-        if runs and runs[-1][-1].window.end == each.window.start:
-            runs[-1].append(each)
-        else:
-            runs.append([each])
-    return runs
 
 
 def _compare_totals(copy: ComparedCopy, run: list[StoredWindow], source: Source, client: NexusClient, findings: Findings) -> bool:

@@ -12,7 +12,7 @@ from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.load.collection import is_same, refuse_another
 from airflow_provider_nexus.load.manifest import NAME, digest_of
-from airflow_provider_nexus.replay import files as replaying
+from airflow_provider_nexus.replay import rejected as replaying
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.verify.against_nexus import files_against_nexus
 from airflow_provider_nexus.verify.files import verify

@@ -53,14 +53,20 @@ class Merge:
 
         :raises NexusContractError: when the table does not store it as it is
         """
-        columns, names = self.model.data.c, (*_VERSION, "_deleted") if self.model.is_history else _VERSION
+        extra = {"_load": sa.literal(self.number, sa.BigInteger), "_deleted": sa.false()} if self.model.is_history else {}
+        columns = self.model.data.c
+        version = [columns[name] for name in (*_VERSION, "_deleted") if name in columns]
         for piece in self._pieces():
-            query = sa.select(*(columns[name] for name in names)).where(columns["_key"].in_([row["_key"] for row in piece]))
-            stored = {row["_key"]: row for row in self.connection.execute(query.where(latest(self.model))).mappings()}
+            query = sa.select(*version).where(columns["_key"].in_([row["_key"] for row in piece]), latest(self.model))
+            stored = {row["_key"]: row for row in self.connection.execute(query).mappings()}
             new = [row for row in piece if _replaces(row, stored.get(row["_key"]))]
             old = [stored[row["_key"]] for row in new if row["_key"] in stored and not stored[row["_key"]].get("_deleted")]
             self._take_away(old)
-            self._insert([row["_key"] for row in new])
+            if new:
+                query = sa.select(*(self.staged.c[name] for name in self.model.names), *extra.values())
+                query = query.where(self.staged.c["_key"].in_([row["_key"] for row in new]))
+                names = [*self.model.names, *extra]
+                self.connection.execute(sa.insert(self.model.data).from_select(names, query, include_defaults=False))
             for row in new:
                 self.state.current.add(row["_content"])
                 self.state.versions.add(row["_content"])
@@ -100,15 +106,6 @@ class Merge:
             keys = [row["_key"] for row in rows]
             found = self.connection.execute(sa.delete(self.model.data).where(self.model.data.c["_key"].in_(keys))).rowcount
             refuse_swallowed(self.model.name, "rows to be replaced or taken away", len(rows), found)
-
-    def _insert(self, keys: list[str]) -> None:
-        if not keys:
-            return
-        extra = {"_load": sa.literal(self.number, sa.BigInteger), "_deleted": sa.false()} if self.model.is_history else {}
-        query = sa.select(*(self.staged.c[name] for name in self.model.names), *extra.values())
-        query = query.where(self.staged.c["_key"].in_(keys))
-        insert = sa.insert(self.model.data).from_select([*self.model.names, *extra], query, include_defaults=False)
-        self.connection.execute(insert)
 
     def _confirm(self) -> None:
         """Make sure that what was brought lies there, value by value: a trigger can swallow or change it without an error.
@@ -156,23 +153,19 @@ class Merge:
         query = sa.select(sa.func.count()).where(columns["_key"].in_([row["_key"] for row in rows]))
         wanted = 0
         if self.model.is_history:
-            tombstones = [self._tombstone(row, sealed) for row in rows]
+            # The version that states that a record was deleted: nothing but its key and when it was created.
+            created, empty = self.model.source.created, dict.fromkeys(self.model.names)
+            origin = {"_read_at": sealed.read_at, "_read_by": sealed.label, "_load": self.number, "_deleted": True}
+            tombstones = list[dict[str, Any]]()
+            for row in rows:
+                values = empty | ({created: row[created]} if created else {})
+                content = content_of([values[name] for name in self.model.names[DIGESTED:]])
+                tombstones.append({**values, **origin, "_key": row["_key"], "_content": content})
+                self.state.versions.add(content)
             self.connection.execute(sa.insert(self.model.data), tombstones)
-            for tombstone in tombstones:
-                self.state.versions.add(tombstone["_content"])
             query = query.where(columns["_load"] == self.number, columns["_deleted"])
             wanted = len(rows)
         refuse_swallowed(self.model.name, "rows of deleted records", wanted, self.connection.execute(query).scalar_one())
-
-    def _tombstone(self, row: sa.RowMapping, sealed: Sealed) -> dict[str, Any]:
-        """The version that states that a record was deleted: nothing but its key and when it was created."""
-        values: dict[str, Any] = dict.fromkeys(self.model.names)
-        created = self.model.source.created
-        if created:
-            values[created] = row[created]
-        values["_content"] = content_of([values[name] for name in self.model.names[DIGESTED:]])
-        origin = {"_key": row["_key"], "_read_at": sealed.read_at, "_read_by": sealed.label}
-        return {**values, **origin, "_load": self.number, "_deleted": True}
 
 
 def _replaces(row: sa.RowMapping, stored: sa.RowMapping | None) -> bool:

@@ -12,7 +12,7 @@ import pytest
 
 from airflow_provider_nexus.compat import get_hook_lineage_collector, stats
 from airflow_provider_nexus.hooks.nexus import NexusHook
-from airflow_provider_nexus.lineage.facets import FITTING, PROVED, file_target
+from airflow_provider_nexus.lineage.syncs import FITTING, PROVED, file_target
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObjectStorageOperator
 from airflow_provider_nexus.transfers.nexus_to_sql import NexusToSqlOperator

@@ -1,4 +1,4 @@
-"""OpenLineage facets of a sync: from which resource to where, how many records, and whether they are proved.
+"""Lineage and metrics of a sync: OpenLineage facets, from which resource to where and whether it is proved, and metrics.
 
 OpenLineage is an extra, so everything of it is imported when it is asked for.
 """
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from airflow_provider_nexus.api.resource import Resource
+from airflow_provider_nexus.compat import stats
 from airflow_provider_nexus.extract.proof import Verdict
 from airflow_provider_nexus.load.columns import Column, Table
 
@@ -86,3 +87,20 @@ def _schema(columns: list[tuple[str, Column]]) -> Any:
         for name, column in columns
     ]
     return schema_dataset.SchemaDatasetFacet(fields=fields)
+
+
+PREFIX = "nexus.sync"
+
+
+def count_sync(summary: Mapping[str, Any]) -> None:
+    """Send the numbers of a sync that has ended, among Airflow's own metrics, to StatsD and OpenTelemetry alike.
+
+    ``nexus.sync.records``, ``.rejected`` and ``.calls`` are counters, ``nexus.sync.duration`` is a timer in milliseconds; all
+    carry the resource, the environment and the verdict as tags.
+
+    :param summary: as the operator returns it
+    """
+    tags = {name: str(summary[name]) for name in ("resource", "environment", "verdict")}
+    for name in ("records", "rejected", "calls"):
+        stats.incr(f"{PREFIX}.{name}", int(summary[name]), tags=tags)
+    stats.timing(f"{PREFIX}.duration", summary["seconds"] * 1000, tags=tags)
