@@ -19,20 +19,20 @@ _LOOSE = ("finished", "open")
 """Feeds of which records are left out that are older than the copy."""
 
 
-def contradictions(manifest: Manifest, rejected: int, *, keeps_all: bool = True) -> Iterator[str]:
+def contradictions(manifest: Manifest, rejected: int, *, has_all: bool = True) -> Iterator[str]:
     """What can't all be true, one line each.
 
     What has no second witness in the manifest is not looked at: the server's clock, pages, calls and seconds.
 
     :param rejected: records that were put aside
-    :param keeps_all: whether ``records`` are all that are stored of the reading; a reading of a copy may leave some out
+    :param has_all: whether ``records`` are all that are stored of the reading; a reading of a copy may leave some out
     """
     if manifest.manifest_version != VERSION:
         yield f"it is of version {manifest.manifest_version!r}, and this provider writes and reads version {VERSION}"
     yield from _of_the_window(manifest)
     yield from _of_the_server(manifest)
     flaws = list(_of_the_proof(manifest.proof))
-    yield from flaws or _of_the_count(manifest, rejected, exact=keeps_all and manifest.feed not in _LOOSE)
+    yield from flaws or _of_the_count(manifest, rejected, exact=has_all and manifest.feed not in _LOOSE)
 
 
 def _of_the_window(manifest: Manifest) -> Iterator[str]:

@@ -20,7 +20,7 @@ BESIDE = "in the file beside the data"
 class AssetMemory(Generic[T]):
     """A small object in the state store of an asset, or beside it where it is too large for that.
 
-    The store holds a mark when the object lies beside it, so it alone says which of the two counts.
+    The store contains a mark when the object lies beside it, so it alone decides which of the two counts.
 
     :param store: of the asset
     :param key: name in it

@@ -122,7 +122,7 @@ class FolderCheck:
         except (NexusStorageError, NexusDataError) as error:
             findings.problem(path, str(error))
             return None
-        flaws = list(contradictions(manifest, manifest.put_aside, keeps_all=not self._is_reading))
+        flaws = list(contradictions(manifest, manifest.put_aside, has_all=not self._is_reading))
         if not flaws and (label := other_name(self._path.name, manifest, is_reading=self._is_reading)):
             flaws.append(f"it is that of {label}, and its folder is called {self._path.name!r}")
         for flaw in flaws:

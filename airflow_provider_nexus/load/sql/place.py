@@ -48,7 +48,7 @@ def _find(connection: Connection, given: Model) -> tuple[str, str, str]:
 
 
 def _folds(connection: Connection) -> bool:
-    """Whether the database does not tell apart names that differ in case."""
+    """Whether names that differ in case alone are the same to the database."""
     kind = connection.dialect.name
     if kind in ("postgresql", "sqlite"):
         return kind == "sqlite"

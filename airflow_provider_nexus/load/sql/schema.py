@@ -32,7 +32,7 @@ def prepare(connection: Connection, given: Model, contract: Contract, belongs: d
     :param contract: differences that do no harm are reported, or any is an error, or columns that are missing are added as well
     :param belongs: resource, environment, base URL and output
     :returns: the tables as the database calls them, and differences that do no harm, one line each
-    :raises NexusContractError: when a column is missing or can't hold its values, or with ``freeze`` at any difference
+    :raises NexusContractError: when a column is missing or can't store its values, or with ``freeze`` at any difference
     :raises NexusConfigurationError: when the table is none, or contains something else; nothing was made then
     """
     model, is_there = placed(connection, given)
@@ -139,7 +139,7 @@ def _compare(connection: Connection, model: Model, contract: Contract) -> list[s
         )
     kinds = [(column, there[column.name]["type"]) for column in model.data.columns if column.name in there]
     wrong = [
-        f"column {column.name} is {kind!s}, which can't hold {_wanted(column.type)}"
+        f"column {column.name} is {kind!s}, which can't store {_wanted(column.type)}"
         for column, kind in kinds
         if not _can_store(column.type, kind)
     ]
@@ -199,7 +199,7 @@ def _unsafe_in_mysql(connection: Connection, model: Model) -> list[str]:
     engine = connection.execute(sa.text(f"SELECT engine {where.format('tables')}"), values).scalar()
     columns = connection.execute(sa.text(f"SELECT column_name, character_set_name {where.format('columns')}"), values).all()
     narrow = [(name, charset) for name, charset in columns if name in model.data.columns and charset not in (None, "utf8mb4")]
-    lines = [f"column {name} is stored in {charset}, which can't hold every text: make it utf8mb4" for name, charset in narrow]
+    lines = [f"column {name} is stored in {charset}, which can't store every text: make it utf8mb4" for name, charset in narrow]
     return lines if engine == "InnoDB" else [*lines, f"its engine is {engine}, which has no transactions: make it InnoDB"]
 
 

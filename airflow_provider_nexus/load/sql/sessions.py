@@ -110,7 +110,7 @@ def _driver(connection: Connection) -> Any:
 
 def _unfit(what: str) -> str:
     return (
-        f"the database that the connection leads to is {what} and can't hold every text: give sql_conn_id the connection of a "
+        f"the database that the connection leads to is {what} and can't store every text: give sql_conn_id the connection of a "
         "database in UTF-8, made with CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0"
     )
 

@@ -73,7 +73,7 @@ def test_missing_columns_are_added(engine: Engine) -> None:
 def test_columns_that_can_not_hold_their_values_are_refused(engine: Engine, kind: str) -> None:
     without(engine, "fiat_amount_to_pay")
     change(engine, f"ALTER TABLE nexus_copy ADD COLUMN fiat_amount_to_pay {kind}")
-    with pytest.raises(NexusContractError, match=r"column fiat_amount_to_pay is .* can't hold decimal numbers of 38 digits"):
+    with pytest.raises(NexusContractError, match=r"column fiat_amount_to_pay is .* can't store decimal numbers of 38 digits"):
         copy_of(engine).prepare()
 
 
@@ -98,5 +98,5 @@ def test_json_may_be_text_but_no_jsonb(engine: Engine) -> None:
     load(copy, rows_of([transaction("T1", neverSeen=[2])], read_at=later(1)))
     assert copy.check().problems == ()
     change(engine, f"{alter} jsonb USING _raw_extra::jsonb")
-    with pytest.raises(NexusContractError, match="column _raw_extra is JSONB, which can't hold JSON text as it came"):
+    with pytest.raises(NexusContractError, match="column _raw_extra is JSONB, which can't store JSON text as it came"):
         copy.prepare()
