@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from airflow_provider_nexus import storage as store
@@ -83,7 +84,7 @@ def replay(arguments: Namespace) -> int:
         with following("replaying", "folders") as follow:
             done = replay_files(running.place(arguments.target), follow)
     if arguments.output == "json":
-        running.print_json([each.dump() for each in done])
+        running.print_json([asdict(each) for each in done])
     else:
         if done:
             rows = [(each.where, f"{each.fitted:,}", f"{each.left:,}", "; ".join(each.reasons)) for each in done]

@@ -98,7 +98,8 @@ def _explain(kind: type[Members], found: object, where: str, path: str) -> None:
 
 
 def _explain_value(kind: Any, value: object, where: str, name: str) -> None:
-    kinds = [each for each in (get_args(kind) if _is_union(kind) else (kind,)) if each is not UnsetType]
+    is_union = get_origin(kind) not in (None, Annotated, list, dict)
+    kinds = [each for each in (get_args(kind) if is_union else (kind,)) if each is not UnsetType]
     for each in kinds:
         item: Any = get_args(each)[0] if get_origin(each) is list else None
         if _has_members(each) and isinstance(value, dict):
@@ -113,10 +114,6 @@ def _explain_value(kind: Any, value: object, where: str, name: str) -> None:
                 msgspec.convert(value, each)
                 return
     refuse(where, name, value, " or ".join(dict.fromkeys(_in_words(each) for each in kinds)))
-
-
-def _is_union(kind: Any) -> bool:
-    return get_origin(kind) not in (None, Annotated, list, dict)
 
 
 def _has_members(kind: Any) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -60,10 +60,6 @@ class Replayed:
     fitted: int
     left: int
     reasons: tuple[str, ...] = ()
-
-    def dump(self) -> dict[str, Any]:
-        """JSON-able members."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
