@@ -54,22 +54,18 @@ def collections(root: Any) -> list[ResourceFolder]:
     :param root: path of a sync, or the folder of an environment, a resource or one window
     :raises NexusConfigurationError: when there is none
     """
-    found = _single(root) or list(below(root, _LEVELS))
+    name, parent = root.name, root.parent
+    windows, snapshots = _windows([name]), _snapshots([name])
+    if store.names(root) and (windows or snapshots or store.size(root / NAME) is not None):
+        # The root is itself one window, snapshot or reading.
+        if parent.name == READINGS:
+            return [ResourceFolder(parent.parent, readings=(name,), is_whole=False)]
+        strangers = () if windows or snapshots else (name,)
+        return [ResourceFolder(parent, "", windows, snapshots, strangers=strangers, is_whole=False)]
+    found = list(below(root, _LEVELS))
     if not found:
         raise NexusConfigurationError(f"no windows lie in {root}: give the path of a sync, or a folder below it")
     return found
-
-
-def _single(root: Any) -> list[ResourceFolder]:
-    """A root that is itself one window, snapshot or reading."""
-    name, parent = root.name, root.parent
-    windows, snapshots = _windows([name]), _snapshots([name])
-    if not store.names(root) or not (windows or snapshots or store.size(root / NAME) is not None):
-        return []
-    if parent.name == READINGS:
-        return [ResourceFolder(parent.parent, readings=(name,), is_whole=False)]
-    strangers = () if windows or snapshots else (name,)
-    return [ResourceFolder(parent, "", windows, snapshots, strangers=strangers, is_whole=False)]
 
 
 def below(folder: Any, levels: int, path: str = "") -> Iterator[ResourceFolder]:

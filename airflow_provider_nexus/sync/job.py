@@ -20,6 +20,7 @@ from airflow_provider_nexus.extract.extractor import Extractor
 from airflow_provider_nexus.extract.fields import FieldWatch
 from airflow_provider_nexus.extract.progress import Follow, unheard
 from airflow_provider_nexus.extract.request import Contract, SyncRequest
+from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load.copy import Stored
 from airflow_provider_nexus.load.loader import Loader
 from airflow_provider_nexus.sync.watermark import Watermark, advance
@@ -62,21 +63,21 @@ class SyncJob:
         :raises NexusContractError: when the fields have changed and the contract is frozen
         :raises NexusApiError: one class per cause
         """
+        window: Window | None = None
         if self._request.requested is None:
-            return self._store(self._extractor.read_whole())
-        window = self._extractor.window(self._request.requested)
-        if window is None:
-            return None
-        summary = self._store(self._extractor.read(window))
-        if self._watermark:
-            advance(self._watermark, window, self._log)
-        return summary
-
-    def _store(self, extracted: Extracted) -> dict[str, Any]:
+            extracted = self._extractor.read_whole()
+        else:
+            window = self._extractor.window(self._request.requested)
+            if window is None:
+                return None
+            extracted = self._extractor.read(window)
         try:
-            return summary_of(extracted, store(extracted, self._loader, self._request, self._log))
+            stored = store(extracted, self._loader, self._request, self._log)
         finally:
             extracted.spool.close()
+        if window and self._watermark:
+            advance(self._watermark, window, self._log)
+        return summary_of(extracted, stored)
 
 
 def store(extracted: Extracted, loader: Loader[Any], request: SyncRequest, log: Log) -> Stored:

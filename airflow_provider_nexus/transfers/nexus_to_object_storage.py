@@ -119,13 +119,20 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
             nexus_conn_id=nexus_conn_id,
             **kwargs,
         )
-        if file_format not in FILE_FORMATS:
-            raise NexusConfigurationError(f"unknown file_format {file_format!r}: use {' or '.join(FILE_FORMATS)}")
-        if file_format != "parquet" and (capture == "changes" or history):
-            what = "changes are captured" if capture == "changes" else "a history is stored"
-            raise NexusConfigurationError(f"{what} in typed rows: use file_format='parquet' (or a SQL table)")
+        self._refuse_format(file_format)
         check_given("path", path)
         self.path, self.file_format, self.storage_conn_id = rendered(path), file_format, rendered(storage_conn_id)
+
+    def _refuse_format(self, file_format: str) -> None:
+        """Refuse a format that there is not, or that can't store what is asked for.
+
+        :raises NexusConfigurationError: when so
+        """
+        if file_format not in FILE_FORMATS:
+            raise NexusConfigurationError(f"unknown file_format {file_format!r}: use {' or '.join(FILE_FORMATS)}")
+        if file_format != "parquet" and (self.capture == "changes" or self.history):
+            what = "changes are captured" if self.capture == "changes" else "a history is stored"
+            raise NexusConfigurationError(f"{what} in typed rows: use file_format='parquet' (or a SQL table)")
 
     def transfer(self, context: Context, hook: NexusHook, resource: Resource) -> dict[str, Any] | None:
         """Read and publish."""

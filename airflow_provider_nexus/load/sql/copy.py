@@ -135,7 +135,7 @@ class SqlCopy:
         with suppress(_Unchanged), transaction(connection):
             number = books.lock()
             last = books.last()
-            state = parse(last["manifest"].encode(), self._last_one).state if last else None
+            state = parse(last["manifest"].encode(), f"the last one of {self.model.name}").state if last else None
             digests = TableDigests.load(state) if state else TableDigests()
             merge = Merge(connection, self.model, staged, number, digests, self._batch)
             merge.upsert()
@@ -157,16 +157,11 @@ class SqlCopy:
             deleted=merge.deleted,
         )
 
-    @property
-    def _last_one(self) -> str:
-        """The last manifest, for an error that it can't be read."""
-        return f"the last one of {self.model.name}"
-
     def fields_before(self, window: Window | None) -> dict[str, Any] | None:  # noqa: ARG002 - a table is one for all windows
         """Member ``schema`` of the last load's manifest; ``None`` before the first."""
         with self._read() as connection:
             last = Bookkeeping(connection, self.model).last()
-        return parse(last["manifest"].encode(), self._last_one).schema.dump() if last else None
+        return parse(last["manifest"].encode(), f"the last one of {self.model.name}").schema.dump() if last else None
 
     def unsettled(self) -> dict[str, Open]:
         """The records whose end has not been seen, by key."""
