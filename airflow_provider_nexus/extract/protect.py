@@ -6,7 +6,6 @@ stay as they came.
 
 from __future__ import annotations
 
-import difflib
 import hmac
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,6 +15,7 @@ import msgspec
 from msgspec import Raw
 
 from airflow_provider_nexus.api import lenient
+from airflow_provider_nexus.api.codes import did_you_mean
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.rows import Row, RowReader
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusDataError
@@ -196,8 +196,7 @@ def _named(resource: Resource, fields: Mapping[str, Treatment]) -> Iterator[tupl
         _check_treatment(f"protect[{name!r}]", treatment)
         path = spellings.get(str(name).lower()) or _inside(free, str(name))
         if path is None:
-            nearest = difflib.get_close_matches(str(name).lower(), spellings, n=1)
-            hint = f"did you mean {nearest[0]!r}?" if nearest else f"`airflow nexus describe {resource.name}` lists them"
+            hint = did_you_mean(name, spellings, f"`airflow nexus describe {resource.name}` lists them")
             raise NexusConfigurationError(f"{resource.name} have no field {name!r} to protect: {hint}")
         if path in seen:
             raise NexusConfigurationError(f"the field to protect {name!r} is named twice: name each once")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from datetime import timedelta
 from itertools import islice
 from typing import Any
 
-from airflow_provider_nexus.api.codes import code_of
+from airflow_provider_nexus.api.codes import code_of, did_you_mean
 from airflow_provider_nexus.api.envelope import decode
 from airflow_provider_nexus.api.moments import Moment, is_missing, moment, span_of_time
 from airflow_provider_nexus.api.records import OnUntyped, typed
@@ -161,8 +160,7 @@ def _check_name(resource: Resource, name: str, known: Mapping[str, str]) -> None
         raise NexusConfigurationError(f"the filter {name} belongs to the walk through the pages: use page_size, or limit")
     if name.casefold() in known or name.casefold() in bounds:
         return
-    nearest = difflib.get_close_matches(name.casefold(), known, n=1, cutoff=0.5)
-    hint = f"did you mean {known[nearest[0]]!r}?" if nearest else f"known are {', '.join(known.values()) or 'none'}"
+    hint = did_you_mean(name, known.values(), "" if known else "known are none")
     raise NexusConfigurationError(
         f"{resource.name} has no filter {name!r} that is known, and one that Nexus does not know lets all records through: "
         f"{hint}. Any query can be sent with NexusHook.run"

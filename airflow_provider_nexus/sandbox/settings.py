@@ -7,13 +7,13 @@ The defaults are a well-behaved server. Every other value is one that the known 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from airflow_provider_nexus.api.codes import did_you_mean
 from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.sandbox.faults import Fault
 
@@ -192,8 +192,7 @@ class SandboxSettings:
             if name.lower() in _NEEDED:
                 raise ValueError(f"{name} can't be removed: it is a key or a creation stamp")
             if name.lower() not in _NAMES:
-                nearest = difflib.get_close_matches(name.lower(), _NAMES, n=1, cutoff=0.4)
-                hint = f"did you mean {_NAMES[nearest[0]]!r}?" if nearest else "see the data dictionary"
+                hint = did_you_mean(name, _NAMES.values(), "see the data dictionary")
                 raise ValueError(f"no record has a field {name!r} to be removed: {hint}")
 
     def replace(self, **changes: Any) -> SandboxSettings:
@@ -233,9 +232,7 @@ def refuse_unknown(names: Collection[str]) -> None:
     known = [each.name for each in dataclasses.fields(SandboxSettings)]
     for name in names:
         if name not in known:
-            nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-            hint = f"did you mean {nearest[0]!r}?" if nearest else f"known are {', '.join(known)}"
-            raise ValueError(f"unknown sandbox setting {name!r}: {hint}")
+            raise ValueError(f"unknown sandbox setting {name!r}: {did_you_mean(name, known)}")
 
 
 def from_json(values: Mapping[str, Any]) -> dict[str, Any]:
