@@ -17,10 +17,10 @@ from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.body import Body, Received
 from airflow_provider_nexus.client.call import Ask, Call
-from airflow_provider_nexus.client.client import asked_for, collection_call, record_call, typed_answer, whole_record
+from airflow_provider_nexus.client.client import collection_call, record_call, typed_answer
 from airflow_provider_nexus.client.core import HEADERS, ClientCore, unanswered
 from airflow_provider_nexus.client.log import Log
-from airflow_provider_nexus.client.network import distrust, proxy_for, trusted_place
+from airflow_provider_nexus.client.network import distrust, proxy_for, trusted
 from airflow_provider_nexus.client.reply import Answer
 from airflow_provider_nexus.client.retry import settle
 from airflow_provider_nexus.client.secret import bare
@@ -89,8 +89,7 @@ class AsyncNexusClient(ClientCore):
         :raises NexusResponseError: when Nexus answers with another one
         :raises NexusConfigurationError: when the resource has no call for one record
         """
-        entry = get_resource(resource)
-        return asked_for(entry, code, (await self.send(record_call(entry, code), whole_record)).value)
+        return (await self.send(*record_call(get_resource(resource), code))).value
 
     async def answer(self, resource: Resource, ask: Ask) -> Any:
         """What :mod:`airflow_provider_nexus.watch` asks for: one record typed, or a page raw."""
@@ -186,9 +185,9 @@ class AsyncNexusClient(ClientCore):
         import httpx
 
         if self._http is None:
-            place, proxy, (connect, timeout) = trusted_place(), proxy_for(self.environment.base_url), self._timeouts
-            is_folder = bool(place) and Path(place or "").is_dir()
-            trusted = (
+            place, proxy, (connect, timeout) = trusted()[1], proxy_for(self.environment.base_url), self._timeouts
+            is_folder = bool(place) and Path(place).is_dir()
+            context = (
                 ssl.create_default_context(cafile=None if is_folder else place, capath=place if is_folder else None)
                 if place
                 else httpx.create_ssl_context(trust_env=False)
@@ -198,9 +197,9 @@ class AsyncNexusClient(ClientCore):
                 timeout=httpx.Timeout(timeout, connect=connect),
                 limits=httpx.Limits(max_connections=_CONNECTIONS),
                 follow_redirects=False,
-                verify=trusted,
+                verify=context,
                 trust_env=False,
-                proxy=httpx.Proxy(proxy, ssl_context=trusted if proxy.startswith("https:") else None) if proxy else None,
+                proxy=httpx.Proxy(proxy, ssl_context=context if proxy.startswith("https:") else None) if proxy else None,
             )
         return self._http
 

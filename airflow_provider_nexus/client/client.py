@@ -46,18 +46,22 @@ class NexusClient:
         json: Any = None,
         api_version: str | None = None,
         headers: Mapping[str, Any] | None = None,
-        before: Callable[[], object] | None = None,
     ) -> Any:
         """Any call: the decoded ``values``, or the bare body where there is no envelope; ``None`` for an empty one.
 
         Fractions are ``Decimal``. Where the catalogue knows the path, money is ``Decimal`` throughout and times are pendulum.
 
         :param headers: headers of one's own, such as ``customer_ip_address``
-        :param before: called right before the first byte leaves; what it raises keeps the call here
         :raises NexusAmbiguousWriteError: when a change may or may not have happened, or its answer can't be read
         :raises NexusApiError: one class per cause
         """
-        call = Call(method_of(method), path, params, json, api_version, headers)
+        return self.send(Call(method_of(method), path, params, json, api_version, headers))
+
+    def send(self, call: Call, before: Callable[[], object] | None = None) -> Any:
+        """A call that is made up already: its answer as :meth:`run` returns it.
+
+        :param before: called right before the first byte leaves; what it raises keeps the call here
+        """
         return typed_answer(call, self.session.send(call, envelope.unwrap, before=before).value)
 
     def get_record(self, resource: str, code: str) -> dict[str, Any]:
@@ -67,8 +71,7 @@ class NexusClient:
         :raises NexusResponseError: when Nexus answers with another one
         :raises NexusConfigurationError: when the resource has no call for one record, or the code can't be one
         """
-        entry = get_resource(resource)
-        return asked_for(entry, code, self.session.send(record_call(entry, code), whole_record).value)
+        return self.session.send(*record_call(get_resource(resource), code)).value
 
     def fetch(self, resource: Resource, parent: str = "", params: Mapping[str, Any] | None = None) -> Answer[envelope.Records]:
         """One answer of a collection: its records raw.
@@ -100,15 +103,28 @@ def collection_call(resource: Resource, parent: str = "", params: Mapping[str, A
     return Call("GET", resource.collection_path(parent), query, api_version=resource.api_version)
 
 
-def record_call(resource: Resource, code: str) -> Call:
-    """The call for one record.
+def record_call(resource: Resource, code: str) -> tuple[Call, Callable[[bytes], dict[str, Any]]]:
+    """The call for one record, and the decoder of its answer, which types the record.
 
-    :raises NexusConfigurationError: when the resource has none
+    :raises NexusConfigurationError: when the resource has no such call
+    :raises NexusResponseError: by the decoder, when Nexus answers with another record
     """
     try:
-        return Call("GET", resource.record_path(code), api_version=resource.api_version)
+        call = Call("GET", resource.record_path(code), api_version=resource.api_version)
     except LookupError as error:
         raise NexusConfigurationError(str(error)) from None
+
+    def decode(body: bytes) -> dict[str, Any]:
+        record = envelope.unwrap(body)
+        if not isinstance(record, dict):
+            raise envelope.MalformedAnswerError("an answer without a record")
+        found = at(record, resource.key[0])
+        if found is not None and not resource.has_aliases and not is_same(code, found):
+            detail = f"Nexus answered with another one of {resource.name} than the one that was asked for"
+            raise NexusResponseError("GET", call.label, detail=detail)
+        return _typed(resource, record)
+
+    return call, decode
 
 
 def cancel_call(resource: Resource, code: str) -> Call:
@@ -120,26 +136,6 @@ def cancel_call(resource: Resource, code: str) -> Call:
         raise NexusConfigurationError(f"Nexus offers no call that cancels one of {resource.name}")
     method, path = resource.cancel
     return Call(method, path.replace("{code}", path_segment(code)), api_version=resource.api_version)
-
-
-def whole_record(body: bytes) -> dict[str, Any]:
-    """The decoder of an answer that is one record."""
-    values = envelope.unwrap(body)
-    if not isinstance(values, dict):
-        raise envelope.MalformedAnswerError("an answer without a record")
-    return values
-
-
-def asked_for(resource: Resource, code: str, record: dict[str, Any]) -> dict[str, Any]:
-    """A record, typed, that was asked for by its code.
-
-    :raises NexusResponseError: when it is another one
-    """
-    found = at(record, resource.key[0])
-    if found is not None and not resource.has_aliases and not is_same(code, found):
-        detail = f"Nexus answered with another one of {resource.name} than the one that was asked for"
-        raise NexusResponseError("GET", record_call(resource, code).label, detail=detail)
-    return _typed(resource, record)
 
 
 def _typed(resource: Resource, record: dict[str, Any]) -> dict[str, Any]:

@@ -46,34 +46,7 @@ def proxy_for(url: str) -> str | None:
     proxy = (select_proxy(url, get_environ_proxies(url)) or "").strip()
     if not proxy:
         return None
-    proxy = proxy if "://" in proxy else f"http://{proxy}"
-    _refuse_unreadable(proxy, urlsplit(url).scheme)
-    return proxy
-
-
-def _is_listed(host: str) -> bool:
-    """Whether ``NO_PROXY`` lists a host in one of the ways that ``requests`` does not read."""
-    text = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
-    entries = [entry.lower() for entry in re.split(r"[\s,]+", text) if entry]
-    names = {entry.removeprefix(".") for entry in entries}
-    if "*" in entries or any(host == name or host.endswith(f".{name}") for name in names):
-        return True
-    with suppress(ValueError):
-        address = ipaddress.ip_address(host)
-        return any(address in network for network in map(_network, entries) if network)
-    return False
-
-
-def _network(entry: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
-    """The addresses of an entry, without its brackets and its port."""
-    bare = re.sub(r"^\[(.*)\](:\d+)?(/\d+)?$", r"\1\3", entry)
-    try:
-        return ipaddress.ip_network(bare, strict=False)
-    except ValueError:
-        return None
-
-
-def _refuse_unreadable(proxy: str, scheme: str) -> None:
+    proxy, scheme = proxy if "://" in proxy else f"http://{proxy}", urlsplit(url).scheme
     names = (f"{scheme}_proxy", f"{scheme}_proxy".upper(), "all_proxy", "ALL_PROXY")
     name = next((name for name in names if os.environ.get(name)), "the proxy of this machine").upper()
     try:
@@ -87,6 +60,22 @@ def _refuse_unreadable(proxy: str, scheme: str) -> None:
         )
     if parts.scheme not in _SCHEMES:
         raise UnreadableProxyError(f"{name} names a proxy of the kind {parts.scheme!r}: give one of {', '.join(_SCHEMES)}")
+    return proxy
+
+
+def _is_listed(host: str) -> bool:
+    """Whether ``NO_PROXY`` lists a host in one of the ways that ``requests`` does not read."""
+    text = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    entries = [entry.lower() for entry in re.split(r"[\s,]+", text) if entry]
+    names = {entry.removeprefix(".") for entry in entries}
+    if "*" in entries or any(host == name or host.endswith(f".{name}") for name in names):
+        return True
+    for entry in entries:
+        bare = re.sub(r"^\[(.*)\](:\d+)?(/\d+)?$", r"\1\3", entry)  # without brackets and port
+        with suppress(ValueError):
+            if ipaddress.ip_address(host) in ipaddress.ip_network(bare, strict=False):
+                return True
+    return False
 
 
 def misconfigured(call: Call, error: Exception) -> NexusConfigurationError:
@@ -106,7 +95,7 @@ def misconfigured(call: Call, error: Exception) -> NexusConfigurationError:
 
 def distrust() -> str:
     """What is wrong with the certificates that the environment names; empty when nothing is."""
-    name, place = _trusted()
+    name, place = trusted()
     if not place or Path(place).is_dir():
         return ""
     try:
@@ -122,11 +111,6 @@ def distrust() -> str:
     return f"the environment variable {name} names {place}, {fault}: correct it, or remove the variable"
 
 
-def trusted_place() -> str | None:
-    """The file or folder of certificates that is trusted instead of those of ``certifi``, by every client alike."""
-    return _trusted()[1] or None
-
-
 def unreached(error: Exception) -> str:
     """Why a server was not reached, as far as that lies in TLS; empty when it does not. It is the same for every client."""
     refusal = next((each for each in _causes(error) if isinstance(each, ssl.SSLCertVerificationError)), None)
@@ -135,7 +119,7 @@ def unreached(error: Exception) -> str:
     text = f"the certificate of the server is not accepted: {refusal.verify_message}"
     if refusal.verify_code not in _UNKNOWN_ISSUERS:
         return text
-    name, place = _trusted()
+    name, place = trusted()
     now = f"{name}, which is {place}, names those that are trusted now" if name else "those of certifi are trusted now"
     return (
         f"{text}. Where a private authority has given it out, put the certificate of that authority, in PEM form, into the file "
@@ -155,6 +139,9 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
             left += [cause for cause in found if isinstance(cause, BaseException)]
 
 
-def _trusted() -> tuple[str, str]:
-    """The variable that names what is trusted, and what it names; empty texts when none does."""
+def trusted() -> tuple[str, str]:
+    """The variable that names the certificates to trust instead of those of ``certifi``, and the file or folder of them.
+
+    They are the same for every client, and empty texts when no variable names any.
+    """
     return next(((name, place) for name in _TRUST_VARIABLES if (place := os.environ.get(name))), ("", ""))

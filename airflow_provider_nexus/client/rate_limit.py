@@ -40,10 +40,6 @@ class _State:
     booked: float = 0.0
     full: float = 0.0
 
-    def is_possible(self, now: float) -> bool:
-        """Whether it can be true: a clock that is before the last booking began anew when the machine was started."""
-        return isfinite(self.booked) and self.booked <= now and self.full - now < _DAY
-
 
 _local_buckets: dict[Path, _State] = {}
 """Buckets of this process alone, by the files that can't be used."""
@@ -102,7 +98,9 @@ class RateLimiter:
 
         def change(state: _State) -> _State:
             now = self._clock()
-            return _State(now, advance(now, state.full if state.is_possible(now) else 0.0))
+            # a clock that is before the last booking began anew when the machine was started
+            is_possible = isfinite(state.booked) and state.booked <= now and state.full - now < _DAY
+            return _State(now, advance(now, state.full if is_possible else 0.0))
 
         if self.path not in _local_buckets:
             try:

@@ -194,21 +194,14 @@ def ambiguous(error: NexusApiError, lookup: str = "") -> NexusAmbiguousWriteErro
     )
 
 
-def outcome_of(error: NexusApiError) -> WriteOutcome:
-    """What an error means for the change that the call was to make."""
-    if isinstance(error, NexusConnectionError):
-        return WriteOutcome.NEVER_SENT
-    is_no = error.status in _REFUSALS and not isinstance(error, NexusResponseError)
-    return WriteOutcome.REFUSED if is_no else WriteOutcome.UNKNOWN
-
-
 def is_unknown(error: NexusApiError, call: Call) -> bool:
     """Whether Nexus may have carried out a change although the call failed, so that a person or a look-up must find out.
 
     Of a call that may be repeated, what Nexus complains of stays what it is: a second copy does no harm.
     """
     if not call.is_repeatable:
-        return outcome_of(error) is WriteOutcome.UNKNOWN
+        is_no = error.status in _REFUSALS and not isinstance(error, NexusResponseError)
+        return not isinstance(error, NexusConnectionError) and not is_no
     unclear = NexusTimeoutError | NexusInterruptedError | NexusServerError | NexusResponseError
     return call.changes_something and isinstance(error, unclear)
 

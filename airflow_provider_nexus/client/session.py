@@ -11,7 +11,6 @@ from io import BytesIO
 from typing import TypeVar
 
 import requests
-from requests.auth import AuthBase
 from urllib3.exceptions import MaxRetryError, ReadTimeoutError
 
 from airflow_provider_nexus.api import envelope
@@ -22,26 +21,15 @@ from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.core import HEADERS, ClientCore, unanswered
 from airflow_provider_nexus.client.files import FOUND, SpooledFile, read_file
 from airflow_provider_nexus.client.log import Log
-from airflow_provider_nexus.client.network import distrust, proxy_for, trusted_place
+from airflow_provider_nexus.client.network import distrust, proxy_for, trusted
 from airflow_provider_nexus.client.reply import Answer, bad_body
-from airflow_provider_nexus.client.secret import Secret, bare
+from airflow_provider_nexus.client.secret import bare
 from airflow_provider_nexus.client.settings import ClientSettings
 from airflow_provider_nexus.client.wire import Bounds, HeldBackError, departing, noting_session, unlogged
 from airflow_provider_nexus.exceptions import NexusApiError, NexusAuthenticationError, NexusError
 
 T = TypeVar("T")
 _OF_THE_CALL = "max_mb lets a file have: raise it"
-
-
-class _Bearer(AuthBase):
-    """Puts the token on a request. As an auth object it also keeps requests from taking credentials out of a netrc."""
-
-    def __init__(self, token: Secret) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token.reveal()}"
-        return request
 
 
 class NexusSession(ClientCore):
@@ -66,7 +54,7 @@ class NexusSession(ClientCore):
 
     @cached_property
     def _http(self) -> requests.Session:
-        session = noting_session(proxy_for(self.environment.base_url), trusted_place())
+        session = noting_session(proxy_for(self.environment.base_url), trusted()[1])
         session.headers.update(HEADERS)
         return session
 
@@ -139,6 +127,11 @@ class NexusSession(ClientCore):
         finally:
             self._warn_of_expiry()
 
+    def _authorised(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """The request with the token. Called by ``requests``, which then takes no credentials out of a netrc."""
+        request.headers["Authorization"] = f"Bearer {self._settings.token.reveal()}"
+        return request
+
     def _exchange(
         self,
         call: Call,
@@ -162,7 +155,7 @@ class NexusSession(ClientCore):
                     params=query,
                     data=BytesIO(body) if body and call.form else body,  # in pieces: a time-out is for all that is sent at once
                     headers={"Accept": accept, **call.own_headers},
-                    auth=_Bearer(self._settings.token),
+                    auth=self._authorised,
                     timeout=self._timeouts,
                     allow_redirects=False,
                     stream=True,

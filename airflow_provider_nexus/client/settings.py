@@ -120,7 +120,7 @@ def read_settings(
     for name in given:
         if name not in EXTRAS:
             raise NexusConfigurationError(f"connection {conn_id!r} has an unknown extra {name!r}: {did_you_mean(name, EXTRAS)}")
-    environment = resolve(_text(given, "environment"), *_address(host, port, schema, conn_id))
+    environment = resolve(str(given["environment"]) if "environment" in given else None, *_address(host, port, schema, conn_id))
     key = _token(token, conn_id)
     settings = ClientSettings(
         environment=environment,
@@ -128,7 +128,7 @@ def read_settings(
         allow_writes=_flag(given, "allow_writes", default=False),
         timeout=number(given.get("timeout", 30.0), "the extra 'timeout'", *TIMEOUT),
         retries=whole(given.get("retries", 5), "the extra 'retries'", *RETRIES),
-        portal_url=check_template((_text(given, "portal_url") or "").strip()),
+        portal_url=check_template(str(given.get("portal_url", "")).strip()),
         rate_limit=number(given["rate_limit"], "the extra 'rate_limit'", 0.1, 1000) if "rate_limit" in given else None,
         max_answer_mb=whole(given.get("max_answer_mb", 64), "the extra 'max_answer_mb'", 1, 1024),
         hash_secret=_secret(given),
@@ -200,11 +200,6 @@ def _token(token: Secret | None, conn_id: str) -> Secret:
     return token
 
 
-def _text(extra: Mapping[str, Any], key: str) -> str | None:
-    value = extra.get(key)
-    return None if value is None else str(value)
-
-
 def check_template(template: str) -> str:
     """The template of the addresses of records in the Nexus portal, if it can be one; an empty one for none.
 
@@ -248,7 +243,7 @@ def record_address(template: str, resource: str, code: str) -> str:
 def _expiry(extra: Mapping[str, Any], key: Secret) -> Expiry | None:
     days = whole(extra.get("key_warning_days", WARNING_DAYS), "the extra 'key_warning_days'", 0, 3650)
     try:
-        return expiry_of(key, (_text(extra, "key_expires") or "").strip(), days)
+        return expiry_of(key, str(extra.get("key_expires", "")).strip(), days)
     except ValueError:
         raise NexusConfigurationError(
             f"the extra 'key_expires' is {extra['key_expires']!r}: give the last day of the API key as in 2027-03-31, "

@@ -182,7 +182,22 @@ def in_headers(headers: Mapping[str, Any] | None) -> dict[str, str]:
             raise NexusConfigurationError(f"headers has {name!r}, which can't be set: {why}; nothing was sent")
         if folded in map(_folded, found):
             raise NexusConfigurationError(f"headers has {name!r} twice, in two spellings: leave one out; nothing was sent")
-        found[name] = _header_value(name, value)
+        place = f"the header {name!r}"
+        if is_missing(value):
+            raise NexusConfigurationError(
+                f"{place} has no value, or the word None, which is what a template or another task makes of a missing value: "
+                "leave it out, or give a value; nothing was sent"
+            )
+        text = as_text(value, place, "header", is_shown=False)
+        try:
+            text.encode("latin-1")
+        except UnicodeEncodeError:
+            raise NexusConfigurationError(
+                f"{place} has characters that no header can carry (beyond Latin-1): nothing was sent"
+            ) from None
+        if not text.isprintable() or text != text.strip():
+            raise NexusConfigurationError(f"{place} has line breaks, invisible characters, or blanks around it: nothing was sent")
+        found[name] = text
     return found
 
 
@@ -206,22 +221,3 @@ def personal_forms(value: str) -> set[str]:
 def _folded(name: str) -> str:
     """A name as servers may read it: without case, and with no difference between a hyphen and an underscore."""
     return name.lower().replace("_", "-")
-
-
-def _header_value(name: str, value: Any) -> str:
-    place = f"the header {name!r}"
-    if is_missing(value):
-        raise NexusConfigurationError(
-            f"{place} has no value, or the word None, which is what a template or another task makes of a missing value: "
-            "leave it out, or give a value; nothing was sent"
-        )
-    text = as_text(value, place, "header", is_shown=False)
-    try:
-        text.encode("latin-1")
-    except UnicodeEncodeError:
-        raise NexusConfigurationError(
-            f"{place} has characters that no header can carry (beyond Latin-1): nothing was sent"
-        ) from None
-    if not text.isprintable() or text != text.strip():
-        raise NexusConfigurationError(f"{place} has line breaks, invisible characters, or blanks around it: nothing was sent")
-    return text

@@ -169,11 +169,11 @@ class _StraightSession(requests.Session):
         return None
 
 
-def noting_session(proxy: str | None, trusted: str | None) -> requests.Session:
+def noting_session(proxy: str | None, trusted: str) -> requests.Session:
     """A session whose connections note when a call leaves.
 
     :param proxy: the address of the proxy that they take
-    :param trusted: the file or folder of certificates to trust; by default those of ``requests``
+    :param trusted: the file or folder of certificates to trust; empty for those of ``requests``
     """
     session = _StraightSession()
     session.trust_env, session.verify = False, trusted or True
@@ -203,21 +203,16 @@ _OF_HEADERS = "receive_response_headers.complete", "receive_response_headers.fai
 _calling: ContextVar[bool] = ContextVar("nexus_is_calling", default=False)
 
 
-class _Unseen(logging.Filter):
+def _without_ours(record: logging.LogRecord) -> bool:
     """Leaves out what HTTP libraries log of our calls: whole addresses, codes included, and headers of answers."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return not (_calling.get() and (record.name == "httpx" or record.getMessage().startswith(_OF_HEADERS)))
-
-
-_UNSEEN = _Unseen()
+    return not (_calling.get() and (record.name == "httpx" or record.getMessage().startswith(_OF_HEADERS)))
 
 
 @contextmanager
 def unlogged() -> Iterator[None]:
     """Make a call in the block that no HTTP library logs."""
     for name in _LOGS:
-        logging.getLogger(name).addFilter(_UNSEEN)  # the same filter is added once
+        logging.getLogger(name).addFilter(_without_ours)  # the same filter is added once
     before = _calling.set(True)
     try:
         yield

@@ -9,8 +9,6 @@ from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from airflow.sdk import BaseHook
-
 from airflow_provider_nexus.api.moments import Moment
 from airflow_provider_nexus.api.records import as_plain
 from airflow_provider_nexus.api.resources import find_by_path, get_resource
@@ -31,6 +29,7 @@ from airflow_provider_nexus.exceptions import (
     NexusTimeoutError,
     without_secrets,
 )
+from airflow_provider_nexus.extract.find import get_record
 from airflow_provider_nexus.extract.records import RecordsWanted, warn_once
 from airflow_provider_nexus.extract.request import SETTLE_LAG
 from airflow_provider_nexus.extract.source import PAGE_SIZE
@@ -55,7 +54,7 @@ TEST_TIMEOUT = 10.0
 """Seconds that the connection test waits at most, as a person waits for it."""
 
 
-class NexusHook(FileCalls, BaseHook):
+class NexusHook(FileCalls):
     """Calls Quantoz Nexus with the token of a connection.
 
     Nothing is read before the first call. One kept-alive session serves all calls of a hook. ``with NexusHook() as hook:``
@@ -193,12 +192,14 @@ class NexusHook(FileCalls, BaseHook):
     def get_record(self, resource: str, code: str, *, plain: bool = False) -> dict[str, Any]:
         """One record: times as pendulum in UTC, money as ``Decimal``.
 
+        Nexus has no call for one transfer: it is looked for in the list of the last thirty days.
+
         :param resource: name in the catalogue, such as ``transactions``
         :param code: its code, as it is; it is percent-encoded here
         :param plain: whether money is given as text with all its digits and times as ISO 8601 text, as XCom needs it
         :raises NexusNotFoundError: when there is none
         """
-        record = self.client.get_record(resource, code)
+        record = get_record(self.client, resource, code)
         self._report_lineage(resource)
         return as_plain(record) if plain else record
 

@@ -100,10 +100,6 @@ class NexusAction(ResumableJobMixin, NexusBaseOperator):
         """
         return Once(self.hook.client, ledger or MemoryLedger(), log=self.log).carry_out(write, run_begin(context))
 
-    def read(self, code: str) -> dict[str, Any]:
-        """The record of a code."""
-        return self.hook.get_record(self.resource, code)
-
     def execute(self, context: Context) -> Any:
         """Act, and wait if that is wanted.
 
@@ -142,7 +138,7 @@ class NexusAction(ResumableJobMixin, NexusBaseOperator):
         """The status of the record of an earlier try."""
         self._code = str(external_id)
         self.remember(context, self.resource, self._code)
-        self._record = self.read(self._code)
+        self._record = self.hook.get_record(self.resource, self._code)
         return str(self._record.get("status") or "")
 
     def is_job_active(self, status: str) -> bool:
@@ -163,7 +159,7 @@ class NexusAction(ResumableJobMixin, NexusBaseOperator):
 
     def get_job_result(self, external_id: Any, context: Context) -> Any:  # noqa: ARG002 - Airflow's signature
         """What the task returns."""
-        return as_plain(self._record or self.read(str(external_id)))
+        return as_plain(self._record or self.hook.get_record(self.resource, str(external_id)))
 
     def on_kill(self) -> None:
         """Cancel the record, if it is known and that is wanted. What goes wrong is logged."""

@@ -69,8 +69,15 @@ class NexusBaseOperator(BaseOperator):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if "execute" in cls.__dict__:
-            cls.execute = _guarded(cls.execute)  # type: ignore[method-assign]
+        if (execute := cls.__dict__.get("execute")) is None:
+            return
+
+        @functools.wraps(execute)
+        def guarded(self: NexusBaseOperator, *args: Any, **named: Any) -> Any:
+            with _failing_at_once(self):
+                return execute(self, *args, **named)
+
+        cls.execute = guarded  # type: ignore[method-assign]
 
     def __init__(self, *, retry_policy: Any = None, **kwargs: Any) -> None:
         self._renders_text = False
@@ -114,10 +121,12 @@ class NexusBaseOperator(BaseOperator):
         written_out = getattr(mapped, "partial_kwargs", {})
         return bool(self._BaseOperator__from_mapped) and name in self._named and name not in written_out  # type: ignore[attr-defined]
 
-    def refuse_missing(self) -> None:
+    def refuse_missing(self, **mappings: str) -> None:
         """Refuse what templates make of missing values, and texts that have become something else.
 
-        :raises NexusConfigurationError: names the argument; nothing was sent
+        :param mappings: arguments in which each name needs a value, as without it, or with the word None, the call is another,
+            and how their parts are called in the error
+        :raises NexusConfigurationError: names the argument or its part; nothing was sent
         """
         for name in self.text_fields:
             value = getattr(self, name)
@@ -131,21 +140,14 @@ class NexusBaseOperator(BaseOperator):
                 raise NexusConfigurationError(
                     f"{name} is {value!r}, a {type(value).__name__}, and has to be text: {IN_QUOTES}; nothing was sent"
                 )
-
-    def refuse_missing_in(self, name: str, what: str) -> None:
-        """Refuse names without a value in an argument that is a mapping: without it, or with the word None, the call is another.
-
-        :param name: of the argument
-        :param what: how its parts are called in the error
-        :raises NexusConfigurationError: names the part; nothing was sent
-        """
-        given = getattr(self, name)
-        for part, value in given.items() if isinstance(given, Mapping) else ():
-            if is_missing(value):
-                raise NexusConfigurationError(
-                    f"{what} {part} is {value!r}, which is what a template or another task makes of a missing value: "
-                    "leave it out, or give a value; nothing was sent"
-                )
+        for name, what in mappings.items():
+            given = getattr(self, name)
+            for part, value in given.items() if isinstance(given, Mapping) else ():
+                if is_missing(value):
+                    raise NexusConfigurationError(
+                        f"{what} {part} is {value!r}, which is what a template or another task makes of a missing value: "
+                        "leave it out, or give a value; nothing was sent"
+                    )
 
     def execute(self, context: Context) -> Any:
         """Execute the next base; permanent errors fail the task at once."""
@@ -189,15 +191,6 @@ def requested_window(
         interval=(context.get("data_interval_start"), context.get("data_interval_end")),
         watermark=watermark,
     )
-
-
-def _guarded(execute: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(execute)
-    def guarded(self: NexusBaseOperator, *args: Any, **kwargs: Any) -> Any:
-        with _failing_at_once(self):
-            return execute(self, *args, **kwargs)
-
-    return guarded
 
 
 @contextmanager

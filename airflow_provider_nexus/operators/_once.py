@@ -11,8 +11,8 @@ from airflow.sdk import Variable
 
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.compat import NEVER_EXPIRE, AirflowFailException, AirflowSkipException, AirflowTaskTimeout, conf
-from airflow_provider_nexus.exceptions import NexusAmbiguousWriteError, NexusClaimLostError, NexusError
-from airflow_provider_nexus.writes.ledger import KEYS, LEDGER_KEY, OWNER_KEY, Claim, Known, known_to, remember
+from airflow_provider_nexus.exceptions import NexusAmbiguousWriteError, NexusError
+from airflow_provider_nexus.writes.ledger import KEYS, LEDGER_KEY, OWNER_KEY, Claim, Known, known_to, settle
 from airflow_provider_nexus.writes.once import reference_of
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+_DONE = "done"
+"""The code of a call that was made and has none; Airflow may never hear of its success."""
 _ABOUT = "The provider for Nexus works on a write; see 'Acting in Nexus' in its documentation before you change this"
 
 
@@ -35,11 +37,6 @@ class AirflowLedger:
 
     def __init__(self, store: Any, *names: str) -> None:
         self._store, self._id = store, reference_of(*names) if names else ""
-
-    @property
-    def forgets(self) -> bool:
-        """Whether it may be empty although an earlier try sent something."""
-        return self._store is None or conf.getboolean("state_store", "clear_on_success", fallback=False)
 
     @property
     def way_out(self) -> str:
@@ -62,17 +59,16 @@ class AirflowLedger:
         if self._id:
             Variable.set(self._name(key), json.dumps(value), description=_ABOUT)
 
-    def delete(self, key: str) -> None:
-        """Delete a value."""
-        if self._store is not None:
-            self._store.delete(key)
-        if self._id:
-            Variable.delete(self._name(key))
-
     def release(self) -> None:
         """Delete the Variables, as Nexus knows the write now. What is in the state store serves every later try."""
         for key in KEYS if self._id else ():
             Variable.delete(self._name(key))
+
+    def clear(self) -> None:
+        """Delete all that is known, as the write is to be made anew."""
+        for key in KEYS if self._store is not None else ():
+            self._store.delete(key)
+        self.release()
 
     def _name(self, key: str) -> str:
         return f"{key}__{self._id}"
@@ -91,9 +87,9 @@ def ledger_of(context: Context, *shared_by: str) -> AirflowLedger:
 
 def mind_earlier_tries(ledger: AirflowLedger, context: Context, began: datetime) -> None:
     """Where a ledger can be empty although something was sent, take an earlier try to have sent it."""
-    if not ledger.forgets or context["ti"].try_number == 1:
-        return
-    if ledger.get(LEDGER_KEY) is None and ledger.get(OWNER_KEY) is None:
+    is_forgetful = context.get("task_state_store") is None or conf.getboolean("state_store", "clear_on_success", fallback=False)
+    is_retry = context["ti"].try_number > 1
+    if is_forgetful and is_retry and ledger.get(LEDGER_KEY) is None and ledger.get(OWNER_KEY) is None:
         ledger.set(LEDGER_KEY, vars(Known(first=began.isoformat(), sent=began.isoformat())))
 
 
@@ -117,8 +113,7 @@ def send_once(context: Context, call: Call, send: Callable[[Callable[[], object]
     if is_retry:
         mind_earlier_tries(ledger, context, datetime.now(UTC))
     elif known_to(ledger).code:
-        for key in KEYS:
-            ledger.delete(key)
+        ledger.clear()
     claim = Claim(ledger)
     known = claim.take()
     if known.code:
@@ -127,11 +122,8 @@ def send_once(context: Context, call: Call, send: Callable[[Callable[[], object]
         detail = f"an earlier try of this task sent it at {known.sent}, and it is not known what became of it; only when "
         raise doubt(f"{detail}Nexus did not carry it out, {ledger.way_out}")
     try:
-        values = send(lambda: claim.mark(datetime.now(UTC)))
-    except (NexusAmbiguousWriteError, NexusClaimLostError):
-        raise
+        values = claim.send(send, lambda: datetime.now(UTC))
     except NexusError:
-        claim.clear()
         raise
     except (Exception, AirflowTaskTimeout) as error:
         if not claim.is_marked:
@@ -142,13 +134,7 @@ def send_once(context: Context, call: Call, send: Callable[[Callable[[], object]
     except Exception as error:
         if not isinstance(error, AirflowSkipException | AirflowFailException):
             raise doubt(f"Nexus answered, then {type(error).__name__} came while the answer was dealt with") from error
-        _settle(ledger)
+        settle(ledger, _DONE)
         raise
-    _settle(ledger)
+    settle(ledger, _DONE)
     return result
-
-
-def _settle(ledger: AirflowLedger) -> None:
-    """The call is made, and Airflow may never hear of it."""
-    remember(ledger, code="done", sent="")
-    ledger.release()

@@ -30,21 +30,17 @@ def prepare(mail: Mapping[str, Any], *, smtp_conn_id: str, from_email: str | Non
     :raises NexusUnsentMailError: when it can't be sent as it is; the mail server was not called
     :raises NexusConfigurationError: when there is no such connection, or Airflow's SMTP provider is not installed
     """
-    hook = _hook(smtp_conn_id)
-    with defined(smtp_conn_id, "smtp"):
-        hook.smtp_connection = hook.get_connection(smtp_conn_id)  # without it the hook does not know its sender
-    letter = compose(mail, from_email or hook.from_email)
-    return partial(_send, hook, letter, write(letter), log)
-
-
-def _hook(smtp_conn_id: str) -> SmtpHook:
     try:
         from airflow.providers.smtp.hooks.smtp import SmtpHook
     except ImportError:
         raise NexusConfigurationError(
             "mails can't be sent by SMTP: pip install 'airflow-provider-nexus[smtp]', or give the operator a `deliver`"
         ) from None
-    return SmtpHook(smtp_conn_id)
+    hook = SmtpHook(smtp_conn_id)
+    with defined(smtp_conn_id, "smtp"):
+        hook.smtp_connection = hook.get_connection(smtp_conn_id)  # without it the hook does not know its sender
+    letter = compose(mail, from_email or hook.from_email)
+    return partial(_send, hook, letter, write(letter), log)
 
 
 def _send(hook: SmtpHook, letter: Letter, data: bytes, log: Any) -> None:

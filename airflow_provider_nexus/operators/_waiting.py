@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -18,11 +18,11 @@ from airflow_provider_nexus.exceptions import (
     NexusWaitError,
     NexusWaitTimeoutError,
 )
-from airflow_provider_nexus.extract.find import FAR_BACK, find_by_codes
+from airflow_provider_nexus.extract.find import find_by_codes
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.triggers.nexus import NexusStatusTrigger
 from airflow_provider_nexus.watch.polling import FailureLimit, OutageLog
-from airflow_provider_nexus.watch.statuses import SeenStatus, StatusReader, WaitState, drive, goal_of
+from airflow_provider_nexus.watch.statuses import StatusReader, WaitState, drive, goal_of
 
 OnHeld = Literal["wait", "fail"]
 
@@ -52,7 +52,7 @@ class StatusWatch:
         self.patience = FailureLimit(max_consecutive_failures)
         self._records: dict[str, dict[str, Any]] = {}
         self._hook = NexusHook(nexus_conn_id, retries=0)  # the next look is the retry
-        self._aim, self._lookout, self._log = goal_of(self.resource, target_statuses), StatusReader(self.resource), log
+        self._goal, self._reader, self._log = goal_of(self.resource, target_statuses), StatusReader(self.resource), log
 
     def look(self) -> float | None:
         """Look at all that are not there yet. A failure that can pass is put up with, and logged once.
@@ -64,12 +64,20 @@ class StatusWatch:
         """
         outage = OutageLog(self.resource.name, self._log, self.patience.failures)
         try:
-            self._search_for_stamps()
+            unknown = {code for code, created in self.codes.items() if not created}
+            if unknown and not self.resource.member_path:  # such can only be asked for by the time of their creation
+                self._records |= find_by_codes(self._hook.client, self.resource.name, unknown)
+                self.codes |= {code: self._reader.status_in(self._records[code]).created for code in unknown}
             waiting = self._waiting()
             self._records = {code: record for code, record in self._records.items() if code not in waiting}
-            sightings = drive(self._lookout.read({code: self.codes[code] for code in waiting}), self._answer)
-            for code, sighting in sightings.items():
-                self._judge(code, sighting)
+            seen = drive(self._reader.read({code: self.codes[code] for code in waiting}), self._answer)
+            for code, seen_status in seen.items():
+                if seen_status.status is None:
+                    raise NexusNotFoundError("GET", self.resource.member_path, status=404, detail=f"there is no {code!r}")
+                self.codes[code] = self.codes[code] or seen_status.created
+                self.verdicts[code] = self._goal.judge(seen_status.status, ended=seen_status.ended)
+                if self.verdicts[code] is WaitState.MISSED:
+                    raise self.error(code, "and can't reach the status that the task waits for")
         except NexusError as error:
             outage.failed(error)
             return self.patience.failed(error)
@@ -85,14 +93,21 @@ class StatusWatch:
     def record(self, code: str) -> dict[str, Any]:
         """A whole record: the one of the latest look where that read it, else read now."""
         if code not in self._records:
-            self._records[code] = self._read(code)
+            if self.resource.member_path:
+                self._records[code] = self._hook.get_record(self.resource.name, code)
+            else:
+                created = datetime.fromisoformat(self.codes[code])
+                since = created if created.tzinfo else created.replace(tzinfo=UTC)
+                self._records |= find_by_codes(self._hook.client, self.resource.name, [code], since)
         return self._records[code]
 
     def error(self, code: str, what: str) -> NexusStatusError:
         """The error that names the status of a record, and the reason in the record."""
         record = self.record(code)
-        status = self._lookout.status_in(record).status
-        return NexusStatusError(self.resource.name, code, status or "", what, _reason(record))
+        reasons = [record.get(name) for name in ("reason", "comment", "latestComplianceHistoryReason")]
+        reasons += [item.get("text") if isinstance(item, Mapping) else item for item in record.get("comments") or []]
+        reason = "; ".join(str(text) for text in reasons if text)
+        return NexusStatusError(self.resource.name, code, self._reader.status_in(record).status or "", what, reason)
 
     def overdue(self) -> NexusWaitTimeoutError:
         """The error for a wait past its deadline."""
@@ -110,7 +125,7 @@ class StatusWatch:
         return NexusStatusTrigger(
             resource=self.resource.name,
             codes=self.codes,
-            target_statuses=self._aim.targets,
+            target_statuses=self._goal.targets,
             started=started.isoformat(),
             deadline=deadline.isoformat(),
             max_consecutive_failures=self.patience.most,
@@ -133,48 +148,11 @@ class StatusWatch:
     def _waiting(self) -> list[str]:
         return [code for code in self.codes if self.verdicts.get(code) is not WaitState.REACHED]
 
-    def _judge(self, code: str, sighting: SeenStatus) -> None:
-        if sighting.status is None:
-            raise NexusNotFoundError("GET", self.resource.member_path, status=404, detail=f"there is no {code!r}")
-        self.codes[code] = self.codes[code] or sighting.created
-        self.verdicts[code] = self._aim.judge(sighting.status, ended=sighting.ended)
-        if self.verdicts[code] is WaitState.MISSED:
-            raise self.error(code, "and can't reach the status that the task waits for")
-
     def _answer(self, ask: Ask) -> Any:
         if not ask.code:
             return self._hook.client.fetch(self.resource, params=ask.params).value
         self._records[ask.code] = self._hook.get_record(self.resource.name, ask.code)
         return self._records[ask.code]
-
-    def _search_for_stamps(self) -> None:
-        """Search, once, for records that can only be asked for by the time of their creation."""
-        unknown = {code for code, created in self.codes.items() if not created}
-        if self.resource.member_path or not unknown:
-            return
-        self._records |= self._search(unknown, datetime.now(UTC) - FAR_BACK)
-        for code in unknown & self._records.keys():
-            self.codes[code] = self._lookout.status_in(self._records[code]).created
-        if missing := sorted(unknown - self._records.keys()):
-            detail = f"none of the last {FAR_BACK.days} days has the code {missing[0]!r}"
-            raise NexusNotFoundError("GET", self.resource.path, detail=detail)
-
-    def _read(self, code: str) -> dict[str, Any]:
-        if self.resource.member_path:
-            return self._hook.get_record(self.resource.name, code)
-        created = datetime.fromisoformat(self.codes[code])
-        return self._search({code}, created if created.tzinfo else created.replace(tzinfo=UTC))[code]
-
-    def _search(self, codes: Collection[str], start: datetime) -> dict[str, dict[str, Any]]:
-        return find_by_codes(self._hook.client, self.resource.name, codes, start)
-
-
-def _reason(record: Mapping[str, Any]) -> str:
-    """The reasons for its status that a record has."""
-    reasons = [record.get(name) for name in ("reason", "comment", "latestComplianceHistoryReason")]
-    comments = record.get("comments") or []
-    reasons += [item.get("text") if isinstance(item, Mapping) else item for item in comments]
-    return "; ".join(str(text) for text in reasons if text)
 
 
 def check_wait(on_held: object, **spans: object) -> None:

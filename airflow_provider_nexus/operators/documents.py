@@ -72,9 +72,7 @@ class NexusDownloadOperator(NexusBaseOperator):
         :raises NexusStorageError: when another file is there, or it can't be written
         :raises NexusApiError: one class per cause
         """
-        self.refuse_missing()
-        self.refuse_missing_in("query", "the query's")
-        self.refuse_missing_in("headers", "the header")
+        self.refuse_missing(query="the query's", headers="the header")
         with NexusHook(self.nexus_conn_id) as nexus:
             return nexus.download(
                 self.endpoint,
@@ -146,9 +144,7 @@ class NexusUploadOperator(NexusBaseOperator):
         :raises NexusStorageError: when there is no such file, or it can't be read
         :raises NexusApiError: one class per cause
         """
-        self.refuse_missing()
-        self.refuse_missing_in("fields", "the field")
-        self.refuse_missing_in("headers", "the header")
+        self.refuse_missing(fields="the field", headers="the header")
         call = upload_call(
             self.endpoint,
             self.source,

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 Deliver = Callable[[dict[str, Any]], None]
 """Delivers one mail, or raises."""
 
-_Prepare = Callable[[dict[str, Any]], Callable[[], None]]
-
 _READY = "ReadyToSend"
 _DELIVERING, _DELIVERED = "delivering", "delivered"
 _ABOUT_CLAIMS = "NexusSendMailsOperator works on this mail; see 'Sending mails' in the documentation before you delete it"
@@ -103,8 +101,13 @@ class NexusSendMailsOperator(NexusBaseOperator):
                 f"mails are marked as sent in Nexus, and the connection {self.nexus_conn_id} does not allow that, so none was "
                 "delivered: switch on 'Allow writes' in the connection, or use one that has it on"
             )
-        run = _Round(hook, self._prepare(), f"{context['run_id']} {context['ti'].try_number}", self.log)
-        codes = self._ready(hook)
+        run = _Round(hook, self._prepare, f"{context['run_id']} {context['ti'].try_number}", self.log)
+        types = texts_of(self.mail_types or (), "mail type")
+        filters = {"status": _READY, **({"type": "|".join(types)} if types else {})}
+        wanted = {name.casefold() for name in types}
+        mails = hook.iter_records("mails", filters=filters, settle_lag=0)
+        # read to the end before the first is marked, as pages move by that
+        codes = [mail["code"] for mail in mails if _is_ready(mail) and (not wanted or str(mail["type"]).casefold() in wanted)]
         for code in codes:
             if run.tried == self.limit:
                 break
@@ -112,18 +115,10 @@ class NexusSendMailsOperator(NexusBaseOperator):
         run.fail_if_unfinished()
         return {"sent": len(run.sent), "left": len(codes) - len(run.sent) - run.settled, "codes": run.sent}
 
-    def _prepare(self) -> _Prepare:
-        if deliver := self.deliver:
-            return lambda mail: partial(deliver, {**mail, "recipient": join_addresses(mail)})
-        return partial(prepare, smtp_conn_id=self.smtp_conn_id, from_email=self.from_email, log=self.log)
-
-    def _ready(self, hook: NexusHook) -> list[str]:
-        """The codes of what is ready, oldest first, read to the end before the first is marked, as pages move by that."""
-        types = texts_of(self.mail_types or (), "mail type")
-        filters = {"status": _READY, **({"type": "|".join(types)} if types else {})}
-        wanted = {name.casefold() for name in types}
-        mails = hook.iter_records("mails", filters=filters, settle_lag=0)
-        return [mail["code"] for mail in mails if _is_ready(mail) and (not wanted or str(mail["type"]).casefold() in wanted)]
+    def _prepare(self, mail: dict[str, Any]) -> Callable[[], None]:
+        if self.deliver:
+            return partial(self.deliver, {**mail, "recipient": join_addresses(mail)})
+        return prepare(mail, smtp_conn_id=self.smtp_conn_id, from_email=self.from_email, log=self.log)
 
 
 class _Round:
@@ -133,7 +128,7 @@ class _Round:
     :param by: identifies this try in the claims
     """
 
-    def __init__(self, hook: NexusHook, prepare: _Prepare, by: str, log: Any) -> None:
+    def __init__(self, hook: NexusHook, prepare: Callable[[dict[str, Any]], Callable[[], None]], by: str, log: Any) -> None:
         self._hook, self._prepare, self._by, self._log = hook, prepare, by, log
         self.sent: list[str] = []
         self.undelivered: list[str] = []
@@ -154,27 +149,35 @@ class _Round:
             self._log.error("mail %s: that is no code that can be in a path or in a Variable's name, so it was left alone", shown)
             self.unfit.append(shown)
             return
-        mail, claim = self._hook.get_record("mails", code), self._claim(code)
+        mail, claim = self._hook.get_record("mails", code), Variable.get(self._name(code), default=None)
         if not _is_ready(mail):
             self.settled += 1
-        elif claim == _DELIVERED or (claim is None and self._delivered(code, mail)):
+        elif self._delivered(code, mail) if claim is None else f'"{_DELIVERED}"' in str(claim):
             self._mark(code)
-        elif claim is not None:
+        elif claim is not None:  # also one that can't be read counts as a delivery under way, so nothing is sent
             self.unknown.append(code)
 
     def fail_if_unfinished(self) -> None:
         """Raise an error that names every mail that is not settled."""
+        failures = [
+            f"{text}: {', '.join(codes)}."
+            for text, codes in (
+                ("These mails can't be sent as they are, the log has the reasons", self.unfit),
+                ("These mails could not be delivered, the log has the reasons, and the next try delivers them", self.undelivered),
+                ("These mails were delivered but not marked as sent in Nexus, which the next try will do", self.unmarked),
+            )
+            if codes
+        ]
         if self.unknown:
-            raise NexusAmbiguousMailError(" ".join([self._doubts(), *self._failures()]))
-        if failures := self._failures():
+            doubts = (
+                f"It is not known whether these mails went out, and they were not sent again: {', '.join(self.unknown)}. "
+                "Look for each in the outbox of the mail server or ask its recipient. If it went out, mark it as sent in Nexus "
+                "(PUT /mail/{code}/sent); if not, delete the Airflow Variable "
+                f"{self._name('{code}')}, and the next run sends it."
+            )
+            raise NexusAmbiguousMailError(" ".join([doubts, *failures]))
+        if failures:
             raise NexusUnsentMailError(" ".join(failures))
-
-    def _claim(self, code: str) -> str | None:
-        """The state of a claim; one that can't be read counts as a delivery under way, so nothing is sent."""
-        text = Variable.get(self._name(code), default=None)
-        if text is None:
-            return None
-        return _DELIVERED if f'"{_DELIVERED}"' in str(text) else _DELIVERING
 
     def _name(self, code: str) -> str:
         return f"nexus_mail__{self._hook.nexus_conn_id}__{code}"
@@ -220,25 +223,6 @@ class _Round:
         self._log.exception("mail %s %s", code, what)
         codes.append(code)
         return False
-
-    def _doubts(self) -> str:
-        return (
-            f"It is not known whether these mails went out, and they were not sent again: {', '.join(self.unknown)}. Look for "
-            "each in the outbox of the mail server or ask its recipient. If it went out, mark it as sent in Nexus "
-            "(PUT /mail/{code}/sent); if not, delete the Airflow Variable "
-            f"{self._name('{code}')}, and the next run sends it."
-        )
-
-    def _failures(self) -> list[str]:
-        return [
-            f"{text}: {', '.join(codes)}."
-            for text, codes in (
-                ("These mails can't be sent as they are, the log has the reasons", self.unfit),
-                ("These mails could not be delivered, the log has the reasons, and the next try delivers them", self.undelivered),
-                ("These mails were delivered but not marked as sent in Nexus, which the next try will do", self.unmarked),
-            )
-            if codes
-        ]
 
 
 def _refuse_undone(result: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_nexus.api.records import as_plain
@@ -88,26 +89,12 @@ class NexusOperator(NexusBaseOperator):
         :raises NexusAmbiguousWriteError: when it may have changed something, now or in an earlier try
         :raises NexusApiError: one class per cause otherwise
         """
-        self.refuse_missing()
-        self.refuse_missing_in("query", "the query's")
-        self.refuse_missing_in("headers", "the header")
+        self.refuse_missing(query="the query's", headers="the header")
         call = Call(method_of(self.method), self.endpoint, self.query, self.json, self.api_version, self.headers)
         client = NexusHook(self.nexus_conn_id).client
-
-        def send(before: Callable[[], object] | None = None) -> Any:
-            return client.run(
-                self.method,
-                self.endpoint,
-                params=self.query,
-                json=self.json,
-                api_version=self.api_version,
-                headers=self.headers,
-                before=before,
-            )
-
         if call.is_repeatable:
-            return self._finish(context, send())
-        return send_once(context, call, send, lambda values: self._finish(context, values))
+            return self._finish(context, client.send(call))
+        return send_once(context, call, partial(client.send, call), partial(self._finish, context))
 
     def _finish(self, context: Context, values: Any) -> Any:
         resource = find_by_path(self.endpoint)

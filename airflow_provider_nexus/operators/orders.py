@@ -16,6 +16,18 @@ if TYPE_CHECKING:
 
     from airflow_provider_nexus.writes.once import Write
 
+_NAMES = {
+    "exchange_code": "exchangeCode",
+    "action": "action",
+    "order_type": "type",
+    "crypto_code": "crypto",
+    "currency_code": "currency",
+    "amount": "amount",
+    "limit_price": "limitPrice",
+    "expiring": "expiring",
+}
+"""The arguments of an order, and what Nexus calls them."""
+
 
 class NexusCreateOrderOperator(NexusOnceOperator):
     """Places one order at an exchange, once, and returns it. The reference goes into ``data["reference"]``.
@@ -33,18 +45,7 @@ class NexusCreateOrderOperator(NexusOnceOperator):
     """
 
     resource = "orders"
-    template_fields: Sequence[str] = (
-        "exchange_code",
-        "action",
-        "order_type",
-        "crypto_code",
-        "currency_code",
-        "amount",
-        "limit_price",
-        "expiring",
-        "reference",
-        "nexus_conn_id",
-    )
+    template_fields: Sequence[str] = (*_NAMES, "reference", "nexus_conn_id")
     text_fields = template_fields
 
     def __init__(
@@ -73,14 +74,4 @@ class NexusCreateOrderOperator(NexusOnceOperator):
 
     def write(self, reference: str) -> Write:
         """The call."""
-        values = {
-            "exchangeCode": self.exchange_code,
-            "action": self.action,
-            "type": self.order_type,
-            "crypto": self.crypto_code,
-            "currency": self.currency_code,
-            "amount": self.amount,
-            "limitPrice": self.limit_price,
-            "expiring": self.expiring,
-        }
-        return order_write(self.hook.client, values, reference)
+        return order_write(self.hook.client, {name: getattr(self, argument) for argument, name in _NAMES.items()}, reference)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_nexus.operators._action import NexusOnceOperator
 from airflow_provider_nexus.operators._base import rendered
-from airflow_provider_nexus.writes.transfers import read_transfer, transfer_write
+from airflow_provider_nexus.writes.transfers import transfer_write
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -15,6 +15,17 @@ if TYPE_CHECKING:
     from airflow.sdk import XComArg
 
     from airflow_provider_nexus.writes.once import Write
+
+_NAMES = {
+    "source_type": "sourceType",
+    "sink_type": "sinkType",
+    "crypto_code": "cryptoCode",
+    "amount": "amount",
+    "source_exchange_code": "sourceExchangeCode",
+    "sink_exchange_code": "sinkExchangeCode",
+    "address": "transferAddress",
+}
+"""The arguments of a transfer, and what Nexus calls them."""
 
 
 class NexusCreateTransferOperator(NexusOnceOperator):
@@ -35,17 +46,7 @@ class NexusCreateTransferOperator(NexusOnceOperator):
     """
 
     resource = "transfers"
-    template_fields: Sequence[str] = (
-        "source_type",
-        "sink_type",
-        "crypto_code",
-        "amount",
-        "source_exchange_code",
-        "sink_exchange_code",
-        "address",
-        "reference",
-        "nexus_conn_id",
-    )
+    template_fields: Sequence[str] = (*_NAMES, "reference", "nexus_conn_id")
     text_fields = template_fields
 
     def __init__(
@@ -69,19 +70,6 @@ class NexusCreateTransferOperator(NexusOnceOperator):
         self.sink_exchange_code = rendered(sink_exchange_code)
         self.address = rendered(address)
 
-    def read(self, code: str) -> dict[str, Any]:
-        """The transfer of a code, out of the list."""
-        return read_transfer(self.hook.client, code)
-
     def write(self, reference: str) -> Write:
         """The call."""
-        values = {
-            "sourceType": self.source_type,
-            "sinkType": self.sink_type,
-            "cryptoCode": self.crypto_code,
-            "amount": self.amount,
-            "sourceExchangeCode": self.source_exchange_code,
-            "sinkExchangeCode": self.sink_exchange_code,
-            "transferAddress": self.address,
-        }
-        return transfer_write(self.hook.client, values, reference)
+        return transfer_write(self.hook.client, {name: getattr(self, argument) for argument, name in _NAMES.items()}, reference)

@@ -100,7 +100,10 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
         if self._is_one:
             self.remember(context, self.resource, self._codes[0])
         if not self.deferrable:
-            return self._wait_here(context)
+            try:
+                return super().execute(context)
+            except AirflowSensorTimeout:  # Airflow's own names no record
+                raise AirflowSensorTimeout(str(self._watch.overdue())) from None
         started = datetime.now(UTC)
         with self._skipping():
             if self._look(context) is None:
@@ -129,13 +132,6 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
                 return self._records()
             self._watch.go_on_or_raise(event)
         return self._hand_over(started, deadline)
-
-    def _wait_here(self, context: Context) -> Any:
-        """Wait as Airflow's sensors do, whose own error for a wait that took too long names no record."""
-        try:
-            return super().execute(context)
-        except AirflowSensorTimeout:
-            raise AirflowSensorTimeout(str(self._watch.overdue())) from None
 
     _pause: float | None = 0.0
 

@@ -95,15 +95,7 @@ class NexusChangeTrigger(BaseEventTrigger):
 
     def shared_stream_key(self) -> Hashable | None:
         """What watchers have to have in common to share a poll; their statuses may differ."""
-        return (
-            "nexus-changes",
-            self.nexus_conn_id,
-            self.resource,
-            self.poll_interval,
-            bool(self.target_statuses),
-            self.max_consecutive_failures,
-            self.settle_lag,
-        )
+        return ("nexus-changes", *{**self.serialize()[1], "target_statuses": bool(self.target_statuses)}.values())
 
     @classmethod
     async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[Snapshot]:
@@ -181,12 +173,6 @@ class NexusChangeTrigger(BaseEventTrigger):
             return []
         return list(getattr(accessors, "_by_name", {}).values()) or [accessors]
 
-    @property
-    def store_key(self) -> str:
-        """The key of the position. Watchers of other statuses have another, as they may have come less far."""
-        names = "|".join((self.nexus_conn_id, *sorted(status.casefold() for status in self.target_statuses or ())))
-        return f"nexus-changes.{self.resource}.{hashlib.sha256(names.encode()).hexdigest()[:16]}"
-
 
 class Observer:
     """Polls one collection from an event loop. The connection is read at the first call.
@@ -234,12 +220,15 @@ class _StoredPosition:
     """The position of a trigger in its assets' stores, one poll late while Airflow may not have stored the events yet."""
 
     def __init__(self, trigger: NexusChangeTrigger) -> None:
-        self._trigger, self._stores = trigger, trigger.stores()
+        self._stores = trigger.stores()
+        # watchers of other statuses have another key, as they may have come less far
+        names = "|".join((trigger.nexus_conn_id, *sorted(status.casefold() for status in trigger.target_statuses or ())))
+        self._key = f"nexus-changes.{trigger.resource}.{hashlib.sha256(names.encode()).hexdigest()[:16]}"
         self._late: tuple[Position, float] | None = None
 
     async def load(self) -> Position | None:
         """The oldest position that is stored; ``None`` before the first."""
-        found = [await store.aget(self._trigger.store_key) for store in self._stores]
+        found = [await store.aget(self._key) for store in self._stores]
         positions = [Position.load(stored) for stored in found if isinstance(stored, Mapping)]
         return min(positions, key=lambda position: position.since, default=None)
 
@@ -259,5 +248,5 @@ class _StoredPosition:
         position, due = self._late
         await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
         for store in self._stores:
-            await store.aset(self._trigger.store_key, position.dump())
+            await store.aset(self._key, position.dump())
         self._late = None

@@ -147,7 +147,13 @@ class Watch:
         if not wanted or self._statuses is None:
             return {}
         found = yield from self._statuses.read(wanted)
-        return {code: self._plain(seen_status, wanted[code]) for code, seen_status in found.items()}
+        return {
+            code: SeenStatus(
+                None if seen.status is None else spelt(self.resource.lifecycle, seen.status),
+                created=normalise(seen.created) if seen.created else wanted[code],
+            )
+            for code, seen in found.items()
+        }
 
     def is_open(self, seen_status: SeenStatus) -> bool:
         """Whether a record can be found among the unsettled ones."""
@@ -156,13 +162,9 @@ class Watch:
 
     def _unsettled(self) -> StatusReading:
         lifecycle = self.resource.lifecycle
-        statuses = "|".join(lifecycle.unsettled) if lifecycle else ""
-        seen: Known = {}
-        for row in (yield from self._walk({"status": statuses})).values():
-            seen_status = self._status_of(row)
-            if self.is_open(seen_status):
-                seen[row.key] = seen_status
-        return seen
+        rows = yield from self._walk({"status": "|".join(lifecycle.unsettled) if lifecycle else ""})
+        seen = {row.key: self._status_of(row) for row in rows.values()}
+        return {code: seen_status for code, seen_status in seen.items() if self.is_open(seen_status)}
 
     def _created(self, since: datetime) -> StatusReading:
         """One second more is asked for, as it is not documented whether the bound is included."""
@@ -199,7 +201,9 @@ class Watch:
             rows |= fresh
             shrank, total = shrank or (page.total or 0) < total, page.total or 0
             is_whole = len(page.raw) < limit and page.total is not None and page.total <= len(rows)
-            if not is_new or is_whole or _is_past(list(fresh.values()), edge):
+            stamps = [row.stamp for row in fresh.values()]
+            descend = all(a >= b for a, b in pairwise(stamps))
+            if not is_new or is_whole or (descend and stamps and stamps[-1] < edge):
                 return rows, shrank
             number += 1
 
@@ -229,10 +233,6 @@ class Watch:
     def _status_of(self, row: Row) -> SeenStatus:
         return SeenStatus(spelt(self.resource.lifecycle, self._reader.status(row)), created=row.stamp)
 
-    def _plain(self, seen_status: SeenStatus, created: str) -> SeenStatus:
-        status = None if seen_status.status is None else spelt(self.resource.lifecycle, seen_status.status)
-        return SeenStatus(status, created=normalise(seen_status.created) if seen_status.created else created)
-
 
 def begin(snapshot: Snapshot, moment: datetime | None = None) -> Position:
     """A position for which all of a snapshot is known already, or all in it that was created before a moment."""
@@ -254,6 +254,7 @@ def compare(
     :param states: statuses whose entry counts; without them each record's creation does
     """
     resource, edge = watch.resource, f"{position.since - watch.lag:%FT%T}"
+    lifecycle = resource.lifecycle if watch.with_states else None
     wanted = {state.casefold() for state in states}
     changes, known = [], dict(position.known)
     for code, seen in sorted(snapshot.seen.items(), key=lambda item: (item[1].created, item[0])):
@@ -266,8 +267,12 @@ def compare(
         known[code] = seen
         is_other = before is None or (before.status or "").casefold() != status.casefold()
         if (status.casefold() in wanted and is_other) if wanted else before is None:
+            mark = [status.upper()] if lifecycle else ["created"]
+            if lifecycle and (lifecycle.reopens or not lifecycle.phase(status).is_settled):
+                # it can be entered twice; a poll that is repeated begins at the same position, so the mark is the same
+                mark.append(to_wire(position.since))
             change = RecordChange(
-                id="|".join((resource.name, code, *_mark(watch, position, status))),
+                id="|".join((resource.name, code, *mark)),
                 resource=resource.name,
                 code=code,
                 change="created" if before is None and seen.created >= edge else "entered",
@@ -285,20 +290,3 @@ def spelt(lifecycle: Lifecycle | None, status: str) -> str:
     """A status as the catalogue spells it; as it came when the catalogue does not know it."""
     names = {name.casefold(): name for name in lifecycle.statuses} if lifecycle else {}
     return names.get(status.casefold(), status)
-
-
-def _mark(watch: Watch, position: Position, status: str) -> tuple[str, ...]:
-    """What sets this change of a record apart from its others; of a status that can be entered twice, also the position.
-
-    A poll that is repeated begins at the same position, so the mark is the same.
-    """
-    lifecycle = watch.resource.lifecycle
-    if not watch.with_states or lifecycle is None:
-        return ("created",)
-    once = lifecycle.phase(status).is_settled and not lifecycle.reopens
-    return (status.upper(),) if once else (status.upper(), to_wire(position.since))
-
-
-def _is_past(rows: list[Row], edge: str) -> bool:
-    """Whether rows that descend have come to ones older than an edge."""
-    return bool(rows) and rows[-1].stamp < edge and all(a.stamp >= b.stamp for a, b in pairwise(rows))

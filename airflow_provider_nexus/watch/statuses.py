@@ -138,9 +138,14 @@ class StatusReader:
         start = self._turn % len(codes) if len(codes) > MOST else 0
         self._turn += MOST
         for code in (codes[start:] + codes[:start])[:MOST]:
-            seen_status = yield from self._one(code, wanted[code])
-            if seen_status is not None:
-                seen[code] = seen_status
+            if not self.resource.member_path:
+                page: Records = yield Ask({**self._bounds({code: wanted[code]}), "page": 1, "limit": LIMIT})
+                seen |= {found: status for found, status in self._in_page(page) if found == code}
+                continue
+            try:
+                seen[code] = self.status_in((yield Ask(code=code)))
+            except NexusNotFoundError:
+                seen[code] = SeenStatus(None)
         return seen
 
     def _list(self, statuses: Iterable[str], wanted: Mapping[str, str]) -> StatusReading:
@@ -167,15 +172,6 @@ class StatusReader:
             return {}
         moments = [to_pendulum(stamp) for stamp in wanted.values()]
         return {dates.since: to_wire(min(moments) - _SECOND), dates.until: to_wire(max(moments) + 2 * _SECOND)}
-
-    def _one(self, code: str, created: str) -> Generator[Ask, Any, SeenStatus | None]:
-        if not self.resource.member_path:
-            page: Records = yield Ask({**self._bounds({code: created}), "page": 1, "limit": LIMIT})
-            return dict(self._in_page(page)).get(code)
-        try:
-            return self.status_in((yield Ask(code=code)))
-        except NexusNotFoundError:
-            return SeenStatus(None)
 
     def status_in(self, record: Mapping[str, Any]) -> SeenStatus:
         """The status of a whole record."""

@@ -34,9 +34,6 @@ class Ledger(Protocol):
     def set(self, key: str, value: Any) -> None:
         """Store a value that JSON knows."""
 
-    def delete(self, key: str) -> None:
-        """Delete a value, if there is one."""
-
     def release(self) -> None:
         """The write is carried out and can be found in Nexus: what was stored only to guard it may be deleted."""
 
@@ -56,10 +53,6 @@ class MemoryLedger:
     def set(self, key: str, value: Any) -> None:
         """Store a value."""
         self._values[key] = value
-
-    def delete(self, key: str) -> None:
-        """Delete a value."""
-        self._values.pop(key, None)
 
     def release(self) -> None:
         """Nothing to delete: it ends with its process."""
@@ -111,10 +104,12 @@ class Claim:
     that do so at once, one at least sees the other, whatever the order of their steps: the earlier one finds itself replaced, or
     the later one finds the mark. A try that finds itself replaced sends nothing, and notes that in an entry of its own, which
     can't wipe out the mark that the other one makes meanwhile.
+
+    :param reference: the one in the call
     """
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+    def __init__(self, ledger: Ledger, reference: str = "") -> None:
+        self._ledger, self._reference = ledger, reference
         self._owner = uuid4().hex
         self._before: Any = None
         self.is_marked = False
@@ -136,13 +131,12 @@ class Claim:
         """
         return bool(known.sent) and known.sender == self._before == self._ledger.get(WITHDRAWN_KEY)
 
-    def mark(self, now: datetime, reference: str = "") -> None:
+    def mark(self, now: datetime) -> None:
         """Note that the call is about to leave.
 
         A mark that another try has made since this one claimed the write counts for nothing as long as the claim is this one's:
         that try checks its claim after its mark, and sends nothing.
 
-        :param reference: the one in it
         :raises NexusClaimLostError: when another try has claimed the write, or has carried it out; nothing may be sent
         """
         known = known_to(self._ledger)
@@ -150,7 +144,7 @@ class Claim:
         if known.code:
             raise NexusClaimLostError("another try has carried this write out meanwhile, so this one sent nothing")
         sent = now.isoformat()
-        remember(self._ledger, reference=reference, first=known.first or sent, sent=sent, sender=self._owner)
+        remember(self._ledger, reference=self._reference, first=known.first or sent, sent=sent, sender=self._owner)
         self.is_marked = True
         try:
             self._refuse_lost()
@@ -158,17 +152,16 @@ class Claim:
             self._ledger.set(WITHDRAWN_KEY, self._owner)
             raise
 
-    def send(self, send: Callable[[Callable[[], object]], T], now: Callable[[], datetime], reference: str = "") -> T:
+    def send(self, send: Callable[[Callable[[], object]], T], now: Callable[[], datetime]) -> T:
         """The answer to the call that is claimed, which is marked right before its first byte leaves.
 
         :param send: makes the call, and right before its first byte the call that it is given
-        :param reference: the one in the call
         :raises NexusAmbiguousWriteError: when Nexus may or may not have carried it out; the mark stays
         :raises NexusClaimLostError: when another try has claimed it meanwhile; nothing was sent
         :raises NexusError: when it was not carried out; the mark is taken back
         """
         try:
-            return send(lambda: self.mark(now(), reference))
+            return send(lambda: self.mark(now()))
         except (NexusAmbiguousWriteError, NexusClaimLostError):
             raise
         except NexusError:

@@ -133,7 +133,7 @@ class Once:
         """
         call = Call(write.method, write.path, json=write.body)
         _ = call.body  # what can't be sent is refused before anything is looked up
-        claim = Claim(self._ledger)
+        claim = Claim(self._ledger, write.reference)
         known = claim.take()
         if known.first:
             since = min(since, datetime.fromisoformat(known.first))
@@ -180,9 +180,7 @@ class Once:
         """
         self._log.info("sending %s %s", call.method, call.label)
         try:
-            answer = claim.send(
-                lambda mark: self._client.session.send(call, envelope.unwrap, before=mark).value, self._now, write.reference
-            )
+            answer = claim.send(lambda mark: self._client.session.send(call, envelope.unwrap, before=mark).value, self._now)
         except NexusAmbiguousWriteError as error:
             return self._look_again(write, since, error.detail or "no answer")
         except NexusError as error:
@@ -217,13 +215,14 @@ class Once:
     def _found(self, write: Write, found: Sequence[Record]) -> Record:
         self._refuse_several(write, {write.code_of(record) for record in found})
         (record,) = found
+        code, fault = write.code_of(record), ""
         if unlike := write.unlike(record):
-            code = write.shown(write.code_of(record))
-            raise self._conflict(write, f"{code} carries its reference and is another: {'; '.join(unlike)}")
-        if write.came_to_nothing(record):
-            code, status = write.shown(write.code_of(record)), record.get("status")
-            raise self._conflict(write, f"{code} carries its reference and is {status}: nothing came of it. {_ANEW}")
-        self._settle(write, write.code_of(record))
+            fault = f"another: {'; '.join(unlike)}"
+        elif write.came_to_nothing(record):
+            fault = f"{record.get('status')}: nothing came of it. {_ANEW}"
+        if fault:
+            raise self._conflict(write, f"{write.shown(code)} carries its reference and is {fault}")
+        self._settle(write, code)
         return record
 
     def _refuse_twins(self, write: Write, code: str, since: datetime) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_nexus.api.records import at, typed
+from airflow_provider_nexus.api.records import typed
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.exceptions import NexusConfigurationError
-from airflow_provider_nexus.extract.find import Search, finder, unlike
+from airflow_provider_nexus.extract.find import Search, unlike
 from airflow_provider_nexus.writes.amounts import exact, require
 from airflow_provider_nexus.writes.once import Write, code_in
 from airflow_provider_nexus.writes.trades import with_data_reference
@@ -33,19 +33,19 @@ def order_write(client: NexusClient, values: Mapping[str, Any], reference: str) 
         "amount": body["amount"],
         "limitPrice": body.get("limitPrice"),
     }
-    search = Search(resource="orders", place="data.reference")
+    search = Search(client=client, resource="orders", reference=reference, place="data.reference")
     return Write(
         method="POST",
         path="/orders",
         body=with_data_reference(body, reference),
-        find=finder(search, client, reference),
+        find=search.find,
         read=lambda code: client.get_record("orders", code),
         code_of=lambda answer: code_in(answer, "orderCode"),
         record_of=lambda answer: typed(get_resource("orders"), answer) if isinstance(answer, dict) else None,
         unlike=lambda record: unlike(asked, record, "orders"),
         came_to_nothing=search.came_to_nothing,
         reference=reference,
-        carries=lambda record: at(record, search.place) == reference,
+        carries=search.carries,
         lookup_by_hand="Look through GET /orders?createdFrom={since} and GET each of them by its code: it is the one whose "
         f"data.reference is {reference}.",
     )

@@ -178,10 +178,3 @@ def asked(trade: Trade, body: Mapping[str, Any]) -> dict[str, Any]:
         "requestedAmounts.fiatValue": given.get("fiatValue"),
         "requestedAmounts.cryptoAmount": given.get("cryptoAmount"),
     }
-
-
-def asked_of_taker(trade: Trade, body: Mapping[str, Any]) -> dict[str, Any]:
-    """What the other one of a pair should have; empty where a call makes no pair."""
-    if trade.answer != "sourceTransaction":
-        return {}
-    return {"customerCode": at(body, "destination.customerCode"), "cryptoCode": at(body, "destination.cryptoCode")}

@@ -12,10 +12,10 @@ from airflow_provider_nexus.api.records import at, typed
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.exceptions import NexusConflictError
-from airflow_provider_nexus.extract.find import Search, finder, unlike
+from airflow_provider_nexus.extract.find import Search, unlike
 from airflow_provider_nexus.writes.ledger import Ledger, known_to
 from airflow_provider_nexus.writes.once import Write, code_in
-from airflow_provider_nexus.writes.trades import Trade, asked, asked_of_taker, get_trade, refer, trade_body
+from airflow_provider_nexus.writes.trades import Trade, asked, get_trade, refer, trade_body
 
 _PATH = "/transactions/custodian"
 
@@ -26,48 +26,47 @@ def transaction_write(client: NexusClient, kind: str, values: Mapping[str, Any],
     :raises NexusConfigurationError: when the values make no such call
     """
     trade = get_trade(kind)
+    resource = get_resource(trade.resource)
     given = trade_body(trade, values)
     body, place = refer(trade, given, reference)
     by = "paymentReference" if place == "paymentReference" else ""
-    customer = {} if by else {"customerCode": str(asked(trade, given)["customerCode"])}
-    search = Search(resource=trade.resource, place=place, filters=customer, by=by)
+    wanted = asked(trade, given)
+    customer = {} if by else {"customerCode": str(wanted["customerCode"])}
+    search = Search(client=client, resource=resource.name, reference=reference, place=place, filters=customer, by=by)
+
+    def made(answer: Any) -> Any:
+        """The transaction in an answer; a record that was found is one already."""
+        part = answer.get(trade.answer) if trade.answer and isinstance(answer, Mapping) else None
+        return part if part is not None else answer
+
+    def record_of(answer: Any) -> dict[str, Any]:
+        if trade.is_classic:  # the answer has less than the record, and what only it has is added
+            return {**client.get_record(resource.name, code_in(answer, "transactionCode")), **answer}
+        return typed(resource, made(answer))
+
+    def differences(record: dict[str, Any]) -> list[str]:
+        """What of a transaction, and of the one that takes where a call makes a pair, is not as asked for."""
+        found, twin = unlike(wanted, record, resource.name), record.get("linkedTransactionCode")
+        if trade.answer == "sourceTransaction" and twin:
+            taker = {"customerCode": at(given, "destination.customerCode"), "cryptoCode": at(given, "destination.cryptoCode")}
+            found += [f"of {twin}: {text}" for text in unlike(taker, client.get_record(resource.name, twin), resource.name)]
+        return found
+
     return Write(
         method="POST",
         path=trade.path,
         body=body,
-        find=finder(search, client, reference) if place else None,
-        read=lambda code: client.get_record(trade.resource, code),
-        code_of=lambda answer: code_in(_part(trade, answer), "transactionCode"),
-        record_of=lambda answer: _made(client, trade, _part(trade, answer)),
-        unlike=lambda record: _unlike(client, trade, given, record),
+        find=search.find if place else None,
+        read=lambda code: client.get_record(resource.name, code),
+        code_of=lambda answer: code_in(made(answer), "transactionCode"),
+        record_of=record_of,
+        unlike=differences,
         came_to_nothing=search.came_to_nothing,
         reference=reference if place else "",
-        carries=lambda record: at(record, place) == reference,
+        carries=search.carries,
         lookup_by_hand=_by_hand(trade, place, reference),
         is_proof=trade.has_data or place == "paymentReference",
     )
-
-
-def _unlike(client: NexusClient, trade: Trade, body: Mapping[str, Any], record: dict[str, Any]) -> list[str]:
-    """What of a transaction, and of its twin where it has one, is not as asked for."""
-    found = unlike(asked(trade, body), record, trade.resource)
-    of_taker, twin = asked_of_taker(trade, body), record.get("linkedTransactionCode")
-    if of_taker and twin:
-        found += [f"of {twin}: {text}" for text in unlike(of_taker, client.get_record(trade.resource, twin), trade.resource)]
-    return found
-
-
-def _part(trade: Trade, answer: Any) -> Any:
-    """The transaction in an answer; a record that was found is one already."""
-    part = answer.get(trade.answer) if trade.answer and isinstance(answer, Mapping) else None
-    return part if part is not None else answer
-
-
-def _made(client: NexusClient, trade: Trade, answer: Any) -> dict[str, Any]:
-    """The record that an answer is; the classic one says less, and what only it says is added to the record."""
-    if trade.is_classic:
-        return {**client.get_record(trade.resource, code_in(answer, "transactionCode")), **answer}
-    return typed(get_resource(trade.resource), answer)
 
 
 def _by_hand(trade: Trade, place: str, reference: str) -> str:
@@ -131,13 +130,13 @@ def _of_one(
 ) -> Write:
     path = get_resource("transactions").record_path(code)
 
-    def transaction_in(answer: Any) -> Any:
-        """The transaction in an answer; a record that was found is one already."""
-        return (at(answer, "transaction") or answer) if isinstance(answer, Mapping) else {}
-
     def record_of(answer: Any) -> dict[str, Any] | None:
         made = at(answer, "transaction")
         return typed(get_resource("transactions"), made) if isinstance(made, dict) else None
+
+    def code_of(answer: Any) -> str:
+        """The code, where the answer, or the record that was found, is of this transaction."""
+        return code if is_same(code, code_in(at(answer, "transaction") or answer, "transactionCode")) else ""
 
     return Write(
         method=method,
@@ -145,7 +144,7 @@ def _of_one(
         body=body,
         find=find,
         read=lambda known: client.get_record("transactions", known),
-        code_of=lambda answer: code if is_same(code, code_in(transaction_in(answer), "transactionCode")) else "",
+        code_of=code_of,
         record_of=record_of,
         lookup_by_hand=f"Look at the status in GET {path}.",
     )

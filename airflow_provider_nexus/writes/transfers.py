@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_nexus.client.client import NexusClient
-from airflow_provider_nexus.exceptions import NexusNotFoundError
-from airflow_provider_nexus.extract.find import FAR_BACK, Search, find_by_codes, finder, unlike
+from airflow_provider_nexus.extract.find import Search, get_record, unlike
 from airflow_provider_nexus.writes.amounts import exact, require
 from airflow_provider_nexus.writes.once import Write, code_in
 
@@ -29,28 +27,16 @@ def transfer_write(client: NexusClient, values: Mapping[str, Any], reference: st
         "address.sinkExchangeCode": body.get("sinkExchangeCode"),
         "address.address": body.get("transferAddress"),
     }
-    search = Search(resource="transfers", place="userName")
+    search = Search(client=client, resource="transfers", reference=reference, place="userName")
     return Write(
         method="POST",
         path="/transfers",
         body={**body, "userName": reference},
-        find=finder(search, client, reference),
-        read=lambda code: read_transfer(client, code),
+        find=search.find,
+        read=lambda code: get_record(client, "transfers", code),
         code_of=lambda answer: code_in(answer, "transferCode"),
         unlike=lambda record: unlike(asked, record, "transfers"),
         came_to_nothing=search.came_to_nothing,
         reference=reference,
         lookup_by_hand=f"Look through GET /transfers?createdFrom={{since}} for the one whose userName is {reference}.",
     )
-
-
-def read_transfer(client: NexusClient, code: str) -> dict[str, Any]:
-    """One transfer, out of the list of the last thirty days.
-
-    :raises NexusNotFoundError: when it is not among them
-    """
-    now = client.session.server_now or datetime.now(UTC)
-    found = find_by_codes(client, "transfers", [code], now - FAR_BACK)
-    if code not in found:
-        raise NexusNotFoundError("GET", "/transfers", detail=f"none of the last {FAR_BACK.days} days has the code {code}")
-    return found[code]

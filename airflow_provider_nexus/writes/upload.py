@@ -81,15 +81,16 @@ def send(
     :raises NexusAmbiguousWriteError: when it is not known whether Nexus took it
     :raises NexusApiError: one class per cause
     """
-    form = call.form
+    form, is_document = call.form, f"/{call.path.removeprefix('/').lower()}" == DOCUMENT
+    can_be_found = form is not None and is_document and form.fields.get("filePath") and form.fields.get("customerCode")
     try:
         answer = session.send(call, envelope.unwrap, before=before).value
-        if form is None or not _can_be_found(call, form) or _is_of(answer, form):
+        if form is None or not can_be_found or _is_of(answer, form):
             return answer
         detail = "Nexus took it, and its answer is not of this document"
         unknown = NexusAmbiguousWriteError(call.method, call.label, detail=detail)
     except NexusAmbiguousWriteError as error:
-        if form is None or not _can_be_found(call, form):
+        if form is None or not can_be_found:
             raise
         unknown = error
     for pause in pauses:
@@ -100,11 +101,6 @@ def send(
             return record
     lookup = f"GET {_LIST} of the customer shows the document, by its filePath, if Nexus took it."
     raise ambiguous(unknown, lookup) from unknown
-
-
-def _can_be_found(call: Call, form: Form) -> bool:
-    is_document = f"/{call.path.removeprefix('/').lower()}" == DOCUMENT
-    return is_document and bool(form.fields.get("filePath") and form.fields.get("customerCode"))
 
 
 def _is_of(answer: Any, form: Form) -> bool:
@@ -119,10 +115,15 @@ def _is_of(answer: Any, form: Form) -> bool:
 
 def _found(session: NexusSession, form: Form, log: Log) -> dict[str, Any] | None:
     """The record that the document store has of a file, when it has these bytes under this name, with these fields."""
+
+    def is_like(record: Any) -> bool:
+        wanted = {place: form.fields[name] for name, place in _PLACES.items() if name in form.fields}
+        return isinstance(record, Mapping) and all(str(at(record, place)) == value for place, value in wanted.items())
+
     try:
         listed = session.send(Call("GET", _LIST, {"customerCode": form.fields["customerCode"], **_NEWEST}), envelope.unwrap).value
         records = at(listed, "records")
-        record = next((each for each in records if _is_like(each, form)), None) if isinstance(records, list) else None
+        record = next((each for each in records if is_like(each)), None) if isinstance(records, list) else None
         if record is None:
             return None
         with SpooledFile() as spool:
@@ -131,9 +132,3 @@ def _found(session: NexusSession, form: Form, log: Log) -> dict[str, Any] | None
     except NexusError as error:
         log.info("the look-up failed: %s", error)
         return None
-
-
-def _is_like(record: Any, form: Form) -> bool:
-    return isinstance(record, Mapping) and all(
-        str(at(record, place)) == form.fields[name] for name, place in _PLACES.items() if name in form.fields
-    )

@@ -281,6 +281,6 @@ def test_the_carried_out_one_of_two_with_a_reference_is_found_though_a_page_hold
     store = Store([600, 601], cap=1)
     store.note = True
     with served(store) as client:
-        search = Search(resource="transactions", place="label", by="label")
-        found = search.find(client, "R1", START)
+        search = Search(client=client, resource="transactions", reference="R1", place="label", by="label")
+        found = search.find(START)
     assert [record["transactionCode"] for record in found] == ["K0000", "K0001"]

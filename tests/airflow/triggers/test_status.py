@@ -150,7 +150,7 @@ def test_a_burst_is_survived_and_told_once(sandbox: Sandbox, caplog: pytest.LogC
     with caplog.at_level(logging.INFO):
         assert asyncio.run(main())["why"] in ("reached", "missed")
     assert [call.status for call in sandbox.calls][:4] == [503, 503, 0, 200]
-    told = [record for record in caplog.records if record.name.endswith("triggers._poller")]
+    told = [record for record in caplog.records if record.name.endswith("triggers._status")]
     assert [record.levelname for record in told] == ["WARNING", "INFO"]
     assert "looking at transactions by the connection nexus_default fails: GET " in told[0].getMessage()
     assert "HTTP 503" in told[0].getMessage()
@@ -167,7 +167,7 @@ def test_the_end_of_a_wait_ends_what_is_told_of_it(sandbox: Sandbox, status: int
         return [(await fire(trigger({code: created}, max_consecutive_failures=2)))[0]["why"] for _ in range(2)]
 
     assert asyncio.run(main()) == ["error", "error"]
-    told = [record for record in caplog.records if record.name.endswith("triggers._poller")]
+    told = [record for record in caplog.records if record.name.endswith("triggers._status")]
     assert [f"HTTP {status}" in record.getMessage() for record in told] == [True, True]
 
 
