@@ -111,23 +111,21 @@ def find_by_codes(client: NexusClient, resource: str, codes: Collection[str], si
     :raises NexusNotFoundError: names the first that is not there
     """
     entry = get_resource(resource)
-    begin = since or (client.session.server_now or datetime.now(UTC)) - _FAR_BACK
     found: dict[str, Record] = {}
-    for record in _made_since(client, entry, begin, {}):
+    for record in _made_since(client, entry, since, {}):
         if (code := str(at(record, entry.key[0]))) in codes:
             found[code] = record
         if len(found) == len(codes):
             return found
-    missing, where = (
-        sorted({*codes} - found.keys())[0],
-        f"since {to_wire(since)}" if since else f"of the last {_FAR_BACK.days} days",
-    )
+    where = f"since {to_wire(since)}" if since else f"of the last {_FAR_BACK.days} days"
+    missing = min({*codes} - found.keys())
     raise NexusNotFoundError("GET", entry.path, detail=f"none {where} has the code {missing!r}")
 
 
-def _made_since(client: NexusClient, resource: Resource, since: datetime, filters: Mapping[str, str]) -> Iterator[Record]:
-    """The records of a resource since a time, up to what is made while they are read."""
+def _made_since(client: NexusClient, resource: Resource, since: datetime | None, filters: Mapping[str, str]) -> Iterator[Record]:
+    """The records of a resource since a time, by default thirty days before now, up to what is made while they are read."""
     now = client.session.server_now or client.fetch(resource, params={"page": 1, "limit": 1}).server_time or datetime.now(UTC)
+    since = since or now - _FAR_BACK
     window = Window(since.replace(microsecond=0), max(now, since).replace(microsecond=0) + _AHEAD)
     for row in stream(Source(client, resource, filters=filters), window):
         yield typed(resource, envelope.decode(row.raw))

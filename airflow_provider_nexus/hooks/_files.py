@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
-
-from airflow.sdk import BaseHook
 
 from airflow_provider_nexus.client.call import Call, form_of
 from airflow_provider_nexus.client.download import LARGEST_DOWNLOAD, fetch, refuse_no_file
@@ -17,6 +15,11 @@ from airflow_provider_nexus.compat import AirflowFailException, get_hook_lineage
 from airflow_provider_nexus.exceptions import NexusAmbiguousWriteError, NexusConfigurationError
 from airflow_provider_nexus.hooks._connections import opened
 from airflow_provider_nexus.writes.upload import LARGEST_UPLOAD, load, send
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseHook as _Base
+else:
+    _Base = object
 
 _SENDING = ("POST", "PUT", "PATCH")
 _AS_IN_URLS = "/:@!$&'()*+,;=~%?#[]"
@@ -62,7 +65,7 @@ def upload_call(
     return Call(verb, path, headers=headers, form=form)
 
 
-class FileCalls(BaseHook):
+class FileCalls(_Base):
     """The file calls of a hook."""
 
     def download(

@@ -25,6 +25,7 @@ from airflow_provider_nexus.watch.statuses import SeenStatus, adrive, goal_of
 _STORED_WITHIN = 3.0
 """Seconds within which Airflow stores an event; it hands events over every second."""
 _JITTER = 0.1
+_ARGUMENTS = ("nexus_conn_id", "resource", "target_statuses", "poll_interval", "max_consecutive_failures", "settle_lag")
 
 
 class NexusChangeTrigger(BaseEventTrigger):
@@ -81,17 +82,7 @@ class NexusChangeTrigger(BaseEventTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The address of the class and the arguments that make it again."""
-        return (
-            "airflow_provider_nexus.triggers.nexus.NexusChangeTrigger",
-            {
-                "nexus_conn_id": self.nexus_conn_id,
-                "resource": self.resource,
-                "target_statuses": self.target_statuses,
-                "poll_interval": self.poll_interval,
-                "max_consecutive_failures": self.max_consecutive_failures,
-                "settle_lag": self.settle_lag,
-            },
-        )
+        return "airflow_provider_nexus.triggers.nexus.NexusChangeTrigger", {name: getattr(self, name) for name in _ARGUMENTS}
 
     def shared_stream_key(self) -> Hashable | None:
         """What watchers have to have in common to share a poll; their statuses may differ."""

@@ -53,6 +53,13 @@ def test_get_record(sandbox: Sandbox) -> None:
         NexusHook().get_record("order", "x")
 
 
+def test_one_transfer_is_found_in_the_list(sandbox: Sandbox) -> None:
+    code = json.loads(sandbox.truth("transfers")[0])["transferCode"]
+    assert NexusHook().get_record("transfers", code, plain=True)["transferCode"] == code
+    with pytest.raises(NexusNotFoundError, match="none of the last 30 days has the code 'TRF-NONE'"):
+        NexusHook().get_record("transfers", "TRF-NONE")
+
+
 def test_iter_records_is_complete_ordered_and_lazy(sandbox: Sandbox) -> None:
     hook = NexusHook()
     records = list(hook.iter_records("transactions", page_size=37))
