@@ -19,6 +19,7 @@ from airflow_provider_nexus.extract.totals import EXACT
 R = TypeVar("R")
 _MODULUS = 1 << 256
 _MARK = "sha256-sum:"
+_ZERO = Decimal()
 
 
 @dataclass
@@ -72,6 +73,7 @@ class Account(Generic[R]):
         """Exact sums by field and currency."""
         self.first: Row | None = None
         self.last: Row | None = None
+        """The ends of what was counted, where the order of the records has a meaning."""
 
     @abstractmethod
     def add(self, item: R, sign: int = 1) -> None:
@@ -83,19 +85,15 @@ class Account(Generic[R]):
         :param amounts: field, currency and value of each
         :raises NexusDataError: when an amount can't be added up exactly
         """
-        self.keys.add_text(key.encode(), sign)
+        self.keys.add(hashlib.sha256(key.encode()).hexdigest(), sign)
+        sums, add = self.sums, EXACT.add if sign > 0 else EXACT.subtract
         for name, currency, value in amounts:
             place = name, currency
             try:
-                self.sums[place] = EXACT.add(self.sums.get(place, Decimal()), value if sign > 0 else value.copy_negate())
+                sums[place] = add(sums.get(place, _ZERO), value)
             except ArithmeticError:
                 text = f"a number that can be added up in {EXACT.prec:,} digits"
                 raise NexusDataError(self._resource, key, name, "an amount", text) from None
-
-    def mark(self, row: Row) -> None:
-        """Remember a record as the last one, and the first of all as the first."""
-        self.first = self.first or row
-        self.last = row
 
     @property
     def records(self) -> int:
@@ -136,4 +134,4 @@ class LineAccount(Account[Row]):
         :raises NexusDataError: when an amount is no finite number, or none that can be added up exactly
         """
         self.count(item.key, self._reader.amounts(item), sign)
-        self.mark(item)
+        self.first, self.last = self.first or item, item

@@ -41,16 +41,6 @@ class Page:
         """Whether it has all that matches, as the server counts: the count may be of another moment than the rows."""
         return self.total is not None and self.total <= len(self.rows)
 
-    @property
-    def is_ascending(self) -> bool:
-        """Whether the stamps never fall."""
-        return all(a.stamp <= b.stamp for a, b in zip(self.rows, self.rows[1:], strict=False))
-
-    @property
-    def is_of_one_second(self) -> bool:
-        """Whether all of its rows, of which there are some, lie in the same second."""
-        return bool(self.rows) and all(row.second == self.rows[0].second for row in self.rows)
-
 
 class Source:
     """Reads pages of one collection.
@@ -137,23 +127,18 @@ class Source:
 
     def _read(self, query: dict[str, Any], limit: int = PAGE_SIZE) -> Page:
         try:
-            answer = self._client.fetch(self.resource, self._parent, {**query, **self._sorting()})
+            sorting = {"sortBy": self.resource.sort_name, "sortDirection": "Asc"} if self._sorts else {}
+            answer = self._client.fetch(self.resource, self._parent, {**query, **sorting})
         except NexusValidationError:
             if not self._sorts:
                 raise
             self._sorts = False
             return self._read(query, limit)
-        rows = [self.reader.read(raw) for raw in self._with_parent(answer.value.raw)]
-        return Page(rows, answer.value.total, answer.value.total_pages, limit)
-
-    def _sorting(self) -> dict[str, str]:
-        return {"sortBy": self.resource.sort_name, "sortDirection": "Asc"} if self._sorts else {}
-
-    def _with_parent(self, records: list[bytes]) -> list[bytes]:
-        if not self._parent or self.resource.parent_field in self.resource.lifted:
-            return records
-        member = {self.resource.parent_field: msgspec.json.encode(self._parent)}
-        return [inject(raw, member) for raw in records]
+        records = answer.value.raw
+        if self._parent and self.resource.parent_field not in self.resource.lifted:
+            member = {self.resource.parent_field: msgspec.json.encode(self._parent)}
+            records = [inject(raw, member) for raw in records]
+        return Page([self.reader.read(raw) for raw in records], answer.value.total, answer.value.total_pages, limit)
 
 
 def widened(window: Window) -> tuple[datetime, datetime]:

@@ -16,13 +16,14 @@ from airflow_provider_nexus.extract.progress import Progress
 from airflow_provider_nexus.extract.protect import Protector
 
 _encode = msgspec.json.Encoder().encode
+_BUFFER = 1 << 20
 _decode = msgspec.json.Decoder(tuple[str, str, str]).decode
 
 
 class RecordSpool:
     """Takes the records of a reading: treats personal data, looks at their fields, writes them, and reports progress.
 
-    Each record takes two lines: stamp, key and flaw, so that they need not be read again, and the record's text.
+    Each record takes a line: stamp, key and flaw, so that they need not be read again, then a tab and the record's text.
 
     :param resource: what is read
     :param progress: counts the records
@@ -42,14 +43,15 @@ class RecordSpool:
         self.progress.restart()
         self.fields, self.records, self.size = FieldWatch(self._resource), 0, 0
 
-    def write(self, rows: list[Row]) -> None:
-        """Take rows."""
-        self.fields.look(rows[0].raw)
-        self.restore(rows if self._protector.is_idle else [self._protector.row(row) for row in rows])
+    def write(self, rows: list[Row], *, are_treated: bool = False) -> None:
+        """Take rows.
 
-    def restore(self, rows: list[Row]) -> None:
-        """Take rows that were treated before, in another try."""
-        data = b"".join(b"%b\n%b\n" % (_encode((row.stamp, row.key, row.flaw)), row.raw) for row in rows)
+        :param are_treated: whether they come from another try, which has treated them and looked at their fields
+        """
+        if not are_treated:
+            self.fields.look(rows[0].raw)
+            rows = rows if self._protector.is_idle else [self._protector.row(row) for row in rows]
+        data = b"".join([b"%b\t%b\n" % (_encode((row.stamp, row.key, row.flaw)), row.raw) for row in rows])
         self._file.seek(self.size)
         fill(self._file, data)
         self.size += len(data)
@@ -62,11 +64,12 @@ class RecordSpool:
         :param start: byte to begin at, as it was in ``size``
         """
         self._file.seek(start)
-        file = io.BufferedReader(self._file)  # type: ignore[type-var]
+        file = io.BufferedReader(self._file, _BUFFER)  # type: ignore[type-var]
         try:
-            for head in file:
+            for line in file:
+                head, _, raw = line.partition(b"\t")
                 stamp, key, flaw = _decode(head)
-                yield Row(stamp, key, file.readline().rstrip(b"\n"), None, flaw)
+                yield Row(stamp, key, raw[:-1], None, flaw)
         finally:
             if not file.closed:
                 file.detach()  # else the file would be closed with its buffer

@@ -52,7 +52,7 @@ class Loader(Generic[R]):
                     continue
                 if self._wanted(row):
                     account.add(row)
-                    account.mark(record)
+                    account.first, account.last = account.first or record, record
                     yield row
 
         def seal() -> Sealed:

@@ -28,6 +28,8 @@ from airflow_provider_nexus.load.totals import TableAccount
 LONGEST_KEY = 255
 """Characters of the longest key that a table takes: MySQL's longest indexed text under every row format."""
 _EXACT = Context(prec=PRECISION, traps=[Inexact, InvalidOperation])
+_UNITS = [Decimal((0, (1,), -scale)) for scale in range(PRECISION + 1)]
+"""The last digit of a number, by its digits after the point."""
 _NULL = b"null"
 _LONG = 1 << 63
 _members = msgspec.json.Decoder(dict[str, Raw]).decode
@@ -59,6 +61,7 @@ class TableConverter:
         self.untyped: Counter[str] = Counter()
         self._resource, self._keeps_untyped = resource, keeps_untyped
         self._places = {".".join(column.path): number for number, column in enumerate(self.table.fields)}
+        self._scales = {".".join(path): field.scale for path, field in resource.schema.walk() if field.kind == "money"}
         self._objects = _Objects(resource.schema.fields)
 
     def account(self) -> TableAccount:
@@ -87,29 +90,29 @@ class TableConverter:
             raise RejectedRecord(
                 prefix.rstrip(".") or "?", "an object that names each member once: two differ in their letters' case only"
             )
-        for name, value in members.items():
-            field = known.fields.get(name.lower())
+        for name, member in members.items():
+            field, text = known.fields.get(name.lower()), bytes(member)
             if field is None:
-                extra[prefix + name] = value
-            elif bytes(value) != _NULL:
-                self._put(field, bytes(value), prefix + field.name, known, values, extra)
-
-    def _put(self, field: Field, raw: bytes, path: str, known: _Objects, values: list[Any], extra: dict[str, Raw]) -> None:
-        if field.kind == "object" and field.children:
-            if raw[:1] == b"{":
-                self._fill(raw, f"{path}.", known.children[field.name.lower()], values, extra)
-                return
-            if "text" in field.also:
-                self._put(field.children[0], raw, f"{path}.{field.children[0].name}", known, values, extra)
-                return
-        try:
-            value = _READERS[field.kind](raw)
-            values[self._places[path]] = exact(value, field.scale) if field.kind == "money" else value
-        except (ValueError, ArithmeticError, KeyError, msgspec.MsgspecError):
-            if not self._keeps_untyped or self._resource.must_be_typed(path, field):
-                raise RejectedRecord(path, _expected(field)) from None
-            self.untyped[path] += 1
-            extra[path] = Raw(raw)
+                extra[prefix + name] = member
+                continue
+            if text == _NULL:
+                continue
+            path = prefix + field.name
+            if field.kind == "object" and field.children:
+                if text[:1] == b"{":
+                    self._fill(text, f"{path}.", known.children[name.lower()], values, extra)
+                    continue
+                if "text" in field.also:  # the code in place of the object that has it
+                    field = field.children[0]
+                    path = f"{path}.{field.name}"
+            try:
+                value = _READERS[field.kind](text)
+                values[self._places[path]] = exact(value, self._scales[path]) if field.kind == "money" else value
+            except (ValueError, ArithmeticError, KeyError, msgspec.MsgspecError):
+                if not self._keeps_untyped or self._resource.must_be_typed(path, field):
+                    raise RejectedRecord(path, _expected(field)) from None
+                self.untyped[path] += 1
+                extra[path] = Raw(text)
 
     def expected(self, path: str) -> str:
         """What the field of a value that was stored untyped should be."""
@@ -138,7 +141,7 @@ def exact(value: Decimal, scale: int) -> Decimal:
     :raises ArithmeticError: when it has more, or too many before the point
     """
     # no column type knows a negative zero
-    return _EXACT.quantize(value if value else value.copy_abs(), Decimal((0, (1,), -scale)))
+    return _EXACT.quantize(value if value else value.copy_abs(), _UNITS[scale])
 
 
 def _read_text(raw: bytes) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from decimal import Decimal
+from collections.abc import Sequence
 from typing import Any
 
 from airflow_provider_nexus.extract.account import Account
@@ -62,7 +61,12 @@ class TableAccount(Account[TableRow]):
 
     def add(self, item: TableRow, sign: int = 1) -> None:
         """Count a row, or with ``sign=-1`` take it away."""
-        self.count(item[0], self._amounts_of(item), sign)
+        amounts = [
+            (name, (item[currency] or "") if currency is not None else "", item[place])
+            for name, place, currency in self._amounts
+            if item[place] is not None
+        ]
+        self.count(item[0], amounts, sign)
         self.contents.add(item[3], sign)
         if self._grouping:
             self._grouping.count(self._totals, item, sign)
@@ -71,8 +75,3 @@ class TableAccount(Account[TableRow]):
         """The members of a manifest that describe the rows of a folder."""
         grouped = {"totals": [GroupTotals(**each) for each in self._totals.dump()]} if self._grouping else {}
         return {**super().members(), "content": self.contents.digest, **grouped}
-
-    def _amounts_of(self, row: TableRow) -> Iterator[tuple[str, str, Decimal]]:
-        for name, value, currency in self._amounts:
-            if row[value] is not None:
-                yield name, (row[currency] or "") if currency is not None else "", row[value]

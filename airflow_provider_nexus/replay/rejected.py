@@ -25,7 +25,7 @@ from airflow_provider_nexus.load import rejects
 from airflow_provider_nexus.load.collection import collections, refuse_another, windows_of
 from airflow_provider_nexus.load.columns import CONTENT, KEY, Table
 from airflow_provider_nexus.load.copy import Reject, Sealed, TableRow
-from airflow_provider_nexus.load.jsonl.copy import flaw_of
+from airflow_provider_nexus.load.jsonl.copy import with_amounts
 from airflow_provider_nexus.load.manifest import READINGS, Manifest, end_record
 from airflow_provider_nexus.load.parquet.changes import Patch
 from airflow_provider_nexus.load.parquet.unsettled import NAME as MEMORY
@@ -273,7 +273,7 @@ def _try(reader: RowReader, rejects: Iterable[Reject], fit: Callable[[Row], T]) 
             left.append(each)
             continue
         try:
-            fitting.append((each, fit(flaw_of(reader, reader.read(each.raw.encode())))))
+            fitting.append((each, fit(with_amounts(reader, reader.read(each.raw.encode())))))
         except RejectedRecord as rejected:
             left.append(Reject(each.key, rejected.field, rejected.reason, each.raw))
         except NexusDataError as error:

@@ -153,7 +153,7 @@ class TestStamp:
     def test_is_normalised(self, form: str, stamp: str) -> None:
         _, row = read("orders", f'{{"orderCode":"O","created":"{form}"}}')
         assert row.stamp == stamp
-        assert row.second == "2026-01-02T03:04:05"
+        assert row.stamp[:19] == "2026-01-02T03:04:05"
 
     def test_has_the_name_of_the_date_filter(self) -> None:
         assert read("customer_persons", f'{{"id":"P","createdOn":"{STAMP}","created":"x"}}')[1].stamp == "2026-01-02T03:04:05"

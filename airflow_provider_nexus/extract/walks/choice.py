@@ -31,10 +31,11 @@ class Keys:
     def __init__(self) -> None:
         self._buckets = [array("q") for _ in range(_BUCKETS)]
 
-    def add(self, key: str) -> None:
-        """Take a key."""
-        number = hash(key)
-        self._buckets[number % _BUCKETS].append(number)
+    def add(self, rows: list[Row]) -> None:
+        """Take the keys of rows."""
+        for row in rows:
+            number = hash(row.key)
+            self._buckets[number % _BUCKETS].append(number)
 
     @property
     def repeated(self) -> int:
@@ -58,13 +59,6 @@ class Count:
     total_first: int | None = None
     total_last: int | None = None
     keys: Keys = field(default_factory=Keys)
-
-    def add(self, group: list[Row], inside: list[Row]) -> None:
-        """Count a group and the part of it that lies inside the window."""
-        self.unique += len(group)
-        self.outside += len(group) - len(inside)
-        for row in group:
-            self.keys.add(row.key)
 
     @cached_property
     def repeated(self) -> int:
@@ -119,17 +113,20 @@ class Walks:
         :raises NotFilteredDoubt: when the strategy needs filtering and the server does not filter
         :raises Doubt: when the server's answers contradict each other
         """
-        for group in self._walk(count):
-            inside = self._inside(group)
-            count.add(group, inside)
+        window = self._window
+        if window and self.strategy == "seek":
+            walk = self._seek(window, count)
+        elif window and self.strategy == "bisect":
+            walk = self._bisect(window, count)
+        else:
+            walk = self._all_at_once(count)
+        low, high = (f"{window.start:%FT%T}", f"{window.end:%FT%T}") if window else ("", "~")
+        for group in walk:
+            inside = [row for row in group if low <= row.stamp < high] if window else group
+            count.unique += len(group)
+            count.outside += len(group) - len(inside)
+            count.keys.add(group)
             yield group, inside
-
-    def _walk(self, count: Count) -> Iterator[list[Row]]:
-        if self._window and self.strategy == "seek":
-            return self._seek(self._window, count)
-        if self._window and self.strategy == "bisect":
-            return self._bisect(self._window, count)
-        return self._all_at_once(count)
 
     def _seek(self, window: Window, count: Count) -> Iterator[list[Row]]:
         since, until = widened(window)
@@ -165,9 +162,3 @@ class Walks:
             return countless_walk(self._source, first) if first.total is None else guarded_walk(self._source, first=first)
         answer = self._source.whole()
         return answer.rows if answer.total is None or answer.is_whole else guarded_walk(self._source)
-
-    def _inside(self, group: list[Row]) -> list[Row]:
-        if self._window is None:
-            return group
-        low, high = f"{self._window.start:%FT%T}", f"{self._window.end:%FT%T}"
-        return [row for row in group if low <= row.stamp < high]

@@ -32,25 +32,30 @@ def seek_walk(source: Source, since: datetime, until: datetime, first: Page) -> 
     """
     seek, page = _Seek(source, since, until), first
     while True:
-        rows = seek.fresh(page)
+        check_page(page, seek.asked, until)
+        stamps = [row.stamp for row in page.rows]
+        if stamps != sorted(stamps):
+            raise NotSortedDoubt("the server does not sort by the stamp")
+        edge = f"{seek.position:%FT%T}"
+        rows = [row for row in page.rows if row.stamp >= edge]  # those before were given out
         if page.is_whole and source.has_room(page):
             yield in_order(rows)
             return
-        if page is first and page.is_whole and page.is_of_one_second:
+        if page is first and page.is_whole and stamps and stamps[0][:19] == stamps[-1][:19]:
             yield guarded_walk(source, since, until, first)
             return
-        last = second_of(rows[-1].stamp) if rows else seek.position
-        if last > seek.position:
-            complete = in_order(row for row in rows if row.second < rows[-1].second)
-            known = {row.key for row in rows if row.second == rows[-1].second}
+        last = rows[-1].stamp[:19] if rows else edge
+        if last > edge:
+            complete = in_order(row for row in rows if row.stamp < last)
+            known = {row.key for row in rows if row.stamp >= last}
             if page is first:  # what the server does not oblige in shows on the second page: nothing is given out before
-                page = seek.move_to(last, known)
+                page = seek.move_to(second_of(last), known)
                 check_page(page, seek.asked, until)
                 refuse_skipped(first, len(complete), page)
                 yield complete
             else:
                 yield complete
-                page = seek.move_to(last, known)
+                page = seek.move_to(second_of(last), known)
         else:
             yield seek.crowded_second()
             page = seek.move_to(seek.position + SECOND, set())
@@ -87,22 +92,11 @@ class _Seek:
         self.asked = self.position - SECOND if self._exclusive else self.position
         return self._source.page(self.asked, self._until)
 
-    def fresh(self, page: Page) -> list[Row]:
-        """The rows of a page that were not given out yet.
-
-        :raises Doubt: when the page can't be what was asked for
-        """
-        check_page(page, self.asked, self._until)
-        if not page.is_ascending:
-            raise NotSortedDoubt("the server does not sort by the stamp")
-        edge = f"{self.position:%FT%T}"
-        return [row for row in page.rows if row.stamp >= edge]
-
     def crowded_second(self) -> list[Row]:
         """All rows of the second that fills a page by itself; asked for wider, but never beyond the walk's own bounds."""
         since, until = max(self.position - SECOND, self._since), min(self.position + 2 * SECOND, self._until)
         edge = f"{self.position:%FT%T}"
-        return [row for row in guarded_walk(self._source, since, until) if row.second == edge]
+        return [row for row in guarded_walk(self._source, since, until) if row.stamp[:19] == edge]
 
 
 def refuse_skipped(first: Page, given: int, second: Page) -> None:
@@ -125,7 +119,8 @@ def check_page(page: Page, since: datetime, until: datetime) -> None:
     :raises Doubt: when it has no total, or one that its rows belie
     """
     low, high = f"{since:%FT%T}", f"{until + SECOND:%FT%T}"
-    if any(not low <= row.stamp < high for row in page.rows):
+    stamps = [row.stamp for row in page.rows]
+    if stamps and not low <= min(stamps) <= max(stamps) < high:
         raise NotFilteredDoubt("the server does not filter by the stamp")
     if page.total is None:
         raise Doubt("the server gives no total to compare with")

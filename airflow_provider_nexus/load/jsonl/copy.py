@@ -76,16 +76,15 @@ class LineConverter:
 
         :raises RejectedRecord: when one can't be read
         """
-        row = flaw_of(self._reader, self._reader.read(row.raw))
+        row = with_amounts(self._reader, row)
         if row.flaw:
             raise RejectedRecord(row.flaw, self._reader.expected(row.flaw))
         return row
 
 
-def flaw_of(reader: RowReader, row: Row) -> Row:
-    """The row, marked when one of its amounts is no finite number."""
+def with_amounts(reader: RowReader, row: Row) -> Row:
+    """The row with its amounts, or marked when one of them is no finite number."""
     try:
-        reader.amounts(row)
+        return Row(row.stamp, row.key, row.raw, reader.amounts(row), row.flaw)
     except NexusDataError as error:
         return row._replace(flaw=error.field)
-    return row

@@ -1,8 +1,4 @@
-"""Changes of a window that is stored: rows of a new reading compared with it, and rows of it replaced.
-
-A window that is read again is compared row by row, and written anew. One of which a few records changed is patched: its files
-are rewritten beside it, then put in its place.
-"""
+"""Patches: a stored window of which a few records changed. Its files are rewritten beside it, then put in its place."""
 
 from __future__ import annotations
 
@@ -14,63 +10,15 @@ from msgspec.structs import replace
 
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.extract.window import Window
-from airflow_provider_nexus.load import manifest as manifests
-from airflow_provider_nexus.load.collection import refuse_other_format
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import Reject, Sealed, TableRow
 from airflow_provider_nexus.load.manifest import ChangeCounts, Manifest, PatchedBy
-from airflow_provider_nexus.load.parquet.writer import ParquetWriter, Rewritten, read_columns, read_rows, rewrite
+from airflow_provider_nexus.load.parquet.writer import ParquetWriter, Rewritten, rewrite
 from airflow_provider_nexus.load.publish import publish
 from airflow_provider_nexus.load.totals import TableAccount
 
 DELETED = ""
 """Content of a version that marks its record as deleted in Nexus; its other columns are null."""
-_COMPARED = ("_key", "_read_at", "_read_by", "_content")
-
-
-class Changes:
-    """Compares rows with those that are stored in a folder.
-
-    :param folder: of the window; ``None`` when nothing is compared
-    """
-
-    def __init__(self, folder: Any) -> None:
-        self._folder = folder
-        paths = _paths(folder) if folder is not None else []
-        self._stored = {row[0]: row for path in paths for rows in read_columns(path, _COMPARED) for row in rows}
-        self._fresh: list[TableRow] = []
-        self.inserted = self.updated = 0
-
-    def compare(self, row: TableRow) -> TableRow:
-        """The row, or as it is stored when it is there in the same version: that shows since when it is known."""
-        stored = self._stored.pop(row[0], None)
-        if stored and stored[3] == row[3]:
-            return (*stored, *row[4:])
-        self.inserted += stored is None
-        self.updated += stored is not None
-        self._fresh.append(row)
-        return row
-
-    def take(self) -> list[TableRow]:
-        """The versions that are new since this was asked last."""
-        taken, self._fresh = self._fresh, []
-        return taken
-
-    def spare(self, keys: Collection[str]) -> list[TableRow]:
-        """The stored rows of records that came and did not fit: what was known of them stays."""
-        spared = {key for key in keys if self._stored.pop(key, None)}
-        paths = _paths(self._folder) if spared else []
-        return [row for path in paths for rows in read_rows(path) for row in rows if row[0] in spared]
-
-    @property
-    def deleted(self) -> list[TableRow]:
-        """The rows that are stored and did not come, as far as their key."""
-        return list(self._stored.values())
-
-    @property
-    def counts(self) -> ChangeCounts:
-        """How many rows were inserted, updated and deleted."""
-        return ChangeCounts(inserted=self.inserted, updated=self.updated, deleted=len(self._stored))
 
 
 class Patch:
@@ -152,11 +100,3 @@ def tombstones(table: Table, deleted: Iterable[TableRow], sealed: Sealed) -> lis
     """Versions that mark records as deleted."""
     empty = (None,) * (len(table.columns) - 4)
     return [(row[0], sealed.read_at, sealed.manifest.read_by, DELETED, *empty) for row in deleted]
-
-
-def _paths(folder: Any) -> list[Any]:
-    manifest = manifests.load(folder)
-    if manifest is None:
-        return []
-    refuse_other_format(folder, manifest, "parquet")
-    return [folder / file.name for file in manifest.files]

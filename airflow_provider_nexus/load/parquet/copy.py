@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -19,15 +19,16 @@ from airflow_provider_nexus.load.collection import fields_before, previous_of, r
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import Sealed, Stored, TableRow
 from airflow_provider_nexus.load.manifest import NAME, READINGS, SUPERSEDED, ChangeCounts, Manifest
-from airflow_provider_nexus.load.parquet.changes import Changes, Patch, tombstones
+from airflow_provider_nexus.load.parquet.changes import Patch, tombstones
 from airflow_provider_nexus.load.parquet.scan import Scan
 from airflow_provider_nexus.load.parquet.unsettled import Unsettled
-from airflow_provider_nexus.load.parquet.writer import ParquetWriter
+from airflow_provider_nexus.load.parquet.writer import ParquetWriter, read_columns, read_rows
 from airflow_provider_nexus.load.publish import publish
 from airflow_provider_nexus.load.rows import TableConverter
 
 FORMAT = "parquet"
 _BATCH = 1000
+_COMPARED = ("_key", "_read_at", "_read_by", "_content")
 
 
 class ParquetCopy:
@@ -184,6 +185,51 @@ class ParquetCopy:
         return ParquetWriter(self._table, {"resource": self._table.resource.name})
 
 
+class Changes:
+    """Compares rows with those that are stored in a folder.
+
+    :param folder: of the window; ``None`` when nothing is compared
+    """
+
+    def __init__(self, folder: Any) -> None:
+        self._folder = folder
+        paths = _paths(folder) if folder is not None else []
+        self._stored = {row[0]: row for path in paths for rows in read_columns(path, _COMPARED) for row in rows}
+        self._fresh: list[TableRow] = []
+        self.inserted = self.updated = 0
+
+    def compare(self, row: TableRow) -> TableRow:
+        """The row, or as it is stored when it is there in the same version: that shows since when it is known."""
+        stored = self._stored.pop(row[0], None)
+        if stored and stored[3] == row[3]:
+            return (*stored, *row[4:])
+        self.inserted += stored is None
+        self.updated += stored is not None
+        self._fresh.append(row)
+        return row
+
+    def take(self) -> list[TableRow]:
+        """The versions that are new since this was asked last."""
+        taken, self._fresh = self._fresh, []
+        return taken
+
+    def spare(self, keys: Collection[str]) -> list[TableRow]:
+        """The stored rows of records that came and did not fit: what was known of them stays."""
+        spared = {key for key in keys if self._stored.pop(key, None)}
+        paths = _paths(self._folder) if spared else []
+        return [row for path in paths for rows in read_rows(path) for row in rows if row[0] in spared]
+
+    @property
+    def deleted(self) -> list[TableRow]:
+        """The rows that are stored and did not come, as far as their key."""
+        return list(self._stored.values())
+
+    @property
+    def counts(self) -> ChangeCounts:
+        """How many rows were inserted, updated and deleted."""
+        return ChangeCounts(inserted=self.inserted, updated=self.updated, deleted=len(self._stored))
+
+
 class Readings:
     """Stores readings that are no window of their own, one folder each, never changed afterwards.
 
@@ -227,3 +273,11 @@ def _stored(folder: str, manifest: bytes, counts: ChangeCounts, *, changed: bool
         updated=counts.updated,
         deleted=counts.deleted,
     )
+
+
+def _paths(folder: Any) -> list[Any]:
+    manifest = manifests.load(folder)
+    if manifest is None:
+        return []
+    refuse_other_format(folder, manifest, FORMAT)
+    return [folder / file.name for file in manifest.files]

@@ -73,7 +73,8 @@ class ParquetWriter:
         for part in self._done:
             part.spool.close()
         if self._open:
-            self._open.drop()
+            self._open.writer.close()
+            self._open.file.close()
         self._rows, self._open = [], None
 
     def _convert(self) -> None:
@@ -84,57 +85,33 @@ class ParquetWriter:
     def _add(self, batch: Batch) -> None:
         added = load().Table.from_batches([batch.replace_schema_metadata(self.schema.metadata)])
         self._waiting = load().concat_tables([self._waiting, added])
-        while self._waiting.num_rows >= (room := self._room()):
+        while self._waiting.num_rows >= (room := min(GROUP_RECORDS, self._most - (self._open.records if self._open else 0))):
             self._put(room)
 
-    def _room(self) -> int:
-        """Rows that the next group of the open part takes."""
-        return min(GROUP_RECORDS, self._most - (self._open.records if self._open else 0))
-
     def _put(self, count: int) -> None:
+        """Write a row group. It is made of one piece, as pages would be cut otherwise where its pieces end."""
         part = self._open = self._open or _OpenPart(self.schema)
-        part.write(self._waiting.slice(0, count))
+        part.writer.write_table(self._waiting.slice(0, count).combine_chunks(), row_group_size=max(1, count))
+        part.records += count
         left = self._waiting.num_rows - count
         self._waiting = self._waiting.slice(count) if left else self.schema.empty_table()
         if part.records == self._most:
             self._finish(part)
 
     def _finish(self, part: _OpenPart) -> None:
-        self._done.append(part.finish(f"part-{len(self._done):05d}{self.suffix}"))
+        part.writer.close()  # which writes the footer
+        size, name = part.file.tell(), f"part-{len(self._done):05d}{self.suffix}"
+        part.file.seek(0)
+        self._done.append(Part(name, part.records, size, part.sha256.hexdigest(), part.file))
         self._open = None
 
 
-class _OpenPart:
-    def __init__(self, schema: Any) -> None:
-        self.records = 0
-        self._spool = _Spool()
-        self._writer = load("pyarrow.parquet").ParquetWriter(self._spool, schema, compression="zstd", compression_level=_LEVEL)
-
-    def write(self, group: Any) -> None:
-        """Add a row group. It is made of one piece, as pages would be cut otherwise where its pieces end."""
-        self.records += group.num_rows
-        self._writer.write_table(group.combine_chunks(), row_group_size=max(1, group.num_rows))
-
-    def finish(self, name: str) -> Part:
-        """Write the footer and give the part its name."""
-        self._writer.close()
-        file = self._spool.file
-        size = file.tell()
-        file.seek(0)
-        return Part(name, self.records, size, self._spool.sha256.hexdigest(), file)
-
-    def drop(self) -> None:
-        """Forget what was written."""
-        self._writer.close()
-        self._spool.file.close()
-
-
-class _Spool(io.RawIOBase):
+class _OpenPart(io.RawIOBase):
     """An unnamed file that is written from its start to its end only, and the digest of what was written."""
 
-    def __init__(self) -> None:
-        self.file = temporary_file()
-        self.sha256 = hashlib.sha256()
+    def __init__(self, schema: Any) -> None:
+        self.records, self.file, self.sha256 = 0, temporary_file(), hashlib.sha256()
+        self.writer = load("pyarrow.parquet").ParquetWriter(self, schema, compression="zstd", compression_level=_LEVEL)
 
     def writable(self) -> bool:
         return True

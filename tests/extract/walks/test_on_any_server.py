@@ -175,4 +175,4 @@ def test_a_server_that_takes_no_notice_of_request_iso8601(server: Sandbox, name:
     truth = [source.reader.read(raw) for raw in server.truth(resource, span.start, span.end)]
     assert proof.verdict is Verdict.PROVED, proof
     assert sorted(row.key[:19] for row in basket.rows) == sorted(row.key[:19] for row in truth)
-    assert sorted(row.second for row in basket.rows) == sorted(row.second for row in truth)
+    assert sorted(row.stamp[:19] for row in basket.rows) == sorted(row.stamp[:19] for row in truth)
