@@ -9,16 +9,14 @@ from __future__ import annotations
 import gzip
 import hashlib
 import re
-import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import IO, Any, BinaryIO
+from typing import IO, BinaryIO
 
 from airflow_provider_nexus.api.rows import Row
-from airflow_provider_nexus.exceptions import NexusStorageError
-from airflow_provider_nexus.storage import storage_errors
+from airflow_provider_nexus.extract.spool import fill, temporary_file
 
 PART = re.compile(r"part-\d{5}\.(?:jsonl\.gz|parquet)")
 """Names of data files."""
@@ -118,26 +116,3 @@ def lines(file: IO[bytes]) -> Iterator[bytes]:
             if len(line) == _LONGEST:
                 raise ValueError(f"a line is longer than the {_LONGEST:,} bytes that no record has")
             yield line.rstrip(b"\n")
-
-
-def temporary_file() -> BinaryIO:
-    """An unnamed temporary file without a buffer, so that a disk that is full says so in :func:`fill` and not when it is closed.
-
-    :raises NexusStorageError: when there is no folder for temporary files
-    """
-    try:
-        return tempfile.TemporaryFile(buffering=0)
-    except OSError as error:
-        hint = "name a folder that is there and can be written to in the environment variable TMPDIR"
-        raise NexusStorageError(f"there is no folder for temporary files ({error.strerror or error}): {hint}") from None
-
-
-def fill(file: BinaryIO, data: Any) -> None:
-    """Write all of some bytes to an unnamed temporary file.
-
-    :raises NexusStorageError: when the disk is full
-    """
-    left = memoryview(data).cast("B")
-    with storage_errors(f"temporary files in {tempfile.gettempdir()}", "written"):
-        while left:
-            left = left[file.write(left) :]

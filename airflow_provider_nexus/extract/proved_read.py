@@ -95,8 +95,20 @@ class Reading:
         fields = self._source.resource.totals_fields if self._totals and self._window else None
         while True:
             count, delivered = Count(), DeliveredTotals(self._source.reader, fields) if fields else None
+            self._contents = Digest()
+            self._sink.begin()
             try:
-                self._fill(count, delivered)
+                if self._checkpoints and self._resumes:
+                    self._walks.position = self._checkpoints.resume(count, delivered)
+                for group, inside in self._walks.groups(count):
+                    if delivered:
+                        delivered.add(group)
+                    if inside:
+                        self._sink.write(inside)
+                    for row in inside if self._wanted > 1 else ():
+                        self._contents.add_text(row.key.encode() + b"\0" + row.raw)
+                    if self._checkpoints and group and self._walks.strategy == "seek":
+                        self._checkpoints.save(group, count, delivered)
                 break
             except (NotSortedDoubt, NotFilteredDoubt) as doubt:
                 self._start_anew()
@@ -114,21 +126,6 @@ class Reading:
             if differences:
                 return Verdict.UNPROVED, count
         return count.verdict, count
-
-    def _fill(self, count: Count, delivered: DeliveredTotals | None) -> None:
-        self._sink.begin()
-        self._contents = Digest()
-        if self._checkpoints and self._resumes:
-            self._walks.position = self._checkpoints.resume(count, delivered)
-        for group, inside in self._walks.groups(count):
-            if delivered:
-                delivered.add(group)
-            if inside:
-                self._sink.write(inside)
-            for row in inside if self._wanted > 1 else ():
-                self._contents.add_text(row.key.encode() + b"\0" + row.raw)
-            if self._checkpoints and group and self._walks.strategy == "seek":
-                self._checkpoints.save(group, count, delivered)
 
     def _start_anew(self) -> None:
         self._resumes, self._walks.position = False, None

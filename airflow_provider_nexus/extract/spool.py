@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import io
+import tempfile
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import msgspec
 
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.rows import Row, RowReader
+from airflow_provider_nexus.exceptions import NexusStorageError
 from airflow_provider_nexus.extract.fields import FieldWatch
-from airflow_provider_nexus.extract.jsonl import fill, temporary_file
 from airflow_provider_nexus.extract.progress import Progress
 from airflow_provider_nexus.extract.protect import Protector
+from airflow_provider_nexus.storage import storage_errors
 
 _encode = msgspec.json.Encoder().encode
 _BUFFER = 1 << 20
@@ -92,3 +94,26 @@ class RowList:
     def write(self, rows: list[Row]) -> None:
         """Take rows."""
         self.rows += rows
+
+
+def temporary_file() -> BinaryIO:
+    """An unnamed temporary file without a buffer, so that a disk that is full says so in :func:`fill` and not when it is closed.
+
+    :raises NexusStorageError: when there is no folder for temporary files
+    """
+    try:
+        return tempfile.TemporaryFile(buffering=0)
+    except OSError as error:
+        hint = "name a folder that is there and can be written to in the environment variable TMPDIR"
+        raise NexusStorageError(f"there is no folder for temporary files ({error.strerror or error}): {hint}") from None
+
+
+def fill(file: BinaryIO, data: Any) -> None:
+    """Write all of some bytes to an unnamed temporary file.
+
+    :raises NexusStorageError: when the disk is full
+    """
+    left = memoryview(data).cast("B")
+    with storage_errors(f"temporary files in {tempfile.gettempdir()}", "written"):
+        while left:
+            left = left[file.write(left) :]

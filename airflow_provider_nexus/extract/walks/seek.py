@@ -82,15 +82,12 @@ class _Seek:
         then on it is asked for one second more, and what was given out already is dropped.
         """
         self.position = position
-        page = self._ask()
-        if not self._exclusive and not known <= {row.key for row in page.rows}:
+        while True:
+            self.asked = position - SECOND if self._exclusive else position
+            page = self._source.page(self.asked, self._until)
+            if self._exclusive or known <= {row.key for row in page.rows}:
+                return page
             self._exclusive = True
-            page = self._ask()
-        return page
-
-    def _ask(self) -> Page:
-        self.asked = self.position - SECOND if self._exclusive else self.position
-        return self._source.page(self.asked, self._until)
 
     def crowded_second(self) -> list[Row]:
         """All rows of the second that fills a page by itself; asked for wider, but never beyond the walk's own bounds."""

@@ -16,7 +16,8 @@ from typing import Any
 
 from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.exceptions import NexusError
-from airflow_provider_nexus.extract.jsonl import PART_RECORDS, Part, fill, temporary_file
+from airflow_provider_nexus.extract.jsonl import PART_RECORDS, Part
+from airflow_provider_nexus.extract.spool import fill, temporary_file
 from airflow_provider_nexus.extract.window import ALL_TIME, Window
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import TableRow
