@@ -73,8 +73,8 @@ class Checkpoints:
             return
         writer = jsonl.PartWriter()
         try:
-            rows = self._spool.rows(self._size)
-            while batch := list(islice(rows, _BATCH)):
+            texts = (row.raw for row in self._spool.rows(self._size))
+            while batch := list(islice(texts, _BATCH)):
                 writer.write(batch)
             part = writer.finish(len(self._parts))
             self._parts.append((part.name, part.sha256))

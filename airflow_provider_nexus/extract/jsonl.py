@@ -57,9 +57,10 @@ class JsonLinesWriter:
     def write(self, rows: Iterable[Row]) -> None:
         """Add rows; a part that is full is finished."""
         rows = iter(rows)
-        while batch := list(islice(rows, min(_BATCH, PART_RECORDS - (self._open.records if self._open else 0)))):
+        # a batch is of texts, so that amounts which were read of the rows are freed at once
+        while texts := [row.raw for row in islice(rows, min(_BATCH, PART_RECORDS - (self._open.records if self._open else 0)))]:
             part = self._open = self._open or PartWriter()
-            part.write(batch)
+            part.write(texts)
             if part.records == PART_RECORDS:
                 self._finish(part)
 
@@ -82,7 +83,7 @@ class JsonLinesWriter:
 
 
 class PartWriter:
-    """Writes rows into one part."""
+    """Writes texts of records into one part."""
 
     def __init__(self) -> None:
         self.records = 0
@@ -90,9 +91,8 @@ class PartWriter:
         self._sha256 = hashlib.sha256()
         self._zip = zlib.compressobj(_LEVEL, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
 
-    def write(self, rows: Iterable[Row]) -> None:
-        """Add rows."""
-        texts = [row.raw for row in rows]
+    def write(self, texts: list[bytes]) -> None:
+        """Add records."""
         self.records += len(texts)
         self._put(self._zip.compress(b"".join(b"%b\n" % text for text in texts)))
 
