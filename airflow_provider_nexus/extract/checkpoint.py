@@ -57,7 +57,7 @@ class Checkpoints:
         rows = (self._spool.reader.read(raw) for raw in self._staging.records(checkpoint))
         while batch := list(islice(rows, _BATCH)):
             self._spool.write(batch, are_treated=True)
-            count.keys.add(batch)
+            count.keys.extend([row.key for row in batch])
         self._spool.fields.restore(checkpoint.fields)
         self.read_at, self._parts = checkpoint.read_at, list(checkpoint.parts)
         self._records, self._size = self._spool.records, self._spool.size

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -31,10 +31,10 @@ class Keys:
     def __init__(self) -> None:
         self._buckets = [array("q") for _ in range(_BUCKETS)]
 
-    def add(self, rows: list[Row]) -> None:
-        """Take the keys of rows."""
-        for row in rows:
-            number = hash(row.key)
+    def extend(self, keys: Iterable[str]) -> None:
+        """Take keys."""
+        for key in keys:
+            number = hash(key)
             self._buckets[number % _BUCKETS].append(number)
 
     @property
@@ -125,7 +125,7 @@ class Walks:
             inside = [row for row in group if low <= row.stamp < high] if window else group
             count.unique += len(group)
             count.outside += len(group) - len(inside)
-            count.keys.add(group)
+            count.keys.extend([row.key for row in group])
             yield group, inside
 
     def _seek(self, window: Window, count: Count) -> Iterator[list[Row]]:

@@ -44,7 +44,7 @@ def listed(asked: Asked) -> bytes:
 def test_all_repetitions_are_counted(keys: list[str]) -> None:
     seen = Keys()
     for key in keys:
-        seen.add(key)
+        seen.extend([key])
     assert seen.repeated == len(keys) - len(set(keys))
 
 
