@@ -1,4 +1,4 @@
-"""The pages that are made from the code, so that they can't say anything else than it does."""
+"""Generates the pages that come from the code, so that pages and code always agree."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PARAM = re.compile(r"^:param (\w+): ", re.MULTILINE)
 
 
 def write_all(folder: Path) -> None:
-    """Write every generated page; a page that did not change is left alone, so that Sphinx does not read it again."""
+    """Write every generated page; a page that did not change is not written, so that Sphinx does not read it again."""
     folder.mkdir(exist_ok=True)
     for name, make in PAGES.items():
         page, text = folder / name, make()
@@ -58,7 +58,7 @@ def commands() -> str:
 
 
 def endings() -> str:
-    """Every ending of a call, and what it says about the change that the call was to make."""
+    """Every ending of a call, and what it shows about the change that the call was to make."""
     rows = ((ending.name, ending.outcome.value, ending.why) for ending in ENDINGS)
     return "\n".join(_table({"What comes back": 44, "The change is": 16, "Because": 40}, rows))
 
@@ -107,7 +107,7 @@ def _facts(resource: Resource) -> Iterator[tuple[str, str]]:
     yield "Stamp", _codes(filter(None, [resource.created.stamp if resource.created else resource.stamp])) or "none"
     yield "Date filters", "; ".join(_date_filter(each) for each in (resource.created, resource.finished) if each) or "none"
     yield "Other filters", _codes(resource.filters)
-    yield "Mutable", "yes" if resource.mutable else "no, a record stays as it was made"
+    yield "Mutable", "yes" if resource.mutable else "no, a record never changes"
     yield "Parent", _parent(resource) if resource.parent else ""
     yield "Lifecycle", _lifecycle(resource.lifecycle) if resource.lifecycle else ""
 
@@ -121,7 +121,7 @@ def _parent(resource: Resource) -> str:
     where = f"in the query as {_code(resource.parent_query)}" if resource.parent_query else "in the path"
     only = f", only where {_code(resource.parent_only)} is true" if resource.parent_only else ""
     return (
-        f":ref:`{resource.parent} <resource-{resource.parent}>`, its code {where}{only}; kept as {_code(resource.parent_field)}"
+        f":ref:`{resource.parent} <resource-{resource.parent}>`, its code {where}{only}; stored as {_code(resource.parent_field)}"
     )
 
 
@@ -178,8 +178,8 @@ def _command(command: Command) -> Iterator[str]:
 
 def _argument(argument: Argument) -> tuple[str, ...]:
     text = argument.help.replace("%%", "%")
-    meaning, _, told = text.partition(" (default: ")
-    default = told.removesuffix(")") or argument.options.get("default")
+    meaning, _, stated = text.partition(" (default: ")
+    default = stated.removesuffix(")") or argument.options.get("default")
     metavar = str(argument.options.get("metavar", ""))
     name = f"{argument.flag} {metavar}".rstrip() if argument.flag.startswith("-") else metavar or argument.flag
     return (
