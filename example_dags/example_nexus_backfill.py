@@ -1,14 +1,14 @@
-"""A long span of Nexus in files: planned into windows of about as many records each, read side by side, each proved.
+"""A backfill of Nexus into files: windows with about as many records each, read in parallel, each with its own proof.
 
-Run it by hand with `window_start` and `window_end`. How many windows are read at the same time is the smallest of
-`max_active_tis_per_dag`, the free slots of the pool and what the executor has room for. Give the tasks a pool that all DAGs
-of this connection share, and the connection a `rate_limit`, so that a backfill leaves room for the daily work.
+Run it by hand with `window_start` and `window_end`. The number of windows that are read at the same time is the smallest of
+`max_active_tis_per_dag`, the free slots of the pool and the free slots of the executor. Give the tasks a pool that all DAGs
+of this connection share, and the connection a `rate_limit`, so that a backfill does not block the daily work.
 
 To repeat windows that failed, clear those mapped tasks and not the plan.
 
 - **Connection**: `nexus_default`, of type Quantoz Nexus.
 - **Params**: `resource` is read from `window_start` to `window_end` in `max_windows` windows, into `path`.
-- **To try it** without a Nexus, `airflow nexus ui` starts Airflow with a sandbox, its connection and this DAG in place. Give a
+- **Try it** without a Nexus: `airflow nexus ui` starts Airflow with a sandbox, its connection and this DAG in place. Give a
   `window_start` within the last 30 days, which is what the sandbox has.
 - **More**: `docs/scale.rst`
 """
@@ -31,9 +31,9 @@ with DAG(
     params={
         "resource": Param("transactions", type="string", description="What to read, by its name in the catalogue"),
         "path": Param("file:///tmp/nexus", type="string", description="Folder or URL that everything is published under"),
-        "window_start": Param("2026-01-01", type="string", description="Start of the whole span"),
-        "window_end": Param(None, type=["null", "string"], description="Its end; left out, all that is settled by now"),
-        "max_windows": Param(8, type="integer", minimum=1, maximum=1000, description="Into how many windows it is cut at most"),
+        "window_start": Param("2026-01-01", type="string", description="Start of the whole range"),
+        "window_end": Param(None, type=["null", "string"], description="Its end; if empty, the latest time that can be proved"),
+        "max_windows": Param(8, type="integer", minimum=1, maximum=1000, description="Largest number of windows"),
     },
 ) as dag:
     # [START howto_backfill]

@@ -1,11 +1,11 @@
-"""Every five minutes, the mails that Nexus wants sent: each is delivered once and marked as sent.
+"""Every five minutes, deliver the mails that are ready in Nexus, each once, and mark them as sent.
 
-As it is, a mail becomes a file `<code>.eml` in the folder of the params, so that nobody gets mail by a try. Leave `deliver`
-out, and mails go out by the Airflow connection `smtp_default`.
+In this example each mail is written to a file `<code>.eml` in the folder of the params, so that nobody gets mail from a test.
+Without `deliver`, mails are sent by the Airflow connection `smtp_default`.
 
 - **Connection**: `nexus_default`, of type Quantoz Nexus, with *Allow writes* on.
 - **Params**: mails go to `folder`; `mail_types` leaves out all others.
-- **To try it** without a Nexus, `airflow nexus ui` starts Airflow with a sandbox, its connection and this DAG in place.
+- **Try it** without a Nexus: `airflow nexus ui` starts Airflow with a sandbox, its connection and this DAG in place.
 - **More**: `docs/acting.rst`
 """
 
@@ -23,7 +23,7 @@ from airflow_provider_nexus.operators.mails import NexusSendMailsOperator
 
 # [START howto_mail_deliver]
 def write_to_folder(mail: dict[str, Any]) -> None:
-    """Deliver one mail; whatever is raised in here leaves the mail ready to be sent."""
+    """Deliver one mail; if this raises an error, the mail stays ready to be sent."""
     message = EmailMessage(SMTPUTF8)
     message["To"] = mail["recipient"]["email"]
     message["Cc"] = mail["recipient"]["cc"]

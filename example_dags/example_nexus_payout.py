@@ -1,13 +1,13 @@
 """Pay out what customers sold, after a person has agreed.
 
-First the window's transactions are copied into files and proved complete, so that nobody decides on half of them. Then the
-sells that wait for their payout are found, a person approves them (*Required Actions* in Airflow's user interface), and each
-is paid out by a task of its own, which never pays twice.
+First the window's transactions are loaded into files and proved: as many unique records as Nexus counts, so that nobody
+decides on half of them. Then the sells that wait for their payout are found, a person approves them (*Required Actions* in
+Airflow's user interface), and each is paid out by its own task, which never pays twice.
 
 - **Connection**: `nexus_default`, of type Quantoz Nexus, with *Allow writes* on.
 - **Params**: sells created from `window_start` to `window_end`, `limit` of them at most; the copy goes to `path`.
-- **To try it** without a Nexus, `airflow nexus ui` starts Airflow with a sandbox, its connection and this DAG in place.
-- **More**: `docs/acting.rst`, and `docs/proof.rst` for what is proved
+- **Try it** without a Nexus: `airflow nexus ui` starts Airflow with a sandbox, its connection and this DAG in place.
+- **More**: `docs/acting.rst`, and `docs/proof.rst` for the proof
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ with DAG(
 
     @task.short_circuit
     def payable(summary: dict[str, Any], *, params: dict[str, Any]) -> list[str]:
-        """Codes of the sells that wait for their payout, oldest first; without any, all that follows is skipped."""
+        """Codes of the sells that wait for their payout, oldest first; if there are none, the next tasks are skipped."""
         sells = NexusHook().iter_records(
             "transactions",
             start=summary["window_start"],

@@ -1,12 +1,12 @@
-"""Nexus in files, day by day, every window proved complete.
+"""Nexus in files, day by day, every window proved: as many unique records as Nexus counts.
 
-The timetable gives each run the day that has just ended as its data interval; Airflow's plain `@daily` gives none, and
-then each run goes on from the watermark that the last one left. A run by hand takes `window_start` and `window_end`.
+The timetable gives each run the day that has just ended as its data interval. Airflow's plain `@daily` gives none, and
+then each run continues from the watermark of the last one. A run by hand takes `window_start` and `window_end`.
 
 - **Connection**: `nexus_default`, of type Quantoz Nexus.
 - **Params**: everything goes to `path`; a run by hand reads from `window_start` to `window_end`; `sample` is the number of
   customers, transactions and payment methods whose children are read.
-- **To try it** without a Nexus, `airflow nexus ui` starts Airflow with a sandbox, its connection and this DAG in place.
+- **Try it** without a Nexus: `airflow nexus ui` starts Airflow with a sandbox, its connection and this DAG in place.
 - **More**: `docs/sync.rst`
 """
 
@@ -59,7 +59,7 @@ with DAG(
     # [START howto_iter_records]
     @task
     def sample_of(resource: str, *, params: dict[str, object]) -> list[str]:
-        """The first codes of a collection; the walk stops where its reader stops."""
+        """The first codes of a collection; no more pages are read than are needed."""
         key = RESOURCES[resource].key[0]
         records = NexusHook().iter_records(resource)
         return [record[key] for _, record in zip(range(int(str(params["sample"]))), records, strict=False)]

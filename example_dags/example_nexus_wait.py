@@ -2,8 +2,8 @@
 
 - **Connection**: `nexus_default`, of type Quantoz Nexus, with *Allow writes* on.
 - **Params**: `amount` of `currency` is spent on `crypto`, paid by `payment_method`; the order goes to `exchange`.
-- **To try it** without a Nexus, `airflow nexus ui` starts Airflow with a sandbox, its connection and this DAG in place.
-- **More**: `docs/waiting.rst`, and `docs/acting.rst` for what changes something
+- **Try it** without a Nexus: `airflow nexus ui` starts Airflow with a sandbox, its connection and this DAG in place.
+- **More**: `docs/waiting.rst`, and `docs/acting.rst` for operators that change something
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
-"""Nexus in a database and in Parquet files, kept up to date: what is new, and what changed in what is there already.
+"""An incremental load of Nexus into a database and into Parquet files: new records, and changes of older ones.
 
 Each run reads what was created since the run before, what has ended since, and what was still unsettled; Nexus' own totals
 show what else has changed. Each of these readings is proved complete before it is stored. The first run begins at
-`window_start`; the ones after it go on where the last one ended.
+`window_start`; later runs continue where the last one ended.
 
 - **Connections**: `nexus_default`, of type Quantoz Nexus, and `warehouse`, of a PostgreSQL, MySQL, MariaDB or SQLite database.
 - **Params**: Parquet files and reports go to `path`; the first run begins at `window_start`.
-- **To try it** without a Nexus, `airflow nexus ui` starts Airflow with a sandbox, its connection and this DAG in place. Add the
+- **Try it** without a Nexus: `airflow nexus ui` starts Airflow with a sandbox, its connection and this DAG in place. Add the
   connection `warehouse` there, and give a `window_start` within the last 30 days.
-- **More**: `docs/tables.rst`, and `docs/capture.rst` for what is seen when
+- **More**: `docs/tables.rst`, and `docs/capture.rst` for the changes that are found
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ with DAG(
     dag_id="example_nexus_warehouse",
     schedule="@daily",
     catchup=False,
-    max_active_runs=1,  # one run after the other: each goes on where the last one ended
+    max_active_runs=1,  # one run after the other: each continues where the last one ended
     # `pool="nexus_default"` here lets the tasks share their slots with those of other DAGs of the connection.
     default_args={"retries": 2, "retry_delay": timedelta(minutes=5)},
     tags=["nexus", "example"],

@@ -1,10 +1,10 @@
-"""A run for every change: when transactions complete in Nexus, the window that they were created in is copied again.
+"""A run for every change: when transactions complete in Nexus, the window in which they were created is synced again.
 
 The triggerer watches Nexus; the DAG starts when something changed. A run by hand has no changes, so it takes `since`.
 
 - **Connection**: `nexus_default`, of type Quantoz Nexus.
 - **Params**: windows go to `path`; `since` is where a run by hand begins.
-- **To try it** without a Nexus, `airflow nexus ui` starts Airflow with a sandbox, its connection and this DAG in place. Unpause
+- **Try it** without a Nexus: `airflow nexus ui` starts Airflow with a sandbox, its connection and this DAG in place. Unpause
   the DAG and wait: transactions complete there by themselves.
 - **More**: `docs/watching.rst`
 """
@@ -40,13 +40,13 @@ with DAG(
     doc_md=__doc__,
     params={
         "path": Param("file:///tmp/nexus_watch", type="string", description="Folder or URL that windows are published under"),
-        "since": Param(None, type=["null", "string"], description="For a run by hand: copy what was created from here on"),
+        "since": Param(None, type=["null", "string"], description="For a run by hand: copy records created from here on"),
     },
 ) as dag:
     # [START howto_watch_changes]
     @task.short_circuit(inlets=[completed])
     def first_change(**context: Any) -> str | None:
-        """When the oldest of the changed transactions was created; where an earlier run has handled all, the copy is skipped."""
+        """When the oldest of the changed transactions was created; if an earlier run has handled all, the copy is skipped."""
         stamps = [change["created"] for change in fresh_changes(context, completed)]
         return min(stamps, default=context["params"]["since"])
 

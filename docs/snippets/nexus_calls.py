@@ -1,4 +1,4 @@
-"""Calls of the API: with the operator, with the hook in a task of one's own, and with the provider's retries."""
+"""Calls of the API: with the operator, and with the hook in your own task."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from airflow_provider_nexus.operators.nexus import NexusOperator
 
 # [START response_filter]
 def spread(values: dict[str, Any]) -> Decimal:
-    """What lies between buying and selling a bitcoin."""
+    """The difference between the prices to buy and to sell a bitcoin."""
     price = values["prices"]["BTC"]
     return Decimal(price["buy"] - price["sell"])
 
@@ -35,7 +35,7 @@ with DAG("nexus_calls", schedule=None, params={"currency": "EUR"}) as dag:
     # [START hook]
     @task
     def filled_today() -> dict[str, str]:
-        """What was traded in the last day, by currency."""
+        """The value traded in the last day, by currency."""
         sums: defaultdict[str, Decimal] = defaultdict(Decimal)
         since = datetime.now(UTC) - timedelta(days=1)
         for order in NexusHook().iter_records("orders", start=since, filters={"status": "FILLED"}):

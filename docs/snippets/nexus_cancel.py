@@ -1,4 +1,4 @@
-"""Transactions whose payment did not come in time are cancelled, each by a task of its own."""
+"""Cancel transactions whose payment did not come in time, each by its own task."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A customer is made, and given more trust afterwards."""
+"""Create a customer, then raise its trust level."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Headers of one's own, and files: from Nexus to a place, and from a place to Nexus."""
+"""Your own headers, and downloads and uploads of files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An operator of one's own that defers until a record is settled, and leads to it in the portal."""
+"""Your own operator, which defers until a record is settled, and has a button to it in the portal."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class SettledOperator(BaseOperator):
         self.code = code
 
     def execute(self, context: Context) -> None:
-        """Show the way to the record, and defer."""
+        """Link to the record, and defer."""
         context["ti"].xcom_push(key=PORTAL_KEY, value=NexusHook().portal_link("transactions", self.code))
         now = datetime.now(UTC)
         trigger = NexusStatusTrigger(

@@ -1,4 +1,4 @@
-"""A sync that writes a page for people, and leads to it."""
+"""A sync that writes a report, and has a button to it."""
 
 from __future__ import annotations
 

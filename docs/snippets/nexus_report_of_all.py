@@ -1,4 +1,4 @@
-"""One page on all that lies under a path, written by a task that leads to it."""
+"""One report on everything under a path, written by a task that has a button to it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ReportOperator(BaseOperator):
         self.path, self.report_path, self.address = path, report_path, address
 
     def execute(self, context: Context) -> None:
-        """Write the page, then show the way to it."""
+        """Write the page, then link to it."""
         put_report(ObjectStoragePath(self.path), ObjectStoragePath(self.report_path))
         context["ti"].xcom_push(key=REPORT_KEY, value=self.address)
 

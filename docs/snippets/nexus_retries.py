@@ -1,4 +1,4 @@
-"""A task that calls Nexus by the hook and is tried again as the provider's operators are. Airflow 3.3 on."""
+"""A task that calls Nexus by the hook and is retried like the provider's operators. From Airflow 3.3 on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A treasury's morning: coins are bought at the exchange, and moved to the hot wallet once they are there."""
+"""Buy coins at an exchange, and move them to the hot wallet when the order is filled."""
 
 from __future__ import annotations
 

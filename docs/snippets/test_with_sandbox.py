@@ -1,4 +1,4 @@
-"""A test of pytest for what a task does on a bad day."""
+"""A pytest test of what a task does when Nexus has faults."""
 
 from __future__ import annotations
 
