@@ -191,7 +191,8 @@ class Probe:
 
 
 def _sorting(resource: Resource, page: Page) -> Finding:
-    if page.is_ascending and len({each.stamp for each in page.rows}) > 1:
+    stamps = [each.stamp for each in page.rows]
+    if stamps == sorted(stamps) and len(set(stamps)) > 1:
         return Finding("sorting", Grade.OK, f"{resource.name} come oldest first, as asked")
     text = f"{resource.name} come not as asked: windows are read by halving, which costs more calls"
     return Finding("sorting", Grade.NOTE, text)

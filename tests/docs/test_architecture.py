@@ -17,7 +17,7 @@ WAYS = ["token"]
 
 
 def way_of(what: str) -> dict[str, list[str]]:
-    """The functions of each module, in the order of the page; those without a class of their own have the last one that was named."""
+    """The functions of each module, in the order of the page."""
     section = re.split(r"\n[^\n]+\n----", PAGE.read_text().partition(f"The way of the {what}\n")[2])[0]
     found: dict[str, list[str]] = {}
     module = ""
