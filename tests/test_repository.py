@@ -61,6 +61,11 @@ def test_the_map_of_contributors_names_each_folder() -> None:
     folders = {str(path.parent.relative_to(package)) for path in package.rglob("*/__init__.py")}
     assert folders == {name for name in named if not name.endswith(".py")}
     assert all((package / name).exists() for name in named)
+    for folders_of, begin in re.findall(r"^\| (`.+?`) \| .+ \| (.*) \|$", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE):
+        places = [package, *(package / name for name in re.findall(r"`([^`]+)/`", folders_of))]
+        places += [place.parent for place in places]
+        for module in re.findall(r"`([^`]+)`", begin):
+            assert any((place / f"{module}.py").is_file() for place in places), f"{folders_of}: {module}"
 
 
 def test_what_is_owned_is_there() -> None:
