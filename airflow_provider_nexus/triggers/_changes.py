@@ -7,16 +7,18 @@ import hashlib
 import random
 from collections.abc import AsyncIterator, Hashable, Mapping, Sequence
 from contextlib import aclosing
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
+from airflow_provider_nexus.api.moments import span_of_time
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.aio import AsyncNexusClient
 from airflow_provider_nexus.client.call import Ask
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError
+from airflow_provider_nexus.extract.request import LONGEST_LAG
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.watch.changes import Position, RecordChange, Snapshot, Watch, begin, compare, unseen
 from airflow_provider_nexus.watch.polling import FailureLimit, OutageLog
@@ -25,6 +27,7 @@ from airflow_provider_nexus.watch.statuses import SeenStatus, adrive, goal_of
 _STORED_WITHIN = 3.0
 """Seconds within which Airflow stores an event; it hands events over every second."""
 _JITTER = 0.1
+_LONGEST_INTERVAL = timedelta(days=1)
 _ARGUMENTS = ("nexus_conn_id", "resource", "target_statuses", "poll_interval", "max_consecutive_failures", "settle_lag")
 
 
@@ -52,9 +55,9 @@ class NexusChangeTrigger(BaseEventTrigger):
     :param nexus_conn_id: the connection
     :param resource: a resource with a window, such as ``transactions``
     :param target_statuses: status whose entry is a change, or several; without them the creation of a record is one
-    :param poll_interval: seconds between two polls, at least 1
+    :param poll_interval: between two polls, as ``timedelta`` or seconds, at least 1
     :param max_consecutive_failures: failed polls in a row after which the trigger fails; 401, 403 and 404 fail it at once
-    :param settle_lag: seconds after which a record that was created can surely be seen
+    :param settle_lag: after which a record that was created can surely be seen, as ``timedelta`` or seconds
     :raises NexusUnknownResourceError: when there is no such resource
     :raises NexusConfigurationError: when the resource can't be watched, or has no such status
     """
@@ -65,20 +68,21 @@ class NexusChangeTrigger(BaseEventTrigger):
         *,
         resource: str,
         target_statuses: str | Sequence[str] | None = None,
-        poll_interval: float = 60,
+        poll_interval: float | timedelta = 60,
         max_consecutive_failures: int = 10,
-        settle_lag: float = 120,
+        settle_lag: float | timedelta = 120,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._entry = get_resource(resource)
         if not self._entry.is_windowed:
             raise NexusConfigurationError(f"{resource} can't be watched: Nexus does not filter it by the time of creation")
-        if poll_interval < 1 or max_consecutive_failures < 1 or settle_lag < 0:
-            what = "poll_interval and max_consecutive_failures are at least 1, and settle_lag is not negative"
-            raise NexusConfigurationError(what)
+        interval = span_of_time(poll_interval, "poll_interval", longest=_LONGEST_INTERVAL).total_seconds()
+        lag = span_of_time(settle_lag, "settle_lag", longest=LONGEST_LAG).total_seconds()
+        if interval < 1 or max_consecutive_failures < 1:
+            raise NexusConfigurationError("poll_interval and max_consecutive_failures are at least 1")
         self.nexus_conn_id, self.resource = nexus_conn_id, resource
         self.target_statuses = list(goal_of(self._entry, target_statuses).targets) if target_statuses else None
-        self.poll_interval, self.max_consecutive_failures, self.settle_lag = poll_interval, max_consecutive_failures, settle_lag
+        self.poll_interval, self.max_consecutive_failures, self.settle_lag = interval, max_consecutive_failures, lag
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The address of the class and the arguments that make it again."""

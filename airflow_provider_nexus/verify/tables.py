@@ -62,12 +62,19 @@ def verify_table(copy: SqlCopy, follow: Follow = unheard) -> Report:
     findings.windows, findings.records = checked.manifests, checked.records
     for line in checked.problems:
         findings.problem(name, f"{line}: {_HINT}")
+    rejected = dict[str, int]()
     with copy.books() as books:
         for row in books.manifests():
+            rejected[row["label"]] = row["rejected"]
             where = f"manifest {row['number']} of table {name}"
             with suppress(NexusDataError):  # the check of the copy names it as one that can't be read
                 for flaw in contradictions(parse(row["manifest"].encode(), where), row["rejected"]):
                     findings.problem(where, f"{flaw}: the manifest was edited; {_HINT}")
             if row["verdict"] == Verdict.UNPROVED:
                 findings.note(where, f"warning: reading {row['label']} was never proved complete")
+        stored = {label: sum(counts.values()) for label, counts in books.rejected_counts().items()}
+    for label in sorted({*rejected, *stored}):
+        if stored.get(label, 0) != rejected.get(label, 0):
+            counts = f"{stored.get(label, 0):,} records of {label}, and its last manifest says {rejected.get(label, 0):,}"
+            findings.problem(name, f"nexus_rejected has {counts}: {_HINT}")
     return findings.report()

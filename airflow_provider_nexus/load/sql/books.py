@@ -283,6 +283,8 @@ class Bookkeeping:
 
     def rejected_counts(self) -> dict[str, dict[tuple[str, str], int]]:
         """How many records of each label did not fit, by field and reason."""
+        if not self._has(self._rejected):
+            return {}
         columns = self._rejected.c
         what = (columns.label, columns.field, columns.reason)
         query = sa.select(*what, sa.func.count()).where(columns.table_name == self._model.bare).group_by(*what).order_by(*what)

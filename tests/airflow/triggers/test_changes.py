@@ -115,12 +115,24 @@ def test_it_can_be_made_again_from_what_it_stores() -> None:
         ({"resource": "hot_wallet_mutations", "target_statuses": ["Sent"]}, NexusConfigurationError, "no status"),
         ({"resource": "orders", "target_statuses": ["Fild"]}, NexusConfigurationError, "'FILLED'"),
         ({"resource": "orders", "poll_interval": 0}, NexusConfigurationError, "at least 1"),
-        ({"resource": "orders", "settle_lag": -1}, NexusConfigurationError, "not negative"),
+        (
+            {"resource": "orders", "settle_lag": -1},
+            NexusConfigurationError,
+            "settle_lag is -1: give a timedelta",
+        ),
     ],
 )
 def test_what_can_not_be_watched_is_refused_when_the_dag_is_read(arguments: Any, error: type[Exception], says: str) -> None:
     with pytest.raises(error, match=says):
         NexusChangeTrigger(**arguments)
+
+
+@pytest.mark.parametrize("name", ["poll_interval", "settle_lag"])
+def test_spans_are_given_as_everywhere(name: str) -> None:
+    made = NexusChangeTrigger(resource="orders", **{name: timedelta(minutes=2)})  # type: ignore[arg-type]
+    assert json.loads(json.dumps(made.serialize()[1]))[name] == 120
+    with pytest.raises(NexusConfigurationError, match=f"{name} is 'x': give a timedelta or seconds"):
+        NexusChangeTrigger(resource="orders", **{name: "x"})  # type: ignore[arg-type]
 
 
 def test_not_all_statuses_of_broker_transactions_are_known_so_any_is_taken() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -73,3 +74,15 @@ def test_a_table_is_then_as_if_all_had_fitted(sandbox: Sandbox, engine: sa.Engin
     load(sandbox, engine)
     assert len(rows_of(engine, told)) == count
     other.dispose()
+
+
+def test_a_check_counts_what_did_not_fit(sandbox: Sandbox, engine: sa.Engine) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(cast("dict[str, Any]", conform._READERS), "text", _no_empty_text)
+        load(sandbox, engine, max_rejected=1000)
+    assert verify_table(open_table(engine, "copied")).problems == ()
+    with engine.begin() as connection:
+        connection.execute(sa.text("DELETE FROM nexus_rejected"))
+    found = [problem.what for problem in verify_table(open_table(engine, "copied")).problems]
+    assert found
+    assert all(re.match(r"nexus_rejected has 0 records of \S+, and its last manifest says [1-9]", text) for text in found)
