@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_nexus.sandbox.server import SandboxServer
 
 
+_LAST_PORT = 65_535
 _EXTRA = ("fastapi", "starlette", "uvicorn")
 """What the extra ``sandbox`` brings, if Airflow did not; imported when a sandbox starts."""
 
@@ -39,6 +40,8 @@ class Sandbox:
             raise NexusConfigurationError(
                 f"a sandbox needs {missing}, which is not installed: pip install 'airflow-provider-nexus[sandbox]'"
             )
+        if not 0 <= port <= _LAST_PORT:
+            raise ValueError(f"port is {port}: give one up to {_LAST_PORT}, or 0 for a free one")
         self._state = SandboxState(SandboxSettings(**settings))
         self._port = port
         self._server: SandboxServer | None = None

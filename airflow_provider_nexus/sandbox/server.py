@@ -130,7 +130,9 @@ def _bound(port: int) -> socket.socket:
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind(("127.0.0.1", port))
-    except OSError:
+    except OSError as error:
         bound.close()
-        raise
+        raise OSError(
+            error.errno, f"port {port} can't be had ({error.strerror}): give another one, or 0 for a free one"
+        ) from None
     return bound

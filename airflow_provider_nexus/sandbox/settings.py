@@ -149,8 +149,12 @@ class SandboxSettings:
         self._check_shapes()
         for name in ("now", "token_expires"):
             moment = getattr(self, name)
-            if moment is not None and moment.tzinfo is None:
+            if moment is None:
+                continue
+            if moment.tzinfo is None:
                 raise ValueError(f"{name} needs a time zone: {moment.isoformat()}")
+            # pendulum's moments give lengths of time of a kind of their own
+            object.__setattr__(self, name, datetime.fromisoformat(moment.isoformat()))
         _refuse_others("roles", {role for roles in self.roles.values() for role in roles}, ("read", "write"))
 
     def _check_types(self) -> None:

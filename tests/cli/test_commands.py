@@ -57,16 +57,18 @@ def test_a_demo_that_fails_says_so_in_a_sentence(tmp_path: Path) -> None:
     assert said.count("\n") == 1, said
 
 
-@pytest.mark.parametrize("name", ["sandbox", "demo", "ui"])
+@pytest.mark.parametrize(("name", "place"), [("sandbox", "sandbox.run"), ("demo", "demo.run"), ("ui", "demo.ui")])
 def test_under_airflow_too_an_error_is_one_sentence(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    name: str, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "home").write_text("a file where a folder is wanted")
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     given = dict.fromkeys(("seed", "customers", "transactions", "days"), 1)
     arguments = Namespace(home=str(tmp_path / "home"), set=["sort=sideways"], port=0, **given)
+    module, _, function = place.partition(".")
+    command = getattr(import_module(f"airflow_provider_nexus.cli.{module}"), function)
     with pytest.raises(SystemExit) as ended:
-        import_module(f"airflow_provider_nexus.cli.{name}").run(arguments)
+        command(arguments)
     said = capsys.readouterr().err
     assert (ended.value.code, said.count("\n")) == (2, 1)
     assert said.startswith(f"{name}: ")

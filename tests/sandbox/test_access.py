@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import pendulum
 import pytest
 import requests
 
@@ -201,7 +202,10 @@ def test_one_host_is_needed(shared: Client) -> None:
 def test_port_can_be_given(make: Make) -> None:
     client = make()
     port = int(client.sandbox.base_url.rpartition(":")[2])
-    with pytest.raises(OSError, match="in use"), Sandbox(port=port, customers=1, transactions=0):
+    with (
+        pytest.raises(OSError, match=f"port {port} can't be had .*in use.*: give another one"),
+        Sandbox(port=port, customers=1, transactions=0),
+    ):
         pass
 
 
@@ -216,6 +220,8 @@ def test_port_can_be_given(make: Make) -> None:
         ({"classic": "yes"}, "classic is 'yes': give true or false"),
         ({"clock_speed": True}, "clock_speed is True: give a number"),
         ({"token_expires": "tomorrow"}, "token_expires is 'tomorrow': give a moment or nothing"),
+        ({"port": 65_536}, "port is 65536: give one up to 65535, or 0 for a free one"),
+        ({"port": -1}, "port is -1: give one up to 65535, or 0 for a free one"),
         ({"late_share": 2}, "share from 0 to 1"),
         ({"now": datetime(2026, 1, 1)}, "time zone"),
         ({"customers": 0}, "need customers"),
@@ -227,6 +233,11 @@ def test_port_can_be_given(make: Make) -> None:
 def test_bad_settings(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words.replace("(", r"\(")):
         Sandbox(**settings)
+
+
+def test_moments_of_pendulum_are_taken() -> None:
+    with Sandbox(now=pendulum.datetime(2026, 3, 1, 0, 30), clock_speed=0, customers=1, transactions=2, days=1) as running:
+        assert running.now == datetime(2026, 3, 1, 0, 30, tzinfo=UTC)
 
 
 def test_settings_are_frozen_and_configurable(client: Client) -> None:
