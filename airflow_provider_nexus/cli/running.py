@@ -37,7 +37,8 @@ def command(function: Callable[[Namespace], int]) -> Callable[[Namespace], None]
         try:
             code = function(arguments)
         except (NexusError, OSError) as error:
-            name = next(each.name for each in COMMANDS if each.function == f"{function.__module__}.{function.__name__}")
+            place = f"{function.__module__}.{function.__name__}"
+            name = next((each.name for each in COMMANDS if each.function == place), function.__name__)
             print(printable(f"{name}: {error}"), file=sys.stderr)
             code = PROBLEMS if isinstance(error, _OF_THE_DATA) else FAILED
         except KeyboardInterrupt:
