@@ -57,7 +57,7 @@ databases: $(VENV)/test.stamp
 airflow: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "airflow and not standalone"
 
-# `make test` makes a hundred of these runs with each memory.
+# `make test` makes sixty of these runs with each memory.
 reliability: $(VENV)/test.stamp
 	NEXUS_RUNS=$${NEXUS_RUNS:-1000} $(BIN)/python -m pytest -n auto --timeout 3600 tests/airflow/operators/test_never_twice.py
 
