@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import random
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,10 @@ from typing import Any
 import pytest
 
 from airflow_provider_nexus.exceptions import NexusStorageError
+from airflow_provider_nexus.load.columns import Table
+from airflow_provider_nexus.load.manifest import load
+from airflow_provider_nexus.load.parquet.changes import Patch
+from airflow_provider_nexus.load.parquet.writer import ParquetWriter
 from tests.sync.capturing import DAY, into_files, living
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -29,6 +34,22 @@ def run(base_url: str, token: str, folder: str, delay: float, told: Any) -> None
         told.put(f"unexpected {error!r}")
     else:
         told.put("")
+
+
+def test_a_window_that_another_run_has_changed_is_not_patched(tmp_path: Path) -> None:
+    with living(per_day=40) as sandbox:
+        capture = into_files(sandbox, tmp_path)
+        capture.run()
+        before = {path.parent: load(path.parent) for path in tmp_path.glob("2*/_manifest.json")}
+        sandbox.advance(DAY)
+        capture.run()
+    folder, manifest = next((folder, manifest) for folder, manifest in before.items() if load(folder) != manifest)
+    assert manifest is not None
+    table = Table(capture.entry)
+    patch = Patch(folder, table, manifest, ParquetWriter(table, {}))
+    with pytest.raises(NexusStorageError, match=r"changed while it was read: .* Run it again"):
+        patch.rewrite({}, read_at=datetime.now(UTC), read_by="open")
+    patch.close()
 
 
 @pytest.mark.slow

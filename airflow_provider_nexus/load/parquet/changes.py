@@ -9,7 +9,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from airflow_provider_nexus.api.timestamps import to_wire
+from airflow_provider_nexus.exceptions import NexusStorageError
 from airflow_provider_nexus.extract.window import Window
+from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import Reject, Sealed, TableRow
 from airflow_provider_nexus.load.manifest import ChangeCounts, Manifest, PatchedBy
@@ -51,9 +53,14 @@ class Patch:
         :param scope: what they are the whole of; see :func:`~airflow_provider_nexus.load.parquet.writer.rewrite`
         :param spared: keys of records that did not fit
         :raises NexusError: when a file has other columns than this version
+        :raises NexusStorageError: when another run changes the folder
         """
         paths = [self._folder / file.name for file in self._manifest.files]
         self._result = rewrite(paths, self._writer, versions, scope=scope, read_at=read_at, spared=spared)
+        # Whoever changes a folder withdraws its manifest first, so what was read is of this one if it is still there.
+        if manifests.load(self._folder) != self._manifest:
+            text = f"{self._folder} changed while it was read"
+            raise NexusStorageError(f"{text}: is another run writing the same window? Run it again")
         account = TableAccount(self._table, self._manifest)
         for row in self._result.inserted:
             account.add(row)
