@@ -49,7 +49,7 @@ def succeeding(sandbox: Sandbox, resource: str = "transactions") -> list[str]:
     """Codes of records that are in flight now and will succeed."""
     goal, key = goal_of(get_resource(resource)), get_resource(resource).key[0]
     waiting = {r[key] for r in records(sandbox, resource) if goal.judge(r["status"]) is WaitState.PENDING}
-    sandbox.advance(30 * 86_400)
+    sandbox.advance(20 * 86_400)
     good = [r[key] for r in records(sandbox, resource) if r[key] in waiting and goal.judge(r["status"]) is WaitState.REACHED]
     sandbox.reset()
     return good
@@ -74,7 +74,7 @@ def waited(code: Any, **given: Any) -> tuple[str, Any]:
 @pytest.mark.parametrize("resource", ["transactions", "orders", "transfers"])
 def test_it_returns_the_record_once_it_is_settled(sandbox: Sandbox, resource: str, mode: str) -> None:
     code = succeeding(sandbox, resource)[0]
-    with later(lambda: sandbox.advance(30 * 86_400)):
+    with later(lambda: sandbox.advance(20 * 86_400)):
         state, record = waited(code, resource=resource, **MODES[mode])
     assert state == "success"
     assert record[get_resource(resource).key[0]] == code
@@ -84,7 +84,7 @@ def test_it_returns_the_record_once_it_is_settled(sandbox: Sandbox, resource: st
 @pytest.mark.parametrize("mode", MODES)
 def test_many_are_waited_for_together(sandbox: Sandbox, mode: str) -> None:
     codes = succeeding(sandbox)[:6]
-    with later(lambda: sandbox.advance(30 * 86_400)):
+    with later(lambda: sandbox.advance(20 * 86_400)):
         state, found = waited(codes, **MODES[mode])
     assert (state, [record["transactionCode"] for record in found]) == ("success", codes)
 
@@ -147,7 +147,7 @@ def test_a_burst_is_survived_and_retry_after_kept(sandbox: Sandbox, mode: str) -
     code = succeeding(sandbox)[0]
     faults = (Fault("status", status=503, times=1), Fault("drop", first=2), Fault("status", status=429, retry_after="1", first=3))
     sandbox.configure(faults=faults)
-    with later(lambda: sandbox.advance(30 * 86_400), seconds=0.3):
+    with later(lambda: sandbox.advance(20 * 86_400), seconds=0.3):
         assert waited(code, **MODES[mode])[0] == "success"
     assert [call.status for call in sandbox.calls][:4] == [503, 0, 429, 200]
 
