@@ -48,7 +48,7 @@ unit: $(VENV)/test.stamp
 # Those of databases among them: each kind ends with a test of a minute or more, during which the other core would stand still. Many
 # wait for servers that stall, so there is room for a third.
 slow: $(VENV)/test.stamp
-	NEXUS_SERVERS=25 $(BIN)/python -m pytest -n 3 --dist worksteal -m "slow or servers or databases" --ignore=tests/airflow --ignore=tests/standalone
+	NEXUS_SERVERS=20 $(BIN)/python -m pytest -n 3 --dist worksteal -m "slow or servers or databases" --ignore=tests/airflow --ignore=tests/standalone
 
 # PostgreSQL and MariaDB are started by the tests; .ci/servers installs them.
 databases: $(VENV)/test.stamp
@@ -57,7 +57,7 @@ databases: $(VENV)/test.stamp
 airflow: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "airflow and not standalone"
 
-# `make test` makes sixty of these runs with each memory.
+# `make test` makes forty of these runs with each memory.
 reliability: $(VENV)/test.stamp
 	NEXUS_RUNS=$${NEXUS_RUNS:-1000} $(BIN)/python -m pytest -n auto --timeout 3600 tests/airflow/operators/test_never_twice.py
 
