@@ -66,6 +66,11 @@ def served() -> Iterator[Sandbox]:
         yield sandbox
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what takes long first; all else stays in its order."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say what could not be tested here; of workers the one tells that has their reports."""
     if os.environ.get("PYTEST_XDIST_WORKER"):

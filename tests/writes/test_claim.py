@@ -94,6 +94,7 @@ def schedules() -> Iterator[tuple[int, ...]]:
         yield tuple(0 if at in places else 1 for at in range(2 * STEPS))
 
 
+@pytest.mark.long
 def test_no_order_of_their_steps_lets_both_send() -> None:
     ended = Counter(under(schedule) for schedule in schedules())
     assert sum(ended.values()) == 12870
