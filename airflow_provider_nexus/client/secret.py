@@ -6,7 +6,7 @@ import base64
 import hmac
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 E = TypeVar("E", bound=BaseException)
@@ -23,10 +23,11 @@ class Secret:
     :param text: the text; blanks around it are not of it
     """
 
-    __slots__ = ("_text",)
+    __slots__ = ("_needles", "_text")
 
     def __init__(self, text: str) -> None:
         self._text = text.strip()
+        self._needles = tuple(self._spellings()) if self._text else ()
 
     def reveal(self) -> str:
         """The text. Use it where it is needed and put it into no variable: tracebacks can show those."""
@@ -42,16 +43,18 @@ class Secret:
         These are the text itself, percent-encoded, escaped as in JSON or HTML, one within another, and base64 of it and of
         any text around it. It has to be whole, so scrub before something is cut.
         """
-        if not self._text:
-            return text
         spans: list[tuple[int, int]] = []
-        plain, starts = text, [*range(len(text) + 1)]
+        plain = text
+        starts: Sequence[int] = range(len(text) + 1)
         for _ in range(_LAYERS):
-            for needle in self._spellings():
-                spans += [(starts[each.start()], starts[each.end()]) for each in re.finditer(re.escape(needle), plain)]
+            for needle in self._needles:
+                if needle in plain:
+                    spans += [(starts[each.start()], starts[each.end()]) for each in re.finditer(re.escape(needle), plain)]
+            if not _ESCAPE.search(plain):
+                break
             plain, steps = _unescaped(plain)
             starts = [starts[step] for step in steps]
-        return _blanked(text, spans)
+        return _blanked(text, spans) if spans else text
 
     def _spellings(self) -> Iterator[str]:
         yield self._text
