@@ -7,7 +7,7 @@ stay the raw bytes that came. Member names are matched without regard to case, a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
@@ -136,7 +136,7 @@ def records(resource: Resource, body: bytes) -> Records:
     values = _values(body) if resource.envelope else _bare(body)
     if not resource.is_seen:
         return _in_any_shape(resource, values)
-    raw = [_one_line(record) for record in _READERS[resource.shape](resource, values)]
+    raw = _on_one_line(_READERS[resource.shape](resource, values))
     return Records(raw, total=len(raw), total_pages=1)
 
 
@@ -217,13 +217,13 @@ def _page(body: bytes) -> Records:
         _refuse_errors(answer.errors)
     if values is None or values.records is None or values.total is None or values.total < 0 or not bytes(answer.errors):
         return _page_of(_fold(_values(body)))
-    return Records([_one_line(record) for record in values.records], values.total, values.total_pages)
+    return Records(_on_one_line(values.records), values.total, values.total_pages)
 
 
 def _page_of(page: Mapping[str, Raw]) -> Records:
     if "records" not in page:
         raise MalformedAnswerError("a page without records")
-    raw = [_one_line(record) for record in _checked(lenient.items, page["records"])]
+    raw = _on_one_line(_checked(lenient.items, page["records"]))
     return Records(raw, _number(page.get("total")), _number(page.get("totalpages")))
 
 
@@ -243,7 +243,7 @@ def _in_any_shape(resource: Resource, values: bytes) -> Records:
         if inside is None and members.keys().isdisjoint(own or resource.schema.by_folded_name):
             raise MalformedAnswerError(f"an answer that is neither a list of {resource.name} nor one of them")
         values = b"[%b]" % values if inside is None else bytes(inside)
-    return Records([_one_line(record) for record in _checked(lenient.items, values)])
+    return Records(_on_one_line(_checked(lenient.items, values)))
 
 
 def _values(body: bytes) -> bytes:
@@ -331,7 +331,6 @@ def _number(value: Raw | None) -> int | None:
     return decoded if isinstance(decoded, int) and not isinstance(decoded, bool) and decoded >= 0 else None
 
 
-def _one_line(record: Raw | bytes) -> bytes:
+def _on_one_line(records: Iterable[Raw | bytes]) -> list[bytes]:
     """JSON allows line breaks between tokens only, never inside a string, so a blank in their place changes no value."""
-    text = bytes(record)
-    return text.translate(_NEWLINES) if b"\n" in text or b"\r" in text else text
+    return [text.translate(_NEWLINES) if b"\n" in text or b"\r" in text else text for text in map(bytes, records)]

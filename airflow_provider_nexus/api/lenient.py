@@ -1,8 +1,8 @@
-r"""JSON text with an unpaired surrogate such as ``"\ud800"``, taken apart without being read.
+r"""JSON objects that are out of the ordinary: names in another case, texts with an unpaired surrogate such as ``"\ud800"``.
 
 A server that cuts a text between the halves of a character sends such an escape. The grammar allows it, no text can have
 it, and the strict parser refuses all that it is in: a page for one letter of one record. Here values stay as bytes, so that
-the one record can be separated from the others. It is slow, and only for what the strict parser refused.
+the one record can be separated from the others. It is slow, and only for what is not read otherwise.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ _strict_items = msgspec.json.Decoder(list[Raw]).decode
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no JSON")
 
+
+Tree = dict[str, Any]
+"""Names that are wanted of an object: of each its kind, or the names that are wanted of the object in it."""
 
 _scan = json.JSONDecoder(parse_constant=_refuse).raw_decode
 
@@ -66,6 +69,59 @@ def join(parts: Mapping[str, Raw]) -> bytes:
         return msgspec.json.encode(parts)
     except UnicodeEncodeError:  # a name that is no valid text
         return b"{%b}" % b",".join(b"%b:%b" % (json.dumps(name).encode(), bytes(value)) for name, value in parts.items())
+
+
+def unreadable(raw: bytes, prefix: str = "") -> str:
+    """The dotted name of the first value that is no valid text; empty when there is none."""
+    try:
+        msgspec.json.decode(raw, type=Raw)
+    except msgspec.DecodeError:
+        if raw[:1] != b"{" or not has_surrogate(raw):
+            return prefix.rstrip(".")
+        found = (unreadable(bytes(value), f"{prefix}{name}.") for name, value in members(raw).items())
+        return next(filter(None, found), prefix.rstrip(".") or "?")
+    return ""
+
+
+def is_respelt(raw: bytes, tree: Tree) -> bool:
+    """Whether a record writes a wanted name in another case than the catalogue. Asked once, as servers do not change that."""
+    try:
+        found = members(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return False
+    spelling = {name.lower(): name for name in tree}
+    branches = ((bytes(found[name]), branch) for name, branch in tree.items() if isinstance(branch, dict) and name in found)
+    return any(spelling.get(name.lower(), name) != name for name in found) or any(is_respelt(*each) for each in branches)
+
+
+def refold(raw: bytes, tree: Tree) -> bytes:
+    """What is wanted of a record and can be read, in the catalogue's spelling, whatever case its names came in."""
+    spelling = {name.lower(): name for name in tree}
+    try:
+        found = members(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return raw
+    out: dict[str, Raw] = {}
+    for name, value in found.items():
+        known = spelling.get(name.lower())
+        if known is None:
+            continue
+        branch = tree[known]
+        if isinstance(branch, dict) and bytes(value)[:1] == b"{":
+            out[known] = Raw(refold(bytes(value), branch))
+        elif not (has_surrogate(bytes(value)) and unreadable(bytes(value), known)):
+            out[known] = value
+    return msgspec.json.encode(out)
+
+
+def value_at(raw: bytes, dotted: str) -> object:
+    """The value at a dotted path, as it was written."""
+    try:
+        for name in dotted.split(".") if dotted else ():
+            raw = bytes(members(raw)[name])
+    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError):
+        return "a value"
+    return raw.decode("utf-8", "replace")
 
 
 def _pairs(cursor: _Cursor) -> Iterator[tuple[str, Raw]]:

@@ -8,6 +8,8 @@ it is two orders slower and reads ``"03:04"`` as today.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 
 import pendulum
@@ -15,7 +17,9 @@ import pendulum
 _SECONDS = r"(?P<seconds>\d{4}-\d{2}-\d{2}T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d)"
 _STAMP = re.compile(_SECONDS + r"(?:\.(?P<fraction>\d+))?(?P<zone>Z|[+-]\d{2}:\d{2})?", re.ASCII)
 _PLAIN = re.compile(_SECONDS + "Z", re.ASCII)
+_ALL_PLAIN = re.compile(f"(?:{_SECONDS.replace('?P<seconds>', '?:')}Z)*", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_LENGTH = len("2026-01-02T03:04:05Z")
 SECOND = timedelta(seconds=1)
 
 
@@ -41,6 +45,16 @@ def normalise(value: str) -> str:
         return value[:19]
     moment, fraction = _parts(value)
     return _text(moment) + (f".{fraction}" if fraction else "")
+
+
+def are_plain(values: Iterable[str]) -> bool:
+    """Whether all are stamps in the one form that is asked for, to the second and in UTC, on days that exist."""
+    values = list(values)
+    if not _ALL_PLAIN.fullmatch("".join(values)) or any(len(value) != _LENGTH for value in values):
+        return False
+    with suppress(ValueError):
+        return all(date.fromisoformat(day) for day in {value[:10] for value in values})
+    return False
 
 
 def to_pendulum(value: str) -> pendulum.DateTime:

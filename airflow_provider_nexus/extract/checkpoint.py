@@ -19,10 +19,10 @@ from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.exceptions import NexusStorageError
 from airflow_provider_nexus.extract import jsonl
 from airflow_provider_nexus.extract.jsonl import PART, Part, lines
+from airflow_provider_nexus.extract.proved_read import Count
 from airflow_provider_nexus.extract.source import second_of
 from airflow_provider_nexus.extract.spool import RecordSpool
 from airflow_provider_nexus.extract.totals import DeliveredTotals
-from airflow_provider_nexus.extract.walks.choice import Count
 
 FOLDER = "_staging"
 LIFE = timedelta(days=1)
@@ -54,8 +54,9 @@ class Checkpoints:
         checkpoint = self._staging.load(self._now)
         if checkpoint is None:
             return None
-        rows = (self._spool.reader.read(raw) for raw in self._staging.records(checkpoint))
-        while batch := list(islice(rows, _BATCH)):
+        records = self._staging.records(checkpoint)
+        while raws := list(islice(records, _BATCH)):
+            batch = self._spool.reader.page(raws)
             self._spool.write(batch, are_treated=True)
             count.keys.extend([row.key for row in batch])
         self._spool.fields.restore(checkpoint.fields)

@@ -138,7 +138,7 @@ class Source:
         if self._parent and self.resource.parent_field not in self.resource.lifted:
             member = {self.resource.parent_field: msgspec.json.encode(self._parent)}
             records = [inject(raw, member) for raw in records]
-        return Page([self.reader.read(raw) for raw in records], answer.value.total, answer.value.total_pages, limit)
+        return Page(self.reader.page(records), answer.value.total, answer.value.total_pages, limit)
 
 
 def widened(window: Window) -> tuple[datetime, datetime]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Context, Decimal, Inexact, Overflow
+from functools import reduce
 from typing import Any
 
 from airflow_provider_nexus.api.rows import Row, RowReader
@@ -139,18 +141,18 @@ class DeliveredTotals:
         self.totals = Totals()
         self._flawed: set[Group] = set()
 
-    def add(self, rows: Iterable[Row]) -> None:
+    def add(self, rows: Sequence[Row]) -> None:
         """Count rows. A record with an amount that can't be read counts, and its group has no sums."""
-        for row in rows:
-            group = group_of(self._reader.status(row), self._reader.currency(row), None)
-            try:
-                amounts = self._reader.amounts(row)
-            except NexusDataError:
-                amounts = []
+        groups = defaultdict[Group, list[Row]](list)
+        for row in self._reader.decoded(rows):
+            groups[group_of(self._reader.status(row), self._reader.currency(row), None)].append(row)
+        for group, found in groups.items():
+            if any(row.flaw for row in found):
                 self._flawed.add(group)
-            if row.flaw:
-                self._flawed.add(group)
-            self.totals.add(group, 1, {name: value for name, _, value in amounts if name in self._fields.values()})
+            columns = (column for column in self._reader.columns(found) if column.field in self._fields.values())
+            known = ((column.field, [value for value in column.values if value is not None]) for column in columns)
+            sums = {field: reduce(EXACT.add, values, Decimal()) for field, values in known}
+            self.totals.add(group, len(found), sums)
 
     def differences(self, answer: list[dict[str, Any]]) -> list[str]:
         """Where the API's totals differ, one line each.

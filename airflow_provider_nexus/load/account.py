@@ -7,14 +7,23 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Generic, TypeVar
+from functools import reduce
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from airflow_provider_nexus.api.rows import Row, RowReader
+from airflow_provider_nexus.api.rows import AmountColumn, Row, RowReader
 from airflow_provider_nexus.exceptions import NexusDataError
-from airflow_provider_nexus.extract.totals import EXACT
+from airflow_provider_nexus.extract.totals import EXACT, Group, Totals, group_of
+from airflow_provider_nexus.load.columns import CONTENT, KEY, Table
+from airflow_provider_nexus.load.manifest import GroupTotals, Manifest
+
+if TYPE_CHECKING:
+    from airflow_provider_nexus.load.copy import TableRow
 
 R = TypeVar("R")
 _MODULUS = 1 << 256
@@ -34,8 +43,12 @@ class Digest:
 
         :param sha256: of the text, in hex
         """
-        self.records += sign
-        self.total = (self.total + sign * int(sha256, 16)) % _MODULUS
+        self.add_all([sha256], sign)
+
+    def add_all(self, sha256: Sequence[str], sign: int = 1) -> None:
+        """Count texts, or take them away."""
+        self.records += sign * len(sha256)
+        self.total = (self.total + sign * sum([int(each, 16) for each in sha256])) % _MODULUS
 
     def add_text(self, text: bytes, sign: int = 1) -> None:
         """Count a text by itself, or with ``sign=-1`` take it away."""
@@ -76,24 +89,45 @@ class Account(Generic[R]):
         """The ends of what was counted, where the order of the records has a meaning."""
 
     @abstractmethod
-    def add(self, item: R, sign: int = 1) -> None:
-        """Count a record as the copy stores it, or with ``sign=-1`` take it away."""
+    def add(self, rows: Sequence[R], sign: int = 1) -> None:
+        """Count records as the copy stores them, or with ``sign=-1`` take them away.
 
-    def count(self, key: str, amounts: Iterable[tuple[str, str, Decimal]], sign: int = 1) -> None:
-        """Count a record.
-
-        :param amounts: field, currency and value of each
-        :raises NexusDataError: when an amount can't be added up exactly
+        :raises NexusDataError: when an amount can't be added up exactly; then none of them was counted
         """
-        self.keys.add(hashlib.sha256(key.encode()).hexdigest(), sign)
-        sums, add = self.sums, EXACT.add if sign > 0 else EXACT.subtract
-        for name, currency, value in amounts:
-            place = name, currency
-            try:
-                sums[place] = add(sums.get(place, _ZERO), value)
-            except ArithmeticError:
-                text = f"a number that can be added up in {EXACT.prec:,} digits"
-                raise NexusDataError(self._resource, key, name, "an amount", text) from None
+
+    def count(self, keys: Sequence[str], amounts: Iterable[AmountColumn], sign: int = 1) -> None:
+        """Count records by their keys, and add up their amounts.
+
+        :raises NexusDataError: when an amount can't be added up exactly; then none of them was counted
+        """
+        sums, add = dict[tuple[str, str], Decimal](), EXACT.add if sign > 0 else EXACT.subtract
+        for column in amounts:
+            by_currency = defaultdict[str, list[Decimal]](list)
+            for currency, value in zip(column.currencies, column.values, strict=True):
+                if value is not None:
+                    by_currency[currency].append(value)
+            for currency, values in by_currency.items():
+                place = column.field, currency
+                try:
+                    sums[place] = reduce(add, values, self.sums.get(place, _ZERO))
+                except ArithmeticError:
+                    raise self._unfit(keys, column, currency, add) from None
+        self.sums |= sums
+        self.keys.add_all([hashlib.sha256(key.encode()).hexdigest() for key in keys], sign)
+
+    def _unfit(
+        self, keys: Sequence[str], column: AmountColumn, currency: str, add: Callable[[Decimal, Decimal], Decimal]
+    ) -> NexusDataError:
+        """Names the first record whose amount can't be added to those before it."""
+        of_all = zip(keys, column.currencies, column.values, strict=True)
+        mine = [(key, value) for key, code, value in of_all if code == currency and value is not None]
+        done = 0
+        with suppress(ArithmeticError):
+            before = self.sums.get((column.field, currency), _ZERO)
+            for done, _ in enumerate(accumulate((value for _, value in mine), add, initial=before)):  # noqa: B007
+                pass
+        text = f"a number that can be added up in {EXACT.prec:,} digits"
+        return NexusDataError(self._resource, mine[done][0], column.field, "an amount", text)
 
     @property
     def records(self) -> int:
@@ -128,10 +162,73 @@ class LineAccount(Account[Row]):
         super().__init__(reader.resource.name)
         self._reader = reader
 
-    def add(self, item: Row, sign: int = 1) -> None:
-        """Count a row.
+    def add(self, rows: Sequence[Row], sign: int = 1) -> None:
+        """Count rows whose amounts are decoded."""
+        self.count([row.key for row in rows], self._reader.columns(rows), sign)
+        self.first, self.last = self.first or rows[0], rows[-1]
 
-        :raises NexusDataError: when an amount is no finite number, or none that can be added up exactly
-        """
-        self.count(item.key, self._reader.amounts(item), sign)
-        self.first, self.last = self.first or item, item
+
+class Grouping:
+    """Finds the groups and the amounts of rows of a table.
+
+    :param table: of a resource with a totals endpoint
+    """
+
+    def __init__(self, table: Table) -> None:
+        resource = table.resource
+        self.amounts = {path: table.by_path[path].name for path in resource.totals_fields.values()}
+        """Wire name of each amount -> its column."""
+        self.status, self.currency = table.status, table.by_path[".".join(resource.fiat_code)].name
+        self.flag = table.by_path[resource.totals_flag].name if resource.totals_flag else ""
+        self.columns = tuple(name for name in (self.status, self.currency, self.flag, *self.amounts.values()) if name)
+        """All columns that matter."""
+        self.places = [table.place(name) for name in self.columns]
+
+    def count(self, totals: Totals, rows: Iterable[Sequence[Any]], sign: int = 1) -> None:
+        """Add rows, of which only the columns that matter are given, to totals, or with ``sign=-1`` take them away."""
+        groups = defaultdict[Group, list[Sequence[Any]]](list)
+        first = 3 if self.flag else 2
+        for row in rows:
+            groups[group_of(row[0], row[1], bool(row[2]) if self.flag else None)].append(row[first:])
+        for group, found in groups.items():
+            columns = zip(*found, strict=True)
+            sums = [reduce(EXACT.add, [value for value in values if value is not None], _ZERO) for values in columns]
+            signed = sums if sign > 0 else [value.copy_negate() for value in sums]
+            totals.add(group, sign * len(found), dict(zip(self.amounts, signed, strict=True)))
+
+
+class TableAccount(Account["TableRow"]):
+    """The account of rows of a table, with their contents and, where Nexus has totals, counts and sums by group.
+
+    :param table: whose rows they are
+    :param stored: the manifest of a folder, or of a load, to go on from; by default from nothing
+    """
+
+    def __init__(self, table: Table, stored: Manifest | None = None) -> None:
+        super().__init__(table.resource.name, stored.dump() if stored else None)
+        resource = table.resource
+        place = {path: table.place(column.name) for path, column in table.by_path.items()}
+        fiat, crypto = (place.get(".".join(code)) for code in (resource.fiat_code, resource.crypto_code))
+        self._amounts = [
+            (".".join(path), place[".".join(path)], fiat if field.unit == "fiat" else crypto)
+            for path, field in resource.schema.amounts()
+        ]
+        self._grouping = Grouping(table) if resource.totals_path else None
+        self._totals = stored.group_totals if stored else Totals()
+
+    def add(self, rows: Sequence[TableRow], sign: int = 1) -> None:
+        """Count rows, or with ``sign=-1`` take them away."""
+        none = [""] * len(rows)
+        amounts = (
+            AmountColumn(name, none if currency is None else [row[currency] or "" for row in rows], [row[place] for row in rows])
+            for name, place, currency in self._amounts
+        )
+        self.count([row[KEY] for row in rows], amounts, sign)
+        self.contents.add_all([row[CONTENT] for row in rows], sign)
+        if self._grouping:
+            self._grouping.count(self._totals, ([row[place] for place in self._grouping.places] for row in rows), sign)
+
+    def members(self) -> dict[str, Any]:
+        """The members of a manifest that describe the rows of a folder."""
+        grouped = {"totals": [GroupTotals(**each) for each in self._totals.dump()]} if self._grouping else {}
+        return {**super().members(), "content": self.contents.digest, **grouped}

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeVar
 
-from airflow_provider_nexus.api import rows
 from airflow_provider_nexus.api.resource import Resource
-from airflow_provider_nexus.extract.account import Account
+from airflow_provider_nexus.api.rows import Row
 from airflow_provider_nexus.extract.origin import Feed, Open, Origin
 from airflow_provider_nexus.extract.totals import Totals
 from airflow_provider_nexus.extract.window import Window
+from airflow_provider_nexus.load.account import Account
 from airflow_provider_nexus.load.manifest import Manifest
 
 TableRow = tuple[Any, ...]
@@ -21,6 +21,18 @@ TableRow = tuple[Any, ...]
 R = TypeVar("R")
 Output = Literal["current", "history"]
 """``current``: one row for each record, as it is. ``history``: one for each version that was seen, none ever changed."""
+
+
+class RejectedRecord(Exception):  # noqa: N818 - it is the record's fault, and never leaves this package
+    """A record that does not fit.
+
+    :param field: dotted wire name
+    :param reason: what was expected, without the value
+    """
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field, self.reason = field, reason
 
 
 @dataclass(frozen=True)
@@ -100,11 +112,8 @@ class Converter(Protocol[R]):
 
     untyped: Counter[str]
 
-    def row(self, row: rows.Row, origin: Origin) -> R:
-        """A record as it is stored.
-
-        :raises RejectedRecord: when it does not fit
-        """
+    def rows(self, records: Sequence[Row], origin: Origin) -> Sequence[R | RejectedRecord]:
+        """Records as they are stored, each in its place, or why one does not fit."""
 
     def account(self) -> Account[R]:
         """An account of records that are stored so."""

@@ -12,8 +12,9 @@ from airflow_provider_nexus.api.rows import Row
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusDataError
 from airflow_provider_nexus.extract.origin import Origin
 from airflow_provider_nexus.load.columns import SYSTEM
-from airflow_provider_nexus.load.parquet.arrow import arrow_type, load
-from airflow_provider_nexus.load.rows import RejectedRecord, TableConverter
+from airflow_provider_nexus.load.copy import RejectedRecord
+from airflow_provider_nexus.load.parquet.writer import arrow_type, load
+from airflow_provider_nexus.load.rows import TableConverter
 
 FrameType = Literal["pandas", "polars"]
 _NOWHERE = Origin(datetime.min.replace(tzinfo=UTC), "")

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import islice
 from typing import Generic
 
-from airflow_provider_nexus.extract.account import Digest
+from airflow_provider_nexus.api.rows import Row
 from airflow_provider_nexus.extract.extracted import Extracted
 from airflow_provider_nexus.extract.request import Contract
 from airflow_provider_nexus.load import manifest as manifests
-from airflow_provider_nexus.load.copy import R, Sealed, Stored, Target
+from airflow_provider_nexus.load.account import Digest
+from airflow_provider_nexus.load.copy import R, RejectedRecord, Sealed, Stored, Target
 from airflow_provider_nexus.load.rejects import Rejects
-from airflow_provider_nexus.load.rows import RejectedRecord
+
+_BATCH = 500
+"""Records that are converted at once."""
 
 
 class Loader(Generic[R]):
@@ -43,17 +47,20 @@ class Loader(Generic[R]):
         account, put_aside, rejects = converter.account(), Digest(), Rejects(extracted.resource.name, self._max_rejected)
 
         def rows() -> Iterator[R]:
-            for record in extracted.spool.rows():
-                try:
-                    row = converter.row(record, extracted.origin)
-                except RejectedRecord as rejected:
-                    rejects.add(record, record.flaw if record.flaw and rejected.field == "?" else rejected.field, rejected.reason)
-                    put_aside.add_text(record.raw)
-                    continue
-                if self._wanted(row):
-                    account.add(row)
-                    account.first, account.last = account.first or record, record
-                    yield row
+            records = extracted.spool.rows()
+            while batch := list(islice(records, _BATCH)):
+                fitting: list[tuple[Row, R]] = []
+                for record, row in zip(batch, converter.rows(batch, extracted.origin), strict=True):
+                    if isinstance(row, RejectedRecord):
+                        rejects.add(record, row.field, row.reason)
+                        put_aside.add_text(record.raw)
+                    elif self._wanted(row):
+                        fitting.append((record, row))
+                if fitting:
+                    rows = [row for _, row in fitting]
+                    account.add(rows)
+                    account.first, account.last = account.first or fitting[0][0], fitting[-1][0]
+                    yield from rows
 
         def seal() -> Sealed:
             rejects.refuse_too_many()

@@ -29,8 +29,8 @@ from airflow_provider_nexus.load.members import Members, refuse
 
 if TYPE_CHECKING:
     from airflow_provider_nexus.api.rows import Row
-    from airflow_provider_nexus.extract.account import Account
     from airflow_provider_nexus.extract.extracted import Extracted
+    from airflow_provider_nexus.load.account import Account
 
 VERSION = 1
 TABLE = "table"

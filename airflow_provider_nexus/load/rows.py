@@ -10,7 +10,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from decimal import Context, Decimal, Inexact, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -22,30 +22,17 @@ from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.rows import Row
 from airflow_provider_nexus.api.schemas.field import PRECISION, Field
 from airflow_provider_nexus.extract.origin import Origin
+from airflow_provider_nexus.load.account import TableAccount
 from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.totals import TableAccount
+from airflow_provider_nexus.load.copy import RejectedRecord, TableRow
+from airflow_provider_nexus.load.typed import TypedDecoder, exact
 
 LONGEST_KEY = 255
 """Characters of the longest key that a table takes: MySQL's longest indexed text under every row format."""
-_EXACT = Context(prec=PRECISION, traps=[Inexact, InvalidOperation])
-_UNITS = [Decimal((0, (1,), -scale)) for scale in range(PRECISION + 1)]
-"""The last digit of a number, by its digits after the point."""
 _NULL = b"null"
 _LONG = 1 << 63
 _members = msgspec.json.Decoder(dict[str, Raw]).decode
 _text = msgspec.json.Decoder(str).decode
-
-
-class RejectedRecord(Exception):  # noqa: N818 - it is the record's fault, and never leaves this package
-    """A record that does not fit its table.
-
-    :param field: dotted wire name
-    :param reason: what was expected, without the value
-    """
-
-    def __init__(self, field: str, reason: str) -> None:
-        super().__init__(f"{field}: {reason}")
-        self.field, self.reason = field, reason
 
 
 class TableConverter:
@@ -63,12 +50,26 @@ class TableConverter:
         self._places = {".".join(column.path): number for number, column in enumerate(self.table.fields)}
         self._scales = {".".join(path): field.scale for path, field in resource.schema.walk() if field.kind == "money"}
         self._objects = _Objects(resource.schema.fields)
+        self._typed = TypedDecoder(self.table)
 
     def account(self) -> TableAccount:
         """An account of the rows."""
         return TableAccount(self.table)
 
-    def row(self, row: Row, origin: Origin) -> tuple[Any, ...]:
+    def rows(self, records: Sequence[Row], origin: Origin) -> list[TableRow | RejectedRecord]:
+        """The rows of records, each in its place, or why one does not fit."""
+        found: list[TableRow | RejectedRecord] = []
+        for record, values in zip(records, self._typed.values([record.raw for record in records]), strict=True):
+            try:
+                if values is None or len(record.key) > LONGEST_KEY:
+                    found.append(self.row(record, origin))
+                else:
+                    found.append((record.key, origin.read_at, origin.read_by, content_of(values), *values))
+            except RejectedRecord as rejected:
+                found.append(rejected)
+        return found
+
+    def row(self, row: Row, origin: Origin) -> TableRow:
         """The values of all columns, in the table's order.
 
         :raises RejectedRecord: when one can't be stored exactly
@@ -77,15 +78,17 @@ class TableConverter:
             raise RejectedRecord("|".join(self.table.resource.key), f"a key of at most {LONGEST_KEY} characters")
         values: list[Any] = [None] * len(self._places)
         extra: dict[str, Raw] = {}
-        self._fill(row.raw, "", self._objects, values, extra)
-        values = [msgspec.json.encode(extra).decode() if extra else None, *values]
+        self._fill(row.raw, "", self._objects, values, extra, flaw=row.flaw)
+        values = [msgspec.json.encode(extra, order="sorted").decode() if extra else None, *values]
         return (row.key, origin.read_at, origin.read_by, content_of(values), *values)
 
-    def _fill(self, raw: bytes, prefix: str, known: _Objects, values: list[Any], extra: dict[str, Raw]) -> None:
+    def _fill(
+        self, raw: bytes, prefix: str, known: _Objects, values: list[Any], extra: dict[str, Raw], *, flaw: str = ""
+    ) -> None:
         try:
             members = _members(raw)
         except (msgspec.MsgspecError, UnicodeDecodeError):
-            raise RejectedRecord(prefix.rstrip(".") or "?", "an object of readable JSON") from None
+            raise RejectedRecord(prefix.rstrip(".") or flaw or "?", "an object of readable JSON") from None
         if len({name.lower() for name in members}) < len(members):
             raise RejectedRecord(
                 prefix.rstrip(".") or "?", "an object that names each member once: two differ in their letters' case only"
@@ -94,6 +97,7 @@ class TableConverter:
             field, text = known.fields.get(name.lower()), bytes(member)
             if field is None:
                 extra[prefix + name] = member
+                self._typed.learn(prefix, name)
                 continue
             if text == _NULL:
                 continue
@@ -133,15 +137,6 @@ def content_of(values: Sequence[Any]) -> str:
     :param values: those of ``_raw_extra`` and of the record's columns, in the table's order
     """
     return hashlib.sha256(msgspec.json.encode(values)).hexdigest()
-
-
-def exact(value: Decimal, scale: int) -> Decimal:
-    """A number with as many digits after the point as its column has.
-
-    :raises ArithmeticError: when it has more, or too many before the point
-    """
-    # no column type knows a negative zero
-    return _EXACT.quantize(value if value else value.copy_abs(), _UNITS[scale])
 
 
 def _read_text(raw: bytes) -> str:

@@ -15,25 +15,23 @@ from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.rows import Row, RowReader, in_order
 from airflow_provider_nexus.exceptions import NexusDataError, NexusStorageError
-from airflow_provider_nexus.extract.account import Digest, LineAccount
 from airflow_provider_nexus.extract.jsonl import JsonLinesWriter
 from airflow_provider_nexus.extract.origin import Origin
 from airflow_provider_nexus.extract.progress import Follow, Steps, unheard
 from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load import rejects
+from airflow_provider_nexus.load.account import Digest, LineAccount, TableAccount
 from airflow_provider_nexus.load.collection import collections, refuse_another, windows_of
 from airflow_provider_nexus.load.columns import CONTENT, KEY, Table
-from airflow_provider_nexus.load.copy import Reject, Sealed, TableRow
-from airflow_provider_nexus.load.jsonl.copy import with_amounts
+from airflow_provider_nexus.load.copy import Reject, RejectedRecord, Sealed, TableRow
 from airflow_provider_nexus.load.manifest import READINGS, Manifest, end_record
-from airflow_provider_nexus.load.parquet.changes import Patch
+from airflow_provider_nexus.load.parquet.changes import Patch, rewrite
 from airflow_provider_nexus.load.parquet.unsettled import NAME as MEMORY
 from airflow_provider_nexus.load.parquet.unsettled import Unsettled, unsettled_file
-from airflow_provider_nexus.load.parquet.writer import ParquetWriter, rewrite
+from airflow_provider_nexus.load.parquet.writer import ParquetWriter
 from airflow_provider_nexus.load.publish import publish
-from airflow_provider_nexus.load.rows import RejectedRecord, TableConverter
-from airflow_provider_nexus.load.totals import TableAccount
+from airflow_provider_nexus.load.rows import TableConverter
 from airflow_provider_nexus.verify.files import FolderCheck
 from airflow_provider_nexus.verify.findings import Findings
 from airflow_provider_nexus.verify.readers import records_of
@@ -133,7 +131,7 @@ def _into_lines(folder: Any, manifest: Manifest, resource: Resource, rejected: I
     stored = (reader.read(raw) for file in manifest.files for raw in records_of(folder / file.name))
     try:
         for row in heapq.merge(stored, in_order(tried.rows), key=itemgetter(0, 1, 2)):
-            tally.add(row)
+            tally.add([row])
             writer.write([row])
         members = {"records": tally.records, "key_digest": tally.key_digest, "sums": tally.sums_by_field}
         manifest = replace(manifest, **members, first=end_record(tally.first), last=end_record(tally.last))
@@ -229,7 +227,7 @@ def _sealed(copy: SqlCopy, reading: dict[str, Any], manifest: Manifest, tried: T
     for reject, row in tried.fitting:
         content.add_text(reject.raw.encode(), -1)
         content.add(row[CONTENT])
-        account.add(row)
+        account.add([row])
     start, end = reading["window_start"], reading["window_end"]
     counts = {"records": account.records, "key_digest": account.key_digest, "sums": account.sums_by_field}
     return Sealed(
@@ -273,7 +271,7 @@ def _try(reader: RowReader, rejects: Iterable[Reject], fit: Callable[[Row], T]) 
             left.append(each)
             continue
         try:
-            fitting.append((each, fit(with_amounts(reader, reader.read(each.raw.encode())))))
+            fitting.append((each, fit(*reader.decoded([reader.read(each.raw.encode())]))))
         except RejectedRecord as rejected:
             left.append(Reject(each.key, rejected.field, rejected.reason, each.raw))
         except NexusDataError as error:

@@ -13,7 +13,6 @@ from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.exceptions import NexusContractError, without_secrets
-from airflow_provider_nexus.extract.account import Digest
 from airflow_provider_nexus.extract.children import WORST_FIRST
 from airflow_provider_nexus.extract.extracted import Extracted
 from airflow_provider_nexus.extract.extractor import Extractor
@@ -21,6 +20,7 @@ from airflow_provider_nexus.extract.fields import FieldWatch
 from airflow_provider_nexus.extract.progress import Follow, unheard
 from airflow_provider_nexus.extract.request import Contract, SyncRequest
 from airflow_provider_nexus.extract.window import Window
+from airflow_provider_nexus.load.account import Digest
 from airflow_provider_nexus.load.copy import Stored
 from airflow_provider_nexus.load.loader import Loader
 from airflow_provider_nexus.sync.watermark import Watermark, advance

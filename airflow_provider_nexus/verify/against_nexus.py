@@ -26,18 +26,19 @@ from airflow_provider_nexus.extract.source import PAGE_SIZE, Source, widened
 from airflow_provider_nexus.extract.totals import Totals
 from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load import manifest as manifests
+from airflow_provider_nexus.load.account import Grouping
 from airflow_provider_nexus.load.claims import contradictions
 from airflow_provider_nexus.load.collection import ResourceFolder, collections, is_same
 from airflow_provider_nexus.load.columns import Table
+from airflow_provider_nexus.load.copy import RejectedRecord
 from airflow_provider_nexus.load.manifest import Manifest
 from airflow_provider_nexus.load.parquet.scan import Scan
-from airflow_provider_nexus.load.rows import RejectedRecord, TableConverter
+from airflow_provider_nexus.load.rows import TableConverter
 from airflow_provider_nexus.load.sql.books import Bookkeeping
 from airflow_provider_nexus.load.sql.copy import SqlCopy
 from airflow_provider_nexus.load.sql.errors import failing
 from airflow_provider_nexus.load.sql.sessions import reading
 from airflow_provider_nexus.load.sql.tables import created_in
-from airflow_provider_nexus.load.totals import Grouping
 from airflow_provider_nexus.sync.compare import Comparison
 from airflow_provider_nexus.verify.findings import Findings, Report
 from airflow_provider_nexus.verify.readers import records_of
@@ -202,7 +203,8 @@ class _RunTotals:
         grouping = Grouping(converter.table)
         for row in stream(self.source, Window(start, end)):
             with suppress(RejectedRecord):
-                grouping.count(totals, converter.row(row, _ORIGIN))
+                values = converter.row(row, _ORIGIN)
+                grouping.count(totals, [[values[place] for place in grouping.places]])
         return totals
 
 

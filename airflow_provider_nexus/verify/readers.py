@@ -16,18 +16,16 @@ from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.rows import RowReader
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusDataError
-from airflow_provider_nexus.extract.account import LineAccount
 from airflow_provider_nexus.extract.jsonl import lines
 from airflow_provider_nexus.extract.protect import Place, Protection, Treatment, check_protection, tree_of
 from airflow_provider_nexus.extract.totals import Totals
 from airflow_provider_nexus.extract.window import Window
+from airflow_provider_nexus.load.account import LineAccount, TableAccount
 from airflow_provider_nexus.load.columns import CONTENT, DIGESTED, KEY, SYSTEM, Column, Table
 from airflow_provider_nexus.load.manifest import Manifest, end_record
-from airflow_provider_nexus.load.parquet.arrow import load
 from airflow_provider_nexus.load.parquet.changes import DELETED
-from airflow_provider_nexus.load.parquet.writer import read_rows
+from airflow_provider_nexus.load.parquet.writer import load, read_rows
 from airflow_provider_nexus.load.rows import content_of
-from airflow_provider_nexus.load.totals import TableAccount
 
 _HASH = re.compile(rb'"h:[0-9a-f]{32}"')
 _MASK = b'"***"'
@@ -106,10 +104,11 @@ class LinesReader:
             self.records += 1
             row = self._reader.read(raw)
             try:
-                self._tally.add(row)
+                row = self._reader.decoded([row])[0]
+                self._tally.add([row])
             except NexusDataError as error:
                 row = row._replace(flaw=error.field)
-                self._tally.add(row)
+                self._tally.add([row])
             if row.flaw:
                 yield f"the record of key {row.key!r} has an amount that can't be read, field {row.flaw!r}"
             if self._window and not f"{self._window.start:%FT%T}" <= row.stamp < f"{self._window.end:%FT%T}":
@@ -154,7 +153,7 @@ class ParquetReader:
                     yield f"the row of key {row[KEY]!r} was edited: its values are not what its _content is of"
                 if row[CONTENT] != DELETED:
                     values = [row[place] if place is not None else None for place in places]
-                    self._account.add((*row[:CONTENT], content, *values[DIGESTED:]))
+                    self._account.add([(*row[:CONTENT], content, *values[DIGESTED:])])
                     yield from (f"the row of key {row[KEY]!r} {line}" for line in self._misplaced(values))
 
     def _misplaced(self, values: list[Any]) -> Iterator[str]:

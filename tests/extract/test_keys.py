@@ -16,9 +16,8 @@ from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.client.settings import read_settings
 from airflow_provider_nexus.exceptions import NexusUnprovedError
-from airflow_provider_nexus.extract.proved_read import stream
+from airflow_provider_nexus.extract.proved_read import Keys, stream
 from airflow_provider_nexus.extract.source import Source
-from airflow_provider_nexus.extract.walks.choice import Keys
 from airflow_provider_nexus.extract.window import RequestedWindow, Window
 from tests.client.socket_server import Asked, SocketServer
 from tests.extract.serving import lines_job

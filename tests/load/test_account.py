@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.rows import RowReader
 from airflow_provider_nexus.exceptions import NexusDataError
-from airflow_provider_nexus.extract.account import LineAccount
 from airflow_provider_nexus.extract.totals import DeliveredTotals
+from airflow_provider_nexus.load.account import LineAccount
 
 RESOURCE = get_resource("broker_transactions")
 READER = RowReader(RESOURCE)
@@ -30,7 +30,7 @@ def raw(code: str, payout: str = "null", currency: str = "EUR", status: str = "B
 def test_sums_are_exact(values: list[Decimal]) -> None:
     tally = LineAccount(READER)
     for number, value in enumerate(values):
-        tally.add(READER.read(raw(f"T{number}", payout=f"{value:f}")))
+        tally.add([READER.read(raw(f"T{number}", payout=f"{value:f}"))])
     expected = sum((Fraction(value) for value in values), Fraction())
     assert Fraction(tally.sums.get(("payout", "EUR"), Decimal())) == expected
 
@@ -38,14 +38,14 @@ def test_sums_are_exact(values: list[Decimal]) -> None:
 def test_sums_of_far_apart_sizes_keep_every_digit() -> None:
     tally = LineAccount(READER)
     for code, value in (("A", "1" * 40), ("B", "1e-40"), ("C", "0.1")):
-        tally.add(READER.read(raw(code, payout=value)))
+        tally.add([READER.read(raw(code, payout=value))])
     assert tally.sums_by_field["payout"]["EUR"] == "1" * 40 + ".1" + "0" * 38 + "1"
 
 
 def test_sums_are_kept_by_currency_and_nulls_are_left_out() -> None:
     tally = LineAccount(READER)
     for record in (raw("A", "1.10"), raw("B", "2", "USD"), raw("C"), raw("D", "-0.10")):
-        tally.add(READER.read(record))
+        tally.add([READER.read(record)])
     assert tally.sums_by_field["payout"] == {"EUR": "1.00", "USD": "2"}
     assert tally.records == 4
     assert (tally.first.key, tally.last.key) == ("A", "D")  # type: ignore[union-attr]
@@ -57,7 +57,7 @@ def test_the_key_digest_is_of_the_set() -> None:
     def digest(order: list[str]) -> str:
         tally = LineAccount(READER)
         for code in order:
-            tally.add(READER.read(raw(code)))
+            tally.add([READER.read(raw(code))])
         return tally.key_digest
 
     shuffled = random.Random(1).sample(codes, len(codes))
@@ -122,6 +122,6 @@ def test_a_status_that_only_one_side_has_is_a_difference() -> None:
 
 def test_an_amount_that_can_not_be_added_up_is_named() -> None:
     tally, rows = LineAccount(READER), [READER.read(raw("A", amount)) for amount in ("1", "1e-3000")]
-    tally.add(rows[0])
+    tally.add(rows[:1])
     with pytest.raises(NexusDataError, match="payout"):
-        tally.add(rows[1])
+        tally.add(rows[1:])

@@ -21,10 +21,10 @@ from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.client.settings import read_settings
 from airflow_provider_nexus.exceptions import NexusDataError, NexusRejectedError
-from airflow_provider_nexus.extract.account import LineAccount
 from airflow_provider_nexus.extract.protect import Protection, Treatment
 from airflow_provider_nexus.extract.window import RequestedWindow
 from airflow_provider_nexus.load import rejects
+from airflow_provider_nexus.load.account import LineAccount
 from airflow_provider_nexus.load.copy import Reject
 from airflow_provider_nexus.sandbox import Sandbox
 from tests.client.socket_server import Asked, SocketServer, answer
@@ -91,8 +91,7 @@ def truth_of(sandbox: Sandbox, requested: RequestedWindow, resource: str = "tran
 def recounted(lines: list[bytes], resource: str) -> LineAccount:
     reader = RowReader(get_resource(resource))
     tally = LineAccount(reader)
-    for line in lines:
-        tally.add(reader.read(line))
+    tally.add([reader.read(line) for line in lines])
     return tally
 
 

@@ -17,6 +17,7 @@ from airflow_provider_nexus.exceptions import NexusError, NexusStorageError
 from airflow_provider_nexus.load import rows as conform
 from airflow_provider_nexus.load.manifest import NAME
 from airflow_provider_nexus.load.parquet.writer import read_rows
+from airflow_provider_nexus.load.typed import TypedDecoder, exact
 from airflow_provider_nexus.replay.rejected import replay
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.verify.files import verify
@@ -55,8 +56,9 @@ def narrow(name: str) -> Iterator[None]:
 
 def _read_fewer_digits(patch: pytest.MonkeyPatch, most: int) -> None:
     """Refuse what a column has room for."""
-    exact, scale = conform.exact, field._SCALE
+    scale = field._SCALE
     patch.setattr(conform, "exact", lambda value, digits: exact(exact(value, most) if digits == scale else value, digits))
+    patch.setattr(TypedDecoder, "values", lambda _, raws: [None] * len(raws))  # each is looked at closely then
     patch.setattr(conform, "_expected", lambda _: f"a decimal number of at most {most} after it")
 
 

@@ -10,11 +10,11 @@ import pytest
 
 from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusWindowError
-from airflow_provider_nexus.extract.account import Digest
 from airflow_provider_nexus.extract.protect import Protection
 from airflow_provider_nexus.extract.request import SyncRequest
 from airflow_provider_nexus.extract.window import choose_window
 from airflow_provider_nexus.load import manifest as manifests
+from airflow_provider_nexus.load.account import Digest
 from airflow_provider_nexus.load.collection import windows_of
 from airflow_provider_nexus.load.columns import Table, UnsettledRule
 from airflow_provider_nexus.load.copy import TableRow

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from msgspec.structs import replace
 
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.rows import Row, RowReader
-from airflow_provider_nexus.exceptions import NexusDataError
-from airflow_provider_nexus.extract.account import LineAccount
 from airflow_provider_nexus.extract.jsonl import JsonLinesWriter
 from airflow_provider_nexus.extract.origin import Origin
 from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load import manifest as manifests
+from airflow_provider_nexus.load.account import LineAccount
 from airflow_provider_nexus.load.collection import fields_before, previous_of
-from airflow_provider_nexus.load.copy import Sealed, Stored
+from airflow_provider_nexus.load.copy import RejectedRecord, Sealed, Stored
 from airflow_provider_nexus.load.manifest import NAME
 from airflow_provider_nexus.load.publish import publish
-from airflow_provider_nexus.load.rows import RejectedRecord
 
 FORMAT = "jsonl"
 
@@ -71,20 +69,7 @@ class LineConverter:
         """An account of the records."""
         return LineAccount(self._reader)
 
-    def row(self, row: Row, origin: Origin) -> Row:  # noqa: ARG002 - lines don't say where they come from
-        """The record with its amounts.
-
-        :raises RejectedRecord: when one can't be read
-        """
-        row = with_amounts(self._reader, row)
-        if row.flaw:
-            raise RejectedRecord(row.flaw, self._reader.expected(row.flaw))
-        return row
-
-
-def with_amounts(reader: RowReader, row: Row) -> Row:
-    """The row with its amounts, or marked when one of them is no finite number."""
-    try:
-        return Row(row.stamp, row.key, row.raw, reader.amounts(row), row.flaw)
-    except NexusDataError as error:
-        return row._replace(flaw=error.field)
+    def rows(self, records: Sequence[Row], origin: Origin) -> list[Row | RejectedRecord]:  # noqa: ARG002 - lines have no origin
+        """The records with their amounts, each in its place, or why one of them can't be read."""
+        decoded = self._reader.decoded(records)
+        return [RejectedRecord(row.flaw, self._reader.expected(row.flaw)) if row.flaw else row for row in decoded]

@@ -1,26 +1,40 @@
-"""Patches: a stored window of which a few records changed. Its files are rewritten beside it, then put in its place."""
+"""Patches: a stored window of which a few records changed. Its files are rewritten beside it, then put in its place.
+
+Rows that stay never become Python objects.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from msgspec.structs import replace
 
 from airflow_provider_nexus.api.timestamps import to_wire
-from airflow_provider_nexus.exceptions import NexusStorageError
-from airflow_provider_nexus.extract.window import Window
+from airflow_provider_nexus.exceptions import NexusError, NexusStorageError
+from airflow_provider_nexus.extract.window import ALL_TIME, Window
 from airflow_provider_nexus.load import manifest as manifests
+from airflow_provider_nexus.load.account import TableAccount
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import Reject, Sealed, TableRow
 from airflow_provider_nexus.load.manifest import ChangeCounts, Manifest, PatchedBy
-from airflow_provider_nexus.load.parquet.writer import ParquetWriter, Rewritten, rewrite
+from airflow_provider_nexus.load.parquet.writer import (
+    Batch,
+    ParquetWriter,
+    batch_of,
+    batches,
+    load,
+    opened,
+    read_columns,
+    rows_of,
+)
 from airflow_provider_nexus.load.publish import publish
-from airflow_provider_nexus.load.totals import TableAccount
 
 DELETED = ""
 """Content of a version that marks its record as deleted in Nexus; its other columns are null."""
+_FIRST = datetime.min.replace(tzinfo=UTC)
 
 
 class Patch:
@@ -50,7 +64,7 @@ class Patch:
         :param versions: by key
         :param read_at: when they were read
         :param read_by: the reading that brings them
-        :param scope: what they are the whole of; see :func:`~airflow_provider_nexus.load.parquet.writer.rewrite`
+        :param scope: what they are the whole of; see :func:`rewrite`
         :param spared: keys of records that did not fit
         :raises NexusError: when a file has other columns than this version
         :raises NexusStorageError: when another run changes the folder
@@ -62,13 +76,8 @@ class Patch:
             text = f"{self._folder} changed while it was read"
             raise NexusStorageError(f"{text}: is another run writing the same window? Run it again")
         account = TableAccount(self._table, self._manifest)
-        for row in self._result.inserted:
-            account.add(row)
-        for old, new in self._result.updated:
-            account.add(old, -1)
-            account.add(new)
-        for row in self._result.deleted:
-            account.add(row, -1)
+        account.add([*self._result.deleted, *(old for old, _ in self._result.updated)], -1)
+        account.add(self.versions)
         patches = self._manifest.patches
         if any(self.counts.dump().values()):
             patches = [*patches, PatchedBy(read_at=to_wire(read_at), read_by=read_by, **self.counts.dump())]
@@ -107,3 +116,145 @@ def tombstones(table: Table, deleted: Iterable[TableRow], sealed: Sealed) -> lis
     """Versions that mark records as deleted."""
     empty = (None,) * (len(table.columns) - 4)
     return [(row[0], sealed.read_at, sealed.manifest.read_by, DELETED, *empty) for row in deleted]
+
+
+@dataclass(frozen=True)
+class Rewritten:
+    """What rewriting changed.
+
+    :param inserted: versions of records that were not there
+    :param updated: each version that was replaced, with the one in its place
+    :param deleted: rows that were deleted
+    """
+
+    inserted: list[TableRow] = field(default_factory=list)
+    updated: list[tuple[TableRow, TableRow]] = field(default_factory=list)
+    deleted: list[TableRow] = field(default_factory=list)
+
+
+def rewrite(
+    paths: Sequence[Any],
+    writer: ParquetWriter,
+    versions: Mapping[str, TableRow],
+    *,
+    scope: Window | None = None,
+    read_at: datetime | None = None,
+    spared: Collection[str] = (),
+) -> Rewritten:
+    """Write files anew with other versions of some records. Rows that stay never become Python objects.
+
+    A version that was read before the one that is stored, or that has the same content, does not replace it. Files
+    whose rows are sorted by creation and key give files that are, and versions go where they belong.
+
+    :param paths: of the files, in order, see :func:`read_rows`
+    :param versions: by key
+    :param scope: what the versions are the whole of: rows created in it that are not among them are deleted
+    :param read_at: when the versions were read: rows read later are not deleted; ``None`` when all may be
+    :param spared: keys of records that are there and did not fit: what is stored of them stays
+    :raises NexusError: when a file is no Parquet file or has other columns than the writer's table
+    """
+    known = _known(paths, versions)
+    stored = {key: row for key, row in versions.items() if _replaces(row, known.get(key))}
+    result = Rewritten(inserted=[row for key, row in stored.items() if key not in known])
+    left = _Leaving(writer.table, {*versions, *spared}, stored, scope, read_at)
+    coming = _Coming(writer, stored)
+    for path in paths:
+        with opened(path) as file:
+            if file.metadata.num_rows and not file.schema_arrow.equals(writer.schema):
+                raise NexusError(f"{path} was written with other columns than this version has: sync its window again")
+            for batch in batches(file):
+                coming.merge(batch, left.split(batch, result))
+    coming.rest()
+    return result
+
+
+_Known = tuple[datetime, str]
+"""When a version was read, and its content."""
+
+
+def _known(paths: Sequence[Any], versions: Mapping[str, TableRow]) -> dict[str, _Known]:
+    rows = (row for path in paths for some in read_columns(path, ("_key", "_read_at", "_content")) for row in some)
+    return {key: (read_at, content) for key, read_at, content in rows if key in versions}
+
+
+def _replaces(row: TableRow, known: _Known | None) -> bool:
+    return known is None or (row[1] >= known[0] and row[3] != known[1])
+
+
+class _Leaving:
+    """Takes the rows out of batches that are replaced or deleted."""
+
+    def __init__(
+        self, table: Table, known: Collection[str], stored: Mapping[str, TableRow], scope: Window | None, read_at: datetime | None
+    ) -> None:
+        arrow = load()
+        self._stored, self._created, self._scope, self._read_at = stored, table.created, scope, read_at
+        self._versions, self._replaced = (arrow.array(list(keys), arrow.string()) for keys in (sorted(known), stored))
+
+    def split(self, batch: Batch, result: Rewritten) -> Batch:
+        """The rows that stay; the others are added to the result."""
+        compute = load("pyarrow.compute")
+        replaced = compute.is_in(batch["_key"], value_set=self._replaced)
+        deleted = self._deleted(batch)
+        out = replaced if deleted is None else compute.or_(replaced, deleted)
+        if not out.true_count:
+            return batch
+        result.updated.extend((row, self._stored[row[0]]) for row in rows_of(batch.filter(replaced)))
+        result.deleted.extend(rows_of(batch.filter(deleted)) if deleted is not None else ())
+        return batch.filter(compute.invert(out))
+
+    def _deleted(self, batch: Batch) -> Any:
+        """Which rows lie in the scope and are not among the versions; without a stamp it lies in all time only."""
+        if self._scope is None:
+            return None
+        compute = load("pyarrow.compute")
+        deleted = compute.invert(compute.is_in(batch["_key"], value_set=self._versions))
+        bounds = [(compute.greater_equal, self._created, self._scope.start), (compute.less, self._created, self._scope.end)]
+        read = [(compute.less_equal, "_read_at", self._read_at)] if self._read_at else []
+        for holds, name, bound in (*(bounds if self._scope != ALL_TIME else ()), *read):
+            deleted = compute.and_(deleted, compute.fill_null(holds(batch[name], _moment(bound)), False))
+        return deleted
+
+
+class _Coming:
+    """Puts versions between the rows that stay, by creation and key."""
+
+    def __init__(self, writer: ParquetWriter, stored: Mapping[str, TableRow]) -> None:
+        names = [column.name for column in writer.table.columns]
+        self._writer, created = writer, writer.table.created
+        self._created = names.index(created) if created else None
+        self._order = [(name, "ascending") for name in (created, "_key") if name]
+        self._rows = sorted(stored.values(), key=self._place)
+
+    def merge(self, batch: Batch, staying: Batch) -> None:
+        """Write what stays of a batch, and between it the versions that belong before the batch's last row."""
+        count = self._before(batch)
+        if not count:
+            self._writer.write_batch(staying)
+            return
+        due, self._rows = self._rows[:count], self._rows[count:]
+        arrow = load()
+        pieces = [arrow.Table.from_batches([each]) for each in (batch_of(due, self._writer.schema), staying)]
+        merged = arrow.concat_tables(pieces).combine_chunks().sort_by(self._order)
+        for each in merged.to_batches():
+            self._writer.write_batch(each)
+
+    def rest(self) -> None:
+        """Write the versions that belong after all rows."""
+        self._writer.write(self._rows)
+
+    def _before(self, batch: Batch) -> int:
+        if not self._rows:
+            return 0
+        last = self._place(rows_of(batch.slice(batch.num_rows - 1))[0])
+        return sum(self._place(row) <= last for row in self._rows)
+
+    def _place(self, row: TableRow) -> tuple[bool, datetime, str]:
+        """Rows without creation stamp come last, as where Arrow sorts."""
+        created = row[self._created] if self._created is not None else None
+        return created is None, created or _FIRST, row[0]
+
+
+def _moment(value: datetime) -> Any:
+    arrow = load()
+    return arrow.scalar(value, arrow.timestamp("us", tz="UTC"))

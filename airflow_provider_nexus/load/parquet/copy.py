@@ -124,9 +124,10 @@ class ParquetCopy:
                     versions.write(changes.take())
             sealed = seal()
             # A record of the copy that did not fit this time is not deleted; a window by itself stores what was read.
-            for row in changes.spare({reject.key for reject in sealed.rejects}) if self._unsettled else ():
-                sealed.account.add(row)
-                writer.write([row])
+            if self._unsettled:
+                spared = changes.spare({reject.key for reject in sealed.rejects})
+                sealed.account.add(spared)
+                writer.write(spared)
             if self._readings.keeps_versions and any(changes.counts.dump().values()):
                 versions.write(tombstones(self._table, changes.deleted, sealed))
                 self._readings.store(sealed, versions, changes.counts)

@@ -9,9 +9,9 @@ from itertools import chain, islice
 from typing import Any
 
 from airflow_provider_nexus.extract.totals import Totals
+from airflow_provider_nexus.load.account import Grouping
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.manifest import Manifest
-from airflow_provider_nexus.load.totals import Grouping
 
 _KEPT = 100_000
 """Records of a window that stays in memory, by their own number and not by that of its manifest: the next question is most
@@ -19,7 +19,7 @@ often about a part of the same one."""
 
 
 Values = Iterator[tuple[Any, ...]]
-"""Of each record its creation, then what :class:`~airflow_provider_nexus.load.totals.Grouping` asks for."""
+"""Of each record its creation, then what :class:`~airflow_provider_nexus.load.account.Grouping` asks for."""
 
 
 class Scan:
@@ -41,9 +41,9 @@ class Scan:
 
     def count(self, totals: Totals, folder: Any, manifest: Manifest, start: datetime, end: datetime) -> None:
         """Add the records of a folder that were created in a span."""
-        for created, *values in self._of(folder, manifest):
-            if created is not None and start <= created < end:
-                self._grouping.count_values(totals, values)
+        found = self._of(folder, manifest)
+        inside = (values for created, *values in found if created is not None and start <= created < end)
+        self._grouping.count(totals, inside)
 
     def typed(self, folder: Any, manifest: Manifest) -> Values:
         """Those of Parquet files."""

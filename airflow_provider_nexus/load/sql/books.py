@@ -18,8 +18,8 @@ from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from airflow_provider_nexus.exceptions import NexusConfigurationError
-from airflow_provider_nexus.extract.account import Digest
 from airflow_provider_nexus.extract.window import Window
+from airflow_provider_nexus.load.account import Digest
 from airflow_provider_nexus.load.copy import Reject, Sealed
 from airflow_provider_nexus.load.manifest import ChangeCounts, TableLoad, TableState
 from airflow_provider_nexus.load.rows import LONGEST_KEY

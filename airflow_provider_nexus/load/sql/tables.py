@@ -14,11 +14,11 @@ from sqlalchemy import Connection
 
 from airflow_provider_nexus.extract.origin import Open
 from airflow_provider_nexus.extract.totals import Totals, group_of
+from airflow_provider_nexus.load.account import Grouping
 from airflow_provider_nexus.load.columns import Table, UnsettledRule
 from airflow_provider_nexus.load.copy import Output
 from airflow_provider_nexus.load.sql.name import split_name
 from airflow_provider_nexus.load.sql.types import type_of
-from airflow_provider_nexus.load.totals import Grouping
 
 ENGINE: dict[str, Any] = {"mysql_engine": "InnoDB", "mariadb_engine": "InnoDB"}
 """A server's own default may be one without transactions."""

@@ -18,7 +18,8 @@ from airflow_provider_nexus.extract.window import ALL_TIME, Window
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import TableRow
 from airflow_provider_nexus.load.parquet import writer as parquet
-from airflow_provider_nexus.load.parquet.writer import ParquetWriter, Rewritten, rewrite
+from airflow_provider_nexus.load.parquet.changes import Rewritten, rewrite
+from airflow_provider_nexus.load.parquet.writer import ParquetWriter
 from airflow_provider_nexus.sandbox import Sandbox
 from tests.load.parquet.rowing import READ_AT, read, rows_of, saved
 

@@ -16,8 +16,7 @@ from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusErro
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import TableRow
 from airflow_provider_nexus.load.parquet import writer as parquet
-from airflow_provider_nexus.load.parquet.arrow import arrow_schema, batch_of, load
-from airflow_provider_nexus.load.parquet.writer import ParquetWriter, read_columns, read_rows
+from airflow_provider_nexus.load.parquet.writer import ParquetWriter, arrow_schema, batch_of, load, read_columns, read_rows
 from airflow_provider_nexus.load.rows import content_of
 from airflow_provider_nexus.sandbox import Sandbox
 from tests.load.parquet.rowing import read, rows_of, saved
@@ -230,7 +229,8 @@ from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.rows import RowReader
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.rows import TableConverter
-from airflow_provider_nexus.load.parquet.writer import ParquetWriter, rewrite
+from airflow_provider_nexus.load.parquet.changes import rewrite
+from airflow_provider_nexus.load.parquet.writer import ParquetWriter
 from tests.load.parquet.rowing import origin, saved
 
 folder, count = Path(sys.argv[2]), int(sys.argv[3])

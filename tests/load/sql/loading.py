@@ -19,11 +19,11 @@ from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.extract.origin import Origin
 from airflow_provider_nexus.extract.proof import Proof, Verdict
 from airflow_provider_nexus.extract.window import Window
+from airflow_provider_nexus.load.account import TableAccount
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import Reject, Sealed, Stored, TableRow
 from airflow_provider_nexus.load.rows import TableConverter
 from airflow_provider_nexus.load.sql.copy import SqlCopy
-from airflow_provider_nexus.load.totals import TableAccount
 from airflow_provider_nexus.sandbox import Sandbox
 from tests.load.manifests import manifest_of
 

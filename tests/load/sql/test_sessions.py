@@ -16,9 +16,9 @@ from airflow_provider_nexus.api.rows import RowReader
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.extract.origin import Origin
 from airflow_provider_nexus.extract.window import Window
-from airflow_provider_nexus.load.copy import Reject
+from airflow_provider_nexus.load.copy import Reject, RejectedRecord
 from airflow_provider_nexus.load.rejects import Rejects
-from airflow_provider_nexus.load.rows import RejectedRecord, TableConverter
+from airflow_provider_nexus.load.rows import TableConverter
 from airflow_provider_nexus.load.sql.sessions import PATIENCE_MS, session
 from airflow_provider_nexus.replay.rejected import replay_table
 from airflow_provider_nexus.verify.tables import open_table, verify_table
