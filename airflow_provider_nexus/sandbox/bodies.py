@@ -42,7 +42,7 @@ _BOTH = "accountCode requestedPrice:number paymentReference bankAccountNumber ca
 _BUY = f"customerCode! cryptoCode! currencyCode! fiatValue!:number paymentMethodCode! {_BOTH}"
 _SOURCE = (
     "paymentMethodCode! source!:object source.customerCode! source.cryptoCode! source.currencyCode! source.cryptoAmount!:number"
-    " source.accountCode destination!:object data:object"
+    " source.accountCode destination!:object paymentReference data:object"
 )
 _SETTINGS = "name description parameters:object maxFileSizeInMB:number maxFileCount:number"
 _TYPE = "code!<40 name!<100 description<255"
@@ -61,12 +61,13 @@ _SIMULATED = {
     "/buy/custodian": _BUY,
     "/sell/custodian": f"customerCode! cryptoCode! cryptoAmount!:number currencyCode! paymentMethodCode! {_BOTH}",
     "/gift/custodian": _BUY,
-    "/clawback/custodian": "customerCode! currencyCode! cryptoCode! cryptoAmount!:number requestedPrice:number data:object",
+    "/clawback/custodian": f"customerCode! currencyCode! cryptoCode! cryptoAmount!:number {_BOTH}",
     "/sendinternal/custodian": f"{_SOURCE} destination.customerCode! destination.accountCode",
     "/sendout/custodian": f"{_SOURCE} destination.address! callbackUrl<256 blockchainMessage",
     "/sendtobucket/custodian": f"{_SOURCE} source.bucketCode destination.bucketCode destination.accountCode",
     "/swap/custodian": "paymentMethodCode! customerCode! source!:object source.cryptoCode! source.cryptoAmount!:number"
-    " source.requestedPrice:number destination!:object destination.cryptoCode! destination.requestedPrice:number",
+    " source.requestedPrice:number destination!:object destination.cryptoCode! destination.requestedPrice:number"
+    " paymentReference",
     "/paymentrequest/custodian": "currencyCode! cryptoCode! paymentMethodCode! customerCode receiveAddress cryptoAmount:number"
     f" {_BOTH}",
 }
@@ -107,7 +108,9 @@ DECLARED: Mapping[str, str] = {
     "PUT /integrations/documentstore/type/{}": _TYPE.replace("!", ""),
     "POST /interest/custodian/schedules": _SCHEDULE,
     "PUT /interest/custodian/schedules/{}": _SCHEDULE,
-    "POST /sanction/search": "name dateOfBirth cryptoAddress entityType fuzzySearch:any lists:any referenceCode environmentCode",
+    "PUT /interest/custodian/subintervals/{}": "adjustedRate:number",
+    "POST /sanction/search": "name dateOfBirth cryptoAddress entityType fuzzySearch:flag lists referenceCode environmentCode",
+    "POST /sanction/validatedentry": "entityCode environmentCode sanctionLists:list userName",
     **{f"POST {path}{twin}": fields for path, fields in _SIMULATED.items() for twin in ("", "/simulate")},
 }
 """By method and path, placeholders without their names."""

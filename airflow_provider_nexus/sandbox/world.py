@@ -56,7 +56,7 @@ class World:
         """Settings of the document store; ``None`` where there is none."""
         self.files: dict[str, bytes] = {}
         """Contents of uploaded documents by path."""
-        self.judged: dict[tuple[str, str], Record] = {}
+        self.judged: dict[tuple[str, str], list[Record]] = {}
         """Hits of a screening that were judged, by (list, entity)."""
         seed, self.market = settings.seed, Market(settings.seed)
         made = spread(settings, "customers", settings.customers, start)

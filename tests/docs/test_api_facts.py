@@ -6,6 +6,8 @@ import dataclasses
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -15,6 +17,8 @@ from airflow_provider_nexus.sandbox import SandboxSettings
 from airflow_provider_nexus.sandbox.app import all_routes
 from airflow_provider_nexus.writes.trades import TRADES
 from tests.docs.pages import DOCS, ROOT
+from tests.sandbox.replay.reading import READING
+from tests.sandbox.replay.writing import WRITING
 
 PAGE = DOCS / "api_facts.rst"
 TEXT = PAGE.read_text()
@@ -31,6 +35,9 @@ _ROW = re.compile(r"^   \* - (.*?)(?=^   \* - |\Z)", re.MULTILINE | re.DOTALL)
 _CELL = re.compile(r"^     - ?", re.MULTILINE)
 _LITERAL = re.compile(r"``([^`]+)``")
 _CALLED = re.compile(r"\b(GET|POST|PUT|DELETE)\b")
+_NAME = re.compile(r"(?:[a-z]\w*\.)?([a-z]\w*|DocumentStoreType)")
+_OF_UNKNOWN_TYPE = {f"/interest/custodian/schedules/{{}}/{part}intervals/{{}}" for part in ("", "sub")}
+"""No source has a value for the type, so no client's call is known."""
 
 
 def _files() -> Iterator[Path]:
@@ -64,12 +71,38 @@ def _shape(path: str) -> str:
     return re.sub(r"\{\w+\}", "{}", path).lower()
 
 
+def _table() -> Iterator[tuple[set[tuple[str, str]], set[str]]]:
+    """Of each row of the tables of calls, method and path of its calls, and the names in their query or body."""
+    for call, _, sent, *_ in (row for label in LABELS if label.endswith("-calls") for row in _rows(label)):
+        paths = [_shape(literal) for literal in _LITERAL.findall(call) if literal.startswith("/")]
+        yield {(method, path) for path in paths for method in _CALLED.findall(call)}, {*_LITERAL.findall(sent)}
+
+
 def _calls() -> dict[tuple[str, str], set[str]]:
     """Method and path of every call in the tables, with the names in its query or body."""
+    return {call: names for calls, names in _table() for call in calls}
+
+
+def _named_in(body: Any) -> set[str]:
+    """All names in a body, however deep, in lower case."""
+    if isinstance(body, list):
+        return {name for each in body for name in _named_in(each)}
+    return {*map(str.lower, body)}.union(*map(_named_in, body.values())) if isinstance(body, dict) else set()
+
+
+def _replayed() -> dict[tuple[str, str], set[str]]:
+    """Method and path, as the page has it, of every call that is replayed, with the names that are sent with it."""
     found: dict[tuple[str, str], set[str]] = {}
-    for call, _, sent, *_ in (row for label in LABELS if label.endswith("-calls") for row in _rows(label)):
-        for path in (_shape(literal) for literal in _LITERAL.findall(call) if literal.startswith("/")):
-            found |= {(method, path): {*_LITERAL.findall(sent)} for method in _CALLED.findall(call)}
+    for _, call, _, *body in (*READING, *WRITING):
+        method, path, query = re.fullmatch(r"(\w+) ([^?]+)\??(.*)", call).groups()  # type: ignore[union-attr]
+        fits = [
+            fact
+            for fact in _calls()
+            if fact[0] == method and re.fullmatch(re.escape(fact[1]).replace(r"\{\}", "[^/]+"), path.lower())
+        ]
+        named = {name.lower() for name, _ in parse_qsl(query, keep_blank_values=True)} | _named_in(body)
+        fact = min(fits, key=lambda fact: fact[1].count("{}"))
+        found[fact] = found.get(fact, set()) | named
     return found
 
 
@@ -140,6 +173,21 @@ def test_every_call_of_the_code_is_a_fact() -> None:
     served = {(route.method, route.path) for route in all_routes()}
     code = catalogue | cancelled | trades | simulated | served
     assert sorted({(method, _shape(path)) for method, path in code} - _calls().keys()) == []
+
+
+def test_every_call_is_replayed_as_the_clients_send_it() -> None:
+    assert {path for _, path in _calls().keys() - _replayed().keys()} == _OF_UNKNOWN_TYPE
+
+
+def test_every_name_of_a_query_or_body_is_sent_in_the_replay() -> None:
+    replayed = _replayed()
+    unsent = [
+        (sorted(calls), name[1])
+        for calls, names in _table()
+        for name in map(_NAME.fullmatch, sorted(names))
+        if name and name[1].lower() not in set().union(*(replayed.get(call, set()) for call in calls))
+    ]
+    assert unsent == []
 
 
 @pytest.mark.parametrize("resource", RESOURCES.values(), ids=lambda resource: resource.name)

@@ -195,6 +195,30 @@ def test_buckets_and_portfolios(client: Client) -> None:
     assert codes(client.post("/buckets", code="B1")) == (400, ["ValidationError"])
 
 
+def test_the_rate_of_a_part_of_an_interval(client: Client) -> None:
+    path = "/interest/custodian/schedules"
+    schedule = decoded(client.read_all(path)[0])
+    part = schedule["intervals"][1]["subIntervals"][2]
+    changed = ok(client.put(f"/interest/custodian/subintervals/{part['id'].upper()}", adjustedRate=0.07))
+    assert changed == {**part, "adjustedRate": Decimal("0.07")}
+    assert decoded(client.read_all(path)[0])["intervals"][1]["subIntervals"][2] == changed
+    assert client.values(f"/interest/custodian/intervals/{schedule['intervals'][1]['id']}")["subIntervals"][2] == changed
+    assert codes(client.get("/interest/custodian/intervals/7")) == (404, ["IntervalNotFound"])
+
+
+def test_hits_that_were_marked_as_no_match(client: Client) -> None:
+    lists = [{"code": "EU", "version": "52.0"}, {"code": "OFAC", "version": "52.0"}]
+    for environment in ("TEST", "PROD"):
+        marked = client.post("/sanction/validatedentry", entityCode="7", environmentCode=environment, sanctionLists=lists)
+        assert (marked.status_code, marked.content) == (200, b"")
+    path = "/sanction/validatedentry/EU/7"
+    assert [each["environmentCode"] for each in client.values(path)] == ["TEST", "PROD"]
+    assert client.call("DELETE", f"{path}?EnvironmentCode=TEST").content == b""
+    assert [each["environmentCode"] for each in client.values(path)] == ["PROD"]
+    assert len(client.values("/sanction/validatedentry/OFAC/7", EnvironmentCode="TEST")) == 1
+    assert client.values("/sanction/validatedentry/EU/8") == []
+
+
 def test_written_rows_lie_in_the_window_of_their_stamp(client: Client) -> None:
     new_customer(client)
     ok(client.post("/buy/custodian", customerCode="acme-1", **BUY))

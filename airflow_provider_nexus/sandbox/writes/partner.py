@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from airflow_provider_nexus.sandbox import codes, money
@@ -17,6 +18,7 @@ _FEE_SCALE = 6
 _PERIODS = ("payoutPeriod", "subIntervalPeriod")
 _SCHEDULE = ("cryptoCode", "currencyCode", "bucketCode", "paymentMethodCode", "defaultRate", "startDate", *_PERIODS)
 BUCKETS, PORTFOLIOS, SCHEDULES, COMMENTS = "buckets", "portfolios", "interest_schedules", "customer_comments"
+UPLOADS = "sanction_list_uploads"
 
 
 def _append(world: World, call: ApiCall, name: str, row: ListedRow) -> ApiAnswer:
@@ -89,6 +91,42 @@ def _change_schedule(world: World, call: ApiCall) -> ApiAnswer:
     return lists.changed(world, call, SCHEDULES, _schedule_values(call))
 
 
+def _intervals(world: World, call: ApiCall) -> list[Record]:
+    """The intervals of all schedules."""
+    return [each for row in world.lists[SCHEDULES].entries for each in row.record(call.at).get("intervals", ())]
+
+
+def _parts(world: World, call: ApiCall) -> list[Record]:
+    """The parts of all intervals."""
+    return [part for each in _intervals(world, call) for part in each["subIntervals"]]
+
+
+def _named(records: Iterable[Record], call: ApiCall, noun: str) -> Record:
+    """The one that the path names."""
+    found = next((each for each in records if each["id"] == call.parts["id"].lower()), None)
+    if found is None:
+        raise not_found(noun, call.parts["id"])
+    return found
+
+
+def _interval(world: World, call: ApiCall) -> ApiAnswer:
+    return success(_named(_intervals(world, call), call, "Interval"), 1, call.form(SCHEDULES))
+
+
+def _part(world: World, call: ApiCall) -> ApiAnswer:
+    return success(_named(_parts(world, call), call, "SubInterval"), 1, call.form(SCHEDULES))
+
+
+def _change_part(world: World, call: ApiCall) -> ApiAnswer:
+    _named(_parts(world, call), call, "SubInterval").update(checks.given(call.json(), "adjustedRate"))
+    return _part(world, call)
+
+
+def _latest_uploads(world: World, call: ApiCall) -> ApiAnswer:
+    found = [each for each in world.snapshots[UPLOADS](call) if each["status"] == "Live"]
+    return success(found, len(found), call.form(UPLOADS))
+
+
 def _history(world: World, call: ApiCall) -> ApiAnswer:
     """What a comment has been: no call changes one, so it is the one that there is."""
     comments = world.children(COMMENTS, world.found("customers", call.parts["customer"], call.at), call.at)
@@ -105,27 +143,44 @@ def _search(world: World, call: ApiCall) -> ApiAnswer:  # noqa: ARG001
 
 
 def _judge(world: World, call: ApiCall) -> ApiAnswer:
+    """No body comes back: the API's documents declare none."""
     body = call.json()
-    key = str(body.get("list") or body.get("listcode") or ""), str(body.get("entity") or body.get("entityid") or "")
-    record = {"list": key[0], "entity": key[1], "validated": call.form("sanctions")(call.at), "validatedBy": "api"}
-    world.judged[key] = record
-    return success(record)
+    entity = checks.text(body, "entityCode") or ""
+    for each in body.get("sanctionlists") or ():
+        code = checks.text(each, "code") or ""
+        entry: Record = {
+            "sanctionListCode": code,
+            "referenceCode": entity,
+            "environmentCode": checks.text(body, "environmentCode"),
+            "userName": checks.text(body, "userName"),
+            "created": Stamp(call.at),
+            "deleted": None,
+            "allowedUpToNameId": 12_000,
+            "allowedUpToAliasId": 31_000,
+        }
+        world.judged.setdefault((code, entity), []).append(entry)
+    return ApiAnswer(media="")
+
+
+def _judgements(world: World, call: ApiCall) -> list[Record]:
+    wanted = call.query.get("environmentcode")
+    found = world.judged.get((call.parts["list"], call.parts["entity"]), [])
+    return [each for each in found if wanted is None or each["environmentCode"] == wanted]
 
 
 def _judged(world: World, call: ApiCall) -> ApiAnswer:
-    key = call.parts["list"], call.parts["entity"]
-    if key not in world.judged:
-        raise not_found("ValidatedEntry", "/".join(key))
-    return success(world.judged[key], 1)
+    found = _judgements(world, call)
+    return success(found, len(found), call.form("sanctions"))
 
 
 def _forget(world: World, call: ApiCall) -> ApiAnswer:
-    _judged(world, call)
-    del world.judged[call.parts["list"], call.parts["entity"]]
-    return success(None)
+    forgotten = _judgements(world, call)
+    key = call.parts["list"], call.parts["entity"]
+    world.judged[key] = [each for each in world.judged.get(key, []) if each not in forgotten]
+    return ApiAnswer(media="")
 
 
-_SCHEDULES, _FEES = "/interest/custodian/schedules", "/paymentmethod/{parent}/fees"
+_INTEREST, _FEES = "/interest/custodian", "/paymentmethod/{parent}/fees"
 _CUSTOMER_FEES, _TAG_FEES = "payment_method_customer_fees", "payment_method_tag_fees"
 ROUTES = (
     Route("POST", "/buckets", _bucket, "B", writes=True),
@@ -135,13 +190,17 @@ ROUTES = (
     Route("POST", "/portfolios", _portfolio, "B", writes=True),
     Route("GET", "/portfolios/{code}", lists.one(PORTFOLIOS), "B"),
     Route("POST", "/notifications", _notify, "B", writes=True),
-    Route("POST", _SCHEDULES, _schedule, "B", writes=True),
-    Route("PUT", f"{_SCHEDULES}/{{code}}", _change_schedule, "B", writes=True),
+    Route("POST", f"{_INTEREST}/schedules", _schedule, "B", writes=True),
+    Route("PUT", f"{_INTEREST}/schedules/{{code}}", _change_schedule, "B", writes=True),
+    Route("GET", f"{_INTEREST}/intervals/{{id}}", _interval, "B"),
+    Route("GET", f"{_INTEREST}/subintervals/{{id}}", _part, "B"),
+    Route("PUT", f"{_INTEREST}/subintervals/{{id}}", _change_part, "B", writes=True),
     Route("PUT", f"{_FEES}/customer", _set_fee(_CUSTOMER_FEES, "customerCode"), "B", writes=True),
     Route("DELETE", f"{_FEES}/customer/{{code}}", lists.removal(_CUSTOMER_FEES, shows=True), "B", writes=True),
     Route("PUT", f"{_FEES}/tag", _set_fee(_TAG_FEES, "customerTag"), "B", writes=True),
     Route("DELETE", f"{_FEES}/tag/{{code}}", lists.removal(_TAG_FEES, shows=True), "B", writes=True),
     Route("GET", "/customer/{customer}/comments/{id}/history", _history, "B"),
+    Route("GET", "/sanction/lists/uploads/latest", _latest_uploads, "B"),
     Route("POST", "/sanction/search", _search, "B"),
     Route("POST", "/sanction/validatedentry", _judge, "B", writes=True),
     Route("GET", "/sanction/validatedentry/{list}/{entity}", _judged, "B"),

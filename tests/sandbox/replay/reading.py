@@ -9,6 +9,7 @@ from __future__ import annotations
 Sent = tuple[str, str, str]
 
 _CREATED = "CreatedStartDate=2026-02-01T00%3A00%3A00Z&CreatedEndDate=2026-03-01T00%3A00%3A00Z"
+_UPDATED = "UpdatedStartDate=2026-01-01&UpdatedEndDate=2026-03-02"
 _SPAN = "startDate=2026-02-01T00%3A00%3A00Z&endDate=2026-03-01T00%3A00%3A00Z"
 _FROM = "createdFrom=2026-02-01T00%3A00%3A00.0000000Z&createdTill=2026-03-01T00%3A00%3A00.0000000%2B00%3A00"
 _PAGE = "page=1&limit=5"
@@ -35,6 +36,7 @@ READING: tuple[Sent, ...] = (
     ("casp", "GET /customer/{customer}/data", "[CustomerData]"),
     ("casp", f"GET /customer/{{customer}}/complianceHistory?{_SPAN}&{_PAGE}", "paged ComplianceHistory"),
     ("casp", f"GET /customer/{{customer}}/comments?{_PAGE}", "paged Comment"),
+    ("casp", f"GET /customer/{{customer}}/comments/{{comment}}/history?{_PAGE}", "paged Comment"),
     ("sample", "GET /customer/{customer}/limits/broker/buy?paymentMethodCode=BUY_IDEAL&currencyCode=EUR", "BrokerLimit"),
     (
         "casp",
@@ -56,7 +58,7 @@ READING: tuple[Sent, ...] = (
     ("sdk", "GET /customer/{business}/person?", "paged Person"),
     (
         "casp",
-        f"GET /customer/{{business}}/person?Id=&{_CREATED}&Page=1&Limit=5&SortBy=CreatedOn&SortDirection=Asc",
+        f"GET /customer/{{business}}/person?Id=&{_CREATED}&{_UPDATED}&Page=1&Limit=5&SortBy=CreatedOn&SortDirection=Asc",
         "paged Person",
     ),
     ("sdk", "GET /customer/{customer}/bankaccounts?", "paged BankAccount"),
@@ -66,8 +68,8 @@ READING: tuple[Sent, ...] = (
         "&SortBy=Number&SortDirection=Asc",
         "paged BankAccount",
     ),
-    ("casp", "GET /customer/{customer}/bankaccounts?UpdatedStartDate=2026-01-01&UpdatedEndDate=2026-03-02", "paged BankAccount"),
-    ("casp", "GET /banks?BicCode=INGBNL2A&City=&CountryCode=NL&Name=", "[Bank]"),
+    ("casp", f"GET /customer/{{customer}}/bankaccounts?Id=&BankId=&{_UPDATED}", "paged BankAccount"),
+    ("casp", "GET /banks?BankId=&BicCode=INGBNL2A&City=&CountryCode=NL&IbanCode=&IssuerId=&Name=", "[Bank]"),
     ("casp", "GET /banks/{bank}", "Bank"),
     ("sdk", f"GET /transaction?{_SPAN}&status=BuyCompleted|SellCompleted&page=1&limit=5", "paged BrokerTransaction"),
     ("sample", "GET /transaction?customer={customer}&type=Buy&page=1&limit=100", "paged BrokerTransaction"),
@@ -177,7 +179,11 @@ READING: tuple[Sent, ...] = (
         "paged DocumentType",
     ),
     ("sdk", "GET /integrations/documentstore/type/ID", "DocumentType"),
-    ("casp", "GET /sanction/lists", "x"),
-    ("casp", "GET /sanction/lists/uploads?ExcludeLatest=true", "x"),
-    ("casp", f"GET /interest/custodian/schedules?{_PAGE}", "paged SchedulesItem"),
+    ("casp", "GET /sanction/lists", "[SanctionList]"),
+    ("casp", "GET /sanction/lists/uploads?ExcludeLatest=true", "[Upload]"),
+    ("casp", "GET /sanction/lists/uploads/latest", "[Upload]"),
+    ("casp", f"GET /interest/custodian/schedules?{_PAGE}", "paged WithIntervals"),
+    ("casp", "GET /interest/custodian/schedules/{planned}", "WithIntervals"),
+    ("casp", "GET /interest/custodian/intervals/{interval}", "Interval"),
+    ("casp", "GET /interest/custodian/subintervals/{part}", "SubInterval"),
 )

@@ -84,7 +84,8 @@ SHAPES = {
     "Historic": "cryptoCode currencyCode priceData:[PricePoint]",
     "PricePoint": "buy:m sell:m mid:m timestamp:t",
     "HotWalletBalance": "cryptoCode cryptoName available:m unconfirmed:m confirmedReserve:m delayedSending:m",
-    "Judged": "list entity validated:t validatedBy",
+    "Interval": "id number:i from:t to:t subIntervals:[SubInterval]",
+    "SubInterval": "id number:i from:t to:t adjustedRate:m",
     "LabelPartner": "labelPartnerCode baseCurrencyCode businessModel features:x maximumAllowedYieldDeviationValue:m",
     "Mail": "code created:t sent:t status type references:References content:Content recipient:Recipient count:i",
     "References": "accountCode customerCode transactionCode",
@@ -113,6 +114,7 @@ SHAPES = {
     " unconfirmed:m updated:t isActive:b",
     "Schedule": "id cryptoCode currencyCode bucketCode paymentMethodCode defaultRate:m startDate:t payoutPeriod:x"
     " subIntervalPeriod:x",
+    "SanctionList": "code name",
     "Search": "listResults:x",
     "Totals": "filteringParameters:d totals:[Total]",
     "Total": "status currencyCode transactionCount:i payoutValue:m tradeValue:m bankCommission:m partnerCommission:m"
@@ -133,11 +135,14 @@ SHAPES = {
     " sellLimits:TrustLimits overallLimits:Overall flags:x",
     "TrustLimits": "dailyLimit:m monthlyLimit:m yearLimit:m lifetimeLimit:m",
     "Overall": "custodianLimit:m",
+    "Upload": "code name version status created:t deletedOn:t userName nameCount:i aliasCount:i",
+    "ValidatedEntry": "sanctionListCode referenceCode environmentCode userName created:t deleted:t allowedUpToNameId:i"
+    " allowedUpToAliasId:i",
 }
 SHAPES["Single"] = f"{SHAPES['CustodianTransaction']} data:d comments:x"
 SHAPES["Created"] = f"{SHAPES['Single']} fiatAmountToPay:m? baseFiatAmountToPay:m?"
 SHAPES["CreatedCustomer"] = f"{SHAPES['Customer']} accounts:[Account]"
-SHAPES["SchedulesItem"] = f"{SHAPES['Schedule']} intervals:x"
+SHAPES["WithIntervals"] = f"{SHAPES['Schedule']} intervals:[Interval]"
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _KINDS: dict[str, Callable[[Any], bool]] = {

@@ -17,7 +17,7 @@ from tests.sandbox.replay.shapes import misfit
 from tests.sandbox.replay.writing import WRITING
 from tests.sandbox.writing import ok
 
-FEE = "/paymentmethod/BUY_SEPA/fees"
+FEE, SCHEDULES = "/paymentmethod/BUY_SEPA/fees", "/interest/custodian/schedules"
 CUSTOMER = "C0000000"
 
 
@@ -55,8 +55,13 @@ def uploaded(client: Client) -> str:
 
 def judged(client: Client) -> str:
     entity = new(client)
-    ok(client.post("/sanction/validatedentry", list="EU", entity=entity))
-    return f"EU/{entity}"
+    lists = [{"code": code, "version": "52.0"} for code in ("EU", "OFAC")]
+    assert client.post("/sanction/validatedentry", entityCode=entity, environmentCode="TEST", sanctionLists=lists).ok
+    return entity
+
+
+def interval(client: Client) -> Any:
+    return decoded(bytes(client.page(SCHEDULES).records[0]))["intervals"][0]
 
 
 def new(client: Client) -> str:
@@ -126,7 +131,11 @@ NAMES: dict[str, Callable[[Client], str]] = {
     "document_type": lambda client: posted(client, "/integrations/documentstore/type", "code", code=new(client), name="N"),
     "customer_with_fee": lambda client: fee(client, "customer", "customerCode", CUSTOMER),
     "tag_with_fee": lambda client: fee(client, "tag", "customerTag", "vip"),
-    "schedule": lambda client: posted(client, "/interest/custodian/schedules", "id", cryptoCode="BTC"),
+    "schedule": lambda client: posted(client, SCHEDULES, "id", cryptoCode="BTC"),
+    "planned": lambda client: first(client, SCHEDULES, "id"),
+    "interval": lambda client: str(interval(client)["id"]),
+    "part": lambda client: str(interval(client)["subIntervals"][0]["id"]),
+    "comment": lambda client: first(client, f"/customer/{CUSTOMER}/comments", "guid"),
     "judged": judged,
 }
 
@@ -154,7 +163,7 @@ def send(client: Client, voice: str, call: str, body: Any) -> requests.Response:
     options: dict[str, Any] = {"headers": headers}
     whole = filled(client, body)
     if (method, path) == ("POST", "/integrations/documentstore/file"):
-        options |= {"data": whole, "files": {"file": ("a.txt", b"content", "text/plain")}}
+        options |= {"files": {"file": ("a.txt", whole.pop("file").encode(), "text/plain")}, "data": whole}
     elif body == "null":
         options |= {"data": b"null", "headers": {**headers, "Content-Type": "application/json"}}
     elif body is not None:

@@ -10,10 +10,24 @@ from typing import Any
 Sent = tuple[str, str, str, Any]
 
 _CUSTODIAN = {"customerCode": "{customer}", "cryptoCode": "{crypto}", "currencyCode": "EUR"}
-_BUY = {**_CUSTODIAN, "fiatValue": 25.5}
+_REFERENCES = {"paymentReference": "R-1", "data": {"a": "b"}}
+_OPTIONS = {**_REFERENCES, "accountCode": None, "requestedPrice": None}
+_CALLED = {"callbackUrl": "https://a.example.org", "blockchainMessage": "m"}
+_BUY = {**_CUSTODIAN, "fiatValue": 25.5, **_OPTIONS, "bankAccountNumber": "NL01"}
+_BROKER = {**_BUY, **_CALLED, "destinationAddress": None, "paymentMethodCode": "BUY_IDEAL", "stage": False}
 _SMALL = {**_CUSTODIAN, "cryptoAmount": 0.000001}
-_SOURCE = {"source": {**_SMALL, "accountCode": None}}
-_BROKER_BUY = {"PaymentMethodCode": "BUY_IDEAL", "AccountCode": "{broker_account}", "Amount": 50, "Currency": "EUR", "Ip": None}
+_SELL = {**_SMALL, **_OPTIONS, "bankAccountNumber": "NL01"}
+_REQUEST = {**_SMALL, **_OPTIONS, **_CALLED, "receiveAddress": None, "paymentMethodCode": "CUST_RECEIVEIN"}
+_SOURCE = {"source": {**_SMALL, "accountCode": None}, **_REFERENCES}
+_BROKER_BUY = {
+    "PaymentMethodCode": "BUY_IDEAL",
+    "AccountCode": "{broker_account}",
+    "Amount": 50,
+    "Currency": "EUR",
+    "Ip": None,
+    "CallbackUrl": "https://a.example.org",
+    "BlockchainMessage": None,
+}
 _BROKER_SELL = {"accountCode": "{broker_account}", "paymentMethodCode": "SELL_SEPA", "cryptoAmount": 0.01, "ip": "192.0.2.1"}
 _PERSON = {
     "FirstName": "A",
@@ -26,11 +40,22 @@ _PERSON = {
 }
 _BANK = {"bicCode": "NEWBNL2A", "name": "New", "city": None, "countryCode": "NL"}
 _ORDER = {"exchangeCode": "KRAKEN", "action": "Buy", "type": "Limit", "crypto": "BTC", "currency": "EUR", "amount": 100}
-_TRANSFER = {"sourceType": "HotWallet", "sinkType": "Exchange", "sinkExchangeCode": "KRAKEN", "amount": 0.5, "cryptoCode": "BTC"}
+_LIMITED = {**_ORDER, "limitPrice": 1000, "expiring": "2026-03-02T00:00:00+00:00", "data": {"a": "b"}}
+_TRANSFER = {
+    "sourceType": "HotWallet",
+    "sourceExchangeCode": None,
+    "sinkType": "Exchange",
+    "sinkExchangeCode": "KRAKEN",
+    "amount": 0.5,
+    "cryptoCode": "BTC",
+    "transferAddress": None,
+    "userName": "u",
+}
 _MAIL = {
+    "content": None,
     "type": "ReviewRequest",
     "references": {"customerCode": "{customer}"},
-    "recipient": {"email": "a@example.org", "cc": None},
+    "recipient": {"email": "a@example.org", "cc": None, "bcc": None},
 }
 _STORE = {
     "Name": "files",
@@ -40,13 +65,22 @@ _STORE = {
     "MaxFileSizeInMB": 5,
     "MaxFileCount": 10,
 }
-_FILE = {"filePath": "{new}.txt", "customerCode": "{customer}", "documentStoreTypeCode": "ID", "alias": "a"}
+_FILE = {
+    "file": "content",
+    "filePath": "{new}.txt",
+    "customerCode": "{customer}",
+    "documentStoreTypeCode": "ID",
+    "alias": "a",
+    "description": "d",
+    "itemReference": "i",
+}
 _SCHEDULE = {
     "bucketCode": None,
     "cryptoCode": "BTC",
     "currencyCode": "EUR",
     "defaultRate": 0.04,
     "paymentMethodCode": "CUST_INTEREST",
+    "rateType": None,
     "payoutPeriod": {"amount": 1, "unit": "Months"},
     "subIntervalPeriod": {"amount": 7, "unit": "Days"},
     "startDate": "2026-04-01T00:00:00Z",
@@ -138,18 +172,21 @@ WRITING: tuple[Sent, ...] = (
     ("sample", "POST /buy/broker/simulate", "BrokerBuySimulation", _BROKER_BUY),
     ("sample", "POST /sell/broker", "BrokerSell", _BROKER_SELL),
     ("sample", "POST /sell/broker/simulate", "BrokerSellSimulation", _BROKER_SELL),
-    ("casp", "POST /brokerbuy", "Transacted", {**_BUY, "paymentMethodCode": "BUY_IDEAL", "callbackUrl": "https://a.example.org"}),
-    ("casp", "POST /brokerbuy/simulate", "Transacted", {**_BUY, "paymentMethodCode": "BUY_IDEAL"}),
-    ("casp", "POST /brokerbuy", "Transacted", {**_BUY, "paymentMethodCode": "BUY_IDEAL", "stage": True}),
-    ("casp", "POST /paymentrequest/brokersell", "Transacted", {**_SMALL, "paymentMethodCode": "SELL_SEPA"}),
-    ("casp", "POST /paymentrequest/brokersell/simulate", "Transacted", {**_BUY, "paymentMethodCode": "SELL_SEPA"}),
-    ("casp", "POST /buy/custodian", "Transacted", {**_BUY, "paymentMethodCode": "CUST_BUY_IDEAL", "data": {"a": "b"}}),
+    ("casp", "POST /brokerbuy", "Transacted", _BROKER),
+    ("casp", "POST /brokerbuy/simulate", "Transacted", _BROKER),
+    ("casp", "POST /brokerbuy", "Transacted", {**_BROKER, "stage": True}),
+    *(
+        ("casp", f"POST /paymentrequest/brokersell{twin}", "Transacted", {**_SELL, "paymentMethodCode": "SELL_SEPA", **worth})
+        for twin in ("", "/simulate")
+        for worth in ({"callbackUrl": "https://a.example.org"}, {"cryptoAmount": None, "fiatValue": 25.5})
+    ),
+    ("casp", "POST /buy/custodian", "Transacted", {**_BUY, "paymentMethodCode": "CUST_BUY_IDEAL"}),
     ("casp", "POST /buy/custodian/simulate", "Transacted", {**_BUY, "paymentMethodCode": "CUST_BUY_IDEAL"}),
-    ("casp", "POST /sell/custodian", "Transacted", {**_SMALL, "paymentMethodCode": "CUST_SELL_SEPA"}),
-    ("casp", "POST /sell/custodian/simulate", "Transacted", {**_SMALL, "paymentMethodCode": "CUST_SELL_SEPA"}),
+    ("casp", "POST /sell/custodian", "Transacted", {**_SELL, "paymentMethodCode": "CUST_SELL_SEPA"}),
+    ("casp", "POST /sell/custodian/simulate", "Transacted", {**_SELL, "paymentMethodCode": "CUST_SELL_SEPA"}),
     ("casp", "POST /gift/custodian", "Transacted", {**_BUY, "paymentMethodCode": "CUST_GIFT"}),
     ("casp", "POST /gift/custodian/simulate", "Transacted", {**_BUY, "paymentMethodCode": "CUST_GIFT"}),
-    ("casp", "POST /clawback/custodian", "Transacted", _SMALL),
+    ("casp", "POST /clawback/custodian", "Transacted", {**_SMALL, **_OPTIONS}),
     (
         "casp",
         "POST /sendinternal/custodian",
@@ -166,19 +203,24 @@ WRITING: tuple[Sent, ...] = (
         "casp",
         "POST /sendout/custodian",
         "Transacted",
-        {**_SOURCE, "paymentMethodCode": "CUST_SENDOUT", "destination": {"address": "bc1q"}},
+        {**_SOURCE, **_CALLED, "paymentMethodCode": "CUST_SENDOUT", "destination": {"address": "bc1q"}},
     ),
     (
         "casp",
         "POST /sendout/custodian/simulate",
         "Transacted",
-        {**_SOURCE, "paymentMethodCode": "CUST_SENDOUT", "destination": {"address": "bc1q"}},
+        {**_SOURCE, **_CALLED, "paymentMethodCode": "CUST_SENDOUT", "destination": {"address": "bc1q"}},
     ),
     (
         "casp",
         "POST /sendtobucket/custodian",
         "Transacted",
-        {**_SOURCE, "paymentMethodCode": "CUST_SENDTOBUCKET", "destination": {"bucketCode": "BUCKET0001"}},
+        {
+            "source": {**_SMALL, "accountCode": None, "bucketCode": None},
+            **_REFERENCES,
+            "paymentMethodCode": "CUST_SENDTOBUCKET",
+            "destination": {"bucketCode": "BUCKET0001", "accountCode": None},
+        },
     ),
     *(
         (
@@ -188,25 +230,26 @@ WRITING: tuple[Sent, ...] = (
             {
                 "paymentMethodCode": "CUST_SWAP",
                 "customerCode": "{customer}",
-                "source": {"cryptoCode": "{crypto}", "cryptoAmount": 0.000001},
+                "paymentReference": "R-1",
+                "source": {"cryptoCode": "{crypto}", "cryptoAmount": 0.000001, "requestedPrice": None},
                 "destination": {"cryptoCode": "ETH"},
             },
         )
         for twin in ("", "/simulate")
     ),
     *(
-        ("casp", f"POST /paymentrequest/custodian{twin}", "PaymentRequest", {**body, "paymentMethodCode": "CUST_RECEIVEIN"})
+        ("casp", f"POST /paymentrequest/custodian{twin}", "PaymentRequest", body)
         for twin in ("", "/simulate")
-        for body in (_SMALL, {"cryptoCode": "BTC", "currencyCode": "EUR"})
+        for body in (_REQUEST, {"cryptoCode": "BTC", "currencyCode": "EUR", "paymentMethodCode": "CUST_RECEIVEIN"})
     ),
     ("casp", "POST /interest/custodian/schedules", "Schedule", _SCHEDULE),
-    ("casp", "PUT /interest/custodian/schedules/{schedule}", "x", {"defaultRate": 0.05}),
-    ("casp", "GET /interest/custodian/schedules/{schedule}", "x", None),
-    ("casp", "POST /orders", "Order", {**_ORDER, "limitPrice": 1000}),
+    ("casp", "PUT /interest/custodian/schedules/{schedule}", "Schedule", {"defaultRate": 0.05}),
+    ("casp", "PUT /interest/custodian/subintervals/{part}", "SubInterval", {"adjustedRate": 0.05}),
+    ("casp", "POST /orders", "Order", _LIMITED),
     ("casp", "PUT /orders/{open_order}/cancel", "empty", None),
     ("casp", "POST /transfers", "empty", _TRANSFER),
     ("sdk", "POST /transfers", "empty", {name[0].upper() + name[1:]: value for name, value in _TRANSFER.items()}),
-    ("casp", "POST /portfolios", "[Portfolio]", {"code": "{new}", "mailsEnabled": False}),
+    ("casp", "POST /portfolios", "[Portfolio]", {"code": "{new}", "name": None, "mailsEnabled": False}),
     ("casp", "POST /buckets", "[Bucket]", {"code": "{new}", "name": "N", "customerCode": "{customer}"}),
     ("casp", "PUT /buckets/{bucket}", "Bucket", {"name": "M"}),
     ("casp", "DELETE /buckets/{bucket}", "null", None),
@@ -233,8 +276,32 @@ WRITING: tuple[Sent, ...] = (
     ("sdk", "POST /integrations/documentstore/type", "DocumentType", {"Code": "{new}", "Name": "N", "Description": None}),
     ("sdk", "PUT /integrations/documentstore/type/{document_type}", "DocumentType", {"Name": "M", "Description": "D"}),
     ("sdk", "DELETE /integrations/documentstore/type/{document_type}", "null", None),
-    ("casp", "POST /sanction/search", "Search", {"name": "A", "fuzzySearch": True, "lists": ["EU"], "entityType": None}),
-    ("casp", "POST /sanction/validatedentry", "x", {"list": "EU", "entity": "7"}),
-    ("casp", "GET /sanction/validatedentry/{judged}?EnvironmentCode=", "x", None),
-    ("casp", "DELETE /sanction/validatedentry/{judged}?EnvironmentCode=", "null", None),
+    (
+        "casp",
+        "POST /sanction/search",
+        "Search",
+        {
+            "name": "A",
+            "dateOfBirth": "1980-01-31",
+            "cryptoAddress": None,
+            "entityType": None,
+            "fuzzySearch": True,
+            "lists": "EU",
+            "referenceCode": "R-1",
+            "environmentCode": "TEST",
+        },
+    ),
+    (
+        "casp",
+        "POST /sanction/validatedentry",
+        "empty",
+        {
+            "entityCode": "7",
+            "environmentCode": "TEST",
+            "sanctionLists": [{"code": "EU", "version": "52.0"}],
+            "userName": "u",
+        },
+    ),
+    ("casp", "GET /sanction/validatedentry/EU/{judged}?EnvironmentCode=TEST", "[ValidatedEntry]", None),
+    ("casp", "DELETE /sanction/validatedentry/EU/{judged}?EnvironmentCode=", "empty", None),
 )
