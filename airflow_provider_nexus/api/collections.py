@@ -191,6 +191,7 @@ COLLECTIONS = (
     Resource(
         name="portfolios",
         path="/portfolios",
+        member_path="/portfolios/{code}",
         schema=configuration.PORTFOLIO,
         meaning="Portfolios",
         shape=Shape.ARRAY,
@@ -199,9 +200,11 @@ COLLECTIONS = (
     Resource(
         name="buckets",
         path="/buckets",
+        member_path="/buckets/{code}",
         schema=configuration.BUCKET,
         meaning="Buckets that accounts are in",
         key=("code",),
+        is_seen=False,
         filters=("customerCode",),
         surface="B",
     ),

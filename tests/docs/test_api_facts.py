@@ -175,6 +175,12 @@ def test_every_call_of_the_code_is_a_fact() -> None:
     assert sorted({(method, _shape(path)) for method, path in code} - _calls().keys()) == []
 
 
+def test_single_records_can_be_read_where_there_is_a_call() -> None:
+    with_call = {each.name for each in RESOURCES.values() if ("GET", _shape(f"{each.path}/{{}}")) in _calls() and not each.parent}
+    by_other_codes = {"trade_pairs", "hot_wallet_balances"}  # all of an exchange; a path that looks like the mutations'
+    assert with_call - by_other_codes == {each.name for each in RESOURCES.values() if each.member_path}
+
+
 def test_every_call_is_replayed_as_the_clients_send_it() -> None:
     assert {path for _, path in _calls().keys() - _replayed().keys()} == _OF_UNKNOWN_TYPE
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import product
 from typing import Any
 
 import msgspec
@@ -9,8 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_nexus.api import envelope
+from airflow_provider_nexus.api.records import typed
+from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import RESOURCES, get_resource
 from airflow_provider_nexus.api.rows import RowReader
+from airflow_provider_nexus.api.schemas.field import Field
 from airflow_provider_nexus.extract.origin import Origin
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import RejectedRecord
@@ -84,6 +90,58 @@ def test_a_bad_time_does_not_fit(text: str) -> None:
     raw = msgspec.json.encode({"orderCode": "O1", "created": "2026-01-01T10:00:00Z", "finished": text})
     with pytest.raises(RejectedRecord, match="finished: an ISO 8601 time stamp"):
         conform(raw, "orders")
+
+
+ODD = ('"x"', "1.5", "true", '[{"a":1}]', '{"a":1}', '"a\\u0000b"')
+
+
+def plain_fields(fields: tuple[Field, ...], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Field]]:
+    """All fields but those within lists and maps, whose text is stored as it came."""
+    for field in fields:
+        yield (*path, field.name), field
+        if field.kind == "object":
+            yield from plain_fields(field.children, (*path, field.name))
+
+
+def record_with(resource: Resource, path: tuple[str, ...], value: str) -> bytes:
+    """A record with key, stamp and one more value."""
+    record: dict[str, Any] = {}
+    stamps = {".".join(names) for names, field in resource.schema.walk() if field.kind == "time"}
+    ordered_by = {resource.created.stamp} if resource.created else set()
+    wanted = {name: "2026-01-01T00:00:00Z" if name in stamps else "1" for name in {*resource.key} | ordered_by}
+    for name, it in {**wanted, ".".join(path): msgspec.Raw(value.encode())}.items():
+        *outer, last = name.split(".")
+        place = record
+        for part in outer:
+            place = place.setdefault(part, {})
+        place[last] = it
+    return msgspec.json.encode(record)
+
+
+@pytest.mark.parametrize("resource", RESOURCES.values(), ids=lambda resource: resource.name)
+def test_no_field_of_another_kind_makes_a_record_unreadable(resource: Resource) -> None:
+    reader, converter, columns = RowReader(resource), TableConverter(resource), [each.name for each in Table(resource).columns]
+    stamps = [each.stamp for each in (resource.created, resource.finished) if each]
+    status = resource.lifecycle.status_field if resource.lifecycle else ""
+    strict = (*resource.key, *stamps, resource.stamp, status, ".".join(resource.fiat_code), ".".join(resource.crypto_code))
+    loose = [
+        (path, field)
+        for path, field in plain_fields(resource.schema.fields)
+        if not field.holds_money and not any(f"{name}.".startswith(f"{'.'.join(path)}.") for name in strict)
+    ]
+    for (path, field), value in product(loose, ODD):
+        raw, name = record_with(resource, path, value), ".".join(path)
+        converter.untyped.clear()
+        row = reader.read(raw)
+        found = dict(zip(columns, converter.row(row, ORIGIN), strict=True))
+        extra = msgspec.json.decode(found["_raw_extra"] or "{}", type=dict[str, msgspec.Raw])
+        assert (row.flaw, reader.amounts(row)) == ("", []), (name, value)
+        if name in converter.untyped:
+            assert bytes(extra[name]).decode() == value
+            assert not [column for column in Table(resource).fields if column.path == path and found[column.name] is not None]
+        else:
+            assert field.kind == "object" or name not in extra
+        typed(resource, envelope.decode(raw))
 
 
 def test_times_are_in_utc_and_empty_ones_are_null() -> None:

@@ -71,6 +71,7 @@ SHAPES: list[tuple[str, Any, int]] = [
     ("exchanges", EXCHANGES[0], 1),
     ("exchanges", TWO, 2),
     ("exchanges", {"exchanges": TWO}, 2),
+    ("buckets", [{"code": "B1", "name": "One"}, {"code": "B2", "name": "Two"}], 2),
     ("hot_wallet_balances", [{"cryptoCode": "BTC", "available": 1.50}], 1),
 ]
 

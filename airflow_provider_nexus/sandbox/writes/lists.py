@@ -55,11 +55,6 @@ def refuse_known(world: World, call: ApiCall, name: str, code: str) -> None:
         raise Refusal(world.settings.duplicate_status, f"{noun(name)}Exists", f"{code!r} exists already", [f"code {code} exists"])
 
 
-def one(name: str) -> Handler:
-    """Answers with the row that the path names."""
-    return lambda world, call: success(world.answered(call, name, row_of(world, call, name).record(call.at)), 1)
-
-
 def removal(name: str, *, shows: bool = False) -> Handler:
     """Removes the row that the path names.
 

@@ -184,11 +184,9 @@ _INTEREST, _FEES = "/interest/custodian", "/paymentmethod/{parent}/fees"
 _CUSTOMER_FEES, _TAG_FEES = "payment_method_customer_fees", "payment_method_tag_fees"
 ROUTES = (
     Route("POST", "/buckets", _bucket, "B", writes=True),
-    Route("GET", "/buckets/{code}", lists.one(BUCKETS), "B"),
     Route("PUT", "/buckets/{code}", _change_bucket, "B", writes=True),
     Route("DELETE", "/buckets/{code}", lists.removal(BUCKETS), "B", writes=True),
     Route("POST", "/portfolios", _portfolio, "B", writes=True),
-    Route("GET", "/portfolios/{code}", lists.one(PORTFOLIOS), "B"),
     Route("POST", "/notifications", _notify, "B", writes=True),
     Route("POST", f"{_INTEREST}/schedules", _schedule, "B", writes=True),
     Route("PUT", f"{_INTEREST}/schedules/{{code}}", _change_schedule, "B", writes=True),
