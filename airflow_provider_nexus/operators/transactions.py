@@ -38,8 +38,8 @@ class NexusCreateTransactionOperator(NexusOnceOperator):
     """Makes one transaction, once, and returns it; of a pair it returns the one that gives.
 
     The reference goes into ``paymentReference`` where the call has that and ``values`` leave it free, else into
-    ``data["reference"]``. A swap has no documented data and the classic calls have no field at all, so one of unknown fate is
-    never sent again: the task fails until somebody has looked.
+    ``data["reference"]``. The classic calls have no field for it, and a swap only the first, so one of these of unknown fate that
+    is not found is never sent again: the task fails until somebody has looked.
 
     .. seealso:: :doc:`acting`
 

@@ -41,7 +41,7 @@ class Trade:
     @property
     def is_searchable(self) -> bool:
         """Whether its transactions are found by a reference of the user's, as far as the API's documents go."""
-        return self.has_payment_reference or (self.has_data and not self.is_classic)
+        return not self.is_classic
 
     @property
     def is_classic(self) -> bool:
@@ -85,6 +85,7 @@ TRADES: Mapping[str, Trade] = MappingProxyType(
             type="SWAP",
             needs=("paymentMethodCode", "customerCode", "source.cryptoCode", "source.cryptoAmount", "destination.cryptoCode"),
             answer="sourceTransaction",
+            has_payment_reference=True,
             has_data=False,
         ),
         "broker_buy": Trade(path="/brokerbuy", type="BROKERBUY", needs=_BUY, has_payment_reference=True),
@@ -149,6 +150,11 @@ def refer(trade: Trade, body: Mapping[str, Any], reference: str) -> tuple[dict[s
     if trade.has_payment_reference and at(body, "paymentReference") in (None, "", reference):
         free = {name: value for name, value in body.items() if name.casefold() != "paymentreference"}
         return {**free, "paymentReference": reference}, "paymentReference"
+    if not trade.has_data:
+        raise NexusConfigurationError(
+            f"values['paymentReference'] of a {trade.type} transaction is where the task puts its own reference: give yours as "
+            "reference="
+        )
     return with_data_reference(body, reference), "data.reference"
 
 

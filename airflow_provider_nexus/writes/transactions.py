@@ -65,7 +65,7 @@ def transaction_write(client: NexusClient, kind: str, values: Mapping[str, Any],
         reference=reference if place else "",
         carries=search.carries,
         lookup_by_hand=_by_hand(trade, place, reference),
-        is_proof=trade.has_data or place == "paymentReference",
+        is_proof=trade.has_data,
     )
 
 

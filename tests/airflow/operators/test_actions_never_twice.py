@@ -18,7 +18,7 @@ from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.retry import RetryPolicy
 from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.client.settings import read_settings
-from airflow_provider_nexus.exceptions import NexusAmbiguousWriteError, NexusApiError, NexusError
+from airflow_provider_nexus.exceptions import NexusAmbiguousWriteError, NexusApiError, NexusConfigurationError, NexusError
 from airflow_provider_nexus.operators.transactions import NexusCreateTransactionOperator
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sandbox.faults import Fault, FaultKind
@@ -290,6 +290,18 @@ def test_an_answer_that_comes_too_late(sandbox: Sandbox, kind: str) -> None:
     sandbox.configure(faults=(Fault(kind="slow", path=_PATHS[kind], method="POST", seconds=1.3),))
     assert first_text(job.attempt(client_of(sandbox, timeout=1)))
     assert counted(sandbox) - before == 1
+
+
+def test_a_swap_is_found_by_its_payment_reference(sandbox: Sandbox) -> None:
+    """It is the only trade without data."""
+    client = client_of(sandbox)
+    job = Job(sandbox, "swap", "lost swap", prepared(sandbox, client, "swap"), sandbox.now)
+    before = counted(sandbox)
+    sandbox.configure(faults=(Fault(kind="drop_after", path="/swap/custodian", method="POST"),))
+    record = job.attempt(client)
+    assert (record["direction"], record["paymentReference"], counted(sandbox) - before) == ("SOURCE", "lost swap", 2)
+    with pytest.raises(NexusConfigurationError, match="of a SWAP transaction is where the task puts its own reference"):
+        transaction_write(client, "swap", {**job.values, "paymentReference": "other"}, "lost swap")
 
 
 def test_another_try_of_a_task_finds_what_the_first_made(sandbox: Sandbox) -> None:

@@ -63,7 +63,7 @@ _TRADES: dict[str, tuple[str, dict[str, Any]]] = {
     "classic_sell": ("/sell/broker", {"paymentMethodCode": "SELL_SEPA", "cryptoAmount": "0.1"}),
 }
 KINDS = (*_TRADES, "order", "transfer", "payout", "confirming", "cancel", "create_customer", "update_customer", "call")
-_WITHOUT_REFERENCE = ("swap", "classic_buy", "classic_sell", "payout", "confirming", "cancel")
+_WITHOUT_REFERENCE = ("classic_buy", "classic_sell", "payout", "confirming", "cancel")
 _SETS_A_STATE = ("update_customer", "confirming")
 """A second copy does no harm, and the client itself may make one."""
 

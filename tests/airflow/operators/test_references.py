@@ -144,7 +144,7 @@ def test_the_same_reference_for_something_else(sandbox: Sandbox, kind: str, chan
     assert made(sandbox) == before
 
 
-@pytest.mark.parametrize("kind", ["swap", "classic_buy", "classic_sell"])
+@pytest.mark.parametrize("kind", ["classic_buy", "classic_sell"])
 def test_what_can_not_be_searched_takes_no_reference(kind: Any) -> None:
     with pytest.raises(NexusConfigurationError, match=f"reference can't be given for a '{kind}'.*Leave it out"):
         NexusCreateTransactionOperator(task_id="act", kind=kind, values={}, reference="invoice-17")
