@@ -23,7 +23,7 @@ def section_of(title: str) -> str:
 def way_of(title: str) -> dict[str, list[str]]:
     """The functions of each module, in the order of the page."""
     found: dict[str, list[str]] = {}
-    for module, rest in re.findall(r"^#\. ``([\w/]+)``: (.+?)(?=^#|\Z)", section_of(title), re.MULTILINE | re.DOTALL):
+    for module, rest in re.findall(r"^#\. ``([\w/]+)``: (.+?)(?=^#|^$|\Z)", section_of(title), re.MULTILINE | re.DOTALL):
         found[module] = [name for name in re.findall(r"``([\w.]+)``", rest) if name not in ("Row", "Secret")]
     return found
 
