@@ -43,7 +43,7 @@ WITHOUT_SOCKETS = {"exceptions", "api"}
 SOCKETS = {"socket", "ssl", "http", "requests", "httpx", "urllib3", "aiohttp", "fastapi", "uvicorn", "starlette"}
 CLOCKS = {"now", "utcnow", "today"}
 FOR_DAGS = {"hooks", "operators", "transfers", "sensors", "triggers", "assets", "get_provider_info"}
-HEAVY = ("pyarrow", "pandas", "fastapi", "httpx", "uvicorn")
+HEAVY = ("pyarrow", "pandas", "starlette", "httpx", "uvicorn")
 
 _IMPORT_ALL = """
 import importlib, importlib.abc, json, sys
@@ -162,7 +162,7 @@ def test_airflow_reads_about_us_without_importing_anything() -> None:
 
 def test_the_lower_layers_work_without_airflow_and_the_extras() -> None:
     names = [_dotted(path) for path in _of(WITHOUT_AIRFLOW - {"sandbox"})]
-    _run(_IMPORT_ALL.format(missing={"airflow", "pyarrow", "pandas", "fastapi", "uvicorn"}, names=names))
+    _run(_IMPORT_ALL.format(missing={"airflow", "pyarrow", "pandas", "starlette", "uvicorn"}, names=names))
 
 
 def test_the_sandbox_works_without_airflow_and_the_client() -> None:

@@ -1,6 +1,6 @@
 """An imitation of Nexus that runs on this machine: seeded data, a virtual clock, and every unpleasant side to order.
 
-FastAPI and uvicorn are imported when a sandbox starts, not before.
+Starlette and uvicorn are imported when a sandbox starts, not before.
 """
 
 from __future__ import annotations

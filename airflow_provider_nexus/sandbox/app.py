@@ -1,4 +1,4 @@
-"""The web side: FastAPI routes, matched without regard to case, and the control surface for tests in other processes.
+"""The web side: routes of Starlette, matched without regard to case, and the control surface for tests in other processes.
 
 The control surface, under ``/_sandbox/``, takes no token: programs of this machine may use it, and no page that a browser on
 it shows. A page of any site can send requests to this machine, and under a name that leads here (DNS rebinding) read the
@@ -14,7 +14,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
-from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route as WebRoute
@@ -39,8 +40,6 @@ from airflow_provider_nexus.sandbox.writes import (
 
 Closer = Callable[[Scope, bool], None]
 """Closes the connection of a scope: at once, or after what was written has been sent."""
-
-_Reply = dict[str, Any]
 
 _WRITES = (broker, custodian, customers, documents, exchange, mails, partner, people)
 _JSON = "application/json"
@@ -81,16 +80,16 @@ def all_routes() -> tuple[Route, ...]:
     return (*catalogue_routes(), *extras.ROUTES, *written)
 
 
-def build_app(state: SandboxState, closer: Closer) -> FastAPI:
+def build_app(state: SandboxState, closer: Closer) -> Starlette:
     """The application: control routes, then the API's, those with fewest placeholders first, then 404 for the rest."""
     ordered = sorted(all_routes(), key=lambda route: (route.path.count("{"), -len(route.path)))
     paths = [CaselessRoute(route.path, _endpoint(state, route, closer), [route.method]) for route in ordered]
     rest = WebRoute("/{rest:path}", _endpoint(state, None, closer), methods=_METHODS)
-    app = FastAPI(title="Nexus sandbox", openapi_url=None, redirect_slashes=False)
-    app.add_middleware(LoopbackOnly)
-    app.add_exception_handler(ClientDisconnect, _nobody_listens)
-    app.router.routes.extend([*_control_routes(state), *paths, rest])
-    return app
+    return Starlette(
+        routes=[*_control_routes(state), *paths, rest],
+        middleware=[Middleware(LoopbackOnly)],
+        exception_handlers={ClientDisconnect: _nobody_listens},
+    )
 
 
 async def _nobody_listens(request: Request, error: Exception) -> Response:  # noqa: ARG001 - the signature of starlette
@@ -124,42 +123,30 @@ async def _call(request: Request) -> ApiCall:
 
 
 def _control_routes(state: SandboxState) -> list[WebRoute]:
-    """Counts, clock, settings and reset."""
-    return [
-        WebRoute("/_sandbox/stats", _answering(lambda body: state.journal.stats()), methods=["GET"]),  # noqa: ARG005
-        WebRoute("/_sandbox/clock", _answering(lambda body: _advance(state, body)), methods=["POST"]),
-        WebRoute("/_sandbox/settings", _answering(lambda body: _configure(state, body)), methods=["POST"]),
-        WebRoute("/_sandbox/reset", _answering(lambda body: _reset(state)), methods=["POST"]),  # noqa: ARG005
-    ]
+    """Counts, clock, settings and reset. Those that change something answer with the time after it."""
+    changes: dict[str, Callable[[dict[str, Any]], object]] = {
+        "clock": lambda body: state.advance(float(body.get("advance", 0))),
+        "settings": lambda body: state.configure(**from_json(body)),
+        "reset": lambda body: state.reset(),  # noqa: ARG005
+    }
 
-
-def _answering(act: Callable[[_Reply], _Reply]) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         if refusal := _refuse_page(request):
             return refusal
+        change = changes.get(request.url.path.rpartition("/")[2])
+        if change is None:
+            return JSONResponse(state.journal.stats())
         try:
             body = await request.body()
-            return JSONResponse(act(msgspec.json.decode(body) if body else {}))
+            change(msgspec.json.decode(body) if body else {})
+            return JSONResponse({"now": state.now.isoformat()})
         except (ValueError, TypeError) as error:
-            return JSONResponse({"error": str(error)}, status_code=400)
+            return _refusal(400, str(error))
 
-    return endpoint
-
-
-def _advance(state: SandboxState, body: _Reply) -> _Reply:
-    with state.lock:
-        state.clock.advance(float(body.get("advance", 0)))
-        return {"now": state.now.isoformat()}
-
-
-def _configure(state: SandboxState, body: _Reply) -> _Reply:
-    state.configure(**from_json(body))
-    return {"now": state.now.isoformat()}
-
-
-def _reset(state: SandboxState) -> _Reply:
-    state.reset()
-    return {"now": state.now.isoformat()}
+    return [
+        WebRoute("/_sandbox/stats", endpoint, methods=["GET"]),
+        *(WebRoute(f"/_sandbox/{name}", endpoint, methods=["POST"]) for name in changes),
+    ]
 
 
 class LoopbackOnly:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 _LAST_PORT = 65_535
-_EXTRA = ("fastapi", "starlette", "uvicorn")
+_EXTRA = ("starlette", "uvicorn")
 """What the extra ``sandbox`` brings, if Airflow did not; imported when a sandbox starts."""
 
 
@@ -112,8 +112,7 @@ class Sandbox:
 
     def advance(self, seconds: float) -> None:
         """Move the virtual clock on."""
-        with self._state.lock:
-            self._state.clock.advance(seconds)
+        self._state.advance(seconds)
 
     @property
     def calls(self) -> list[RecordedCall]:

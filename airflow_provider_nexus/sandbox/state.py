@@ -126,6 +126,11 @@ class SandboxState:
         """The virtual time."""
         return to_datetime(self.clock.now)
 
+    def advance(self, seconds: float) -> None:
+        """Move the clock on by virtual seconds."""
+        with self.lock:
+            self.clock.advance(seconds)
+
     def meet(self, route: Route | None, call: ApiCall, connection: int) -> tuple[ApiAnswer, Fault | None]:
         """Answer a call and record it.
 

@@ -35,7 +35,7 @@ INFO = f"{PACKAGE}-{__version__}.dist-info"
 NEEDS_EXTRA = {
     "pyarrow": "parquet",
     "openlineage": "openlineage",
-    **dict.fromkeys(("fastapi", "starlette", "uvicorn"), "sandbox"),
+    **dict.fromkeys(("starlette", "uvicorn"), "sandbox"),
 }
 """What a module may miss in an installation without extras, and the extra that brings it."""
 

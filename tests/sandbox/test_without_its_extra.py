@@ -40,7 +40,7 @@ for command in (lambda: sandbox.run(settings), lambda: demo.run(Namespace(home={
 """
 
 
-@pytest.mark.parametrize("missing", ["fastapi", "uvicorn"])
+@pytest.mark.parametrize("missing", ["starlette", "uvicorn"])
 def test_the_error_names_the_extra(missing: str, tmp_path: Path) -> None:
     script = SCRIPT.format(missing=missing, home=str(tmp_path))
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=120)
