@@ -8,6 +8,16 @@ from airflow_provider_nexus.api.resource import DateFilter, Resource, Shape
 from airflow_provider_nexus.api.schemas import compliance, customers, partner, transactions, treasury
 
 _of_customers = partial(Resource, parent="customers", parent_field="customerCode")
+_of_casp_customers = partial(_of_customers, surface="B")
+_of_payment_methods = partial(Resource, parent="payment_methods", parent_field="paymentMethodCode", is_seen=False, surface="B")
+_callbacks = partial(
+    Resource,
+    schema=transactions.CALLBACK,
+    key=("transactionCode", "inserted", "url"),
+    parent_field="transactionCode",
+    fiat_code=("notification", "currencyCode"),
+    crypto_code=("notification", "cryptoCurrencyCode"),
+)
 
 CHILDREN = (
     _of_customers(
@@ -38,16 +48,11 @@ CHILDREN = (
         surface="A",
         mutable=False,
     ),
-    Resource(
+    _callbacks(
         name="transaction_callbacks",
         path="/transactions/custodian/{parent}/callbacks",
-        schema=transactions.CALLBACK,
         meaning="Callbacks sent for a transaction",
-        key=("transactionCode", "inserted", "url"),
         parent="transactions",
-        parent_field="transactionCode",
-        fiat_code=("notification", "currencyCode"),
-        crypto_code=("notification", "cryptoCurrencyCode"),
         surface="B",
     ),
     _of_customers(
@@ -60,17 +65,16 @@ CHILDREN = (
         stamp="createdOn",
         sorted_by="CreatedDate",
     ),
-    _of_customers(
+    _of_casp_customers(
         name="customer_compliance_history",
         path="/customer/{parent}/complianceHistory",
         schema=compliance.COMPLIANCE_HISTORY,
         meaning="Changes of a customer's status, trust level and risk; they have no code, so their values are the key",
         key=("customerCode", "created", "status", "trustlevel", "riskQualification", "latestReview"),
         created=DateFilter("startDate", "endDate"),
-        surface="B",
         mutable=False,
     ),
-    _of_customers(
+    _of_casp_customers(
         name="customer_comments",
         path="/customer/{parent}/comments",
         schema=compliance.COMMENT,
@@ -78,9 +82,8 @@ CHILDREN = (
         is_seen=False,
         key=("guid",),
         stamp="created",
-        surface="B",
     ),
-    _of_customers(
+    _of_casp_customers(
         name="customer_data",
         path="/customer/{parent}/data",
         schema=compliance.CUSTOMER_DATA,
@@ -88,9 +91,8 @@ CHILDREN = (
         shape=Shape.ARRAY,
         is_seen=False,
         key=("customerCode", "key"),
-        surface="B",
     ),
-    _of_customers(
+    _of_casp_customers(
         name="customer_personal_data",
         path="/customer/{parent}/personalData",
         schema=compliance.PERSONAL_DATA,
@@ -98,7 +100,6 @@ CHILDREN = (
         shape=Shape.OBJECT,
         is_seen=False,
         key=("customerCode",),
-        surface="B",
     ),
     _of_customers(
         name="customer_trace_summaries",
@@ -110,7 +111,7 @@ CHILDREN = (
         filters=("startDate",),
         surface="A",
     ),
-    _of_customers(
+    _of_casp_customers(
         name="customer_balances",
         path="/balances/customers/{parent}",
         schema=treasury.CUSTOMER_BALANCE,
@@ -120,7 +121,6 @@ CHILDREN = (
         key=("customerCode", "code"),
         filters=("balanceDateTime",),
         crypto_code=("code",),
-        surface="B",
     ),
     Resource(
         name="transaction_flows",
@@ -134,39 +134,26 @@ CHILDREN = (
         parent_field="transactionCode",
         surface="B",
     ),
-    Resource(
+    _callbacks(
         name="broker_transaction_callbacks",
         path="/transaction/{parent}/callbacks",
-        schema=transactions.CALLBACK,
         meaning="Callbacks sent for a broker transaction of the classic generation",
-        key=("transactionCode", "inserted", "url"),
         parent="broker_transactions",
-        parent_field="transactionCode",
-        fiat_code=("notification", "currencyCode"),
-        crypto_code=("notification", "cryptoCurrencyCode"),
     ),
-    Resource(
+    _of_payment_methods(
         name="payment_method_customer_fees",
         path="/paymentmethod/{parent}/fees/customer",
         schema=partner.CUSTOMER_FEE,
         meaning="Fees of a payment method for single customers",
-        is_seen=False,
         key=("paymentMethodCode", "customerCode"),
         filters=("customerCode",),
-        parent="payment_methods",
-        parent_field="paymentMethodCode",
-        surface="B",
     ),
-    Resource(
+    _of_payment_methods(
         name="payment_method_tag_fees",
         path="/paymentmethod/{parent}/fees/tag",
         schema=partner.TAG_FEE,
         meaning="Fees of a payment method for customers with a tag",
-        is_seen=False,
         key=("paymentMethodCode", "customerTag"),
         filters=("customerTag",),
-        parent="payment_methods",
-        parent_field="paymentMethodCode",
-        surface="B",
     ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_provider_nexus.api import lifecycles
-from airflow_provider_nexus.api.resource import DateFilter, Resource, Shape
+from airflow_provider_nexus.api.resource import DateFilter, Resource, Shape, words
 from airflow_provider_nexus.api.schemas import configuration, customers, mails, trading, transactions, treasury
 
 _CREATED_DATE = DateFilter("startDate", "endDate")
@@ -19,20 +19,9 @@ COLLECTIONS = (
         meaning="All transactions; broker ones included on B",
         key=("transactionCode",),
         created=_CREATED_FROM,
-        filters=(
-            "accountCode",
-            "blockchainTxId",
-            "cryptoCode",
-            "currencyCode",
-            "customerCode",
-            "destinationCryptoAddress",
-            "direction",
-            "linkedTransactionCode",
-            "transactionCode",
-            "paymentMethodCode",
-            "paymentReference",
-            "status",
-            "type",
+        filters=words(
+            "accountCode blockchainTxId cryptoCode currencyCode customerCode destinationCryptoAddress "
+            "direction linkedTransactionCode transactionCode paymentMethodCode paymentReference status type"
         ),
         lifecycle=lifecycles.TRANSACTION,
         cancel=("POST", "/transactions/custodian/{code}/cancel"),
@@ -48,16 +37,7 @@ COLLECTIONS = (
         meaning="Broker transactions of the classic generation",
         key=("transactionCode",),
         created=_CREATED_DATE,
-        filters=(
-            "status",
-            "customer",
-            "type",
-            "customerStatus",
-            "customerTrustlevel",
-            "customerIsHighrisk",
-            "customerIsBusiness",
-            "isSettled",
-        ),
+        filters=words("status customer type customerStatus customerTrustlevel customerIsHighrisk customerIsBusiness isSettled"),
         lifecycle=lifecycles.BROKER_TRANSACTION,
         totals_path="/transaction/totals",
         totals_flag="isSettled",
@@ -81,19 +61,10 @@ COLLECTIONS = (
         meaning="Customers",
         key=("customerCode",),
         created=_CREATED_DATE,
-        filters=(
-            "bankAccount",
-            "email",
-            "externalCustomerCode",
-            "isReviewRecommended",
-            "latestReviewStartDate",
-            "latestReviewEndDate",
-            "latestTransactionStartDate",
-            "latestTransactionEndDate",
-            "portfolio",
-            "riskQualification",
-            "status",
-            "trustLevel",
+        filters=words(
+            "bankAccount email externalCustomerCode isReviewRecommended latestReviewStartDate "
+            "latestReviewEndDate latestTransactionStartDate latestTransactionEndDate portfolio "
+            "riskQualification status trustLevel"
         ),
         lifecycle=lifecycles.CUSTOMER,
     ),
@@ -120,18 +91,7 @@ COLLECTIONS = (
         key=("orderCode",),
         created=_CREATED_FROM,
         finished=_FINISHED_FROM,
-        filters=(
-            "orderCode",
-            "status",
-            "exchangeCode",
-            "cryptoCode",
-            "currencyCode",
-            "orderType",
-            "actionType",
-            "amountFrom",
-            "amountTo",
-            "isPartial",
-        ),
+        filters=words("orderCode status exchangeCode cryptoCode currencyCode orderType actionType amountFrom amountTo isPartial"),
         lifecycle=lifecycles.ORDER,
         cancel=("PUT", "/orders/{code}/cancel"),
         fiat_code=("tradePair", "currencyCode"),

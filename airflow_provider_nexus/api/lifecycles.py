@@ -27,7 +27,7 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True)
 class Lifecycle:
-    """The statuses of one kind of record by phase, spelt as the API's documents spell them.
+    """The statuses of one kind of record by phase, whose name each field has, spelt as the API's documents spell them.
 
     :param status_field: wire name of the field with the status
     :param reopens: whether a record can leave a status that means success, as an active customer can be blocked
@@ -58,12 +58,8 @@ class Lifecycle:
 
     def of(self, phase: Phase) -> tuple[str, ...]:
         """The known statuses of a phase; none for ``UNKNOWN``."""
-        return {
-            Phase.IN_FLIGHT: self.in_flight,
-            Phase.HELD: self.held,
-            Phase.SUCCEEDED: self.succeeded,
-            Phase.FAILED: self.failed,
-        }.get(phase, ())
+        statuses: tuple[str, ...] = getattr(self, phase, ())
+        return statuses
 
     @property
     def statuses(self) -> tuple[str, ...]:

@@ -2,61 +2,55 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from airflow_provider_nexus.api.resource import Resource, Shape
 from airflow_provider_nexus.api.schemas import compliance, partner
 
+_declared = partial(Resource, is_seen=False, surface="B")
+
 REGISTERS = (
-    Resource(
+    _declared(
         name="countries",
         path="/labelpartner/countries",
         schema=partner.COUNTRY,
         meaning="Countries, and which of them are blocked",
-        is_seen=False,
         key=("code",),
-        surface="B",
     ),
-    Resource(
+    _declared(
         name="cryptocurrencies",
         path="/labelpartner/cryptocurrencies",
         schema=partner.CRYPTOCURRENCY,
         meaning="How each crypto is set up: chain, receiving, least amounts",
-        is_seen=False,
         key=("code",),
         filters=("cryptoCode",),
-        surface="B",
     ),
-    Resource(
+    _declared(
         name="crypto_addresses",
         path="/cryptoaddress",
         schema=partner.CRYPTO_ADDRESS,
         meaning="Addresses that transfers may go to; they have no code, so the address, its memo and its creation are the key",
-        is_seen=False,
         key=("cryptoCode", "address", "addressReference", "exchangeWalletCode", "created"),
         stamp="created",
         filters=("address", "cryptoCode", "status", "sinkType", "sourceType"),
-        surface="B",
     ),
-    Resource(
+    _declared(
         name="banks",
         path="/banks",
         member_path="/banks/{code}",
         schema=partner.BANK,
         meaning="The register of banks",
         shape=Shape.ARRAY,
-        is_seen=False,
         key=("id",),
         filters=("bankId", "bicCode", "city", "countryCode", "ibanCode", "issuerId", "name"),
-        surface="B",
     ),
-    Resource(
+    _declared(
         name="data_templates",
         path="/labelpartner/datatemplates",
         schema=partner.DATA_TEMPLATE,
         meaning="Templates of the free data of customers and payment methods",
-        is_seen=False,
         key=("type", "code"),
         filters=("name",),
-        surface="B",
     ),
     Resource(
         name="document_types",
@@ -76,35 +70,29 @@ REGISTERS = (
         shape=Shape.OBJECT,
         key=("name", "shareName"),
     ),
-    Resource(
+    _declared(
         name="interest_schedules",
         path="/interest/custodian/schedules",
         member_path="/interest/custodian/schedules/{code}",
         schema=partner.INTEREST_SCHEDULE,
         meaning="Schedules by which interest is paid, with their intervals",
-        is_seen=False,
         key=("id",),
-        surface="B",
     ),
-    Resource(
+    _declared(
         name="sanction_lists",
         path="/sanction/lists",
         schema=compliance.SANCTION_LIST,
         meaning="Sanction lists that can be searched",
         shape=Shape.ARRAY,
-        is_seen=False,
         key=("code",),
-        surface="B",
     ),
-    Resource(
+    _declared(
         name="sanction_list_uploads",
         path="/sanction/lists/uploads",
         schema=compliance.SANCTION_LIST_UPLOAD,
         meaning="Versions of the sanction lists; they have no code, so list, version and time are the key",
         shape=Shape.ARRAY,
-        is_seen=False,
         key=("code", "version", "created"),
         filters=("excludeLatest",),
-        surface="B",
     ),
 )

@@ -114,9 +114,15 @@ def _contents(context: _RecordContext, prefix: str, children: tuple[Field, ...],
     return [inside(item) for item in value] if isinstance(value, list) else inside(value)
 
 
-def _money(value: Any) -> Decimal:
+def _written(value: Any) -> int | str | Decimal:
+    """What numbers and texts come as."""
     if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
         raise TypeError
+    return value
+
+
+def _money(value: Any) -> Decimal:
+    value = _written(value)
     if isinstance(value, str) and not NUMBER.fullmatch(value.strip()):
         raise ValueError
     number = Decimal(value.strip() if isinstance(value, str) else value)
@@ -134,16 +140,8 @@ def _stamp(read: Callable[[str], Any]) -> Callable[[Any], Any]:
     return of_text
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-        raise TypeError
-    return str(value)
-
-
 def _integer(value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
-        raise TypeError
-    Decimal(value)
+    Decimal(_written(value))
     return value
 
 
@@ -158,7 +156,7 @@ _READERS: dict[Kind, Callable[[Any], Any]] = {
     "money": _money,
     "time": _stamp(timestamps.to_pendulum),
     "date": _stamp(timestamps.to_date),
-    "text": _text,
+    "text": lambda value: str(_written(value)),
     "integer": _integer,
     "flag": _flag,
 }

@@ -28,6 +28,11 @@ class Shape(StrEnum):
     """An object keyed by the record's code, or one that contains such an object."""
 
 
+def words(text: str) -> tuple[str, ...]:
+    """Many names, each of one word, written as a text that reads better than as many in quotes."""
+    return tuple(text.split())
+
+
 @dataclass(frozen=True)
 class DateFilter:
     """A pair of query names that bounds a time stamp. Whether the bounds are inclusive is not known.

@@ -12,7 +12,7 @@ from airflow_provider_nexus.api.children import CHILDREN
 from airflow_provider_nexus.api.codes import did_you_mean
 from airflow_provider_nexus.api.collections import COLLECTIONS
 from airflow_provider_nexus.api.partner import REGISTERS
-from airflow_provider_nexus.api.resource import Resource
+from airflow_provider_nexus.api.resource import Resource, words
 from airflow_provider_nexus.api.snapshots import SNAPSHOTS
 from airflow_provider_nexus.exceptions import NexusUnknownResourceError
 
@@ -21,18 +21,9 @@ RESOURCES = MappingProxyType({resource.name: resource for resource in (*COLLECTI
 ``mutable`` are public."""
 
 
-_TRADES = (
-    "buy/broker",
-    "sell/broker",
-    "brokerbuy",
-    "paymentrequest/brokersell",
-    "buy/custodian",
-    "sell/custodian",
-    "gift/custodian",
-    "sendinternal/custodian",
-    "sendout/custodian",
-    "swap/custodian",
-    "paymentrequest/custodian",
+_TRADES = words(
+    "buy/broker sell/broker brokerbuy paymentrequest/brokersell buy/custodian sell/custodian gift/custodian "
+    "sendinternal/custodian sendout/custodian swap/custodian paymentrequest/custodian"
 )
 """Calls that make a trade and have a twin that only works it out."""
 

@@ -44,7 +44,7 @@ def test_the_scales_of_money_are_those_of_the_code() -> None:
     told = {unit: (int(scale), int(before), int(after)) for unit, _, scale, before, after in rows}
     others = next(unit for unit, rest, *_ in rows if rest)
     for unit in get_args(Unit):
-        scale = Field("x", "money", "", unit=unit).scale
+        scale = Field("x", "", "money", unit=unit).scale
         assert told.get(unit, told[others]) == (scale, PRECISION - scale, scale)
 
 

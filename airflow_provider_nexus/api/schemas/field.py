@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Literal
 
 Kind = Literal["text", "time", "date", "money", "integer", "flag", "object", "list", "map"]
@@ -25,8 +25,8 @@ class Field:
     """One field as Nexus sends it. Every field may be null or missing: the OpenAPI document marks none as required.
 
     :param name: the name on the wire, misspellings included
-    :param kind: how the value is read
     :param meaning: one line for a person
+    :param kind: how the value is read
     :param unit: what a number counts
     :param personal: whether it can identify a person
     :param surface: where it was seen: ``A`` (classic), ``B`` (CASP) or ``AB``
@@ -36,8 +36,8 @@ class Field:
     """
 
     name: str
-    kind: Kind
     meaning: str
+    kind: Kind
     unit: Unit = ""
     personal: bool = False
     surface: str = "AB"
@@ -101,61 +101,36 @@ def _amounts(prefix: tuple[str, ...], fields: tuple[Field, ...]) -> Iterator[tup
             yield from _amounts((*prefix, field.name), field.children)
 
 
-def text(name: str, meaning: str, *, personal: bool = False, surface: str = "AB", column: str = "") -> Field:
-    """A string; ids and numbers-as-text included."""
-    return Field(name, "text", meaning, personal=personal, surface=surface, column=column)
-
-
-def time(name: str, meaning: str, *, surface: str = "AB") -> Field:
-    """A time stamp in UTC, in any form that Nexus is known to send."""
-    return Field(name, "time", meaning, surface=surface)
-
-
-def date(name: str, meaning: str, *, personal: bool = False, surface: str = "AB") -> Field:
-    """A calendar date, ``yyyy-MM-dd``."""
-    return Field(name, "date", meaning, personal=personal, surface=surface)
-
-
-def fiat(name: str, meaning: str, *, surface: str = "AB") -> Field:
-    """An amount in the record's currency."""
-    return Field(name, "money", meaning, unit="fiat", surface=surface)
-
-
-def crypto(name: str, meaning: str, *, surface: str = "AB") -> Field:
-    """An amount in the record's crypto."""
-    return Field(name, "money", meaning, unit="crypto", surface=surface)
-
-
-def price(name: str, meaning: str, *, surface: str = "AB") -> Field:
-    """A price, rate or fee that is a number per unit of something and so has no meaningful sum."""
-    return Field(name, "money", meaning, unit="price", surface=surface)
-
-
-def ratio(name: str, meaning: str, *, surface: str = "AB") -> Field:
-    """A fraction."""
-    return Field(name, "money", meaning, unit="ratio", surface=surface)
-
-
-def integer(name: str, meaning: str, *, surface: str = "AB") -> Field:
-    """A whole number that is not money."""
-    return Field(name, "integer", meaning, surface=surface)
-
-
-def flag(name: str, meaning: str, *, surface: str = "AB", also: tuple[Kind, ...] = ()) -> Field:
-    """True or false."""
-    return Field(name, "flag", meaning, surface=surface, also=also)
+text = partial(Field, kind="text")
+"""A string; ids and numbers-as-text included."""
+time = partial(Field, kind="time")
+"""A time stamp in UTC, in any form that Nexus is known to send."""
+date = partial(Field, kind="date")
+"""A calendar date, ``yyyy-MM-dd``."""
+fiat = partial(Field, kind="money", unit="fiat")
+"""An amount in the record's currency."""
+crypto = partial(Field, kind="money", unit="crypto")
+"""An amount in the record's crypto."""
+price = partial(Field, kind="money", unit="price")
+"""A price, rate or fee that is a number per unit of something and so has no meaningful sum."""
+ratio = partial(Field, kind="money", unit="ratio")
+"""A fraction."""
+integer = partial(Field, kind="integer")
+"""A whole number that is not money."""
+flag = partial(Field, kind="flag")
+"""True or false."""
 
 
 def nested(name: str, meaning: str, *children: Field, surface: str = "AB", also: tuple[Kind, ...] = ()) -> Field:
     """An object with known fields."""
-    return Field(name, "object", meaning, surface=surface, children=children, also=also)
+    return Field(name, meaning, "object", surface=surface, children=children, also=also)
 
 
 def many(name: str, meaning: str, *children: Field, personal: bool = False, surface: str = "AB") -> Field:
     """An array; of objects when children are given, of strings when not."""
-    return Field(name, "list", meaning, personal=personal, surface=surface, children=children)
+    return Field(name, meaning, "list", personal=personal, surface=surface, children=children)
 
 
 def mapping(name: str, meaning: str, *children: Field, personal: bool = False, surface: str = "AB") -> Field:
     """An object with free keys; its values are objects when children are given, scalars when not."""
-    return Field(name, "map", meaning, personal=personal, surface=surface, children=children)
+    return Field(name, meaning, "map", personal=personal, surface=surface, children=children)
