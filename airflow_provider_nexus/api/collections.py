@@ -126,7 +126,6 @@ COLLECTIONS = (
         member_path="/mail/{code}",
         schema=mails.MAIL,
         meaning="Mails that Nexus wants sent",
-        key=("code",),
         created=_CREATED_DATE,
         filters=("accountCode", "customerCode", "transactionCode", "status", "type"),
         lifecycle=lifecycles.MAIL,
@@ -137,7 +136,6 @@ COLLECTIONS = (
         member_path="/paymentmethod/{code}",
         schema=configuration.PAYMENT_METHOD,
         meaning="Ways of paying, with their fees",
-        key=("code",),
         filters=("code", "currency", "crypto", "transactionType"),
     ),
     Resource(
@@ -155,7 +153,6 @@ COLLECTIONS = (
         schema=configuration.PORTFOLIO,
         meaning="Portfolios",
         shape=Shape.ARRAY,
-        key=("code",),
     ),
     Resource(
         name="buckets",
@@ -163,7 +160,6 @@ COLLECTIONS = (
         member_path="/buckets/{code}",
         schema=configuration.BUCKET,
         meaning="Buckets that accounts are in",
-        key=("code",),
         is_seen=False,
         filters=("customerCode",),
         surface="B",
@@ -176,7 +172,6 @@ COLLECTIONS = (
         shape=Shape.ARRAY,
         is_seen=False,
         wrapped_in=("exchanges",),
-        key=("code",),
         surface="B",
     ),
     Resource(

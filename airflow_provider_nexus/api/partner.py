@@ -15,14 +15,12 @@ REGISTERS = (
         path="/labelpartner/countries",
         schema=partner.COUNTRY,
         meaning="Countries, and which of them are blocked",
-        key=("code",),
     ),
     _declared(
         name="cryptocurrencies",
         path="/labelpartner/cryptocurrencies",
         schema=partner.CRYPTOCURRENCY,
         meaning="How each crypto is set up: chain, receiving, least amounts",
-        key=("code",),
         filters=("cryptoCode",),
     ),
     _declared(
@@ -58,7 +56,6 @@ REGISTERS = (
         member_path="/integrations/documentstore/type/{code}",
         schema=partner.DOCUMENT_TYPE,
         meaning="Types that stored documents are sorted by",
-        key=("code",),
         stamp="createdOn",
         filters=("code", "name"),
     ),
@@ -84,7 +81,6 @@ REGISTERS = (
         schema=compliance.SANCTION_LIST,
         meaning="Sanction lists that can be searched",
         shape=Shape.ARRAY,
-        key=("code",),
     ),
     _declared(
         name="sanction_list_uploads",

@@ -19,6 +19,7 @@ NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 """A number that comes as text, in a record, an argument or a connection: as JSON writes one. Python reads more."""
 OnUntyped = Callable[[str, str], None]
 """Called for a value that is of another kind than declared: dotted wire name of its field, and what was expected."""
+_OnMisfit = Callable[[str, Field, Any], Any]
 
 
 def typed(resource: Resource, record: dict[str, Any], on_untyped: OnUntyped | None = None) -> dict[str, Any]:
@@ -29,7 +30,18 @@ def typed(resource: Resource, record: dict[str, Any], on_untyped: OnUntyped | No
 
     :raises NexusDataError: when money, a part of the key or the stamp can't be read; it names resource, key, field and value
     """
-    return _object(_RecordContext(resource, key_text(resource, record), on_untyped), "", resource.schema.fields, record)
+
+    def refuse_or_pass(path: str, field: Field, value: Any) -> Any:
+        """A value that is of no kind that its field may have, as it came."""
+        expected = _EXPECTED.get(field.kind, f"a {field.kind}")
+        if resource.must_be_typed(path, field):
+            shown = "(personal data, not shown)" if field.personal else value
+            raise NexusDataError(resource.name, key_text(resource, record), path, shown, expected)
+        if on_untyped:
+            on_untyped(path, expected)
+        return value
+
+    return _object(refuse_or_pass, "", resource.schema.fields, record)
 
 
 def key_text(resource: Resource, record: dict[str, Any]) -> str:
@@ -60,35 +72,15 @@ def as_plain(value: Any) -> Any:
     return value
 
 
-class _RecordContext:
-    """The record that is read, for the error that a value may end in."""
-
-    def __init__(self, resource: Resource, key: str, on_untyped: OnUntyped | None) -> None:
-        self.resource, self.key, self._on_untyped = resource, key, on_untyped
-
-    def refuse_or_pass(self, path: str, field: Field, value: Any) -> Any:
-        """A value that is of no kind that its field may have, as it came.
-
-        :raises NexusDataError: when it must be typed; one that can identify a person is not shown
-        """
-        expected = _EXPECTED.get(field.kind, f"a {field.kind}")
-        if self.resource.must_be_typed(path, field):
-            shown = "(personal data, not shown)" if field.personal else value
-            raise NexusDataError(self.resource.name, self.key, path, shown, expected)
-        if self._on_untyped:
-            self._on_untyped(path, expected)
-        return value
-
-
-def _object(context: _RecordContext, prefix: str, fields: tuple[Field, ...], record: dict[str, Any]) -> dict[str, Any]:
+def _object(misfit: _OnMisfit, prefix: str, fields: tuple[Field, ...], record: dict[str, Any]) -> dict[str, Any]:
     known = {field.name.lower(): field for field in fields}
     return {
-        name: _value(context, prefix + known[name.lower()].name, known[name.lower()], value) if name.lower() in known else value
+        name: _value(misfit, prefix + known[name.lower()].name, known[name.lower()], value) if name.lower() in known else value
         for name, value in record.items()
     }
 
 
-def _value(context: _RecordContext, path: str, field: Field, value: Any) -> Any:
+def _value(misfit: _OnMisfit, path: str, field: Field, value: Any) -> Any:
     if value is None:
         return None
     for kind in (field.kind, *field.also):
@@ -96,18 +88,18 @@ def _value(context: _RecordContext, path: str, field: Field, value: Any) -> Any:
             if not field.children:
                 return value
             if isinstance(value, _CONTAINERS[kind]):
-                return _contents(context, f"{path}.", field.children, value, is_map=kind == "map")
+                return _contents(misfit, f"{path}.", field.children, value, is_map=kind == "map")
             continue
         try:
             return _READERS[kind](value)
         except (ValueError, TypeError, InvalidOperation):
             continue
-    return context.refuse_or_pass(path, field, value)
+    return misfit(path, field, value)
 
 
-def _contents(context: _RecordContext, prefix: str, children: tuple[Field, ...], value: Any, *, is_map: bool) -> Any:
+def _contents(misfit: _OnMisfit, prefix: str, children: tuple[Field, ...], value: Any, *, is_map: bool) -> Any:
     def inside(item: Any) -> Any:
-        return _object(context, prefix, children, item) if isinstance(item, dict) else item
+        return _object(misfit, prefix, children, item) if isinstance(item, dict) else item
 
     if is_map:
         return {name: inside(item) for name, item in value.items()}
@@ -121,7 +113,12 @@ def _written(value: Any) -> int | str | Decimal:
     return value
 
 
-def _money(value: Any) -> Decimal:
+def money(value: Any) -> Decimal:
+    """A decimal number, given as a number that is exact or as text.
+
+    :raises ValueError: for a text that is none, or what is infinite
+    :raises TypeError: for a float and anything else
+    """
     value = _written(value)
     if isinstance(value, str) and not NUMBER.fullmatch(value.strip()):
         raise ValueError
@@ -153,7 +150,7 @@ def _flag(value: Any) -> bool:
 
 _CONTAINERS: dict[Kind, type] = {"object": dict, "list": list, "map": dict}
 _READERS: dict[Kind, Callable[[Any], Any]] = {
-    "money": _money,
+    "money": money,
     "time": _stamp(timestamps.to_pendulum),
     "date": _stamp(timestamps.to_date),
     "text": lambda value: str(_written(value)),

@@ -100,7 +100,7 @@ class Resource:
     is_seen: bool = True
     wrapped_in: tuple[str, ...] = ()
     envelope: bool = True
-    key: tuple[str, ...]
+    key: tuple[str, ...] = ("code",)
     member_path: str = ""
     has_aliases: bool = False
     created: DateFilter | None = None

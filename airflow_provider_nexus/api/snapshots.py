@@ -13,7 +13,6 @@ SNAPSHOTS = (
         meaning="Currencies and their rates",
         shape=Shape.LISTS,
         holders={"currencies": ""},
-        key=("code",),
     ),
     Resource(
         name="prices",
@@ -48,7 +47,6 @@ SNAPSHOTS = (
         meaning="Total custodian balances",
         shape=Shape.LISTS,
         holders={"cryptoBalances": ""},
-        key=("code",),
         filters=("balanceDateTime",),
         crypto_code=("code",),
     ),

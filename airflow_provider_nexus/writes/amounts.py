@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from airflow_provider_nexus.api.codes import IN_QUOTES
-from airflow_provider_nexus.api.records import NUMBER
+from airflow_provider_nexus.api.records import money
 from airflow_provider_nexus.client.values import LOST_DIGITS, refuse_twins
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 
@@ -24,11 +24,10 @@ def amount(name: str, value: Any) -> Decimal:
     """
     refuse_float(name, value)
     try:
-        is_none = isinstance(value, bool) or (isinstance(value, str) and not NUMBER.fullmatch(value.strip()))
-        number = Decimal(0) if is_none else Decimal(value.strip() if isinstance(value, str) else value)
-    except (InvalidOperation, TypeError, ValueError):
+        number = money(value)
+    except (TypeError, ValueError):
         number = Decimal(0)
-    if not number.is_finite() or number <= 0:
+    if number <= 0:
         raise NexusConfigurationError(f"{name} is {value!r}: give an amount above zero, as Decimal or text such as '12.50'")
     return number
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -12,10 +13,8 @@ from airflow_provider_nexus.api.records import at
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.writes.amounts import exact
 
-_PARTIES = ("source.customerCode", "source.cryptoCode", "source.currencyCode", "source.cryptoAmount")
 
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Trade:
     """One trading call.
 
@@ -31,7 +30,7 @@ class Trade:
 
     path: str
     type: str
-    needs: tuple[str, ...]
+    needs: str
     answer: str = "transaction"
     has_payment_reference: bool = False
     has_data: bool = True
@@ -49,66 +48,44 @@ class Trade:
         return self.resource == "broker_transactions"
 
 
-_BUY = ("customerCode", "cryptoCode", "currencyCode", "fiatValue", "paymentMethodCode")
+_classic = partial(Trade, answer="", resource="broker_transactions")
+_BUY = "customerCode cryptoCode currencyCode fiatValue paymentMethodCode"
+_FROM = "paymentMethodCode source.customerCode source.cryptoCode source.currencyCode source.cryptoAmount"
 TRADES: Mapping[str, Trade] = MappingProxyType(
     {
-        "buy": Trade(path="/buy/custodian", type="BUY", needs=_BUY, has_payment_reference=True),
-        "sell": Trade(
-            path="/sell/custodian",
-            type="SELL",
-            needs=("customerCode", "cryptoCode", "cryptoAmount", "currencyCode", "paymentMethodCode"),
-        ),
-        "gift": Trade(path="/gift/custodian", type="GIFT", needs=_BUY),
+        "buy": Trade("/buy/custodian", "BUY", _BUY, has_payment_reference=True),
+        "sell": Trade("/sell/custodian", "SELL", "customerCode cryptoCode cryptoAmount currencyCode paymentMethodCode"),
+        "gift": Trade("/gift/custodian", "GIFT", _BUY),
         "clawback": Trade(
-            path="/clawback/custodian",
-            type="CLAWBACK",
-            needs=("customerCode", "currencyCode", "cryptoCode", "cryptoAmount"),
-            simulates=False,
+            "/clawback/custodian", "CLAWBACK", "customerCode currencyCode cryptoCode cryptoAmount", simulates=False
         ),
-        "send_out": Trade(
-            path="/sendout/custodian", type="SENDOUT", needs=("paymentMethodCode", *_PARTIES, "destination.address")
-        ),
+        "send_out": Trade("/sendout/custodian", "SENDOUT", f"{_FROM} destination.address"),
         "send_internal": Trade(
-            path="/sendinternal/custodian",
-            type="SENDINTERNAL",
-            needs=("paymentMethodCode", *_PARTIES, "destination.customerCode"),
-            answer="sourceTransaction",
+            "/sendinternal/custodian", "SENDINTERNAL", f"{_FROM} destination.customerCode", answer="sourceTransaction"
         ),
         "send_to_bucket": Trade(
-            path="/sendtobucket/custodian",
-            type="SENDTOBUCKET",
-            needs=("paymentMethodCode", *_PARTIES, "destination.bucketCode|destination.accountCode"),
+            "/sendtobucket/custodian",
+            "SENDTOBUCKET",
+            f"{_FROM} destination.bucketCode|destination.accountCode",
             simulates=False,
         ),
         "swap": Trade(
-            path="/swap/custodian",
-            type="SWAP",
-            needs=("paymentMethodCode", "customerCode", "source.cryptoCode", "source.cryptoAmount", "destination.cryptoCode"),
+            "/swap/custodian",
+            "SWAP",
+            "paymentMethodCode customerCode source.cryptoCode source.cryptoAmount destination.cryptoCode",
             answer="sourceTransaction",
             has_payment_reference=True,
             has_data=False,
         ),
-        "broker_buy": Trade(path="/brokerbuy", type="BROKERBUY", needs=_BUY, has_payment_reference=True),
+        "broker_buy": Trade("/brokerbuy", "BROKERBUY", _BUY, has_payment_reference=True),
         "broker_sell": Trade(
-            path="/paymentrequest/brokersell",
-            type="BROKERSELL",
-            needs=("customerCode", "cryptoCode", "currencyCode", "fiatValue|cryptoAmount", "paymentMethodCode"),
+            "/paymentrequest/brokersell",
+            "BROKERSELL",
+            "customerCode cryptoCode currencyCode fiatValue|cryptoAmount paymentMethodCode",
             has_payment_reference=True,
         ),
-        "classic_buy": Trade(
-            path="/buy/broker",
-            type="BUY",
-            needs=("paymentMethodCode", "accountCode", "amount", "currency"),
-            answer="",
-            resource="broker_transactions",
-        ),
-        "classic_sell": Trade(
-            path="/sell/broker",
-            type="SELL",
-            needs=("accountCode", "paymentMethodCode", "cryptoAmount"),
-            answer="",
-            resource="broker_transactions",
-        ),
+        "classic_buy": _classic("/buy/broker", "BUY", "paymentMethodCode accountCode amount currency"),
+        "classic_sell": _classic("/sell/broker", "SELL", "accountCode paymentMethodCode cryptoAmount"),
     }
 )
 """Trading calls by the name that the operator has for them."""
@@ -133,7 +110,7 @@ def trade_body(trade: Trade, values: Mapping[str, Any]) -> dict[str, Any]:
     :raises NexusConfigurationError: when something is missing, or an amount is none
     """
     body = exact(values)
-    missing = [name for name in trade.needs if not any(at(body, each) not in (None, "") for each in name.split("|"))]
+    missing = [name for name in trade.needs.split() if not any(at(body, each) not in (None, "") for each in name.split("|"))]
     if missing:
         wanted = ", ".join(name.replace("|", " or ") for name in missing)
         raise NexusConfigurationError(f"values of a {trade.type} transaction lack {wanted}: nothing was sent")
@@ -176,11 +153,7 @@ def asked(trade: Trade, body: Mapping[str, Any]) -> dict[str, Any]:
     given = {**body, **(body.get("source") or {})}
     return {
         "type": trade.type,
-        "customerCode": given.get("customerCode"),
-        "cryptoCode": given.get("cryptoCode"),
-        "currencyCode": given.get("currencyCode"),
-        "paymentMethodCode": given.get("paymentMethodCode"),
+        **{name: given.get(name) for name in ("customerCode", "cryptoCode", "currencyCode", "paymentMethodCode")},
         "destinationCryptoAddress": at(body, "destination.address") or body.get("destinationAddress"),
-        "requestedAmounts.fiatValue": given.get("fiatValue"),
-        "requestedAmounts.cryptoAmount": given.get("cryptoAmount"),
+        **{f"requestedAmounts.{name}": given.get(name) for name in ("fiatValue", "cryptoAmount")},
     }

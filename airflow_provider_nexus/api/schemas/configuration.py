@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from airflow_provider_nexus.api.schemas.field import Field, Schema, flag, mapping, nested, price, ratio, text, time
+from airflow_provider_nexus.api.schemas.field import Field, flag, mapping, nested, price, ratio, schema, text, time
 
-LABEL_PARTNER = Schema(
+LABEL_PARTNER = schema(
     "LabelPartner",
-    (
-        text("labelPartnerCode", "Code of the tenant"),
-        text("baseCurrencyCode", "Base currency"),
-        text("businessModel", "Broker, Custodian or Token"),
-        mapping("features", "Features switched on", surface="B"),
-        ratio("maximumAllowedYieldDeviationValue", "Largest yield deviation allowed", surface="B"),
-    ),
+    text("labelPartnerCode", "Code of the tenant"),
+    text("baseCurrencyCode", "Base currency"),
+    text("businessModel", "Broker, Custodian or Token"),
+    mapping("features", "Features switched on", surface="B"),
+    ratio("maximumAllowedYieldDeviationValue", "Largest yield deviation allowed", surface="B"),
 )
 
 
@@ -27,50 +25,46 @@ def _limits(name: str, meaning: str) -> Field:
     )
 
 
-TRUST_LEVEL = Schema(
+TRUST_LEVEL = schema(
     "TrustLevel",
-    (
-        text("name", "Name; its key"),
-        text("description", "Description"),
-        flag("isActive", "In use"),
-        flag("requireExecutedSellDoesNotExceedLifetimeBuy", "Sells may not exceed what was ever bought"),
-        _limits("buyLimits", "Limits on buying, in the base currency"),
-        _limits("sellLimits", "Limits on selling, in the base currency"),
-        nested("overallLimits", "Other limits", price("custodianLimit", "Largest balance in custody")),
-        mapping("flags", "Free flags"),
-    ),
+    text("name", "Name; its key"),
+    text("description", "Description"),
+    flag("isActive", "In use"),
+    flag("requireExecutedSellDoesNotExceedLifetimeBuy", "Sells may not exceed what was ever bought"),
+    _limits("buyLimits", "Limits on buying, in the base currency"),
+    _limits("sellLimits", "Limits on selling, in the base currency"),
+    nested("overallLimits", "Other limits", price("custodianLimit", "Largest balance in custody")),
+    mapping("flags", "Free flags"),
 )
 
-PORTFOLIO = Schema(
+PORTFOLIO = schema(
     "Portfolio",
-    (text("code", "Code"), text("name", "Name"), flag("mailsEnabled", "Mails are made for its customers")),
+    text("code", "Code"),
+    text("name", "Name"),
+    flag("mailsEnabled", "Mails are made for its customers"),
 )
 
-BUCKET = Schema(
+BUCKET = schema(
     "Bucket",
-    (
-        text("code", "Code"),
-        text("name", "Name"),
-        text("customerCode", "Owner, if any", personal=True),
-        time("created", "When it was made"),
-        time("updated", "When it was last changed"),
-    ),
+    text("code", "Code"),
+    text("name", "Name"),
+    text("customerCode", "Owner, if any", personal=True),
+    time("created", "When it was made"),
+    time("updated", "When it was last changed"),
 )
 
-PAYMENT_METHOD = Schema(
+PAYMENT_METHOD = schema(
     "PaymentMethod",
-    (
-        text("code", "Code"),
-        text("name", "Name"),
-        text("cryptoCode", "Crypto that it is bound to, if any"),
-        text("currencyCode", "Currency that it is bound to, if any"),
-        nested(
-            "fees",
-            "Fees",
-            nested("bank", "Bank", price("fixed", "Fixed amount"), ratio("relative", "Fraction")),
-            nested("service", "Service", ratio("relative", "Fraction")),
-        ),
-        nested("paymentType", "Way of paying", text("code", "Code"), text("description", "Description"), text("name", "Name")),
-        text("transactionType", "Transactions that it can be used for", surface="B"),
+    text("code", "Code"),
+    text("name", "Name"),
+    text("cryptoCode", "Crypto that it is bound to, if any"),
+    text("currencyCode", "Currency that it is bound to, if any"),
+    nested(
+        "fees",
+        "Fees",
+        nested("bank", "Bank", price("fixed", "Fixed amount"), ratio("relative", "Fraction")),
+        nested("service", "Service", ratio("relative", "Fraction")),
     ),
+    nested("paymentType", "Way of paying", text("code", "Code"), text("description", "Description"), text("name", "Name")),
+    text("transactionType", "Transactions that it can be used for", surface="B"),
 )

@@ -87,6 +87,11 @@ class Schema:
         yield from _amounts((), self.fields)
 
 
+def schema(name: str, *fields: Field) -> Schema:
+    """The schema of records that have these fields."""
+    return Schema(name, fields)
+
+
 def _walk(prefix: tuple[str, ...], fields: tuple[Field, ...]) -> Iterator[tuple[tuple[str, ...], Field]]:
     for field in fields:
         yield (*prefix, field.name), field

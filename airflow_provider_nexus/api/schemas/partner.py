@@ -2,117 +2,107 @@
 
 from __future__ import annotations
 
-from airflow_provider_nexus.api.schemas.field import Field, Schema, flag, integer, many, nested, price, ratio, text, time
+from airflow_provider_nexus.api.schemas.field import Field, flag, integer, many, nested, price, ratio, schema, text, time
 
-COUNTRY = Schema(
+COUNTRY = schema(
     "Country",
-    (text("code", "Country code"), text("description", "Name"), text("status", "None, or Blocked: no customer may come from it")),
+    text("code", "Country code"),
+    text("description", "Name"),
+    text("status", "None, or Blocked: no customer may come from it"),
 )
 
-CRYPTOCURRENCY = Schema(
+CRYPTOCURRENCY = schema(
     "CryptoCurrency",
-    (
-        text("code", "Crypto code"),
+    text("code", "Crypto code"),
+    text("name", "Name"),
+    flag("isActive", "In use"),
+    flag("isEnabled", "Switched on"),
+    nested(
+        "blockchain",
+        "The chain that it lives on",
         text("name", "Name"),
-        flag("isActive", "In use"),
-        flag("isEnabled", "Switched on"),
-        nested(
-            "blockchain",
-            "The chain that it lives on",
-            text("name", "Name"),
-            text("addressExplorerURL", "Where an address can be looked up"),
-            text("transactionExplorerURL", "Where a transaction can be looked up"),
-        ),
-        text(
-            "hotWalletReceiveFlow",
-            "MultiAddressFlow, SingleAddressUsingMemoFlow or MultiAddressWithForwardingToMainAddressFlow",
-        ),
-        nested(
-            "transactionLimits",
-            "Limits on single transactions, whatever the trust level",
-            nested("sell", "Limits on selling", price("minimalAmount", "Least amount of crypto")),
-            nested("buy", "Limits on buying", price("minimalValue", "Least value in the currency")),
-        ),
+        text("addressExplorerURL", "Where an address can be looked up"),
+        text("transactionExplorerURL", "Where a transaction can be looked up"),
+    ),
+    text(
+        "hotWalletReceiveFlow",
+        "MultiAddressFlow, SingleAddressUsingMemoFlow or MultiAddressWithForwardingToMainAddressFlow",
+    ),
+    nested(
+        "transactionLimits",
+        "Limits on single transactions, whatever the trust level",
+        nested("sell", "Limits on selling", price("minimalAmount", "Least amount of crypto")),
+        nested("buy", "Limits on buying", price("minimalValue", "Least value in the currency")),
     ),
 )
 
-CRYPTO_ADDRESS = Schema(
+CRYPTO_ADDRESS = schema(
     "CryptoAddress",
-    (
-        text("cryptoCode", "Crypto"),
-        text("address", "Address on the chain, of the tenant or of an exchange"),
-        text("addressReference", "Memo or tag that belongs to the address"),
-        text("exchangeWalletCode", "Wallet at the exchange"),
-        many("status", "Inactive, Active, Deleted, Whitelisted, NotValidated, ToBeDeleted; several at once"),
-        nested(
-            "sink",
-            "Where crypto sent to it arrives",
-            text("sinkType", "Exchange, HotWallet, Coldstore or Other"),
-            text("sinkTradeExchangeCode", "Exchange"),
-            text("sinkTradeExchangeName", "Name of the exchange"),
-        ),
-        nested(
-            "source",
-            "Where it may be sent from",
-            text("sourceType", "Exchange, HotWallet, Coldstore or Other"),
-            text("sourceTradeExchangeCode", "Exchange"),
-            text("sourceTradeExchangeName", "Name of the exchange"),
-        ),
-        text("comment", "Comment"),
-        time("created", "When it was added"),
-        text("createdBy", "Who added it", personal=True),
+    text("cryptoCode", "Crypto"),
+    text("address", "Address on the chain, of the tenant or of an exchange"),
+    text("addressReference", "Memo or tag that belongs to the address"),
+    text("exchangeWalletCode", "Wallet at the exchange"),
+    many("status", "Inactive, Active, Deleted, Whitelisted, NotValidated, ToBeDeleted; several at once"),
+    nested(
+        "sink",
+        "Where crypto sent to it arrives",
+        text("sinkType", "Exchange, HotWallet, Coldstore or Other"),
+        text("sinkTradeExchangeCode", "Exchange"),
+        text("sinkTradeExchangeName", "Name of the exchange"),
     ),
+    nested(
+        "source",
+        "Where it may be sent from",
+        text("sourceType", "Exchange, HotWallet, Coldstore or Other"),
+        text("sourceTradeExchangeCode", "Exchange"),
+        text("sourceTradeExchangeName", "Name of the exchange"),
+    ),
+    text("comment", "Comment"),
+    time("created", "When it was added"),
+    text("createdBy", "Who added it", personal=True),
 )
 
-BANK = Schema(
+BANK = schema(
     "Bank",
-    (
-        text("id", "Guid of the bank"),
-        text("name", "Name"),
-        nested(
-            "country",
-            "Country; declared as its code alone",
-            text("code", "Country code"),
-            text("name", "Country name"),
-            also=("text",),
-        ),
-        text("bicCode", "BIC"),
-        text("city", "City"),
+    text("id", "Guid of the bank"),
+    text("name", "Name"),
+    nested(
+        "country",
+        "Country; declared as its code alone",
+        text("code", "Country code"),
+        text("name", "Country name"),
+        also=("text",),
     ),
+    text("bicCode", "BIC"),
+    text("city", "City"),
 )
 
-DATA_TEMPLATE = Schema(
+DATA_TEMPLATE = schema(
     "DataTemplate",
-    (
-        text("code", "Code, the key of the data"),
-        text("name", "Name"),
-        text("description", "Description"),
-        text("type", "Customer or PaymentMethod"),
-        text("entityType", "All, Private or Business"),
-    ),
+    text("code", "Code, the key of the data"),
+    text("name", "Name"),
+    text("description", "Description"),
+    text("type", "Customer or PaymentMethod"),
+    text("entityType", "All, Private or Business"),
 )
 
-DOCUMENT_TYPE = Schema(
+DOCUMENT_TYPE = schema(
     "DocumentType",
-    (
-        text("code", "Code"),
-        text("name", "Name"),
-        text("description", "Description"),
-        time("createdOn", "When it was made"),
-        time("updatedOn", "When it was last changed"),
-    ),
+    text("code", "Code"),
+    text("name", "Name"),
+    text("description", "Description"),
+    time("createdOn", "When it was made"),
+    time("updatedOn", "When it was last changed"),
 )
 
-DOCUMENT_STORE = Schema(
+DOCUMENT_STORE = schema(
     "DocumentStore",
-    (
-        text("name", "Name"),
-        text("description", "Description"),
-        text("documentStoreType", "AzureFiles"),
-        text("shareName", "Share that the files lie in"),
-        integer("maxFileSizeInMB", "Largest file in MB"),
-        integer("maxFileCount", "Most files"),
-    ),
+    text("name", "Name"),
+    text("description", "Description"),
+    text("documentStoreType", "AzureFiles"),
+    text("shareName", "Share that the files lie in"),
+    integer("maxFileSizeInMB", "Largest file in MB"),
+    integer("maxFileCount", "Most files"),
 )
 
 
@@ -127,29 +117,27 @@ _SPAN = (
     time("to", "End"),
 )
 
-INTEREST_SCHEDULE = Schema(
+INTEREST_SCHEDULE = schema(
     "InterestSchedule",
-    (
-        text("id", "Guid of the schedule"),
-        text("cryptoCode", "Crypto that balances are counted and paid in"),
-        text("currencyCode", "Currency of the value paid out"),
-        text("bucketCode", "Bucket whose balances count"),
-        text("paymentMethodCode", "Payment method that is paid out with"),
-        ratio("defaultRate", "Rate of a new interval"),
-        time("startDate", "When the first interval starts"),
-        _period("payoutPeriod", "Length of an interval"),
-        _period("subIntervalPeriod", "Length of a sub-interval, in which balance and rate are taken"),
-        many(
-            "intervals",
-            "Intervals planned",
-            *_SPAN,
-            many("subIntervals", "Sub-intervals", *_SPAN, ratio("adjustedRate", "Rate of the sub-interval")),
-        ),
+    text("id", "Guid of the schedule"),
+    text("cryptoCode", "Crypto that balances are counted and paid in"),
+    text("currencyCode", "Currency of the value paid out"),
+    text("bucketCode", "Bucket whose balances count"),
+    text("paymentMethodCode", "Payment method that is paid out with"),
+    ratio("defaultRate", "Rate of a new interval"),
+    time("startDate", "When the first interval starts"),
+    _period("payoutPeriod", "Length of an interval"),
+    _period("subIntervalPeriod", "Length of a sub-interval, in which balance and rate are taken"),
+    many(
+        "intervals",
+        "Intervals planned",
+        *_SPAN,
+        many("subIntervals", "Sub-intervals", *_SPAN, ratio("adjustedRate", "Rate of the sub-interval")),
     ),
 )
 
 _METHOD = text("paymentMethodCode", "Payment method; not on the wire, added by the provider")
 _FEE = ratio("value", "Service fee in place of the payment method's own, a fraction from 0 to 1")
 
-CUSTOMER_FEE = Schema("CustomerFee", (_METHOD, text("customerCode", "Customer that it is for", personal=True), _FEE))
-TAG_FEE = Schema("TagFee", (_METHOD, text("customerTag", "Tag of the customers that it is for"), _FEE))
+CUSTOMER_FEE = schema("CustomerFee", _METHOD, text("customerCode", "Customer that it is for", personal=True), _FEE)
+TAG_FEE = schema("TagFee", _METHOD, text("customerTag", "Tag of the customers that it is for"), _FEE)
