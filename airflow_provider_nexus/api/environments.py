@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from airflow_provider_nexus.exceptions import NexusConfigurationError
@@ -60,7 +60,8 @@ def _own(host: str, port: int | None) -> Environment:
         raise NexusConfigurationError(
             "the base URL may not contain a user name or password: the API token belongs in the password field"
         )
-    if not _is_address(address) or parts.scheme not in ("http", "https"):
+    # libraries disagree on where a name with other characters ends, so one could check a host that another does not call
+    if not (_NAME.fullmatch(address) or _ip(address)) or parts.scheme not in ("http", "https"):
         raise NexusConfigurationError(f"the base URL {host!r} is not an https address, as in https://api.quantoznexus.com")
     if parts.scheme == "http" and not is_loopback(address):
         raise NexusConfigurationError(
@@ -77,36 +78,59 @@ def _own(host: str, port: int | None) -> Environment:
     return Environment(known.get(base_url) or ("sandbox" if is_loopback(address) else address.lower()), base_url)
 
 
-def _split(url: str) -> SplitResult:
+def split(url: str) -> SplitResult | None:
+    """An address taken apart; ``None`` when its host or port can't be read."""
     try:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError:
-        # without the address itself, which may contain a password
-        raise NexusConfigurationError("that is no address: its host or port can't be read; write https://host:port") from None
+        return None
     return parts
 
 
-def _is_address(address: str) -> bool:
-    # libraries disagree on where a name with other characters ends, so one could check a host that another does not call
-    if _NAME.fullmatch(address):
-        return True
+def _split(url: str) -> SplitResult:
+    parts = split(url)
+    if parts is None:  # not shown, as it may contain a password
+        raise NexusConfigurationError("that is no address: its host or port can't be read; write https://host:port")
+    return parts
+
+
+def split_link(what: str, address: str, example: str, schemes: tuple[str, ...] = ()) -> SplitResult:
+    """An address that people are shown as a link, taken apart.
+
+    :param what: what it is called, for the error
+    :param example: one that would do, for the error
+    :param schemes: those that it may have; by default any
+    :raises NexusConfigurationError: when it can't be read, has credentials, another scheme, or no plain host
+    """
+    parts = split(address)
+    if parts is None:
+        raise NexusConfigurationError(f"{what} is no address: give one such as {example}")
+    if "@" in parts.netloc:
+        raise NexusConfigurationError(f"{what} may not contain a user name or password: everybody sees the link")
+    if schemes and parts.scheme not in schemes:
+        raise NexusConfigurationError(
+            f"{what} starts with {parts.scheme!r}: give an {' or '.join(schemes)} address, such as {example}"
+        )
+    if not parts.hostname or set("{}\\ ") & set(parts.netloc) or not address.isprintable():
+        raise NexusConfigurationError(f"{what} has no plain host: give an address such as {example}")
+    return parts
+
+
+def _ip(address: str) -> IPv4Address | IPv6Address | None:
     try:
-        return bool(ipaddress.ip_address(address))
+        return ip_address(address)
     except ValueError:
-        return False
+        return None
 
 
 def is_loopback(address: str) -> bool:
     """Whether a host name or address is this machine."""
     if address.lower().rstrip(".") == "localhost":
         return True
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
-    return (mapped or found).is_loopback
+    found = _ip(address)
+    mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else found
+    return bool(found and (mapped or found).is_loopback)
 
 
 def join(base_url: str, endpoint: str) -> str:

@@ -21,7 +21,6 @@ from airflow_provider_nexus.client.values import (
     in_body,
     in_headers,
     in_query,
-    is_personal,
     personal_forms,
     refuse_bare,
     refuse_number_for_code,
@@ -166,8 +165,7 @@ class Call:
 
     def hide(self, text: str) -> str:
         """A text of a server with personal data of the headers blanked: some servers repeat what they were sent."""
-        personal = (value for name, value in in_headers(self.headers).items() if is_personal(name))
-        for form in sorted({form for value in personal for form in personal_forms(value)}, key=len, reverse=True):
+        for form in personal_forms(in_headers(self.headers)):
             text = re.sub(re.escape(form), "***", Secret(form).scrub(text), flags=re.IGNORECASE)
         return text
 

@@ -12,6 +12,7 @@ from typing import Any
 from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.files import SpooledFile
+from airflow_provider_nexus.client.reply import PAGES
 from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusResponseError, NexusStorageError
 from airflow_provider_nexus.storage import storage_errors
@@ -20,8 +21,6 @@ LARGEST_DOWNLOAD = 1024
 """Million bytes that a file which is fetched may have, by default. It passes through the disk of the worker."""
 
 _MOST_MEGABYTES = 100_000
-_PIECE = 1 << 20
-_PAGE_KINDS = ("text/html", "application/xhtml+xml")
 _PAGE = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s|<!--.*?-->|<\?xml.*?\?>)*<(?:!doctype\s+html|html)[\s>]", re.IGNORECASE | re.DOTALL)
 _LOOKED_AT = 65_536
 _PAGES = (".htm", ".html")
@@ -69,7 +68,7 @@ def fetch(session: NexusSession, call: Call, place: Any, *, overwrite: bool, max
     store.refuse_unfit("target", place.parent)
     with SpooledFile() as spool:
         kind = session.fetch(call, spool, max_mb)
-        if (kind in _PAGE_KINDS or _PAGE.match(spool.first(_LOOKED_AT))) and not place.name.lower().endswith(_PAGES):
+        if (kind in PAGES or _PAGE.match(spool.first(_LOOKED_AT))) and not place.name.lower().endswith(_PAGES):
             detail = f"a page of HTML came, and target is {place}: if the file is a page, end target in .html"
             raise NexusResponseError(call.method, call.label, detail=detail)
         if overwrite or not _is_there(place, spool):
@@ -94,13 +93,11 @@ def _is_there(place: Any, spool: SpooledFile) -> bool:
 
     :raises NexusStorageError: when it has another
     """
-    digest = hashlib.sha256()
     try:
         with store.opened(place) as file, storage_errors(place, "read"):
-            while piece := file.read(_PIECE):
-                digest.update(piece)
+            digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
     except FileNotFoundError:
         return False
-    if digest.hexdigest() != spool.sha256:
+    if digest != spool.sha256:
         raise NexusStorageError(f"target is {place}, and another file is there: name another place, or give overwrite=True")
     return True

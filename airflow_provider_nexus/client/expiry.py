@@ -14,16 +14,17 @@ from enum import StrEnum
 
 import msgspec
 
+from airflow_provider_nexus.api.moments import moment
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.client.secret import Secret
+from airflow_provider_nexus.exceptions import NexusWindowError
 
 WARNING_DAYS = 14
 """Days before the end of a key from which on a warning is logged, where the connection does not state them."""
 _DAY, _SECOND = timedelta(days=1), timedelta(seconds=1)
 _JWT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 _WRITTEN = re.compile(r"\d{8}|\d{4}-\d\d-\d\d(?:[T ]\d.+)?", re.ASCII)  # fromisoformat takes any sign for the T
-_TO_PLAIN = bytes.maketrans(b"-_", b"+/")
 _NEW_KEY = "make a new one in the Nexus Identity portal and store it as the connection's password"
 
 
@@ -95,16 +96,12 @@ def read_day(text: str) -> tuple[datetime, str]:
     if not _WRITTEN.fullmatch(text):
         raise ValueError(f"neither a day nor a moment: {text!r}")
     try:
-        try:
-            day = date.fromisoformat(text)
-        except ValueError:
-            found = datetime.fromisoformat(text)
-            moment = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
-            return moment, to_wire(moment)
-        begin = datetime(day.year, day.month, day.day, tzinfo=UTC)
-        return (datetime.max.replace(tzinfo=UTC) if day == date.max else begin + _DAY), day.isoformat()
-    except OverflowError:
-        raise ValueError(f"outside of the calendar: {text!r}") from None
+        found = moment(text, "the end of the key")
+    except NexusWindowError as error:
+        raise ValueError(str(error)) from None
+    if len(text) > len("2027-03-31"):
+        return found, to_wire(found)
+    return (datetime.max.replace(tzinfo=UTC) if found.date() == date.max else found + _DAY), found.date().isoformat()
 
 
 def expiry_of(token: Secret, day: str = "", warning_days: int = WARNING_DAYS) -> Expiry | None:
@@ -155,8 +152,8 @@ def _own_end(token: Secret) -> datetime | None:
     if not token.matches(_JWT):
         return None
     try:
-        middle = token.reveal().split(".")[1].encode().translate(_TO_PLAIN)
-        claims = msgspec.json.decode(base64.b64decode(middle + b"=" * (-len(middle) % 4), validate=True))
+        middle = token.reveal().split(".")[1].encode()
+        claims = msgspec.json.decode(base64.b64decode(middle + b"=" * (-len(middle) % 4), b"-_", validate=True))
         ends = claims["exp"] if isinstance(claims, dict) else None
         if isinstance(ends, bool) or not isinstance(ends, int | float) or ends <= 0:
             return None

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from requests.utils import get_environ_proxies, select_proxy
 
-from airflow_provider_nexus.api.environments import is_loopback
+from airflow_provider_nexus.api.environments import is_loopback, split
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 
@@ -49,12 +49,8 @@ def proxy_for(url: str) -> str | None:
     proxy, scheme = proxy if "://" in proxy else f"http://{proxy}", urlsplit(url).scheme
     names = (f"{scheme}_proxy", f"{scheme}_proxy".upper(), "all_proxy", "ALL_PROXY")
     name = next((name for name in names if os.environ.get(name)), "the proxy of this machine").upper()
-    try:
-        parts = urlsplit(proxy)
-        is_address = bool(parts.hostname) and (parts.port or 0) >= 0 and not re.search(r"[\s\x00-\x1f]", proxy)
-    except ValueError:
-        is_address = False
-    if not is_address:
+    parts = split(proxy)
+    if parts is None or not parts.hostname or re.search(r"[\s\x00-\x1f]", proxy):
         raise UnreadableProxyError(
             f"{name} or NO_PROXY can't be read as what it must be, a URL and a list of hosts: correct it, as in http://proxy:3128"
         )

@@ -17,7 +17,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 
@@ -29,18 +28,8 @@ _WIDTH = 64
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class _State:
-    """The bucket.
-
-    :param booked: when the last call was booked
-    :param full: when the bucket is full again
-    """
-
-    booked: float = 0.0
-    full: float = 0.0
-
-
+_State = tuple[float, float]
+"""The bucket: when the last call was booked, and when the bucket is full again."""
 _local_buckets: dict[Path, _State] = {}
 """Buckets of this process alone, by the files that can't be used."""
 _lock = threading.Lock()
@@ -75,8 +64,8 @@ class RateLimiter:
         """
         if self._rate is None:
             return 0.0
-        state = self._change(lambda now, full: max(now, full) + self._interval)
-        return max(0.0, state.full - self.burst * self._interval - state.booked)
+        booked, full = self._change(lambda now, full: max(now, full) + self._interval)
+        return max(0.0, full - self.burst * self._interval - booked)
 
     def pause(self, seconds: float) -> None:
         """Let no task call for that long, at most for :data:`LONGEST_PAUSE`."""
@@ -97,10 +86,10 @@ class RateLimiter:
         """The bucket after a change, with the time of the change as that of the booking."""
 
         def change(state: _State) -> _State:
-            now = self._clock()
+            (booked, full), now = state, self._clock()
             # a clock that is before the last booking began anew when the machine was started
-            is_possible = isfinite(state.booked) and state.booked <= now and state.full - now < _DAY
-            return _State(now, advance(now, state.full if is_possible else 0.0))
+            is_possible = isfinite(booked) and booked <= now and full - now < _DAY
+            return now, advance(now, full if is_possible else 0.0)
 
         if self.path not in _local_buckets:
             try:
@@ -110,7 +99,7 @@ class RateLimiter:
                     if self.path not in _local_buckets:
                         why = "the rate limit is for each task alone, since the tasks of this machine can't share %s: %s"
                         _log.warning(why, self.path, error.strerror or error)
-                        _local_buckets[self.path] = _State()
+                        _local_buckets[self.path] = (0.0, 0.0)
         with _lock:
             _local_buckets[self.path] = change(_local_buckets[self.path])
             return _local_buckets[self.path]
@@ -131,8 +120,8 @@ def _change_file(path: Path, change: Callable[[_State], _State]) -> _State:
             booked, full = (float(word) for word in os.pread(file, _WIDTH, 0).split())
         except ValueError:
             booked, full = 0.0, 0.0  # what can't be read counts as a full bucket
-        state = change(_State(booked, full))
-        os.pwrite(file, f"{state.booked!r} {state.full!r}".encode().ljust(_WIDTH), 0)
-        return state
+        booked, full = change((booked, full))
+        os.pwrite(file, f"{booked!r} {full!r}".encode().ljust(_WIDTH), 0)
+        return booked, full
     finally:
         os.close(file)

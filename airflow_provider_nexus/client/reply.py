@@ -41,7 +41,8 @@ _BY_STATUS: dict[int, type[NexusApiError]] = {
 _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-correlation-id", "traceparent")
 _REQUEST_ID = re.compile(r"(?!.*eyJ)[\w.:|/+=-]{1,128}", re.ASCII)
 _MEDIA_TYPE = re.compile(r"[\w!#$&^.+-]{1,127}/[\w!#$&^.+-]{1,127}", re.ASCII)
-_PAGES = frozenset({"text/html", "application/xhtml+xml"})
+PAGES = frozenset({"text/html", "application/xhtml+xml"})
+"""The kinds of pages for browsers."""
 _NO_CONTENT = 204
 _LONGEST = timedelta.max.total_seconds()
 _NO_DATE = (TypeError, ValueError, OverflowError, IndexError)
@@ -106,7 +107,7 @@ def read(call: Call, received: Received, settings: ClientSettings, decode: Calla
         raise refusal(call, status, headers, body, settings) from None
     except envelope.MalformedAnswerError as error:
         kind = content_type(headers)
-        if kind and not kind.endswith(("/json", "+json")) and kind not in _PAGES:  # a gateway puts pages in an answer's place
+        if kind and not kind.endswith(("/json", "+json")) and kind not in PAGES:  # a gateway puts pages in an answer's place
             # a file: without a status, as another try would bring the same again
             way = "" if call.changes_something else "; NexusHook.download and NexusDownloadOperator fetch files"
             detail = f"HTTP {status}, the body is {kind}, not JSON{way}"

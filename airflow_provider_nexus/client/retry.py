@@ -58,53 +58,49 @@ class Ending:
     """One way in which a call ends.
 
     :param name: what comes back, for a person
-    :param outcome: what it means for the change
-    :param why: the reason
+    :param why: the reason for the outcome
     :param statuses: HTTP statuses that it covers
+    :param outcome: what it means for the change
     """
 
     name: str
-    outcome: WriteOutcome
     why: str
     statuses: frozenset[int] = frozenset()
+    outcome: WriteOutcome = WriteOutcome.UNKNOWN
 
 
-_NO = "Nexus, or the gateway before it, read the call and turned it down"
 _REFUSALS = frozenset({400, 401, 403, *range(404, 408), *range(410, 418), 421, 422, 426, 428, 429, 431, 451})
 
 ENDINGS = (
     Ending(
         "no byte left: name not resolved, connection refused or timed out, certificate refused, CONNECT refused by the proxy",
-        WriteOutcome.NEVER_SENT,
         "the connection itself saw that nothing of the call was written",
+        outcome=WriteOutcome.NEVER_SENT,
     ),
-    Ending("2xx that can be read, without errors in it", WriteOutcome.DONE, "Nexus confirms it", frozenset(range(200, 300))),
+    Ending("2xx that can be read, without errors in it", "Nexus confirms it", frozenset(range(200, 300)), WriteOutcome.DONE),
     Ending(
         "2xx with errors in it, unreadable, or empty where the operator knows that a record is due",
-        WriteOutcome.UNKNOWN,
         "success and failure at once",
     ),
-    Ending(", ".join(str(status) for status in sorted(_REFUSALS)), WriteOutcome.REFUSED, _NO, _REFUSALS),
+    Ending(
+        ", ".join(map(str, sorted(_REFUSALS))),
+        "Nexus, or the gateway before it, read the call and turned it down",
+        _REFUSALS,
+        WriteOutcome.REFUSED,
+    ),
     Ending(
         "one of these whose body has the code of a transaction, order or transfer",
-        WriteOutcome.UNKNOWN,
         "a refusal does not name what it did not make; POST /orders declares such a 404",
     ),
-    Ending("408, 499", WriteOutcome.UNKNOWN, "somebody in between gave up waiting, Nexus may go on", frozenset({408, 499})),
-    Ending("409", WriteOutcome.UNKNOWN, "what is in the way can be this very call, carried out already", frozenset({409})),
-    Ending("425 and every other 4xx", WriteOutcome.UNKNOWN, "it does not show who answered, and when", frozenset({425})),
-    Ending("1xx", WriteOutcome.UNKNOWN, "no final answer", frozenset(range(100, 200))),
-    Ending(
-        "3xx",
-        WriteOutcome.UNKNOWN,
-        "a redirect is not followed, and a server can act before it sends one",
-        frozenset(range(300, 400)),
-    ),
-    Ending("5xx", WriteOutcome.UNKNOWN, "it can break after the work was done", frozenset(range(500, 600))),
+    Ending("408, 499", "somebody in between gave up waiting, Nexus may go on", frozenset({408, 499})),
+    Ending("409", "what is in the way can be this very call, carried out already", frozenset({409})),
+    Ending("425 and every other 4xx", "it does not show who answered, and when", frozenset({425})),
+    Ending("1xx", "no final answer", frozenset(range(100, 200))),
+    Ending("3xx", "a redirect is not followed, and a server can act before it sends one", frozenset(range(300, 400))),
+    Ending("5xx", "it can break after the work was done", frozenset(range(500, 600))),
     Ending(
         "no answer, half an answer, one that is no HTTP, too large, too slow or packed otherwise than asked for, or a worker "
         "that ended: anything after the first byte",
-        WriteOutcome.UNKNOWN,
         "the answer is lost, not the call",
     ),
 )
@@ -128,10 +124,9 @@ class RetryPolicy:
 
     def wait(self, state: RetryCallState) -> float:
         """Seconds to wait before the next attempt: never none, or what the server asked for if that is longer."""
-        least = wait_exponential(multiplier=self.base, max=self.cap)(state)
-        drawn = wait_random_exponential(multiplier=self.base, max=self.cap)(state)
+        drawn = wait_exponential(self.base, self.cap) + wait_random_exponential(self.base, self.cap)
         error = state.outcome.exception() if state.outcome else None
-        return max(least + drawn, error.pause if isinstance(error, NexusApiError) else 0.0)
+        return max(drawn(state), error.pause if isinstance(error, NexusApiError) else 0.0)
 
 
 def may_repeat(error: BaseException, call: Call) -> bool:

@@ -9,26 +9,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from string import Formatter
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from airflow_provider_nexus.api.codes import did_you_mean
-from airflow_provider_nexus.api.environments import Environment, is_loopback, resolve
+from airflow_provider_nexus.api.environments import Environment, is_loopback, resolve, split_link
 from airflow_provider_nexus.api.records import NUMBER
+from airflow_provider_nexus.api.resource import words
 from airflow_provider_nexus.client.expiry import WARNING_DAYS, Expiry, expiry_of
 from airflow_provider_nexus.client.secret import Secret
 from airflow_provider_nexus.exceptions import NexusConfigurationError, hide_in_errors
 
-EXTRAS = (
-    "environment",
-    "allow_writes",
-    "key_expires",
-    "key_warning_days",
-    "timeout",
-    "retries",
-    "rate_limit",
-    "max_answer_mb",
-    "portal_url",
-    "hash_secret",
+EXTRAS = words(
+    "environment allow_writes key_expires key_warning_days timeout retries rate_limit max_answer_mb portal_url hash_secret"
 )
 """The keys that the extra of a connection may have.
 
@@ -218,17 +210,8 @@ def check_template(template: str) -> str:
             raise NexusConfigurationError(
                 f"the extra 'portal_url' has an unknown placeholder {{{name}}}: use {{resource}} and {{code}}, as they are"
             )
-    try:
-        parts = urlsplit(template)
-        address, has_credentials = parts.hostname or "", "@" in parts.netloc
-        _ = parts.port
-    except ValueError:
-        raise NexusConfigurationError(f"the extra 'portal_url' is no address: give one such as {_EXAMPLE}") from None
-    if has_credentials:
-        raise NexusConfigurationError("the extra 'portal_url' may not contain a user name or password: everybody sees the link")
-    if not address or set("{}\\ ") & set(parts.netloc) or not template.isprintable():
-        raise NexusConfigurationError(f"the extra 'portal_url' has no plain host: give an address such as {_EXAMPLE}")
-    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(address)):
+    parts = split_link("the extra 'portal_url'", template, _EXAMPLE)
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
         raise NexusConfigurationError(
             f"the extra 'portal_url' starts with {parts.scheme!r}: use https (http is for this machine only)"
         )

@@ -16,8 +16,7 @@ from airflow_provider_nexus.api.moments import is_missing, moment
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.exceptions import NexusConfigurationError, excerpt
 
-LOST_DIGITS = f"which may have lost digits: give a Decimal or text, {IN_QUOTES.removeprefix('give it in quotes; ')}"
-"""What is wrong with a float, and what to do."""
+_LOST_DIGITS = f"which may have lost digits: give a Decimal or text, {IN_QUOTES.removeprefix('give it in quotes; ')}"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 """The methods of HTTP that a call can have."""
 _FREE = ".data"
@@ -109,6 +108,16 @@ def refuse_number_for_code(value: Any, place: str) -> None:
         raise NexusConfigurationError(f"{place} is the number {value!r}, and a code is text: {IN_QUOTES}; nothing was sent")
 
 
+def refuse_float(value: Any, place: str) -> None:
+    """Refuse what may have lost digits.
+
+    :param place: its place, for the error
+    :raises NexusConfigurationError: for a float
+    """
+    if isinstance(value, float):
+        raise NexusConfigurationError(f"{place} is the float {value!r}, {_LOST_DIGITS}: nothing was sent")
+
+
 def in_query(params: Mapping[str, Any] | None) -> dict[str, str | list[str]]:
     """A query as text. What is ``None`` is left out; the values of a list are sent one by one under their name.
 
@@ -152,8 +161,7 @@ def as_text(value: Any, place: str, holder: str, *, is_shown: bool = True) -> st
 def _scalar(value: Any, place: str) -> Any:
     if isinstance(value, Enum):
         value = value.value
-    if isinstance(value, float):
-        raise NexusConfigurationError(f"{place} is the float {value!r}, {LOST_DIGITS}: nothing was sent")
+    refuse_float(value, place)
     if isinstance(value, Decimal) and not value.is_finite():
         raise NexusConfigurationError(f"{place} is {value}, which is no number: nothing was sent")
     if isinstance(value, datetime):
@@ -201,21 +209,20 @@ def in_headers(headers: Mapping[str, Any] | None) -> dict[str, str]:
     return found
 
 
-def is_personal(name: str) -> bool:
-    """Whether the value of a header is personal data, which no log may show."""
-    return _folded(name) in _PERSONAL
+def personal_forms(headers: Mapping[str, str]) -> list[str]:
+    """The spellings in which a server may repeat the personal data in headers, which no log may show, the longest first.
 
-
-def personal_forms(value: str) -> set[str]:
-    """The spellings in which a server may repeat addresses: each of a list, without its port, shortened and in full."""
-    found = {value}
-    for part in (each.strip() for each in value.split(",")):
+    Of addresses these are each of a list, without its port, shortened and in full.
+    """
+    found = {value for name, value in headers.items() if _folded(name) in _PERSONAL}
+    for part in [each.strip() for value in found for each in value.split(",")]:
         bare = re.sub(r"^\[(.+)\](?::\d+)?$|^([\d.]+):\d+$", r"\1\2", part)
         found |= {part, bare}
         with suppress(ValueError):
             address = ip_address(bare)
             found |= {address.compressed, address.exploded}
-    return {form for each in found for form in (each, re.sub("[.:]", "-", each))} - {"", "-"}
+    forms = {form for each in found for form in (each, re.sub("[.:]", "-", each))} - {"", "-"}
+    return sorted(forms, key=len, reverse=True)
 
 
 def _folded(name: str) -> str:

@@ -11,7 +11,6 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 from starlette.applications import Starlette
@@ -21,7 +20,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route as WebRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from airflow_provider_nexus.api.environments import is_loopback
+from airflow_provider_nexus.api.environments import is_loopback, split
 from airflow_provider_nexus.sandbox import extras
 from airflow_provider_nexus.sandbox.call import ApiAnswer, ApiCall
 from airflow_provider_nexus.sandbox.reads import Route, catalogue_routes
@@ -183,9 +182,5 @@ def _refusal(status: int, error: str) -> JSONResponse:
 
 
 def _is_this_machine(host: str) -> bool:
-    try:
-        parts = urlsplit(f"//{host}")
-        _ = parts.port
-    except ValueError:
-        return False
-    return parts.netloc == host and "@" not in host and is_loopback(parts.hostname or "")
+    parts = split(f"//{host}")
+    return parts is not None and parts.netloc == host and "@" not in host and is_loopback(parts.hostname or "")

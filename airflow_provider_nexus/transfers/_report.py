@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from airflow_provider_nexus import storage as store
-from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.api.environments import split_link
 from airflow_provider_nexus.hooks._connections import opened
 from airflow_provider_nexus.load.paths import place_of
 
@@ -34,16 +33,7 @@ def check_address(report_url: str) -> None:
 
     :raises NexusConfigurationError: when it is no http or https address, or contains credentials
     """
-    try:
-        parts = urlsplit(report_url)
-        has_credentials, host = "@" in parts.netloc, parts.hostname
-    except ValueError:
-        raise NexusConfigurationError(f"report_url is no address: give one such as {_EXAMPLE}") from None
-    if has_credentials:
-        raise NexusConfigurationError("report_url may not contain a user name or password: everybody sees the link")
-    if parts.scheme not in ("http", "https") or not host or not report_url.isprintable():
-        found = f"starts with {parts.scheme!r}" if parts.scheme not in ("http", "https") else "has no plain host"
-        raise NexusConfigurationError(f"report_url {found}: give an http or https address, such as {_EXAMPLE}")
+    split_link("report_url", report_url, _EXAMPLE, ("http", "https"))
 
 
 def _scheme(path: str) -> str:

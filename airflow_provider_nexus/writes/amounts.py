@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow_provider_nexus.api.codes import IN_QUOTES
 from airflow_provider_nexus.api.records import money
-from airflow_provider_nexus.client.values import LOST_DIGITS, refuse_twins
+from airflow_provider_nexus.client.values import refuse_float, refuse_twins
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 
 _MAY_BE_NONE = "riskqualification"
@@ -22,7 +22,7 @@ def amount(name: str, value: Any) -> Decimal:
     :param value: ``Decimal``, whole number or text
     :raises NexusConfigurationError: for a float, which has lost digits, and for what is no amount
     """
-    refuse_float(name, value)
+    refuse_float(value, name)
     try:
         number = money(value)
     except (TypeError, ValueError):
@@ -44,15 +44,6 @@ def refuse_none(values: Mapping[str, Any]) -> None:
             refuse_none(value)
 
 
-def refuse_float(name: str, value: Any) -> None:
-    """Refuse what may have lost digits.
-
-    :raises NexusConfigurationError: for a float
-    """
-    if isinstance(value, float):
-        raise NexusConfigurationError(f"{name} is the float {value!r}, {LOST_DIGITS}")
-
-
 def exact(values: Mapping[str, Any]) -> dict[str, Any]:
     """A body with its amounts as ``Decimal``; nulls are left out.
 
@@ -64,7 +55,7 @@ def exact(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _exact(name: str, value: Any) -> Any:
-    refuse_float(name, value)
+    refuse_float(value, name)
     if isinstance(value, Mapping):
         return exact(value)
     if name.lower() in _AMOUNTS:
