@@ -79,19 +79,17 @@ class ApiCall:
             raise Refusal(400, "InvalidRequestBody", "The request body is not valid JSON") from None
         if body is not None and not isinstance(body, dict):
             raise Refusal(400, "InvalidRequestBody", "The request body is not a JSON object")
-        return _folded(body or {})
+        folded: dict[str, Any] = _folded(body or {})
+        return folded
 
 
-def _folded(body: dict[str, Any]) -> dict[str, Any]:
+def _folded(value: Any) -> Any:
     """Names in lower case, also inside; free key and value data stays as it is."""
-    return {
-        name.lower(): _folded(value) if isinstance(value, dict) and name.lower() != "data" else _folded_all(value)
-        for name, value in body.items()
-    }
-
-
-def _folded_all(value: Any) -> Any:
-    return [_folded(item) if isinstance(item, dict) else item for item in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [_folded(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {name.lower(): item if name.lower() == "data" else _folded(item) for name, item in value.items()}
 
 
 @dataclass(frozen=True)

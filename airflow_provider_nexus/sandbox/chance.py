@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from functools import lru_cache
 from hashlib import blake2b
 
 _MASK = (1 << 64) - 1
@@ -23,6 +24,7 @@ def scatter(salt: int, row: int) -> int:
     return bits ^ (bits >> 31)
 
 
+@lru_cache(maxsize=4096)
 def salt_of(seed: int, kind: str) -> int:
     """A salt for :func:`scatter`, its own for every kind."""
     return int.from_bytes(blake2b(f"{seed}/{kind}".encode(), digest_size=8).digest(), "little")

@@ -97,12 +97,12 @@ def _test(resource: Resource, collection: RowSet, name: str, wanted: str, at: in
         choices.add("none")
     if resource.name == "payment_methods" and name == "transactionType":
         return lambda row: not choices.isdisjoint(str(collection.value(row, at, path)).casefold().split("|"))
-    return lambda row: not choices.isdisjoint(_compared(collection.value(row, at, path)))
 
+    def has_one(row: int) -> bool:
+        value = collection.value(row, at, path)
+        return any(str(item).casefold() in choices for item in (value if isinstance(value, list) else [value]))
 
-def _compared(value: object) -> set[str]:
-    """What a value is compared as; a list is each of its items."""
-    return {str(item).casefold() for item in (value if isinstance(value, list) else [value])}
+    return has_one
 
 
 def _refuse_unknown_status(resource: Resource, choices: set[str]) -> None:

@@ -116,21 +116,16 @@ def _page_and_limit(call: ApiCall, settings: SandboxSettings) -> tuple[int, int]
     return max(page, 1), min(limit, settings.max_limit or limit)
 
 
-def _default_sort(resource: Resource) -> Sort:
-    if resource.created is not None or resource.stamp or resource.name == "buckets":
-        return Sort(_STAMP, descending=True)
-    return Sort(resource.key[0], descending=False)
-
-
 def _sort(resource: Resource, call: ApiCall, settings: SandboxSettings) -> Sort:
     direction = call.query.get("sortdirection", "").lower()
     if direction not in ("", "asc", "desc"):
         raise bad_query("The sort direction is Asc or Desc")
     if settings.sort == "ignored":
         return Sort(_STAMP, descending=True)
-    default, wanted = _default_sort(resource), call.query.get("sortby", "").lower()
+    wanted = call.query.get("sortby", "").lower()
     if not wanted:
-        return Sort(default.field, direction == "desc" if direction else default.descending)
+        is_dated = resource.created is not None or bool(resource.stamp) or resource.name == "buckets"
+        return Sort(_STAMP if is_dated else resource.key[0], direction == "desc" if direction else is_dated)
     if wanted not in call.sorts:
         raise bad_query(f"{resource.schema.name} can't be sorted by {wanted!r}")
     if wanted in _STAMP_NAMES:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from bisect import bisect_right
+from bisect import insort
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -105,12 +105,13 @@ class Timed(RowSet):
         low = self.timeline.first(since) if since is not None else 0
         high = max(low, self.timeline.first(bound))
         seeded = self._visible(low, high, at)
-        extra = [
-            WRITTEN + place
-            for place, stamp in enumerate(self.written_stamps)
-            if (since is None or stamp >= since) and stamp < bound
-        ]
-        return self._merged(list(seeded), extra) if extra else seeded
+        written = [place for place, each in enumerate(self.written_stamps) if (since is None or each >= since) and each < bound]
+        if not written:
+            return seeded
+        found = list(seeded)
+        for place in written:
+            insort(found, WRITTEN + place, key=self.stamp)
+        return found
 
     def _visible(self, low: int, high: int, at: int) -> Sequence[int]:
         if self._presence.is_plain or low >= high:
@@ -118,11 +119,6 @@ class Timed(RowSet):
         origin = self.timeline.origin
         hidden = self._presence.hidden(origin(low), origin(high - 1) + 1, at)
         return [row for row in range(low, high) if origin(row) not in hidden] if hidden else range(low, high)
-
-    def _merged(self, rows: list[int], extra: list[int]) -> list[int]:
-        for row in extra:
-            rows.insert(bisect_right(rows, self.stamp(row), key=self.stamp), row)
-        return rows
 
     def is_seen(self, row: int, at: int) -> bool:
         """Whether the row is there at a moment."""

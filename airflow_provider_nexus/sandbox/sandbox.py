@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from importlib.util import find_spec
 from types import TracebackType
@@ -58,21 +57,16 @@ class Sandbox:
 
         :raises OSError: when the port is taken
         """
-        self._server = self._make_server()
-        self._server.start()
+        from airflow_provider_nexus.sandbox.server import SandboxServer
+
+        self._server = SandboxServer(self._state, self._port)
+        self._port = self._server.port
 
     def close(self) -> None:
         """Stop serving; also when it never started."""
         if self._server is not None:
             self._server.stop()
             self._server = None
-
-    def _make_server(self) -> SandboxServer:
-        from airflow_provider_nexus.sandbox.server import SandboxServer
-
-        server = SandboxServer(self._state, self._port)
-        self._port = server.port
-        return server
 
     @property
     def base_url(self) -> str:
@@ -156,17 +150,3 @@ class Sandbox:
         with self._state.lock:
             moment = self._state.clock.now if at is None else to_micros(at)
             return truth(self._state.world, resource, start, end, parent, moment)
-
-
-def serve(*, port: int = 0, on_ready: Callable[[Sandbox], None] | None = None, **settings: Any) -> None:
-    """Run a sandbox in this thread until interrupted, for the command line.
-
-    :param on_ready: called with the sandbox once its address is known
-    :raises OSError: when the port is taken
-    :raises ValueError: for an unknown setting or a bad value
-    """
-    sandbox = Sandbox(port=port, **settings)
-    server = sandbox._make_server()
-    if on_ready is not None:
-        on_ready(sandbox)
-    server.serve()

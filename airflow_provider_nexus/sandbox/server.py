@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import threading
 import time
-from collections.abc import Callable
 
 import uvicorn
 from starlette.types import Scope
@@ -20,11 +20,11 @@ _NOTICE_SECONDS = 0.02
 
 
 class Connections:
-    """The open connections by the client's address."""
+    """The open connections by the client's address; each that opens is counted."""
 
-    def __init__(self, on_open: Callable[[], None]) -> None:
+    def __init__(self, state: SandboxState) -> None:
         self._open: dict[tuple[str, int], asyncio.Transport] = {}
-        self._on_open = on_open
+        self._state = state
 
     def close(self, scope: Scope, at_once: bool) -> None:
         """Close the connection that a request came over."""
@@ -40,7 +40,7 @@ class Connections:
             def connection_made(self, transport: asyncio.Transport) -> None:
                 self._peer = transport.get_extra_info("peername")[:2]
                 connections._open[self._peer] = transport
-                connections._on_open()
+                connections._state.journal.connections += 1
                 super().connection_made(transport)
 
             def connection_lost(self, exc: Exception | None) -> None:
@@ -70,20 +70,21 @@ class _QuickServer(uvicorn.Server):
 
 
 class SandboxServer:
-    """The server of one sandbox.
+    """The server of one sandbox. It serves in a thread of this process, and answers calls once it is made.
 
     :param port: 0 for a free one
     :raises OSError: when the port is taken
+    :raises RuntimeError: when the server does not come up
     """
 
     def __init__(self, state: SandboxState, port: int) -> None:
-        self._socket = _bound(port)
+        try:
+            self._socket = socket.create_server(("127.0.0.1", port))
+        except OSError as error:
+            why = os.strerror(error.errno or 0)
+            raise OSError(error.errno, f"port {port} can't be had ({why}): give another one, or 0 for a free one") from None
         self.port: int = self._socket.getsockname()[1]
-
-        def count() -> None:
-            state.journal.connections += 1
-
-        connections = Connections(count)
+        connections = Connections(state)
         config = uvicorn.Config(
             build_app(state, connections.close),
             http=connections.protocol(),
@@ -96,16 +97,7 @@ class SandboxServer:
             server_header=False,
         )
         self._server = _QuickServer(config)
-        self._thread = threading.Thread(target=self._run, name="nexus-sandbox", daemon=True)
-
-    def _run(self) -> None:
-        self._server.run(sockets=[self._socket])
-
-    def start(self) -> None:
-        """Serve in a thread; returns when calls are answered.
-
-        :raises RuntimeError: when the server does not come up
-        """
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="nexus-sandbox", daemon=True)
         self._thread.start()
         deadline = time.monotonic() + _START_SECONDS
         while not self._server.started:
@@ -113,26 +105,8 @@ class SandboxServer:
                 raise RuntimeError("the sandbox's server did not start")
             time.sleep(0.002)
 
-    def serve(self) -> None:
-        """Serve in this thread until interrupted."""
-        self._run()
-
     def stop(self) -> None:
         """End and wait for the thread; calls under way are cut off."""
         self._server.should_exit = True
-        if self._thread.is_alive():
-            self._thread.join(timeout=5)
+        self._thread.join(timeout=5)
         self._socket.close()
-
-
-def _bound(port: int) -> socket.socket:
-    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        bound.bind(("127.0.0.1", port))
-    except OSError as error:
-        bound.close()
-        raise OSError(
-            error.errno, f"port {port} can't be had ({error.strerror}): give another one, or 0 for a free one"
-        ) from None
-    return bound

@@ -14,21 +14,13 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from airflow_provider_nexus.api.codes import did_you_mean
+from airflow_provider_nexus.api.resource import words
 from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.sandbox.faults import Fault
 
 _NOT_NEGATIVE = ["customers", "transactions", "tie_seconds", "late_seconds", "delete_seconds", "clock_speed", "seconds_per_call"]
 _MISFITS = ("digits", "date", "amount")
-OTHER_SHAPES = (
-    "trade_pairs",
-    "exchanges",
-    "trade_pair_updated",
-    "bank_country",
-    "bank_id",
-    "document_names",
-    "transaction_sort",
-    "trace_pages",
-)
+OTHER_SHAPES = words("trade_pairs exchanges trade_pair_updated bank_country bank_id document_names transaction_sort trace_pages")
 """Names for the setting ``other_shapes``; the page on the sandbox explains each."""
 _NAMES = {field.name.lower(): field.name for resource in RESOURCES.values() for field in resource.schema.fields}
 _FILTERS = {name for resource in RESOURCES.values() for name in resource.filters}
@@ -143,8 +135,7 @@ class SandboxSettings:
         object.__setattr__(self, "faults", tuple(self.faults))
         for name in ("misfits", "removed_fields", "ignored_filters", "other_shapes", "revoked"):
             object.__setattr__(self, name, _items(name, getattr(self, name)))
-        self._check_types()
-        self._check_choices()
+        self._check_kinds()
         self._check_numbers()
         self._check_shapes()
         for name in ("now", "token_expires"):
@@ -157,19 +148,14 @@ class SandboxSettings:
             object.__setattr__(self, name, datetime.fromisoformat(moment.isoformat()))
         _refuse_others("roles", {role for roles in self.roles.values() for role in roles}, ("read", "write"))
 
-    def _check_types(self) -> None:
-        """Numbers, switches and moments are of their kinds; texts are checked as choices."""
+    def _check_kinds(self) -> None:
+        """Numbers, switches and moments are of their kinds, and texts are one of their choices."""
         for name, hint in _HINTS.items():
-            kinds = get_args(hint) or (hint,)
-            value, is_plain = getattr(self, name), all(kind in _PLAIN for kind in kinds)
-            if is_plain and not any(_is_of(value, kind) for kind in kinds):
+            value, kinds = getattr(self, name), get_args(hint) or (hint,)
+            if get_origin(hint) is Literal and value not in kinds:
+                raise ValueError(f"{name} is {value!r}: use one of {', '.join(map(repr, kinds))}")
+            if all(kind in _PLAIN for kind in kinds) and not any(_is_of(value, kind) for kind in kinds):
                 raise ValueError(f"{name} is {value!r}: give {' or '.join(_PLAIN[kind] for kind in kinds)}")
-
-    def _check_choices(self) -> None:
-        for name, hint in _HINTS.items():
-            if get_origin(hint) is Literal and getattr(self, name) not in get_args(hint):
-                choices = ", ".join(repr(choice) for choice in get_args(hint))
-                raise ValueError(f"{name} is {getattr(self, name)!r}: use one of {choices}")
 
     def _check_numbers(self) -> None:
         for name in _NOT_NEGATIVE:
@@ -246,18 +232,14 @@ def from_json(values: Mapping[str, Any]) -> dict[str, Any]:
     """
     settings = dict(values)
     for name in ("now", "token_expires"):
-        if isinstance(settings.get(name), str):
-            settings[name] = _moment(name, settings[name])
+        if isinstance(text := settings.get(name), str):
+            try:
+                settings[name] = datetime.fromisoformat(text)
+            except ValueError:
+                raise ValueError(f"{name} is {text!r}: give a moment such as 2026-03-01T00:00:00Z") from None
     if "faults" in settings:
         settings["faults"] = tuple(map(_fault, settings["faults"]))
     return settings
-
-
-def _moment(name: str, text: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(f"{name} is {text!r}: give a moment such as 2026-03-01T00:00:00Z") from None
 
 
 def _fault(members: Any) -> Fault:

@@ -105,7 +105,7 @@ def _misfit(resource: Resource, rows: RowSet, row: int, record: Record, settings
     """
     if not settings.misfit_share:
         return "", ()
-    bits = scatter(_salt(settings.seed, resource.name) ^ rows.stamp(row), row)
+    bits = scatter(salt_of(settings.seed, f"{resource.name}-misfit") ^ rows.stamp(row), row)
     if share(bits) >= settings.misfit_share:
         return "", ()
     missing = removed(resource, settings)
@@ -127,11 +127,6 @@ def _removed(name: str, fields: tuple[str, ...]) -> tuple[str, ...]:
     keys = {path.partition(".")[0] for path in resource.key}
     known = (resource.schema.by_folded_name.get(field.lower()) for field in fields)
     return tuple(field.name for field in known if field is not None and field.name not in keys)
-
-
-@lru_cache(maxsize=256)
-def _salt(seed: int, name: str) -> int:
-    return salt_of(seed, f"{name}-misfit")
 
 
 def _turned(items: tuple[Item, ...], bits: int) -> Iterator[Item]:

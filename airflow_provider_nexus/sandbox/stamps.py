@@ -17,6 +17,7 @@ MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NO_MARKS = str.maketrans("", "", "-:T")
 
 Form = Callable[[int], str]
 """Writes a moment."""
@@ -56,11 +57,6 @@ def _day(number: int) -> str:
     return (_EPOCH + timedelta(days=number)).strftime("%Y-%m-%dT")
 
 
-@lru_cache(maxsize=4096)
-def _compact_day(number: int) -> str:
-    return (_EPOCH + timedelta(days=number)).strftime("%Y%m%d")
-
-
 def naive(micros: int) -> str:
     """``yyyy-MM-ddTHH:mm:ss``, the fraction cut."""
     days, rest = divmod(micros // SECOND, 86_400)
@@ -89,8 +85,7 @@ def zulu_ticks(micros: int) -> str:
 
 def compact(micros: int) -> str:
     """``yyyyMMddHHmmss``, as it is in codes."""
-    days, rest = divmod(micros // SECOND, 86_400)
-    return f"{_compact_day(days)}{rest // 3600:02d}{rest // 60 % 60:02d}{rest % 60:02d}"
+    return naive(micros).translate(_NO_MARKS)
 
 
 def date_only(micros: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -56,13 +56,6 @@ class Journal:
     records: int = 0
     by_status: Counter[str] = field(default_factory=Counter)
     by_route: Counter[str] = field(default_factory=Counter)
-
-    def note(self, call: RecordedCall, route: str) -> None:
-        """Add a call."""
-        self.count += 1
-        self.calls.append(call)
-        self.by_status[str(call.status)] += 1
-        self.by_route[route] += 1
 
     def stats(self) -> dict[str, Any]:
         """Counts for ``/_sandbox/stats``."""
@@ -147,16 +140,19 @@ class SandboxState:
             dropped = fault is not None and fault.kind.startswith("drop")
             moment = to_datetime(call.at)
             noted = RecordedCall(call.method, call.path, dict(call.query), 0 if dropped else answer.status, connection, moment)
-            self.journal.note(noted, f"{call.method} {route.path if route else call.path}")
+            journal = self.journal
+            journal.count += 1
+            journal.calls.append(noted)
+            journal.by_status[str(noted.status)] += 1
+            journal.by_route[f"{call.method} {route.path if route else call.path}"] += 1
             if fault is None or fault.kind == "slow":
-                self.journal.records += answer.records
+                journal.records += answer.records
             self.clock.advance(self.settings.seconds_per_call)
             return replace(answer, headers={**answer.headers, "Date": http_date(call.at)}), fault
 
     def _carried_out(self, route: Route | None, call: ApiCall) -> ApiAnswer:
-        denied = self._denied(route, call)
-        if denied:
-            return self._denial(denied)
+        if denied := self._denied(route, call):
+            return denied
         offered = {surface for surface, is_offered in (("A", self.settings.classic), ("B", self.settings.casp)) if is_offered}
         if route is None or not offered & set(route.surface):
             return ApiAnswer(404)
@@ -170,19 +166,15 @@ class SandboxState:
         except Refusal as refusal:
             return refusal.answer
 
-    def _denied(self, route: Route | None, call: ApiCall) -> int:
-        expires = self.settings.token_expires
-        if expires is not None and call.at >= to_micros(expires):
-            return 401
-        known: Mapping[str, object] = {self.token: ("read", "write"), **self.settings.roles}
+    def _denied(self, route: Route | None, call: ApiCall) -> ApiAnswer | None:
+        """The answer to a call whose token is not taken, or lacks the role."""
         scheme, _, token = call.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or token.strip() not in known or token.strip() in self.settings.revoked:
-            return 401
-        roles = known[token.strip()]
-        needed = "write" if route is not None and route.writes else "read"
-        return 0 if needed in roles else 403  # type: ignore[operator]
-
-    def _denial(self, status: int) -> ApiAnswer:
+        known: Mapping[str, Collection[str]] = {self.token: ("read", "write"), **self.settings.roles}
+        roles, expires = known.get(token.strip()), self.settings.token_expires
+        is_over = token.strip() in self.settings.revoked or (expires is not None and call.at >= to_micros(expires))
+        status = 401 if scheme.lower() != "bearer" or roles is None or is_over else 403
+        if status == 403 and ("write" if route and route.writes else "read") in (roles or ()):
+            return None
         if self.settings.denial_body == "envelope":
             code = "Unauthorized" if status == 401 else "Forbidden"
             return ApiAnswer(status, envelope(None, message="Access was denied", errors=[code]))

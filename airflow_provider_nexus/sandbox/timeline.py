@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from airflow_provider_nexus.sandbox.chance import salt_of, scatter, share
 from airflow_provider_nexus.sandbox.settings import SandboxSettings
 from airflow_provider_nexus.sandbox.stamps import DAY, HOUR, SECOND
 
 
-class Timeline(ABC):
-    """Rows numbered from 0 in order of their stamps, in microseconds."""
+@dataclass(frozen=True)
+class Timeline:
+    """Rows numbered from 0 in order of their stamps, in microseconds.
 
-    @abstractmethod
-    def stamp(self, row: int) -> int:
-        """When the row was made."""
+    :param stamp: row -> when it was made
+    :param first: moment -> the first row that is not before it, which is also the number of rows before it
+    :param origin: row -> the row of the timeline beneath that it comes from; itself on a timeline of its own
+    """
 
-    @abstractmethod
-    def first(self, moment: int) -> int:
-        """The first row that is not before the moment, which is also the number of rows before it."""
-
-    def origin(self, row: int) -> int:
-        """The row of the timeline beneath that this one comes from; itself on a timeline of its own."""
-        return row
+    stamp: Callable[[int], int]
+    first: Callable[[int], int]
+    origin: Callable[[int], int] = lambda row: row
 
 
-class Ticks(Timeline):
+def ticks(salt: int, start: int, end: int, count: int, gap_after: int, tie: int) -> Timeline:
     """Evenly spread rows, each but the first a bit off its place: ``count`` up to ``end``, then on, ``gap_after`` apart.
 
     :param salt: for the bits that each row is off
@@ -34,119 +32,84 @@ class Ticks(Timeline):
     :param end: end of the span
     :param count: rows in the span
     :param gap_after: microseconds between rows after the span; 0 for no more rows
-    :param tie: stamps are cut to multiples of this, counted from ``start``; 0 for no cut
+    :param tie: stamps are cut to multiples of this, counted from ``start``: downwards in the span and upwards after it, so that
+        no row is seen early; 0 for no cut
     """
+    span = end - start
+    gap = span // count if count else 1
 
-    def __init__(self, salt: int, start: int, end: int, count: int, gap_after: int, tie: int) -> None:
-        self._salt, self._start, self._end, self._count, self._tie = salt, start, end, count, tie
-        self._span = end - start
-        self._gap = self._span // count if count else 1
-        self._gap_after = gap_after
+    def raw(row: int) -> int:
+        if row < count:
+            return start + row * span // count + scatter(salt, row) % gap if row else start
+        return end + (row - count) * gap_after + 1 + scatter(salt, row) % gap_after
 
-    def _raw(self, row: int) -> int:
-        if row < self._count:
-            if not row:
-                return self._start
-            return self._start + row * self._span // self._count + scatter(self._salt, row) % self._gap
-        return self._end + (row - self._count) * self._gap_after + 1 + scatter(self._salt, row) % self._gap_after
+    def stamp(row: int) -> int:
+        moment = raw(row)
+        off = (moment - start) % tie if tie else 0
+        return moment - off if row < count or not off else moment - off + tie
 
-    def stamp(self, row: int) -> int:
-        """When the row was made. Ties are cut downwards in the span and upwards after it, so that no row is seen early."""
-        raw = self._raw(row)
-        if not self._tie:
-            return raw
-        off = (raw - self._start) % self._tie
-        return raw - off if row < self._count or not off else raw - off + self._tie
-
-    def first(self, moment: int) -> int:
-        """The first row that is not before the moment."""
-        row = self._first_of_span(moment)
-        if row < self._count or not self._gap_after:
-            return row
-        if self._tie:
-            moment = moment - 1 - (moment - 1 - self._start) % self._tie + 1
-        if moment <= self._end:
-            return self._count
-        return self._settle(moment, self._count + (moment - self._end) // self._gap_after, None)
-
-    def _first_of_span(self, moment: int) -> int:
-        if self._tie:
-            moment = self._start - (self._start - moment) // self._tie * self._tie
-        if moment <= self._start or not self._count:
-            return 0
-        guess = (moment - self._start) * self._count // self._span
-        return self._settle(moment, min(guess, self._count), self._count)
-
-    def _settle(self, moment: int, guess: int, limit: int | None) -> int:
-        floor = 0 if limit is not None else self._count
-        while guess > floor and self._raw(guess - 1) >= moment:
+    def settled(moment: int, guess: int, floor: int, limit: int | None) -> int:
+        while guess > floor and raw(guess - 1) >= moment:
             guess -= 1
-        while (limit is None or guess < limit) and self._raw(guess) < moment:
+        while (limit is None or guess < limit) and raw(guess) < moment:
             guess += 1
         return guess
 
+    def first(moment: int) -> int:
+        bound = start - (start - moment) // tie * tie if tie else moment
+        row = 0
+        if bound > start and count:
+            row = settled(bound, min((bound - start) * count // span, count), 0, count)
+        if row < count or not gap_after:
+            return row
+        if tie:
+            moment = moment - 1 - (moment - 1 - start) % tie + 1
+        return count if moment <= end else settled(moment, count + (moment - end) // gap_after, count, None)
 
-class Twins(Timeline):
+    return Timeline(stamp, first)
+
+
+def twins(base: Timeline, lone: int) -> Timeline:
     """A timeline on which every tenth row has the stamp of the one before: both ends of a send or swap.
 
     :param lone: a row with its own stamp: the first one after the span, which must not be seen in it
     """
 
-    def __init__(self, base: Timeline, lone: int) -> None:
-        self._base, self._lone = base, lone
+    def is_twin(row: int) -> bool:
+        return row % 10 == 5 and row != lone
 
-    def _is_twin(self, row: int) -> bool:
-        return row % 10 == 5 and row != self._lone
+    def first(moment: int) -> int:
+        row = base.first(moment)
+        return row + is_twin(row)
 
-    def stamp(self, row: int) -> int:
-        """When the row was made."""
-        return self._base.stamp(row - 1 if self._is_twin(row) else row)
-
-    def first(self, moment: int) -> int:
-        """The first row that is not before the moment."""
-        row = self._base.first(moment)
-        return row + 1 if self._is_twin(row) else row
+    return Timeline(lambda row: base.stamp(row - is_twin(row)), first)
 
 
-class Derived(Timeline):
+def derived(base: Timeline, origin: Callable[[int], int], below: Callable[[int], int]) -> Timeline:
     """Rows that each come from a row of another timeline, and share its stamp.
 
     :param base: the other timeline
     :param origin: row here to row there; never falls
     :param below: how many rows here come from the first so many there
     """
-
-    def __init__(self, base: Timeline, origin: Callable[[int], int], below: Callable[[int], int]) -> None:
-        self._base, self._origin, self._below = base, origin, below
-
-    def origin(self, row: int) -> int:
-        """The row of the other timeline."""
-        return self._origin(row)
-
-    def stamp(self, row: int) -> int:
-        """When the row was made."""
-        return self._base.stamp(self._origin(row))
-
-    def first(self, moment: int) -> int:
-        """The first row that is not before the moment."""
-        return self._below(self._base.first(moment))
+    return Timeline(lambda row: base.stamp(origin(row)), lambda moment: below(base.first(moment)), origin)
 
 
-def every(base: Timeline, stride: int, offset: int) -> Derived:
+def every(base: Timeline, stride: int, offset: int) -> Timeline:
     """One row for every ``stride`` rows of another timeline."""
-    return Derived(base, lambda row: row * stride + offset, lambda count: max(0, -(-(count - offset) // stride)))
+    return derived(base, lambda row: row * stride + offset, lambda count: max(0, -(-(count - offset) // stride)))
 
 
-def several(base: Timeline, each: int) -> Derived:
+def several(base: Timeline, each: int) -> Timeline:
     """``each`` rows for every row of another timeline."""
-    return Derived(base, lambda row: row // each, lambda count: count * each)
+    return derived(base, lambda row: row // each, lambda count: count * each)
 
 
-def spread(settings: SandboxSettings, kind: str, count: int, end: int) -> Ticks:
+def spread(settings: SandboxSettings, kind: str, count: int, end: int) -> Timeline:
     """The timeline of customers or transactions that the settings ask for."""
     salt = salt_of(settings.seed, f"{kind}-ticks")
     span = settings.days * DAY
-    return Ticks(salt, end - span, end, count, _gap_after(settings, count, span), settings.tie_seconds * SECOND)
+    return ticks(salt, end - span, end, count, _gap_after(settings, count, span), settings.tie_seconds * SECOND)
 
 
 def _gap_after(settings: SandboxSettings, count: int, span: int) -> int:

@@ -28,7 +28,7 @@ from airflow_provider_nexus.sandbox.served import NOUNS
 from airflow_provider_nexus.sandbox.settings import SandboxSettings
 from airflow_provider_nexus.sandbox.shapes import fitted, removed, spoiled
 from airflow_provider_nexus.sandbox.stamps import stamped
-from airflow_provider_nexus.sandbox.timeline import Presence, Twins, several, spread
+from airflow_provider_nexus.sandbox.timeline import Presence, several, spread, twins
 
 _STORE: Record = {
     "name": "files",
@@ -60,7 +60,7 @@ class World:
         """Hits of a screening that were judged, by (list, entity)."""
         seed, self.market = settings.seed, Market(settings.seed)
         made = spread(settings, "customers", settings.customers, start)
-        traded = Twins(spread(settings, "transactions", settings.transactions, start), settings.transactions)
+        traded = twins(spread(settings, "transactions", settings.transactions, start), settings.transactions)
         present, shown = Presence(settings, "customers", made, anchor), Presence(settings, "transactions", traded, anchor)
         self.customers = Customers(seed, made, present)
         self.accounts = Accounts(seed, self.customers, several(made, EACH), present)
@@ -110,8 +110,10 @@ class World:
             **self._offspring.snapshots,
             "customer_trace_summaries": self._trace_summaries,
             "transaction_flows": lambda call: flow(self.trades.get(self.found("transactions", call.parts["parent"], call.at))),
-            "document_store": self._document_store,
-            "sanction_list_uploads": self._uploads,
+            "document_store": lambda call: dict(self.known_store()),  # noqa: ARG005
+            "sanction_list_uploads": lambda call: self._registers.uploads(
+                without_newest=call.query.get("excludelatest", "").lower() == "true"
+            ),
         }
         """The ``values`` of resources without pages that are no collections."""
 
@@ -195,13 +197,14 @@ class World:
         names = ("ip", "countryCode", "countryName", "isp")
         return [{**dict(zip(names, key, strict=True)), "count": times} for key, times in seen.items()]
 
-    def _document_store(self, call: ApiCall) -> Record:  # noqa: ARG002
+    def known_store(self) -> Record:
+        """The settings of the document store.
+
+        :raises Refusal: 404 when there is none
+        """
         if self.store is None:
             raise Refusal(404, "DocumentStoreNotFound", "There is no document store")
-        return dict(self.store)
-
-    def _uploads(self, call: ApiCall) -> list[Record]:
-        return self._registers.uploads(without_newest=call.query.get("excludelatest", "").lower() == "true")
+        return self.store
 
 
 def noun(name: str) -> str:

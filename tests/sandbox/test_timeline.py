@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_nexus.sandbox.data.broker import broker_timeline
-from airflow_provider_nexus.sandbox.timeline import Ticks, Timeline, Twins, every, several
+from airflow_provider_nexus.sandbox.timeline import Timeline, every, several, ticks, twins
 
 START = 1_000_000_000_000
 ROWS = 60
@@ -30,16 +30,16 @@ def check(timeline: Timeline, count: int) -> None:
     tie=st.sampled_from([0, 1, 7, 1000, 250_000]),
 )
 def test_every_timeline(salt: int, span: int, count: int, gap: int, tie: int) -> None:
-    ticks = Ticks(salt, START, START + span, count, gap, tie)
-    check(ticks, ROWS + 40)
-    check(Twins(ticks, count), ROWS + 40)
-    check(every(Twins(ticks, count), 5, 1), 20 + 15)
-    check(several(Twins(ticks, count), 2), 2 * ROWS)
-    check(broker_timeline(Twins(ticks, count)), 40)
-    assert ticks.first(START + span + 1 if not tie else START + span) <= count
-    assert all(ticks.stamp(row) > START + span for row in range(count, count + 5))
+    even = ticks(salt, START, START + span, count, gap, tie)
+    check(even, ROWS + 40)
+    check(twins(even, count), ROWS + 40)
+    check(every(twins(even, count), 5, 1), 20 + 15)
+    check(several(twins(even, count), 2), 2 * ROWS)
+    check(broker_timeline(twins(even, count)), 40)
+    assert even.first(START + span + 1 if not tie else START + span) <= count
+    assert all(even.stamp(row) > START + span for row in range(count, count + 5))
 
 
 def test_no_rows_after_the_span() -> None:
-    ticks = Ticks(3, START, START + 1000, 10, 0, 0)
-    assert ticks.first(START + 10**12) == 10
+    even = ticks(3, START, START + 1000, 10, 0, 0)
+    assert even.first(START + 10**12) == 10

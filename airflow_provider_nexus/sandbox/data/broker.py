@@ -12,16 +12,16 @@ from airflow_provider_nexus.sandbox.data.views import TradeView
 from airflow_provider_nexus.sandbox.data.vocabulary import EXCHANGES, PORTFOLIOS
 from airflow_provider_nexus.sandbox.rows import Record
 from airflow_provider_nexus.sandbox.stamps import DAY, Stamp
-from airflow_provider_nexus.sandbox.timeline import Derived, Presence, Timeline
+from airflow_provider_nexus.sandbox.timeline import Presence, Timeline, derived
 
 _PLACES = (1, 3, 6, 8)
 _BELOW = (0, 0, 1, 1, 2, 2, 2, 3, 3, 4)
 _REASONS = {"PayoutOnHold": "DailySellLimit", "Blocked": "UnidentifiedBusiness"}
 
 
-def broker_timeline(trades: Timeline) -> Derived:
+def broker_timeline(trades: Timeline) -> Timeline:
     """The four broker trades of every ten."""
-    return Derived(
+    return derived(
         trades,
         lambda row: row // 4 * 10 + _PLACES[row % 4],
         lambda count: count // 10 * 4 + _BELOW[count % 10],

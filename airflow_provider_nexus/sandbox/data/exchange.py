@@ -15,14 +15,11 @@ from airflow_provider_nexus.sandbox.data.trades import TradeFacts, Trades
 from airflow_provider_nexus.sandbox.data.views import SerialView, TradeView
 from airflow_provider_nexus.sandbox.data.vocabulary import EXCHANGES
 from airflow_provider_nexus.sandbox.rows import Record, blank
-from airflow_provider_nexus.sandbox.settings import SandboxSettings
 from airflow_provider_nexus.sandbox.stamps import DAY, HOUR, MINUTE, Stamp, compact
-from airflow_provider_nexus.sandbox.timeline import Presence, every, several
+from airflow_provider_nexus.sandbox.timeline import Presence, several
 
-_ORDER_STRIDE, _ORDER_OFFSET = 5, 1
 _VALID = {"short": DAY, "long": 60 * DAY}
 _REASONS = {"REJECTED": "EOrder:Insufficient funds", "EXPIRED": "", "CANCELLED": "Cancelled by user"}
-_TRANSFER_STRIDE, _TRANSFER_OFFSET = 20, 4
 _ENDS = {
     "DEPOSIT": ("HotWallet", "Exchange"),
     "WITHDRAW": ("Exchange", "HotWallet"),
@@ -43,9 +40,8 @@ _FEE_UNITS = 1_000
 class Orders(SerialView):
     """The rows of ``orders``."""
 
-    def __init__(self, settings: SandboxSettings, trades: Trades, presence: Presence) -> None:
-        timeline = every(trades.timeline, _ORDER_STRIDE, _ORDER_OFFSET)
-        super().__init__(settings, trades, timeline, presence, "order", ("Initiated", "Queued", "Open"), "FILLED")
+    noun, stride, offset = "order", 5, 1
+    steps, succeeded = ("Initiated", "Queued", "Open"), "FILLED"
 
     def code(self, row: int) -> str:
         """The order code of a row."""
@@ -54,7 +50,7 @@ class Orders(SerialView):
 
     def code_for(self, trade_row: int) -> str | None:
         """The code of the order that a seeded trade gave rise to."""
-        row = self.row_of(trade_row) if trade_row % _ORDER_STRIDE == _ORDER_OFFSET else None
+        row = self.row_of(trade_row) if trade_row % self.stride == self.offset else None
         return None if row is None else self.code(row)
 
     def step(self, course: Course, age: int) -> str:
@@ -115,9 +111,8 @@ class Orders(SerialView):
 class Transfers(SerialView):
     """The rows of ``transfers``."""
 
-    def __init__(self, settings: SandboxSettings, trades: Trades, presence: Presence) -> None:
-        timeline = every(trades.timeline, _TRANSFER_STRIDE, _TRANSFER_OFFSET)
-        super().__init__(settings, trades, timeline, presence, "transfer", ("Initiated", "Sending", "Confirming"), "COMPLETED")
+    noun, stride, offset = "transfer", 20, 4
+    steps, succeeded = ("Initiated", "Sending", "Confirming"), "COMPLETED"
 
     def code(self, row: int) -> str:
         """The transfer code of a row."""
@@ -130,7 +125,7 @@ class Transfers(SerialView):
 
     def cause(self, trade_row: int) -> tuple[str, str] | None:
         """The code and type of the transfer that a trade starts, if it starts one."""
-        starts = trade_row < WRITTEN and trade_row % _TRANSFER_STRIDE == _TRANSFER_OFFSET
+        starts = trade_row < WRITTEN and trade_row % self.stride == self.offset
         row = self.row_of(trade_row) if starts else None
         return None if row is None else (self.code(row), self.kind(row))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from airflow_provider_nexus.api.resource import words
 from airflow_provider_nexus.sandbox import codes
 from airflow_provider_nexus.sandbox.chance import salt_of, scatter
 from airflow_provider_nexus.sandbox.codes import WRITTEN
@@ -12,13 +13,8 @@ from airflow_provider_nexus.sandbox.rows import Record, blank
 from airflow_provider_nexus.sandbox.stamps import HOUR, MINUTE, Stamp
 from airflow_provider_nexus.sandbox.timeline import Presence, every
 
-_TYPES = (
-    "TransactionBuyFinish",
-    "TransactionSellFinish",
-    "NewAccountRequested",
-    "TransactionNoticed",
-    "BlockedTransaction",
-    "ReviewRequest",
+_TYPES = words(
+    "TransactionBuyFinish TransactionSellFinish NewAccountRequested TransactionNoticed BlockedTransaction ReviewRequest"
 )
 
 

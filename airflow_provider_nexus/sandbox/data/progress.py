@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from airflow_provider_nexus.api.resource import words
 from airflow_provider_nexus.sandbox.chance import Words, scatter, share
 from airflow_provider_nexus.sandbox.money import HUGE_SHARE
 from airflow_provider_nexus.sandbox.stamps import DAY, HOUR, MINUTE, SECOND
@@ -59,16 +60,7 @@ _STEPS = {
 _ONE_STEP = ("Initiated", "Initiated", "Initiated")
 _SETTLED = {STOPPED: "BLOCKED", DONE: "COMPLETED", FAILED: "CANCELLED", STAGED: "Staged", TAKEN_BACK: "CANCELLED"}
 _BROKER_BUY = (*("BuyIncasso",) * 3, "Blocked", "BuyCompleted", "BuyCancelled", "BuyIncasso", "BuyRefunded")
-_BROKER_SELL = (
-    "ToPayout",
-    "ToPayout",
-    "PayoutConfirming",
-    "PayoutOnHold",
-    "SellCompleted",
-    "SellReturned",
-    "ToPayout",
-    "SellReturned",
-)
+_BROKER_SELL = words("ToPayout ToPayout PayoutConfirming PayoutOnHold SellCompleted SellReturned ToPayout SellReturned")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +135,10 @@ class Course:
 def course_of(dealt: Words, kind: str, lives: Literal["short", "long"], *, spoiled: bool) -> Course:
     """The course of a seeded trade.
 
-    :param spoiled: it may not succeed
+    :param spoiled: it may not succeed: of a long life, it is one of those that are cancelled
     """
-    return _long_course(dealt, spoiled=spoiled) if lives == "long" else _short_course(dealt, kind, spoiled=spoiled)
-
-
-def _long_course(dealt: Words, *, spoiled: bool) -> Course:
-    """See ``lives``; one that may not succeed is one of those that are cancelled."""
+    if lives == "short":
+        return _short_course(dealt, kind, spoiled=spoiled)
     life = long_life(dealt[8] << 32 | dealt[9], 1 if spoiled else _CANCELLED_SHARE)
     if life.is_cancelled:
         return Course(life.ends, CANCELLED, is_stamped=False)

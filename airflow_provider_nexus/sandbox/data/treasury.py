@@ -27,15 +27,19 @@ class Treasury:
     """The ``values`` of the snapshots; each takes a call."""
 
     def __init__(self, seed: int, market: Market, balances: Balances, customers: Customers) -> None:
-        self._market, self._balances, self._customers = market, balances, customers
+        self._market, self._balances = market, balances
         self._salt = salt_of(seed, "treasury")
         self.snapshots: dict[str, Callable[[ApiCall], Any]] = {
             "currencies": self._currencies,
             "prices": self._prices,
             "reserves": self._reserves,
             "balances": self._custodian_balances,
-            "customer_balances": self._of_customer,
-            "broker_balances": self._broker_balances,
+            "customer_balances": lambda call: self._custodian_balances(
+                call, customers.found("Customer", call.parts["parent"], call.at)
+            ),
+            "broker_balances": lambda call: {
+                each.code: self._broker_balance(place, call.at) for place, each in enumerate(CRYPTOS)
+            },
             "label_partner": self._label_partner,
         }
 
@@ -132,10 +136,6 @@ class Treasury:
         asked = call.moment("balanceDateTime")
         return {"cryptoBalances": self._balances.records(call.at if asked is None else min(call.at, asked), customer)}
 
-    def _of_customer(self, call: ApiCall) -> Record:
-        """The same of the customer that the path names."""
-        return self._custodian_balances(call, self._customers.found("Customer", call.parts["parent"], call.at))
-
     def hot_wallet(self) -> Listed:
         """The hot wallet, one record for each crypto."""
         return Listed(ListedRow(kind.code, partial(self._hot_wallet, place)) for place, kind in enumerate(CRYPTOS))
@@ -151,11 +151,8 @@ class Treasury:
             "delayedSending": _NOTHING,
         }
 
-    def _broker_balances(self, call: ApiCall) -> Record:
-        """The classic broker balances by crypto."""
-        return {each.code: self._broker_balance(place, call.at) for place, each in enumerate(CRYPTOS)}
-
     def _broker_balance(self, place: int, at: int) -> Record:
+        """The classic broker balance of a crypto."""
         units, updated, market = self._amount(place, at), Stamp(at // MINUTE * MINUTE), self._market
         return {
             "balanceCurrencyCode": CRYPTOS[place].code,

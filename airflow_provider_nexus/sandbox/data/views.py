@@ -12,7 +12,7 @@ from airflow_provider_nexus.sandbox.data.trades import TradeFacts, Trades
 from airflow_provider_nexus.sandbox.rows import Record, Timed, blank
 from airflow_provider_nexus.sandbox.settings import SandboxSettings
 from airflow_provider_nexus.sandbox.stamps import Stamp
-from airflow_provider_nexus.sandbox.timeline import Presence, Timeline
+from airflow_provider_nexus.sandbox.timeline import Presence, Timeline, every
 
 _REJECTED_PERCENT = 3
 
@@ -49,24 +49,23 @@ class SerialView(TradeView):
 
     Long-lived rows that are taken back after they succeeded show as ``CANCELLED``, the nearest that the documents have.
 
-    :param kind: what a row is: the resource's name in the singular
-    :param steps: statuses in flight, in three equal parts of the time
-    :param succeeded: the status of success
+    :cvar noun: what a row is: the resource's name in the singular
+    :cvar stride: how many trades there are for each row
+    :cvar offset: the first trade that has one
+    :cvar steps: statuses in flight, in three equal parts of the time
+    :cvar succeeded: the status of success
     """
 
-    def __init__(
-        self,
-        settings: SandboxSettings,
-        trades: Trades,
-        timeline: Timeline,
-        presence: Presence,
-        kind: str,
-        steps: tuple[str, str, str],
-        succeeded: str,
-    ) -> None:
-        super().__init__(trades, timeline, presence)
-        self._kind, self._lives, self._steps, self._succeeded = kind, settings.lives, steps, succeeded
-        self._salt, self._life_salt = salt_of(settings.seed, kind), salt_of(settings.seed, f"{kind}-life")
+    noun: str
+    stride: int
+    offset: int
+    steps: tuple[str, ...]
+    succeeded: str
+
+    def __init__(self, settings: SandboxSettings, trades: Trades, presence: Presence) -> None:
+        super().__init__(trades, every(trades.timeline, self.stride, self.offset), presence)
+        self._lives = settings.lives
+        self._salt, self._life_salt = salt_of(settings.seed, self.noun), salt_of(settings.seed, f"{self.noun}-life")
         self.quick = {"status": self.status}
 
     def course(self, row: int) -> Course:
@@ -78,7 +77,7 @@ class SerialView(TradeView):
             return Course(life.ends, "CANCELLED", is_stamped=False)
         if scatter(self._life_salt, row) % 100 < _REJECTED_PERCENT:
             return Course(life.ends, "REJECTED")
-        return Course(life.ends, self._succeeded, taken_back=life.taken_back)
+        return Course(life.ends, self.succeeded, taken_back=life.taken_back)
 
     @abstractmethod
     def short_course(self, row: int) -> Course:
@@ -94,7 +93,7 @@ class SerialView(TradeView):
 
     def step(self, course: Course, age: int) -> str:
         """The status in flight at an age."""
-        return self._steps[max(0, age) * 3 // course.settles]
+        return self.steps[max(0, age) * 3 // course.settles]
 
     def status(self, row: int, at: int) -> str:
         """The status at a moment: settled ones in upper case."""
@@ -110,12 +109,12 @@ class SerialView(TradeView):
         """The row as it is at a moment."""
         status, course, created = self.status(row, at), self.course(row), self.stamp(row)
         known = {
-            f"{self._kind}Code": self.code(row),
+            f"{self.noun}Code": self.code(row),
             "status": status,
             "created": Stamp(created),
             "finished": Stamp(created + course.settles) if status.isupper() and course.is_stamped else None,
         }
-        return self.patched(row, blank(f"{self._kind}s", **known, **self.details(row, status, at - created)))
+        return self.patched(row, blank(f"{self.noun}s", **known, **self.details(row, status, at - created)))
 
     def find(self, code: str, at: int) -> int | None:
         """The row of a code."""

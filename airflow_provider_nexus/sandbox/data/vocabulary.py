@@ -5,20 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 FIRST_NAMES = ("Anna", "Björn", "Chloé", "Daan", "Elif", "François", "Grażyna", "Hüseyin", "Inês", "João", "Κώστας", "李")
-LAST_NAMES = (
-    "de Vries",
-    "O'Brien",
-    "Müller",
-    "García",
-    "Nowak",
-    "Şahin",
-    "Jensen",
-    "van 't Hof",
-    "Žižek",
-    "Ångström",
-    "王",
-    "Smith",
-)
+_LAST_NAMES = "de Vries, O'Brien, Müller, García, Nowak, Şahin, Jensen, van 't Hof, Žižek, Ångström, 王, Smith"
+LAST_NAMES = tuple(_LAST_NAMES.split(", "))
 COMPANIES = ("Tulip Trading B.V.", "Café Zürich GmbH", 'Quote "n" Slash\\Co', "Łódź Logistics", "Plain & Simple Ltd")
 STREETS = ("Keizersgracht", "Hauptstraße", "Rue de l'Église", "High Street", "Calle Mayor")
 CITIES = ("Amsterdam", "Köln", "Liège", "Groningen", "Málaga")

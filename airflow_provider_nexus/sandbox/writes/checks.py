@@ -15,7 +15,6 @@ Body = Mapping[str, Any]
 """A request body, names in lower case."""
 
 _EMAIL = re.compile(r"[^@\s,]+@[^@\s,]+\.[^@\s,]+")
-_CODE = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 
 def refuse(code: str, message: str, *problems: str) -> Refusal:
@@ -82,11 +81,6 @@ def choice(body: Body, name: str, known: Mapping[str, str] | tuple[str, ...]) ->
     if found is None:
         raise invalid(f"{name} is one of {', '.join(words.values())}")
     return found
-
-
-def code_like(value: str) -> bool:
-    """Whether a text is made of letters, digits, ``_`` and ``-``, at most 40 of them."""
-    return _CODE.fullmatch(value) is not None
 
 
 def email_like(value: str) -> bool:

@@ -20,11 +20,6 @@ _NEEDED = ("filePath", "customerCode", "documentStoreTypeCode")
 _ABOUT = ("alias", "description", "itemReference")
 
 
-def _refuse_no_store(world: World) -> None:
-    if world.store is None:
-        raise Refusal(404, "DocumentStoreNotFound", "There is no document store")
-
-
 def _create_store(world: World, call: ApiCall) -> ApiAnswer:
     if world.store is not None:
         raise Refusal(world.settings.duplicate_status, "DocumentStoreExists", "There is a document store", ["It exists already"])
@@ -33,8 +28,7 @@ def _create_store(world: World, call: ApiCall) -> ApiAnswer:
 
 
 def _change_store(world: World, call: ApiCall) -> ApiAnswer:
-    _refuse_no_store(world)
-    world.store = {**(world.store or {}), **_store_values(call.json())}
+    world.store = {**world.known_store(), **_store_values(call.json())}
     return success(world.store)
 
 
@@ -46,7 +40,7 @@ def _store_values(body: Body) -> Record:
 
 
 def _delete_store(world: World, call: ApiCall) -> ApiAnswer:  # noqa: ARG001
-    _refuse_no_store(world)
+    world.known_store()
     world.store = None
     return success(None)
 

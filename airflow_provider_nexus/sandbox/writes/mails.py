@@ -43,13 +43,9 @@ def _change(world: World, call: ApiCall) -> ApiAnswer:
     return _patched(world, call, content=checks.texts(checks.part(call.json(), "content"), _CONTENT))
 
 
-def _sent(world: World, call: ApiCall) -> ApiAnswer:
-    return _patched(world, call, status="Sent", sent=Stamp(call.at))
-
-
 ROUTES = (
     Route("POST", "/mail", _create, writes=True),
     Route("PUT", "/mail/{code}", _change, writes=True),
-    Route("PUT", "/mail/{code}/sent", _sent, writes=True),
+    Route("PUT", "/mail/{code}/sent", lambda world, call: _patched(world, call, status="Sent", sent=Stamp(call.at)), writes=True),
 )
 """Mails."""

@@ -8,7 +8,7 @@ from airflow_provider_nexus.sandbox import money
 from airflow_provider_nexus.sandbox.call import ApiCall, not_found
 from airflow_provider_nexus.sandbox.chance import dealer
 from airflow_provider_nexus.sandbox.data import progress
-from airflow_provider_nexus.sandbox.data.market import CRYPTOS, Currency
+from airflow_provider_nexus.sandbox.data.market import Currency, crypto_index
 from airflow_provider_nexus.sandbox.data.progress import COMPLETED, INSTANT, Course
 from airflow_provider_nexus.sandbox.data.trades import TradeFacts
 from airflow_provider_nexus.sandbox.rows import Record
@@ -71,22 +71,15 @@ def find_account(world: World, call: ApiCall, code: str | None) -> int | None:
     if not code:
         return None
     row = world.accounts.find(code, call.at)
-    for crypto, kind in enumerate(CRYPTOS):
-        address = code.removeprefix(f"{kind.code}-")
-        if row is None and address != code:
-            row = next(
-                (each for each in world.accounts.rows(None, None, call.at) if _is_at(world, call, each, crypto, address)), None
-            )
+    crypto, _, address = code.rpartition("-")
+    for each in world.accounts.rows(None, None, call.at) if row is None and crypto_index(crypto) is not None else ():
+        record = world.accounts.record(each, call.at)
+        addresses = ((record[name] or "").strip() for name in ("customerCryptoAddress", "dcReceiveAddress"))
+        if record["dcCode"] == crypto and address in addresses:
+            return each
     if row is None:
         raise not_found("Account", code)
     return row
-
-
-def _is_at(world: World, call: ApiCall, row: int, crypto: int, address: str) -> bool:
-    if world.accounts.crypto(row) != crypto:
-        return False
-    record = world.accounts.record(row, call.at)
-    return address in ((record["customerCryptoAddress"] or "").strip(), (record["dcReceiveAddress"] or "").strip())
 
 
 def refuse_low_balance(world: World, call: ApiCall, wanted: TradeFacts) -> None:
