@@ -125,12 +125,6 @@ class Mark:
     width: int
     height: int
 
-    @property
-    def letter(self) -> str:
-        """The first of its word; none where there is no room."""
-        letters = {"proved": "P", "proved_shrunk": "S", "unproved": "U", "gap": "G"}
-        return letters[self.span.kind] if self.width >= _LETTER_NEEDS else ""
-
 
 @dataclass
 class Panel:
@@ -154,16 +148,13 @@ def draw(spans: list[CalendarSpan]) -> list[Panel]:
     crowd = Counter(day for span in windows for day in days_of(span.start, span.end))
     # Squares can't show more marks a day.
     is_crowded = max(crowd.values(), default=0) > _CROWDED or bool(lengths and median_low(lengths) < _SHORT)
-    return list(_strips(spans) if is_crowded else _years(spans))
-
-
-def _years(spans: list[CalendarSpan]) -> Iterator[Panel]:
+    if is_crowded:
+        return list(_strips(spans))
     placed: dict[date, list[CalendarSpan]] = {}
     for span in spans:
         for day in days_of(span.start, span.end):
             placed.setdefault(day, []).append(span)
-    for year, group in groupby(sorted(placed), key=lambda day: day.year):
-        yield _year(year, list(group), placed)
+    return [_year(year, list(group), placed) for year, group in groupby(sorted(placed), key=lambda day: day.year)]
 
 
 def _year(year: int, days: list[date], placed: dict[date, list[CalendarSpan]]) -> Panel:

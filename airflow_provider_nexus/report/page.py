@@ -20,7 +20,7 @@ from airflow_provider_nexus import __version__
 from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError, NexusStorageError
 from airflow_provider_nexus.report.collection import ResourceCopy, Wording
-from airflow_provider_nexus.report.section import WORDS, Section, span, stamp
+from airflow_provider_nexus.report.section import WORDS, Section, changes, span, stamp
 from airflow_provider_nexus.report.tree import FILES, copies
 
 _PACKAGE = "airflow_provider_nexus.report"
@@ -68,7 +68,7 @@ def render(
     environment = Environment(
         loader=PackageLoader(_PACKAGE), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
     )
-    environment.globals |= {"span": span, "stamp": stamp, "words": WORDS, "version": __version__}
+    environment.globals |= {"changes": changes, "span": span, "stamp": stamp, "words": WORDS, "version": __version__}
     environment.filters["address"] = lambda path: links_from + quote(path)
     templates, names = resources.files(_PACKAGE) / "templates", ["report.css"]
     if any(collection.manifests for collection in ordered):

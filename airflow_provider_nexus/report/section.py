@@ -9,25 +9,13 @@ from decimal import Decimal
 from functools import cached_property
 
 from airflow_provider_nexus.api.resources import RESOURCES
-from airflow_provider_nexus.load.manifest import ChangeCounts, Manifest, PatchedBy
+from airflow_provider_nexus.load.manifest import ChangeCounts
 from airflow_provider_nexus.report.collection import ResourceCopy, WindowEntry
 from airflow_provider_nexus.report.drawings import Bars, CalendarSpan, Day, Panel, bars, by_day, draw, total
 
 _WIDE, _TALL = 720, 96
 _MONEY_WIDE, _MONEY_TALL = 300, 30
 WORDS = {"proved": "proved", "proved_shrunk": "proved though shrunk", "unproved": "unproved", "gap": "gap"}
-
-
-@dataclass(frozen=True)
-class AmountChart:
-    """One amount in one currency.
-
-    :param total: exact, of all days; of what has no windows, that of the last day
-    """
-
-    currency: str
-    total: str
-    chart: Bars
 
 
 class Section:
@@ -42,8 +30,7 @@ class Section:
         self.place, self.collection, self.now = place, collection, now
         self.chain = collection.chain
         self.gaps = collection.gaps
-        self.patches = patches(collection)
-        self.readings = readings(collection)
+        self.patched = [(place, each) for place, each in enumerate(collection.entries) if each.manifest and each.manifest.patches]
         self.open = open_records(collection, now)
         self.schema_changes = schema_changes(collection)
         manifests = [entry.manifest for entry in collection.entries if entry.manifest]
@@ -60,11 +47,6 @@ class Section:
         """How many windows of each verdict."""
         found = [entry.verdict for entry in self.collection.entries]
         return {verdict: found.count(verdict) for verdict in ("proved", "proved_shrunk", "unproved")}
-
-    @property
-    def times_patched(self) -> int:
-        """How often windows were changed by later readings."""
-        return sum(len(changes) for *_, changes in self.patches)
 
     @property
     def records(self) -> int:
@@ -147,22 +129,21 @@ class Section:
         return [self.days.get(day) for day in every] if len(self.days) > 1 else list(self.days.values())
 
     @cached_property
-    def amounts(self) -> dict[str, list[AmountChart]]:
-        """Sums by wire name of the amount."""
+    def amounts(self) -> dict[str, dict[str, tuple[str, Bars]]]:
+        """By wire name of the amount and currency: the exact sum of all days, or of the last reading, and a chart."""
         found = {(name, currency) for day in self.days.values() for name, sums in day.sums.items() for currency in sums}
-        by_name: dict[str, list[AmountChart]] = {}
+        by_name: dict[str, dict[str, tuple[str, Bars]]] = {}
         for name, currency in sorted(found):
             values = [day.sums.get(name, {}).get(currency, Decimal(0)) if day else Decimal(0) for day in self._every_day]
             shown = total(values) if self.has_windows else values[-1]
             drawn = bars(values, _MONEY_WIDE, _MONEY_TALL, adds_up=self.has_windows)
-            by_name.setdefault(name, []).append(AmountChart(currency, digits(shown), drawn))
+            by_name.setdefault(name, {})[currency] = (digits(shown), drawn)
         return by_name
 
     def exact(self, name: str) -> list[tuple[date, list[str]]]:
         """An amount by day, one text for each currency, empty where there is none."""
-        currencies = [money.currency for money in self.amounts[name]]
         rows = ((day, each.sums[name]) for day, each in self.days.items() if name in each.sums)
-        return [(day, [digits(sums[each]) if each in sums else "" for each in currencies]) for day, sums in rows]
+        return [(day, [digits(sums[each]) if each in sums else "" for each in self.amounts[name]]) for day, sums in rows]
 
     @property
     def rejected(self) -> list[tuple[int, WindowEntry]]:
@@ -170,7 +151,6 @@ class Section:
         return [(place, entry) for place, entry in enumerate(self.collection.entries) if entry.rejected]
 
 
-_WORDS = ("inserted", "updated", "deleted")
 _BUCKETS = (
     ("under a day", timedelta(days=1)),
     ("1 to 7 days", timedelta(days=7)),
@@ -180,41 +160,9 @@ _BUCKETS = (
 _OLDEST = 5
 
 
-@dataclass(frozen=True)
-class LaterChange:
-    """What a later reading changed.
-
-    :param where: label of the window that was patched, or of the reading
-    """
-
-    where: str
-    read_at: str
-    read_by: str
-    counts: tuple[int, ...]
-
-    @property
-    def text(self) -> str:
-        """The counts in words, those of nothing left out."""
-        return ", ".join(f"{number} {word}" for number, word in zip(self.counts, _WORDS, strict=True) if number) or "nothing"
-
-
-def patches(collection: ResourceCopy) -> list[tuple[int, str, list[LaterChange]]]:
-    """The changes of each window that was changed, with its place in the collection and its label."""
-    return [
-        (place, entry.label, [_change(entry.label, patch, patch) for patch in entry.manifest.patches])
-        for place, entry in enumerate(collection.entries)
-        if entry.manifest and entry.manifest.patches
-    ]
-
-
-def readings(collection: ResourceCopy) -> list[LaterChange]:
-    """What each reading that is no window of its own changed, all windows together."""
-    return [_change(label, manifest, manifest.changes) for label, manifest in collection.readings]
-
-
-def _change(where: str, reading: Manifest | PatchedBy, counts: ChangeCounts | None) -> LaterChange:
-    numbers = (counts.inserted, counts.updated, counts.deleted) if counts else (0, 0, 0)
-    return LaterChange(where, stamp(reading.read_moment), reading.read_by, numbers)
+def changes(counts: ChangeCounts | None) -> dict[str, int]:
+    """What a later reading changed: how many records were inserted, updated and deleted."""
+    return {word: getattr(counts, word, 0) for word in ("inserted", "updated", "deleted")}
 
 
 @dataclass(frozen=True)
@@ -258,29 +206,19 @@ def has_plain_keys(name: str) -> bool:
     return not {part.partition(".")[0] for part in resource.key} & personal
 
 
-@dataclass(frozen=True)
-class SchemaChange:
-    """A window whose records carry other fields than those before."""
-
-    place: int
-    label: str
-    new: list[str]
-    missing: list[str]
-
-
-def schema_changes(collection: ResourceCopy) -> list[SchemaChange]:
-    """Where the fields change, against all that were seen before.
+def schema_changes(collection: ResourceCopy) -> list[tuple[int, str, list[str], list[str]]]:
+    """Where the fields change, against all that were seen before: place and label of a window, new and missing fields.
 
     Windows without records show none and are passed over, and so are the members of objects that no record fills.
     """
-    found, known = list[SchemaChange](), set[str]()
+    found, known = list[tuple[int, str, list[str], list[str]]](), set[str]()
     for place, entry in enumerate(collection.entries):
         fields = set(entry.manifest.schema.fields if entry.manifest else ())
         before, filled = set(map(_parent, known)), set(map(_parent, fields))
         new = sorted(name for name in fields - known if _parent(name) in before)
         missing = sorted(name for name in known - fields if _parent(name) in filled)
         if new or missing:
-            found.append(SchemaChange(place, entry.label, new, missing))
+            found.append((place, entry.label, new, missing))
         known = (known - set(missing)) | fields
     return found
 

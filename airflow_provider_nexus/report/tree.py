@@ -72,21 +72,16 @@ def _entry(found: ResourceFolder, label: str, start: datetime, end: datetime | N
     if end and manifest.span != found.windows[label]:
         entry.flaws.append("its manifest is of another window than its folder's name")
     entry.replaces = manifest.replaces
-    if manifest.replaces or manifest.patches:
-        _read_replaced(entry, folder / SUPERSEDED)
-    if manifest.rejected:
-        entry.put_aside = Counter(_put_aside(folder / REJECTED))
-    return entry
-
-
-def _read_replaced(entry: WindowEntry, folder: Any) -> None:
-    for name in store.names(folder):
-        raw = store.read(folder / name) or b""
+    for name in store.names(folder / SUPERSEDED) if manifest.replaces or manifest.patches else ():
+        raw = store.read(folder / SUPERSEDED / name) or b""
         digest = manifests.digest_of(raw)
         if name != f"{digest}.json":
             entry.flaws.append(f"{SUPERSEDED}/{name} is not what its name says: its SHA-256 is {digest}")
-        manifest, _ = read_manifest(raw)
-        entry.replaced[digest] = manifest.replaces if manifest else ""
+        replaced, _ = read_manifest(raw)
+        entry.replaced[digest] = replaced.replaces if replaced else ""
+    if manifest.rejected:
+        entry.put_aside = Counter(_put_aside(folder / REJECTED))
+    return entry
 
 
 def _put_aside(path: Any) -> Iterator[tuple[str, str]]:
@@ -98,12 +93,9 @@ def _put_aside(path: Any) -> Iterator[tuple[str, str]]:
 
 
 def _unsettled(folder: Any) -> dict[str, Open] | None:
-    raw = store.read(folder / UNSETTLED)
     try:
-        stored = None if raw is None else msgspec.json.decode(raw, type=dict[str, str])
-    except msgspec.DecodeError:
-        stored = None
-    if stored is None:
+        stored = msgspec.json.decode(store.read(folder / UNSETTLED) or b"", type=dict[str, str])
+    except msgspec.DecodeError:  # what is missing is no JSON either
         return None
     found = {}
     for key, value in stored.items():
