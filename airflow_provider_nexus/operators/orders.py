@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_nexus.operators._action import NexusOnceOperator
 from airflow_provider_nexus.operators._base import rendered
-from airflow_provider_nexus.writes.orders import order_write
+from airflow_provider_nexus.writes.exchange import order_write
 
 if TYPE_CHECKING:
     from decimal import Decimal

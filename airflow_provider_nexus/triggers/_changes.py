@@ -7,6 +7,7 @@ import hashlib
 import random
 from collections.abc import AsyncIterator, Hashable, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -134,7 +135,7 @@ class NexusChangeTrigger(BaseEventTrigger):
                 outage.answered()
                 if changes:
                     # one event for all: Airflow leaves what comes right after an asset's event for the run after the next event
-                    payload = {"resource": self.resource, "changes": [change.payload() for change in changes]}
+                    payload = {"resource": self.resource, "changes": [asdict(change) for change in changes]}
                     yield TriggerEvent(payload)  # type: ignore[no-untyped-call]
                 await stored.move(position, at_once=not changes)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -54,10 +54,6 @@ class RecordChange:
     status: str
     previous: str | None
     created: str
-
-    def payload(self) -> dict[str, str | None]:
-        """The change as JSON-able members."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)

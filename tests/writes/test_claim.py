@@ -14,9 +14,9 @@ import pytest
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.exceptions import NexusAmbiguousWriteError, NexusClaimLostError, NexusConflictError, NexusError
 from airflow_provider_nexus.sandbox import Sandbox
+from airflow_provider_nexus.writes.exchange import order_write
 from airflow_provider_nexus.writes.ledger import LEDGER_KEY, Claim, Ledger, MemoryLedger, known_to, remember
 from airflow_provider_nexus.writes.once import Once, Write
-from airflow_provider_nexus.writes.orders import order_write
 from tests.extract.serving import client_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -23,11 +23,10 @@ from airflow_provider_nexus.operators.transactions import NexusCreateTransaction
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sandbox.faults import Fault, FaultKind
 from airflow_provider_nexus.writes.customers import create_write, update_write
+from airflow_provider_nexus.writes.exchange import order_write, transfer_write
 from airflow_provider_nexus.writes.ledger import MemoryLedger
 from airflow_provider_nexus.writes.once import Once, Write, reference_of
-from airflow_provider_nexus.writes.orders import order_write
 from airflow_provider_nexus.writes.transactions import cancel_write, payout_write, transaction_write
-from airflow_provider_nexus.writes.transfers import transfer_write
 from tests.airflow.nexus import connection
 from tests.airflow.running import run_dag, state_of, xcom_of
 

@@ -1,4 +1,7 @@
-"""Orders at exchanges: the call that places one. See docs/api_facts.rst, Exchange calls."""
+"""Orders at exchanges, and transfers between exchange, hot wallet and cold store: the calls that make one.
+
+See docs/api_facts.rst, Exchange calls.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from airflow_provider_nexus.api.records import typed
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.exceptions import NexusConfigurationError
-from airflow_provider_nexus.extract.find import Search, unlike
+from airflow_provider_nexus.extract.find import Search, get_record, unlike
 from airflow_provider_nexus.writes.amounts import exact, require
 from airflow_provider_nexus.writes.once import Write, code_in
 from airflow_provider_nexus.writes.trades import with_data_reference
@@ -48,4 +51,35 @@ def order_write(client: NexusClient, values: Mapping[str, Any], reference: str) 
         carries=search.carries,
         lookup_by_hand="Look through GET /orders?createdFrom={since} and GET each of them by its code: it is the one whose "
         f"data.reference is {reference}.",
+    )
+
+
+def transfer_write(client: NexusClient, values: Mapping[str, Any], reference: str) -> Write:
+    """The call that makes a transfer.
+
+    :raises NexusConfigurationError: when the values make no transfer
+    """
+    body = exact(values)
+    require(body, "sourceType", "sinkType", "cryptoCode", "amount")
+    asked = {
+        "cryptoCode": body["cryptoCode"],
+        "amount": body["amount"],
+        "address.sourceType": body["sourceType"],
+        "address.sinkType": body["sinkType"],
+        "address.sourceExchangeCode": body.get("sourceExchangeCode"),
+        "address.sinkExchangeCode": body.get("sinkExchangeCode"),
+        "address.address": body.get("transferAddress"),
+    }
+    search = Search(client=client, resource="transfers", reference=reference, place="userName")
+    return Write(
+        method="POST",
+        path="/transfers",
+        body={**body, "userName": reference},
+        find=search.find,
+        read=lambda code: get_record(client, "transfers", code),
+        code_of=lambda answer: code_in(answer, "transferCode"),
+        unlike=lambda record: unlike(asked, record, "transfers"),
+        came_to_nothing=search.came_to_nothing,
+        reference=reference,
+        lookup_by_hand=f"Look through GET /transfers?createdFrom={{since}} for the one whose userName is {reference}.",
     )
