@@ -1,14 +1,26 @@
-"""Catalogue, collections that belong to no other record: customers, transactions, orders and so on."""
+"""Catalogue, collections that belong to no other record: customers, transactions, orders and so on, and a tenant's registers."""
 
 from __future__ import annotations
 
+from functools import partial
+
 from airflow_provider_nexus.api import lifecycles
 from airflow_provider_nexus.api.resource import DateFilter, Resource, Shape, words
-from airflow_provider_nexus.api.schemas import configuration, customers, mails, trading, transactions, treasury
+from airflow_provider_nexus.api.schemas import (
+    compliance,
+    configuration,
+    customers,
+    mails,
+    partner,
+    trading,
+    transactions,
+    treasury,
+)
 
 _CREATED_DATE = DateFilter("startDate", "endDate")
 _CREATED_FROM = DateFilter("createdFrom", "createdTill")
 _FINISHED_FROM = DateFilter("finishedFrom", "finishedTill", stamp="finished")
+_declared = partial(Resource, is_seen=False, surface="B")
 
 COLLECTIONS = (
     Resource(
@@ -164,25 +176,102 @@ COLLECTIONS = (
         filters=("customerCode",),
         surface="B",
     ),
-    Resource(
+    _declared(
         name="exchanges",
         path="/exchanges",
         schema=trading.EXCHANGE,
         meaning="Connected exchanges",
         shape=Shape.ARRAY,
-        is_seen=False,
         wrapped_in=("exchanges",),
-        surface="B",
     ),
-    Resource(
+    _declared(
         name="trade_pairs",
         path="/tradepairs",
         schema=trading.TRADE_PAIR,
         meaning="Trade pairs with bid and ask",
         shape=Shape.ARRAY,
-        is_seen=False,
         wrapped_in=("tradePairs",),
         key=("exchange.code", "code"),
-        surface="B",
+    ),
+    _declared(
+        name="countries",
+        path="/labelpartner/countries",
+        schema=partner.COUNTRY,
+        meaning="Countries, and which of them are blocked",
+    ),
+    _declared(
+        name="cryptocurrencies",
+        path="/labelpartner/cryptocurrencies",
+        schema=partner.CRYPTOCURRENCY,
+        meaning="How each crypto is set up: chain, receiving, least amounts",
+        filters=("cryptoCode",),
+    ),
+    _declared(
+        name="crypto_addresses",
+        path="/cryptoaddress",
+        schema=partner.CRYPTO_ADDRESS,
+        meaning="Addresses that transfers may go to; they have no code, so the address, its memo and its creation are the key",
+        key=("cryptoCode", "address", "addressReference", "exchangeWalletCode", "created"),
+        stamp="created",
+        filters=("address", "cryptoCode", "status", "sinkType", "sourceType"),
+    ),
+    _declared(
+        name="banks",
+        path="/banks",
+        member_path="/banks/{code}",
+        schema=partner.BANK,
+        meaning="The register of banks",
+        shape=Shape.ARRAY,
+        key=("id",),
+        filters=("bankId", "bicCode", "city", "countryCode", "ibanCode", "issuerId", "name"),
+    ),
+    _declared(
+        name="data_templates",
+        path="/labelpartner/datatemplates",
+        schema=partner.DATA_TEMPLATE,
+        meaning="Templates of the free data of customers and payment methods",
+        key=("type", "code"),
+        filters=("name",),
+    ),
+    Resource(
+        name="document_types",
+        path="/integrations/documentstore/type",
+        member_path="/integrations/documentstore/type/{code}",
+        schema=partner.DOCUMENT_TYPE,
+        meaning="Types that stored documents are sorted by",
+        stamp="createdOn",
+        filters=("code", "name"),
+    ),
+    Resource(
+        name="document_store",
+        path="/integrations/documentstore",
+        schema=partner.DOCUMENT_STORE,
+        meaning="How the one document store is set up",
+        shape=Shape.OBJECT,
+        key=("name", "shareName"),
+    ),
+    _declared(
+        name="interest_schedules",
+        path="/interest/custodian/schedules",
+        member_path="/interest/custodian/schedules/{code}",
+        schema=partner.INTEREST_SCHEDULE,
+        meaning="Schedules by which interest is paid, with their intervals",
+        key=("id",),
+    ),
+    _declared(
+        name="sanction_lists",
+        path="/sanction/lists",
+        schema=compliance.SANCTION_LIST,
+        meaning="Sanction lists that can be searched",
+        shape=Shape.ARRAY,
+    ),
+    _declared(
+        name="sanction_list_uploads",
+        path="/sanction/lists/uploads",
+        schema=compliance.SANCTION_LIST_UPLOAD,
+        meaning="Versions of the sanction lists; they have no code, so list, version and time are the key",
+        shape=Shape.ARRAY,
+        key=("code", "version", "created"),
+        filters=("excludeLatest",),
     ),
 )

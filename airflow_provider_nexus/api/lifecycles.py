@@ -36,9 +36,9 @@ class Lifecycle:
 
     name: str
     in_flight: tuple[str, ...]
-    held: tuple[str, ...]
     succeeded: tuple[str, ...]
     failed: tuple[str, ...]
+    held: tuple[str, ...] = ()
     status_field: str = "status"
     reopens: bool = False
     is_complete: bool = True
@@ -88,7 +88,6 @@ TRANSACTION = Lifecycle(
 TRANSFER = Lifecycle(
     "transfer",
     in_flight=("Initiated", "Sending", "Confirming", "ToCancel"),
-    held=(),
     succeeded=("COMPLETED",),
     failed=("CANCELLED", "REJECTED"),
 )
@@ -96,12 +95,11 @@ TRANSFER = Lifecycle(
 ORDER = Lifecycle(
     "order",
     in_flight=("Initiated", "Queued", "Open", "ToCancel"),
-    held=(),
     succeeded=("FILLED",),
     failed=("REJECTED", "EXPIRED", "CANCELLED"),
 )
 
-MAIL = Lifecycle("mail", in_flight=("ReadyToSend",), held=(), succeeded=("Sent",), failed=("Deleted",))
+MAIL = Lifecycle("mail", in_flight=("ReadyToSend",), succeeded=("Sent",), failed=("Deleted",))
 
 CUSTOMER = Lifecycle(
     "customer",
@@ -115,7 +113,6 @@ CUSTOMER = Lifecycle(
 ACCOUNT = Lifecycle(
     "account",
     in_flight=("New", "Valid"),
-    held=(),
     succeeded=("Active",),
     failed=("Invalid", "Deleted"),
     status_field="accountStatus",

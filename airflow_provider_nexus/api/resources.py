@@ -11,12 +11,11 @@ from types import MappingProxyType
 from airflow_provider_nexus.api.children import CHILDREN
 from airflow_provider_nexus.api.codes import did_you_mean
 from airflow_provider_nexus.api.collections import COLLECTIONS
-from airflow_provider_nexus.api.partner import REGISTERS
 from airflow_provider_nexus.api.resource import Resource, words
 from airflow_provider_nexus.api.snapshots import SNAPSHOTS
 from airflow_provider_nexus.exceptions import NexusUnknownResourceError
 
-RESOURCES = MappingProxyType({resource.name: resource for resource in (*COLLECTIONS, *REGISTERS, *SNAPSHOTS, *CHILDREN)})
+RESOURCES = MappingProxyType({resource.name: resource for resource in (*COLLECTIONS, *SNAPSHOTS, *CHILDREN)})
 """The catalogue: name -> resource. Of a resource ``name``, ``meaning``, ``path``, ``key``, ``parent``, ``is_windowed`` and
 ``mutable`` are public."""
 
