@@ -179,9 +179,5 @@ class Resource:
         whole = "/" + path.strip("/")
         if whole.lower() in (self.totals_path, *self.not_members):
             return False
-        return any(_pattern(known).fullmatch(whole) for known in (self.path, self.member_path) if known)
-
-
-def _pattern(template: str) -> re.Pattern[str]:
-    pieces = re.split(r"\{\w+\}", template)
-    return re.compile("[^/]+".join(re.escape(piece) for piece in pieces), re.IGNORECASE)
+        patterns = ("[^/]+".join(map(re.escape, re.split(r"\{\w+\}", known))) for known in (self.path, self.member_path) if known)
+        return any(re.fullmatch(pattern, whole, re.IGNORECASE) for pattern in patterns)

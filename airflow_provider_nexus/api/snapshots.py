@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_provider_nexus.api.resource import Resource, Shape
-from airflow_provider_nexus.api.schemas import configuration, treasury
+from airflow_provider_nexus.api.schemas import partner, treasury
 
 SNAPSHOTS = (
     Resource(
@@ -77,7 +77,7 @@ SNAPSHOTS = (
     Resource(
         name="label_partner",
         path="/labelpartner",
-        schema=configuration.LABEL_PARTNER,
+        schema=partner.LABEL_PARTNER,
         meaning="The tenant itself",
         shape=Shape.OBJECT,
         key=("labelPartnerCode",),

@@ -125,8 +125,7 @@ class Section:
     @property
     def _every_day(self) -> list[Day | None]:
         first, last = min(self.days), max(self.days)
-        every = (first + timedelta(days=number) for number in range((last - first).days + 1))
-        return [self.days.get(day) for day in every] if len(self.days) > 1 else list(self.days.values())
+        return [self.days.get(first + timedelta(days=number)) for number in range((last - first).days + 1)]
 
     @cached_property
     def amounts(self) -> dict[str, dict[str, tuple[str, Bars]]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from airflow_provider_nexus.api.schemas.customers import CUSTOMER
-from airflow_provider_nexus.sandbox.chance import Words, dealer
+from airflow_provider_nexus.sandbox.chance import dealer
 from airflow_provider_nexus.sandbox.codes import WRITTEN
 from airflow_provider_nexus.sandbox.data import vocabulary as words
 from airflow_provider_nexus.sandbox.data.market import CURRENCIES, Currency, currency_of
@@ -84,6 +84,8 @@ class Customers(Timed):
         dealt, code, business = self._deal(row), code_of(row), self.is_business(row)
         first, last = words.FIRST_NAMES[dealt[1] % 12], words.LAST_NAMES[dealt[2] % 12]
         risk, company = _RISKS[dealt[5] % 6], words.COMPANIES[dealt[6] % 5] if business else None
+        since = self.stamp(row)
+        review = since + dealt[14] % 20 * DAY
         return {
             "customerCode": code,
             "email": f"{code.lower()}@example.org" if dealt[3] % 10 else None,
@@ -112,13 +114,6 @@ class Customers(Timed):
             "tag": "vip" if dealt[13] % 20 == 0 else None,
             "externalCustomerCode": str(10_000_000 + row) if row % 3 else None,
             "data": {"source": "sandbox", "score": str(row % 100)},
-            **self._history(row, dealt, at),
-        }
-
-    def _history(self, row: int, dealt: Words, at: int) -> Record:
-        since = self.stamp(row)
-        review = since + dealt[14] % 20 * DAY
-        return {
             "firstTransaction": Stamp(since + HOUR) if at > since + HOUR and row % 6 else None,
             "latestTransaction": Stamp(since + 2 * HOUR) if at > since + 2 * HOUR and row % 6 else None,
             "latestReview": Stamp(review) if at > review and dealt[14] % 2 else None,
