@@ -51,6 +51,14 @@ def excerpt(value: object) -> str:
     return seen if len(seen) <= _SHOWN and len(written) <= _LOOKED_AT else f"{seen[:_SHOWN]}..."
 
 
+def a_kind(value: object) -> str:
+    """The kind of a value with its article, such as ``an int``."""
+    if value is None:
+        return "no value"
+    name = type(value).__name__
+    return f"{'an' if name.lower().startswith(('a', 'e', 'i', 'o', 'und')) else 'a'} {name}"
+
+
 class NexusError(Exception):
     """Root of all errors of the provider. All can be pickled, as Airflow hands them from process to process."""
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.exceptions import NexusConfigurationError, a_kind
 
 IN_QUOTES = "give it in quotes; where templates are rendered as native objects, as \"'{{ ... }}'\""
 """How to give a text that looks like a number."""
@@ -23,7 +23,7 @@ def path_segment(code: object, what: str = "code") -> str:
     :raises NexusConfigurationError: for what is no text, is empty, or leads to another path; nothing is sent
     """
     if not isinstance(code, str):
-        raise NexusConfigurationError(f"the {what} is {code!r}, a {type(code).__name__}, and a code is text: {IN_QUOTES}")
+        raise NexusConfigurationError(f"the {what} is {code!r}, {a_kind(code)}, and a code is text: {IN_QUOTES}")
     if not code.strip():
         raise NexusConfigurationError(f"the {what} is empty: without one the call would be another")
     if code in (".", ".."):
@@ -71,14 +71,11 @@ def texts_of(given: object, what: str) -> tuple[str, ...]:
         raise NexusConfigurationError(f"the {what} is {given!r}, which looks like a list and can't be read as one of texts")
     if found is None:
         raise NexusConfigurationError(
-            f"the {what} is {given!r}, a {type(given).__name__}: give a text or a list of texts. If it looks like a "
-            f"number, {IN_QUOTES}"
+            f"the {what} is {given!r}, {a_kind(given)}: give a text or a list of texts. If it looks like a number, {IN_QUOTES}"
         )
     for each in found:
         if not isinstance(each, str):
-            raise NexusConfigurationError(
-                f"the {what} {each!r} in a list is a {type(each).__name__}, and has to be text: {IN_QUOTES}"
-            )
+            raise NexusConfigurationError(f"the {what} {each!r} in a list is {a_kind(each)}, and has to be text: {IN_QUOTES}")
     return tuple(dict.fromkeys(found))
 
 
@@ -109,12 +106,14 @@ def is_same(asked: str, found: object) -> bool:
     return str(found).strip().casefold() == asked.strip().casefold()
 
 
-def did_you_mean(given: object, known: Iterable[str], otherwise: str = "") -> str:
+def did_you_mean(given: object, known: Iterable[str], otherwise: str = "", *, then: str = "") -> str:
     """The hint for a name that is not known: the nearest of the known names, whatever its case.
 
     :param otherwise: the hint where none is near; by default all known names
+    :param then: a sentence that comes behind it, as a hint that is a question has its own mark
     """
     names = {name.casefold(): name for name in known}
     if nearest := difflib.get_close_matches(str(given).casefold(), names, n=1, cutoff=0.5):
-        return f"did you mean {names[nearest[0]]!r}?"
-    return otherwise or f"known are {', '.join(names.values())}"
+        return f"did you mean {names[nearest[0]]!r}? {then}".strip()
+    hint = otherwise or f"known are {', '.join(names.values())}"
+    return f"{hint}. {then}" if then else hint

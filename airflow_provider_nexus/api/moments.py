@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, time, timedelta
 
-from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusWindowError
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusWindowError, a_kind
 
 Moment = str | int | date | None
 """A moment as users give it, or nothing.
@@ -39,7 +39,7 @@ def moment(given: object, what: str) -> datetime:
         if why := _CALENDAR.match(str(error)):
             hint = f"there is no such day or time ({why[0]}); give one as in 2026-01-31T00:00:00Z"
             raise NexusWindowError(f"{what}: {given!r} is not in the calendar, {hint}") from None
-    kind = "" if isinstance(given, str) or given is None else f", a {type(given).__name__},"
+    kind = "" if isinstance(given, str) or given is None else f", {a_kind(given)},"
     raise NexusWindowError(f"{what}: {given!r}{kind} is no ISO 8601 moment; give one as in 2026-01-31T00:00:00Z")
 
 

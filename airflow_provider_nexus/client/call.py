@@ -26,7 +26,7 @@ from airflow_provider_nexus.client.values import (
     refuse_number_for_code,
     refuse_twins,
 )
-from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.exceptions import NexusConfigurationError, a_kind
 
 
 @dataclass(frozen=True)
@@ -96,9 +96,7 @@ class Call:
 
     def __post_init__(self) -> None:
         if not isinstance(self.path, str):
-            raise NexusConfigurationError(
-                f"the path is {self.path!r}, a {type(self.path).__name__}, and has to be text: nothing was sent"
-            )
+            raise NexusConfigurationError(f"the path is {self.path!r}, {a_kind(self.path)}, and has to be text: nothing was sent")
         parts = [unquote(part) for part in self._bare_path.removeprefix("/").split("/")]
         odd = next((part for part in parts if part in ("", ".", "..", "None")), None)
         if odd is not None and parts != [""]:
@@ -211,7 +209,7 @@ def form_of(fields: Mapping[str, Any], *, file_field: str, file_name: str, data:
         raise NexusConfigurationError(f"file_field is {file_field!r}: give the name of the field that the file goes into")
     if not isinstance(fields, Mapping):
         raise NexusConfigurationError(
-            f"fields is {fields!r}, a {type(fields).__name__}: give a dictionary of names and values; nothing was sent"
+            f"fields is {fields!r}, {a_kind(fields)}: give a dictionary of names and values; nothing was sent"
         )
     texts: dict[str, str] = {}
     for name, value in fields.items():

@@ -14,7 +14,7 @@ from typing import Any
 from airflow_provider_nexus.api.codes import IN_QUOTES
 from airflow_provider_nexus.api.moments import is_missing, moment
 from airflow_provider_nexus.api.timestamps import to_wire
-from airflow_provider_nexus.exceptions import NexusConfigurationError, excerpt
+from airflow_provider_nexus.exceptions import NexusConfigurationError, a_kind, excerpt
 
 _LOST_DIGITS = f"which may have lost digits: give a Decimal or text, {IN_QUOTES.removeprefix('give it in quotes; ')}"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
@@ -59,7 +59,7 @@ def refuse_bare(json: object) -> None:
     """
     if isinstance(json, str | bytes | bytearray | memoryview | int | float | Decimal | date):
         raise NexusConfigurationError(
-            f"json is {excerpt(json)}, a {type(json).__name__}, and Nexus takes no bare value: give a dictionary or a list; "
+            f"json is {excerpt(json)}, {a_kind(json)}, and Nexus takes no bare value: give a dictionary or a list; "
             "where a template makes it, set render_template_as_native_obj=True in the DAG; nothing was sent"
         )
 
@@ -125,7 +125,7 @@ def in_query(params: Mapping[str, Any] | None) -> dict[str, str | list[str]]:
     """
     if params is not None and not isinstance(params, Mapping):
         raise NexusConfigurationError(
-            f"the query is {params!r}, a {type(params).__name__}: give a dictionary of names and values; nothing was sent"
+            f"the query is {params!r}, {a_kind(params)}: give a dictionary of names and values; nothing was sent"
         )
     given = {name: value for name, value in (params or {}).items() if value is not None}
     refuse_twins(given, "the query")
@@ -154,7 +154,7 @@ def as_text(value: Any, place: str, holder: str, *, is_shown: bool = True) -> st
         return f"{value:f}"
     if isinstance(value, str | int):
         return str(value)
-    what = f"{value!r}, a {type(value).__name__}" if is_shown else f"a {type(value).__name__}"
+    what = f"{value!r}, {a_kind(value)}" if is_shown else f"{a_kind(value)}"
     raise NexusConfigurationError(f"{place} is {what}, which no {holder} can carry: give it as text")
 
 
@@ -176,9 +176,7 @@ def in_headers(headers: Mapping[str, Any] | None) -> dict[str, str]:
         set
     """
     if headers is not None and not isinstance(headers, Mapping):
-        raise NexusConfigurationError(
-            f"headers is a {type(headers).__name__}: give a dictionary of names and values; nothing was sent"
-        )
+        raise NexusConfigurationError(f"headers is {a_kind(headers)}: give a dictionary of names and values; nothing was sent")
     found: dict[str, str] = {}
     for name, value in (headers or {}).items():
         if not isinstance(name, str) or not _TOKEN.fullmatch(name):

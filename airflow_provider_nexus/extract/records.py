@@ -160,8 +160,8 @@ def _check_name(resource: Resource, name: str, known: Mapping[str, str]) -> None
         raise NexusConfigurationError(f"the filter {name} belongs to the walk through the pages: use page_size, or limit")
     if name.casefold() in known or name.casefold() in bounds:
         return
-    hint = did_you_mean(name, known.values(), "" if known else "known are none")
+    then = "Any query can be sent with NexusHook.run"
+    hint = did_you_mean(name, known.values(), "" if known else "known are none", then=then)
     raise NexusConfigurationError(
-        f"{resource.name} has no filter {name!r} that is known, and one that Nexus does not know lets all records through: "
-        f"{hint}. Any query can be sent with NexusHook.run"
+        f"{resource.name} has no filter {name!r} that is known, and one that Nexus does not know lets all records through: {hint}"
     )

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from airflow_provider_nexus.api.codes import IN_QUOTES
-from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.exceptions import NexusConfigurationError, a_kind
 
 _MISSING = ("None", "null", "undefined", "NaN", "NaT")
 """What templates make of a value that is not there."""
@@ -34,7 +34,7 @@ def place_of(name: str, value: Any, *, relative: bool = False) -> str:
     """
     if not (isinstance(value, str | os.PathLike) or hasattr(value, "protocol")):
         hint = IN_QUOTES if value is not None else "that is what a template or another task makes of a missing value"
-        raise NexusConfigurationError(f"{name} is {value!r}, a {type(value).__name__}, and has to be a path or URL: {hint}")
+        raise NexusConfigurationError(f"{name} is {value!r}, {a_kind(value)}, and has to be a path or URL: {hint}")
     text = str(value)
     if not text.strip() or text != text.strip() or not text.isprintable():
         what = "empty" if not text.strip() else f"{text!r}, with blanks around it or signs that can't be seen"

@@ -72,8 +72,8 @@ def refuse_unknown(names: Iterable[str]) -> None:
     known = (*(field.name for field in get_resource("customers").schema.fields), *_ASKED)
     for name in names:
         if name.casefold() not in map(str.casefold, known):
-            hint = did_you_mean(name, known, "see Customer in the data dictionary.")
-            raise NexusConfigurationError(f"a customer has no field {name!r}: {hint} Nothing was sent")
+            hint = did_you_mean(name, known, "see Customer in the data dictionary", then="Nothing was sent")
+            raise NexusConfigurationError(f"a customer has no field {name!r}: {hint}")
 
 
 def differences(values: Mapping[str, Any], record: Mapping[str, Any], *, missing_differs: bool = False) -> list[str]:

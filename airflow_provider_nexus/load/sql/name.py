@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.exceptions import NexusConfigurationError, a_kind
 
 BOOKS = ("nexus_table", "nexus_manifest", "nexus_rejected")
 """The bookkeeping tables beside every copy."""
@@ -20,7 +20,7 @@ def split_name(name: object) -> tuple[str | None, str]:
     :raises NexusConfigurationError: when it is none that every database takes
     """
     if not isinstance(name, str):
-        raise NexusConfigurationError(f"table is {name!r}, a {type(name).__name__}, and has to be text: give NAME or SCHEMA.NAME")
+        raise NexusConfigurationError(f"table is {name!r}, {a_kind(name)}, and has to be text: give NAME or SCHEMA.NAME")
     if name.strip() in ("", "None"):
         raise NexusConfigurationError(f"table is {name!r}, which is what a template makes of a missing value: give its name")
     parts = name.split(".")

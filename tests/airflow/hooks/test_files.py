@@ -152,7 +152,7 @@ def test_another_file_is_replaced_only_when_that_is_said(kind: str, tmp_path: Pa
     [
         (None, "target is None"),
         ("", "target is empty"),
-        (7, "target is 7, a int"),
+        (7, "target is 7, an int"),
         ("kyc/a.pdf", "which begins at no known folder"),
         ("/data/None/a.pdf", "'None' in it"),
         ("/data/None.pdf", "'None.pdf' in it"),

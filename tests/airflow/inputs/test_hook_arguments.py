@@ -39,7 +39,10 @@ def sandbox() -> Iterator[Sandbox]:
         ({"resource": "orders", "filters": {"status": None}}, "would let all records through"),
         ({"resource": "orders", "filters": {"status": ""}}, "would let all records through"),
         ({"resource": "orders", "filters": {"status": "None"}}, "would let all records through"),
-        ({"resource": "orders", "filters": {"statsu": "New"}}, "did you mean 'status'"),
+        (
+            {"resource": "orders", "filters": {"statsu": "New"}},
+            "did you mean 'status'[?] Any query can be sent with NexusHook.run$",
+        ),
         ({"resource": "orders", "filters": {"createdFrom": "2026-01-01"}}, "bounds the window: give start and end"),
         ({"resource": "orders", "filters": {"CREATEDTILL": "2026-01-01"}}, "bounds the window: give start and end"),
         ({"resource": "orders", "filters": {"limit": 5}}, "belongs to the walk through the pages"),
