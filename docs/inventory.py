@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -19,7 +20,7 @@ _MEMBERS = {
     "Hooks": ("   :members:", "   :inherited-members: BaseHook, LoggingMixin"),
     **dict.fromkeys(("Sandbox", "Links", "Retry policy"), ("   :members:",)),
 }
-_SHARED = "Shared arguments"
+_PARAM = re.compile(r"^:param (\w+): (.*(?:\n +.*)*)", re.MULTILINE)
 _NAMED = {
     "Links": ("links.nexus.PORTAL_KEY", "links.nexus.REPORT_KEY"),
     "Catalogue": ("api.resources.RESOURCES",),
@@ -69,8 +70,7 @@ def parents(kind: type) -> list[type]:
 def reference() -> str:
     """All public names with what they take, return and raise."""
     found = groups()
-    lines = [line for title, entries in found.items() if entries for line in _group(title, entries)]
-    return "\n".join([*lines, *_shared([entry for entries in found.values() for entry in entries])])
+    return "\n".join(line for title, entries in found.items() if entries for line in _group(title, entries))
 
 
 def _modules(info: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -150,23 +150,13 @@ def _notes(entry: Entry) -> Iterator[str]:
 
 
 def _inherited(kind: type) -> Iterator[str]:
-    if shared := ", ".join(f":class:`~{_address(parent)}`" for parent in parents(kind)):
-        yield from (f"Takes the arguments of {shared} as well.", "")
-
-
-def _address(kind: type) -> str:
-    return f"{kind.__module__}.{kind.__qualname__}"
-
-
-def _shared(entries: list[Entry]) -> Iterator[str]:
-    """The classes that arguments come from and that are no public names themselves."""
-    waiting = [entry.value for entry in entries if inspect.isclass(entry.value) and not issubclass(entry.value, NexusError)]
-    shared: dict[type, None] = {}
+    """The arguments that a class takes from others, which are no public names themselves."""
+    own, found, waiting = _PARAM.findall(inspect.getdoc(kind) or ""), dict[str, str](), parents(kind)
     while waiting:
-        more = [parent for parent in parents(waiting.pop()) if parent not in shared]
-        shared |= dict.fromkeys(more)
-        waiting += more
-    yield from (_SHARED, "-" * len(_SHARED), "", "Not used by themselves. What they take, their children take.", "")
-    for kind in sorted(shared, key=_address):
-        yield from (f".. autoclass:: {_address(kind)}", _WITHOUT_NEW, "")
-        yield from (f"   {line}" if line else "" for line in _inherited(kind))
+        parent = waiting.pop(0)
+        found |= {name: text for name, text in _PARAM.findall(inspect.getdoc(parent) or "") if name not in found}
+        waiting += parents(parent)
+    if further := {name: text for name, text in found.items() if name not in dict(own)}:
+        yield from ("Further arguments:", "")
+        yield from (f"* ``{name}``: {' '.join(text.split())}" for name, text in further.items())
+        yield ""

@@ -91,6 +91,19 @@ def test_code_of_every_kind_is_looked_at() -> None:
     assert {"README.md", "report.rst", "nexus_calls.py", "example_nexus_sync.py"} <= {where for where, _ in IMPORTED}
 
 
+def test_no_module_that_is_private_is_named() -> None:
+    assert re.findall(r"airflow_provider_nexus[.\w]*\._\w+", TEXT) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "argument"),
+    [("NexusToSqlOperator", "readings"), ("NexusCreateOrderOperator", "wait_timeout"), ("NexusStatusSensor", "retry_policy")],
+)
+def test_arguments_of_private_parents_are_with_their_children(name: str, argument: str) -> None:
+    section = re.split(r"^\.\. auto", TEXT[TEXT.index(f".{name}\n") :], maxsplit=1, flags=re.MULTILINE)[0]
+    assert re.search(rf"^   \* ``{argument}``: \w", section, re.MULTILINE)
+
+
 def test_no_name_has_two_addresses() -> None:
     names = [address.rpartition(".")[2] for address in SHOWN]
     assert sorted(names) == sorted(set(names))
