@@ -13,13 +13,22 @@ CODE := $(wildcard airflow_provider_nexus example_dags tests benchmarks docs)
 .PHONY: help demo ui test untold lint types unit slow databases airflow reliability browser standalone docs package matrix clean
 
 help:
-	@echo "make demo    run a sync with its proof against a sandbox on this machine"
-	@echo "make ui      the same in Airflow's own user interface"
-	@echo "make test    all that must hold: lint, types, unit, slow, airflow, standalone, docs"
+	@echo "make demo         run a sync with its proof against a sandbox on this machine"
+	@echo "make ui           the same in Airflow's own user interface"
+	@echo "make test         all that must hold: lint, types, unit, slow, airflow, standalone, docs"
+	@echo "make lint         ruff"
+	@echo "make types        mypy"
+	@echo "make unit         the tests that need no Airflow and no database, and are fast"
+	@echo "make slow         those that take longer, with PostgreSQL and MariaDB where they are installed"
+	@echo "make databases    the tests of PostgreSQL and MariaDB alone"
+	@echo "make airflow      the tests that run DAGs"
+	@echo "make standalone   the tests on whole Airflows, of pages and of what is published"
+	@echo "make browser      the tests of the report in Chromium"
+	@echo "make docs         build the documentation"
 	@echo "make reliability  a thousand runs of all that writes, with lost answers and killed workers; prints the figures"
-	@echo "make package build what is published, and try the wheel in an Airflow of its own"
-	@echo "make matrix  the unit and airflow tests on the oldest and the newest Airflow and Python"
-	@echo "make clean   remove everything that was built here, .venv included"
+	@echo "make package      build what is published, and try the wheel in an Airflow of its own"
+	@echo "make matrix       the unit and airflow tests on the oldest and the newest Airflow and Python"
+	@echo "make clean        remove everything that was built here, .venv included"
 
 demo: $(VENV)/run.stamp
 	$(BIN)/python -m airflow_provider_nexus demo

@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]  # its stubs would be one more dependency
 
+from tests.test_layers import MAY_IMPORT
+
 ROOT = Path(__file__).parents[1]
+USE_LAYER = ("hooks", "operators", "transfers", "sensors", "triggers", "assets", "links", "lineage", "cli")
 READ_BY_OTHERS = [
     ".pre-commit-config.yaml",
     ".readthedocs.yaml",
@@ -66,6 +69,18 @@ def test_the_map_of_contributors_names_each_folder() -> None:
         places += [place.parent for place in places]
         for module in re.findall(r"`([^`]+)`", begin):
             assert any((place / f"{module}.py").is_file() for place in places), f"{folders_of}: {module}"
+
+
+def test_the_layers_of_contributors_are_those_that_are_held() -> None:
+    section = (ROOT / "CONTRIBUTING.md").read_text().split("## Layers")[1].split("## Map")[0]
+    arrows = section[: section.index("\n\n- ")]
+    assert set(re.findall(r"\w+", " ".join(re.findall(r"`([^`]+)`", arrows)))) == {*MAY_IMPORT, *USE_LAYER}
+
+
+def test_the_help_of_make_names_each_target() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)[0].split())
+    assert set(re.findall(r'^\t@echo "make (\w+) ', makefile, re.MULTILINE)) == targets - {"help", "untold"}
 
 
 def test_what_is_owned_is_there() -> None:
