@@ -6,6 +6,7 @@ import argparse
 import sys
 from importlib import import_module
 
+from airflow_provider_nexus.api.codes import did_you_mean
 from airflow_provider_nexus.cli.definition import COMMANDS
 from airflow_provider_nexus.exceptions import NexusError, printable
 
@@ -16,7 +17,12 @@ def main(arguments: list[str] | None = None) -> int:
     :return: the exit status
     """
     parser = _parser()
-    parsed = parser.parse_args(arguments)
+    parsed, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        flags = [each.flag for command in COMMANDS if command.function == parsed.function for each in command.arguments]
+        options = [flag for flag in flags if flag.startswith("--")]
+        hint = did_you_mean(unknown[0].partition("=")[0], options, f"its options are {', '.join(options)}")
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}: {hint}")
     module, _, function = parsed.function.rpartition(".")
     try:
         return int(getattr(import_module(module), function)(parsed) or 0)

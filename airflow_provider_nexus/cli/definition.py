@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentTypeError
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -36,10 +37,19 @@ class Command:
     arguments: tuple[Argument, ...] = ()
 
 
-def _whole(flag: str, default: int | None, text: str) -> Argument:
-    return Argument(flag, text, {"type": int, "default": default})
+def _whole(flag: str, default: int | None, text: str, *, least: int = 0, most: int | None = None) -> Argument:
+    def read(given: str) -> int:
+        with suppress(ValueError):
+            if least <= (number := int(given)) <= (number if most is None else most):
+                return number
+        raise ArgumentTypeError(
+            f"{given!r}: give a whole number{f', {least} or more' if most is None else f' from {least} to {most}'}"
+        )
+
+    return Argument(flag, text, {"type": read, "default": default})
 
 
+_LAST_PORT, _MOST_WARNING_DAYS = 65_535, 3_650
 _OUTPUT = Argument(
     "--output", "table for a person, json for a program (default: table)", {"choices": ("table", "json"), "default": "table"}
 )
@@ -66,7 +76,7 @@ COMMANDS = (
         "Run a Nexus of your own on this machine until it is stopped",
         "airflow_provider_nexus.cli.sandbox.run",
         (
-            _whole("--port", 8585, "port on 127.0.0.1 (default: 8585)"),
+            _whole("--port", 8585, "port on 127.0.0.1 (default: 8585)", most=_LAST_PORT),
             _whole("--seed", 7, "the same seed gives the same data (default: 7)"),
             _whole("--customers", 3_000, "number of customers (default: 3,000)"),
             _whole("--transactions", 30_000, "number of transactions (default: 30,000)"),
@@ -90,7 +100,8 @@ COMMANDS = (
         "airflow_provider_nexus.cli.demo.ui",
         (
             Argument("--home", "folder for the throw-away Airflow and the data (default: .demo)", {"default": ".demo"}),
-            _whole("--port", 8080, "port of the user interface on 127.0.0.1 (default: 8080)"),
+            # the three ports from 713 above it on are taken, too
+            _whole("--port", 8080, "port of the user interface on 127.0.0.1 (default: 8080)", least=1, most=_LAST_PORT - 715),
         ),
     ),
     Command(
@@ -123,7 +134,7 @@ COMMANDS = (
             _RESOURCE,
             _moment("--window-start", "start of the span, included", required=True),
             _moment("--window-end", "end of the span, excluded (default: now)"),
-            _whole("--max-windows", 8, "windows at most (default: 8)"),
+            _whole("--max-windows", 8, "windows at most (default: 8)", least=1),
             _CONN_ID,
             _OUTPUT,
         ),
@@ -143,7 +154,9 @@ COMMANDS = (
                 "what is done with personal data: keep, hash, mask or drop (default: keep)",
                 {"choices": ("keep", "hash", "mask", "drop"), "default": "keep"},
             ),
-            _whole("--readings", 1, "how often in a row it has to be read with the same records and contents (default: 1)"),
+            _whole(
+                "--readings", 1, "how often in a row it has to be read with the same records and contents (default: 1)", least=1
+            ),
             _CONN_ID,
             _OUTPUT,
         ),
@@ -155,7 +168,10 @@ COMMANDS = (
         (
             _CONN_ID,
             _whole(
-                "--key-warning-days", None, "days before a token's end from which on it is a warning (default: the connection's)"
+                "--key-warning-days",
+                None,
+                "days before a token's end from which on it is a warning (default: the connection's)",
+                most=_MOST_WARNING_DAYS,
             ),
             Argument("--strict", "let warnings count as failures", {"action": "store_true", "default": False}),
             _OUTPUT,

@@ -27,6 +27,7 @@ from airflow_provider_nexus.exceptions import NexusError
 from airflow_provider_nexus.extract.proof import Verdict
 from airflow_provider_nexus.load.manifest import NAME, Manifest, parse
 from airflow_provider_nexus.sandbox import Sandbox
+from airflow_provider_nexus.sandbox.server import bound
 
 CUSTOMERS, TRANSACTIONS, DAYS = 3_000, 30_000, 30
 DAG_ID = "example_nexus_sync"
@@ -146,6 +147,7 @@ def _sums(sums: dict[str, dict[str, str]]) -> str:
 def ui(arguments: Namespace) -> int:
     """Run `airflow standalone` until it is stopped.
 
+    :raises OSError: when a port is taken
     :raises NexusError: when Airflow ends by itself
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -153,6 +155,9 @@ def ui(arguments: Namespace) -> int:
     home.mkdir(parents=True, exist_ok=True)
     # always at one port, as what an earlier one has left under the path is refused as another server's
     place = arguments.port + _SANDBOX
+    for port in (arguments.port, *(arguments.port + more for more in throwaway.LOGS), place):
+        # Airflow would start all the same, and wait for ever for the server that could not
+        bound(port, f"ui needs it for --port {arguments.port}, so give another --port").close()
     with Sandbox(customers=CUSTOMERS, transactions=TRANSACTIONS, days=DAYS, port=place) as sandbox:
         environment = throwaway.environment(home, sandbox.connection_uri) | throwaway.serving(arguments.port)
         print(f"A Nexus sandbox listens on {sandbox.base_url}; the connection nexus_default leads to it.")

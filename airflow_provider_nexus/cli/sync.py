@@ -35,8 +35,6 @@ def run(arguments: Namespace) -> int:
     :raises NexusApiError: one class per cause
     """
     resource = get_resource(arguments.resource)
-    if arguments.readings < 1:
-        raise NexusConfigurationError(f"--readings is {arguments.readings}: give 1 to read once or 2 to compare")
     with running.nexus(arguments.nexus_conn_id) as hook:
         summary = _sync(hook, resource, arguments)
     if summary is None:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from airflow_provider_nexus.exceptions import NexusError
 
+LOGS = 713, 714
+"""What is added to the port of the user interface for those of the log servers of workers and triggers."""
 _PLAIN = re.compile(r"\*|[\w.-]+(:\d+)?|[\d.]+/\d+")
 
 
@@ -73,8 +75,8 @@ def serving(port: int) -> dict[str, str]:
         "AIRFLOW__API__BASE_URL": base_url,
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{base_url}/execution/",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
-        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(port + 713),
-        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(port + 714),
+        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(port + LOGS[0]),
+        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(port + LOGS[1]),
     }
 
 

@@ -78,11 +78,7 @@ class SandboxServer:
     """
 
     def __init__(self, state: SandboxState, port: int) -> None:
-        try:
-            self._socket = socket.create_server(("127.0.0.1", port))
-        except OSError as error:
-            why = os.strerror(error.errno or 0)
-            raise OSError(error.errno, f"port {port} can't be had ({why}): give another one, or 0 for a free one") from None
+        self._socket = bound(port, "give another one, or 0 for a free one")
         self.port: int = self._socket.getsockname()[1]
         connections = Connections(state)
         config = uvicorn.Config(
@@ -110,3 +106,15 @@ class SandboxServer:
         self._server.should_exit = True
         self._thread.join(timeout=5)
         self._socket.close()
+
+
+def bound(port: int, hint: str) -> socket.socket:
+    """A socket on a port of this machine.
+
+    :param hint: what to do when it can't be had
+    :raises OSError: then
+    """
+    try:
+        return socket.create_server(("127.0.0.1", port))
+    except OSError as error:
+        raise OSError(error.errno, f"port {port} can't be had ({os.strerror(error.errno or 0)}): {hint}") from None

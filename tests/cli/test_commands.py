@@ -82,6 +82,46 @@ def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -
     assert next(command.help for command in COMMANDS if command.name == name)[:30] in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("plan orders --window-start 2026-01-01 --max-windows 0", "argument --max-windows: '0': give a whole number, 1 or more"),
+        ("plan orders --window-start 2026-01-01 --max-windows two", "argument --max-windows: 'two': give a whole number, 1 or"),
+        ("sync orders /data --readings 0", "argument --readings: '0': give a whole number, 1 or more"),
+        ("check --key-warning-days -1", "argument --key-warning-days: '-1': give a whole number from 0 to 3650"),
+        ("sandbox --port 65536", "argument --port: '65536': give a whole number from 0 to 65535"),
+        ("sandbox --days -1", "argument --days: '-1': give a whole number, 0 or more"),
+        ("ui --port 65000", "argument --port: '65000': give a whole number from 1 to 64820"),
+        ("sync orders /data --start 2026-01-01", "--start 2026-01-01: did you mean '--window-start'?"),
+        ("sync orders /data --conn-id=x", "--conn-id=x: did you mean '--nexus-conn-id'?"),
+        ("check --zzz", "--zzz: its options are --nexus-conn-id, --key-warning-days, --strict, --output"),
+    ],
+)
+def test_an_option_that_is_wrong_is_named(given: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(given.split())
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("more", [0, 713, 715])
+def test_a_user_interface_without_its_ports_is_refused_at_once(
+    more: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(SystemExit) as ended:
+            main(["ui", "--home", str(tmp_path), "--port", str(port - more)])
+    said = capsys.readouterr().err
+    assert (ended.value.code, said.count("\n")) == (2, 1)
+    assert said.startswith("ui: ")
+    assert f"port {port} can't be had" in said
+    assert f"ui needs it for --port {port - more}, so give another --port" in said
+
+
 def test_settings_of_the_sandbox() -> None:
     assert parse_settings(["max_limit=7", "sort=ignored", "since_inclusive=false", "late_share=0.5"]) == {
         "max_limit": 7,
