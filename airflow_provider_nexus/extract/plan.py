@@ -70,8 +70,7 @@ def plan(
     :raises NexusWindowError: when it ends before it starts, or the server's answers have no time
     :raises NexusApiError: one class per cause
     """
-    if not resource.is_windowed:
-        raise NexusConfigurationError(f"{resource.name} has no windows: Nexus gives only its current state. Read it in one task")
+    refuse_unwindowed(resource)
     if max_windows < 1:
         raise NexusConfigurationError(f"max_windows is {max_windows}: allow at least one window")
     source = Source(client, resource)
@@ -84,6 +83,15 @@ def plan(
         return counted
 
     return divide(count, window.start, window.end, max_windows) if window else []
+
+
+def refuse_unwindowed(resource: Resource) -> None:
+    """Refuse a resource that can't be cut into windows.
+
+    :raises NexusConfigurationError: when so
+    """
+    if not resource.is_windowed:
+        raise NexusConfigurationError(f"{resource.name} has no windows: Nexus gives only its current state. Read it in one task")
 
 
 def divide(count: CountBetween, start: datetime, end: datetime, max_windows: int) -> list[PlannedWindow]:

@@ -11,7 +11,7 @@ from airflow.sdk import BaseHook, ObjectStoragePath
 
 from airflow_provider_nexus.compat import AirflowNotFoundException
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusStorageError
-from airflow_provider_nexus.load.paths import is_template, place_of
+from airflow_provider_nexus.load.paths import place_of
 
 if TYPE_CHECKING:
     from airflow.providers.common.sql.hooks.sql import DbApiHook
@@ -86,16 +86,6 @@ def engine_of(conn_id: str) -> Engine:
             f"{', '.join(DATABASES)}. For others, write Parquet files with NexusToObjectStorageOperator and load those"
         )
     return engine
-
-
-def check_given(name: str, value: Any, *, optional: bool = False) -> None:
-    """Refuse a path or URL that can't be one, where the DAG is parsed, as far as it is known there.
-
-    :param optional: whether it can be left out
-    :raises NexusConfigurationError: names the argument
-    """
-    if not (is_template(value) or (optional and value is None)):
-        place_of(name, value)
 
 
 def opened(name: str, path: Any, conn_id: str | None = None) -> ObjectStoragePath:

@@ -59,10 +59,18 @@ def upload_call(
     refuse_no_file("source", source, place)
     data = load(place, max_mb=max_mb)
     form = form_of(fields, file_field=file_field, file_name=place.name, data=data)
-    verb = method_of(method)
-    if verb not in _SENDING:
-        raise NexusConfigurationError(f"method is {method!r}, and a file is sent by {' or '.join(_SENDING)}: nothing was sent")
-    return Call(verb, path, headers=headers, form=form)
+    return Call(sending_method(method), path, headers=headers, form=form)
+
+
+def sending_method(given: object) -> str:
+    """The method of a call that sends a file, in capitals.
+
+    :raises NexusConfigurationError: when it is none
+    """
+    method = method_of(given)
+    if method not in _SENDING:
+        raise NexusConfigurationError(f"method is {given!r}, and a file is sent by {' or '.join(_SENDING)}: nothing was sent")
+    return method
 
 
 class FileCalls(_Base):

@@ -9,18 +9,18 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_nexus.api import envelope
-from airflow_provider_nexus.api.codes import IN_QUOTES
 from airflow_provider_nexus.api.lifecycles import Phase
 from airflow_provider_nexus.api.moments import span_of_time
 from airflow_provider_nexus.api.records import as_plain, key_text
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.client import cancel_call
 from airflow_provider_nexus.compat import ResumableJobMixin, conf
-from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusWriteRefusedError
+from airflow_provider_nexus.exceptions import NexusWriteRefusedError
 from airflow_provider_nexus.hooks.nexus import NexusHook
+from airflow_provider_nexus.operators._arguments import check_reference
 from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered
 from airflow_provider_nexus.operators._once import ledger_of, mind_earlier_tries
-from airflow_provider_nexus.operators._waiting import OnHeld, StatusWatch, check_wait, times_of
+from airflow_provider_nexus.operators._waiting import OnHeld, StatusWatch, times_of
 from airflow_provider_nexus.watch.polling import interval
 from airflow_provider_nexus.writes.ledger import Ledger, MemoryLedger
 from airflow_provider_nexus.writes.once import Once, Write, choose_reference, reference_of
@@ -71,7 +71,6 @@ class NexusAction(ResumableJobMixin, NexusBaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        check_wait(on_held, poll_interval=poll_interval, max_interval=max_interval, wait_timeout=wait_timeout)
         self.wait_for_completion = wait_for_completion
         self.cancel_on_kill = cancel_on_kill
         self.poll_interval = poll_interval
@@ -83,6 +82,7 @@ class NexusAction(ResumableJobMixin, NexusBaseOperator):
         self.nexus_conn_id = rendered(nexus_conn_id)
         self._code = ""
         self._record: dict[str, Any] | None = None
+        self.check(NexusAction)
 
     @cached_property
     def hook(self) -> NexusHook:
@@ -239,8 +239,7 @@ class NexusOnceOperator(NexusAction):
         self.reference = rendered(reference)
         self.resend_after = None if resend_after is None else span_of_time(resend_after, "resend_after", longest=_LONGEST)
         self.search_back = None if search_back is None else span_of_time(search_back, "search_back", longest=_LONGEST)
-        if isinstance(reference, str) and "{{" not in reference:
-            check_reference(reference)
+        self.check(NexusOnceOperator)
 
     def write(self, reference: str) -> Write:
         """The call with the reference in it, and how its effect is looked up.
@@ -253,7 +252,8 @@ class NexusOnceOperator(NexusAction):
         """Carry the write out once."""
         instance, begin, ledger = context["ti"], run_begin(context), ledger_of(context)
         if is_own := self.is_given("reference"):
-            reference, back = check_reference(self.reference), _SEARCH_BACK
+            check_reference("reference", self.reference)
+            reference, back = str(self.reference), _SEARCH_BACK
         else:  # the same for every try of a task in a run, and for no other
             reference = reference_of(instance.dag_id, instance.run_id, instance.task_id, instance.map_index)
             back = _SEARCH_BACK_IN_RUN
@@ -265,23 +265,6 @@ class NexusOnceOperator(NexusAction):
         quiet = None if self.resend_after is None else self.resend_after.total_seconds()
         since = begin - (back if self.search_back is None else self.search_back)
         return Once(self.hook.client, ledger, quiet=quiet, log=self.log).carry_out(write, since)
-
-
-def check_reference(reference: object) -> str:
-    """A reference of the user's own, as it was rendered.
-
-    :raises NexusConfigurationError: for one that many writes would have, or that Nexus would return as another text
-    """
-    if not isinstance(reference, str):
-        raise NexusConfigurationError(
-            f"reference is {reference!r}, a {type(reference).__name__}, and a reference is text: {IN_QUOTES}; nothing was sent"
-        )
-    if reference in ("", "None") or reference != reference.strip() or not reference.isprintable():
-        raise NexusConfigurationError(
-            f"reference is {reference!r}: give a text that no other write has, without blanks around it; an empty "
-            "one, or 'None', is what a template makes of a missing value. Nothing was sent"
-        )
-    return reference
 
 
 def run_begin(context: Context) -> datetime:

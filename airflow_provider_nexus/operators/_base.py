@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+import inspect
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.definitions.context import render_template_to_string
 
-from airflow_provider_nexus.api.codes import IN_QUOTES
+from airflow_provider_nexus.api.codes import did_you_mean
 from airflow_provider_nexus.api.moments import Moment, is_missing
 from airflow_provider_nexus.compat import HAS_RETRY_POLICIES, AirflowFailException, AirflowSkipException
-from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError, fails_at_once
+from airflow_provider_nexus.exceptions import NexusError, fails_at_once
 from airflow_provider_nexus.extract.window import RequestedWindow, choose_window
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.links.nexus import PORTAL_KEY, NexusPortalLink
+from airflow_provider_nexus.operators._arguments import CHECKS, check_mapping, check_text, refuse_missing_parts, refuse_wrong
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG, BaseOperatorLink, Context, XComArg
@@ -87,7 +89,29 @@ class NexusBaseOperator(BaseOperator):
             retry_policy = NexusRetryPolicy(looks_up_first=self.looks_up_first)
         if retry_policy:
             kwargs["retry_policy"] = retry_policy
-        super().__init__(**kwargs)
+        try:
+            super().__init__(**kwargs)
+        except TypeError as error:
+            kinds = {each: inspect.signature(each.__init__).parameters for each in type(self).__mro__}
+            unknown = [name for name in kwargs if not any(name in names for names in kinds.values())]
+            if not unknown:
+                raise
+            own = {
+                name for each, names in kinds.items() if each.__module__.startswith("airflow_provider_nexus.") for name in names
+            }
+            hint = did_you_mean(unknown[0], sorted(own - {"self", "kwargs", "default_args"}))
+            raise TypeError(f"{type(self).__name__} has no argument {unknown[0]!r}: {hint}") from error
+
+    def check(self, kind: type[NexusBaseOperator]) -> None:
+        """Refuse literals that can't be what their argument must be. What is only known in the task is checked there.
+
+        :param kind: the class whose constructor has set its arguments
+        :raises NexusConfigurationError: names the argument
+        """
+        given = {name: getattr(self, name) for name in inspect.signature(kind.__init__).parameters if name in CHECKS}
+        # a mapped task is made in its run, where no policy sees that another try can't help
+        with _failing_at_once(self, by_policy=False) if self._BaseOperator__from_mapped else nullcontext():  # type: ignore[attr-defined]
+            refuse_wrong(given, self.template_fields)
 
     def _do_render_template_fields(
         self, parent: Any, template_fields: Iterable[str], context: Context, jinja_env: Environment, seen_oids: set[int]
@@ -130,24 +154,15 @@ class NexusBaseOperator(BaseOperator):
         """
         for name in self.text_fields:
             value = getattr(self, name)
-            if name in self.template_fields_renderers or not self.is_given(name):
+            if not self.is_given(name):
                 continue
-            if is_missing(value):
-                raise NexusConfigurationError(
-                    f"{name} is {value!r}, which is what a template or another task makes of a missing value: nothing was sent"
-                )
-            if not isinstance(value, str) and name not in AMOUNTS:
-                raise NexusConfigurationError(
-                    f"{name} is {value!r}, a {type(value).__name__}, and has to be text: {IN_QUOTES}; nothing was sent"
-                )
+            if name not in self.template_fields_renderers:
+                if name not in AMOUNTS or is_missing(value):
+                    check_text(name, value)
+            elif name not in mappings:
+                check_mapping(name, value)
         for name, what in mappings.items():
-            given = getattr(self, name)
-            for part, value in given.items() if isinstance(given, Mapping) else ():
-                if is_missing(value):
-                    raise NexusConfigurationError(
-                        f"{what} {part} is {value!r}, which is what a template or another task makes of a missing value: "
-                        "leave it out, or give a value; nothing was sent"
-                    )
+            refuse_missing_parts(what, getattr(self, name))
 
     def execute(self, context: Context) -> Any:
         """Execute the next base; permanent errors fail the task at once."""
@@ -194,7 +209,7 @@ def requested_window(
 
 
 @contextmanager
-def _failing_at_once(operator: NexusBaseOperator) -> Iterator[None]:
+def _failing_at_once(operator: NexusBaseOperator, *, by_policy: bool = HAS_RETRY_POLICIES) -> Iterator[None]:
     """Turn permanent errors into what Airflow does not try again, where its retry policy does not see to that."""
     try:
         yield
@@ -203,6 +218,6 @@ def _failing_at_once(operator: NexusBaseOperator) -> Iterator[None]:
             raise
         if getattr(operator, "soft_fail", False) or getattr(operator, "never_fail", False):
             raise AirflowSkipException(f"skipped instead of failed: {error}") from error
-        if HAS_RETRY_POLICIES:
+        if by_policy:
             raise
         raise AirflowFailException(str(error)) from error

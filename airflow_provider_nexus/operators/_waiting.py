@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -11,7 +10,6 @@ from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.call import Ask
 from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.exceptions import (
-    NexusConfigurationError,
     NexusError,
     NexusNotFoundError,
     NexusStatusError,
@@ -153,19 +151,6 @@ class StatusWatch:
             return self._hook.client.fetch(self.resource, params=ask.params).value
         self._records[ask.code] = self._hook.get_record(self.resource.name, ask.code)
         return self._records[ask.code]
-
-
-def check_wait(on_held: object, **spans: object) -> None:
-    """Refuse arguments of a wait that are none.
-
-    :param spans: lengths of time in seconds
-    :raises NexusConfigurationError: names the argument
-    """
-    for name, value in spans.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-            raise NexusConfigurationError(f"{name} is {value!r}: give seconds, a number above zero")
-    if on_held not in ("wait", "fail"):
-        raise NexusConfigurationError(f"on_held is {on_held!r}: give 'wait' or 'fail'")
 
 
 def times_of(event: Mapping[str, Any] | None) -> tuple[datetime, datetime]:

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_nexus.api.codes import texts_of
+from airflow_provider_nexus.client.values import in_body
 from airflow_provider_nexus.operators._action import NexusAction
+from airflow_provider_nexus.operators._arguments import known_part
 from airflow_provider_nexus.operators._base import rendered
 from airflow_provider_nexus.writes.amounts import refuse_none
-from airflow_provider_nexus.writes.customers import create_write, update_write
+from airflow_provider_nexus.writes.customers import create_write, refuse_unknown, update_write
 from airflow_provider_nexus.writes.once import Write
 
 if TYPE_CHECKING:
@@ -36,6 +38,11 @@ class NexusCustomerAction(NexusAction):
         super().__init__(**kwargs)
         self.customer_code = rendered(customer_code)
         self.values = rendered(values)
+        self.check(NexusCustomerAction)
+        if isinstance(known := known_part(values), Mapping):
+            refuse_unknown(known)
+            refuse_none(known)
+            in_body(known, "values")
 
     def write(self) -> Write:
         """The call, and how its effect is looked up."""
@@ -67,6 +74,7 @@ class NexusCreateCustomerOperator(NexusCustomerAction):
     def __init__(self, *, trust_level: str | XComArg, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.trust_level = rendered(trust_level)
+        self.check(NexusCreateCustomerOperator)
 
     def write(self) -> Write:
         """The call."""
@@ -88,6 +96,10 @@ class NexusUpdateCustomerOperator(NexusCustomerAction):
     def __init__(self, *, fields_to_clear: str | Sequence[str] | XComArg = (), **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.fields_to_clear = rendered(fields_to_clear)
+        self.check(NexusUpdateCustomerOperator)
+        values, names = known_part(self.values or {}), known_part(fields_to_clear)
+        if isinstance(values, Mapping) and isinstance(names, str | list):
+            refuse_unknown([*values, *texts_of(names, "field to clear")])
 
     def write(self) -> Write:
         """The call."""

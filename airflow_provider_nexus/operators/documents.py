@@ -7,10 +7,11 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_nexus.api.records import as_plain
+from airflow_provider_nexus.client.call import form_of
 from airflow_provider_nexus.client.download import LARGEST_DOWNLOAD
-from airflow_provider_nexus.hooks._connections import check_given
-from airflow_provider_nexus.hooks._files import upload_call
+from airflow_provider_nexus.hooks._files import sending_method, upload_call
 from airflow_provider_nexus.hooks.nexus import NexusHook
+from airflow_provider_nexus.operators._arguments import known_part
 from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered
 from airflow_provider_nexus.operators._once import send_once
 from airflow_provider_nexus.writes.upload import DOCUMENT, LARGEST_UPLOAD, send
@@ -56,7 +57,6 @@ class NexusDownloadOperator(NexusBaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        check_given("target", target)
         self.target = _place(target)
         self.endpoint = rendered(endpoint)
         self.query = rendered(query)
@@ -65,6 +65,7 @@ class NexusDownloadOperator(NexusBaseOperator):
         self.max_mb = max_mb
         self.storage_conn_id = rendered(storage_conn_id)
         self.nexus_conn_id = rendered(nexus_conn_id)
+        self.check(NexusDownloadOperator)
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - given by Airflow
         """Fetch it.
@@ -126,7 +127,6 @@ class NexusUploadOperator(NexusBaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        check_given("source", source)
         self.source = _place(source)
         self.fields = rendered(fields)
         self.endpoint = rendered(endpoint)
@@ -136,6 +136,10 @@ class NexusUploadOperator(NexusBaseOperator):
         self.max_mb = max_mb
         self.storage_conn_id = rendered(storage_conn_id)
         self.nexus_conn_id = rendered(nexus_conn_id)
+        self.check(NexusUploadOperator)
+        sending_method(method)
+        if isinstance(known := known_part(fields), Mapping):
+            form_of(known, file_field=file_field, file_name="", data=b"")
 
     def execute(self, context: Context) -> Any:
         """Send it.

@@ -21,6 +21,7 @@ from airflow_provider_nexus.exceptions import (
     without_secrets,
 )
 from airflow_provider_nexus.hooks.nexus import NexusHook
+from airflow_provider_nexus.operators._arguments import refuse_wrong
 from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered
 from airflow_provider_nexus.operators._letter import is_fit, join_addresses
 from airflow_provider_nexus.operators._smtp import prepare
@@ -84,6 +85,7 @@ class NexusSendMailsOperator(NexusBaseOperator):
         self.smtp_conn_id = rendered(smtp_conn_id)
         self.from_email = rendered(from_email)
         self.nexus_conn_id = rendered(nexus_conn_id)
+        self.check(NexusSendMailsOperator)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Send what is ready.
@@ -94,14 +96,13 @@ class NexusSendMailsOperator(NexusBaseOperator):
         :raises NexusWriteRefusedError: when the connection does not allow writes; nothing was delivered
         """
         hook = NexusHook(self.nexus_conn_id)
-        if self.limit < 1:
-            raise NexusConfigurationError(f"limit is {self.limit}: give the number of mails to deliver in one run, 1 or more")
         if not hook.settings.allow_writes:
             raise NexusWriteRefusedError(
                 f"mails are marked as sent in Nexus, and the connection {self.nexus_conn_id} does not allow that, so none was "
                 "delivered: switch on 'Allow writes' in the connection, or use one that has it on"
             )
         run = _Round(hook, self._prepare, f"{context['run_id']} {context['ti'].try_number}", self.log)
+        refuse_wrong({"mail_types": self.mail_types if self.is_given("mail_types") else ()})
         types = texts_of(self.mail_types or (), "mail type")
         filters = {"status": _READY, **({"type": "|".join(types)} if types else {})}
         wanted = {name.casefold() for name in types}

@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_nexus.api.records import as_plain
 from airflow_provider_nexus.api.resources import find_by_path
 from airflow_provider_nexus.client.call import Call
-from airflow_provider_nexus.client.values import method_of, refuse_bare
-from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.client.values import method_of
 from airflow_provider_nexus.hooks.nexus import NexusHook
-from airflow_provider_nexus.load.paths import is_template
 from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered
 from airflow_provider_nexus.operators._once import send_once
 
@@ -74,14 +72,7 @@ class NexusOperator(NexusBaseOperator):
         self.response_filter = response_filter
         self.api_version = api_version
         self.nexus_conn_id = rendered(nexus_conn_id)
-        if not is_template(self.method):
-            method_of(self.method)
-        if not is_template(self.json):
-            refuse_bare(self.json)
-        if response_filter is not None and not callable(response_filter):
-            raise NexusConfigurationError(
-                f"response_filter is {response_filter!r}: give a function that takes the values and returns what the task returns"
-            )
+        self.check(NexusOperator)
 
     def execute(self, context: Context) -> Any:
         """Make the call.

@@ -71,6 +71,7 @@ class NexusCreateOrderOperator(NexusOnceOperator):
         self.amount = rendered(amount)
         self.limit_price = rendered(limit_price)
         self.expiring = rendered(expiring)
+        self.check(NexusCreateOrderOperator)
 
     def write(self, reference: str) -> Write:
         """The call."""

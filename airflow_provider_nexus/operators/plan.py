@@ -10,10 +10,10 @@ from airflow_provider_nexus.api.moments import Moment, span_of_time
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.compat import AirflowSkipException
-from airflow_provider_nexus.exceptions import NexusConfigurationError
-from airflow_provider_nexus.extract.plan import plan
+from airflow_provider_nexus.extract.plan import plan, refuse_unwindowed
 from airflow_provider_nexus.extract.request import LONGEST_LAG, SETTLE_LAG
 from airflow_provider_nexus.hooks.nexus import NexusHook
+from airflow_provider_nexus.operators._arguments import check_windows, known_part, refuse_backwards
 from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered, requested_window
 
 if TYPE_CHECKING:
@@ -65,6 +65,10 @@ class NexusPlanWindowsOperator(NexusBaseOperator):
         self.max_windows = rendered(max_windows)
         self.settle_lag = span_of_time(settle_lag, "settle_lag", longest=LONGEST_LAG)
         self.nexus_conn_id = rendered(nexus_conn_id)
+        self.check(NexusPlanWindowsOperator)
+        refuse_backwards(window_start, window_end)
+        if isinstance(known := known_part(resource), str):
+            refuse_unwindowed(get_resource(known))
 
     def execute(self, context: Context) -> list[dict[str, str]]:
         """Plan.
@@ -74,10 +78,7 @@ class NexusPlanWindowsOperator(NexusBaseOperator):
         :raises NexusWindowError: when there is no window
         :raises AirflowSkipException: when nothing is old enough to be read
         """
-        try:
-            max_windows = int(str(self.max_windows).strip())  # templates render numbers as text
-        except ValueError:
-            raise NexusConfigurationError(f"max_windows is {self.max_windows!r}: give a whole number of windows") from None
+        max_windows = check_windows("max_windows", self.max_windows)
         resource, wanted = get_resource(self.resource), requested_window(context, self.window_start, self.window_end)
         with NexusHook(self.nexus_conn_id) as hook:
             windows = plan(hook.client, resource, wanted, max_windows, settle_lag=self.settle_lag)

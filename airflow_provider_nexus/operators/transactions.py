@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow_provider_nexus.api.records import as_plain, at
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.operators._action import NexusAction, NexusOnceOperator
+from airflow_provider_nexus.operators._arguments import check_mapping, known_part, refuse_wrong
 from airflow_provider_nexus.operators._base import rendered
 from airflow_provider_nexus.operators._once import ledger_of
+from airflow_provider_nexus.writes.amounts import exact
 from airflow_provider_nexus.writes.once import Write
 from airflow_provider_nexus.writes.trades import get_trade, trade_body
 from airflow_provider_nexus.writes.transactions import cancel_write, payout_write, transaction_write
@@ -64,6 +66,7 @@ class NexusCreateTransactionOperator(NexusOnceOperator):
         cancel_on_kill: bool = True,
         **kwargs: Any,
     ) -> None:
+        refuse_wrong({"kind": kind, "cancel_on_kill": cancel_on_kill})
         trade = get_trade(kind, simulate=simulate)
         super().__init__(cancel_on_kill=cancel_on_kill and not trade.is_classic, **kwargs)
         if self.reference is not None and not trade.is_searchable:
@@ -75,6 +78,12 @@ class NexusCreateTransactionOperator(NexusOnceOperator):
         self.resource = trade.resource
         self.values = rendered(values)
         self.simulate = simulate
+        self.check(NexusCreateTransactionOperator)
+        if (known := known_part(values)) == values:  # nothing is left to be rendered
+            check_mapping("values", known)
+            trade_body(trade, known)
+        elif isinstance(known, Mapping):
+            exact(known)
 
     def execute(self, context: Context) -> Any:
         """Make the transaction, or simulate it.
@@ -84,6 +93,7 @@ class NexusCreateTransactionOperator(NexusOnceOperator):
         """
         if not self.simulate:
             return super().execute(context)
+        self.refuse_missing()
         trade = get_trade(self.kind, simulate=True)
         return as_plain(self.hook.run("POST", f"{trade.path}/simulate", json=trade_body(trade, self.values)))
 
@@ -116,6 +126,7 @@ class NexusCancelTransactionOperator(NexusAction):
     def __init__(self, *, transaction_code: str | XComArg, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.transaction_code = rendered(transaction_code)
+        self.check(NexusCancelTransactionOperator)
 
     def act(self, context: Context) -> dict[str, Any]:
         """Cancel it.
@@ -152,14 +163,11 @@ class NexusPayoutTransactionOperator(NexusAction):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if step not in ("confirming", "payout"):
-            raise NexusConfigurationError(
-                f"step is {step!r}: give 'payout', which pays, or 'confirming', which says it is under way"
-            )
         self.transaction_code = rendered(transaction_code)
         self.bank_account_id = rendered(bank_account_id)
         self.payment_reference = rendered(payment_reference)
         self.step = step
+        self.check(NexusPayoutTransactionOperator)
 
     def act(self, context: Context) -> dict[str, Any]:
         """Pay it out.

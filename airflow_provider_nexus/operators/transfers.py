@@ -69,6 +69,7 @@ class NexusCreateTransferOperator(NexusOnceOperator):
         self.source_exchange_code = rendered(source_exchange_code)
         self.sink_exchange_code = rendered(sink_exchange_code)
         self.address = rendered(address)
+        self.check(NexusCreateTransferOperator)
 
     def write(self, reference: str) -> Write:
         """The call."""

@@ -14,12 +14,15 @@ from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
 from airflow_provider_nexus.api.codes import codes_of, texts_of
 from airflow_provider_nexus.api.records import as_plain
+from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.compat import HAS_TASK_STATE, AirflowSensorTimeout, AirflowSkipException, conf
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError, NexusWaitTimeoutError
 from airflow_provider_nexus.hooks.nexus import NexusHook
+from airflow_provider_nexus.operators._arguments import known_part
 from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered
-from airflow_provider_nexus.operators._waiting import OnHeld, StatusWatch, check_wait, times_of
+from airflow_provider_nexus.operators._waiting import OnHeld, StatusWatch, times_of
 from airflow_provider_nexus.watch.polling import interval
+from airflow_provider_nexus.watch.statuses import goal_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
@@ -74,9 +77,6 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        check_wait(on_held, max_interval=max_interval)
-        if on_held_callback is not None and not callable(on_held_callback):
-            raise NexusConfigurationError(f"on_held_callback is {on_held_callback!r}: give a function or a notifier")
         self.resource = rendered(resource)
         self.code = rendered(code)
         self.target_statuses = rendered(target_statuses)
@@ -86,6 +86,10 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
         self.deferrable = deferrable
         self.max_consecutive_failures = max_consecutive_failures
         self.nexus_conn_id = rendered(nexus_conn_id)
+        self.check(NexusStatusSensor)
+        if isinstance(known := known_part(resource), str):
+            statuses = known_part(target_statuses)
+            goal_of(get_resource(known), statuses if isinstance(statuses, str | list) else ())
 
     def execute(self, context: Context) -> Any:
         """Wait.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow import __version__ as airflow_version
 from airflow.sdk import Asset
@@ -17,23 +17,21 @@ from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.compat import AirflowSkipException
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError
 from airflow_provider_nexus.extract.protect import Protection, Treatment, check_protection
-from airflow_provider_nexus.extract.records import whole_number
-from airflow_provider_nexus.extract.request import CONTRACTS, LONGEST_LAG, SETTLE_LAG, Contract, SyncRequest
+from airflow_provider_nexus.extract.request import LONGEST_LAG, SETTLE_LAG, Contract, SyncRequest
 from airflow_provider_nexus.extract.source import PAGE_SIZE
 from airflow_provider_nexus.extract.window import RequestedWindow
-from airflow_provider_nexus.hooks._connections import check_given
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.lineage.syncs import count_sync, lineage_of
 from airflow_provider_nexus.links.nexus import REPORT_KEY, NexusReportLink
 from airflow_provider_nexus.load.copy import Copy
 from airflow_provider_nexus.load.loader import Loader
-from airflow_provider_nexus.load.paths import is_template
+from airflow_provider_nexus.operators._arguments import check_address, known_part, refuse_backwards
 from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered, requested_window
 from airflow_provider_nexus.report.page import address, put_page
 from airflow_provider_nexus.sync.capture import CaptureJob
 from airflow_provider_nexus.sync.job import SyncJob
 from airflow_provider_nexus.sync.watermark import Watermark
-from airflow_provider_nexus.transfers._report import check_address, page_of
+from airflow_provider_nexus.transfers._report import page_of
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -125,26 +123,15 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         self.report_path = rendered(report_path)
         self.report_url = rendered(report_url)
         self.nexus_conn_id = rendered(nexus_conn_id)
-        self._refuse_wrong()
-        if isinstance(resource, str) and not is_template(resource):
-            self._refuse_unfit(get_resource(resource))
-
-    def _refuse_wrong(self) -> None:
-        """Refuse arguments that no resource could be read with.
-
-        :raises NexusConfigurationError: names the argument
-        """
-        for name, least in (("page_size", 1), ("readings", 1), ("max_rejected", 0), ("rereads", 0)):
-            whole_number(name, getattr(self, name), least=least)
-        if self.readings > 1 and self.capture == "changes":
+        self.check(NexusSyncBaseOperator)
+        refuse_backwards(window_start, window_end)
+        if readings > 1 and capture == "changes":
             hint = "single records are read again there, which is no window to compare. Leave one of the two out"
-            raise NexusConfigurationError(f"readings is {self.readings} and capture is 'changes': {hint}")
-        if self.report_url is not None and self.report_path is None:
+            raise NexusConfigurationError(f"readings is {readings} and capture is 'changes': {hint}")
+        if report_url is not None and report_path is None:
             raise NexusConfigurationError("report_url is where people read the report: give report_path, where to write it, too")
-        check_given("report_path", self.report_path, optional=True)
-        for name, value, known in (("contract", self.contract, CONTRACTS), ("capture", self.capture, get_args(Capture))):
-            if value not in known:
-                raise NexusConfigurationError(f"unknown {name} {value!r}: use {', '.join(known)}")
+        if isinstance(known := known_part(resource), str):
+            self._refuse_unfit(get_resource(known))
 
     def _refuse_unfit(self, resource: Resource) -> None:
         """Refuse arguments that the resource can't follow: when the DAG is parsed if its name is no template, else in the task.
@@ -173,7 +160,7 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         resource = get_resource(self.resource)
         self._refuse_unfit(resource)
         if self.report_url:
-            check_address(self.report_url)
+            check_address("report_url", self.report_url)
         has_report = self.report_path is not None or self.is_given("report_path")
         page = self.report_page(self.report_path) if has_report else None
         with NexusHook(self.nexus_conn_id) as hook:

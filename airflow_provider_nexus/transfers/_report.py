@@ -1,15 +1,12 @@
-"""Report page of a sync: the file that it is written to, and the address at which people read it."""
+"""Report page of a sync: the file that it is written to."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from airflow_provider_nexus import storage as store
-from airflow_provider_nexus.api.environments import split_link
 from airflow_provider_nexus.hooks._connections import opened
 from airflow_provider_nexus.load.paths import place_of
-
-_EXAMPLE = "https://reports.example.com/transactions.html"
 
 
 def page_of(report_path: Any, beside: Any = "", conn_id: str | None = None) -> Any:
@@ -26,14 +23,6 @@ def page_of(report_path: Any, beside: Any = "", conn_id: str | None = None) -> A
     page = opened("report_path", text, conn_id if shared else None)
     store.refuse_missing_container("report_path", page)
     return page
-
-
-def check_address(report_url: str) -> None:
-    """Refuse what can't be the address of a page, before anything is read.
-
-    :raises NexusConfigurationError: when it is no http or https address, or contains credentials
-    """
-    split_link("report_url", report_url, _EXAMPLE, ("http", "https"))
 
 
 def _scheme(path: str) -> str:

@@ -16,7 +16,7 @@ from airflow_provider_nexus.extract import checkpoint as staging
 from airflow_provider_nexus.extract.protect import Treatment
 from airflow_provider_nexus.extract.request import SETTLE_LAG, Contract
 from airflow_provider_nexus.extract.source import PAGE_SIZE
-from airflow_provider_nexus.hooks._connections import check_given, opened
+from airflow_provider_nexus.hooks._connections import opened
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.lineage.syncs import file_target
 from airflow_provider_nexus.load.collection import refuse_another
@@ -38,9 +38,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
 
 
-FILE_FORMATS = ("jsonl", "parquet")
-
-
 class NexusToObjectStorageOperator(NexusSyncBaseOperator):
     """Brings a window of a Nexus collection, or a snapshot, into files and proves that nothing is missing.
 
@@ -59,8 +56,6 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
     With ``capture="changes"`` the folders of earlier windows are updated: see :doc:`/capture`.
 
     A try that fails in a large window leaves its full parts under ``_staging/``, and the next one goes on from there.
-
-    Further arguments: :class:`~airflow_provider_nexus.transfers._base.NexusSyncBaseOperator`.
 
     .. seealso:: :doc:`sync`, :doc:`report`
 
@@ -119,19 +114,10 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
             nexus_conn_id=nexus_conn_id,
             **kwargs,
         )
-        self._refuse_format(file_format)
-        check_given("path", path)
         self.path, self.file_format, self.storage_conn_id = rendered(path), file_format, rendered(storage_conn_id)
-
-    def _refuse_format(self, file_format: str) -> None:
-        """Refuse a format that there is not, or that can't store what is asked for.
-
-        :raises NexusConfigurationError: when so
-        """
-        if file_format not in FILE_FORMATS:
-            raise NexusConfigurationError(f"unknown file_format {file_format!r}: use {' or '.join(FILE_FORMATS)}")
-        if file_format != "parquet" and (self.capture == "changes" or self.history):
-            what = "changes are captured" if self.capture == "changes" else "a history is stored"
+        self.check(NexusToObjectStorageOperator)
+        if file_format != "parquet" and (capture == "changes" or history):
+            what = "changes are captured" if capture == "changes" else "a history is stored"
             raise NexusConfigurationError(f"{what} in typed rows: use file_format='parquet' (or a SQL table)")
 
     def transfer(self, context: Context, hook: NexusHook, resource: Resource) -> dict[str, Any] | None:

@@ -7,18 +7,16 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_nexus import storage as store
-from airflow_provider_nexus.api.moments import Moment, is_missing
+from airflow_provider_nexus.api.moments import Moment
 from airflow_provider_nexus.api.resource import Resource
-from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.extract.protect import Treatment
 from airflow_provider_nexus.extract.request import SETTLE_LAG, Contract
 from airflow_provider_nexus.extract.source import PAGE_SIZE
-from airflow_provider_nexus.hooks._connections import check_given, engine_of, opened, sql_hook
+from airflow_provider_nexus.hooks._connections import engine_of, opened, sql_hook
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.loader import Loader
-from airflow_provider_nexus.load.paths import is_template
-from airflow_provider_nexus.load.sql.name import split_name
+from airflow_provider_nexus.operators._arguments import refuse_wrong
 from airflow_provider_nexus.operators._base import rendered
 from airflow_provider_nexus.sync.watermark import CopyWatermark, Watermark
 from airflow_provider_nexus.transfers._base import Capture, NexusSyncBaseOperator
@@ -39,8 +37,6 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
     The window is found as by
     :class:`~airflow_provider_nexus.transfers.nexus_to_object_storage.NexusToObjectStorageOperator`. With
     ``capture="changes"`` rows of earlier windows are updated: see :doc:`/capture`.
-
-    Further arguments: :class:`~airflow_provider_nexus.transfers._base.NexusSyncBaseOperator`.
 
     .. seealso:: :doc:`tables`, :doc:`report`
 
@@ -100,13 +96,12 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
             nexus_conn_id=nexus_conn_id,
             **kwargs,
         )
-        _check(sql_conn_id, table)
-        check_given("staging_path", staging_path, optional=True)
         self.sql_conn_id, self.table, self.staging_path = rendered(sql_conn_id), rendered(table), rendered(staging_path)
+        self.check(NexusToSqlOperator)
 
     def transfer(self, context: Context, hook: NexusHook, resource: Resource) -> dict[str, Any] | None:
         """Read and load."""
-        _check(self.sql_conn_id, self.table)
+        refuse_wrong({"sql_conn_id": self.sql_conn_id, "table": self.table})
         engine = engine_of(self.sql_conn_id)
         try:
             from airflow_provider_nexus.load.sql.copy import SqlCopy
@@ -159,15 +154,3 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
         namespace = f"{place.scheme}://{place.authority}" if place.authority else place.scheme
         schema = None if "." in table else hook.get_openlineage_default_schema()
         return (namespace, ".".join(filter(None, (place.database, schema, table)))), True
-
-
-def _check(sql_conn_id: object, table: object) -> None:
-    """Refuse what can't be a connection or a table, as far as it is known.
-
-    :raises NexusConfigurationError: names the argument
-    """
-    is_name = isinstance(sql_conn_id, str) and not is_missing(sql_conn_id) and sql_conn_id == sql_conn_id.strip()
-    if not (is_name or is_template(sql_conn_id)):
-        raise NexusConfigurationError(f"sql_conn_id is {sql_conn_id!r}: give the name of the database's connection")
-    if not is_template(table):
-        split_name(table)

@@ -21,6 +21,7 @@ from airflow_provider_nexus.client.call import Ask
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError
 from airflow_provider_nexus.extract.request import LONGEST_LAG
 from airflow_provider_nexus.hooks.nexus import NexusHook
+from airflow_provider_nexus.operators._arguments import refuse_wrong
 from airflow_provider_nexus.watch.changes import Position, RecordChange, Snapshot, Watch, begin, compare, unseen
 from airflow_provider_nexus.watch.polling import FailureLimit, OutageLog
 from airflow_provider_nexus.watch.statuses import SeenStatus, adrive, goal_of
@@ -74,15 +75,23 @@ class NexusChangeTrigger(BaseEventTrigger):
         settle_lag: float | timedelta = 120,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        refuse_wrong(
+            {
+                "nexus_conn_id": nexus_conn_id,
+                "resource": resource,
+                "target_statuses": target_statuses,
+                "max_consecutive_failures": max_consecutive_failures,
+            }
+        )
         self._entry = get_resource(resource)
         if not self._entry.is_windowed:
             raise NexusConfigurationError(f"{resource} can't be watched: Nexus does not filter it by the time of creation")
         interval = span_of_time(poll_interval, "poll_interval", longest=_LONGEST_INTERVAL).total_seconds()
         lag = span_of_time(settle_lag, "settle_lag", longest=LONGEST_LAG).total_seconds()
-        if interval < 1 or max_consecutive_failures < 1:
-            raise NexusConfigurationError("poll_interval and max_consecutive_failures are at least 1")
+        if interval < 1:
+            raise NexusConfigurationError(f"poll_interval is {poll_interval!r}: give at least 1 second")
         self.nexus_conn_id, self.resource = nexus_conn_id, resource
-        self.target_statuses = list(goal_of(self._entry, target_statuses).targets) if target_statuses else None
+        self.target_statuses = None if target_statuses is None else list(goal_of(self._entry, target_statuses).targets)
         self.poll_interval, self.max_consecutive_failures, self.settle_lag = interval, max_consecutive_failures, lag
 
     def serialize(self) -> tuple[str, dict[str, Any]]:

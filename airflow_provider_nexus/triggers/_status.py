@@ -20,11 +20,14 @@ from weakref import WeakKeyDictionary
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_nexus.api.codes import texts_of
+from airflow_provider_nexus.api.moments import moment
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.aio import AsyncNexusClient
 from airflow_provider_nexus.client.client import cancel_call
 from airflow_provider_nexus.exceptions import NexusError
 from airflow_provider_nexus.hooks.nexus import NexusHook
+from airflow_provider_nexus.operators._arguments import refuse_wrong
 from airflow_provider_nexus.watch.polling import FailureLimit, OutageLog, interval
 from airflow_provider_nexus.watch.statuses import FEW, Statuses, StatusReader, WaitState, adrive, goal_of
 
@@ -203,8 +206,21 @@ class NexusStatusTrigger(BaseTrigger):
         nexus_conn_id: str = NexusHook.default_conn_name,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        refuse_wrong(
+            {
+                "resource": resource,
+                "codes": codes,
+                "target_statuses": target_statuses or None,
+                "fire_on_held": fire_on_held,
+                "poll_interval": poll_interval,
+                "max_interval": max_interval,
+                "max_consecutive_failures": max_consecutive_failures,
+                "cancel_on_kill": cancel_on_kill,
+                "nexus_conn_id": nexus_conn_id,
+            }
+        )
         self._goal = goal_of(get_resource(resource), target_statuses)
-        self._started, self._deadline = datetime.fromisoformat(started), datetime.fromisoformat(deadline)
+        self._started, self._deadline = moment(started, "started"), moment(deadline, "deadline")
         self._kwargs: dict[str, Any] = {
             "resource": resource,
             "codes": dict(codes),
@@ -212,7 +228,7 @@ class NexusStatusTrigger(BaseTrigger):
             "deadline": deadline,
             "target_statuses": list(self._goal.targets),
             "fire_on_held": fire_on_held,
-            "known_held": list(known_held),
+            "known_held": list(texts_of(known_held, "code in known_held")),
             "poll_interval": poll_interval,
             "max_interval": max_interval,
             "max_consecutive_failures": max_consecutive_failures,

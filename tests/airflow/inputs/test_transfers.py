@@ -125,7 +125,7 @@ def test_two_tasks_with_one_asset_go_on_from_their_own_ends(sandbox: Sandbox, tm
         ({"resource": "orders", "page_size": 0}, "page_size is 0"),
         ({"resource": "orders", "max_rejected": 1.5}, "max_rejected is 1.5"),
         ({"resource": "orders", "rereads": -1}, "rereads is -1"),
-        ({"resource": "orders", "contract": "strict"}, "unknown contract 'strict'"),
+        ({"resource": "orders", "contract": "strict"}, "contract is 'strict': give one of report, freeze, allow_new_fields"),
     ],
 )
 @pytest.mark.parametrize("kind", ["files", "table"])

@@ -133,15 +133,13 @@ UPLOAD: dict[str, Any] = {"source": "/data/a.pdf", "fields": {"filePath": "a"}}
         (NexusDownloadOperator, {**DOWNLOAD, "storage_conn_id": MISSING}, "storage_conn_id is 'None'"),
         (NexusUploadOperator, {**UPLOAD, "source": MISSING}, "source is 'None'"),
         (NexusUploadOperator, {**UPLOAD, "fields": {"filePath": MISSING}}, "the field filePath is 'None'"),
-        (NexusUploadOperator, {**UPLOAD, "fields": {"alias": None}}, "the field alias is None"),
         (NexusUploadOperator, {**UPLOAD, "fields": MISSING}, "fields is 'None', a str: give a dictionary"),
-        (NexusUploadOperator, {**UPLOAD, "endpoint": ""}, "endpoint is ''"),
+        (NexusUploadOperator, {**UPLOAD, "endpoint": "{{ '' }}"}, "endpoint is ''"),
         (
             NexusOperator,
             {"endpoint": "/orders", "headers": {"customer_ip_address": MISSING}},
             "the header customer_ip_address is 'None'",
         ),
-        (NexusOperator, {"endpoint": "/orders", "headers": {"Authorization": "x"}}, "the token comes from the connection alone"),
         (NexusOperator, {"endpoint": "/orders", "headers": "{{ params.nothing }}"}, "headers is a str: give a dictionary"),
     ],
 )
@@ -160,6 +158,13 @@ def test_what_is_missing_is_named(kind: Any, arguments: dict[str, Any], what: st
     assert [type(error) for error in errors] == [NexusConfigurationError]
     assert what in str(errors[0])
     assert server.connections == 0
+
+
+def test_what_is_missing_is_named_where_the_dag_is_parsed() -> None:
+    with pytest.raises(NexusConfigurationError, match="the field alias is None"):
+        NexusUploadOperator(task_id="do", source="/data/a.pdf", fields={"alias": None})
+    with pytest.raises(NexusConfigurationError, match="the token comes from the connection alone"):
+        NexusOperator(task_id="do", endpoint="/orders", headers={"Authorization": "x"})
 
 
 @pytest.mark.parametrize("place", ["", "a.pdf", "~/a.pdf", "/data/None/a.pdf", None, 7])

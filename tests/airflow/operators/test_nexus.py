@@ -285,7 +285,7 @@ def test_as_plain() -> None:
         ({"method": "POST", "json": '{"a": 1}'}, r"json is '\{\"a\": 1\}', a str, .*render_template_as_native_obj=True"),
         ({"method": "POST", "json": ""}, "json is '', a str"),
         ({"method": "POST", "json": b"{}"}, "json is b'{}', a bytes"),
-        ({"method": "POST", "json": 5}, "json is 5, a int"),
+        ({"method": "POST", "json": 5}, "json is 5, an int"),
     ],
 )
 def test_what_can_not_be_sent_is_refused_where_the_dag_is_parsed(arguments: dict[str, Any], said: str) -> None:

@@ -109,7 +109,9 @@ def test_nothing_to_plan_is_skipped_and_what_follows_too(sandbox: Sandbox, tmp_p
     ],
 )
 def test_what_can_not_be_planned_says_why(sandbox: Sandbox, options: dict[str, Any], error: type[Exception], said: str) -> None:
-    operator = NexusPlanWindowsOperator(task_id="plan", **{"resource": "transactions", **options})
+    operator = NexusPlanWindowsOperator(task_id="plan", resource="transactions")
+    for name, value in options.items():
+        setattr(operator, name, value)  # as a template may make it
     # below Airflow 3.3 it is turned into the error that Airflow does not try again
     with pytest.raises(error if HAS_RETRY_POLICIES else AirflowFailException, match=said):
         operator.execute({})

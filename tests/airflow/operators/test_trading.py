@@ -48,9 +48,9 @@ def test_orders_and_transfers_are_made_once(sandbox: Sandbox) -> None:
 
 def test_refused_before_anything_is_sent(sandbox: Sandbox) -> None:
     with DAG("bad_trades", schedule=None) as dag:
-        NexusCreateOrderOperator(task_id="float", **{**ORDER, "amount": 100.5})
+        NexusCreateOrderOperator(task_id="float", **ORDER).amount = 100.5  # as a template may make it
         NexusCreateOrderOperator(task_id="no_limit", **{**ORDER, "limit_price": None})
-        NexusCreateTransferOperator(task_id="nothing", **{**TRANSFER, "amount": "much"})
+        NexusCreateTransferOperator(task_id="nothing", **TRANSFER).amount = "much"
     run = run_dag(dag)
     assert [state_of(run, task) for task in ("float", "no_limit", "nothing")] == ["failed"] * 3
     assert sandbox.call_count == 0

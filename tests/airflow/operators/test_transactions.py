@@ -98,7 +98,7 @@ def test_simulates(sandbox: Sandbox) -> None:
 def test_refuses_before_anything_is_sent(sandbox: Sandbox, values: dict[str, Any]) -> None:
     before = sandbox.call_count
     with DAG("refuses", schedule=None) as dag:
-        NexusCreateTransactionOperator(task_id="buy", kind="buy", values=values)
+        NexusCreateTransactionOperator(task_id="buy", kind="buy", values=BUY).values = values  # as a template may make them
     assert state_of(run_dag(dag), "buy") == "failed"
     assert sandbox.call_count == before
 

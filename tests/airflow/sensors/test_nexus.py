@@ -168,5 +168,11 @@ def test_a_transfer_made_this_very_second_is_found(sandbox: Sandbox) -> None:
 
 
 def test_bad_arguments_call_nothing(sandbox: Sandbox) -> None:
-    assert waited([])[0] == waited("X", target_statuses=["NOSUCH"])[0] == waited("X", resource="prices")[0] == "failed"
+    wrong: tuple[dict[str, Any], ...] = ({"code": []}, {"target_statuses": ["NOSUCH"]}, {"resource": "prices"})
+    for arguments in wrong:
+        with DAG("bad", schedule=None) as dag:
+            sensor = NexusStatusSensor(task_id="wait", resource="transactions", code="X")
+            for name, value in arguments.items():
+                setattr(sensor, name, value)  # as a template may make it
+        assert state_of(run_dag(dag), "wait") == "failed"
     assert sandbox.call_count == 0

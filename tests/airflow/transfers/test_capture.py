@@ -163,7 +163,7 @@ def kept_for(asset: Asset, key: str) -> Any:
     [
         ({"file_format": "jsonl", "capture": "changes"}, "use file_format='parquet'"),
         ({"file_format": "jsonl", "history": True}, "a history is stored in typed rows"),
-        ({"capture": "change"}, "unknown capture 'change'"),
+        ({"capture": "change"}, "capture is 'change'"),
     ],
 )
 def test_what_can_not_be_combined_is_named_at_once(tmp_path: Path, options: dict[str, Any], words: str) -> None:

@@ -152,8 +152,8 @@ def test_capture_needs_a_window() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"capture": "all"}, "unknown capture 'all': use window, changes"),
-        ({"contract": "strict"}, "unknown contract"),
+        ({"capture": "all"}, "capture is 'all': give one of window, changes"),
+        ({"contract": "strict"}, "contract is 'strict'"),
         ({"max_rejected": -1}, "max_rejected is -1"),
         ({"readings": 0}, "readings is 0"),
         ({"readings": True}, "readings is True"),

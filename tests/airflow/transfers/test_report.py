@@ -141,11 +141,14 @@ def test_a_report_that_cannot_be_written_leaves_the_data(
 
 
 WRONG = {
-    "ftp": ({"report_url": "ftp://reports.example.com/x.html"}, "report_url starts with 'ftp'"),
-    "script": ({"report_url": "javascript:alert(1)"}, "report_url starts with 'javascript'"),
-    "credentials": ({"report_url": "https://me:hidden@reports.example.com/x.html"}, "may not contain a user name or password"),
-    "no host": ({"report_url": "https:///x.html"}, "report_url has no plain host"),
-    "no address": ({"report_url": "https://[x.html"}, "report_url is no address"),
+    "ftp": ({"report_url": "{{ 'ftp://reports.example.com/x.html' }}"}, "report_url starts with 'ftp'"),
+    "script": ({"report_url": "{{ 'javascript:alert(1)' }}"}, "report_url starts with 'javascript'"),
+    "credentials": (
+        {"report_url": "{{ 'https://me:hidden@reports.example.com/x.html' }}"},
+        "may not contain a user name or password",
+    ),
+    "no host": ({"report_url": "{{ 'https:///x.html' }}"}, "report_url has no plain host"),
+    "no address": ({"report_url": "{{ 'https://[x.html' }}"}, "report_url is no address"),
     "store": ({"report_path": "gopher://x/y.html"}, "report_path is gopher://x/y.html, and its store can't be used"),
 }
 
@@ -197,6 +200,6 @@ def test_a_report_on_a_table_that_cannot_be_written_leaves_the_rows(
 
 
 def test_a_wrong_address_is_said_before_a_table_is_made(sandbox: Sandbox, engine: Engine, tmp_path: Path) -> None:
-    options = {"report_path": str(tmp_path / "x.html"), "report_url": "ftp://reports.example.com/x.html"}
+    options = {"report_path": str(tmp_path / "x.html"), "report_url": "{{ 'ftp://reports.example.com/x.html' }}"}
     assert run_dag(sql_dag("wrong_table", **options, **WINDOW)).state == "failed"
     assert sa.inspect(engine).get_table_names() == []

@@ -114,7 +114,7 @@ def test_it_can_be_made_again_from_what_it_stores() -> None:
         ({"resource": "customer_persons"}, NexusConfigurationError, "can't be watched"),
         ({"resource": "hot_wallet_mutations", "target_statuses": ["Sent"]}, NexusConfigurationError, "no status"),
         ({"resource": "orders", "target_statuses": ["Fild"]}, NexusConfigurationError, "'FILLED'"),
-        ({"resource": "orders", "poll_interval": 0}, NexusConfigurationError, "at least 1"),
+        ({"resource": "orders", "poll_interval": 0}, NexusConfigurationError, "poll_interval is 0: give at least 1 second"),
         (
             {"resource": "orders", "settle_lag": -1},
             NexusConfigurationError,
