@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Set
 from typing import Any
 from urllib.parse import quote
@@ -107,13 +108,16 @@ def is_same(asked: str, found: object) -> bool:
 
 
 def did_you_mean(given: object, known: Iterable[str], otherwise: str = "", *, then: str = "") -> str:
-    """The hint for a name that is not known: the nearest of the known names, whatever its case.
+    """The hint for a name that is not known: the one that has it as a word, or the nearest of the known names, whatever its case.
 
     :param otherwise: the hint where none is near; by default all known names
     :param then: a sentence that comes behind it, as a hint that is a question has its own mark
     """
     names = {name.casefold(): name for name in known}
-    if nearest := difflib.get_close_matches(str(given).casefold(), names, n=1, cutoff=0.5):
+    folded = str(given).casefold()
+    having = [name for name in names if folded.strip("-") in re.split(r"[-_.]", name)]
+    nearest = having if len(having) == 1 else difflib.get_close_matches(folded, names, n=1, cutoff=0.5)
+    if nearest:
         return f"did you mean {names[nearest[0]]!r}? {then}".strip()
     hint = otherwise or f"known are {', '.join(names.values())}"
     return f"{hint}. {then}" if then else hint

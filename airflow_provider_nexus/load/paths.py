@@ -13,16 +13,6 @@ _MISSING = ("None", "null", "undefined", "NaN", "NaT")
 """What templates make of a value that is not there."""
 
 
-_KNOWN = (bool, int, float, bytes, list, tuple, dict, set, os.PathLike)
-
-
-def is_template(value: object) -> bool:
-    """Whether a value is not known before the task runs: a text with a template in it, or what another task gives."""
-    if isinstance(value, str):
-        return "{{" in value or "{%" in value or "{#" in value
-    return not (value is None or isinstance(value, _KNOWN) or hasattr(value, "protocol"))
-
-
 def place_of(name: str, value: Any, *, relative: bool = False) -> str:
     """A path or URL as a text.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import Any, get_args
@@ -19,7 +20,7 @@ from airflow_provider_nexus.extract.protect import Treatment
 from airflow_provider_nexus.extract.records import whole_number
 from airflow_provider_nexus.extract.request import CONTRACTS
 from airflow_provider_nexus.extract.window import RequestedWindow
-from airflow_provider_nexus.load.paths import is_template, place_of
+from airflow_provider_nexus.load.paths import place_of
 from airflow_provider_nexus.load.sql.name import split_name
 from airflow_provider_nexus.writes.amounts import amount
 
@@ -27,6 +28,7 @@ Check = Callable[[str, Any], object]
 """Name of the argument and value -> an error where the value can't be that argument."""
 
 _UNKNOWN = object()
+_TEMPLATE = re.compile(r"\{[{%#]")
 _EXAMPLE = "https://reports.example.com/transactions.html"
 
 
@@ -42,7 +44,7 @@ def refuse_wrong(given: Mapping[str, object], templated: Collection[str] = ()) -
     :raises NexusWindowError: for a moment that is none
     """
     for name, value in given.items():
-        if name not in templated and isinstance(value, str) and is_template(value):
+        if name not in templated and isinstance(value, str) and _TEMPLATE.search(value):
             raise NexusConfigurationError(f"{name} is {value!r}, and Airflow renders no template in it: give the value itself")
         known = known_part(value) if name in templated else value
         if known is not _UNKNOWN and not (known is None and name in _OPTIONAL):
@@ -51,7 +53,7 @@ def refuse_wrong(given: Mapping[str, object], templated: Collection[str] = ()) -
 
 def known_part(value: Any) -> Any:
     """The part of a value that is known where the DAG is parsed, which may be nothing that compares equal to anything."""
-    if hasattr(value, "iter_references") or (isinstance(value, str) and is_template(value)):
+    if hasattr(value, "iter_references") or (isinstance(value, str) and _TEMPLATE.search(value)):
         return _UNKNOWN
     if isinstance(value, Mapping):
         return {name: part for name, item in value.items() if (part := known_part(item)) is not _UNKNOWN}

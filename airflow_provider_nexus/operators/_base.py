@@ -146,7 +146,7 @@ class NexusBaseOperator(BaseOperator):
         return bool(self._BaseOperator__from_mapped) and name in self._named and name not in written_out  # type: ignore[attr-defined]
 
     def refuse_missing(self, **mappings: str) -> None:
-        """Refuse what templates make of missing values, and texts that have become something else.
+        """Refuse what templates make of missing values, texts that have become something else, and what can't be the argument.
 
         :param mappings: arguments in which each name needs a value, as without it, or with the word None, the call is another,
             and how their parts are called in the error
@@ -159,6 +159,7 @@ class NexusBaseOperator(BaseOperator):
             if name not in self.template_fields_renderers:
                 if name not in AMOUNTS or is_missing(value):
                     check_text(name, value)
+                CHECKS.get(name, check_text)(name, value)
             elif name not in mappings:
                 check_mapping(name, value)
         for name, what in mappings.items():

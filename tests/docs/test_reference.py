@@ -36,7 +36,8 @@ def _modules() -> Iterator[ModuleType]:
 def _classes() -> dict[str, type]:
     found = [value for module in _modules() for value in vars(module).values() if inspect.isclass(value)]
     own = [kind for kind in found if kind.__module__.startswith(airflow_provider_nexus.__name__) and issubclass(kind, KINDS)]
-    return {kind.__name__: kind for kind in own}
+    # what others are derived from is not used by itself
+    return {kind.__name__: kind for kind in own if not any(issubclass(other, kind) and other is not kind for other in own)}
 
 
 def _code() -> Iterator[tuple[str, str]]:

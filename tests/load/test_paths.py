@@ -7,7 +7,7 @@ import pytest
 from airflow.sdk import ObjectStoragePath
 
 from airflow_provider_nexus.exceptions import NexusConfigurationError
-from airflow_provider_nexus.load.paths import is_template, place_of
+from airflow_provider_nexus.load.paths import place_of
 
 REFUSED: list[tuple[Any, str]] = [
     ("", "is empty"),
@@ -75,11 +75,3 @@ def test_a_path_that_begins_somewhere(value: Any) -> None:
     with pytest.raises(NexusConfigurationError, match="the folder that a worker runs in is not yours"):
         place_of("path", value)
     assert place_of("path", value, relative=True) == str(value)
-
-
-def test_what_is_known_before_the_run() -> None:
-    assert is_template("{{ params.path }}/x")
-    assert is_template("{% if x %}/y{% endif %}")
-    assert is_template(object())
-    for value in (None, "", 1e5, True, "/x", Path("x"), ObjectStoragePath("file:///x")):
-        assert not is_template(value)

@@ -171,10 +171,10 @@ def test_what_an_argument_can_not_be_is_refused(kind: Any, name: str) -> None:
 
 @pytest.mark.parametrize("kind", OPERATORS, ids=lambda kind: kind.__name__)
 def test_what_only_the_task_knows_is_taken(kind: Any) -> None:
-    with DAG("templates", schedule=None):
+    with DAG("templates", schedule=None) as dag:
         other = NexusPlanWindowsOperator(task_id="other", resource="orders").output
         for number, name in enumerate(sorted(set(kind.template_fields))):
-            for way, value in enumerate(("{{ params.x }}", other)):
+            for way, value in enumerate(("{{ params.x }}", "{% if true %}/x{% endif %}", "{# x #}", other, dag.param("y", 1))):
                 make(kind, task_id=f"t{number}_{way}", **{name: value})
         for name in {"values", "query", "headers", "fields", "json"} & set(kind.template_fields):
             make(kind, task_id=f"parts_of_{name}", **{name: {**(RIGHT[kind].get(name) or {}), "city": other, "tag": "{{ x }}"}})
@@ -193,6 +193,26 @@ def test_a_part_beside_a_template_is_refused() -> None:
             make(kind, **{name: value})
 
 
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        *((NexusCreateOrderOperator, name) for name in ("action", "order_type", "expiring", "amount", "exchange_code")),
+        *((NexusCreateTransferOperator, name) for name in ("source_type", "sink_type", "address")),
+        *((NexusUploadOperator, name) for name in ("source", "endpoint", "storage_conn_id")),
+        *((NexusPayoutTransactionOperator, name) for name in ("transaction_code", "payment_reference")),
+        (NexusCreateTransactionOperator, "values"),
+    ],
+)
+def test_what_a_template_makes_is_checked_in_the_task(kind: Any, name: str) -> None:
+    for value in WRONG[name] if name != "values" else MAPPING:
+        if value is None:  # set afterwards, it counts as left out
+            continue
+        task = make(kind, **{name: "{{ params.x }}"})
+        setattr(task, name, value)
+        with pytest.raises(REFUSALS):
+            task.refuse_missing()
+
+
 @pytest.mark.parametrize("kind", [NexusPlanWindowsOperator, NexusToSqlOperator])
 def test_a_window_that_ends_before_it_starts_is_refused(kind: Any) -> None:
     with pytest.raises(NexusWindowError, match="not after its start"):
@@ -205,7 +225,9 @@ def test_a_window_that_ends_before_it_starts_is_refused(kind: Any) -> None:
     [
         (NexusStatusSensor, "targets", "NexusStatusSensor has no argument 'targets': did you mean 'target_statuses'?"),
         (NexusToSqlOperator, "start", "has no argument 'start': did you mean 'window_start'?"),
-        (NexusToSqlOperator, "since", "has no argument 'since': known are .*settle_lag, .*window_end, window_start"),
+        (NexusToSqlOperator, "end", "has no argument 'end': did you mean 'window_end'?"),
+        (NexusPlanWindowsOperator, "lag", "has no argument 'lag': did you mean 'settle_lag'?"),
+        (NexusCancelTransactionOperator, "until", "has no argument 'until': known are cancel_on_kill, .*wait_timeout"),
         (NexusCreateOrderOperator, "poll_intervall", "has no argument 'poll_intervall': did you mean 'poll_interval'?"),
         (NexusOperator, "retires", "has no argument 'retires'"),
     ],
