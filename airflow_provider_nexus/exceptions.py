@@ -53,10 +53,12 @@ def excerpt(value: object) -> str:
 
 def a_kind(value: object) -> str:
     """The kind of a value with its article, such as ``an int``."""
-    if value is None:
-        return "no value"
-    name = type(value).__name__
-    return f"{'an' if name.lower().startswith(('a', 'e', 'i', 'o', 'und')) else 'a'} {name}"
+    return "no value" if value is None else with_article(type(value).__name__)
+
+
+def with_article(noun: str) -> str:
+    """A noun behind ``a`` or ``an``."""
+    return f"{'an' if noun.lower().startswith(('a', 'e', 'i', 'o', 'und')) else 'a'} {noun}"
 
 
 class NexusError(Exception):

@@ -11,7 +11,7 @@ from typing import Any
 from airflow_provider_nexus.api import timestamps
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.schemas.field import Field, Kind
-from airflow_provider_nexus.exceptions import NexusDataError
+from airflow_provider_nexus.exceptions import NexusDataError, with_article
 
 _EXPECTED = {"money": "a decimal number", "time": "an ISO 8601 time stamp", "date": "a date", "text": "text"}
 
@@ -33,7 +33,7 @@ def typed(resource: Resource, record: dict[str, Any], on_untyped: OnUntyped | No
 
     def refuse_or_pass(path: str, field: Field, value: Any) -> Any:
         """A value that is of no kind that its field may have, as it came."""
-        expected = _EXPECTED.get(field.kind, f"a {field.kind}")
+        expected = _EXPECTED.get(field.kind, with_article(field.kind))
         if resource.must_be_typed(path, field):
             shown = "(personal data, not shown)" if field.personal else value
             raise NexusDataError(resource.name, key_text(resource, record), path, shown, expected)

@@ -92,7 +92,9 @@ class NexusBaseOperator(BaseOperator):
         try:
             super().__init__(**kwargs)
         except TypeError as error:
-            kinds = {each: inspect.signature(each.__init__).parameters for each in type(self).__mro__}
+            kinds = {
+                each: inspect.signature(vars(each).get("__init__", object.__init__)).parameters for each in type(self).__mro__
+            }
             unknown = [name for name in kwargs if not any(name in names for names in kinds.values())]
             if not unknown:
                 raise

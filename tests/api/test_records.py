@@ -173,7 +173,7 @@ class TestContainers:
 
     @pytest.mark.parametrize("value", ["5", '"x"', "[]", "true"])
     def test_another_container_stays(self, value: str) -> None:
-        assert kept("customer_persons", f'{{"id":"P","nationality":{value}}}') == [("nationality", "a object")]
+        assert kept("customer_persons", f'{{"id":"P","nationality":{value}}}') == [("nationality", "an object")]
 
 
 class TestOtherKinds:
