@@ -62,9 +62,17 @@ def _put_here(path: Path, data: IO[bytes]) -> None:
         try:
             neighbour.replace(path)
         except FileNotFoundError:
-            raise NexusStorageError(f"{path} vanished while it was written: is another run writing there? Run it again") from None
+            raise another_run(f"{path} vanished while it was written") from None
     finally:
         remove(neighbour)
+
+
+def another_run(what: str) -> NexusStorageError:
+    """The error when something is not there as this run has read or written it.
+
+    :param what: what is otherwise, and where
+    """
+    return NexusStorageError(f"{what}: is another run writing there? Run it again")
 
 
 def container_of(path: Any) -> str:

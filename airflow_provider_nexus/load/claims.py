@@ -1,22 +1,27 @@
-"""Checks a manifest against itself: counts, verdict, window, server, and the name of its folder."""
+"""Checks a manifest: against itself, against the name of its folder, and against the files beside it."""
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
-from typing import get_args
+from typing import Any, get_args
 
+from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.api.environments import resolve
-from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusStorageError
 from airflow_provider_nexus.extract.origin import Feed, label_of
 from airflow_provider_nexus.extract.proof import Verdict, judge
-from airflow_provider_nexus.load.manifest import VERSION, Manifest, NamedProof
+from airflow_provider_nexus.load.manifest import NAME, REJECTED, File, Manifest, NamedProof
 
 _STRATEGIES = ("seek", "bisect", "guarded", "whole answer", "lookup")
 _TOTALS = ("none", "not offered", "matched", "differ")
 _NUMBERED, _OF_PARENTS = re.compile(r"-\d+"), re.compile(r"-of-[0-9a-f]{12}")
 _LOOSE = ("finished", "open")
 """Feeds of which records are left out that are older than the copy."""
+_PART = re.compile(r"part-\d{5}\..+")
+_READ = 1 << 20
+MISSING = "is missing"
 
 
 def contradictions(manifest: Manifest, rejected: int, *, has_all: bool = True) -> Iterator[str]:
@@ -27,8 +32,9 @@ def contradictions(manifest: Manifest, rejected: int, *, has_all: bool = True) -
     :param rejected: records that were put aside
     :param has_all: whether ``records`` are all that are stored of the reading; a reading of a copy may leave some out
     """
-    if manifest.manifest_version != VERSION:
-        yield f"it is of version {manifest.manifest_version!r}, and this provider writes and reads version {VERSION}"
+    names = "\n".join(manifest.schema.fields)
+    if manifest.schema.fingerprint != f"sha256:{hashlib.sha256(names.encode(errors='replace')).hexdigest()}":
+        yield "its schema's fingerprint is not that of its fields"
     yield from _of_the_window(manifest)
     yield from _of_the_server(manifest)
     flaws = list(_of_the_proof(manifest.proof))
@@ -102,3 +108,51 @@ def other_name(name: str, manifest: Manifest, *, is_reading: bool) -> str:
     marks = _NUMBERED if is_reading else _OF_PARENTS if feed == "whole" else None
     is_marked = marks is not None and name != rest and marks.fullmatch(rest) is not None
     return "" if name == label or is_marked else label
+
+
+def damage(folder: Any, manifest: Manifest) -> dict[str, str]:
+    """What is wrong with the files beside a manifest, by name. Each is read to its end.
+
+    :raises NexusStorageError: when one can't be read
+    """
+    named = [*manifest.files, *manifest.rejected]
+    flaws = {file.name: flaw_of(folder / file.name, file) for file in named}
+    flaws |= dict.fromkeys(unnamed(folder, manifest), f"is not named by {NAME}")
+    return {name: flaw for name, flaw in flaws.items() if flaw}
+
+
+def flaw_of(path: Any, file: File) -> str:
+    """What is wrong with a file: it is :data:`MISSING`, or has another size or digest than its manifest states; else nothing.
+
+    :raises NexusStorageError: when it can't be read
+    """
+    size, digest = store.size(path), hashlib.sha256()
+    if size is None:
+        return MISSING
+    if size != file.bytes:
+        return f"has {size} bytes instead of {file.bytes}"
+    with store.storage_errors(path, "read"), store.opened(path) as source:
+        while piece := source.read(_READ):
+            digest.update(piece)
+    return "" if digest.hexdigest() == file.sha256 else f"was changed, its SHA-256 is not the one that {NAME} states"
+
+
+def unnamed(folder: Any, manifest: Manifest) -> list[str]:
+    """The files that a sync writes for readers, and that a manifest does not name."""
+    aside = REJECTED.partition("/")[0]
+    found = [name for name in store.names(folder) if _PART.fullmatch(name)]
+    found += [f"{aside}/{name}" for name in store.names(folder / aside)]
+    named = {file.name for file in (*manifest.files, *manifest.rejected)}
+    return [name for name in found if name not in named]
+
+
+def refuse_damaged(folder: Any, manifest: Manifest) -> None:
+    """Refuse to go on from files that are not as their manifest states.
+
+    :raises NexusStorageError: when so; it names the window to be synced again
+    """
+    for file in (*manifest.files, *manifest.rejected):
+        if flaw := flaw_of(folder / file.name, file):
+            window = f" from {manifest.window.start} to {manifest.window.end}" if manifest.window else ""
+            hint = f"sync the window{window} of {manifest.resource} again, or take the file back from a backup"
+            raise NexusStorageError(f"{folder / file.name} {flaw}: {hint}")

@@ -55,7 +55,7 @@ def collections(root: Any) -> list[ResourceFolder]:
     :raises NexusConfigurationError: when there is none
     """
     name, parent = root.name, root.parent
-    windows, snapshots = _windows([name]), _snapshots([name])
+    windows, snapshots = windows_named([name]), _snapshots([name])
     if store.names(root) and (windows or snapshots or store.size(root / NAME) is not None):
         # The root is itself one window, snapshot or reading.
         if parent.name == READINGS:
@@ -86,7 +86,7 @@ def below(folder: Any, levels: int, path: str = "") -> Iterator[ResourceFolder]:
 def content_of(folder: Any, path: str = "") -> ResourceFolder:
     """What lies in a folder, as far as it could be the folder of a resource."""
     names = store.names(folder)
-    windows, snapshots = _windows(names), _snapshots(names)
+    windows, snapshots = windows_named(names), _snapshots(names)
     readings = store.names(folder / READINGS) if READINGS in names else []
     others = [name for name in names if name[:1] not in "._" and name not in windows and name not in snapshots]
     strangers = [name for name in others if store.size(folder / name / NAME) is not None]
@@ -95,7 +95,7 @@ def content_of(folder: Any, path: str = "") -> ResourceFolder:
 
 def windows_of(folder: Any) -> dict[str, Window]:
     """The folders of a resource that are named as windows are, oldest first, whether they contain a manifest or not."""
-    return _windows(store.names(folder))
+    return windows_named(store.names(folder))
 
 
 def snapshots_of(folder: Any) -> dict[str, datetime]:
@@ -128,7 +128,8 @@ def fields_before(collection: Any, window: Window | None) -> dict[str, Any] | No
     return found.schema.dump() if found else None
 
 
-def _windows(names: list[str]) -> dict[str, Window]:
+def windows_named(names: Iterable[str]) -> dict[str, Window]:
+    """Those of some names that folders of windows have, oldest first."""
     found = {}
     for name in names:
         match = WINDOW_FOLDER.fullmatch(name)

@@ -89,6 +89,7 @@ class Stored:
     :param key_digest: of the set of their keys
     :param rejected: records put aside
     :param untyped: values of another kind than declared that were stored as they came, by dotted wire name of their field
+    :param damage: what was wrong with the stored files that were replaced, by name
     """
 
     path: str
@@ -102,6 +103,7 @@ class Stored:
     key_digest: str = ""
     rejected: int = 0
     untyped: Mapping[str, int] = field(default_factory=dict)
+    damage: Mapping[str, str] = field(default_factory=dict)
 
 
 class Converter(Protocol[R]):
@@ -155,5 +157,8 @@ class Copy(Target[TableRow], Protocol):
     def windows(self) -> list[tuple[Window, datetime]]:
         """The windows read whole, each with the time of its last reading, oldest reading first."""
 
-    def torn(self) -> list[Window]:
-        """The windows that a load which did not come to its end has left without proof, to be read again."""
+    def torn(self, asked: Window) -> list[Window]:
+        """The windows to be read again: those without their proof, be it that a load was cut off or that they were deleted.
+
+        :param asked: the window of the run; the windows in it are to be read again also where their files are damaged
+        """

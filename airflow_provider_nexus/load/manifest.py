@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -296,6 +297,12 @@ def end_record(row: Row | None) -> EndRecord | None:
     return EndRecord(key=row.key, stamp=row.stamp) if row else None
 
 
+def amounts_of(sums: Mapping[str, Mapping[str, str]]) -> dict[tuple[str, str], Decimal]:
+    """Sums by field and currency, whose spelling does not matter; those of nothing are left out."""
+    every = ((field, currency, digits) for field, of_field in sums.items() for currency, digits in of_field.items())
+    return {(field, currency): number for field, currency, digits in every if (number := Decimal(digits))}
+
+
 def to_json(manifest: Manifest) -> bytes:
     """A manifest as it is stored: sorted names, two blanks, a line break at the end."""
     return msgspec.json.format(msgspec.json.encode(manifest.dump(), order="sorted"), indent=2) + b"\n"
@@ -318,7 +325,7 @@ def load(folder: Any) -> Manifest | None:
 def parse(raw: bytes, where: str) -> Manifest:
     """A manifest from its text. Names in it can't lead out of the folder.
 
-    :raises NexusDataError: when it is none, or a member is not what it has to be
+    :raises NexusDataError: when it is none or of another version, or a member is not what it has to be
     """
     try:
         found = msgspec.json.decode(raw)
@@ -326,12 +333,10 @@ def parse(raw: bytes, where: str) -> Manifest:
         found = None
     if not isinstance(found, dict) or "manifest_version" not in found:
         refuse(where, NAME, "what is stored there", "a manifest")
-    try:
-        manifest = Manifest.read(found, where)
-    except NexusDataError:
-        if found["manifest_version"] == VERSION:
-            raise
-        refuse(where, "manifest_version", found["manifest_version"], f"{VERSION}, which this provider reads")
+    if found["manifest_version"] != VERSION:
+        hint = f"{VERSION}, the only version that provider {__version__} reads: upgrade the provider"
+        raise NexusDataError("manifest", where, "manifest_version", found["manifest_version"], hint)
+    manifest = Manifest.read(found, where)
     for name, read_at in [("read_at", manifest.read_at), *(("patches.read_at", patch.read_at) for patch in manifest.patches)]:
         try:
             moment(read_at, name)

@@ -1,8 +1,9 @@
 """Puts the parts of a proved reading where readers find them, the manifest last.
 
 Paths are made of environment, resource and window alone, so a rerun writes the same ones. A rerun that brings the same
-records changes nothing, the manifest included. One that brings others withdraws the manifest first: between two states
-there is no manifest, never a wrong one. A manifest that is replaced is stored under ``_superseded/``.
+records changes nothing, the manifest included, once the stored files were found to be those of the manifest. One that brings
+others, or finds the files damaged, withdraws the manifest first: between two states there is no manifest, never a wrong one. A
+manifest that is replaced is stored under ``_superseded/``.
 """
 
 from __future__ import annotations
@@ -10,22 +11,36 @@ from __future__ import annotations
 import hashlib
 import io
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
 from airflow_provider_nexus import storage as store
-from airflow_provider_nexus.exceptions import NexusStorageError
 from airflow_provider_nexus.extract.jsonl import Part
 from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load import rejects
+from airflow_provider_nexus.load.claims import contradictions, damage
 from airflow_provider_nexus.load.collection import refuse_another, refuse_other_format
 from airflow_provider_nexus.load.copy import Reject
 from airflow_provider_nexus.load.manifest import NAME, READINGS, REJECTED, SUPERSEDED, File, Manifest, RejectsFile
 
 _PART = re.compile(rf"\.?part-\d{{5}}\..+|{store.TEMPORARY.format(re.escape(NAME))}")
 """Parts, and what a process that died while it wrote left of a part or of a manifest."""
+
+
+class Published(NamedTuple):
+    """What became of a window.
+
+    :param changed: whether anything was written
+    :param raw: the manifest as it is stored
+    :param damage: what was wrong with the files that were replaced, the manifest included, by name; looked at only where the
+        data is the same
+    """
+
+    changed: bool
+    raw: bytes
+    damage: Mapping[str, str] = {}
 
 
 def publish(
@@ -35,15 +50,17 @@ def publish(
     put_aside: Sequence[Reject] = (),
     *,
     keep_rejected: bool = False,
-) -> tuple[bool, bytes]:
+    found: Mapping[str, str] | None = None,
+) -> Published:
     """Publish a window.
 
     :param folder: of the window
     :param manifest: its manifest, without the members of the files
     :param put_aside: records that are not in the parts
     :param keep_rejected: whether those that were put aside before stay as they are
-    :return: whether anything changed, and the manifest as it is stored
+    :param found: what is wrong with the files that lie there, by name; ``None`` when that is not known
     :raises NexusConfigurationError: when what lies there is of another server, or in another format
+    :raises NexusDataError: when what lies there has a manifest that can't be read, or one of another version
     :raises NexusStorageError: when the files are not there afterwards, as when another run writes the same window at once
     """
     collection = folder.parent.parent if folder.parent.name == READINGS else folder.parent
@@ -56,12 +73,18 @@ def publish(
         digest = hashlib.sha256(aside).hexdigest()
         file = RejectsFile(name=REJECTED, bytes=len(aside), records=len(put_aside), sha256=digest)
         manifest = replace(manifest, rejected=[file] if put_aside else [])
-    former = store.read(folder / NAME)
+    former, wrong = store.read(folder / NAME), dict(found or {})
     if former is not None:
         published = manifests.parse(former, str(folder))
         refuse_other_format(folder, published, manifest.format)
-        if _is_same(published, manifest) and not _missing(folder, manifest):
-            return False, former
+        if _is_same(published, manifest):
+            wrong = damage(folder, published) if found is None else wrong
+            if flaw := _misstated(published, manifest, has_all=folder.parent.name != READINGS):
+                wrong[NAME] = flaw
+            if not wrong:
+                return Published(changed=False, raw=former)
+            if store.read(folder / NAME) != former:
+                raise store.another_run(f"{folder} changed while it was read")
         manifest = replace(manifest, replaces=manifests.digest_of(former))
     _withdraw(folder, former, manifest)
     for part in parts:
@@ -69,13 +92,12 @@ def publish(
         store.put(folder / part.name, part.spool)
     if put_aside:
         store.put(folder / rejects.FOLDER / rejects.NAME, io.BytesIO(aside))
-    missing = _missing(folder, manifest)
-    if missing:
-        text = f"{missing[0]} is not in {folder} as it was written"
-        raise NexusStorageError(f"{text}: is another run writing the same window? Run it again")
+    for each in (*manifest.files, *manifest.rejected):
+        if store.size(folder / each.name) != each.bytes:
+            raise store.another_run(f"{each.name} is not in {folder} as it was written")
     raw = manifests.to_json(manifest)
     store.put(folder / NAME, io.BytesIO(raw))
-    return True, raw
+    return Published(changed=True, raw=raw, damage=wrong)
 
 
 def _withdraw(folder: Any, former: bytes | None, manifest: Manifest) -> None:
@@ -83,13 +105,14 @@ def _withdraw(folder: Any, former: bytes | None, manifest: Manifest) -> None:
     if former is not None:
         store.put(folder / SUPERSEDED / f"{manifest.replaces}.json", io.BytesIO(former))
     store.remove(folder / NAME)
-    wanted = {file.name for file in manifest.files}
+    wanted = {file.name for file in (*manifest.files, *manifest.rejected)}
     for name in store.names(folder):
         if _PART.fullmatch(name) and name not in wanted:
             store.remove(folder / name)
-    if not manifest.rejected:
-        for name in store.names(folder / rejects.FOLDER):
+    for name in store.names(folder / rejects.FOLDER):
+        if f"{rejects.FOLDER}/{name}" not in wanted:
             store.remove(folder / rejects.FOLDER / name)
+    if not manifest.rejected:
         store.remove_folder(folder / rejects.FOLDER)
 
 
@@ -102,6 +125,12 @@ def _is_same(published: Manifest, manifest: Manifest) -> bool:
     return same and published.proof.verdict == manifest.proof.verdict
 
 
-def _missing(folder: Any, manifest: Manifest) -> list[str]:
-    files = [*manifest.files, *manifest.rejected]
-    return [file.name for file in files if store.size(folder / file.name) != file.bytes]
+def _misstated(published: Manifest, manifest: Manifest, *, has_all: bool) -> str:
+    """What a manifest states that can't be true, or otherwise than another one of the same data; nothing where all is well."""
+    names = ["resource", "span", "records", "key_digest", "protected", *(() if manifest.content else ("first", "last"))]
+    differing = [name for name in names if getattr(published, name) != getattr(manifest, name)]
+    differing += [] if manifests.amounts_of(published.sums) == manifests.amounts_of(manifest.sums) else ["sums"]
+    differing += [] if published.group_totals.same_as(manifest.group_totals) else ["totals"]
+    if differing:
+        return f"states something else than the records in {', '.join(differing)}"
+    return next(contradictions(published, published.put_aside, has_all=has_all), "")

@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import Any
 
 from airflow_provider_nexus.api.lifecycles import Phase
+from airflow_provider_nexus.api.moments import moment
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.log import Log
@@ -65,6 +66,7 @@ class CaptureJob:
         self._extractor = Extractor(client, request, self._log, staging=staging, sleep=sleep)
         self._feeds: dict[str, int] = {}
         self._changes = {"inserted": 0, "updated": 0, "deleted": 0}
+        self._repaired = 0
 
     def run(self) -> dict[str, Any] | None:
         """Bring the copy up to date.
@@ -88,13 +90,16 @@ class CaptureJob:
         summary = self._bring(window)
         advance(self._watermark, window, self._log)
         cost = {"calls": self._client.session.calls - calls, "seconds": round(time.monotonic() - began, 3)}
-        return summary | cost | {"feeds": self._feeds, "changed": any(self._changes.values()), **self._changes}
+        found = {"feeds": self._feeds, "changed": any(self._changes.values()) or self._repaired > 0, **self._changes}
+        return summary | cost | found | ({"repaired": self._repaired} if self._repaired else {})
 
     def _bring(self, window: Window) -> dict[str, Any]:
         """All feeds. What was created comes after what ended: a table with the window counts as read up to its end."""
-        parts = self._parts(window)
-        for torn in self._copy.torn():
-            self._store(self._extractor.read(torn, "reread"), None)
+        torn = self._copy.torn(window)
+        parts = [*self._lost(window, torn), *self._parts(window, torn)]
+        for again in torn:
+            self._log.warning("%s to %s is not whole in the copy: it is read again", to_wire(again.start), to_wire(again.end))
+            self._store(self._extractor.read(again, "reread"), None)
         since = min((stored.start for stored, _ in self._copy.windows()), default=window.start)
         if self._request.resource.finished and since < window.start:
             self._store(self._extractor.read(window, "finished"), since)
@@ -107,12 +112,28 @@ class CaptureJob:
             self._store(self._extractor.read(again, "reread"), min(since, window.start))
         return together(pieces)
 
-    def _parts(self, window: Window) -> list[Window]:
+    def _lost(self, window: Window, torn: list[Window]) -> Iterator[Window]:
+        """What was read after the last window of the copy, and is not there any more: the watermark is the end of a window.
+
+        :param torn: windows that are read again anyway
+        """
+        text, stored = self._watermark.get(), [*(each for each, _ in self._copy.windows()), *torn]
+        if text is None:
+            return
+        known, end = moment(text, "watermark"), max((each.end for each in stored), default=None)
+        if end is None:
+            hint = "give window_start to read what lay before it"
+            self._log.warning("the last sync ended at %s, and the copy has no window any more: %s", text, hint)
+        elif end < known and not (lost := Window(end, known, window.how)).meets(window):
+            self._log.warning("%s to %s is not in the copy any more: it is read again", to_wire(end), text)
+            yield lost
+
+    def _parts(self, window: Window, torn: list[Window]) -> list[Window]:
         """The window, parted where the copy's own begin and end: a run that was not finished has left such ones.
 
         :raises NexusWindowError: when a window of the copy lies in it with no more than a part
         """
-        windows = [stored for stored, _ in self._copy.windows()] + self._copy.torn()
+        windows = [stored for stored, _ in self._copy.windows()] + torn
         for stored in windows:
             if stored.meets(window) and not (window.start <= stored.start and stored.end <= window.end):
                 asked, other = (f"{to_wire(each.start)} to {to_wire(each.end)}" for each in (window, stored))
@@ -169,5 +190,6 @@ class CaptureJob:
         self._feeds[extracted.feed] = self._feeds.get(extracted.feed, 0) + stored.records
         for word in self._changes:
             self._changes[word] += getattr(stored, word) or 0
+        self._repaired += len(stored.damage)
         self._log.info("%s: %s records, %s", extracted.feed, f"{stored.records:,}", stored.path)
         return summary_of(extracted, stored)

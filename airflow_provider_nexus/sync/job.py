@@ -25,6 +25,9 @@ from airflow_provider_nexus.load.copy import Stored
 from airflow_provider_nexus.load.loader import Loader
 from airflow_provider_nexus.sync.watermark import Watermark, advance
 
+_SHOWN = 3
+"""Damaged files that a warning names."""
+
 
 class SyncJob:
     """Carries out one request.
@@ -87,6 +90,11 @@ def store(extracted: Extracted, loader: Loader[Any], request: SyncRequest, log: 
     if before and not fields.seen:
         fields.restore(before)  # a reading that brought nothing changes no agreement
     stored = loader.store(extracted)
+    if stored.damage:
+        what = [f"{name} {flaw}" for name, flaw in stored.damage.items()]
+        more = f" and {len(what) - _SHOWN} more" if len(what) > _SHOWN else ""
+        text = "%s: what was stored in %s was damaged and has been replaced, and a damaged file counts as not there: %s%s"
+        log.warning(text, extracted.resource.name, stored.path, "; ".join(what[:_SHOWN]), more)
     if extracted.checkpoints:
         extracted.checkpoints.forget()
     for name, count in stored.untyped.items():
@@ -125,6 +133,7 @@ def summary_of(extracted: Extracted, stored: Stored) -> dict[str, Any]:
         "key_digest": stored.key_digest,
         "changed": stored.changed,
         **({"untyped": dict(stored.untyped)} if stored.untyped else {}),
+        **({"repaired": len(stored.damage)} if stored.damage else {}),
         **{name: value for name in counts if (value := getattr(stored, name)) is not None},
     }
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
+from bisect import bisect
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -11,6 +14,7 @@ import msgspec
 
 from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.api.environments import normal_form
+from airflow_provider_nexus.api.moments import moment
 from airflow_provider_nexus.api.resources import RESOURCES, get_resource
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.exceptions import (
@@ -19,22 +23,30 @@ from airflow_provider_nexus.exceptions import (
     NexusError,
     NexusStorageError,
     NexusUnknownResourceError,
+    NexusWindowError,
 )
 from airflow_provider_nexus.extract.progress import Follow, Steps, unheard
 from airflow_provider_nexus.extract.proof import Verdict
 from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load import rejects
-from airflow_provider_nexus.load.claims import contradictions, other_name
-from airflow_provider_nexus.load.collection import ResourceFolder, collections
+from airflow_provider_nexus.load.claims import MISSING, contradictions, flaw_of, other_name, unnamed
+from airflow_provider_nexus.load.collection import ResourceFolder, collections, content_of, windows_named
 from airflow_provider_nexus.load.manifest import NAME, READINGS, SUPERSEDED, File, Manifest, Previous
 from airflow_provider_nexus.verify.findings import Findings, Report
-from airflow_provider_nexus.verify.readers import FolderReader, PersonalData, folder_reader, impossible_treatments
+from airflow_provider_nexus.verify.readers import (
+    FolderReader,
+    PersonalData,
+    folder_reader,
+    impossible_request,
+    impossible_treatments,
+)
 
-_READ = 1 << 20
-_DATA = re.compile(r"part-\d{5}\..+|.+\.(?:parquet|jsonl|jsonl\.gz)")
+_DATA = re.compile(r".+\.(?:parquet|jsonl|jsonl\.gz)")
 _EDITED = "the manifest was edited or moved; take it back from a backup, or sync this window again"
 _AGAIN = "sync this window again, or take the file back from a backup"
+_STORED_WITHIN = timedelta(hours=1)
+"""Longer than it takes to store a window once it was read: whatever was read so long before another window was there then."""
 
 
 def verify(root: Any, follow: Follow = unheard) -> Report:
@@ -57,14 +69,16 @@ def verify(root: Any, follow: Follow = unheard) -> Report:
 
 def _check_collection(collection: ResourceFolder, findings: Findings, steps: Steps) -> None:
     """Check each folder of a resource, then all of them against each other."""
-    found = {}
+    found, base_urls = {}, set() if collection.is_whole else {_sibling_server(collection)}
     for folder in collection.folders:
         manifest = FolderCheck(folder, findings).run()
         check_replaced(folder, manifest, findings)
-        if manifest is not None and folder.parent.name != READINGS:
-            found[folder.name] = manifest
+        if manifest is not None:
+            base_urls.add(manifest.base_url)
+            if folder.parent.name != READINGS:
+                found[folder.name] = manifest
         steps.add()
-    servers = {normal_form(each.base_url) for each in found.values() if each.base_url}
+    servers = {normal_form(each) for each in base_urls if each}
     if len(servers) > 1:
         text = f"contains windows of more than one server, {', '.join(sorted(servers))}: sync each of them to a path of its own"
         findings.problem(collection.folder, text)
@@ -80,9 +94,20 @@ def _check_collection(collection: ResourceFolder, findings: Findings, steps: Ste
     for name in collection.windows:
         if name in found:
             check_previous(collection.folder, name, found[name], findings)
+    check_order(collection, found, findings)
     if collection.is_whole:
         spans = [(window, name) for name, window in collection.windows.items() if name in found]
         note_gaps(collection.folder, spans, findings)
+
+
+def _sibling_server(collection: ResourceFolder) -> str:
+    """The server of another folder of the same resource; empty when there is none."""
+    own = {folder.name for folder in collection.folders}
+    for folder in content_of(collection.folder).folders:
+        with suppress(NexusDataError, NexusStorageError):
+            if folder.name not in own and (manifest := manifests.load(folder)):
+                return manifest.base_url
+    return ""
 
 
 class FolderCheck:
@@ -156,39 +181,30 @@ class FolderCheck:
                 self._findings.problem(self._path / NAME, f"{line}: it, or the data, was edited; sync this window again")
 
     def _unnamed_files(self, manifest: Manifest) -> None:
-        named = {file.name for file in (*manifest.files, *manifest.rejected)}
+        of_syncs = unnamed(self._path, manifest)
+        for name in of_syncs:
+            self._findings.problem(self._path / name, f"is not named by {NAME}: remove it, or sync this window again")
+        known = {NAME, SUPERSEDED, rejects.FOLDER, *of_syncs, *(file.name for file in manifest.files)}
         for name in store.names(self._path):
-            if name in named or name in (NAME, SUPERSEDED, rejects.FOLDER):
+            if name in known:
                 continue
             if _DATA.fullmatch(name):
-                self._findings.problem(self._path / name, f"is not named by {NAME}: remove it, or sync this window again")
+                self._findings.problem(self._path / name, f"is not named by {NAME}, and no sync gives such a name: remove it")
             else:
                 self._findings.note(self._path / name, "is no file of a sync")
-        for name in store.names(self._path / rejects.FOLDER):
-            if f"{rejects.FOLDER}/{name}" not in named:
-                self._findings.problem(self._path / rejects.FOLDER / name, f"is not named by {NAME}: remove it")
 
     def _is_there(self, file: File) -> bool:
         """Whether a file can be read; its size and digest are compared with the manifest."""
-        path, digest = self._path / file.name, hashlib.sha256()
+        path = self._path / file.name
         try:
-            size = store.size(path)
-            if size is None:
-                self._findings.problem(path, f"is missing: {_AGAIN}")
-                return False
-            self._findings.bytes += size
-            if size != file.bytes:
-                self._findings.problem(path, f"has {size} bytes instead of {file.bytes}: {_AGAIN}")
-                return True
-            with store.opened(path) as source:
-                while piece := source.read(_READ):
-                    digest.update(piece)
+            flaw = flaw_of(path, file)
+            self._findings.bytes += store.size(path) or 0
         except NexusStorageError as error:
             self._findings.problem(path, str(error))
             return False
-        if digest.hexdigest() != file.sha256:
-            self._findings.problem(path, f"was changed, its SHA-256 is not the one that {NAME} names: {_AGAIN}")
-        return True
+        if flaw:
+            self._findings.problem(path, f"{flaw}: {_AGAIN}")
+        return flaw != MISSING
 
     def _reader(self, manifest: Manifest) -> FolderReader | None:
         try:
@@ -197,7 +213,7 @@ class FolderCheck:
             self._findings.problem(self._path / NAME, str(error))
             return None
         flaws = list(impossible_treatments(resource, manifest))
-        for flaw in flaws:
+        for flaw in (*flaws, *impossible_request(resource, manifest)):
             self._findings.problem(self._path / NAME, f"{flaw}: {_EDITED}")
         # Other rows may be of another reading, which did something else with personal data.
         is_one_reading = manifest.format == "jsonl" or not (manifest.patches or manifest.rejected)
@@ -272,6 +288,31 @@ def check_previous(collection: Any, name: str, manifest: Manifest, findings: Fin
     if store.size(before / SUPERSEDED / f"{previous.sha256}.json") is None:
         state = "is not the one" if raw is not None else "is missing: it is the one"
         findings.problem(before / NAME, f"{state} that {name} was written after; it was edited, take it back from a backup")
+
+
+def check_order(collection: ResourceFolder, found: Mapping[str, Manifest], findings: Findings) -> None:
+    """Check that no window was stored already between a window and the one that its manifest names as the one before.
+
+    Windows that were read at about the same time may have been stored in any order, as by mapped tasks.
+
+    :param found: the manifests by the names of their folders
+    """
+    windows = sorted((window.end, name) for name, window in collection.windows.items() if name in found)
+    for name, window in collection.windows.items():
+        if name not in found:
+            continue
+        previous = found[name].previous
+        named = windows_named([previous.window]) if isinstance(previous, Previous) else {}
+        after = next(((each.end, label) for label, each in named.items()), None)
+        for _, other in windows[bisect(windows, after) if after else 0 : bisect(windows, (window.start, "~"))]:
+            try:
+                was_read = moment(found[other].server_date, "server_date")
+            except NexusWindowError:
+                continue
+            if was_read + _STORED_WITHIN < found[name].read_moment:
+                text = f"names {next(iter(named), 'no window')} as the one before it, though {other} was stored already"
+                findings.problem(collection.folder / name / NAME, f"{text}; it was edited, take it back from a backup")
+                break
 
 
 def note_gaps(collection: Any, found: list[tuple[Window, str]], findings: Findings) -> None:

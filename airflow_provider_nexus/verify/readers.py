@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
 from functools import partial
 from typing import Any, cast
 
@@ -22,7 +21,7 @@ from airflow_provider_nexus.extract.totals import Totals
 from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load.account import LineAccount, TableAccount
 from airflow_provider_nexus.load.columns import CONTENT, DIGESTED, KEY, SYSTEM, Column, Table
-from airflow_provider_nexus.load.manifest import Manifest, end_record
+from airflow_provider_nexus.load.manifest import Manifest, amounts_of, end_record
 from airflow_provider_nexus.load.parquet.changes import DELETED
 from airflow_provider_nexus.load.parquet.writer import load, read_rows
 from airflow_provider_nexus.load.rows import content_of
@@ -82,6 +81,16 @@ def impossible_treatments(resource: Resource, manifest: Manifest) -> Iterator[st
             check_protection(resource, Protection(fields=cast("dict[str, Treatment]", manifest.protected)))
         except NexusConfigurationError as error:
             yield f"its protected can't be: {error}"
+
+
+def impossible_request(resource: Resource, manifest: Manifest) -> Iterator[str]:
+    """What is wrong with the request that a manifest names; another version may ask otherwise."""
+    dates = resource.finished if manifest.feed == "finished" else resource.created
+    wanted: dict[str, Any] = {"path": resource.path, "api_version": resource.api_version}
+    wanted |= {"date_filter": [dates.since, dates.until]} if dates and manifest.window else {}
+    for name, value in wanted.items() if manifest.provider_version == __version__ else ():
+        if manifest.request.get(name) != value:
+            yield f"its request has the {name} {manifest.request.get(name)!r}, and {resource.name} is read with {value!r}"
 
 
 class LinesReader:
@@ -207,16 +216,10 @@ def _differences(found: Mapping[str, Any], manifest: Manifest) -> Iterator[str]:
     for name, mine in found.items():
         theirs = getattr(manifest, name)
         if name == "sums":
-            mine, theirs = _as_numbers(mine), _as_numbers(theirs)
+            mine, theirs = amounts_of(mine), amounts_of(theirs)
             if manifest.provider_version != __version__:
                 # Another version may know other amounts.
                 known = {field for field, _ in mine} & {field for field, _ in theirs}
                 mine, theirs = ({at: value for at, value in each.items() if at[0] in known} for each in (mine, theirs))
         if mine != theirs:
             yield f"its {name} say {f'{theirs}, not {mine}' if name == 'records' else 'something else than the rows'}"
-
-
-def _as_numbers(sums: Mapping[str, Mapping[str, str]]) -> dict[tuple[str, str], Decimal]:
-    """Sums whose spelling does not matter; those of nothing are left out."""
-    every = ((field, currency, digits) for field, of_field in sums.items() for currency, digits in of_field.items())
-    return {(field, currency): number for field, currency, digits in every if (number := Decimal(digits))}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from airflow_provider_nexus.load.manifest import Manifest
@@ -44,7 +45,7 @@ WHOLE: dict[str, Any] = {
     "last": None,
     "key_digest": NOTHING,
     "sums": {},
-    "schema": {"fingerprint": "sha256:", "fields": [], "unknown_fields": []},
+    "schema": {"fingerprint": f"sha256:{hashlib.sha256().hexdigest()}", "fields": [], "unknown_fields": []},
 }
 
 

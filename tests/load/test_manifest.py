@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from airflow_provider_nexus import __version__
 from airflow_provider_nexus.exceptions import NexusDataError
 from airflow_provider_nexus.load.manifest import parse, to_json
 from tests.load.manifests import NOTHING, WHOLE, manifest_of
@@ -108,10 +109,14 @@ def test_what_is_not_as_declared_is_named(member: str, value: object, said: str)
     assert str(caught.value).startswith("manifest record here: ")
 
 
-def test_a_manifest_of_another_version_is_read_where_it_can_be() -> None:
-    assert parse(written({**WHOLE, "manifest_version": 2}), "here").manifest_version == 2
-    with pytest.raises(NexusDataError, match="'manifest_version' holds 2, which is not 1, which this provider reads"):
-        parse(written({**WHOLE, "manifest_version": 2, "proof": "yes"}), "here")
+@pytest.mark.parametrize("version", [2, 0, "1", None, [1], 1.5])
+@pytest.mark.parametrize("members", [WHOLE, {}])
+def test_a_manifest_of_another_version_is_refused_whatever_else_is_in_it(version: object, members: dict[str, Any]) -> None:
+    """Its members may mean something else, also where they fit."""
+    with pytest.raises(NexusDataError) as caught:
+        parse(written({**members, "manifest_version": version}), "here")
+    said = f"field 'manifest_version' holds {version!r}, which is not 1, the only version that provider {__version__} reads"
+    assert f"{said}: upgrade the provider" in str(caught.value)
 
 
 def test_a_manifest_of_a_table_names_no_files() -> None:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import pytest
 
 from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.api.rows import Row
-from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusDataError
 from airflow_provider_nexus.extract import jsonl
 from airflow_provider_nexus.extract.window import RequestedWindow
 from airflow_provider_nexus.load.copy import Reject
@@ -26,7 +27,7 @@ from airflow_provider_nexus.load.manifest import NAME, SUPERSEDED, digest_of
 from airflow_provider_nexus.load.publish import publish
 from airflow_provider_nexus.sandbox import Sandbox
 from tests.extract.serving import client_of, lines_job, sandbox_and_client
-from tests.load.manifests import manifest_of
+from tests.load.manifests import WHOLE, manifest_of
 from tests.load.storing import capture, hours_of, put
 
 KILLS = 12
@@ -196,10 +197,10 @@ BAD = Reject("K", "amount", "a decimal number", '{"amount":"n/a","text":"é \\ud
 
 
 def test_what_is_replaced_is_kept_and_named(tmp_path: Path) -> None:
-    changed, first = publish(tmp_path, parts_of(b"{}"), manifest_of())
+    changed, first, _ = publish(tmp_path, parts_of(b"{}"), manifest_of())
     assert changed
-    assert publish(tmp_path, parts_of(b"{}"), manifest_of()) == (False, first)
-    _, second = publish(tmp_path, parts_of(b'{"a":1}'), manifest_of())
+    assert publish(tmp_path, parts_of(b"{}"), manifest_of()) == (False, first, {})
+    second = publish(tmp_path, parts_of(b'{"a":1}'), manifest_of()).raw
     assert json.loads(second)["replaces"] == digest_of(first)
     assert (tmp_path / SUPERSEDED / f"{digest_of(first)}.json").read_bytes() == first
     assert (tmp_path / NAME).read_bytes() == second
@@ -217,7 +218,7 @@ def test_rejects_lie_beside_the_data(tmp_path: Path) -> None:
 
 
 def test_rejects_can_be_left_as_they_are(tmp_path: Path) -> None:
-    _, raw = publish(tmp_path, parts_of(b"{}"), manifest_of(), [BAD])
+    raw = publish(tmp_path, parts_of(b"{}"), manifest_of(), [BAD]).raw
     before = (tmp_path / "_rejected" / "records.jsonl").read_bytes()
     told = json.loads(raw)["rejected"]
     publish(tmp_path, parts_of(b'{"a":1}'), manifest_of(rejected=told), keep_rejected=True)
@@ -226,12 +227,52 @@ def test_rejects_can_be_left_as_they_are(tmp_path: Path) -> None:
     assert lies(tmp_path) == []
 
 
-@pytest.mark.parametrize("name", ["_rejected/records.jsonl", "part-00000.jsonl.gz"])
-def test_a_file_that_is_gone_is_written_again(tmp_path: Path, name: str) -> None:
-    publish(tmp_path, parts_of(b"{}"), manifest_of(), [BAD])
-    (tmp_path / name).unlink()
-    assert publish(tmp_path, parts_of(b"{}"), manifest_of(), [BAD])[0]
+REJECTED, PART = "_rejected/records.jsonl", "part-00000.jsonl.gz"
+DAMAGE: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "is missing": (PART, Path.unlink),
+    "has 3 bytes instead of": (PART, lambda path: path.write_bytes(b"cut")),
+    "was changed, its SHA-256 is not": (PART, lambda path: flip(path)),
+    "is not named by _manifest.json": ("part-00001.jsonl.gz", lambda path: path.write_bytes(b"more")),
+    "states something else than the records in records": (NAME, lambda path: edit(path, records=7)),
+    "states something else than the records in sums": (NAME, lambda path: edit(path, sums={"amount": {"EUR": "1"}})),
+    "its verdict is 'proved', and 9 unique records": (NAME, lambda path: edit(path, proof=WHOLE["proof"] | {"unique": 9})),
+}
+
+
+def flip(path: Path) -> None:
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+
+
+def edit(path: Path, **members: Any) -> None:
+    path.write_text(json.dumps(json.loads(path.read_bytes()) | members))
+
+
+@pytest.mark.parametrize("what", DAMAGE)
+@pytest.mark.parametrize("aside", [False, True])
+def test_what_is_damaged_is_replaced_by_the_same(tmp_path: Path, what: str, aside: bool) -> None:
+    name, damage = DAMAGE[what]
+    if aside:
+        name = {PART: REJECTED, "part-00001.jsonl.gz": "_rejected/more.jsonl"}.get(name, name)
+    undisturbed = publish(tmp_path, parts_of(b"{}"), manifest_of(), [BAD])
+    before = data_of(tmp_path)
+    damage(tmp_path / name)
+    published = publish(tmp_path, parts_of(b"{}"), manifest_of(), [BAD])
+    assert published.changed
+    assert [(where, what in flaw) for where, flaw in published.damage.items()] == [(name, True)]
+    assert data_of(tmp_path) == before
     assert lies(tmp_path) == []
+    assert {**json.loads(published.raw), "replaces": ""} == {**json.loads(undisturbed.raw), "replaces": ""}
+    assert publish(tmp_path, parts_of(b"{}"), manifest_of(), [BAD]) == (False, published.raw, {})
+
+
+def test_a_manifest_of_another_version_is_not_written_over(tmp_path: Path) -> None:
+    publish(tmp_path, parts_of(b"{}"), manifest_of())
+    edit(tmp_path / NAME, manifest_version=2)
+    before = (tmp_path / NAME).read_bytes(), data_of(tmp_path)
+    with pytest.raises(NexusDataError, match=r"'manifest_version' holds 2, which is not 1, .*: upgrade the provider"):
+        publish(tmp_path, parts_of(b'{"a":1}'), manifest_of())
+    assert ((tmp_path / NAME).read_bytes(), data_of(tmp_path)) == before
 
 
 def test_what_a_dead_process_left_is_removed(tmp_path: Path) -> None:

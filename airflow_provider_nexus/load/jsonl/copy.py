@@ -49,10 +49,16 @@ class JsonLinesCopy:
             folder = self._collection / sealed.label
             previous = previous_of(self._collection, sealed.window) if sealed.window else None
             manifest = replace(sealed.manifest, format=FORMAT, previous=previous)
-            changed, raw = publish(folder, writer.parts(), manifest, sealed.rejects)
+            published = publish(folder, writer.parts(), manifest, sealed.rejects)
         finally:
             writer.close()
-        return Stored(path=str(folder), manifest=str(folder / NAME), changed=changed, sha256=manifests.digest_of(raw))
+        return Stored(
+            path=str(folder),
+            manifest=str(folder / NAME),
+            changed=published.changed,
+            sha256=manifests.digest_of(published.raw),
+            damage=published.damage,
+        )
 
 
 class LineConverter:

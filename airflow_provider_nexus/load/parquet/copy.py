@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -15,10 +15,17 @@ from airflow_provider_nexus.extract.origin import Open
 from airflow_provider_nexus.extract.totals import Totals
 from airflow_provider_nexus.extract.window import ALL_TIME, Window
 from airflow_provider_nexus.load import manifest as manifests
-from airflow_provider_nexus.load.collection import fields_before, previous_of, refuse_other_format, windows_of
+from airflow_provider_nexus.load.claims import damage
+from airflow_provider_nexus.load.collection import (
+    fields_before,
+    previous_of,
+    refuse_other_format,
+    windows_named,
+    windows_of,
+)
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import Sealed, Stored, TableRow
-from airflow_provider_nexus.load.manifest import NAME, READINGS, SUPERSEDED, ChangeCounts, Manifest
+from airflow_provider_nexus.load.manifest import NAME, READINGS, SUPERSEDED, ChangeCounts, Manifest, Previous
 from airflow_provider_nexus.load.parquet.changes import Patch, tombstones
 from airflow_provider_nexus.load.parquet.scan import Scan
 from airflow_provider_nexus.load.parquet.unsettled import Unsettled
@@ -80,11 +87,25 @@ class ParquetCopy:
         found = [(window, manifest.read_moment) for _, window, manifest in self._published()]
         return sorted(found, key=lambda each: (each[1], each[0].start))
 
-    def torn(self) -> list[Window]:
-        """The windows whose manifest was withdrawn to be replaced, and never was."""
-        whole = {name for name, _, _ in self._published()}
-        torn = [(name, window) for name, window in windows_of(self._collection).items() if name not in whole]
-        return [window for name, window in torn if store.names(self._collection / name / SUPERSEDED)]
+    def torn(self, asked: Window) -> list[Window]:
+        """The windows to be read again.
+
+        Those whose manifest was withdrawn to be replaced, and never was; those that a later manifest names and that are missing,
+        with the window that names them, as its manifest must name the new one; and of those asked for the damaged ones.
+        """
+        published = self._published()
+        whole = {name for name, _, _ in published}
+        torn = {name: window for name, window in windows_of(self._collection).items() if name not in whole}
+        torn = {name: window for name, window in torn.items() if store.names(self._collection / name / SUPERSEDED)}
+        for name, window, manifest in published:
+            before = manifest.previous.window if isinstance(manifest.previous, Previous) else ""
+            lost = {} if before in whole else windows_named([before])
+            if lost and not any(lost[before].meets(other) for _, other, _ in published):
+                torn |= lost | {name: window}
+            is_asked = asked.start <= window.start and window.end <= asked.end
+            if is_asked and damage(self._collection / name, manifest):
+                torn[name] = window
+        return sorted(torn.values(), key=lambda window: window.start)
 
     def totals(self, start: datetime, end: datetime) -> Totals:
         """Counts and sums of the records that were created in a span, as they are stored now."""
@@ -134,12 +155,12 @@ class ParquetCopy:
             folder = self._collection / (window.label if window else sealed.label)
             previous = previous_of(self._collection, window) if window else None
             manifest = replace(sealed.manifest, **sealed.account.members(), format=FORMAT, previous=previous)
-            changed, raw = publish(folder, writer.parts(), manifest, sealed.rejects)
+            published = publish(folder, writer.parts(), manifest, sealed.rejects, found=changes.damage)
         finally:
             writer.close()
             versions.close()
         self._forget(row[0] for row in changes.deleted)
-        return _stored(str(folder), raw, changes.counts, changed=changed)
+        return _stored(str(folder), published.raw, changes.counts, changed=published.changed, damage=published.damage)
 
     def _patch(self, rows: Iterable[TableRow], scope: Window | None, seal: Callable[[], Sealed]) -> Stored:
         """Rewrite the folders of the records, the reading being stored first: what is in no folder yet is found again."""
@@ -187,15 +208,21 @@ class ParquetCopy:
 
 
 class Changes:
-    """Compares rows with those that are stored in a folder.
+    """Compares rows with those that are stored in a folder. What is in a damaged file counts as not there.
 
     :param folder: of the window; ``None`` when nothing is compared
+    :ivar damage: what is wrong with its files, by name; ``None`` where there are none to be compared
     """
 
     def __init__(self, folder: Any) -> None:
-        self._folder = folder
-        paths = _paths(folder) if folder is not None else []
-        self._stored = {row[0]: row for path in paths for rows in read_columns(path, _COMPARED) for row in rows}
+        manifest = manifests.load(folder) if folder is not None else None
+        self.damage: dict[str, str] | None = None
+        self._paths: list[Any] = []
+        if manifest is not None:
+            refuse_other_format(folder, manifest, FORMAT)
+            self.damage = damage(folder, manifest)
+            self._paths = [folder / file.name for file in manifest.files if file.name not in self.damage]
+        self._stored = {row[0]: row for path in self._paths for rows in read_columns(path, _COMPARED) for row in rows}
         self._fresh: list[TableRow] = []
         self.inserted = self.updated = 0
 
@@ -217,7 +244,7 @@ class Changes:
     def spare(self, keys: Collection[str]) -> list[TableRow]:
         """The stored rows of records that came and did not fit: what was known of them stays."""
         spared = {key for key in keys if self._stored.pop(key, None)}
-        paths = _paths(self._folder) if spared else []
+        paths = self._paths if spared else []
         return [row for path in paths for rows in read_rows(path) for row in rows if row[0] in spared]
 
     @property
@@ -255,8 +282,8 @@ class Readings:
         """
         folder = self._folder / self._free(sealed.label)
         manifest = replace(sealed.manifest, format=FORMAT, changes=changes, content=sealed.content)
-        _, raw = publish(folder, versions.parts() if self.keeps_versions else [], manifest, sealed.rejects)
-        return str(folder), raw
+        published = publish(folder, versions.parts() if self.keeps_versions else [], manifest, sealed.rejects)
+        return str(folder), published.raw
 
     def _free(self, label: str) -> str:
         """The reading's name, numbered when one of the same name is stored: a window that is read again has the same."""
@@ -264,7 +291,9 @@ class Readings:
         return next(name for name in names if store.size(self._folder / name / NAME) is None)
 
 
-def _stored(folder: str, manifest: bytes, counts: ChangeCounts, *, changed: bool) -> Stored:
+def _stored(
+    folder: str, manifest: bytes, counts: ChangeCounts, *, changed: bool, damage: Mapping[str, str] | None = None
+) -> Stored:
     return Stored(
         path=folder,
         manifest=f"{folder}/{NAME}",
@@ -273,12 +302,5 @@ def _stored(folder: str, manifest: bytes, counts: ChangeCounts, *, changed: bool
         inserted=counts.inserted,
         updated=counts.updated,
         deleted=counts.deleted,
+        damage=damage or {},
     )
-
-
-def _paths(folder: Any) -> list[Any]:
-    manifest = manifests.load(folder)
-    if manifest is None:
-        return []
-    refuse_other_format(folder, manifest, FORMAT)
-    return [folder / file.name for file in manifest.files]

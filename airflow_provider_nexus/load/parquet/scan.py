@@ -10,6 +10,7 @@ from typing import Any
 
 from airflow_provider_nexus.extract.totals import Totals
 from airflow_provider_nexus.load.account import Grouping
+from airflow_provider_nexus.load.claims import refuse_damaged
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.manifest import Manifest
 
@@ -33,6 +34,7 @@ class Scan:
         self._table = table
         self._read = read or self.typed
         self._place, self._rows = "", list[tuple[Any, ...]]()
+        self._sound = ""
 
     @cached_property
     def _grouping(self) -> Grouping:
@@ -40,7 +42,10 @@ class Scan:
         return Grouping(self._table)
 
     def count(self, totals: Totals, folder: Any, manifest: Manifest, start: datetime, end: datetime) -> None:
-        """Add the records of a folder that were created in a span."""
+        """Add the records of a folder that were created in a span.
+
+        :raises NexusStorageError: when its files are damaged
+        """
         found = self._of(folder, manifest)
         inside = (values for created, *values in found if created is not None and start <= created < end)
         self._grouping.count(totals, inside)
@@ -58,6 +63,9 @@ class Scan:
         place = f"{folder} {[file.sha256 for file in manifest.files]}"
         if place == self._place:
             return iter(self._rows)
+        if place != self._sound:
+            refuse_damaged(folder, manifest)
+            self._sound = place
         rows = self._read(folder, manifest)
         first = list(islice(rows, _KEPT + 1))
         if len(first) > _KEPT:

@@ -105,7 +105,10 @@ class ManifestCheck:
         self.state = None
         try:
             manifest = parse(row["manifest"].encode(), f"number {row['number']} of {self._name}")
-        except NexusDataError:
+        except NexusDataError as error:
+            if error.field == "manifest_version":
+                yield f"can't be read, as it is of version {error.value!r}: upgrade the provider"
+                return
             manifest = None
         if manifest is None or manifest.state is None or manifest.load is None:
             yield "can't be read"

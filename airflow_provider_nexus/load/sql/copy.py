@@ -178,7 +178,7 @@ class SqlCopy:
         with self._read() as connection:
             return Bookkeeping(connection, self.model).windows()
 
-    def torn(self) -> list[Window]:
+    def torn(self, asked: Window) -> list[Window]:  # noqa: ARG002
         """None: a load is one transaction."""
         return []
 

@@ -88,7 +88,7 @@ FORGED: list[tuple[Callable[[dict[str, Any]], object], str]] = [
     (lambda told: told.update(read_by="created"), "it was read by 'created'"),
     (lambda told: told.update(environment="production"), "its environment is 'production'"),
     (lambda told: told.pop("proof"), "can't be read"),
-    (lambda told: told.update(manifest_version=3), "it is of version 3"),
+    (lambda told: told.update(manifest_version=3), "as it is of version 3: upgrade the provider"),
 ]
 
 
