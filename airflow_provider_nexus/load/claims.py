@@ -12,7 +12,7 @@ from airflow_provider_nexus.api.environments import resolve
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusStorageError
 from airflow_provider_nexus.extract.origin import Feed, label_of
 from airflow_provider_nexus.extract.proof import Verdict, judge
-from airflow_provider_nexus.load.manifest import NAME, REJECTED, File, Manifest, NamedProof
+from airflow_provider_nexus.load.manifest import NAME, REJECTED, File, Manifest, NamedProof, load
 
 _STRATEGIES = ("seek", "bisect", "guarded", "whole answer", "lookup")
 _TOTALS = ("none", "not offered", "matched", "differ")
@@ -113,12 +113,15 @@ def other_name(name: str, manifest: Manifest, *, is_reading: bool) -> str:
 def damage(folder: Any, manifest: Manifest) -> dict[str, str]:
     """What is wrong with the files beside a manifest, by name. Each is read to its end.
 
-    :raises NexusStorageError: when one can't be read
+    :raises NexusStorageError: when one can't be read, or another run changes the folder
     """
     named = [*manifest.files, *manifest.rejected]
     flaws = {file.name: flaw_of(folder / file.name, file) for file in named}
     flaws |= dict.fromkeys(unnamed(folder, manifest), f"is not named by {NAME}")
-    return {name: flaw for name, flaw in flaws.items() if flaw}
+    found = {name: flaw for name, flaw in flaws.items() if flaw}
+    if found:
+        refuse_changed(folder, manifest)
+    return found
 
 
 def flaw_of(path: Any, file: File) -> str:
@@ -149,10 +152,21 @@ def unnamed(folder: Any, manifest: Manifest) -> list[str]:
 def refuse_damaged(folder: Any, manifest: Manifest) -> None:
     """Refuse to go on from files that are not as their manifest states.
 
-    :raises NexusStorageError: when so; it names the window to be synced again
+    :raises NexusStorageError: when so, and it names the window to be synced again; or when another run changes the folder
     """
     for file in (*manifest.files, *manifest.rejected):
         if flaw := flaw_of(folder / file.name, file):
+            refuse_changed(folder, manifest)
             window = f" from {manifest.window.start} to {manifest.window.end}" if manifest.window else ""
             hint = f"sync the window{window} of {manifest.resource} again, or take the file back from a backup"
             raise NexusStorageError(f"{folder / file.name} {flaw}: {hint}")
+
+
+def refuse_changed(folder: Any, manifest: Manifest) -> None:
+    """Refuse what was read of a folder while another run changed it: that withdraws the manifest before anything else.
+
+    :param manifest: of the folder before it was read
+    :raises NexusStorageError: when it has another one now, or none
+    """
+    if load(folder) != manifest:
+        raise store.another_run(f"{folder} changed while it was read")

@@ -83,8 +83,6 @@ def publish(
                 wrong[NAME] = flaw
             if not wrong:
                 return Published(changed=False, raw=former)
-            if store.read(folder / NAME) != former:
-                raise store.another_run(f"{folder} changed while it was read")
         manifest = replace(manifest, replaces=manifests.digest_of(former))
     _withdraw(folder, former, manifest)
     for part in parts:

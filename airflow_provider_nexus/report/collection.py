@@ -164,5 +164,5 @@ def read_manifest(raw: bytes) -> tuple[Manifest | None, str]:
         return manifests.parse(raw, ""), ""
     except NexusDataError as error:
         # the value is left out, as it may be a personal one
-        what = "" if error.field == manifests.NAME else f": its member {error.field} is not what it has to be"
-        return None, f"its manifest can't be read{what}"
+        what = {manifests.NAME: "", "manifest_version": ", as it is of another version: upgrade the provider"}
+        return None, f"its manifest can't be read{what.get(error.field, f': its member {error.field} is not what it has to be')}"

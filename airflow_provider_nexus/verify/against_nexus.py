@@ -18,7 +18,12 @@ from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.rows import RowReader
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.client.client import NexusClient
-from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusDataError, NexusUnknownResourceError
+from airflow_provider_nexus.exceptions import (
+    NexusConfigurationError,
+    NexusDataError,
+    NexusStorageError,
+    NexusUnknownResourceError,
+)
 from airflow_provider_nexus.extract.origin import Origin
 from airflow_provider_nexus.extract.progress import Follow, Steps, unheard
 from airflow_provider_nexus.extract.proved_read import stream
@@ -105,7 +110,10 @@ def files_against_nexus(root: Any, client: NexusClient, follow: Follow = unheard
             continue
         if resource is not None:
             totals = _FileTotals(resource, collection.folder, here)
-            _compare(ComparedCopy(resource, list(here), totals.of), client, findings, steps)
+            try:
+                _compare(ComparedCopy(resource, list(here), totals.of), client, findings, steps)
+            except NexusStorageError as error:  # files that are damaged
+                findings.problem(collection.folder, str(error))
             for folder in sorted(totals.misfits):
                 findings.note(folder, "contains records that can't be counted as typed rows; their window may seem to differ")
     if not is_from_here:

@@ -209,6 +209,24 @@ def test_damaged_manifests_are_unproved(tree: Path, raw: bytes) -> None:
     assert page_of(tree).text.count("is unproved") == 3
 
 
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (b"\xff", "its manifest can't be read"),
+        (b'{"manifest_version": 1}', "its manifest can't be read: its member provider_version is not what it has to be"),
+        (b'{"manifest_version": 2}', "its manifest can't be read, as it is of another version: upgrade the provider"),
+    ],
+)
+def test_a_resource_none_of_whose_manifests_can_be_read_is_shown(tree: Path, raw: bytes, said: str) -> None:
+    paths = [path for path in tree.rglob("_manifest.json") if "orders" in path.parts]
+    for path in paths:
+        path.write_bytes(raw)
+    for root in (tree, tree / ENVIRONMENT / "orders"):
+        text = page_of(root).text
+        assert text.partition("Resources")[0].count(said) == len(paths) > 1
+        assert "Not everything is proved" in text
+
+
 @pytest.mark.parametrize("value", [HOSTILE, [HOSTILE], {HOSTILE: HOSTILE}, {HOSTILE: {HOSTILE: "1"}}, -1, 1.5, True, None])
 def test_hostile_values_stay_text(tree: Path, value: object) -> None:
     clean = page_of(tree)

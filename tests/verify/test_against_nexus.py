@@ -49,6 +49,16 @@ def fill(sandbox: Sandbox, root: Path, name: str, file_format: str) -> list[Path
     return folders
 
 
+def test_a_damaged_file_is_a_problem_and_not_the_end(tmp_path: Path) -> None:
+    with sandbox_and_client() as (sandbox, _):
+        folders = fill(sandbox, tmp_path, "broker_transactions", "jsonl")
+        fill(sandbox, tmp_path, "orders", "jsonl")
+        (folders[0] / "part-00000.jsonl.gz").unlink()
+        report = against(sandbox, tmp_path)
+    (problem,) = report.problems
+    assert f"{folders[0]}/part-00000.jsonl.gz is missing: sync the window from" in problem.what
+
+
 @pytest.mark.parametrize("server", SERVERS)
 @pytest.mark.parametrize("file_format", ["jsonl", "parquet"])
 @pytest.mark.parametrize("name", ["broker_transactions", "orders"])

@@ -108,6 +108,10 @@ def of_proof(folder: Path, **members: Any) -> None:
     edited(folder, proof={**json.loads((folder / NAME).read_bytes())["proof"], **members})
 
 
+def of_request(folder: Path, **members: Any) -> None:
+    edited(folder, request={**json.loads((folder / NAME).read_bytes())["request"], **members})
+
+
 def with_digests(folder: Path) -> None:
     """The manifest names files as they are now, as one who covers his tracks would do."""
     files = json.loads((folder / NAME).read_bytes())["files"]
@@ -226,6 +230,12 @@ CLAIMS: dict[str, tuple[Tamper, str]] = {
         lambda folder: edited(folder, protected="all"),
         "field 'protected' holds 'all', which",
     ),
+    "fingerprint": (
+        lambda folder: edited(folder, schema={"fingerprint": "sha256:" + "0" * 64, "fields": [], "unknown_fields": []}),
+        "its schema's fingerprint is not that of its fields",
+    ),
+    "path": (lambda folder: of_request(folder, path="/orders"), "its request has the path '/orders', and transactions is read"),
+    "date filter": (lambda folder: of_request(folder, date_filter=["from", "to"]), "its request has the date_filter"),
     "nested too deep": (lambda folder: (folder / NAME).write_text(_DEEP), "which is not a manifest"),
 }
 LINES: dict[str, tuple[Tamper, str]] = {
@@ -316,6 +326,27 @@ def test_a_manifest_that_others_were_written_after_can_t_be_edited(trees: dict[s
     assert problem.where == str(first / NAME)
     assert last.name in problem.what
     assert not verify(last).is_fine
+
+
+@pytest.mark.parametrize("hours", [0, 2])
+def test_the_window_before_is_missed_where_it_was_stored_long_before(trees: dict[str, Path], tmp_path: Path, hours: int) -> None:
+    """Windows that are read at about the same time may be stored in any order."""
+    shutil.copytree(trees["lines"], tmp_path / "copy")
+    first, last = sorted(tmp_path.rglob("customers/*Z-*Z"))
+    read_at = datetime.fromisoformat(json.loads((last / NAME).read_bytes())["read_at"]) + timedelta(hours=hours)
+    edited(last, previous=None, read_at=f"{read_at:%FT%TZ}")
+    said = [problem.what for problem in verify(tmp_path / "copy").problems]
+    assert [f"names no window as the one before it, though {first.name} was stored already" in what for what in said] == (
+        [True] if hours else []
+    )
+
+
+def test_a_window_is_held_against_the_server_of_the_others(trees: dict[str, Path], tmp_path: Path) -> None:
+    shutil.copytree(trees["lines"], tmp_path / "copy")
+    last = sorted(tmp_path.rglob("customers/*Z-*Z"))[-1]
+    edited(last, environment="production", base_url="https://api.quantoznexus.com")
+    for root in (last, last.parent):
+        assert [problem.what[:41] for problem in verify(root).problems] == ["contains windows of more than one server,"]
 
 
 def test_a_kept_manifest_that_is_gone_or_edited_is_found(trees: dict[str, Path], tmp_path: Path) -> None:

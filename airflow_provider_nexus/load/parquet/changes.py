@@ -12,13 +12,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.exceptions import NexusError
 from airflow_provider_nexus.extract.window import ALL_TIME, Window
-from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load.account import TableAccount
-from airflow_provider_nexus.load.claims import refuse_damaged
+from airflow_provider_nexus.load.claims import refuse_changed, refuse_damaged
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import Reject, Sealed, TableRow
 from airflow_provider_nexus.load.manifest import ChangeCounts, Manifest, PatchedBy
@@ -74,9 +72,7 @@ class Patch:
         refuse_damaged(self._folder, self._manifest)
         paths = [self._folder / file.name for file in self._manifest.files]
         self._result = rewrite(paths, self._writer, versions, scope=scope, read_at=read_at, spared=spared)
-        # Whoever changes a folder withdraws its manifest first, so what was read is of this one if it is still there.
-        if manifests.load(self._folder) != self._manifest:
-            raise store.another_run(f"{self._folder} changed while it was read")
+        refuse_changed(self._folder, self._manifest)
         account = TableAccount(self._table, self._manifest)
         account.add([*self._result.deleted, *(old for old, _ in self._result.updated)], -1)
         account.add(self.versions)
