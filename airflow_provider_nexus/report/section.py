@@ -115,7 +115,10 @@ class Section:
     def to_look_into(self) -> list[tuple[str, str]]:
         """What is not sound: where it is shown, and what it is."""
         unproved = [entry for entry in enumerate(self.collection.entries) if entry[1].verdict == "unproved"]
+        entries = self.collection.entries
+        no_manifest = [] if any(entry.manifest for entry in entries) else [f"none of its {len(entries)} manifests can be read"]
         return [
+            *((f"r{self.place}-chain", text) for text in no_manifest),
             *((f"r{self.place}-w{place}", f"{self.when(entry)} is unproved") for place, entry in unproved),
             *((f"r{self.place}-g{place}", f"{span(*gap)} is in no window") for place, gap in enumerate(self.gaps)),
             *((f"r{self.place}-empty", f"{label} has no manifest") for label in self.collection.empty),
