@@ -60,18 +60,17 @@ def publish(
     :param keep_rejected: whether those that were put aside before stay as they are
     :param found: what is wrong with the files that lie there, by name; ``None`` when that is not known
     :raises NexusConfigurationError: when what lies there is of another server, or in another format
-    :raises NexusDataError: when what lies there has a manifest that can't be read, or one of another version
+    :raises NexusDataError: when its manifest can't be read
     :raises NexusStorageError: when the files are not there afterwards, as when another run writes the same window at once
     """
-    collection = folder.parent.parent if folder.parent.name == READINGS else folder.parent
-    first = f"{READINGS}/{folder.name}" if folder.parent.name == READINGS else folder.name
-    refuse_another(collection, manifest.base_url, first=first)
+    is_reading = folder.parent.name == READINGS
+    collection = folder.parent.parent if is_reading else folder.parent
+    refuse_another(collection, manifest.base_url, first=f"{READINGS}/{folder.name}" if is_reading else folder.name)
     aside = rejects.dump(put_aside)
     files = [File(name=each.name, bytes=each.size, records=each.records, sha256=each.sha256) for each in parts]
     manifest = replace(manifest, files=files)
     if not keep_rejected:
-        digest = hashlib.sha256(aside).hexdigest()
-        file = RejectsFile(name=REJECTED, bytes=len(aside), records=len(put_aside), sha256=digest)
+        file = RejectsFile(name=REJECTED, bytes=len(aside), records=len(put_aside), sha256=hashlib.sha256(aside).hexdigest())
         manifest = replace(manifest, rejected=[file] if put_aside else [])
     former, wrong = store.read(folder / NAME), dict(found or {})
     if former is not None:
@@ -79,8 +78,7 @@ def publish(
         refuse_other_format(folder, published, manifest.format)
         if _is_same(published, manifest):
             wrong = damage(folder, published) if found is None else wrong
-            if flaw := _misstated(published, manifest, has_all=folder.parent.name != READINGS):
-                wrong[NAME] = flaw
+            wrong |= _misstated(published, manifest, has_all=not is_reading)
             if not wrong:
                 return Published(changed=False, raw=former)
         manifest = replace(manifest, replaces=manifests.digest_of(former))
@@ -93,8 +91,7 @@ def publish(
     for each in (*manifest.files, *manifest.rejected):
         if store.size(folder / each.name) != each.bytes:
             raise store.another_run(f"{each.name} is not in {folder} as it was written")
-    raw = manifests.to_json(manifest)
-    store.put(folder / NAME, io.BytesIO(raw))
+    store.put(folder / NAME, io.BytesIO(raw := manifests.to_json(manifest)))
     return Published(changed=True, raw=raw, damage=wrong)
 
 
@@ -123,12 +120,13 @@ def _is_same(published: Manifest, manifest: Manifest) -> bool:
     return same and published.proof.verdict == manifest.proof.verdict
 
 
-def _misstated(published: Manifest, manifest: Manifest, *, has_all: bool) -> str:
-    """What a manifest states that can't be true, or otherwise than another one of the same data; nothing where all is well."""
+def _misstated(published: Manifest, manifest: Manifest, *, has_all: bool) -> dict[str, str]:
+    """What a manifest states that can't be true, or otherwise than another one of the same data, by its name."""
     names = ["resource", "span", "records", "key_digest", "protected", *(() if manifest.content else ("first", "last"))]
     differing = [name for name in names if getattr(published, name) != getattr(manifest, name)]
     differing += [] if manifests.amounts_of(published.sums) == manifests.amounts_of(manifest.sums) else ["sums"]
     differing += [] if published.group_totals.same_as(manifest.group_totals) else ["totals"]
     if differing:
-        return f"states something else than the records in {', '.join(differing)}"
-    return next(contradictions(published, published.put_aside, has_all=has_all), "")
+        return {NAME: f"states something else than the records in {', '.join(differing)}"}
+    flaw = next(contradictions(published, published.put_aside, has_all=has_all), "")
+    return {NAME: flaw} if flaw else {}
