@@ -39,7 +39,7 @@ from airflow_provider_nexus.load.copy import RejectedRecord
 from airflow_provider_nexus.load.manifest import Manifest
 from airflow_provider_nexus.load.parquet.scan import Scan
 from airflow_provider_nexus.load.rows import TableConverter
-from airflow_provider_nexus.load.sql.books import Bookkeeping
+from airflow_provider_nexus.load.sql.bookkeeping import Bookkeeping
 from airflow_provider_nexus.load.sql.copy import SqlCopy
 from airflow_provider_nexus.load.sql.errors import failing
 from airflow_provider_nexus.load.sql.sessions import reading

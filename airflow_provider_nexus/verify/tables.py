@@ -14,7 +14,7 @@ from airflow_provider_nexus.load.claims import contradictions
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import Output
 from airflow_provider_nexus.load.manifest import parse
-from airflow_provider_nexus.load.sql.books import Bookkeeping
+from airflow_provider_nexus.load.sql.bookkeeping import Bookkeeping
 from airflow_provider_nexus.load.sql.copy import SqlCopy
 from airflow_provider_nexus.load.sql.errors import failing
 from airflow_provider_nexus.load.sql.place import placed

@@ -16,7 +16,7 @@ from airflow_provider_nexus.extract.progress import Follow, unheard
 from airflow_provider_nexus.load.columns import DIGESTED
 from airflow_provider_nexus.load.manifest import parse
 from airflow_provider_nexus.load.rows import content_of
-from airflow_provider_nexus.load.sql.books import Bookkeeping, TableDigests
+from airflow_provider_nexus.load.sql.bookkeeping import Bookkeeping, TableDigests
 from airflow_provider_nexus.load.sql.tables import Model, current
 
 _AT_ONCE = 1000

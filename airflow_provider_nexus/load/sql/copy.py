@@ -23,7 +23,7 @@ from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import Output, Sealed, Stored, TableRow
 from airflow_provider_nexus.load.manifest import ChangeCounts, parse
 from airflow_provider_nexus.load.rows import TableConverter
-from airflow_provider_nexus.load.sql.books import Bookkeeping, TableDigests
+from airflow_provider_nexus.load.sql.bookkeeping import Bookkeeping, TableDigests
 from airflow_provider_nexus.load.sql.check import Checked, check
 from airflow_provider_nexus.load.sql.errors import failing
 from airflow_provider_nexus.load.sql.merge import Merge

@@ -18,7 +18,7 @@ from airflow_provider_nexus.extract.window import ALL_TIME, Window
 from airflow_provider_nexus.load.columns import DIGESTED
 from airflow_provider_nexus.load.copy import Sealed
 from airflow_provider_nexus.load.rows import content_of
-from airflow_provider_nexus.load.sql.books import TableDigests
+from airflow_provider_nexus.load.sql.bookkeeping import TableDigests
 from airflow_provider_nexus.load.sql.errors import refuse_swallowed
 from airflow_provider_nexus.load.sql.tables import Model, current, latest
 from airflow_provider_nexus.load.sql.types import JsonType, MoneyType, TimeType

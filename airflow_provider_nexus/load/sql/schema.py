@@ -16,7 +16,7 @@ from sqlalchemy.types import TypeEngine
 from airflow_provider_nexus.api.schemas.field import PRECISION
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusContractError
 from airflow_provider_nexus.extract.request import Contract
-from airflow_provider_nexus.load.sql.books import Bookkeeping
+from airflow_provider_nexus.load.sql.bookkeeping import Bookkeeping
 from airflow_provider_nexus.load.sql.place import kind_of_view, placed
 from airflow_provider_nexus.load.sql.sessions import transaction
 from airflow_provider_nexus.load.sql.tables import Model

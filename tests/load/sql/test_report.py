@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from airflow_provider_nexus.extract.origin import Open
 from airflow_provider_nexus.load.copy import Reject
-from airflow_provider_nexus.load.sql.books import Bookkeeping
+from airflow_provider_nexus.load.sql.bookkeeping import Bookkeeping
 from airflow_provider_nexus.report.table import collection_of
 from airflow_provider_nexus.verify.tables import open_table
 from tests.load.sql.loading import END, START, TABLE, copy_of, later, load, small
