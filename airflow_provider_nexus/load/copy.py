@@ -85,6 +85,7 @@ class Stored:
     :param inserted: records that were not there; ``None`` where that is not counted
     :param updated: records that were there in another version
     :param deleted: records that are deleted in Nexus
+    :param repaired: rows among these that put right what somebody else has changed, deleted or added
     :param records: records of the reading that fit
     :param key_digest: of the set of their keys
     :param rejected: records put aside
@@ -99,6 +100,7 @@ class Stored:
     inserted: int | None = None
     updated: int | None = None
     deleted: int | None = None
+    repaired: int = 0
     records: int = 0
     key_digest: str = ""
     rejected: int = 0

@@ -155,7 +155,11 @@ class TableState(Members, frozen=True):
 
 
 class TableLoad(Members, frozen=True):
-    """A load into a table, in the words of ``nexus_manifest``."""
+    """A load into a table, in the words of ``nexus_manifest``.
+
+    :param repaired: rows among the changes that put right what somebody else had changed, deleted or added
+    :param rejects: digest of the rows in ``nexus_rejected``, whatever their order; empty when there are none
+    """
 
     table_name: str
     number: Count
@@ -169,6 +173,8 @@ class TableLoad(Members, frozen=True):
     records: Count
     rejected: Count
     columns: list[str]
+    repaired: Count = 0
+    rejects: SetDigest = ""
 
 
 class Manifest(Members, frozen=True):

@@ -8,6 +8,7 @@ import msgspec
 
 from airflow_provider_nexus.api.rows import Row
 from airflow_provider_nexus.exceptions import NexusRejectedError
+from airflow_provider_nexus.extract.account import Digest
 from airflow_provider_nexus.load.copy import Reject
 from airflow_provider_nexus.load.manifest import REJECTED
 
@@ -53,6 +54,14 @@ class Rejects:
 def dump(rejects: Iterable[Reject]) -> bytes:
     """One JSON object a line: key, field, reason and the record's text."""
     return b"".join(msgspec.json.encode(each) + b"\n" for each in rejects)
+
+
+def digest_of(rejects: Iterable[Reject]) -> str:
+    """A digest of rejected records, whatever their order; empty when there are none."""
+    found = Digest()
+    for each in rejects:
+        found.add_text(msgspec.json.encode(each))
+    return found.digest if found.records else ""
 
 
 def load(data: bytes) -> list[Reject]:

@@ -196,7 +196,7 @@ def replay_table(copy: SqlCopy, follow: Follow = unheard) -> list[Replayed]:
     :param follow: called with the number of readings tried
     :return: one for each reading that has rejected records
     :raises NexusContractError: when the table's columns can't take the records
-    :raises NexusStorageError: when the database fails, or the books lack the reading
+    :raises NexusStorageError: when the database fails, or the reading or what it rejected was edited
     """
     with copy.books() as books:
         labels = books.rejected_labels()
@@ -209,11 +209,7 @@ def replay_table(copy: SqlCopy, follow: Follow = unheard) -> list[Replayed]:
 
 
 def _replay_label(copy: SqlCopy, label: str) -> Replayed:
-    with copy.books() as books:
-        reading, rejected = books.last(label), books.rejected_of(label)
-    if reading is None:
-        raise NexusStorageError(f"{copy.model.name} has no manifest of {label}: its books were changed, sync that window again")
-    manifest = manifests.parse(reading["manifest"].encode(), f"{copy.model.name}, {label}")
+    reading, manifest, rejected = copy.put_aside(label)
     tried = try_typed(copy.resource, rejected, Origin(reading["read_at"], manifest.read_by))
     if tried.fitting:
         sealed = _sealed(copy, reading, manifest, tried)

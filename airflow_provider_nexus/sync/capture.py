@@ -190,6 +190,6 @@ class CaptureJob:
         self._feeds[extracted.feed] = self._feeds.get(extracted.feed, 0) + stored.records
         for word in self._changes:
             self._changes[word] += getattr(stored, word) or 0
-        self._repaired += len(stored.damage)
+        self._repaired += stored.repaired + len(stored.damage)
         self._log.info("%s: %s records, %s", extracted.feed, f"{stored.records:,}", stored.path)
         return summary_of(extracted, stored)

@@ -95,6 +95,9 @@ def store(extracted: Extracted, loader: Loader[Any], request: SyncRequest, log: 
         more = f" and {len(what) - _SHOWN} more" if len(what) > _SHOWN else ""
         text = "%s: what was stored in %s was damaged and has been replaced, and a damaged file counts as not there: %s%s"
         log.warning(text, extracted.resource.name, stored.path, "; ".join(what[:_SHOWN]), more)
+    if stored.repaired:
+        text = "%s: %s rows of %s had been changed, deleted or added since they were loaded, and were put right"
+        log.warning(text, extracted.resource.name, f"{stored.repaired:,}", stored.path)
     if extracted.checkpoints:
         extracted.checkpoints.forget()
     for name, count in stored.untyped.items():
@@ -133,7 +136,7 @@ def summary_of(extracted: Extracted, stored: Stored) -> dict[str, Any]:
         "key_digest": stored.key_digest,
         "changed": stored.changed,
         **({"untyped": dict(stored.untyped)} if stored.untyped else {}),
-        **({"repaired": len(stored.damage)} if stored.damage else {}),
+        **({"repaired": repaired} if (repaired := stored.repaired + len(stored.damage)) else {}),
         **{name: value for name in counts if (value := getattr(stored, name)) is not None},
     }
 

@@ -282,11 +282,12 @@ def _table_windows(stored: SqlCopy) -> list[StoredWindow]:
     """The windows of a table, each by its last load, with as many records as the table contains of it now."""
     model, found = stored.model, list[StoredWindow]()
     with failing("read", model.name), reading(stored.engine) as connection:
-        loads = (row for row in Bookkeeping(connection, model).manifests() if row["feed"] == "created")
+        books = Bookkeeping(connection, model)
+        loads = (row for row in books.manifests() if row["feed"] == "created")
         for (start, end), row in {(row["window_start"], row["window_end"]): row for row in loads}.items():
             inside = created_in(model, start, end)
             count = connection.execute(sa.select(sa.func.count()).select_from(model.data).where(inside)).scalar_one()
             where = f"{model.name}, {to_wire(start)} to {to_wire(end)}"
-            outside = manifests.parse(row["manifest"].encode(), where).proof.outside
+            outside = books.manifest(row).proof.outside
             found.append(StoredWindow(where, Window(start, end), count, row["rejected"], outside))
     return found

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from contextlib import suppress
+from typing import Any
 
 from sqlalchemy import Engine
 
 from airflow_provider_nexus.api.resources import RESOURCES, get_resource
-from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusDataError
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusContractError
 from airflow_provider_nexus.extract.progress import Follow, unheard
 from airflow_provider_nexus.extract.proof import Verdict
 from airflow_provider_nexus.load.claims import contradictions
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import Output
-from airflow_provider_nexus.load.manifest import parse
-from airflow_provider_nexus.load.sql.bookkeeping import Bookkeeping
+from airflow_provider_nexus.load.sql.bookkeeping import BACKUP, Bookkeeping
 from airflow_provider_nexus.load.sql.copy import SqlCopy
 from airflow_provider_nexus.load.sql.errors import failing
 from airflow_provider_nexus.load.sql.place import placed
@@ -22,7 +23,7 @@ from airflow_provider_nexus.load.sql.sessions import reading
 from airflow_provider_nexus.load.sql.tables import Model
 from airflow_provider_nexus.verify.findings import Findings, Report
 
-_HINT = "take it back from a backup, or sync into a new table"
+_AGAIN = "sync the windows of these rows again, or the snapshot; what that does not put right, take back from a backup"
 
 
 def open_table(engine: Engine, name: str) -> SqlCopy:
@@ -61,20 +62,32 @@ def verify_table(copy: SqlCopy, follow: Follow = unheard) -> Report:
     checked = copy.check(follow)
     findings.windows, findings.records = checked.manifests, checked.records
     for line in checked.problems:
-        findings.problem(name, f"{line}: {_HINT}")
-    rejected = dict[str, int]()
+        findings.problem(name, f"{line}: {_AGAIN if line in checked.of_rows else BACKUP}")
+    put_aside, stated = dict[str, dict[str, Any]](), defaultdict[str, set[str]](set)
     with copy.books() as books:
+        owner = books.owner() or {}
         for row in books.manifests():
-            rejected[row["label"]] = row["rejected"]
+            put_aside.pop(row["label"], None)
+            if row["rejected"]:
+                put_aside[row["label"]] = row
+            for member in ("resource", "environment", "base_url"):
+                stated[member].add(row[member])
             where = f"manifest {row['number']} of table {name}"
-            with suppress(NexusDataError):  # the check of the copy names it as one that can't be read
-                for flaw in contradictions(parse(row["manifest"].encode(), where), row["rejected"]):
-                    findings.problem(where, f"{flaw}: the manifest was edited; {_HINT}")
+            with suppress(NexusContractError):  # the check of the copy names it as one that can't be read
+                manifest = books.manifest(row)
+                stated["output"].add("history" if manifest.state and manifest.state.versions is not None else "current")
+                for flaw in contradictions(manifest, row["rejected"]):
+                    findings.problem(where, f"{flaw}: the manifest was edited; {BACKUP}")
             if row["verdict"] == Verdict.UNPROVED:
                 findings.note(where, f"warning: reading {row['label']} was never proved complete")
-        stored = {label: sum(counts.values()) for label, counts in books.rejected_counts().items()}
-    for label in sorted({*rejected, *stored}):
-        if stored.get(label, 0) != rejected.get(label, 0):
-            counts = f"{stored.get(label, 0):,} records of {label}, and its last manifest says {rejected.get(label, 0):,}"
-            findings.problem(name, f"nexus_rejected has {counts}: {_HINT}")
+        for label in sorted({*put_aside, *books.rejected_labels()}):
+            row = put_aside.get(label, {})
+            if flaw := books.rejects_flaw(label, row):
+                findings.problem(name, f"{flaw}: {_AGAIN if row.get('feed') == 'created' else BACKUP}")
+    for member, values in stated.items():
+        if others := values - {owner.get(member, "")}:
+            text = (
+                f"nexus_table has the {member} {owner.get(member)!r}, and manifests have {', '.join(map(repr, sorted(others)))}"
+            )
+            findings.problem(name, f"{text}: {BACKUP}")
     return findings.report()

@@ -9,7 +9,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -17,47 +17,21 @@ import sqlalchemy as sa
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
-from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusContractError, NexusDataError
 from airflow_provider_nexus.extract.window import Window
-from airflow_provider_nexus.load.account import Digest
 from airflow_provider_nexus.load.copy import Reject, Sealed
-from airflow_provider_nexus.load.manifest import ChangeCounts, TableLoad, TableState
-from airflow_provider_nexus.load.rows import LONGEST_KEY
+from airflow_provider_nexus.load.manifest import NAME, ChangeCounts, Manifest, TableLoad, parse
+from airflow_provider_nexus.load.rejects import digest_of
 from airflow_provider_nexus.load.sql.errors import refuse_swallowed
+from airflow_provider_nexus.load.sql.merge import Merge
 from airflow_provider_nexus.load.sql.name import BOOKS
 from airflow_provider_nexus.load.sql.sessions import transaction
-from airflow_provider_nexus.load.sql.tables import ENGINE, Model
-from airflow_provider_nexus.load.sql.types import KeyType, TextType, TimeType
+from airflow_provider_nexus.load.sql.state import AT_ONCE
+from airflow_provider_nexus.load.sql.tables import Model, table_of_manifests, table_of_rejected, table_of_tables
 
-_AT_ONCE = 1000
 _log = logging.getLogger(__name__)
-
-
-@dataclass
-class TableDigests:
-    """Counts and digests of a table's rows.
-
-    :param current: of its records as they are
-    :param versions: of all rows of a history, those of deleted records included
-    """
-
-    current: Digest = field(default_factory=Digest)
-    versions: Digest = field(default_factory=Digest)
-
-    def dump(self, *, is_history: bool) -> TableState:
-        """The member of the manifest."""
-        return TableState(
-            records=self.current.records,
-            digest=self.current.digest,
-            versions=self.versions.records if is_history else None,
-            versions_digest=self.versions.digest if is_history else None,
-        )
-
-    @classmethod
-    def load(cls, stored: TableState) -> TableDigests:
-        """What was dumped."""
-        versions = Digest.of(stored.versions or 0, stored.versions_digest) if stored.versions_digest else Digest()
-        return cls(Digest.of(stored.records, stored.digest), versions)
+BACKUP = "take it back from a backup, or sync into a new table"
+"""What to do about bookkeeping tables that somebody else has changed."""
 
 
 class Bookkeeping:
@@ -69,9 +43,9 @@ class Bookkeeping:
 
     def __init__(self, connection: Connection, model: Model) -> None:
         self._connection, self._model = connection, model
-        self._table = _table_of_tables(model.schema)
-        self._manifest = _table_of_manifests(model.schema)
-        self._rejected = _table_of_rejected(model.schema)
+        self._table = table_of_tables(model.schema)
+        self._manifest = table_of_manifests(model.schema)
+        self._rejected = table_of_rejected(model.schema)
         self.tables = (self._table, self._manifest, self._rejected)
         """To be made where they are missing."""
         self._here = self._table.c.table_name == model.bare
@@ -187,20 +161,23 @@ class Bookkeeping:
         found = self._connection.execute(query).mappings().one_or_none()
         return dict(found) if found else None
 
-    def write(
-        self, sealed: Sealed, number: int, previous: str, state: TableDigests, changes: ChangeCounts, belongs: Mapping[str, str]
-    ) -> str:
+    def write(self, sealed: Sealed, merge: Merge, previous: str, belongs: Mapping[str, str]) -> str:
         """Store a load's manifest and what did not fit.
 
+        :param merge: what the load has changed
         :param previous: digest of the manifest before
-        :param changes: what the load changed in the copy
         :param belongs: resource, environment, base URL and output
         :returns: the manifest's digest
         """
-        self._write_rejected(sealed)
+        # PostgreSQL's text takes no NUL: it is written as JSON would.
+        rejects = [
+            Reject(each.key.replace("\0", "\\u0000"), each.field.replace("\0", "\\u0000"), each.reason, each.raw)
+            for each in sealed.rejects
+        ]
+        self._write_rejected(sealed, rejects)
         columns: dict[str, Any] = {
             "table_name": self._model.bare,
-            "number": number,
+            "number": merge.number,
             **{name: value for name, value in belongs.items() if name != "output"},
             **{"feed": sealed.feed, "label": sealed.label, "content": sealed.content},
             **{"verdict": sealed.verdict, "records": sealed.records, "rejected": len(sealed.rejects)},
@@ -208,9 +185,9 @@ class Bookkeeping:
         manifest = replace(
             sealed.manifest,
             previous=previous,
-            changes=changes,
-            state=state.dump(is_history=self._model.is_history),
-            load=TableLoad(**columns, columns=list(self._model.names)),
+            changes=ChangeCounts(inserted=merge.inserted, updated=merge.updated, deleted=merge.deleted),
+            state=merge.state.dump(is_history=self._model.is_history),
+            load=TableLoad(**columns, columns=list(self._model.names), repaired=merge.repaired, rejects=digest_of(rejects)),
         )
         text = json.dumps(manifest.dump(), indent=1, sort_keys=True, ensure_ascii=False, default=str)
         sha256 = hashlib.sha256(text.encode()).hexdigest()
@@ -218,28 +195,17 @@ class Bookkeeping:
         window = {"window_start": start, "window_end": end, "read_at": sealed.read_at}
         stored = columns | window | {"previous": previous, "sha256": sha256, "manifest": text}
         self._connection.execute(sa.insert(self._manifest).values(stored))
-        query = sa.select(self._manifest).where(self._mine, self._manifest.c.number == number)
+        query = sa.select(self._manifest).where(self._mine, self._manifest.c.number == merge.number)
         found = self._connection.execute(query).mappings().all()
         refuse_swallowed(self._manifest.name, "manifests", 1, sum(dict(row) == stored for row in found))
         return sha256
 
-    def _write_rejected(self, sealed: Sealed) -> None:
+    def _write_rejected(self, sealed: Sealed, rejects: list[Reject]) -> None:
         table = self._rejected
         mine = sa.and_(table.c.table_name == self._model.bare, table.c.label == sealed.label)
         self._connection.execute(sa.delete(table).where(mine))
         whose = {"table_name": self._model.bare, "label": sealed.label, "read_at": sealed.read_at}
-        rows = [
-            # PostgreSQL's text takes no NUL: it is written as JSON would.
-            {
-                **whose,
-                "number": number,
-                "key": each.key.replace("\0", "\\u0000"),
-                "field": each.field.replace("\0", "\\u0000"),
-                "reason": each.reason,
-                "raw": each.raw,
-            }
-            for number, each in enumerate(sealed.rejects, 1)
-        ]
+        rows = [{**whose, "number": number, **asdict(each)} for number, each in enumerate(rejects, 1)]
         if rows:
             self._connection.execute(sa.insert(table), rows)
         found = self._connection.execute(sa.select(sa.func.count()).select_from(table).where(mine)).scalar_one()
@@ -247,11 +213,41 @@ class Bookkeeping:
 
     # What readers ask.
 
+    def manifest(self, row: Mapping[str, Any]) -> Manifest:
+        """The manifest in a row of ``nexus_manifest``, with what a table's has: ``state`` and ``load``.
+
+        :raises NexusContractError: when it can't be read
+        """
+        where = f"the manifest in nexus_manifest of load {row['number']} of table {self._model.name}"
+        try:
+            manifest = parse(row["manifest"].encode(), where)
+        except NexusDataError as error:
+            if error.field == "manifest_version":
+                raise NexusContractError(f"{where} is of version {error.value!r}: upgrade the provider") from None
+            flaw = "it is none" if error.field == NAME else f"its field {error.field!r}"
+        else:
+            if manifest.state and manifest.load:
+                return manifest
+            flaw = f"it has no {'load' if manifest.state else 'state'}"
+        raise NexusContractError(f"{where} can't be read ({flaw}): it was edited; {BACKUP}")
+
     def manifests(self) -> Iterator[dict[str, Any]]:
         """The columns of each manifest, the first load first; none where there is no such table."""
         if self._has(self._manifest):
             query = sa.select(self._manifest).where(self._mine).order_by(self._manifest.c.number)
-            yield from map(dict, self._connection.execution_options(yield_per=_AT_ONCE).execute(query).mappings())
+            yield from map(dict, self._connection.execution_options(yield_per=AT_ONCE).execute(query).mappings())
+
+    def ground(self) -> list[Window]:
+        """The spans of time of which all records have been read, in order; none meets another."""
+        columns, spans = self._manifest.c, list[Window]()
+        query = sa.select(columns.window_start, columns.window_end).distinct().order_by(columns.window_start)
+        query = query.where(self._mine, columns.feed.in_(("created", "reread")))
+        for start, end in self._connection.execute(query):
+            if spans and start <= spans[-1].end:
+                spans[-1] = Window(spans[-1].start, max(spans[-1].end, end))
+            else:
+                spans.append(Window(start, end))
+        return spans
 
     def windows(self) -> list[tuple[Window, datetime]]:
         """The windows read whole, each with the time of its last reading, oldest first; one that contains a window counts."""
@@ -281,6 +277,19 @@ class Bookkeeping:
         query = query.where(columns.table_name == self._model.bare, columns.label == label).order_by(columns.number)
         return [Reject(*row) for row in self._connection.execute(query)]
 
+    def rejects_flaw(self, label: str, row: Mapping[str, Any]) -> str:
+        """What is wrong with the records of a reading that did not fit; empty when nothing is.
+
+        :param row: of the last manifest of the label; empty when it names none that did not fit
+        :raises NexusContractError: when the manifest can't be read
+        """
+        found, stated = self.rejected_of(label), row.get("rejected", 0)
+        if len(found) != stated:
+            return f"nexus_rejected has {len(found):,} records of {label}, and its last manifest says {stated:,}"
+        load = self.manifest(row).load if found else None
+        is_same = load is None or digest_of(found) == load.rejects
+        return "" if is_same else f"nexus_rejected has other records of {label} than its last manifest says"
+
     def rejected_counts(self) -> dict[str, dict[tuple[str, str], int]]:
         """How many records of each label did not fit, by field and reason."""
         if not self._has(self._rejected):
@@ -292,59 +301,3 @@ class Bookkeeping:
         for label, name, reason, number in self._connection.execute(query):
             found.setdefault(label, {})[name, reason] = number
         return found
-
-
-def _table_of_tables(schema: str | None) -> sa.Table:
-    return sa.Table(
-        BOOKS[0],
-        sa.MetaData(),
-        _key("table_name", 63, is_primary=True),
-        *(_key(name) for name in ("resource", "environment", "base_url", "output")),
-        _key("records_view", 63),
-        sa.Column("loads", sa.BigInteger, nullable=False),
-        schema=schema,
-        comment="One row for each table that syncs bring up to date: what it is of, and how many loads it had",
-        **ENGINE,
-    )
-
-
-def _table_of_manifests(schema: str | None) -> sa.Table:
-    return sa.Table(
-        BOOKS[1],
-        sa.MetaData(),
-        _key("table_name", 63, is_primary=True),
-        _number(),
-        *(_key(name) for name in ("resource", "environment", "base_url", "feed", "label")),
-        *(sa.Column(name, TimeType(), nullable=name != "read_at") for name in ("window_start", "window_end", "read_at")),
-        _key("verdict"),
-        *(sa.Column(name, sa.BigInteger, nullable=False) for name in ("records", "rejected")),
-        _key("content"),
-        *(_key(name, 64) for name in ("sha256", "previous")),
-        sa.Column("manifest", TextType(), nullable=False),
-        schema=schema,
-        comment="One row for each load that changed something, with its manifest and the digest of the one before",
-        **ENGINE,
-    )
-
-
-def _table_of_rejected(schema: str | None) -> sa.Table:
-    return sa.Table(
-        BOOKS[2],
-        sa.MetaData(),
-        _key("table_name", 63, is_primary=True),
-        _key("label", is_primary=True),
-        _number(),
-        *(sa.Column(name, TextType(), nullable=False) for name in ("key", "field", "reason", "raw")),
-        sa.Column("read_at", TimeType(), nullable=False),
-        schema=schema,
-        comment="The records that did not fit, of the last reading of each label",
-        **ENGINE,
-    )
-
-
-def _key(name: str, length: int = LONGEST_KEY, *, is_primary: bool = False) -> sa.Column[Any]:
-    return sa.Column(name, KeyType(length), primary_key=is_primary, nullable=False)
-
-
-def _number() -> sa.Column[Any]:
-    return sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False)

@@ -16,10 +16,9 @@ from airflow_provider_nexus.extract.progress import Follow, unheard
 from airflow_provider_nexus.load.columns import DIGESTED
 from airflow_provider_nexus.load.manifest import parse
 from airflow_provider_nexus.load.rows import content_of
-from airflow_provider_nexus.load.sql.bookkeeping import Bookkeeping, TableDigests
+from airflow_provider_nexus.load.sql.bookkeeping import Bookkeeping
+from airflow_provider_nexus.load.sql.state import AT_ONCE, TableDigests
 from airflow_provider_nexus.load.sql.tables import Model, current
-
-_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -29,11 +28,13 @@ class Checked:
     :param problems: one line each, naming the table and the row's key or the manifest's number; empty when all is well
     :param records: rows that were looked at
     :param manifests: manifests that were looked at
+    :param of_rows: the problems of rows that are no old versions; reading their windows again puts these right
     """
 
     problems: tuple[str, ...]
     records: int
     manifests: int
+    of_rows: frozenset[str] = frozenset()
 
 
 def check(connection: Connection, model: Model, follow: Follow = unheard) -> Checked:
@@ -47,23 +48,28 @@ def check(connection: Connection, model: Model, follow: Follow = unheard) -> Che
     problems += [f"table {model.name} {flaw}" for flaw in manifests.lost()]
     stored = manifests.state
     found, total = TableDigests(), stored.versions.records if stored else None
-    rows = _row_problems(connection, model, manifests.shapes, found, lambda seen: follow(seen, total))
-    problems += [f"table {model.name}: {line}" for line in rows]
+    lines = list(_row_problems(connection, model, manifests.shapes, found, lambda seen: follow(seen, total)))
     follow(found.versions.records, total)
     if stored is not None:
-        problems += [f"table {model.name}: {line}" for line in _differences(found, stored, model)]
-    return Checked(tuple(problems), found.versions.records, manifests.count)
+        lines += _differences(found, stored, model)
+    named = [(f"table {model.name}: {line}", is_current) for line, is_current in lines]
+    return Checked(
+        (*problems, *(line for line, _ in named)),
+        found.versions.records,
+        manifests.count,
+        frozenset(line for line, is_current in named if is_current),
+    )
 
 
-def _differences(found: TableDigests, stored: TableDigests, model: Model) -> Iterator[str]:
+def _differences(found: TableDigests, stored: TableDigests, model: Model) -> Iterator[tuple[str, bool]]:
     pairs = [("records", found.current, stored.current)]
     if model.is_history:
         pairs.append(("versions", found.versions, stored.versions))
     for what, here, then in pairs:
         if here.records != then.records:
-            yield f"has {here.records} {what}, but {then.records} after its last load"
+            yield f"has {here.records} {what}, but {then.records} after its last load", what == "records"
         elif here.total != then.total:
-            yield f"has other {what} than after its last load: their digest differs"
+            yield f"has other {what} than after its last load: their digest differs", what == "records"
 
 
 class ManifestCheck:
@@ -90,7 +96,7 @@ class ManifestCheck:
                 flaws.append(f"should be number {self.count}: manifests are missing")
             elif row["previous"] != before:
                 flaws.append("does not carry the digest of the one before it")
-            yield row, [*flaws, *self._text(row)]
+            yield row, [*flaws, *self.flaws(row)]
             self.count, before = row["number"], row["sha256"]
 
     def lost(self) -> Iterator[str]:
@@ -99,7 +105,8 @@ class ManifestCheck:
         if loads != self.count:
             yield f"had {loads} loads, but its last manifest is number {self.count}"
 
-    def _text(self, row: dict[str, Any]) -> Iterator[str]:
+    def flaws(self, row: dict[str, Any]) -> Iterator[str]:
+        """What is wrong with the text of one, and with the columns beside it."""
         if hashlib.sha256(row["manifest"].encode()).hexdigest() != row["sha256"]:
             yield "was edited: its text is not what its digest is of"
         self.state = None
@@ -116,7 +123,7 @@ class ManifestCheck:
         self.state = TableDigests.load(manifest.state)
         self.shapes.add(tuple(manifest.load.columns[DIGESTED:]))
         columns = manifest.load.dump() | {"previous": manifest.previous}
-        differing = [name for name, value in columns.items() if name != "columns" and row.get(name) != value]
+        differing = [name for name, value in columns.items() if name in row and row[name] != value]
         start, end = (manifest.window.start, manifest.window.end) if manifest.window else ("", "")
         times = {"window_start": start, "window_end": end, "read_at": manifest.read_at}
         differing += [name for name, text in times.items() if text and (row[name] is None or to_wire(row[name]) != text)]
@@ -126,8 +133,8 @@ class ManifestCheck:
 
 def _row_problems(
     connection: Connection, model: Model, shapes: set[tuple[str, ...]], state: TableDigests, seen: Callable[[int], object]
-) -> Iterator[str]:
-    """Everything that is wrong with the rows of a table, each against its digest.
+) -> Iterator[tuple[str, bool]]:
+    """Everything that is wrong with the rows of a table, each against its digest, and whether it is of a record as it is now.
 
     :param shapes: the columns that rows may have been made of
     :param state: counts them
@@ -139,18 +146,18 @@ def _row_problems(
     columns, of_key = model.data.c, _key_places(model)
     is_current = sa.case((current(model), 1), else_=0)
     query = sa.select(is_current, *(columns[name] for name in ("_key", "_content", *names)))
-    for is_now, key, stored, *values in connection.execution_options(yield_per=_AT_ONCE).execute(query):
+    for is_now, key, stored, *values in connection.execution_options(yield_per=AT_ONCE).execute(query):
         found = stored if any(_fits(stored, values, each) for each in places) else content_of(values)
         if found != stored:
-            yield f"the row of key {key!r} was edited: its values are not what its _content is of"
+            yield f"the row of key {key!r} was edited: its values are not what its _content is of", bool(is_now)
         parts = [values[place] for place in of_key]
         # The version of a deleted record has no values.
         if any(parts) and key != "|".join(part or "" for part in parts):
-            yield f"the row of key {key!r} has a record of another key"
+            yield f"the row of key {key!r} has a record of another key", bool(is_now)
         state.versions.add(found)
         if is_now:
             state.current.add(found)
-        if not state.versions.records % _AT_ONCE:
+        if not state.versions.records % AT_ONCE:
             seen(state.versions.records)
 
 

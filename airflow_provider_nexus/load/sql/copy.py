@@ -13,23 +13,24 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
 from airflow_provider_nexus.api.resource import Resource
-from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusStorageError
 from airflow_provider_nexus.extract.origin import Open
 from airflow_provider_nexus.extract.progress import Follow, unheard
 from airflow_provider_nexus.extract.request import CONTRACTS, Contract
 from airflow_provider_nexus.extract.totals import Totals
-from airflow_provider_nexus.extract.window import Window
+from airflow_provider_nexus.extract.window import ALL_TIME, Window
 from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.copy import Output, Sealed, Stored, TableRow
-from airflow_provider_nexus.load.manifest import ChangeCounts, parse
+from airflow_provider_nexus.load.copy import Output, Reject, Sealed, Stored, TableRow
+from airflow_provider_nexus.load.manifest import Manifest
 from airflow_provider_nexus.load.rows import TableConverter
-from airflow_provider_nexus.load.sql.bookkeeping import Bookkeeping, TableDigests
-from airflow_provider_nexus.load.sql.check import Checked, check
+from airflow_provider_nexus.load.sql.bookkeeping import BACKUP, Bookkeeping
+from airflow_provider_nexus.load.sql.check import Checked, ManifestCheck, check
 from airflow_provider_nexus.load.sql.errors import failing
 from airflow_provider_nexus.load.sql.merge import Merge
 from airflow_provider_nexus.load.sql.place import placed
 from airflow_provider_nexus.load.sql.schema import prepare
 from airflow_provider_nexus.load.sql.sessions import reading, session, snapshot, transaction
+from airflow_provider_nexus.load.sql.state import Ground, TableDigests
 from airflow_provider_nexus.load.sql.tables import Model, totals_of, unsettled_in
 
 
@@ -135,18 +136,21 @@ class SqlCopy:
         with suppress(_Unchanged), transaction(connection):
             number = books.lock()
             last = books.last()
-            state = parse(last["manifest"].encode(), f"the last one of {self.model.name}").state if last else None
+            state = books.manifest(last).state if last else None
             digests = TableDigests.load(state) if state else TableDigests()
-            merge = Merge(connection, self.model, staged, number, digests, self._batch)
+            ground = Ground([ALL_TIME] if last and scope == ALL_TIME else books.ground())
+            merge = Merge(connection, self.model, staged, number, digests, ground, self._batch)
             merge.upsert()
             if scope is not None:
                 merge.delete(scope, sealed)
-            counts = {"inserted": merge.inserted, "updated": merge.updated, "deleted": merge.deleted}
-            before = None if any(counts.values()) else books.last(sealed.label)
-            if before and (before["content"], before["verdict"]) == (sealed.content, sealed.verdict):
+            before = books.last(sealed.label)
+            is_rerun = before is not None and (before["content"], before["verdict"]) == (sealed.content, sealed.verdict)
+            merge.settle(sealed, scope, is_rerun=is_rerun)
+            is_same = is_rerun and not (merge.inserted or merge.updated or merge.deleted)
+            if before and is_same and not books.rejects_flaw(sealed.label, before):
                 unchanged = before["sha256"]
                 raise _Unchanged
-            sha256 = books.write(sealed, number, last["sha256"] if last else "", digests, ChangeCounts(**counts), self._belongs)
+            sha256 = books.write(sealed, merge, last["sha256"] if last else "", self._belongs)
         return Stored(
             path=self.model.name,
             manifest=f"nexus_manifest of {self.model.bare}",
@@ -155,13 +159,15 @@ class SqlCopy:
             inserted=merge.inserted,
             updated=merge.updated,
             deleted=merge.deleted,
+            repaired=merge.repaired,
         )
 
     def fields_before(self, window: Window | None) -> dict[str, Any] | None:  # noqa: ARG002 - a table is one for all windows
         """Member ``schema`` of the last load's manifest; ``None`` before the first."""
         with self._read() as connection:
-            last = Bookkeeping(connection, self.model).last()
-        return parse(last["manifest"].encode(), f"the last one of {self.model.name}").schema.dump() if last else None
+            books = Bookkeeping(connection, self.model)
+            last = books.last()
+            return books.manifest(last).schema.dump() if last else None
 
     def unsettled(self) -> dict[str, Open]:
         """The records whose end has not been seen, by key."""
@@ -194,6 +200,22 @@ class SqlCopy:
                 return Checked((f"table {missing} is not there",), 0, 0)
             with snapshot(self.engine) as connection:
                 return check(connection, self.model, follow)
+
+    def put_aside(self, label: str) -> tuple[dict[str, Any], Manifest, list[Reject]]:
+        """The columns of the last manifest of a reading, the manifest itself, and the records that did not fit.
+
+        :raises NexusStorageError: when there is no such manifest, or it or the records were edited
+        """
+        name = self.model.name
+        with self.books() as books:
+            row = books.last(label)
+            if row is None:
+                raise NexusStorageError(f"nexus_manifest has no load of {label} into table {name}: {BACKUP}")
+            manifest, flaws = books.manifest(row), list(ManifestCheck(books, self.model).flaws(row))
+            flaw = f"manifest {row['number']} of table {name} {flaws[0]}" if flaws else books.rejects_flaw(label, row)
+            if flaw:
+                raise NexusStorageError(f"{flaw}. Nothing is loaded of what was edited: sync its window again, or {BACKUP}")
+            return row, manifest, books.rejected_of(label)
 
     @contextmanager
     def books(self) -> Iterator[Bookkeeping]:

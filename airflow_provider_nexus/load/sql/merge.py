@@ -1,13 +1,15 @@
 """Upsert: the rows of a reading are merged into the table, in statements that every database has and plans alike.
 
-The rows are taken in pieces by key, and what the table contains of them is looked up by primary key: no statement's cost
-depends on how large the table is, but for the one that looks for deleted records.
+The rows are taken in pieces by key, and what the table contains of them is looked up by primary key. The cost of two statements
+depends on how large the table is: of the one that looks for deleted records, and of the one that counts the table anew where
+rows came back or went that had been read before.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,13 +20,14 @@ from airflow_provider_nexus.extract.window import ALL_TIME, Window
 from airflow_provider_nexus.load.columns import DIGESTED
 from airflow_provider_nexus.load.copy import Sealed
 from airflow_provider_nexus.load.rows import content_of
-from airflow_provider_nexus.load.sql.bookkeeping import TableDigests
 from airflow_provider_nexus.load.sql.errors import refuse_swallowed
+from airflow_provider_nexus.load.sql.state import Doubts, Ground, TableDigests, count, counted
 from airflow_provider_nexus.load.sql.tables import Model, current, latest
 from airflow_provider_nexus.load.sql.types import JsonType, MoneyType, TimeType
 
 _VERSION = ("_key", "_content", "_read_at", "_read_by")
 """The columns that tell versions of a record apart."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -34,7 +37,9 @@ class Merge:
     :param staged: the table of the rows that were read
     :param number: of the load
     :param state: of the table before, brought up to date here
+    :param ground: what had been read before
     :param batch: rows in one statement
+    :ivar repaired: how many of these rows put right what somebody else had changed, deleted or added
     """
 
     connection: Connection
@@ -42,11 +47,14 @@ class Merge:
     staged: sa.Table
     number: int
     state: TableDigests
+    ground: Ground
     batch: int
     inserted: int = 0
     updated: int = 0
     deleted: int = 0
+    repaired: int = 0
     _unchanged: int = 0
+    _doubts: Doubts = field(default_factory=Doubts)
 
     def upsert(self) -> None:
         """Insert what is new, and replace what was read in another version.
@@ -54,11 +62,12 @@ class Merge:
         :raises NexusContractError: when the table does not store it as it is
         """
         extra = {"_load": sa.literal(self.number, sa.BigInteger), "_deleted": sa.false()} if self.model.is_history else {}
-        columns = self.model.data.c
-        version = [columns[name] for name in (*_VERSION, "_deleted") if name in columns]
+        created, restored = self.model.source.created, 0
         for piece in self._pieces():
-            query = sa.select(*version).where(columns["_key"].in_([row["_key"] for row in piece]), latest(self.model))
-            stored = {row["_key"]: row for row in self.connection.execute(query).mappings()}
+            stored = self._stored([row["_key"] for row in piece])
+            damaged = [stored[row["_key"]] for row in piece if _is_damaged(row, stored.get(row["_key"]))]
+            self._restore(damaged)
+            restored += len(damaged)
             new = [row for row in piece if _replaces(row, stored.get(row["_key"]))]
             old = [stored[row["_key"]] for row in new if row["_key"] in stored and not stored[row["_key"]].get("_deleted")]
             self._take_away(old)
@@ -67,9 +76,16 @@ class Merge:
                 query = query.where(self.staged.c["_key"].in_([row["_key"] for row in new]))
                 names = [*self.model.names, *extra]
                 self.connection.execute(sa.insert(self.model.data).from_select(names, query, include_defaults=False))
+            replaced = {row["_key"]: row["_content"] for row in old}
             for row in new:
                 self.state.current.add(row["_content"])
                 self.state.versions.add(row["_content"])
+                if row["_key"] in replaced:
+                    self._doubts.updated.add(row["_content"], -1)
+                    count(self._doubts.updated, replaced[row["_key"]])
+                elif self.ground.has(row[created] if created else None):
+                    self._doubts.returned += 1
+                    self._doubts.state.add(row["_content"], -1)
             self.updated += len(old)
             self.inserted += len(new) - len(old)
             self._unchanged += sum(
@@ -77,6 +93,8 @@ class Merge:
             )
         if self.inserted or self.updated:
             self._confirm()
+        self.updated += restored
+        self.repaired = restored
 
     def delete(self, scope: Window, sealed: Sealed) -> None:
         """Take away what lies in a scope and was not read; what was read and did not fit stays as it was.
@@ -88,11 +106,71 @@ class Merge:
         unread = [row for row in self._unread(scope, sealed) if row["_key"] not in rejected]
         for start in range(0, len(unread), self.batch):
             self._delete(unread[start : start + self.batch], sealed)
+        for row in unread:
+            count(self._doubts.state, row["_content"])
         self.deleted += len(unread)
+
+    def settle(self, sealed: Sealed, scope: Window | None, *, is_rerun: bool) -> None:
+        """Find out which changes were repairs, and make the state that of a table which nobody else has changed.
+
+        Rows that came back to where all had been read, or that went, are as Nexus has it, or put right what somebody else has
+        done. The table is counted anew: is it not what the state makes it, then somebody has, and they were repairs.
+
+        :param is_rerun: whether the last reading of this label has brought the same, so that updates may be repairs too
+        """
+        changes = self.updated - self.repaired if is_rerun else 0
+        if not (self._doubts.returned or self.deleted or changes or scope == ALL_TIME):
+            return
+        found, expected = counted(self.connection, self.model), self.state.current
+        if found == expected:
+            return
+        self.state.current = repaired = expected.plus(self._doubts.state)
+        self.repaired += self._doubts.returned + self.deleted
+        if found == repaired:
+            return
+        if found == repaired.plus(self._doubts.updated):
+            self.repaired += self.updated - self.repaired
+        if found == repaired.plus(self._doubts.updated) or (scope == ALL_TIME and found == sealed.account.contents):
+            self.state.current = found
+            return
+        _log.warning(
+            "Table %s is not what its loads have brought, and this reading puts right no more than a part of it: %s",
+            self.model.name,
+            "airflow nexus verify names what to sync again",
+        )
+
+    def _stored(self, keys: list[str]) -> dict[str, sa.RowMapping]:
+        """The newest version that is stored of some records, and whether its values are those that came."""
+        data, staged = self.model.data, self.staged
+        same = sa.and_(*(self._is_stored(name) for name in self.model.names[DIGESTED:]))
+        names = [name for name in (*_VERSION, "_load", "_deleted") if name in data.c]
+        query = sa.select(*(data.c[name] for name in names), sa.case((same, 1), else_=0).label("is_same"))
+        query = query.select_from(data.join(staged, data.c["_key"] == staged.c["_key"]))
+        query = query.where(data.c["_key"].in_(keys), latest(self.model))
+        return {row["_key"]: row for row in self.connection.execute(query).mappings()}
+
+    def _restore(self, damaged: Sequence[sa.RowMapping]) -> None:
+        """Write the values of rows again that are not what their digest is of; the version, and when it was read, stay.
+
+        :raises NexusContractError: when the table does not store them
+        """
+        if not damaged:
+            return
+        columns, loads = self.model.data.c, {row["_key"]: row.get("_load") for row in damaged}
+        key, values = self.staged.c["_key"], [self.staged.c[name] for name in self.model.names[DIGESTED:]]
+        came = self.connection.execute(sa.select(key.label("its_key"), *values).where(key.in_(loads))).mappings()
+        rows = [{"its_load": loads[row["its_key"]], **row} for row in came]
+        update = sa.update(self.model.data).where(columns["_key"] == sa.bindparam("its_key"))
+        if self.model.is_history:
+            update = update.where(columns["_load"] == sa.bindparam("its_load"))
+        self.connection.execute(update, rows)
+        found = sum(row["is_same"] for row in self._stored(list(loads)).values())
+        refuse_swallowed(self.model.name, "rows to be put right", len(damaged), found)
 
     def _pieces(self) -> Iterator[Sequence[sa.RowMapping]]:
         columns = self.staged.c
-        query = sa.select(*(columns[name] for name in _VERSION)).order_by(columns["_key"]).limit(self.batch)
+        names = filter(None, (*_VERSION, self.model.source.created))
+        query = sa.select(*(columns[name] for name in names)).order_by(columns["_key"]).limit(self.batch)
         piece = self.connection.execute(query).mappings().all()
         while piece:
             yield piece
@@ -101,7 +179,7 @@ class Merge:
     def _take_away(self, rows: Sequence[sa.RowMapping]) -> None:
         """They are no longer what the record is; only a history goes on storing them."""
         for row in rows:
-            self.state.current.add(row["_content"], -1)
+            count(self.state.current, row["_content"], -1)
         if rows and not self.model.is_history:
             keys = [row["_key"] for row in rows]
             found = self.connection.execute(sa.delete(self.model.data).where(self.model.data.c["_key"].in_(keys))).rowcount
@@ -166,6 +244,11 @@ class Merge:
             query = query.where(columns["_load"] == self.number, columns["_deleted"])
             wanted = len(rows)
         refuse_swallowed(self.model.name, "rows of deleted records", wanted, self.connection.execute(query).scalar_one())
+
+
+def _is_damaged(row: sa.RowMapping, stored: sa.RowMapping | None) -> bool:
+    """Whether a stored row has the digest of a version that came, and other values."""
+    return stored is not None and stored["_content"] == row["_content"] and not (stored["is_same"] or stored.get("_deleted"))
 
 
 def _replaces(row: sa.RowMapping, stored: sa.RowMapping | None) -> bool:

@@ -1,4 +1,7 @@
-"""Model of a copy's table: its name, columns, keys and indexes; which rows are its records as they are now, and their totals."""
+"""Model of a copy's table: its name, columns, keys and indexes; which rows are its records as they are now, and their totals.
+
+And the three bookkeeping tables, as they are in every schema.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,9 @@ from airflow_provider_nexus.extract.totals import Totals, group_of
 from airflow_provider_nexus.load.account import Grouping
 from airflow_provider_nexus.load.columns import Table, UnsettledRule
 from airflow_provider_nexus.load.copy import Output
-from airflow_provider_nexus.load.sql.name import split_name
-from airflow_provider_nexus.load.sql.types import type_of
+from airflow_provider_nexus.load.rows import LONGEST_KEY
+from airflow_provider_nexus.load.sql.name import BOOKS, split_name
+from airflow_provider_nexus.load.sql.types import KeyType, TextType, TimeType, type_of
 
 ENGINE: dict[str, Any] = {"mysql_engine": "InnoDB", "mariadb_engine": "InnoDB"}
 """A server's own default may be one without transactions."""
@@ -196,3 +200,62 @@ def totals_of(connection: Connection, model: Model, start: datetime, end: dateti
         mark = bool(flag) if grouping.flag else None
         totals.add(group_of(status, currency, mark), count, dict(zip(grouping.amounts, values, strict=True)))
     return totals
+
+
+def table_of_tables(schema: str | None) -> sa.Table:
+    """``nexus_table``."""
+    return sa.Table(
+        BOOKS[0],
+        sa.MetaData(),
+        _key("table_name", 63, is_primary=True),
+        *(_key(name) for name in ("resource", "environment", "base_url", "output")),
+        _key("records_view", 63),
+        sa.Column("loads", sa.BigInteger, nullable=False),
+        schema=schema,
+        comment="One row for each table that syncs bring up to date: what it is of, and how many loads it had",
+        **ENGINE,
+    )
+
+
+def table_of_manifests(schema: str | None) -> sa.Table:
+    """``nexus_manifest``."""
+    return sa.Table(
+        BOOKS[1],
+        sa.MetaData(),
+        _key("table_name", 63, is_primary=True),
+        _number(),
+        *(_key(name) for name in ("resource", "environment", "base_url", "feed", "label")),
+        *(sa.Column(name, TimeType(), nullable=name != "read_at") for name in ("window_start", "window_end", "read_at")),
+        _key("verdict"),
+        *(sa.Column(name, sa.BigInteger, nullable=False) for name in ("records", "rejected")),
+        _key("content"),
+        *(_key(name, 64) for name in ("sha256", "previous")),
+        sa.Column("manifest", TextType(), nullable=False),
+        schema=schema,
+        comment="One row for each load that changed something, with its manifest and the digest of the one before",
+        **ENGINE,
+    )
+
+
+def table_of_rejected(schema: str | None) -> sa.Table:
+    """``nexus_rejected``."""
+    return sa.Table(
+        BOOKS[2],
+        sa.MetaData(),
+        _key("table_name", 63, is_primary=True),
+        _key("label", is_primary=True),
+        _number(),
+        *(sa.Column(name, TextType(), nullable=False) for name in ("key", "field", "reason", "raw")),
+        sa.Column("read_at", TimeType(), nullable=False),
+        schema=schema,
+        comment="The records that did not fit, of the last reading of each label",
+        **ENGINE,
+    )
+
+
+def _key(name: str, length: int = LONGEST_KEY, *, is_primary: bool = False) -> sa.Column[Any]:
+    return sa.Column(name, KeyType(length), primary_key=is_primary, nullable=False)
+
+
+def _number() -> sa.Column[Any]:
+    return sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False)

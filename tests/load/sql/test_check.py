@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
+from airflow_provider_nexus.exceptions import NexusContractError
 from airflow_provider_nexus.verify.tables import open_table, verify_table
 from tests.load.sql.loading import TABLE, copy_of, later, load, small
 
@@ -32,6 +33,8 @@ TAMPERED = [
         "manifest 3 of table nexus_copy was edited.* columns read_at",
     ),
     ("UPDATE nexus_manifest SET sha256 = 'x' WHERE number = 1", "manifest 2 of table nexus_copy does not carry"),
+    ("UPDATE nexus_manifest SET previous = 'x' WHERE number = 2", "manifest 2 of table nexus_copy does not carry"),
+    ("UPDATE nexus_manifest SET previous = 'x' WHERE number = 1", "manifest 1 of table nexus_copy does not carry"),
     ("DELETE FROM nexus_manifest WHERE number = 1", "manifest 2 of table nexus_copy should be number 1"),
     ("DELETE FROM nexus_manifest WHERE number = 2", "manifest 3 of table nexus_copy should be number 2"),
     (f"DELETE FROM nexus_manifest WHERE number = {LAST}", "had 3 loads, but its last manifest is number 2"),
@@ -87,6 +90,9 @@ FORGED: list[tuple[Callable[[dict[str, Any]], object], str]] = [
     (lambda told: told["proof"].update(verdict="sure"), "its proof's verdict is 'sure'"),
     (lambda told: told.update(read_by="created"), "it was read by 'created'"),
     (lambda told: told.update(environment="production"), "its environment is 'production'"),
+    (lambda told: told.update(previous="0" * 64), "its text says something else than its columns previous"),
+    (lambda told: told["load"].update(base_url="https://x"), "its text says something else than its columns base_url"),
+    (lambda told: told.pop("state"), "can't be read"),
     (lambda told: told.pop("proof"), "can't be read"),
     (lambda told: told.update(manifest_version=3), "as it is of version 3: upgrade the provider"),
 ]
@@ -109,3 +115,31 @@ def test_a_manifest_with_a_digest_of_its_own_can_t_contradict_itself(
     (problem,) = verify_table(stored).problems
     assert f"manifest 3 of table {TABLE}" in f"{problem.where}: {problem.what}"
     assert said in problem.what
+
+
+OWNER = {
+    "resource": ("customers", "the resource 'customers', and manifests have 'transactions'"),
+    "environment": ("production", "the environment 'production', and manifests have 'test'"),
+    "base_url": ("https://api.quantoznexus.com", "the base_url .*, and manifests have 'https://testapi.quantoznexus.com'"),
+    "output": ("history", "the output 'history', and manifests have 'current'"),
+}
+
+
+@pytest.mark.parametrize("member", OWNER)
+def test_what_the_table_is_of_is_compared_with_its_manifests(member: str) -> None:
+    engine = sa.create_engine("sqlite://", poolclass=sa.StaticPool)
+    copy, (value, said) = loaded(engine), OWNER[member]
+    assert verify_table(copy).problems == ()
+    tamper(engine, f"UPDATE nexus_table SET {member} = '{value}'")
+    (problem,) = verify_table(copy).problems
+    assert re.search(f"nexus_table has {said}: take it back from a backup", problem.what)
+
+
+def test_a_manifest_that_can_t_be_read_is_refused_by_its_own_name(engine: Engine) -> None:
+    copy = loaded(engine)
+    tamper(engine, "UPDATE nexus_manifest SET manifest = 'x' WHERE number = 3")
+    with pytest.raises(
+        NexusContractError, match=r"^the manifest in nexus_manifest of load 3 of table nexus_copy can't be read"
+    ) as caught:
+        load(copy, small(("T1", "Completed"), read_at=later(3)), label="d")
+    assert "_manifest.json" not in str(caught.value)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 import sqlalchemy as sa
 
 from airflow_provider_nexus.api.resources import get_resource
+from airflow_provider_nexus.exceptions import NexusStorageError
 from airflow_provider_nexus.extract.request import SyncRequest
 from airflow_provider_nexus.load import rows as conform
 from airflow_provider_nexus.load.columns import Table
@@ -86,3 +88,45 @@ def test_a_check_counts_what_did_not_fit(sandbox: Sandbox, engine: sa.Engine) ->
     found = [problem.what for problem in verify_table(open_table(engine, "copied")).problems]
     assert found
     assert all(re.match(r"nexus_rejected has 0 records of \S+, and its last manifest says [1-9]", text) for text in found)
+
+
+COLUMNS = "field, reason, raw, read_at FROM nexus_rejected"
+ADDED = f"INSERT INTO nexus_rejected SELECT table_name, label, 99, key, {COLUMNS} WHERE number = 1"  # noqa: S608
+REFUSED = {
+    "UPDATE nexus_rejected SET raw = '{}' WHERE number = 1": "other records of .* than its last manifest says",
+    "UPDATE nexus_rejected SET reason = 'none' WHERE number = 1": "other records of .* than its last manifest says",
+    "DELETE FROM nexus_rejected WHERE number = 1": r"nexus_rejected has \d+ records of .* and its last manifest says",
+    ADDED: r"nexus_rejected has \d+ records of .* and its last manifest says",
+    "UPDATE nexus_manifest SET rejected = 1": "was edited: its text says something else than its columns rejected",
+    "DELETE FROM nexus_manifest": "nexus_manifest has no load of",
+}
+
+
+def test_what_was_edited_is_not_replayed_until_its_window_is_read_again(sandbox: Sandbox, tmp_path: Path) -> None:
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'copied.db'}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(cast("dict[str, Any]", conform._READERS), "text", _no_empty_text)
+        load(sandbox, engine, max_rejected=1000)
+        before = rows_of(engine, "SELECT * FROM copied")
+        for statement, said in REFUSED.items():
+            with engine.connect() as connection:
+                saved = {
+                    name: sa.Table(name, sa.MetaData(), autoload_with=connection) for name in ("nexus_rejected", "nexus_manifest")
+                }
+                rows = {name: list(connection.execute(sa.select(table)).mappings()) for name, table in saved.items()}
+                assert connection.execute(sa.text(statement)).rowcount
+                connection.commit()
+            with pytest.raises(NexusStorageError, match=said):
+                replay_table(open_table(engine, "copied"))
+            assert rows_of(engine, "SELECT * FROM copied") == before
+            assert verify_table(open_table(engine, "copied")).problems
+            with engine.begin() as connection:
+                for name, table in saved.items():
+                    connection.execute(sa.delete(table))
+                    connection.execute(sa.insert(table), [dict(row) for row in rows[name]])
+        assert verify_table(open_table(engine, "copied")).problems == ()
+        with engine.begin() as connection:
+            connection.execute(sa.text("UPDATE nexus_rejected SET raw = '{}' WHERE number = 1"))
+        load(sandbox, engine, max_rejected=1000)
+        assert verify_table(open_table(engine, "copied")).problems == ()
+    assert sum(each.fitted for each in replay_table(open_table(engine, "copied")))
