@@ -91,7 +91,7 @@ def test_a_check_counts_what_did_not_fit(sandbox: Sandbox, engine: sa.Engine) ->
 
 
 COLUMNS = "field, reason, raw, read_at FROM nexus_rejected"
-ADDED = f"INSERT INTO nexus_rejected SELECT table_name, label, 99, key, {COLUMNS} WHERE number = 1"  # noqa: S608
+ADDED = f"INSERT INTO nexus_rejected SELECT table_name, label, 99, key, {COLUMNS} WHERE number = 1"
 REFUSED = {
     "UPDATE nexus_rejected SET raw = '{}' WHERE number = 1": "other records of .* than its last manifest says",
     "UPDATE nexus_rejected SET reason = 'none' WHERE number = 1": "other records of .* than its last manifest says",
