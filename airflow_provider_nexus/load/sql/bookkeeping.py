@@ -281,12 +281,14 @@ class Bookkeeping:
         """What is wrong with the records of a reading that did not fit; empty when nothing is.
 
         :param row: of the last manifest of the label; empty when it names none that did not fit
-        :raises NexusContractError: when the manifest can't be read
         """
         found, stated = self.rejected_of(label), row.get("rejected", 0)
         if len(found) != stated:
             return f"nexus_rejected has {len(found):,} records of {label}, and its last manifest says {stated:,}"
-        load = self.manifest(row).load if found else None
+        try:
+            load = self.manifest(row).load if found else None
+        except NexusContractError:
+            return f"nexus_rejected has records of {label}, and its last manifest, which they are compared with, can't be read"
         is_same = load is None or digest_of(found) == load.rejects
         return "" if is_same else f"nexus_rejected has other records of {label} than its last manifest says"
 
