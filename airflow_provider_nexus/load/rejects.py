@@ -8,7 +8,7 @@ import msgspec
 
 from airflow_provider_nexus.api.rows import Row
 from airflow_provider_nexus.exceptions import NexusRejectedError
-from airflow_provider_nexus.extract.account import Digest
+from airflow_provider_nexus.load.account import Digest
 from airflow_provider_nexus.load.copy import Reject
 from airflow_provider_nexus.load.manifest import REJECTED
 

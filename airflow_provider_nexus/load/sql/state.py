@@ -10,8 +10,8 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from airflow_provider_nexus.extract.account import Digest
 from airflow_provider_nexus.extract.window import Window
+from airflow_provider_nexus.load.account import Digest
 from airflow_provider_nexus.load.manifest import TableState
 from airflow_provider_nexus.load.sql.tables import Model, current
 

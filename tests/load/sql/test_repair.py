@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from airflow_provider_nexus.extract.window import ALL_TIME, Window
+from airflow_provider_nexus.load.account import TableAccount
 from airflow_provider_nexus.load.copy import Stored, TableRow
 from airflow_provider_nexus.load.sql.copy import SqlCopy
-from airflow_provider_nexus.load.totals import TableAccount
 from airflow_provider_nexus.verify.tables import open_table, verify_table
 from tests.load.sql.loading import END, START, TABLE, copy_of, dump, later, load, rows_of, small, transaction
 
