@@ -51,16 +51,6 @@ def excerpt(value: object) -> str:
     return seen if len(seen) <= _SHOWN and len(written) <= _LOOKED_AT else f"{seen[:_SHOWN]}..."
 
 
-def a_kind(value: object) -> str:
-    """The kind of a value with its article, such as ``an int``."""
-    return "no value" if value is None else with_article(type(value).__name__)
-
-
-def with_article(noun: str) -> str:
-    """A noun behind ``a`` or ``an``."""
-    return f"{'an' if noun.lower().startswith(('a', 'e', 'i', 'o', 'und')) else 'a'} {noun}"
-
-
 class NexusError(Exception):
     """Root of all errors of the provider. All can be pickled, as Airflow hands them from process to process."""
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from airflow_provider_nexus.exceptions import NexusConfigurationError, a_kind
+from airflow_provider_nexus.exceptions import NexusConfigurationError
 
 IN_QUOTES = "give it in quotes; where templates are rendered as native objects, as \"'{{ ... }}'\""
 """How to give a text that looks like a number."""
@@ -121,3 +121,13 @@ def did_you_mean(given: object, known: Iterable[str], otherwise: str = "", *, th
         return f"did you mean {names[nearest[0]]!r}? {then}".strip()
     hint = otherwise or f"known are {', '.join(names.values())}"
     return f"{hint}. {then}" if then else hint
+
+
+def a_kind(value: object) -> str:
+    """The kind of a value with its article, such as ``an int``."""
+    return "no value" if value is None else with_article(type(value).__name__)
+
+
+def with_article(noun: str) -> str:
+    """A noun behind ``a`` or ``an``."""
+    return f"{'an' if noun.lower().startswith(('a', 'e', 'i', 'o', 'und')) else 'a'} {noun}"

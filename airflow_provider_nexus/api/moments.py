@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, time, timedelta
 
-from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusWindowError, a_kind
+from airflow_provider_nexus.api.codes import a_kind
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusWindowError
 
 Moment = str | int | date | None
 """A moment as users give it, or nothing.

@@ -9,9 +9,10 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from airflow_provider_nexus.api import timestamps
+from airflow_provider_nexus.api.codes import with_article
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.schemas.field import Field, Kind
-from airflow_provider_nexus.exceptions import NexusDataError, with_article
+from airflow_provider_nexus.exceptions import NexusDataError
 
 _EXPECTED = {"money": "a decimal number", "time": "an ISO 8601 time stamp", "date": "a date", "text": "text"}
 

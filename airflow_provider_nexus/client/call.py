@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import msgspec
 from urllib3.filepost import encode_multipart_formdata
 
+from airflow_provider_nexus.api.codes import a_kind
 from airflow_provider_nexus.api.resources import RESOURCES, changes_something, find_by_path
 from airflow_provider_nexus.client.secret import Secret
 from airflow_provider_nexus.client.values import (
@@ -26,7 +27,7 @@ from airflow_provider_nexus.client.values import (
     refuse_number_for_code,
     refuse_twins,
 )
-from airflow_provider_nexus.exceptions import NexusConfigurationError, a_kind
+from airflow_provider_nexus.exceptions import NexusConfigurationError
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from enum import Enum
 from ipaddress import ip_address
 from typing import Any
 
-from airflow_provider_nexus.api.codes import IN_QUOTES
+from airflow_provider_nexus.api.codes import IN_QUOTES, a_kind
 from airflow_provider_nexus.api.moments import is_missing, moment
 from airflow_provider_nexus.api.timestamps import to_wire
-from airflow_provider_nexus.exceptions import NexusConfigurationError, a_kind, excerpt
+from airflow_provider_nexus.exceptions import NexusConfigurationError, excerpt
 
 _LOST_DIGITS = f"which may have lost digits: give a Decimal or text, {IN_QUOTES.removeprefix('give it in quotes; ')}"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")

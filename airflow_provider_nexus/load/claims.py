@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any, get_args
 
 from airflow_provider_nexus import storage as store
@@ -170,3 +171,9 @@ def refuse_changed(folder: Any, manifest: Manifest) -> None:
     """
     if load(folder) != manifest:
         raise store.another_run(f"{folder} changed while it was read")
+
+
+def amounts_of(sums: Mapping[str, Mapping[str, str]]) -> dict[tuple[str, str], Decimal]:
+    """Sums by field and currency, whose spelling does not matter; those of nothing are left out."""
+    every = ((field, currency, digits) for field, of_field in sums.items() for currency, digits in of_field.items())
+    return {(field, currency): number for field, currency, digits in every if (number := Decimal(digits))}

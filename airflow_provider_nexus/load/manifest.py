@@ -12,7 +12,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -301,12 +300,6 @@ def describe(extracted: Extracted, account: Account[Any], file_format: str, unty
 def end_record(row: Row | None) -> EndRecord | None:
     """A row as the first or the last one of a reading."""
     return EndRecord(key=row.key, stamp=row.stamp) if row else None
-
-
-def amounts_of(sums: Mapping[str, Mapping[str, str]]) -> dict[tuple[str, str], Decimal]:
-    """Sums by field and currency, whose spelling does not matter; those of nothing are left out."""
-    every = ((field, currency, digits) for field, of_field in sums.items() for currency, digits in of_field.items())
-    return {(field, currency): number for field, currency, digits in every if (number := Decimal(digits))}
 
 
 def to_json(manifest: Manifest) -> bytes:

@@ -6,8 +6,8 @@ import os
 import re
 from typing import Any
 
-from airflow_provider_nexus.api.codes import IN_QUOTES
-from airflow_provider_nexus.exceptions import NexusConfigurationError, a_kind
+from airflow_provider_nexus.api.codes import IN_QUOTES, a_kind
+from airflow_provider_nexus.exceptions import NexusConfigurationError
 
 _MISSING = ("None", "null", "undefined", "NaN", "NaT")
 """What templates make of a value that is not there."""

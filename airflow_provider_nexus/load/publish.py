@@ -20,7 +20,7 @@ from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.extract.jsonl import Part
 from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load import rejects
-from airflow_provider_nexus.load.claims import contradictions, damage
+from airflow_provider_nexus.load.claims import amounts_of, contradictions, damage
 from airflow_provider_nexus.load.collection import refuse_another, refuse_other_format
 from airflow_provider_nexus.load.copy import Reject
 from airflow_provider_nexus.load.manifest import NAME, READINGS, REJECTED, SUPERSEDED, File, Manifest, RejectsFile
@@ -124,7 +124,7 @@ def _misstated(published: Manifest, manifest: Manifest, *, has_all: bool) -> dic
     """What a manifest states that can't be true, or otherwise than another one of the same data, by its name."""
     names = ["resource", "span", "records", "key_digest", "protected", *(() if manifest.content else ("first", "last"))]
     differing = [name for name in names if getattr(published, name) != getattr(manifest, name)]
-    differing += [] if manifests.amounts_of(published.sums) == manifests.amounts_of(manifest.sums) else ["sums"]
+    differing += [] if amounts_of(published.sums) == amounts_of(manifest.sums) else ["sums"]
     differing += [] if published.group_totals.same_as(manifest.group_totals) else ["totals"]
     if differing:
         return {NAME: f"states something else than the records in {', '.join(differing)}"}

@@ -8,14 +8,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import Any, get_args
 
-from airflow_provider_nexus.api.codes import IN_QUOTES, codes_of, path_segment, texts_of
+from airflow_provider_nexus.api.codes import IN_QUOTES, a_kind, codes_of, path_segment, texts_of
 from airflow_provider_nexus.api.environments import split_link
 from airflow_provider_nexus.api.moments import is_missing, moment
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.download import refuse_size
 from airflow_provider_nexus.client.values import in_body, in_headers, in_query, method_of, refuse_bare
-from airflow_provider_nexus.exceptions import NexusConfigurationError, a_kind
+from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.extract.protect import Treatment
 from airflow_provider_nexus.extract.records import whole_number
 from airflow_provider_nexus.extract.request import CONTRACTS

@@ -115,9 +115,7 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         self.page_size = page_size
         self.contract = contract
         self.max_rejected = max_rejected
-        self.capture = capture
-        self.history = history
-        self.rereads = rereads
+        self.capture, self.history, self.rereads = capture, history, rereads
         self.personal = personal
         self.protect = protect
         self.report_path = rendered(report_path)

@@ -116,8 +116,11 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
         )
         self.path, self.file_format, self.storage_conn_id = rendered(path), file_format, rendered(storage_conn_id)
         self.check(NexusToObjectStorageOperator)
-        if file_format != "parquet" and (capture == "changes" or history):
-            what = "changes are captured" if capture == "changes" else "a history is stored"
+        self._refuse_changes_in_lines()
+
+    def _refuse_changes_in_lines(self) -> None:
+        if self.file_format != "parquet" and (self.capture == "changes" or self.history):
+            what = "changes are captured" if self.capture == "changes" else "a history is stored"
             raise NexusConfigurationError(f"{what} in typed rows: use file_format='parquet' (or a SQL table)")
 
     def transfer(self, context: Context, hook: NexusHook, resource: Resource) -> dict[str, Any] | None:

@@ -20,8 +20,9 @@ from airflow_provider_nexus.extract.protect import Place, Protection, Treatment,
 from airflow_provider_nexus.extract.totals import Totals
 from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load.account import LineAccount, TableAccount
+from airflow_provider_nexus.load.claims import amounts_of
 from airflow_provider_nexus.load.columns import CONTENT, DIGESTED, KEY, SYSTEM, Column, Table
-from airflow_provider_nexus.load.manifest import Manifest, amounts_of, end_record
+from airflow_provider_nexus.load.manifest import Manifest, end_record
 from airflow_provider_nexus.load.parquet.changes import DELETED
 from airflow_provider_nexus.load.parquet.writer import load, read_rows
 from airflow_provider_nexus.load.rows import content_of

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from airflow_provider_nexus.exceptions import NexusConfigurationError, a_kind
+from airflow_provider_nexus.api.codes import a_kind
+from airflow_provider_nexus.exceptions import NexusConfigurationError
 
 BOOKS = ("nexus_table", "nexus_manifest", "nexus_rejected")
 """The bookkeeping tables beside every copy."""

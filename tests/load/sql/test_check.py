@@ -88,6 +88,7 @@ FORGED: list[tuple[Callable[[dict[str, Any]], object], str]] = [
     (lambda told: told["proof"].update(unique=7), "its verdict is 'proved', and 7 unique records"),
     (lambda told: told["proof"].update(unique=7, total_first=7, total_last=7), "its proof is of 7 records"),
     (lambda told: told["proof"].update(verdict="sure"), "its proof's verdict is 'sure'"),
+    (lambda told: told["schema"].update(fields=["x"]), "its schema's fingerprint is not that of its fields"),
     (lambda told: told.update(read_by="created"), "it was read by 'created'"),
     (lambda told: told.update(environment="production"), "its environment is 'production'"),
     (lambda told: told.update(previous="0" * 64), "its text says something else than its columns previous"),
