@@ -141,8 +141,9 @@ class ParquetCopy:
             while batch := list(islice(compared, _BATCH)):
                 writer.write(batch)
                 self._see(batch)
+                fresh = changes.take()
                 if self._readings.keeps_versions:
-                    versions.write(changes.take())
+                    versions.write(fresh)
             sealed = seal()
             # A record of the copy that did not fit this time is not deleted; a window by itself stores what was read.
             if self._unsettled:

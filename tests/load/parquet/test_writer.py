@@ -224,12 +224,15 @@ def test_amounts_of_38_digits(rows: list[TableRow], tmp_path: Path, text: str) -
 
 MEMORY = """
 import resource, sys
+from datetime import UTC, datetime
 from pathlib import Path
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.rows import RowReader
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.rows import TableConverter
+from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load.parquet.changes import rewrite
+from airflow_provider_nexus.load.parquet.copy import ParquetCopy
 from airflow_provider_nexus.load.parquet.writer import ParquetWriter
 from tests.load.parquet.rowing import origin, saved
 
@@ -241,6 +244,13 @@ writer = ParquetWriter(Table(entry), {})
 if sys.argv[1] == "write":
     for start in range(0, count, 500):
         writer.write([(f"T{number:09d}", *first[1:]) for number in range(start, start + 500)])
+elif sys.argv[1] == "copy":
+    def seal():
+        print(count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+        raise SystemExit
+
+    day = Window(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC))
+    ParquetCopy(folder, Table(entry)).apply(((f"T{number:09d}", *first[1:]) for number in range(count)), day, seal)
 else:
     key = f"T{count // 2:09d}"
     rewrite(sorted((folder / "old").iterdir()), writer, {key: (key, *first[1:3], "other", *first[4:])})
@@ -260,7 +270,7 @@ def peak(what: str, folder: Path, count: int) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("what", ["write", "rewrite"])
+@pytest.mark.parametrize("what", ["write", "copy", "rewrite"])
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path, what: str) -> None:
     if what == "rewrite":
         for count in (20_000, 400_000):
