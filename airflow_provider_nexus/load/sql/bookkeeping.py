@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -255,12 +255,7 @@ class Bookkeeping:
         what = (columns.feed, columns.window_start, columns.window_end)
         query = sa.select(*what, sa.func.max(columns.read_at)).where(self._mine, columns.feed.in_(("created", "reread")))
         found = [(feed, Window(start, end), at) for feed, start, end, at in self._connection.execute(query.group_by(*what))]
-        windows = [
-            (window, max(at for _, other, at in found if other.start <= window.start and window.end <= other.end))
-            for feed, window, _ in found
-            if feed == "created"
-        ]
-        return sorted(windows, key=lambda each: (each[1], each[0].start))
+        return last_readings(found)
 
     def rejected_labels(self) -> list[str]:
         """The readings with records that did not fit, the first one first."""
@@ -303,3 +298,19 @@ class Bookkeeping:
         for label, name, reason, number in self._connection.execute(query):
             found.setdefault(label, {})[name, reason] = number
         return found
+
+
+def last_readings(readings: Iterable[tuple[str, Window, datetime]]) -> list[tuple[Window, datetime]]:
+    """The windows that were read by their creation, each with the last time that it, or one that contains it, was read.
+
+    :param readings: feed, window and time of each
+    :return: oldest first
+    """
+    found, around = list[tuple[Window, datetime]](), list[tuple[datetime, datetime]]()
+    # each comes after those that contain it, so that few are still open where one begins
+    for feed, window, read_at in sorted(readings, key=lambda each: (each[1].start, -each[1].seconds, each[0] == "created")):
+        around = [(end, at) for end, at in around if end > window.start]
+        around.append((window.end, read_at))
+        if feed == "created":
+            found.append((window, max(at for end, at in around if end >= window.end)))
+    return sorted(found, key=lambda each: (each[1], each[0].start))
