@@ -41,19 +41,18 @@ class Keys:
     """
 
     def __init__(self) -> None:
-        self._hashes = array("q")
+        self._buckets = [array("q") for _ in range(_BUCKETS)]
 
     def extend(self, keys: Iterable[str]) -> None:
         """Take keys."""
-        self._hashes.extend(map(hash, keys))
+        buckets = self._buckets
+        for number in map(hash, keys):
+            buckets[number % _BUCKETS].append(number)
 
     @property
     def repeated(self) -> int:
         """How many keys were taken that had been taken before; looked for in parts, as a set takes ten times the memory."""
-        buckets = [array("q") for _ in range(_BUCKETS)]
-        for number in self._hashes:
-            buckets[number % _BUCKETS].append(number)
-        return sum(len(bucket) - len(set(bucket)) for bucket in buckets)
+        return sum(len(bucket) - len(set(bucket)) for bucket in self._buckets)
 
 
 @dataclass
