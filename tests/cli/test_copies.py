@@ -166,7 +166,7 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
     "memory": (("verify", "copied", "--sql-conn-id", "in_memory"), "leads to a SQLite database in memory"),
     "no provider": (("verify", "copied", "--sql-conn-id", "snow"), "of the type 'snowflake', which no installed provider knows"),
     "database of a report": (("report", "copied", "--sql-conn-id", "nowhere", "-o", "HERE/x.html"), "AIRFLOW_CONN_NOWHERE"),
-    "no reading": (("sync", "orders", "HERE", "--readings", "0"), "--readings is 0"),
+    "no reading": (("sync", "orders", "HERE", "--readings", "0"), "argument --readings: '0': give a whole number, 1 or more"),
     "store": (("verify", "gopher://x/y"), "gopher"),
     "nothing to report": (("report", "HERE", "-o", "HERE/report.html"), "no manifest under"),
     "no folder for the page": (("report", "HERE", "-o", "HERE/missing/report.html"), "there is no folder"),
