@@ -49,6 +49,14 @@ def members(raw: bytes) -> dict[str, Raw]:
     return dict(_pairs(_Cursor(raw)))
 
 
+def names(raw: bytes) -> list[str]:
+    """The names of an object's members, one that comes twice twice.
+
+    :raises msgspec.DecodeError: when it is no JSON object
+    """
+    return [name for name, _ in _pairs(_Cursor(raw))]
+
+
 def items(raw: bytes) -> list[Raw]:
     """The items of an array, each as it came.
 

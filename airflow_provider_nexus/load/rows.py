@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from airflow_provider_nexus.api import timestamps
+from airflow_provider_nexus.api import lenient, timestamps
 from airflow_provider_nexus.api.records import NUMBER
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.rows import Row
@@ -89,13 +89,15 @@ class TableConverter:
             members = _members(raw)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             raise RejectedRecord(prefix.rstrip(".") or flaw or "?", "an object of readable JSON") from None
-        if len({name.lower() for name in members}) < len(members):
-            raise RejectedRecord(
-                prefix.rstrip(".") or "?", "an object that names each member once: two differ in their letters' case only"
-            )
+        names = lenient.names(raw)
+        if len({name.lower() for name in names}) < len(names):
+            which = "two differ in their letters' case only" if len(names) == len(members) else "one comes twice"
+            raise RejectedRecord(prefix.rstrip(".") or "?", f"an object that names each member once: {which}")
         for name, member in members.items():
             field, text = known.fields.get(name.lower()), bytes(member)
             if field is None:
+                if prefix + name in extra:
+                    raise RejectedRecord(prefix + name, "one field: another one has the same dotted name")
                 extra[prefix + name] = member
                 self._typed.learn(prefix, name)
                 continue
@@ -115,6 +117,8 @@ class TableConverter:
             except (ValueError, ArithmeticError, KeyError, msgspec.MsgspecError):
                 if not self._keeps_untyped or self._resource.must_be_typed(path, field):
                     raise RejectedRecord(path, _expected(field)) from None
+                if path in extra:
+                    raise RejectedRecord(path, "one field: another one has the same dotted name") from None
                 self.untyped[path] += 1
                 extra[path] = Raw(text)
 

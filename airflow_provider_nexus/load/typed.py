@@ -6,6 +6,7 @@ itself and is ten times slower. Both give the same values.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from operator import attrgetter
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta, Raw
+from msgspec import UNSET, Meta, Raw, UnsetType
 
 from airflow_provider_nexus.api import timestamps
 from airflow_provider_nexus.api.schemas.field import PRECISION, Field
@@ -25,7 +26,7 @@ from airflow_provider_nexus.load.columns import Table
 _EXACT = Context(prec=PRECISION, traps=[Inexact, InvalidOperation])
 _UNITS = [Decimal((0, (1,), -scale)) for scale in range(PRECISION + 1)]
 """The last digit of a number, by its digits after the point."""
-_NONE, _NULL, _NULL_TEXT = Raw(b""), Raw(b"null"), b"null"
+_NULL, _NULL_TEXT = Raw(b"null"), b"null"
 _KINDS: dict[str, Any] = {
     "text": str | None,
     "time": str | None,
@@ -35,7 +36,9 @@ _KINDS: dict[str, Any] = {
     "money": Any,  # with floats read as Decimal: so a number is told from a text that looks like one
 }
 _MOST_UNKNOWN = 100
-_NUL = b"\\u0000"
+_MEMBER = b'":'
+"""Every member has one, and so may a text: its record is looked at closely then."""
+_ODD = re.compile(rb'\\u0000|"[ \t]+:')
 
 
 def exact(value: Decimal, scale: int) -> Decimal:
@@ -68,7 +71,7 @@ class TypedDecoder:
         :param prefix: dotted wire name of the object that it is in, with a point at the end; empty for the record
         """
         names = self._unknown.setdefault(prefix, [])
-        if name not in names and sum(map(len, self._unknown.values())) < _MOST_UNKNOWN:
+        if "." not in name and name not in names and sum(map(len, self._unknown.values())) < _MOST_UNKNOWN:
             names.append(name)
             self._decode = None
 
@@ -81,35 +84,56 @@ class TypedDecoder:
         decoded = dict[int, Any]()
         for place, raw in enumerate(raws):
             with suppress(msgspec.MsgspecError, UnicodeDecodeError, InvalidOperation):
-                if _NUL not in raw:
+                if not _ODD.search(raw):
                     decoded[place] = self._decode(raw)
         values: list[tuple[Any, ...] | None] = [None] * len(raws)
-        for place, row in zip(decoded, self._halved(list(decoded.values())), strict=True):
+        members = [raws[place].count(_MEMBER) for place in decoded]
+        for place, row in zip(decoded, self._halved(list(decoded.values()), members), strict=True):
             values[place] = row
         return values
 
-    def _halved(self, found: list[Any]) -> list[tuple[Any, ...] | None]:
-        """The values of decoded records; when one of them does not fit, those of each half."""
+    def _halved(self, found: list[Any], members: list[int]) -> list[tuple[Any, ...] | None]:
+        """The values of decoded records; when one of them does not fit, those of each half.
+
+        :param members: how many members each has, in the objects in it too
+        """
         try:
-            return self._columns(found) if found else []
+            return self._columns(found, sum(members)) if found else []
         except (ValueError, ArithmeticError, TypeError):
             half = len(found) // 2
-            return [*self._halved(found[:half]), *self._halved(found[half:])] if half else [None]
+            parts = (self._halved(found[part], members[part]) for part in (slice(half), slice(half, None)))
+            return [row for part in parts for row in part] if half else [None]
 
-    def _columns(self, found: list[Any]) -> list[tuple[Any, ...] | None]:
+    def _columns(self, found: list[Any], members: int) -> list[tuple[Any, ...] | None]:
+        """The values of records, column by column.
+
+        :raises ValueError: when they have more members than were decoded, as of two with the same name only the last one is
+        """
         objects, columns = dict[tuple[str, ...], list[Any]](), dict[tuple[str, ...], Sequence[Any]]()
         extra: list[dict[str, Raw]] = [{} for _ in found]
         for level in self._levels:
             inside = found
             if level.path:
-                inside = [level.empty if each is None else each for each in map(level.of_parent, objects[level.path[:-1]])]
+                inside = list(map(level.of_parent, objects[level.path[:-1]]))
+                members -= len(inside) - inside.count(UNSET)
+                inside = [level.empty if each is None or each is UNSET else each for each in inside]
             objects[level.path] = inside
             for attribute, field in level.fields.items():
-                columns[(*level.path, field.name)] = _READERS[field.kind](list(map(attrgetter(attribute), inside)), field)
+                values = list(map(attrgetter(attribute), inside))
+                if missing := values.count(UNSET):
+                    absent = _NULL if field.kind not in _KINDS else None
+                    values = [absent if each is UNSET else each for each in values]
+                members -= len(values) - missing
+                if field.kind not in _KINDS:
+                    members -= sum(bytes(each).count(_MEMBER) for each in values)
+                columns[(*level.path, field.name)] = _READERS[field.kind](values, field)
             for attribute, name in level.unknown.items():
                 for record, value in zip(extra, map(attrgetter(attribute), inside), strict=True):
-                    if value is not _NONE:
+                    if value is not UNSET:
                         record[name] = value
+                        members -= 1 + bytes(value).count(_MEMBER)
+        if members:
+            raise ValueError("a member that comes twice")
         texts = [msgspec.json.encode(each, order="sorted").decode() if each else None for each in extra]
         return list(zip(texts, *(columns[column.path] for column in self._table.fields), strict=True))
 
@@ -121,14 +145,14 @@ class TypedDecoder:
         for number, field in enumerate(fields):
             wire[name := f"known{number}"] = field.name
             if field.kind == "object" and field.children:
-                members.append((name, self._struct((*path, field.name), name, field.children) | None, None))
+                members.append((name, self._struct((*path, field.name), name, field.children) | None | UnsetType, UNSET))
             else:
-                members.append((name, _KINDS.get(field.kind, Raw), None if field.kind in _KINDS else _NULL))
+                members.append((name, _KINDS.get(field.kind, Raw) | UnsetType, UNSET))
                 level.fields[name] = field
         prefix = "".join(f"{each}." for each in path)
         for number, unknown in enumerate(self._unknown.get(prefix, ())):
             wire[name := f"unknown{number}"] = unknown
-            members.append((name, Raw, _NONE))
+            members.append((name, Raw | UnsetType, UNSET))
             level.unknown[name] = prefix + unknown
         made = msgspec.defstruct("Record", members, rename=wire, forbid_unknown_fields=True, gc=False)
         level.empty = made()

@@ -130,3 +130,31 @@ class TestPages:
                 ]
 
         check()
+
+
+@pytest.mark.parametrize("raw", [b'{"payout":99,"transactionCode":"T","payout":1}', b'{"new":1,"transactionCode":"T","new":2}'])
+def test_a_member_that_comes_twice_is_refused_and_not_lost(raw: bytes) -> None:
+    converter = TableConverter(get_resource("broker_transactions"))
+    for _ in range(2):
+        fits, twice = converter.rows([Row("", "K", b'{"transactionCode":"T","new":1}'), Row("", "T", raw)], ORIGIN)
+        assert isinstance(fits, tuple)
+        assert isinstance(twice, RejectedRecord)
+        assert "one comes twice" in twice.reason
+
+
+def test_two_fields_with_one_dotted_name_are_refused_and_not_lost() -> None:
+    converter = TableConverter(get_resource("orders"))
+    for _ in range(2):
+        (row,) = converter.rows([Row("", "O", b'{"orderCode":"O","executed.new":2,"executed":{"new":1}}')], ORIGIN)
+        assert isinstance(row, RejectedRecord)
+        assert "the same dotted name" in row.reason
+
+
+def test_names_that_are_written_in_a_text_or_apart_from_their_colon_change_nothing() -> None:
+    fields = b'"created":"2026-01-01T10:00:00Z","status":"a \\":b"'
+    spaced = fields.replace(b'"status":', b'"status" :')
+    rows = TableConverter(get_resource("orders")).rows(
+        [Row("", "O", b'{"orderCode":"O",%b}' % each) for each in (fields, spaced)], ORIGIN
+    )
+    assert rows[0] == rows[1]
+    assert isinstance(rows[0], tuple)
