@@ -102,7 +102,8 @@ class Extractor:
         return self._extracted("whole", None, spool, lambda: children.read(parents, spool, are_named=asked is not None))
 
     def _spool(self) -> RecordSpool:
-        return RecordSpool(self.resource, Progress(self.resource.name, self.log, follow=self._follow), self.protector)
+        progress = Progress(self.resource.name, self.log, follow=self._follow)
+        return RecordSpool(self.resource, progress, self.protector, looks_at_all=self.request.contract == "freeze")
 
     def _source(self, spool: RecordSpool, resource: Resource) -> Source:
         return Source(self.client, resource, page_size=self.request.page_size, on_page=spool.progress.page)

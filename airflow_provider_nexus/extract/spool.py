@@ -30,10 +30,11 @@ class RecordSpool:
     :param resource: what is read
     :param progress: counts the records
     :param protector: treats personal data before anything is written
+    :param looks_at_all: whether the fields of every record are looked at; by default those of one a page
     """
 
-    def __init__(self, resource: Resource, progress: Progress, protector: Protector) -> None:
-        self._resource, self.progress, self._protector = resource, progress, protector
+    def __init__(self, resource: Resource, progress: Progress, protector: Protector, *, looks_at_all: bool = False) -> None:
+        self._resource, self.progress, self._protector, self._looks_at_all = resource, progress, protector, looks_at_all
         self.reader = RowReader(resource)
         self.fields, self.records, self.size = FieldWatch(resource), 0, 0
         self._file: BinaryIO = io.BytesIO()  # until a reading begins
@@ -51,7 +52,8 @@ class RecordSpool:
         :param are_treated: whether they come from another try, which has treated them and looked at their fields
         """
         if not are_treated:
-            self.fields.look(rows[0].raw)
+            for row in rows if self._looks_at_all else rows[:1]:
+                self.fields.look(row.raw)
             rows = rows if self._protector.is_idle else [self._protector.row(row) for row in rows]
         data = b"".join([b"%b\t%b\n" % (_encode((row.stamp, row.key, row.flaw)), row.raw) for row in rows])
         self._file.seek(self.size)
