@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Raw
 
 from airflow_provider_nexus.api import lenient, timestamps
+from airflow_provider_nexus.api.records import Number, decoder_of
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.exceptions import NexusDataError
 
@@ -21,7 +22,7 @@ _Getter = Callable[[Any], Any]
 _MOST_DIGITS = 500
 """Digits before or after the point of an amount that is added up; what has more is no amount."""
 _LONG = 4000
-_UNUSUAL = (msgspec.MsgspecError, UnicodeDecodeError, ValueError, TypeError, AttributeError)
+_UNUSUAL = (msgspec.MsgspecError, UnicodeDecodeError, ValueError, TypeError, AttributeError, ArithmeticError)
 """What ends the reading of many records at once: one of them has to be looked at by itself."""
 _text = itemgetter(2)
 _decode_plain = msgspec.json.Decoder(float_hook=str).decode
@@ -92,12 +93,12 @@ class RowReader:
         self._tree = self._wanted()
         self._is_respelt: bool | None = None
         whole = _struct(resource.name, self._tree)
-        self._decode, self._decode_all = (msgspec.json.Decoder(kind).decode for kind in (whole, list[whole]))  # type: ignore[valid-type]
+        self._decode, self._decode_all = decoder_of(whole), decoder_of(list[whole], Decimal)  # type: ignore[valid-type]
         # A walk needs no more than key, stamp and status, but for totals.
         page = _struct(resource.name, self._wanted(with_amounts=bool(resource.totals_fields), part_of_key=str))
-        self._decode_page = msgspec.json.Decoder(list[page]).decode  # type: ignore[valid-type]
+        self._decode_page = decoder_of(list[page], Decimal)  # type: ignore[valid-type]
         kinds = (self._wanted(with_amounts=False), self._wanted(with_amounts=False, with_codes=False))
-        self._decoders_without = [msgspec.json.Decoder(_struct(resource.name, wanted)).decode for wanted in kinds]
+        self._decoders_without = [decoder_of(_struct(resource.name, wanted)) for wanted in kinds]
         self._holders = self._by_holder()
         self._keys = [_getter(tuple(name.split("."))) if "." in name else attrgetter(name) for name in resource.key]
         self._fiat, self._crypto = _getter(resource.fiat_code), _getter(resource.crypto_code)
@@ -112,7 +113,7 @@ class RowReader:
         """
         resource, tree = self.resource, lenient.Tree()
         for path, _ in self._amounts if with_amounts else ():
-            _plant(tree, path, Decimal)
+            _plant(tree, path, Number)
         for name in resource.key:
             _plant(tree, tuple(name.split(".")), part_of_key)
         codes = (resource.fiat_code, resource.crypto_code) if with_codes else ()
@@ -163,7 +164,8 @@ class RowReader:
         if any(".".join(path) == flaw for path, _ in self._amounts):
             return "a decimal number"
         codes = (self.resource.fiat_code, self.resource.crypto_code)
-        holders = {".".join(path[:depth]) for path in codes for depth in range(1, len(path) + 1)}
+        paths = (*codes, *(path[:-1] for path, _ in self._amounts))
+        holders = {".".join(path[:depth]) for path in paths for depth in range(1, len(path) + 1)}
         return "what the catalogue declares, and amounts are in" if flaw in holders else "text without unpaired surrogates"
 
     def status(self, row: Row) -> str:
