@@ -215,6 +215,8 @@ def _page(body: bytes) -> Records:
         values = None
     else:
         _refuse_errors(answer.errors)
+    if body.lower().count(b'"values"') > 1:  # another one could have the records that count
+        values = None
     if values is None or values.records is None or values.total is None or values.total < 0 or not bytes(answer.errors):
         return _page_of(_fold(_values(body)))
     return Records(_on_one_line(values.records), values.total, values.total_pages)
@@ -303,7 +305,10 @@ _READERS: dict[Shape, Callable[[Resource, bytes], Iterator[bytes]]] = {
 
 
 def _fold(body: bytes) -> dict[str, Raw]:
-    return {name.lower(): value for name, value in _checked(lenient.members, body).items()}
+    folded = {name.lower(): value for name, value in _checked(lenient.members, body).items()}
+    if len(folded) < len(_checked(lenient.names, body)):
+        raise MalformedAnswerError("an object that names a member twice")
+    return folded
 
 
 def _checked(decoder: Callable[[bytes], T], body: bytes | Raw) -> T:

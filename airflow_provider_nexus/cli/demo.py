@@ -27,7 +27,7 @@ from airflow_provider_nexus.exceptions import NexusError
 from airflow_provider_nexus.extract.proof import Verdict
 from airflow_provider_nexus.load.manifest import NAME, Manifest, parse
 from airflow_provider_nexus.sandbox import Sandbox
-from airflow_provider_nexus.sandbox.server import bound
+from airflow_provider_nexus.sandbox.port import bound
 
 CUSTOMERS, TRANSACTIONS, DAYS = 3_000, 30_000, 30
 DAG_ID = "example_nexus_sync"

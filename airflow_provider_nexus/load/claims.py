@@ -54,6 +54,8 @@ def _of_the_window(manifest: Manifest) -> Iterator[str]:
         yield f"it names no window, and its feed is {feed!r}, which has one"
     elif window and not is_needed:
         yield f"it names a window, and its feed is {feed!r}, which has none"
+    elif window and manifest.read_moment < window.end:
+        yield f"it was read at {manifest.read_at}, before its window's end"
     by = f"{feed} {window.label}" if window else feed
     if (window is not None) is is_needed and manifest.read_by != by:
         yield f"it was read by {manifest.read_by!r}, and its feed and window make that {by!r}"

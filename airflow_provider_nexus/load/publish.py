@@ -23,7 +23,7 @@ from airflow_provider_nexus.load import rejects
 from airflow_provider_nexus.load.claims import amounts_of, contradictions, damage
 from airflow_provider_nexus.load.collection import refuse_another, refuse_other_format
 from airflow_provider_nexus.load.copy import Reject
-from airflow_provider_nexus.load.manifest import NAME, READINGS, REJECTED, SUPERSEDED, File, Manifest, RejectsFile
+from airflow_provider_nexus.load.manifest import NAME, READINGS, REJECTED, SUPERSEDED, File, Manifest, Previous, RejectsFile
 
 _PART = re.compile(rf"\.?part-\d{{5}}\..+|{store.TEMPORARY.format(re.escape(NAME))}")
 """Parts, and what a process that died while it wrote left of a part or of a manifest."""
@@ -78,7 +78,7 @@ def publish(
         refuse_other_format(folder, published, manifest.format)
         if _is_same(published, manifest):
             wrong = damage(folder, published) if found is None else wrong
-            wrong |= _misstated(published, manifest, has_all=not is_reading)
+            wrong |= _misstated(published, manifest, has_all=not is_reading) or _orphaned(collection, published)
             if not wrong:
                 return Published(changed=False, raw=former)
         manifest = replace(manifest, replaces=manifests.digest_of(former))
@@ -118,6 +118,22 @@ def _is_same(published: Manifest, manifest: Manifest) -> bool:
         names.append("read_at")  # that it was read again and is still the same is news
     same = all(getattr(published, name) == getattr(manifest, name) for name in names)
     return same and published.proof.verdict == manifest.proof.verdict
+
+
+def _orphaned(collection: Any, published: Manifest) -> dict[str, str]:
+    """Whether a manifest was written after one of the window before that is nowhere any more, and another one is in its place.
+
+    Without any in its place the window is lost, and this manifest is the only sign of it.
+    """
+    previous = published.previous
+    if not isinstance(previous, Previous):
+        return {}
+    before = collection / previous.window
+    raw = store.read(before / NAME)
+    is_known = raw is None or manifests.digest_of(raw) == previous.sha256
+    if is_known or store.size(before / SUPERSEDED / f"{previous.sha256}.json") is not None:
+        return {}
+    return {NAME: f"was written after a manifest of {previous.window} that is not there any more"}
 
 
 def _misstated(published: Manifest, manifest: Manifest, *, has_all: bool) -> dict[str, str]:

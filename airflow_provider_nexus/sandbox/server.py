@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import threading
 import time
@@ -13,6 +12,7 @@ from starlette.types import Scope
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from airflow_provider_nexus.sandbox.app import build_app
+from airflow_provider_nexus.sandbox.port import bound
 from airflow_provider_nexus.sandbox.state import SandboxState
 
 _START_SECONDS = 60.0
@@ -106,15 +106,3 @@ class SandboxServer:
         self._server.should_exit = True
         self._thread.join(timeout=5)
         self._socket.close()
-
-
-def bound(port: int, hint: str) -> socket.socket:
-    """A socket on a port of this machine.
-
-    :param hint: what to do when it can't be had
-    :raises OSError: then
-    """
-    try:
-        return socket.create_server(("127.0.0.1", port))
-    except OSError as error:
-        raise OSError(error.errno, f"port {port} can't be had ({os.strerror(error.errno or 0)}): {hint}") from None

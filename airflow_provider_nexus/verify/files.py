@@ -287,7 +287,8 @@ def check_previous(collection: Any, name: str, manifest: Manifest, findings: Fin
         return
     if store.size(before / SUPERSEDED / f"{previous.sha256}.json") is None:
         state = "is not the one" if raw is not None else "is missing: it is the one"
-        findings.problem(before / NAME, f"{state} that {name} was written after; it was edited, take it back from a backup")
+        hint = f", or sync the window {name} again to go on from what is there" if raw is not None else ""
+        findings.problem(before / NAME, f"{state} that {name} was written after; it was edited, take it back from a backup{hint}")
 
 
 def check_order(collection: ResourceFolder, found: Mapping[str, Manifest], findings: Findings) -> None:

@@ -318,3 +318,11 @@ def test_any_object_survives_injection(own: dict[str, Any], new: dict[str, Any])
     taken = {name.lower() for name in own}
     assert plain(out) == {**{n: plain(written(v)) for n, v in new.items() if n.lower() not in taken}, **plain(raw)}
     assert out.endswith(raw.strip()[1:])
+
+
+@pytest.mark.parametrize("name", [b"values", b"Values", b"VALUES"])
+def test_two_values_are_none(name: bytes) -> None:
+    """Either could have the records that count."""
+    body = b'{"values":{"records":[{"orderCode":"O"}],"total":1,"totalPages":1},"%b":{"records":[],"total":0}}' % name
+    with pytest.raises(MalformedAnswerError, match="twice"):
+        envelope.records(get_resource("orders"), body)

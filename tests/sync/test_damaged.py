@@ -76,6 +76,21 @@ def test_a_rerun_mends_what_verify_names(tmp_path: Path, file_format: str, caplo
         assert "damaged" not in caplog.text
 
 
+@pytest.mark.parametrize("file_format", ["jsonl", "parquet"])
+def test_a_manifest_that_was_lost_can_be_gone_on_from(tmp_path: Path, file_format: str) -> None:
+    """The window behind it is the witness that there was another one: it has to be synced again on purpose."""
+    with sandbox_and_client(days=3) as (sandbox, client):
+        first, second = (hours_of(sandbox, start=start, until=until) for start, until in ((48, 24), (24, 0)))
+        before, behind = (put(client, tmp_path, "transactions", span, file_format) for span in (first, second))
+        (before / NAME).unlink()
+        put(client, tmp_path, "transactions", first, file_format)
+        said = "\n".join(problem.what for problem in verify(tmp_path).problems)
+        assert f"or sync the window {behind.name} again to go on from what is there" in said
+        put(client, tmp_path, "transactions", second, file_format)
+        assert verify(tmp_path).problems == ()
+        assert len(list((behind / "_superseded").iterdir())) == 1
+
+
 def grown(tmp_path: Path, sandbox: Any, resource: str, days: int = 3, **options: Any) -> tuple[Capture, list[Path]]:
     """A copy after some days, and the folders of its windows."""
     capture = into_files(sandbox, tmp_path, resource, **options)

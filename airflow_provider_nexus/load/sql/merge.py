@@ -40,6 +40,7 @@ class Merge:
     :param ground: what had been read before
     :param batch: rows in one statement
     :ivar repaired: how many of these rows put right what somebody else had changed, deleted or added
+    :ivar outdated: rows that came and are stored in another version, which was read later and stays
     """
 
     connection: Connection
@@ -53,6 +54,7 @@ class Merge:
     updated: int = 0
     deleted: int = 0
     repaired: int = 0
+    outdated: int = 0
     _unchanged: int = 0
     _doubts: Doubts = field(default_factory=Doubts)
 
@@ -69,6 +71,7 @@ class Merge:
             self._restore(damaged)
             restored += len(damaged)
             new = [row for row in piece if _replaces(row, stored.get(row["_key"]))]
+            self.outdated += sum(_is_outdated(row, stored.get(row["_key"])) for row in piece)
             old = [stored[row["_key"]] for row in new if row["_key"] in stored and not stored[row["_key"]].get("_deleted")]
             self._take_away(old)
             if new:
@@ -95,6 +98,13 @@ class Merge:
             self._confirm()
         self.updated += restored
         self.repaired = restored
+        if self.outdated:
+            _log.warning(
+                "Table %s has %s of these records in a version that was read later, which stays: another run has read them, or "
+                "the clock of Nexus has stepped back, and then they are stale until it has caught up",
+                self.model.name,
+                f"{self.outdated:,}",
+            )
 
     def delete(self, scope: Window, sealed: Sealed) -> None:
         """Take away what lies in a scope and was not read; what was read and did not fit stays as it was.
@@ -249,6 +259,11 @@ class Merge:
 def _is_damaged(row: sa.RowMapping, stored: sa.RowMapping | None) -> bool:
     """Whether a stored row has the digest of a version that came, and other values."""
     return stored is not None and stored["_content"] == row["_content"] and not (stored["is_same"] or stored.get("_deleted"))
+
+
+def _is_outdated(row: sa.RowMapping, stored: sa.RowMapping | None) -> bool:
+    """Whether another version is stored that was read later."""
+    return stored is not None and stored["_content"] != row["_content"] and stored["_read_at"] > row["_read_at"]
 
 
 def _replaces(row: sa.RowMapping, stored: sa.RowMapping | None) -> bool:

@@ -146,11 +146,19 @@ def test_a_snapshot_is_then_what_was_read(engine: Engine) -> None:
 
     def whole(rows: list[TableRow], label: str) -> Stored:
         account = TableAccount(copy.model.source)
-        for row in rows:
-            account.add(row)
+        account.add(rows)
         return load(copy, rows, ALL_TIME, label=label, feed="whole", window=None, account=account)
 
     whole(small(("T1", "Initiated"), ("T2", "Initiated")), "a")
     do(engine, "DELETE FROM nexus_copy WHERE _key = 'T1'")
     whole(small(("T1", "Completed"), ("T3", "Initiated"), read_at=later(1)), "b")
     assert problems(engine) == []
+
+
+def test_records_that_were_read_later_stay_and_are_named(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
+    """So it is when the clock of Nexus steps back: what is read then is not stored, which must not look like any other load."""
+    copy = copy_of(engine)
+    bring(copy, first("Paid", hours=3))
+    assert "read later" not in caplog.text
+    bring(copy, first("Initiated", hours=1))
+    assert "1 of these records in a version that was read later, which stays" in caplog.text

@@ -1,0 +1,18 @@
+"""Ports of this machine: taken, or refused with what to do."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+
+def bound(port: int, hint: str) -> socket.socket:
+    """A socket on a port of this machine.
+
+    :param hint: what to do when it can't be had
+    :raises OSError: then
+    """
+    try:
+        return socket.create_server(("127.0.0.1", port))
+    except OSError as error:
+        raise OSError(error.errno, f"port {port} can't be had ({os.strerror(error.errno or 0)}): {hint}") from None
