@@ -17,6 +17,7 @@ from airflow_provider_nexus.load import rows as conform
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.loader import Loader
 from airflow_provider_nexus.load.sql.copy import SqlCopy
+from airflow_provider_nexus.load.typed import TypedDecoder
 from airflow_provider_nexus.replay.rejected import replay_table
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sync.job import SyncJob
@@ -58,6 +59,7 @@ def test_a_table_is_then_as_if_all_had_fitted(sandbox: Sandbox, engine: sa.Engin
     other = sa.create_engine(undisturbed)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(cast("dict[str, Any]", conform._READERS), "text", _no_empty_text)
+        patch.setattr(TypedDecoder, "values", lambda _, raws: [None] * len(raws))  # each is looked at closely then
         load(sandbox, engine, max_rejected=1000)
         aside = rows_of(engine, "SELECT COUNT(*) FROM nexus_rejected")[0][0]
         assert aside > 0
@@ -81,6 +83,7 @@ def test_a_table_is_then_as_if_all_had_fitted(sandbox: Sandbox, engine: sa.Engin
 def test_a_check_counts_what_did_not_fit(sandbox: Sandbox, engine: sa.Engine) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(cast("dict[str, Any]", conform._READERS), "text", _no_empty_text)
+        patch.setattr(TypedDecoder, "values", lambda _, raws: [None] * len(raws))  # each is looked at closely then
         load(sandbox, engine, max_rejected=1000)
     assert verify_table(open_table(engine, "copied")).problems == ()
     with engine.begin() as connection:
@@ -106,6 +109,7 @@ def test_what_was_edited_is_not_replayed_until_its_window_is_read_again(sandbox:
     engine = sa.create_engine(f"sqlite:///{tmp_path / 'copied.db'}")
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(cast("dict[str, Any]", conform._READERS), "text", _no_empty_text)
+        patch.setattr(TypedDecoder, "values", lambda _, raws: [None] * len(raws))  # each is looked at closely then
         load(sandbox, engine, max_rejected=1000)
         before = rows_of(engine, "SELECT * FROM copied")
         for statement, said in REFUSED.items():
