@@ -115,7 +115,7 @@ def test_two_tasks_with_one_asset_go_on_from_their_own_ends(sandbox: Sandbox, tm
     ("arguments", "said"),
     [
         ({"resource": "customers", "protect": {"emial": "drop"}}, "did you mean 'email'"),
-        ({"resource": "customers", "protect": "email"}, "protect is 'email': give a dictionary"),
+        ({"resource": "customers", "protect": "email"}, "protect is 'email', a str: give a dictionary"),
         ({"resource": "customers", "protect": {"email": "delete"}}, "give one of keep, hash, mask, drop"),
         ({"resource": "customers", "personal": "remove"}, "give one of keep, hash, mask, drop"),
         ({"resource": "orders", "parent": ["C1"]}, "there can be no parent"),
