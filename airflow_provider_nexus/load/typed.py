@@ -38,7 +38,9 @@ _KINDS: dict[str, Any] = {
 _MOST_UNKNOWN = 100
 _MEMBER = b'":'
 """Every member has one, and so may a text: its record is looked at closely then."""
-_ODD = re.compile(rb'\\u0000|"[ \t]+:')
+_MAYBE_ODD = (b"\\u0000", b'" ', b'"\t', b'"\n', b'"\r')
+_ODD = re.compile(rb'\\u0000|"\s+:')
+"""A NUL, which no column takes, and a name apart from its colon, which is not counted."""
 
 
 def exact(value: Decimal, scale: int) -> Decimal:
@@ -84,7 +86,8 @@ class TypedDecoder:
         decoded = dict[int, Any]()
         for place, raw in enumerate(raws):
             with suppress(msgspec.MsgspecError, UnicodeDecodeError, InvalidOperation):
-                if not _ODD.search(raw):
+                # most records have nothing that looks like it, which is found in a tenth of the time
+                if not (any(map(raw.__contains__, _MAYBE_ODD)) and _ODD.search(raw)):
                     decoded[place] = self._decode(raw)
         values: list[tuple[Any, ...] | None] = [None] * len(raws)
         members = [raws[place].count(_MEMBER) for place in decoded]
