@@ -28,7 +28,7 @@ def _refuse(constant: str) -> NoReturn:
 Tree = dict[str, Any]
 """Names that are wanted of an object: of each its kind, or the names that are wanted of the object in it."""
 
-_scan = json.JSONDecoder(parse_constant=_refuse).raw_decode
+_scan = json.JSONDecoder(parse_constant=_refuse, parse_int=str, parse_float=str).raw_decode
 
 
 def has_surrogate(raw: bytes) -> bool:
