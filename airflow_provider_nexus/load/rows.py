@@ -86,10 +86,9 @@ class TableConverter:
         self, raw: bytes, prefix: str, known: _Objects, values: list[Any], extra: dict[str, Raw], *, flaw: str = ""
     ) -> None:
         try:
-            members = _members(raw)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+            members, names = _members(raw), lenient.names(raw)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             raise RejectedRecord(prefix.rstrip(".") or flaw or "?", "an object of readable JSON") from None
-        names = lenient.names(raw)
         if len({name.lower() for name in names}) < len(names):
             which = "two differ in their letters' case only" if len(names) == len(members) else "one comes twice"
             raise RejectedRecord(prefix.rstrip(".") or "?", f"an object that names each member once: {which}")

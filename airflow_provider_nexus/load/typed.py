@@ -85,7 +85,7 @@ class TypedDecoder:
             self._decode = msgspec.json.Decoder(whole, float_hook=Decimal).decode
         decoded = dict[int, Any]()
         for place, raw in enumerate(raws):
-            with suppress(msgspec.MsgspecError, UnicodeDecodeError, InvalidOperation):
+            with suppress(msgspec.MsgspecError, UnicodeDecodeError, InvalidOperation, RecursionError):
                 # most records have nothing that looks like it, which is found in a tenth of the time
                 if not (any(map(raw.__contains__, _MAYBE_ODD)) and _ODD.search(raw)):
                     decoded[place] = self._decode(raw)
