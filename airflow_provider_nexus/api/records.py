@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -177,10 +176,10 @@ class Number(metaclass=_AnyDecimal):
 def _number(kind: type, value: Any) -> Decimal:  # noqa: ARG001 - there is one kind
     if value.__class__ is Decimal:
         return value
-    if value.__class__ is int or (isinstance(value, str) and NUMBER.fullmatch(value.strip())):
-        with suppress(ArithmeticError):  # an exponent can have more digits than Python counts
-            return Decimal(value)
-    raise ValueError("no number")
+    try:
+        return money(value)
+    except ArithmeticError:  # an exponent can have more digits than Python counts
+        raise ValueError("no number") from None
 
 
 def decoder_of(kind: Any, of_float: Callable[[str], Any] = str) -> Callable[[bytes], Any]:

@@ -7,7 +7,7 @@ all else in the walk. Under a frozen contract every record is: there one field t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -67,5 +67,9 @@ class FieldWatch:
     def summary(self) -> dict[str, Any]:
         """For the manifest: a digest of the names seen, the names, and those of them that are unknown."""
         names = sorted(self.seen)
-        digest = hashlib.sha256("\n".join(names).encode()).hexdigest()
-        return {"fingerprint": f"sha256:{digest}", "fields": names, "unknown_fields": sorted(self.unknown)}
+        return {"fingerprint": fingerprint_of(names), "fields": names, "unknown_fields": sorted(self.unknown)}
+
+
+def fingerprint_of(names: Sequence[str]) -> str:
+    """A digest of names of fields, in their order."""
+    return f"sha256:{hashlib.sha256(chr(10).join(names).encode(errors='replace')).hexdigest()}"

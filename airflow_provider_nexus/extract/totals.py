@@ -101,6 +101,11 @@ class Totals:
         return totals
 
 
+def sum_of(values: Iterable[Decimal | None]) -> Decimal:
+    """An exact sum, in which nothing counts as nothing."""
+    return reduce(EXACT.add, [value for value in values if value is not None], Decimal())
+
+
 def group_of(status: str | None, currency: str | None, flag: bool | None) -> Group:
     """The group of values as a table stores them."""
     return ((status or "").upper(), currency or "", flag)
@@ -150,9 +155,7 @@ class DeliveredTotals:
             if any(row.flaw for row in found):
                 self._flawed.add(group)
             columns = (column for column in self._reader.columns(found) if column.field in self._fields.values())
-            known = ((column.field, [value for value in column.values if value is not None]) for column in columns)
-            sums = {field: reduce(EXACT.add, values, Decimal()) for field, values in known}
-            self.totals.add(group, len(found), sums)
+            self.totals.add(group, len(found), {column.field: sum_of(column.values) for column in columns})
 
     def differences(self, answer: list[dict[str, Any]]) -> list[str]:
         """Where the API's totals differ, one line each.

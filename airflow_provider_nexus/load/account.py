@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from airflow_provider_nexus.api.rows import AmountColumn, Row, RowReader
 from airflow_provider_nexus.exceptions import NexusDataError
-from airflow_provider_nexus.extract.totals import EXACT, Group, Totals, group_of
+from airflow_provider_nexus.extract.totals import EXACT, Group, Totals, group_of, sum_of
 from airflow_provider_nexus.load.columns import CONTENT, KEY, Table
 from airflow_provider_nexus.load.manifest import GroupTotals, Manifest
 
@@ -192,7 +192,7 @@ class Grouping:
             groups[group_of(row[0], row[1], bool(row[2]) if self.flag else None)].append(row[first:])
         for group, found in groups.items():
             columns = zip(*found, strict=True)
-            sums = [reduce(EXACT.add, [value for value in values if value is not None], _ZERO) for values in columns]
+            sums = list(map(sum_of, columns))
             signed = sums if sign > 0 else [value.copy_negate() for value in sums]
             totals.add(group, sign * len(found), dict(zip(self.amounts, signed, strict=True)))
 

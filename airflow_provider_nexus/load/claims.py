@@ -11,6 +11,7 @@ from typing import Any, get_args
 from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.api.environments import resolve
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusStorageError
+from airflow_provider_nexus.extract.fields import fingerprint_of
 from airflow_provider_nexus.extract.origin import Feed, label_of
 from airflow_provider_nexus.extract.proof import Verdict, judge
 from airflow_provider_nexus.load.manifest import NAME, REJECTED, File, Manifest, NamedProof, load
@@ -33,8 +34,7 @@ def contradictions(manifest: Manifest, rejected: int, *, has_all: bool = True) -
     :param rejected: records that were put aside
     :param has_all: whether ``records`` are all that are stored of the reading; a reading of a copy may leave some out
     """
-    names = "\n".join(manifest.schema.fields)
-    if manifest.schema.fingerprint != f"sha256:{hashlib.sha256(names.encode(errors='replace')).hexdigest()}":
+    if manifest.schema.fingerprint != fingerprint_of(manifest.schema.fields):
         yield "its schema's fingerprint is not that of its fields"
     yield from _of_the_window(manifest)
     yield from _of_the_server(manifest)

@@ -67,11 +67,12 @@ class Merge:
         created, restored = self.model.source.created, 0
         for piece in self._pieces():
             stored = self._stored([row["_key"] for row in piece])
-            damaged = [stored[row["_key"]] for row in piece if _is_damaged(row, stored.get(row["_key"]))]
+            pairs = [(row, stored.get(row["_key"])) for row in piece]
+            damaged = [found for row, found in pairs if found is not None and _is_damaged(row, found)]
             self._restore(damaged)
             restored += len(damaged)
-            new = [row for row in piece if _replaces(row, stored.get(row["_key"]))]
-            self.outdated += sum(_is_outdated(row, stored.get(row["_key"])) for row in piece)
+            new = [row for row, found in pairs if _replaces(row, found)]
+            self.outdated += sum(_is_outdated(row, found) for row, found in pairs if found is not None)
             old = [stored[row["_key"]] for row in new if row["_key"] in stored and not stored[row["_key"]].get("_deleted")]
             self._take_away(old)
             if new:
@@ -256,14 +257,14 @@ class Merge:
         refuse_swallowed(self.model.name, "rows of deleted records", wanted, self.connection.execute(query).scalar_one())
 
 
-def _is_damaged(row: sa.RowMapping, stored: sa.RowMapping | None) -> bool:
+def _is_damaged(row: sa.RowMapping, stored: sa.RowMapping) -> bool:
     """Whether a stored row has the digest of a version that came, and other values."""
-    return stored is not None and stored["_content"] == row["_content"] and not (stored["is_same"] or stored.get("_deleted"))
+    return stored["_content"] == row["_content"] and not (stored["is_same"] or stored.get("_deleted"))
 
 
-def _is_outdated(row: sa.RowMapping, stored: sa.RowMapping | None) -> bool:
+def _is_outdated(row: sa.RowMapping, stored: sa.RowMapping) -> bool:
     """Whether another version is stored that was read later."""
-    return stored is not None and stored["_content"] != row["_content"] and stored["_read_at"] > row["_read_at"]
+    return bool(stored["_content"] != row["_content"] and stored["_read_at"] > row["_read_at"])
 
 
 def _replaces(row: sa.RowMapping, stored: sa.RowMapping | None) -> bool:
