@@ -8,20 +8,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 
 from airflow_provider_nexus import storage as store
-from airflow_provider_nexus.api.rows import Row
+from airflow_provider_nexus.api.rows import Row, RowReader
 from airflow_provider_nexus.api.timestamps import SECOND
 from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.exceptions import NexusStorageError
 from airflow_provider_nexus.extract import jsonl
+from airflow_provider_nexus.extract.intake import Intake
 from airflow_provider_nexus.extract.jsonl import PART, Part, lines
 from airflow_provider_nexus.extract.proved_read import Count
 from airflow_provider_nexus.extract.source import second_of
-from airflow_provider_nexus.extract.spool import RecordSpool
+from airflow_provider_nexus.extract.spool import fill, temporary_file
 from airflow_provider_nexus.extract.totals import DeliveredTotals
 
 FOLDER = "_staging"
@@ -34,63 +35,81 @@ _BATCH = 1000
 class Checkpoints:
     """Saves how far a reading came, each time that it took as many records as a part has.
 
-    :param spool: takes the records
+    The texts of records wait in an unnamed temporary file until they are as many.
+
+    :param reader: reads the records of an earlier try
+    :param intake: what the records have passed
     :param staging: where they are saved
-    :param read_at: the server's time now
+    :param now: the server's time
+    :ivar position: all records before this second are of an earlier try; ``None`` when there is none to go on from
+    :ivar read_at: the server's time at which the reading began, be it in an earlier try: its oldest records are as they were then
     """
 
-    def __init__(self, spool: RecordSpool, staging: Staging, read_at: datetime, log: Log) -> None:
-        self._spool, self._staging, self._now, self._log = spool, staging, read_at, log
-        self.read_at = read_at
-        """The server's time at which the reading began, be it in an earlier try: its oldest records are as they were then."""
+    def __init__(self, reader: RowReader, intake: Intake, staging: Staging, now: datetime, log: Log) -> None:
+        self._reader, self._intake, self._staging, self._now, self._log = reader, intake, staging, now, log
+        self.position: datetime | None = None
+        self.read_at = now
         self._parts: list[tuple[str, str]] = []
-        self._records = self._size = 0
+        self._waiting: BinaryIO | None = None
+        self._records = 0
 
-    def resume(self, count: Count, totals: DeliveredTotals | None) -> datetime | None:
-        """Put an earlier try's records into the spool and its counts into ``count`` and ``totals``.
-
-        :return: where to go on; ``None`` when there is nothing to go on from
-        """
+    def resume(self, count: Count, totals: DeliveredTotals | None) -> Iterator[list[Row]]:
+        """The rows of an earlier try, if there was one. Its counts are taken into ``count`` and ``totals``."""
         checkpoint = self._staging.load(self._now)
         if checkpoint is None:
-            return None
+            return
+        self.position, self.read_at, self._parts = second_of(checkpoint.position), checkpoint.read_at, list(checkpoint.parts)
         records = self._staging.records(checkpoint)
         while raws := list(islice(records, _BATCH)):
-            batch = self._spool.reader.page(raws)
-            self._spool.write(batch, are_treated=True)
+            batch = self._reader.page(raws)
             count.keys.extend([row.key for row in batch])
-        self._spool.fields.restore(checkpoint.fields)
-        self.read_at, self._parts = checkpoint.read_at, list(checkpoint.parts)
-        self._records, self._size = self._spool.records, self._spool.size
+            self._intake.progress.add(len(batch))
+            yield batch
+        self._intake.fields.restore(checkpoint.fields)
         count.unique, count.outside, count.total_first = checkpoint.unique, checkpoint.outside, checkpoint.total_first
         if totals and checkpoint.totals is not None:
             totals.restore(checkpoint.totals)
         self._log.info("going on from %s, where an earlier try ended: %s records", checkpoint.position, f"{count.unique:,}")
-        return second_of(checkpoint.position)
 
-    def save(self, group: list[Row], count: Count, totals: DeliveredTotals | None) -> None:
-        """Save what was taken since the last time, if it is enough. All up to the second of the group's last row was taken."""
-        if self._spool.records - self._records < jsonl.PART_RECORDS:
+    def save(self, group: list[Row], taken: list[Row], count: Count, totals: DeliveredTotals | None) -> None:
+        """Take rows, and save all that was taken since the last time if it is enough.
+
+        :param group: rows of a page; all up to the second of the last one were read
+        :param taken: those that were given out
+        """
+        if count.total_first is not None and count.total_first < jsonl.PART_RECORDS:
+            return
+        self._waiting = self._waiting or temporary_file()
+        fill(self._waiting, b"".join([b"%b\n" % row.raw for row in taken]))
+        self._records += len(taken)
+        if self._records < jsonl.PART_RECORDS:
             return
         writer = jsonl.PartWriter()
         try:
-            texts = (row.raw for row in self._spool.rows(self._size))
+            self._waiting.seek(0)
+            texts = io.BufferedReader(self._waiting)  # type: ignore[type-var]
             while batch := list(islice(texts, _BATCH)):
-                writer.write(batch)
+                writer.write([text[:-1] for text in batch])
             part = writer.finish(len(self._parts))
             self._parts.append((part.name, part.sha256))
-            self._records, self._size = self._spool.records, self._spool.size
             position = f"{second_of(group[-1].stamp) + SECOND:%FT%T}"
             counts = count.unique, count.outside, count.total_first, totals.dump() if totals else None
-            self._staging.save(part, Checkpoint(position, self.read_at, *counts, self._spool.fields.dump(), self._parts))
+            self._staging.save(part, Checkpoint(position, self.read_at, *counts, self._intake.fields.dump(), self._parts))
         finally:
             writer.spool.close()
+            self.close()
 
     def forget(self) -> None:
         """What was saved is of no use."""
-        self._records = self._size = 0
-        self._parts, self.read_at = [], self._now
+        self.close()
+        self.position, self._parts, self.read_at = None, [], self._now
         self._staging.clear()
+
+    def close(self) -> None:
+        """Free the disk."""
+        if self._waiting:
+            self._waiting.close()
+        self._waiting, self._records = None, 0
 
 
 @dataclass(frozen=True)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from airflow_provider_nexus.api.envelope import decode
 from airflow_provider_nexus.api.resource import Resource, Shape
 from airflow_provider_nexus.api.resources import get_resource
+from airflow_provider_nexus.api.rows import Row
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.exceptions import NexusNotFoundError, NexusPermissionError
+from airflow_provider_nexus.extract.intake import Intake
 from airflow_provider_nexus.extract.proof import Proof, Verdict
-from airflow_provider_nexus.extract.proved_read import Reading, RowSink, stream
+from airflow_provider_nexus.extract.proved_read import Reading, read_all, stream
 from airflow_provider_nexus.extract.source import Page, Source
-from airflow_provider_nexus.extract.spool import RowList
 from airflow_provider_nexus.extract.window import BEGINNING, Window, server_now
 
 WORST_FIRST = (Verdict.UNPROVED, Verdict.PROVED_SHRUNK, Verdict.PROVED)
@@ -24,6 +25,8 @@ class ChildrenReading:
 
     :param client: makes the calls
     :param resource: the child's entry of the catalogue
+    :param named: codes of the parents that the user named, so that each must be there; ``None`` for all parents, one of which
+        may be deleted meanwhile
     :param page_size: records asked for in one call
     :param on_page: called with every page of children
     :param readings: as many readings of each parent's children in a row must agree
@@ -33,19 +36,20 @@ class ChildrenReading:
         self,
         client: NexusClient,
         resource: Resource,
+        named: Sequence[str] | None,
         page_size: int,
         log: Log,
         on_page: Callable[[Page], None],
         *,
         readings: int = 1,
     ) -> None:
-        self._readings = readings
+        self._named, self._readings = named, readings
         self._client, self._resource, self._page_size, self._log = client, resource, page_size, log
         self._parent, self._on_page = get_resource(resource.parent), on_page
         self._largest = 0
         self._without: list[NexusNotFoundError] = []
 
-    def parents(self) -> Iterator[str]:
+    def _parents(self) -> Iterator[str]:
         """The codes of all records of the parent resource as of now."""
         window = Window(BEGINNING, server_now(self._client, self._parent)) if self._parent.is_windowed else None
         for row in stream(Source(self._client, self._parent, page_size=self._page_size), window):
@@ -53,22 +57,25 @@ class ChildrenReading:
             if not self._resource.parent_only or record.get(self._resource.parent_only):
                 yield row.key
 
-    def read(self, parents: Iterable[str], sink: RowSink, *, are_named: bool = False) -> Proof:
-        """Read the children of all parents into a sink.
+    proof: Proof
+    """The worst of the proofs, with the counts of all."""
 
-        :return: the worst of the proofs, with the counts of all
+    def rows(self, intake: Intake | None = None) -> Iterator[list[Row]]:
+        """The children of all parents.
 
-        :param are_named: whether the user named the parents, so that each must be there; else one may be deleted meanwhile
         :raises NexusNotFoundError: when Nexus does not offer the children at all, or has no record of a code that was named
         """
-        sink.begin()
-        self._without = []
-        proofs = [proof for parent in parents if (proof := self._read_one(parent, sink, is_named=are_named))]
+        self._without, proofs = [], list[Proof]()
+        for parent in self._parents() if self._named is None else self._named:
+            rows, proof = self._read_one(parent, is_named=self._named is not None)
+            proofs += [proof] if proof else []
+            if rows:
+                yield intake.take(rows) if intake else rows
         if self._without and not any(proof.unique for proof in proofs):
             raise self._without[0]
         worst = min((proof.verdict for proof in proofs), key=WORST_FIRST.index, default=Verdict.PROVED)
         unique = sum(proof.unique for proof in proofs)
-        return Proof(
+        self.proof = Proof(
             worst,
             "guarded" if proofs else "whole answer",
             max((proof.readings for proof in proofs), default=1),
@@ -79,7 +86,7 @@ class ChildrenReading:
             agreeing=min((proof.agreeing for proof in proofs), default=1),
         )
 
-    def _read_one(self, parent: str, sink: RowSink, *, is_named: bool) -> Proof | None:
+    def _read_one(self, parent: str, *, is_named: bool) -> tuple[list[Row], Proof | None]:
         source = Source(
             self._client,
             self._resource,
@@ -88,20 +95,18 @@ class ChildrenReading:
             on_page=self._on_page,
             largest=self._largest,
         )
-        collected = RowList()
+        reading = Reading(source, None, readings=self._readings)
         try:
-            proof = Reading(source, None, collected, readings=self._readings).read()
+            rows = read_all(reading)
         except NexusNotFoundError as error:
             if is_named:
                 refuse_unknown_parent(self._client, self._resource, parent)
             self._explain(error, parent)
-            return None
+            return [], None
         self._largest = source.largest
-        if collected.rows:
-            sink.write(collected.rows)
-        elif is_named:
+        if is_named and not rows:
             refuse_unknown_parent(self._client, self._resource, parent)
-        return proof
+        return rows, reading.proof
 
     def _explain(self, error: NexusNotFoundError, parent: str) -> None:
         """A 404 means that the parent is deleted, which is nothing, or that the endpoint is, which must not look like no rows.

@@ -1,38 +1,107 @@
-"""A proved reading: its records, and all that is known of how they were read."""
+"""One reading on its way into a copy: its records, and when all have come, all that is known of how they were read."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from airflow_provider_nexus.api.resource import Resource
+from airflow_provider_nexus.api.rows import Row
+from airflow_provider_nexus.api.timestamps import to_wire
+from airflow_provider_nexus.client.log import Log
+from airflow_provider_nexus.exceptions import NexusUnprovedError
 from airflow_provider_nexus.extract.checkpoint import Checkpoints
-from airflow_provider_nexus.extract.origin import Facts, Feed, Origin
+from airflow_provider_nexus.extract.fields import FieldWatch
+from airflow_provider_nexus.extract.intake import Intake
+from airflow_provider_nexus.extract.origin import Facts, Feed, Origin, label_of
 from airflow_provider_nexus.extract.proof import Proof
-from airflow_provider_nexus.extract.spool import RecordSpool
-from airflow_provider_nexus.extract.window import Window
+from airflow_provider_nexus.extract.proved_read import Records
+from airflow_provider_nexus.extract.request import SyncRequest
+from airflow_provider_nexus.extract.window import ALL_TIME, Window
 
 
 @dataclass
 class Extracted:
-    """The records of one reading, and all that is known of how they were read.
+    """A reading. Nothing is read before its batches are asked for.
 
-    :param feed: why they were read
-    :param window: what was asked for; ``None`` when it was no window
-    :param label: names the reading; the same for a rerun of the same window
-    :param origin: where each row comes from
-    :param spool: its records
-    :param scope: what the records are the whole of; ``None`` when they are no more than themselves
-    :param facts: where and how it was read
+    :param resource: entry of the catalogue
+    :param feed: why it is read
+    :param window: what is asked for; ``None`` when it is no window
+    :param began_at: the server's time when it began
+    :param records: the records
+    :param intake: what they pass
+    :param describe: where and how it was read, when it was
     :param checkpoints: what another try would go on from, until the reading is stored
     """
 
     resource: Resource
     feed: Feed
     window: Window | None
-    label: str
-    origin: Origin
-    proof: Proof
-    spool: RecordSpool
-    scope: Window | None
-    facts: Facts
+    request: SyncRequest
+    began_at: datetime
+    records: Records
+    intake: Intake
+    describe: Callable[[], Facts]
+    log: Log
     checkpoints: Checkpoints | None = None
+
+    facts: Facts = field(init=False)
+    """Where and how it was read; known when all batches were given."""
+
+    def batches(self) -> Iterator[list[Row]]:
+        """The records, read while they are asked for.
+
+        :raises ReadAgain: when those given so far are void: this has to be called again
+        :raises NexusUnprovedError: at the end, when they can't be proved complete and the request is strict
+        """
+        yield from self.records.rows(self.intake)
+        self.facts = self.describe()
+        if self.proof.is_complete:
+            return
+        span = f" from {to_wire(self.window.start)} to {to_wire(self.window.end)}" if self.window else ""
+        text = f"{self.resource.name}{span} can't be proved complete: {'; '.join(self.proof.reasons)}"
+        if self.request.strict:
+            raise NexusUnprovedError(f"{text}. Nothing was published; run it again", self.proof.reasons)
+        self.log.warning("%s. It is published as unproved", text)
+
+    @property
+    def proof(self) -> Proof:
+        """That the records are complete; known when all batches were given."""
+        return self.records.proof
+
+    @property
+    def fields(self) -> FieldWatch:
+        """The fields that were seen so far."""
+        return self.intake.fields
+
+    @property
+    def origin(self) -> Origin:
+        """Where each row comes from; known from the first batch on."""
+        read_at = self.checkpoints.read_at if self.checkpoints else self.began_at
+        return Origin(read_at, f"{self.feed} {self.window.label}" if self.window else self.feed)
+
+    @property
+    def label(self) -> str:
+        """Names the reading; the same for a rerun of the same window."""
+        label = label_of(self.feed, self.window, self.origin.read_at)
+        if self.request.parents is None:
+            return label
+        # no snapshot of all, and tasks that each read some may do so in one second
+        return f"{label}-of-{hashlib.sha256(repr(sorted(self.request.parents)).encode()).hexdigest()[:12]}"
+
+    @property
+    def scope(self) -> Window | None:
+        """What the records are the whole of; ``None`` when they are no more than themselves.
+
+        A strict request ends in an error when they are not the whole; for another one it is known when all batches were given.
+        """
+        is_part = self.feed in ("finished", "open") or self.request.parents is not None
+        is_whole = not is_part and (self.request.strict or self.proof.is_complete)
+        return (self.window or ALL_TIME) if is_whole else None
+
+    def close(self) -> None:
+        """Free the disk."""
+        if self.checkpoints:
+            self.checkpoints.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import hmac
 import logging
 import time
@@ -15,20 +14,19 @@ from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.log import Log
-from airflow_provider_nexus.exceptions import NexusNotFoundError, NexusUnprovedError
+from airflow_provider_nexus.exceptions import NexusNotFoundError
 from airflow_provider_nexus.extract.checkpoint import Checkpoints, Staging
 from airflow_provider_nexus.extract.children import ChildrenReading
 from airflow_provider_nexus.extract.extracted import Extracted
-from airflow_provider_nexus.extract.origin import Facts, Feed, Open, Origin, label_of
+from airflow_provider_nexus.extract.intake import Intake
+from airflow_provider_nexus.extract.origin import Facts, Feed, Open
 from airflow_provider_nexus.extract.progress import Follow, Progress, unheard
-from airflow_provider_nexus.extract.proof import Proof
 from airflow_provider_nexus.extract.protect import Protector
-from airflow_provider_nexus.extract.proved_read import Reading
+from airflow_provider_nexus.extract.proved_read import Reading, Records
 from airflow_provider_nexus.extract.request import SyncRequest
 from airflow_provider_nexus.extract.source import Source, widened
-from airflow_provider_nexus.extract.spool import RecordSpool
 from airflow_provider_nexus.extract.unsettled import UnsettledReading
-from airflow_provider_nexus.extract.window import ALL_TIME, RequestedWindow, Window, server_now, settled_window
+from airflow_provider_nexus.extract.window import RequestedWindow, Window, server_now, settled_window
 
 
 class Extractor:
@@ -67,18 +65,15 @@ class Extractor:
         return window
 
     def read(self, window: Window, feed: Feed = "created") -> Extracted:
-        """Read a window by the stamp that the feed goes by.
-
-        :raises NexusUnprovedError: when it can't be proved complete and the request is strict
-        """
+        """Read a window by the stamp that the feed goes by."""
         by_end = feed == "finished"
         # records come in order of their end, then
         resource = dataclasses.replace(self.resource, created=self.resource.finished) if by_end else self.resource
-        spool = self._spool()
-        checkpoints = None if by_end else self._checkpoints(spool, window, feed)
-        totals, readings = None if by_end else self._ask_totals, self.request.readings
-        reading = Reading(self._source(spool, resource), window, spool, totals, checkpoints, readings=readings)
-        return self._extracted(feed, window, spool, reading.read, checkpoints)
+        intake = self._intake()
+        source, readings = self._source(intake, resource), self.request.readings
+        checkpoints = None if by_end else self._checkpoints(source, intake, window, feed)
+        reading = Reading(source, window, None if by_end else self._ask_totals, checkpoints, readings=readings)
+        return self._extracted(feed, window, reading, intake, checkpoints)
 
     def read_unsettled(self, wanted: Mapping[str, Open], since: datetime) -> Extracted:
         """Read records again whose end has not been seen.
@@ -86,29 +81,29 @@ class Extractor:
         :param wanted: by key
         :param since: they were unsettled then
         """
-        spool = self._spool()
-        reading = UnsettledReading(self.client, self.resource, self.request.page_size, since, spool.progress.page)
-        return self._extracted("open", None, spool, lambda: reading.read(wanted, spool))
+        intake = self._intake()
+        page_size, on_page = self.request.page_size, intake.progress.page
+        reading = UnsettledReading(self.client, self.resource, page_size, wanted, since, on_page)
+        return self._extracted("open", None, reading, intake)
 
     def read_whole(self) -> Extracted:
         """Read all that there is: a resource without windows, or the children of all parents or of those asked for."""
-        spool, asked, readings = self._spool(), self.request.parents, self.request.readings
+        intake, asked, readings = self._intake(), self.request.parents, self.request.readings
         if not self.resource.parent:
-            reading = Reading(self._source(spool, self.resource), None, spool, readings=readings)
-            return self._extracted("whole", None, spool, reading.read)
-        page_size, on_page = self.request.page_size, spool.progress.page
-        children = ChildrenReading(self.client, self.resource, page_size, self.log, on_page, readings=readings)
-        parents = asked if asked is not None else children.parents()
-        return self._extracted("whole", None, spool, lambda: children.read(parents, spool, are_named=asked is not None))
+            reading = Reading(self._source(intake, self.resource), None, readings=readings)
+            return self._extracted("whole", None, reading, intake)
+        page_size, on_page = self.request.page_size, intake.progress.page
+        children = ChildrenReading(self.client, self.resource, asked, page_size, self.log, on_page, readings=readings)
+        return self._extracted("whole", None, children, intake)
 
-    def _spool(self) -> RecordSpool:
+    def _intake(self) -> Intake:
         progress = Progress(self.resource.name, self.log, follow=self._follow)
-        return RecordSpool(self.resource, progress, self.protector, looks_at_all=self.request.contract == "freeze")
+        return Intake(self.resource, progress, self.protector, looks_at_all=self.request.contract == "freeze")
 
-    def _source(self, spool: RecordSpool, resource: Resource) -> Source:
-        return Source(self.client, resource, page_size=self.request.page_size, on_page=spool.progress.page)
+    def _source(self, intake: Intake, resource: Resource) -> Source:
+        return Source(self.client, resource, page_size=self.request.page_size, on_page=intake.progress.page)
 
-    def _checkpoints(self, spool: RecordSpool, window: Window, feed: Feed) -> Checkpoints | None:
+    def _checkpoints(self, source: Source, intake: Intake, window: Window, feed: Feed) -> Checkpoints | None:
         """None are saved of a reading that must agree with another: what an earlier try brought is of another time."""
         if self._staging is None or self.request.readings > 1:
             return None
@@ -121,33 +116,23 @@ class Extractor:
             "secret": hmac.digest(self.request.protection.secret.encode(), b"staging", "sha256").hex()[:16],
         }
         staging, now = Staging(self._staging / window.label, identity, self.log), server_now(self.client, self.resource)
-        return Checkpoints(spool, staging, now, self.log)
+        return Checkpoints(source.reader, intake, staging, now, self.log)
 
     def _extracted(
         self,
         feed: Feed,
         window: Window | None,
-        spool: RecordSpool,
-        read: Callable[[], Proof],
+        records: Records,
+        intake: Intake,
         checkpoints: Checkpoints | None = None,
     ) -> Extracted:
         began, calls, read_at = time.monotonic(), self.client.session.calls, server_now(self.client, self.resource)
-        try:
-            proof = read()
-            if not proof.is_complete:
-                self._refuse_unproved(proof, window)
-        except BaseException:
-            spool.close()
-            raise
-        read_at = checkpoints.read_at if checkpoints else read_at
-        cost = spool.progress.pages, self.client.session.calls - calls, round(time.monotonic() - began, 3)
-        origin = Origin(read_at, f"{feed} {window.label}" if window else feed)
-        label = label_of(feed, window, read_at)
-        if self.request.parents is not None:  # no snapshot of all, and tasks that each read some may do so in one second
-            label += f"-of-{hashlib.sha256(repr(sorted(self.request.parents)).encode()).hexdigest()[:12]}"
-        partial = not proof.is_complete or feed in ("finished", "open") or self.request.parents is not None
-        scope = None if partial else window or ALL_TIME
-        return Extracted(self.resource, feed, window, label, origin, proof, spool, scope, self._facts(feed, cost), checkpoints)
+
+        def facts() -> Facts:
+            cost = intake.progress.pages, self.client.session.calls - calls, round(time.monotonic() - began, 3)
+            return self._facts(feed, cost)
+
+        return Extracted(self.resource, feed, window, self.request, read_at, records, intake, facts, self.log, checkpoints)
 
     def _facts(self, feed: Feed, cost: tuple[int, int, float]) -> Facts:
         session, server_date = self.client.session, self.client.session.server_now
@@ -173,13 +158,6 @@ class Extractor:
 
     def _ask_totals(self, window: Window) -> list[dict[str, Any]] | None:
         return ask_totals(self.client, self.resource, *widened(window))
-
-    def _refuse_unproved(self, proof: Proof, window: Window | None) -> None:
-        span = f" from {to_wire(window.start)} to {to_wire(window.end)}" if window else ""
-        text = f"{self.resource.name}{span} can't be proved complete: {'; '.join(proof.reasons)}"
-        if self.request.strict:
-            raise NexusUnprovedError(f"{text}. Nothing was published; run it again", proof.reasons)
-        self.log.warning("%s. It is published as unproved", text)
 
 
 def ask_totals(

@@ -1,4 +1,4 @@
-"""Proved reading: one collection read completely into a sink, again when in doubt, with the proof that nothing is missing.
+"""Proved reading: one collection read completely, again when in doubt, with the proof that nothing is missing.
 
 The walks stand in order of preference: seek if the server sorts, bisection if it only filters, else guarded pages.
 """
@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -27,6 +28,7 @@ from airflow_provider_nexus.extract.window import Window
 
 if TYPE_CHECKING:
     from airflow_provider_nexus.extract.checkpoint import Checkpoints
+    from airflow_provider_nexus.extract.intake import Intake
 
 _BUCKETS = 256
 READINGS = 3
@@ -176,14 +178,24 @@ class Walks:
         return answer.rows if answer.total is None or answer.is_whole else guarded_walk(self._source)
 
 
-class RowSink(Protocol):
-    """Takes the rows of a reading. A reading that failed is begun again, and what it wrote is void."""
+class ReadAgain(Exception):  # noqa: N818 - it is no error
+    """What a reading has given so far is void: it has to be asked for its rows again."""
 
-    def begin(self) -> None:
-        """A reading begins; forget what was written."""
 
-    def write(self, rows: list[Row]) -> None:
-        """Rows of the window, ascending by stamp and key over all calls of a reading."""
+class Records(Protocol):
+    """What can be read.
+
+    :ivar proof: that the rows are complete; known when the last one was given
+    """
+
+    proof: Proof
+
+    def rows(self, intake: Intake | None = None) -> Iterator[list[Row]]:
+        """The rows, read while they are asked for, ascending by stamp and key over all batches where they have a stamp.
+
+        :param intake: all rows pass it, but for those of another try, which passed it then
+        :raises ReadAgain: when the rows so far are void: this has to be called again
+        """
 
 
 AskTotals = Callable[[Window], list[dict[str, Any]] | None]
@@ -191,11 +203,10 @@ AskTotals = Callable[[Window], list[dict[str, Any]] | None]
 
 
 class Reading:
-    """Reads one collection into a sink until a reading is proved.
+    """Reads one collection until a reading is proved.
 
     :param source: the collection
     :param window: the stamps to deliver; ``None`` for all there is
-    :param sink: where rows go
     :param totals: asks the totals endpoint, where the resource has one
     :param checkpoints: let another try go on where this one ends; an earlier one's count for the first reading alone
     :param readings: as many readings in a row must be proved and bring the same records with the same contents; with more
@@ -206,74 +217,78 @@ class Reading:
         self,
         source: Source,
         window: Window | None,
-        sink: RowSink,
         totals: AskTotals | None = None,
         checkpoints: Checkpoints | None = None,
         *,
         readings: int = 1,
     ) -> None:
-        self._wanted, self._contents = readings, hashlib.sha256()
-        self._source, self._window, self._sink, self._totals, self._checkpoints = source, window, sink, totals, checkpoints
+        self._source, self._window, self._totals, self._checkpoints = source, window, totals, checkpoints
         self._walks = Walks(source, window)
         self._reasons: list[str] = []
         self._totals_match = "none"
         self._resumes = True
+        self._wanted, self._most = readings, READINGS * readings
+        self._number = self._agreeing = 0
+        self._contents = ""
 
-    def read(self) -> Proof:
-        """Read, and again when in doubt."""
-        most, agreeing, before = READINGS * self._wanted, 0, ""
-        for number in range(1, most + 1):
-            verdict, count = self._read_once()
-            if verdict is Verdict.UNPROVED:
-                agreeing, before = 0, ""
-            else:
-                contents = self._contents.hexdigest()
-                agreeing, before = agreeing + 1 if before == contents else 1, contents
-            if agreeing >= self._wanted or number == most:
-                break
+    proof: Proof
+
+    def rows(self, intake: Intake | None = None) -> Iterator[list[Row]]:
+        """One reading; see :class:`Records`."""
+        count, contents = Count(), hashlib.sha256()
+        verdict = yield from self._read_once(count, contents, intake)
+        self._number += 1
+        if verdict is Verdict.UNPROVED:
+            self._agreeing, self._contents = 0, ""
+        else:
+            before, self._contents = self._contents, contents.hexdigest()
+            self._agreeing = self._agreeing + 1 if before == self._contents else 1
+        if self._agreeing < self._wanted and self._number < self._most:
             self._start_anew()
-        if verdict is not Verdict.UNPROVED and agreeing < self._wanted:
+            raise ReadAgain
+        if verdict is not Verdict.UNPROVED and self._agreeing < self._wanted:
             verdict = Verdict.UNPROVED
-            self._reasons.append(f"of {most} readings no {self._wanted} in a row brought the same records and contents")
-        return Proof(
+            self._reasons.append(f"of {self._most} readings no {self._wanted} in a row brought the same records and contents")
+        self.proof = Proof(
             verdict,
             self._walks.strategy,
-            number,
+            self._number,
             count.total_first,
             count.total_last,
             count.unique,
             count.outside,
             self._totals_match,
             tuple(dict.fromkeys(self._reasons)),
-            max(1, agreeing),
+            max(1, self._agreeing),
         )
 
-    def _read_once(self) -> tuple[Verdict, Count]:
-        """One reading to its end; a strategy that the server does not allow is changed on the way."""
+    def _read_once(self, count: Count, contents: Any, intake: Intake | None) -> Generator[list[Row], None, Verdict]:
+        """One reading to its end; a strategy that the server does not allow is changed, and all is read again."""
         fields = self._source.resource.totals_fields if self._totals and self._window else None
-        while True:
-            count, delivered = Count(), DeliveredTotals(self._source.reader, fields) if fields else None
-            self._contents = hashlib.sha256()
-            self._sink.begin()
-            try:
-                if self._checkpoints and self._resumes:
-                    self._walks.position = self._checkpoints.resume(count, delivered)
-                for group, inside in self._walks.groups(count):
-                    if delivered:
-                        delivered.add(group)
-                    if inside:
-                        self._sink.write(inside)
-                    for row in inside if self._wanted > 1 else ():
-                        self._contents.update(b"%b\0%b\n" % (row.key.encode(), row.raw))
-                    if self._checkpoints and group and self._walks.strategy == "seek":
-                        self._checkpoints.save(group, count, delivered)
-                break
-            except (NotSortedDoubt, NotFilteredDoubt) as doubt:
-                self._start_anew()
-                self._walks.give_way(doubt)
-            except Doubt as doubt:
-                self._reasons.append(str(doubt))
-                return Verdict.UNPROVED, count
+        delivered = DeliveredTotals(self._source.reader, fields) if fields else None
+        if intake:
+            intake.begin()
+        try:
+            if self._checkpoints and self._resumes:
+                yield from self._checkpoints.resume(count, delivered)
+                self._walks.position = self._checkpoints.position
+            for group, inside in self._walks.groups(count):
+                if delivered:
+                    delivered.add(group)
+                for row in inside if self._wanted > 1 else ():
+                    contents.update(b"%b\0%b\n" % (row.key.encode(), row.raw))
+                taken = intake.take(inside) if intake else inside
+                if taken:
+                    yield taken
+                if self._checkpoints and group and self._walks.strategy == "seek":
+                    self._checkpoints.save(group, taken, count, delivered)
+        except (NotSortedDoubt, NotFilteredDoubt) as doubt:
+            self._start_anew()
+            self._walks.give_way(doubt)
+            raise ReadAgain from None
+        except Doubt as doubt:
+            self._reasons.append(str(doubt))
+            return Verdict.UNPROVED
         if count.verdict is Verdict.UNPROVED:
             self._reasons.append(count.doubt)
         elif delivered and self._totals and self._window:
@@ -282,13 +297,20 @@ class Reading:
             self._totals_match = "not offered" if totals is None else "differ" if differences else "matched"
             self._reasons += differences[:10]
             if differences:
-                return Verdict.UNPROVED, count
-        return count.verdict, count
+                return Verdict.UNPROVED
+        return count.verdict
 
     def _start_anew(self) -> None:
         self._resumes, self._walks.position = False, None
         if self._checkpoints:
             self._checkpoints.forget()
+
+
+def read_all(records: Records) -> list[Row]:
+    """The rows of a small collection."""
+    while True:
+        with suppress(ReadAgain):
+            return [row for batch in records.rows() for row in batch]
 
 
 def stream(source: Source, window: Window | None) -> Iterator[Row]:

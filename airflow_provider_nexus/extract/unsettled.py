@@ -19,9 +19,10 @@ from airflow_provider_nexus.api.rows import Row, in_order
 from airflow_provider_nexus.api.timestamps import SECOND, normalise, to_wire
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.exceptions import NexusNotFoundError, NexusUnprovedError, NexusValidationError
+from airflow_provider_nexus.extract.intake import Intake
 from airflow_provider_nexus.extract.origin import Open
 from airflow_provider_nexus.extract.proof import Proof, Verdict
-from airflow_provider_nexus.extract.proved_read import RowSink, stream
+from airflow_provider_nexus.extract.proved_read import stream
 from airflow_provider_nexus.extract.source import Page, Source, widened
 from airflow_provider_nexus.extract.window import Window
 
@@ -39,34 +40,39 @@ class UnsettledReading:
     :param client: makes the calls
     :param resource: a windowed one
     :param page_size: records asked for in one call
+    :param wanted: the records, by key
     :param since: they were unsettled then
     :param on_page: called with every page
     """
 
     def __init__(
-        self, client: NexusClient, resource: Resource, page_size: int, since: datetime, on_page: Callable[[Page], None]
+        self,
+        client: NexusClient,
+        resource: Resource,
+        page_size: int,
+        wanted: Mapping[str, Open],
+        since: datetime,
+        on_page: Callable[[Page], None],
     ) -> None:
         self._client, self._resource, self._page_size = client, resource, page_size
-        self._since, self._on_page = since, on_page
+        self._wanted, self._since, self._on_page = wanted, since, on_page
 
-    def read(self, wanted: Mapping[str, Open], sink: RowSink) -> Proof:
-        """Read records into a sink.
+    proof: Proof
 
-        :param wanted: by key
-        """
-        sink.begin()
-        found: dict[str, Row] = {}
+    def rows(self, intake: Intake | None = None) -> Iterator[list[Row]]:
+        """The records, all at once."""
+        wanted, found = self._wanted, dict[str, Row]()
         for way in (self._listed, self._by_code, self._ended_lately):
             missing = {key: each for key, each in wanted.items() if key not in found}
             if len(missing) > _FEW:
                 found |= {row.key: row for row in way(missing) if row.key in missing}
         missing = {key: each for key, each in wanted.items() if key not in found}
         found |= {row.key: row for row in self._where_made(missing) if row.key in missing}
-        if found:
-            sink.write(in_order(found.values()))
+        if rows := in_order(found.values()):
+            yield intake.take(rows) if intake else rows
         deleted = len(wanted) - len(found)
         reasons = (f"{deleted} records are not there any more",) if deleted else ()
-        return Proof(Verdict.PROVED, "lookup", 1, len(wanted), len(found), len(found), reasons=reasons)
+        self.proof = Proof(Verdict.PROVED, "lookup", 1, len(wanted), len(found), len(found), reasons=reasons)
 
     def _listed(self, wanted: Mapping[str, Open]) -> Iterator[Row]:
         """Those that are still unsettled, unless the list is too long to be worth it."""

@@ -126,18 +126,21 @@ class Converter(Protocol[R]):
 class Target(Protocol[R]):
     """What readings are stored in."""
 
+    takes_streams: bool
+    """Whether rows can come while Nexus is read. If not, they come when their reading is proved."""
+
     def converter(self, resource: Resource, *, keeps_untyped: bool) -> Converter[R]:
         """Makes records what is stored here.
 
         :param keeps_untyped: whether a value of another kind than declared is stored as it came; if not, its record does not fit
         """
 
-    def apply(self, rows: Iterable[R], scope: Window | None, seal: Callable[[], Sealed]) -> Stored:
+    def apply(self, batches: Iterable[Sequence[R]], scope: Window | None, seal: Callable[[], Sealed]) -> Stored:
         """Bring versions of records in, all or none.
 
         A version that was read before the one that is stored never replaces it.
 
-        :param rows: in any order, each key once
+        :param batches: rows in any order, each key once; what it raises leaves the copy as it was
         :param scope: what the rows are the whole of: stored records in it that are not among them are deleted; ``None`` when they
             are no more than themselves
         :param seal: called once when all rows were taken, before anything is changed; what it raises leaves the copy as it was

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
-from itertools import islice
 from typing import Generic
 
 from airflow_provider_nexus.api.rows import Row
 from airflow_provider_nexus.extract.extracted import Extracted
+from airflow_provider_nexus.extract.proved_read import ReadAgain
 from airflow_provider_nexus.extract.request import Contract
+from airflow_provider_nexus.extract.spool import RowSpool
 from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load.account import Digest
 from airflow_provider_nexus.load.copy import R, RejectedRecord, Sealed, Stored, Target
 from airflow_provider_nexus.load.rejects import Rejects
-
-_BATCH = 500
-"""Records that are converted at once."""
 
 
 class Loader(Generic[R]):
@@ -38,17 +37,23 @@ class Loader(Generic[R]):
     ) -> None:
         self.copy, self._max_rejected, self._contract, self._wanted = copy, max_rejected, contract, wanted
 
-    def store(self, extracted: Extracted) -> Stored:
-        """Bring a reading in, all or nothing.
+    def store(self, extracted: Extracted, check: Callable[[], None] = lambda: None) -> Stored:
+        """Read, and bring the records in, all or nothing.
 
+        :param check: called when all records have come, before anything is changed; what it raises leaves the copy as it was
         :raises NexusRejectedError: when more records don't fit than are allowed
         """
+        is_streamed = self.copy.takes_streams and extracted.request.strict
+        while True:
+            with suppress(ReadAgain), nullcontext(extracted.batches()) if is_streamed else _spooled(extracted) as batches:
+                return self._store(extracted, batches, check)
+
+    def _store(self, extracted: Extracted, batches: Iterator[list[Row]], check: Callable[[], None]) -> Stored:
         converter = self.copy.converter(extracted.resource, keeps_untyped=self._contract != "freeze")
         account, put_aside, rejects = converter.account(), Digest(), Rejects(extracted.resource.name, self._max_rejected)
 
-        def rows() -> Iterator[R]:
-            records = extracted.spool.rows()
-            while batch := list(islice(records, _BATCH)):
+        def rows() -> Iterator[list[R]]:
+            for batch in batches:
                 fitting: list[tuple[Row, R]] = []
                 for record, row in zip(batch, converter.rows(batch, extracted.origin), strict=True):
                     if isinstance(row, RejectedRecord):
@@ -60,9 +65,10 @@ class Loader(Generic[R]):
                     rows = [row for _, row in fitting]
                     account.add(rows)
                     account.first, account.last = account.first or fitting[0][0], fitting[-1][0]
-                    yield from rows
+                    yield rows
 
         def seal() -> Sealed:
+            check()
             rejects.refuse_too_many()
             return Sealed(
                 label=extracted.label,
@@ -85,3 +91,15 @@ class Loader(Generic[R]):
             rejected=rejects.count,
             untyped=dict(sorted(converter.untyped.items())),
         )
+
+
+@contextmanager
+def _spooled(extracted: Extracted) -> Iterator[Iterator[list[Row]]]:
+    """The records of a reading that has come to its end."""
+    spool = RowSpool()
+    try:
+        for batch in extracted.batches():
+            spool.write(batch)
+        yield spool.batches()
+    finally:
+        spool.close()

@@ -292,7 +292,7 @@ def describe(extracted: Extracted, account: Account[Any], file_format: str, unty
         last=end_record(account.last),
         key_digest=account.key_digest,
         sums=account.sums_by_field,
-        schema=SeenFields(**extracted.spool.fields.summary()),
+        schema=SeenFields(**extracted.fields.summary()),
         untyped=dict(untyped or {}),
     )
 

@@ -213,7 +213,7 @@ def _replay_label(copy: SqlCopy, label: str) -> Replayed:
     tried = try_typed(copy.resource, rejected, Origin(reading["read_at"], manifest.read_by))
     if tried.fitting:
         sealed = _sealed(copy, reading, manifest, tried)
-        copy.apply(iter(tried.rows), None, lambda: sealed)
+        copy.apply([tried.rows], None, lambda: sealed)
     return tried.result(f"{copy.model.name}, {label}")
 
 

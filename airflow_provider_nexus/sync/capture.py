@@ -183,10 +183,7 @@ class CaptureJob:
             return since is None or row[created] >= since
 
         loader = Loader(self._copy, asked.max_rejected, contract=asked.contract, wanted=is_wanted)
-        try:
-            stored = store(extracted, loader, asked, self._log)
-        finally:
-            extracted.spool.close()
+        stored = store(extracted, loader, asked, self._log)
         self._feeds[extracted.feed] = self._feeds.get(extracted.feed, 0) + stored.records
         for word in self._changes:
             self._changes[word] += getattr(stored, word) or 0

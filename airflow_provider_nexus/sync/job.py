@@ -74,22 +74,25 @@ class SyncJob:
             if window is None:
                 return None
             extracted = self._extractor.read(window)
-        try:
-            stored = store(extracted, self._loader, self._request, self._log)
-        finally:
-            extracted.spool.close()
+        stored = store(extracted, self._loader, self._request, self._log)
         if window and self._watermark:
             advance(self._watermark, window, self._log)
         return summary_of(extracted, stored)
 
 
 def store(extracted: Extracted, loader: Loader[Any], request: SyncRequest, log: Log) -> Stored:
-    """Check a reading against the contract, then store it."""
-    fields, before = extracted.spool.fields, loader.copy.fields_before(extracted.window)
-    check_contract(request.contract, extracted.resource.name, drift(fields, before), log)
-    if before and not fields.seen:
-        fields.restore(before)  # a reading that brought nothing changes no agreement
-    stored = loader.store(extracted)
+    """Read, and store what came if it is as the contract wants it."""
+    before = loader.copy.fields_before(extracted.window)
+
+    def check() -> None:
+        check_contract(request.contract, extracted.resource.name, drift(extracted.fields, before), log)
+        if before and not extracted.fields.seen:
+            extracted.fields.restore(before)  # a reading that brought nothing changes no agreement
+
+    try:
+        stored = loader.store(extracted, check)
+    finally:
+        extracted.close()
     if stored.damage:
         what = [f"{name} {flaw}" for name, flaw in stored.damage.items()]
         more = f" and {len(what) - _SHOWN} more" if len(what) > _SHOWN else ""

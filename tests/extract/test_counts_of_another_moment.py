@@ -27,9 +27,8 @@ from airflow_provider_nexus.client.settings import read_settings
 from airflow_provider_nexus.exceptions import NexusDataError
 from airflow_provider_nexus.extract.find import Search
 from airflow_provider_nexus.extract.proof import Proof, Verdict
-from airflow_provider_nexus.extract.proved_read import Reading
+from airflow_provider_nexus.extract.proved_read import Reading, read_all
 from airflow_provider_nexus.extract.source import Source
-from airflow_provider_nexus.extract.spool import RowList
 from airflow_provider_nexus.extract.totals import totals_of
 from airflow_provider_nexus.extract.window import Window
 from tests.extract.serving import QUICK
@@ -116,11 +115,12 @@ def served(store: Store) -> Iterator[NexusClient]:
 
 
 def read(store: Store) -> tuple[Proof, list[str]]:
-    basket, windowed = RowList(), store.way != "no window"
+    windowed = store.way != "no window"
     with served(store) as client:
         source = Source(client, get_resource("transactions" if windowed else "customers"))
-        proof = Reading(source, SPAN if windowed else None, basket).read()
-    return proof, [row.key for row in basket.rows]
+        reading = Reading(source, SPAN if windowed else None)
+        rows = read_all(reading)
+    return reading.proof, [row.key for row in rows]
 
 
 def check(proof: Proof, given: list[str], before: set[str], after: set[str]) -> None:
@@ -243,11 +243,11 @@ def test_sums_that_can_not_be_are_refused_at_once(value: Any) -> None:
 
 
 def read_agreeing(store: Store, readings: int) -> tuple[Proof, list[str]]:
-    basket = RowList()
     with served(store) as client:
         source = Source(client, get_resource("transactions" if store.way != "no window" else "customers"))
-        proof = Reading(source, SPAN if store.way != "no window" else None, basket, readings=readings).read()
-    return proof, [row.key for row in basket.rows]
+        reading = Reading(source, SPAN if store.way != "no window" else None, readings=readings)
+        rows = read_all(reading)
+    return reading.proof, [row.key for row in rows]
 
 
 @pytest.mark.parametrize("way", WAYS)

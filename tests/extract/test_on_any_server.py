@@ -14,9 +14,8 @@ from airflow_provider_nexus.api.resource import Shape
 from airflow_provider_nexus.api.resources import RESOURCES, get_resource
 from airflow_provider_nexus.exceptions import NexusNotFoundError
 from airflow_provider_nexus.extract.proof import Proof, Verdict
-from airflow_provider_nexus.extract.proved_read import Reading
+from airflow_provider_nexus.extract.proved_read import Reading, read_all
 from airflow_provider_nexus.extract.source import Source
-from airflow_provider_nexus.extract.spool import RowList
 from airflow_provider_nexus.sandbox import Sandbox
 from tests.extract.serving import client_of
 from tests.extract.walks.test_on_any_server import PLAIN, SETTINGS
@@ -33,10 +32,11 @@ def server() -> Iterator[Sandbox]:
 
 
 def read(sandbox: Sandbox, resource: str, parent: str = "", page_size: int = 50) -> tuple[Proof, list[bytes]]:
-    client, basket = client_of(sandbox), RowList()
-    proof = Reading(Source(client, get_resource(resource), parent=parent, page_size=page_size), None, basket).read()
+    client = client_of(sandbox)
+    reading = Reading(Source(client, get_resource(resource), parent=parent, page_size=page_size), None)
+    rows = read_all(reading)
     client.session.close()
-    return proof, sorted(row.raw for row in basket.rows)
+    return reading.proof, sorted(row.raw for row in rows)
 
 
 def check(proof: Proof, rows: list[bytes], truth: list[bytes], changes: dict[str, Any], *, paged: bool) -> None:

@@ -9,6 +9,7 @@ import pytest
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.rows import Row, RowReader, in_order
 from airflow_provider_nexus.extract.origin import Open
+from airflow_provider_nexus.extract.proved_read import read_all
 from airflow_provider_nexus.extract.source import Page
 from airflow_provider_nexus.extract.unsettled import UnsettledReading
 from airflow_provider_nexus.sandbox import Sandbox
@@ -26,22 +27,15 @@ SERVERS: dict[str, dict[str, Any]] = {
 }
 
 
-class Kept:
-    """Keeps rows."""
-
-    def begin(self) -> None:
-        self.rows: list[Row] = []
-
-    def write(self, rows: list[Row]) -> None:
-        self.rows += rows
-
-
-def look_up(sandbox: Sandbox, resource: str, wanted: Mapping[str, Open], since: datetime) -> tuple[Kept, tuple[str, ...], int]:
+def look_up(
+    sandbox: Sandbox, resource: str, wanted: Mapping[str, Open], since: datetime
+) -> tuple[list[Row], tuple[str, ...], int]:
     pages: list[Page] = []
-    sink, client = Kept(), client_of(sandbox)
-    proof = UnsettledReading(client, get_resource(resource), 20, since, pages.append).read(wanted, sink)
+    client = client_of(sandbox)
+    reading = UnsettledReading(client, get_resource(resource), 20, wanted, since, pages.append)
+    rows = read_all(reading)
     client.session.close()
-    return sink, proof.reasons, len(pages)
+    return rows, reading.proof.reasons, len(pages)
 
 
 def all_of(sandbox: Sandbox, resource: str, end: datetime) -> tuple[dict[str, Row], dict[str, Open]]:
@@ -63,8 +57,8 @@ def test_records_are_found_whatever_the_server_does(resource: str, server: str) 
         sandbox.advance(3 * DAY)
         now, _ = all_of(sandbox, resource, end)
         sink, reasons, _ = look_up(sandbox, resource, wanted, end)
-        assert {row.key: row.raw for row in sink.rows} == {key: row.raw for key, row in now.items()}
-        assert sink.rows == in_order(sink.rows)
+        assert {row.key: row.raw for row in sink} == {key: row.raw for key, row in now.items()}
+        assert sink == in_order(sink)
         assert reasons == ()
 
 
@@ -73,7 +67,7 @@ def test_what_is_gone_is_told_and_no_error() -> None:
         rows, wanted = all_of(sandbox, "orders", BEGIN + timedelta(days=1))
         odd = {"no such": Open(BEGIN, "Open"), "a|b&c=ü%": Open(BEGIN + timedelta(hours=1), "Odd")}
         sink, reasons, _ = look_up(sandbox, "orders", {**wanted, **odd}, BEGIN)
-        assert {row.key for row in sink.rows} == rows.keys()
+        assert {row.key for row in sink} == rows.keys()
         assert reasons == ("2 records are not there any more",)
 
 
@@ -83,7 +77,7 @@ def test_filters_that_are_refused_are_done_without() -> None:
         rows, wanted = all_of(sandbox, "transactions", BEGIN + timedelta(days=1))
         strange = {key: Open(each.created, "NoSuchStatus") for key, each in wanted.items()}
         sink, _, pages = look_up(sandbox, "transactions", strange, BEGIN)
-        assert {row.key for row in sink.rows} == rows.keys()
+        assert {row.key for row in sink} == rows.keys()
         assert pages < len(rows)
 
 
@@ -92,7 +86,7 @@ def test_codes_are_asked_for_together() -> None:
         _, wanted = all_of(sandbox, "orders", BEGIN + timedelta(days=1))
         sandbox.advance(30 * DAY)
         sink, _, pages = look_up(sandbox, "orders", wanted, BEGIN + timedelta(days=1))
-        assert len(sink.rows) == len(wanted)
+        assert len(sink) == len(wanted)
         assert pages < len(wanted) / 4
 
 

@@ -25,7 +25,7 @@ from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.client.settings import read_settings
 from airflow_provider_nexus.exceptions import NexusContractError, NexusError, NexusRejectedError
 from airflow_provider_nexus.extract.proof import Proof, Verdict
-from airflow_provider_nexus.extract.proved_read import Reading
+from airflow_provider_nexus.extract.proved_read import Reading, read_all
 from airflow_provider_nexus.extract.records import RecordsWanted
 from airflow_provider_nexus.extract.request import Contract, SyncRequest
 from airflow_provider_nexus.extract.source import Source
@@ -285,20 +285,12 @@ class TestPagesWithoutACount:
             query = parse_qs(urlsplit(asked.target).query)
             return dated(enveloped(give(int(query["page"][0]), int(query["limit"][0]))))
 
-        kept: list[str] = []
-
-        class Sink:
-            def begin(self) -> None:
-                kept.clear()
-
-            def write(self, rows: list[Any]) -> None:
-                kept.extend(row.key for row in rows)
-
         with SocketServer(by=reply) as server:
             client = client_for(server)
-            proof = Reading(Source(client, self.RESOURCE, page_size=10), None, Sink()).read()
+            reading = Reading(Source(client, self.RESOURCE, page_size=10), None)
+            rows = read_all(reading)
             client.session.close()
-        return proof, kept
+        return reading.proof, [row.key for row in rows]
 
     @pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 25, 30])
     def test_an_array_that_is_all(self, count: int) -> None:

@@ -29,6 +29,8 @@ class JsonLinesCopy:
     :param collection: folder of the resource's windows
     """
 
+    takes_streams = True
+
     def __init__(self, collection: Any) -> None:
         self._collection = collection
 
@@ -40,11 +42,12 @@ class JsonLinesCopy:
         """The fields of the window before."""
         return fields_before(self._collection, window)
 
-    def apply(self, rows: Iterable[Row], scope: Window | None, seal: Callable[[], Sealed]) -> Stored:  # noqa: ARG002
+    def apply(self, batches: Iterable[Sequence[Row]], scope: Window | None, seal: Callable[[], Sealed]) -> Stored:  # noqa: ARG002
         """Publish a reading; what was published of the same window before is replaced, so the scope does not matter."""
         writer = JsonLinesWriter()
         try:
-            writer.write(rows)
+            for rows in batches:
+                writer.write(rows)
             sealed = seal()
             folder = self._collection / sealed.label
             previous = previous_of(self._collection, sealed.window) if sealed.window else None

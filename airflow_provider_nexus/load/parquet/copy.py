@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 from msgspec.structs import replace
@@ -34,7 +33,6 @@ from airflow_provider_nexus.load.publish import publish
 from airflow_provider_nexus.load.rows import TableConverter
 
 FORMAT = "parquet"
-_BATCH = 1000
 _COMPARED = ("_key", "_read_at", "_read_by", "_content")
 
 
@@ -52,6 +50,7 @@ class ParquetCopy:
         self, collection: Any, table: Table, *, unsettled: Unsettled | None = None, keeps_versions: bool = False
     ) -> None:
         self._collection, self._table, self._unsettled = collection, table, unsettled
+        self.takes_streams = unsettled is None  # where changes are captured it depends on the proof which folders are changed
         self._known: list[tuple[str, Window, Manifest]] | None = None
         self._scan = Scan(table)
         self._readings = Readings(collection, table, keeps_versions=keeps_versions)
@@ -60,7 +59,7 @@ class ParquetCopy:
         """Makes records rows of the table."""
         return TableConverter(resource, keeps_untyped=keeps_untyped)
 
-    def apply(self, rows: Iterable[TableRow], scope: Window | None, seal: Callable[[], Sealed]) -> Stored:
+    def apply(self, batches: Iterable[Sequence[TableRow]], scope: Window | None, seal: Callable[[], Sealed]) -> Stored:
         """Bring versions of records in; each folder that changes is whole before and after.
 
         :raises NexusConfigurationError: when pyarrow is not installed
@@ -69,8 +68,8 @@ class ParquetCopy:
         self._known = None
         try:
             if self._unsettled is None or (window and not self._meets_others(window)):
-                return self._replace(rows, window, seal)
-            return self._patch(rows, scope, seal)
+                return self._replace(batches, window, seal)
+            return self._patch(batches, scope, seal)
         finally:
             self._known = None
 
@@ -132,15 +131,14 @@ class ParquetCopy:
         others = [other for name, other, _ in self._published() if name != window.label]
         return any(window.meets(other) for other in others)
 
-    def _replace(self, rows: Iterable[TableRow], window: Window | None, seal: Callable[[], Sealed]) -> Stored:
+    def _replace(self, batches: Iterable[Sequence[TableRow]], window: Window | None, seal: Callable[[], Sealed]) -> Stored:
         """Write a folder anew, its rows streaming through."""
         changes = Changes(self._collection / window.label if window else None)
         writer, versions = self._writer(), self._readings.writer()
         try:
-            compared = (changes.compare(row) for row in rows)
-            while batch := list(islice(compared, _BATCH)):
-                writer.write(batch)
-                self._see(batch)
+            for rows in batches:
+                writer.write(compared := [changes.compare(row) for row in rows])
+                self._see(compared)
                 fresh = changes.take()
                 if self._readings.keeps_versions:
                     versions.write(fresh)
@@ -163,9 +161,9 @@ class ParquetCopy:
         self._forget(row[0] for row in changes.deleted)
         return _stored(str(folder), published.raw, changes.counts, changed=published.changed, damage=published.damage)
 
-    def _patch(self, rows: Iterable[TableRow], scope: Window | None, seal: Callable[[], Sealed]) -> Stored:
+    def _patch(self, batches: Iterable[Sequence[TableRow]], scope: Window | None, seal: Callable[[], Sealed]) -> Stored:
         """Rewrite the folders of the records, the reading being stored first: what is in no folder yet is found again."""
-        versions = {row[0]: row for row in rows}
+        versions = {row[0]: row for rows in batches for row in rows}
         sealed, created = seal(), self._table.place(self._table.created)
         spared = {reject.key for reject in sealed.rejects}
         patches = []

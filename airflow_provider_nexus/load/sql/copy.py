@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import sqlalchemy as sa
@@ -80,6 +80,9 @@ class SqlCopy:
         self._belongs = {"resource": table.resource.name, **whose, "output": output}
         self._contract, self._batch, self._is_ready = contract, batch, False
 
+    takes_streams = False
+    """A session with the database would have to last as long as Nexus is read."""
+
     @cached_property
     def model(self) -> Model:
         """The tables as the database calls them."""
@@ -111,7 +114,7 @@ class SqlCopy:
         """Makes records rows of the table."""
         return TableConverter(resource, keeps_untyped=keeps_untyped)
 
-    def apply(self, rows: Iterable[TableRow], scope: Window | None, seal: Callable[[], Sealed]) -> Stored:
+    def apply(self, batches: Iterable[Sequence[TableRow]], scope: Window | None, seal: Callable[[], Sealed]) -> Stored:
         """Bring versions of records in, all or none; see :class:`~airflow_provider_nexus.load.copy.Copy`.
 
         :raises NexusStorageError: when the database fails; nothing is changed then
@@ -121,7 +124,7 @@ class SqlCopy:
             staged = self.model.staging(connection.dialect.name)
             with transaction(connection):
                 staged.create(connection, checkfirst=False)
-            source, names, insert = iter(rows), self.model.names, sa.insert(staged)
+            source, names, insert = chain.from_iterable(batches), self.model.names, sa.insert(staged)
             while batch := [dict(zip(names, row, strict=True)) for row in islice(source, self._batch)]:
                 with transaction(connection, begin="BEGIN"):
                     connection.execute(insert, batch)

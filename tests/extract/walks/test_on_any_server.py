@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_nexus.api.resources import RESOURCES, get_resource
 from airflow_provider_nexus.extract.proof import Verdict
-from airflow_provider_nexus.extract.proved_read import Reading
+from airflow_provider_nexus.extract.proved_read import Reading, read_all
 from airflow_provider_nexus.extract.source import Source
-from airflow_provider_nexus.extract.spool import RowList
 from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.sandbox import Sandbox
 from tests.extract.serving import client_of
@@ -68,16 +67,17 @@ class Outcome:
     def __init__(self, sandbox: Sandbox, resource: str, span: Window, page_size: int) -> None:
         client = client_of(sandbox)
         before = sandbox.truth(resource, span.start, span.end)
-        basket = RowList()
         source = Source(client, get_resource(resource), page_size=page_size)
-        self.proof = Reading(source, span, basket).read()
+        reading = Reading(source, span)
+        rows = read_all(reading)
+        self.proof = reading.proof
         client.session.close()
         after = sandbox.truth(resource, span.start, span.end)
         sandbox.configure(late_share=0.0, delete_share=0.0)
         ever = sandbox.truth(resource, span.start, span.end)
         key = source.reader.read
-        self.given = [row.key for row in basket.rows]
-        self.rows = {row.key: row.raw for row in basket.rows}
+        self.given = [row.key for row in rows]
+        self.rows = {row.key: row.raw for row in rows}
         self.before, self.after, self.ever = ({key(raw).key: raw for raw in truth} for truth in (before, after, ever))
 
     def check(self) -> None:
@@ -167,12 +167,13 @@ def test_a_server_that_takes_no_notice_of_request_iso8601(server: Sandbox, name:
     server.reset()
     end = (server.now - timedelta(hours=1)).replace(microsecond=0)
     span = Window(end - timedelta(hours=36), end)
-    client, basket = client_of(server), RowList()
+    client = client_of(server)
     del client.session._http.headers["request_iso8601"]
     source = Source(client, get_resource(resource), page_size=50)
-    proof = Reading(source, span, basket).read()
+    reading = Reading(source, span)
+    rows = read_all(reading)
     client.session.close()
     truth = [source.reader.read(raw) for raw in server.truth(resource, span.start, span.end)]
-    assert proof.verdict is Verdict.PROVED, proof
-    assert sorted(row.key[:19] for row in basket.rows) == sorted(row.key[:19] for row in truth)
-    assert sorted(row.stamp[:19] for row in basket.rows) == sorted(row.stamp[:19] for row in truth)
+    assert reading.proof.verdict is Verdict.PROVED, reading.proof
+    assert sorted(row.key[:19] for row in rows) == sorted(row.key[:19] for row in truth)
+    assert sorted(row.stamp[:19] for row in rows) == sorted(row.stamp[:19] for row in truth)
