@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from itertools import repeat
@@ -13,18 +13,18 @@ import msgspec
 from msgspec import Raw
 
 from airflow_provider_nexus.api import lenient, timestamps
-from airflow_provider_nexus.api.records import Number, decoder_of
+from airflow_provider_nexus.api.records import Number, decoder_of, money
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.exceptions import NexusDataError
 
 _KIND = "of the kind that the schema names"
-_Getter = Callable[[Any], Any]
 _MOST_DIGITS = 500
 """Digits before or after the point of an amount that is added up; what has more is no amount."""
 _LONG = 4000
 _UNUSUAL = (msgspec.MsgspecError, UnicodeDecodeError, ValueError, TypeError, AttributeError, ArithmeticError)
 """What ends the reading of many records at once: one of them has to be looked at by itself."""
 _text = itemgetter(2)
+_NUMBERS = {Decimal, type(None)}
 _decode_plain = msgspec.json.Decoder(float_hook=str).decode
 
 
@@ -46,21 +46,18 @@ class Row(NamedTuple):
     flaw: str = ""
 
 
-def in_order(rows: Iterable[Row]) -> list[Row]:
-    """Rows by stamp, key and text: the order of every file, whatever order the server gave."""
-    return sorted(rows, key=itemgetter(0, 1, 2))
+class Rows(list[Row]):
+    """Rows that are not changed any more: their amounts are read once, for all who add them up.
 
-
-class Amount(NamedTuple):
-    """One amount of a record.
-
-    :param field: dotted wire name
-    :param currency: code of the currency or crypto; empty when the record names none
+    :ivar columns: their amounts; ``None`` as long as nobody has asked
     """
 
-    field: str
-    currency: str
-    value: Decimal
+    columns: list[AmountColumn] | None = None
+
+
+def in_order(rows: Iterable[Row]) -> Rows:
+    """Rows by stamp, key and text: the order of every file, whatever order the server gave."""
+    return Rows(sorted(rows, key=itemgetter(0, 1, 2)))
 
 
 class AmountColumn(NamedTuple):
@@ -72,8 +69,8 @@ class AmountColumn(NamedTuple):
     """
 
     field: str
-    currencies: list[str]
-    values: list[Decimal | None]
+    currencies: Sequence[str]
+    values: Sequence[Decimal | None]
 
 
 _row = tuple.__new__
@@ -93,27 +90,27 @@ class RowReader:
         self._tree = self._wanted()
         self._is_respelt: bool | None = None
         whole = _struct(resource.name, self._tree)
-        self._decode, self._decode_all = decoder_of(whole), decoder_of(list[whole], Decimal)  # type: ignore[valid-type]
-        # A walk needs no more than key, stamp and status, but for totals.
-        page = _struct(resource.name, self._wanted(with_amounts=bool(resource.totals_fields), part_of_key=str))
+        self._decode = decoder_of(whole)
+        page = _struct(resource.name, self._wanted(amount=Any, part_of_key=str))
         self._decode_page = decoder_of(list[page], Decimal)  # type: ignore[valid-type]
-        kinds = (self._wanted(with_amounts=False), self._wanted(with_amounts=False, with_codes=False))
+        kinds = (self._wanted(amount=None), self._wanted(amount=None, with_codes=False))
         self._decoders_without = [decoder_of(_struct(resource.name, wanted)) for wanted in kinds]
-        self._holders = self._by_holder()
-        self._keys = [_getter(tuple(name.split("."))) if "." in name else attrgetter(name) for name in resource.key]
-        self._fiat, self._crypto = _getter(resource.fiat_code), _getter(resource.crypto_code)
-        self._status = _getter((resource.lifecycle.status_field,) if resource.lifecycle else ())
+        self._holders: dict[tuple[str, ...], list[tuple[str, bool]]] = {}
+        for path, field in self._amounts:
+            self._holders.setdefault(path[:-1], []).append((path[-1], field.unit == "fiat"))
+        self._keys = [tuple(name.split(".")) for name in resource.key]
+        self._status = (resource.lifecycle.status_field,) if resource.lifecycle else ()
 
-    def _wanted(self, *, with_amounts: bool = True, with_codes: bool = True, part_of_key: type = Raw) -> lenient.Tree:
+    def _wanted(self, *, amount: Any = Number, with_codes: bool = True, part_of_key: type = Raw) -> lenient.Tree:
         """What to decode.
 
-        :param with_amounts: whether amounts are wanted
+        :param amount: type of amounts; ``None`` when they are not wanted. ``Any`` is fastest, and leaves them to :func:`_numbers`
         :param with_codes: whether their currencies are wanted
         :param part_of_key: a part of a key is raw, as it may be sent as text or as a number; most are texts
         """
         resource, tree = self.resource, lenient.Tree()
-        for path, _ in self._amounts if with_amounts else ():
-            _plant(tree, path, Number)
+        for path, _ in self._amounts if amount else ():
+            _plant(tree, path, Number if ".".join(path) in resource.key else amount)
         for name in resource.key:
             _plant(tree, tuple(name.split(".")), part_of_key)
         codes = (resource.fiat_code, resource.crypto_code) if with_codes else ()
@@ -123,21 +120,22 @@ class RowReader:
         return tree
 
     def page(self, raws: list[bytes]) -> list[Row]:
-        """Records of one answer, decoded at once as far as a walk needs them; one by one where one is out of the ordinary.
-
-        Their amounts are decoded where Nexus has totals to compare with.
+        """Records of one answer, decoded at once; one by one where one is out of the ordinary.
 
         :raises NexusDataError: as :meth:`read`
         """
+        if raws and self._is_respelt is None:
+            self._is_respelt = lenient.is_respelt(raws[0], self._tree)
         with suppress(*_UNUSUAL):
-            found = self._at_once(self._decode_page, raws)
+            found = [] if self._is_respelt else self._decode_page(b"[%b]" % b",".join(raws))
+            if len(found) != len(raws):
+                raise ValueError("names in another case, or a text that is not one record")
             parts = [[getattr(each, name) or "" for each in found] for name in self.resource.key]
             keys = parts[0] if len(parts) == 1 else list(map("|".join, zip(*parts, strict=True)))
             stamps = [getattr(each, self._stamp) for each in found] if self._stamp else []
             if all(key.strip("|") for key in keys) and timestamps.are_plain(stamps):
-                amounts = found if self.resource.totals_fields else repeat(None)
                 texts = [stamp[:-1] for stamp in stamps] if stamps else repeat("")
-                return [_row(Row, each) for each in zip(texts, keys, raws, amounts, repeat(""), strict=False)]
+                return [_row(Row, each) for each in zip(texts, keys, raws, found, repeat(""), strict=False)]
         return [self.read(raw) for raw in raws]
 
     def read(self, raw: bytes) -> Row:
@@ -170,78 +168,56 @@ class RowReader:
 
     def status(self, row: Row) -> str:
         """The status of a record in upper case; empty where it has none."""
-        return _plain(self._status(self._decoded(row.raw)[0] if row.amounts is None else row.amounts)).upper()
+        found = self._decoded(row.raw)[0] if row.amounts is None else row.amounts
+        return _texts([found], self._status)[0].upper()
 
-    def currency(self, row: Row) -> str:
-        """The currency of the fiat amounts of a record that is decoded; empty where it names none."""
-        return _plain(self._fiat(row.amounts))
+    def groups(self, rows: Sequence[Row]) -> list[tuple[str, str]]:
+        """The status of decoded records, in upper case, and the currency of their fiat amounts; empty where one has none."""
+        found = [row.amounts for row in rows]
+        statuses, codes = _texts(found, self._status), _texts(found, self.resource.fiat_code)
+        return [(status.upper(), code) for status, code in zip(statuses, codes, strict=True)]
 
-    def decoded(self, rows: Sequence[Row]) -> list[Row]:
+    def decoded(self, rows: Sequence[Row]) -> Rows:
         """Rows with their amounts, read of all at once. One with an amount that is no finite number has it for its flaw."""
-        with suppress(*_UNUSUAL):
-            found = [row.amounts for row in rows]
-            if None in found:
-                found = self._at_once(self._decode_all, [row.raw for row in rows])
-            ready = [_row(Row, (*row[:3], each, row.flaw)) for row, each in zip(rows, found, strict=True)]
-            if all(_are_sane(column.values) for column in self.columns(ready)) and max(map(len, map(_text, ready))) <= _LONG:
+        ready = rows if isinstance(rows, Rows) else Rows(rows)
+        if ready.columns is not None:
+            return ready
+        with suppress(*_UNUSUAL, NexusDataError):
+            if any(row.amounts is None for row in ready):
+                found = self.page([row.raw for row in ready])
+                ready = Rows(
+                    [
+                        row._replace(amounts=each.amounts, flaw=row.flaw or each.flaw)
+                        for row, each in zip(ready, found, strict=True)
+                    ]
+                )
+            columns, is_long = self.columns(ready), max(map(len, map(_text, ready))) > _LONG
+            if all(_are_sane(column.values, is_long=is_long) for column in columns):
+                ready.columns = columns
                 return ready
-        return [self._decoded_alone(row) for row in rows]
+        return Rows([self._decoded_alone(row) for row in rows])
 
     def _decoded_alone(self, row: Row) -> Row:
         if row.flaw:
             return row
         found, _, flaw = self._decoded(row.raw)
-        row = Row(row.stamp, row.key, row.raw, found, flaw)
-        try:
-            self.amounts(row)
-        except NexusDataError as error:
-            return row._replace(flaw=error.field)
-        return row
+        row, is_long = Row(row.stamp, row.key, row.raw, found, flaw), len(row.raw) > _LONG
+        insane = (column.field for column in self.columns([row]) if not _are_sane(column.values, is_long=is_long))
+        return row._replace(flaw=flaw or next(insane, ""))
 
-    def columns(self, rows: Sequence[Row]) -> Iterator[AmountColumn]:
+    def columns(self, rows: Sequence[Row]) -> list[AmountColumn]:
         """The amounts of rows that are decoded."""
+        if isinstance(rows, Rows) and rows.columns is not None:
+            return rows.columns
         found = [None if row.flaw else row.amounts for row in rows]
-        plain = (list(map(code_of, found)) for code_of in (self._fiat, self._crypto))
-        fiat, crypto = ([code if code.__class__ is str else _plain(code) for code in codes] for codes in plain)
-        for holder_of, members in self._holders:
-            holders = list(map(holder_of, found)) if holder_of else found
-            is_full = None not in holders
-            for get, name, is_fiat in members:
-                values = list(map(get, holders)) if is_full else [None if each is None else get(each) for each in holders]
-                yield AmountColumn(name, fiat if is_fiat else crypto, values)
-
-    def amounts(self, row: Row) -> list[Amount]:
-        """The amounts of a record that are not null.
-
-        :raises NexusDataError: when one is no finite number
-        """
-        found: list[Amount] = []
-        for name, (currency,), (value,) in self.columns([row]):
-            if not _are_sane([value], is_long=len(row.raw) > _LONG):
-                raise NexusDataError(self.resource.name, row.key, name, str(value), "a decimal number")
-            found += [] if value is None else [Amount(name, currency, value)]
-        return found
-
-    def _by_holder(self) -> list[tuple[_Getter | None, list[tuple[_Getter, str, bool]]]]:
-        """The amounts by the object that they are in, ``None`` for the record itself: each is looked up once, and may be null."""
-        members: dict[tuple[str, ...], list[tuple[_Getter, str, bool]]] = {}
-        for path, field in self._amounts:
-            members.setdefault(path[:-1], []).append((attrgetter(path[-1]), ".".join(path), field.unit == "fiat"))
-        return [(_getter(path) if path else None, inside) for path, inside in members.items()]
-
-    def _at_once(self, decode: Callable[[bytes], Any], raws: list[bytes]) -> list[Any]:
-        """Decode records in one go.
-
-        :raises ValueError: when they write names in another case than the catalogue, or one of them is out of the ordinary
-        """
-        if raws and self._is_respelt is None:
-            self._is_respelt = lenient.is_respelt(raws[0], self._tree)
-        if self._is_respelt:
-            raise ValueError("names in another case")
-        found: list[Any] = decode(b"[%b]" % b",".join(raws))
-        if len(found) != len(raws):
-            raise ValueError("a text that is not one record")
-        return found
+        fiat, crypto = _texts(found, self.resource.fiat_code), _texts(found, self.resource.crypto_code)
+        columns = list[AmountColumn]()
+        for path, members in self._holders.items():
+            holders = _at(found, path)
+            for name, is_fiat in members:
+                values = _numbers(_at(holders, (name,)))
+                columns.append(AmountColumn(".".join((*path, name)), fiat if is_fiat else crypto, values))
+        return columns
 
     def _decoded(self, raw: bytes) -> tuple[Any, str, str]:
         """What is wanted of a record, its key as one text, empty when it has none, and its flaw."""
@@ -253,7 +229,7 @@ class RowReader:
                 found = self._decode(lenient.refold(raw, self._tree) if is_respelt else raw)
             except (msgspec.MsgspecError, UnicodeDecodeError):
                 found, flaw = self._decode_slowly(raw)
-            parts = [_plain(getter(found)) for getter in self._keys]
+            parts = [_texts([found], path)[0] for path in self._keys]
             if any(parts):
                 return found, "|".join(parts), flaw
         return found, "", flaw
@@ -277,14 +253,14 @@ class RowReader:
         raise NexusDataError(self.resource.name, key, field or "?", value, _KIND)
 
 
-def _are_sane(values: Iterable[Decimal | None], *, is_long: bool = False) -> bool:
-    """Whether numbers are finite and of a size that amounts have.
+def _are_sane(values: Iterable[Decimal | None], *, is_long: bool) -> bool:
+    """Whether numbers are of a size that amounts have.
 
     :param is_long: whether their record is so long that they may have very many digits after the point
     """
     known = [value for value in values if value is not None]
-    sizes = list(map(Decimal.adjusted, known))
-    if not all(map(Decimal.is_finite, known)) or (sizes and not -_MOST_DIGITS <= min(sizes) <= max(sizes) <= _MOST_DIGITS):
+    sizes = set(map(Decimal.adjusted, known))
+    if sizes and not -_MOST_DIGITS <= min(sizes) <= max(sizes) <= _MOST_DIGITS:
         return False
     return not is_long or all(-int(value.as_tuple().exponent) <= _MOST_DIGITS for value in known)
 
@@ -311,13 +287,33 @@ def _struct(name: str, tree: lenient.Tree) -> type[msgspec.Struct]:
     return msgspec.defstruct(name, fields, gc=False)
 
 
-def _getter(path: tuple[str, ...]) -> _Getter:
-    def get(found: Any) -> Any:
-        for name in path:
-            found = getattr(found, name, None)
-        return found if path else None
+def _at(found: list[Any], path: tuple[str, ...]) -> list[Any]:
+    """What lies on a path in each of many objects; nothing where one of them is nothing."""
+    for name in path:
+        get = attrgetter(name)
+        try:
+            found = list(map(get, found))
+        except AttributeError:  # one of them is nothing
+            found = [getattr(each, name, None) for each in found]
+    return found
 
-    return get
+
+def _texts(found: list[Any], path: tuple[str, ...]) -> list[str]:
+    """Scalars on a path as text; empty where there is none."""
+    if not path:
+        return [""] * len(found)
+    return [each if each.__class__ is str else _plain(each) for each in _at(found, path)]
+
+
+def _numbers(values: list[Any]) -> list[Decimal | None]:
+    """Numbers as they were decoded.
+
+    :raises ValueError: when one is text that is no number
+    :raises TypeError: when one is something else
+    """
+    if _NUMBERS.issuperset(map(type, values)):
+        return values
+    return [each if each is None or each.__class__ is Decimal else money(each) for each in values]
 
 
 def _plain(value: Raw | Decimal | str | None) -> str:

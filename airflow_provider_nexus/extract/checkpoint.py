@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import msgspec
 
@@ -18,12 +18,14 @@ from airflow_provider_nexus.api.timestamps import SECOND
 from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.exceptions import NexusStorageError
 from airflow_provider_nexus.extract import jsonl
-from airflow_provider_nexus.extract.intake import Intake
 from airflow_provider_nexus.extract.jsonl import PART, Part, lines
 from airflow_provider_nexus.extract.proved_read import Count
 from airflow_provider_nexus.extract.source import second_of
 from airflow_provider_nexus.extract.spool import fill, temporary_file
 from airflow_provider_nexus.extract.totals import DeliveredTotals
+
+if TYPE_CHECKING:
+    from airflow_provider_nexus.extract.extracted import Intake
 
 FOLDER = "_staging"
 LIFE = timedelta(days=1)

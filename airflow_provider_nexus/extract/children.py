@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from airflow_provider_nexus.api.envelope import decode
 from airflow_provider_nexus.api.resource import Resource, Shape
@@ -11,11 +12,13 @@ from airflow_provider_nexus.api.rows import Row
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.exceptions import NexusNotFoundError, NexusPermissionError
-from airflow_provider_nexus.extract.intake import Intake
 from airflow_provider_nexus.extract.proof import Proof, Verdict
 from airflow_provider_nexus.extract.proved_read import Reading, read_all, stream
 from airflow_provider_nexus.extract.source import Page, Source
 from airflow_provider_nexus.extract.window import BEGINNING, Window, server_now
+
+if TYPE_CHECKING:
+    from airflow_provider_nexus.extract.extracted import Intake
 
 WORST_FIRST = (Verdict.UNPROVED, Verdict.PROVED_SHRUNK, Verdict.PROVED)
 

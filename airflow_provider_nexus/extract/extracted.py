@@ -1,4 +1,4 @@
-"""One reading on its way into a copy: its records, and when all have come, all that is known of how they were read."""
+"""One reading on its way into a copy: what is done with each record, and all that is known of how they were read."""
 
 from __future__ import annotations
 
@@ -14,12 +14,39 @@ from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.exceptions import NexusUnprovedError
 from airflow_provider_nexus.extract.checkpoint import Checkpoints
 from airflow_provider_nexus.extract.fields import FieldWatch
-from airflow_provider_nexus.extract.intake import Intake
 from airflow_provider_nexus.extract.origin import Facts, Feed, Origin, label_of
+from airflow_provider_nexus.extract.progress import Progress
 from airflow_provider_nexus.extract.proof import Proof
+from airflow_provider_nexus.extract.protect import Protector
 from airflow_provider_nexus.extract.proved_read import Records
 from airflow_provider_nexus.extract.request import SyncRequest
 from airflow_provider_nexus.extract.window import ALL_TIME, Window
+
+
+class Intake:
+    """Takes the records of a reading in, before anything else sees them.
+
+    :param resource: what is read
+    :param progress: counts the records
+    :param protector: treats personal data
+    :param looks_at_all: whether the fields of every record are looked at; by default those of one a page
+    """
+
+    def __init__(self, resource: Resource, progress: Progress, protector: Protector, *, looks_at_all: bool = False) -> None:
+        self._resource, self.progress, self._protector, self._looks_at_all = resource, progress, protector, looks_at_all
+        self.fields = FieldWatch(resource)
+
+    def begin(self) -> None:
+        """The records come from the first one on."""
+        self.progress.restart()
+        self.fields = FieldWatch(self._resource)
+
+    def take(self, rows: list[Row]) -> list[Row]:
+        """Rows as they may be stored."""
+        for row in rows if self._looks_at_all else rows[:1]:
+            self.fields.look(row.raw)
+        self.progress.add(len(rows))
+        return rows if self._protector.is_idle else [self._protector.row(row) for row in rows]
 
 
 @dataclass
@@ -51,12 +78,17 @@ class Extracted:
     """Where and how it was read; known when all batches were given."""
 
     def batches(self) -> Iterator[list[Row]]:
-        """The records, read while they are asked for.
+        """The records, read while they are asked for. At the end :meth:`conclude` has to be called.
 
         :raises ReadAgain: when those given so far are void: this has to be called again
-        :raises NexusUnprovedError: at the end, when they can't be proved complete and the request is strict
         """
-        yield from self.records.rows(self.intake)
+        return self.records.rows(self.intake)
+
+    def conclude(self) -> None:
+        """Learn where and how it was read, when all batches were given.
+
+        :raises NexusUnprovedError: when the records can't be proved complete and the request is strict
+        """
         self.facts = self.describe()
         if self.proof.is_complete:
             return

@@ -17,8 +17,7 @@ from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.exceptions import NexusNotFoundError
 from airflow_provider_nexus.extract.checkpoint import Checkpoints, Staging
 from airflow_provider_nexus.extract.children import ChildrenReading
-from airflow_provider_nexus.extract.extracted import Extracted
-from airflow_provider_nexus.extract.intake import Intake
+from airflow_provider_nexus.extract.extracted import Extracted, Intake
 from airflow_provider_nexus.extract.origin import Facts, Feed, Open
 from airflow_provider_nexus.extract.progress import Follow, Progress, unheard
 from airflow_provider_nexus.extract.protect import Protector

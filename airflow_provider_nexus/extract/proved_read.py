@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -28,7 +28,7 @@ from airflow_provider_nexus.extract.window import Window
 
 if TYPE_CHECKING:
     from airflow_provider_nexus.extract.checkpoint import Checkpoints
-    from airflow_provider_nexus.extract.intake import Intake
+    from airflow_provider_nexus.extract.extracted import Intake
 
 _BUCKETS = 256
 READINGS = 3
@@ -140,7 +140,7 @@ class Walks:
             count.unique += len(group)
             count.outside += len(group) - len(inside)
             count.keys.extend([row.key for row in group])
-            yield group, inside
+            yield group, group if len(inside) == len(group) else inside
 
     def _seek(self, window: Window, count: Count) -> Iterator[list[Row]]:
         since, until = widened(window)
@@ -236,7 +236,33 @@ class Reading:
     def rows(self, intake: Intake | None = None) -> Iterator[list[Row]]:
         """One reading; see :class:`Records`."""
         count, contents = Count(), hashlib.sha256()
-        verdict = yield from self._read_once(count, contents, intake)
+        fields = self._source.resource.totals_fields if self._totals and self._window else None
+        delivered = DeliveredTotals(self._source.reader, fields) if fields else None
+        if intake:
+            intake.begin()
+        try:
+            if self._checkpoints and self._resumes:
+                yield from self._checkpoints.resume(count, delivered)
+                self._walks.position = self._checkpoints.position
+            for group, inside in self._walks.groups(count):
+                if delivered:
+                    delivered.add(group)
+                for row in inside if self._wanted > 1 else ():
+                    contents.update(b"%b\0%b\n" % (row.key.encode(), row.raw))
+                taken = intake.take(inside) if intake else inside
+                if taken:
+                    yield taken
+                if self._checkpoints and group and self._walks.strategy == "seek":
+                    self._checkpoints.save(group, taken, count, delivered)
+        except (NotSortedDoubt, NotFilteredDoubt) as doubt:
+            self._start_anew()
+            self._walks.give_way(doubt)
+            raise ReadAgain from None
+        except Doubt as doubt:
+            self._reasons.append(str(doubt))
+            verdict = Verdict.UNPROVED
+        else:
+            verdict = self._verdict(count, delivered)
         self._number += 1
         if verdict is Verdict.UNPROVED:
             self._agreeing, self._contents = 0, ""
@@ -262,33 +288,8 @@ class Reading:
             max(1, self._agreeing),
         )
 
-    def _read_once(self, count: Count, contents: Any, intake: Intake | None) -> Generator[list[Row], None, Verdict]:
-        """One reading to its end; a strategy that the server does not allow is changed, and all is read again."""
-        fields = self._source.resource.totals_fields if self._totals and self._window else None
-        delivered = DeliveredTotals(self._source.reader, fields) if fields else None
-        if intake:
-            intake.begin()
-        try:
-            if self._checkpoints and self._resumes:
-                yield from self._checkpoints.resume(count, delivered)
-                self._walks.position = self._checkpoints.position
-            for group, inside in self._walks.groups(count):
-                if delivered:
-                    delivered.add(group)
-                for row in inside if self._wanted > 1 else ():
-                    contents.update(b"%b\0%b\n" % (row.key.encode(), row.raw))
-                taken = intake.take(inside) if intake else inside
-                if taken:
-                    yield taken
-                if self._checkpoints and group and self._walks.strategy == "seek":
-                    self._checkpoints.save(group, taken, count, delivered)
-        except (NotSortedDoubt, NotFilteredDoubt) as doubt:
-            self._start_anew()
-            self._walks.give_way(doubt)
-            raise ReadAgain from None
-        except Doubt as doubt:
-            self._reasons.append(str(doubt))
-            return Verdict.UNPROVED
+    def _verdict(self, count: Count, delivered: DeliveredTotals | None) -> Verdict:
+        """Whether all was read, by the counts and, where Nexus has them, by the totals."""
         if count.verdict is Verdict.UNPROVED:
             self._reasons.append(count.doubt)
         elif delivered and self._totals and self._window:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import tempfile
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from itertools import islice
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import msgspec
 
@@ -57,13 +58,13 @@ class RowSpool:
         self._file.close()
 
 
-def temporary_file() -> BinaryIO:
-    """An unnamed temporary file without a buffer, so that a disk that is full says so in :func:`fill` and not when it is closed.
+def temporary_file(*, is_buffered: bool = False) -> BinaryIO:
+    """An unnamed temporary file, by default without a buffer: a disk that is full says so in :func:`fill`, not when it is closed.
 
     :raises NexusStorageError: when there is no folder for temporary files
     """
     try:
-        return tempfile.TemporaryFile(buffering=0)
+        return cast(BinaryIO, tempfile.TemporaryFile(buffering=-1 if is_buffered else 0))
     except OSError as error:
         hint = "name a folder that is there and can be written to in the environment variable TMPDIR"
         raise NexusStorageError(f"there is no folder for temporary files ({error.strerror or error}): {hint}") from None
@@ -75,6 +76,11 @@ def fill(file: BinaryIO, data: Any) -> None:
     :raises NexusStorageError: when the disk is full
     """
     left = memoryview(data).cast("B")
-    with storage_errors(f"temporary files in {tempfile.gettempdir()}", "written"):
+    with disk_errors():
         while left:
             left = left[file.write(left) :]
+
+
+def disk_errors() -> AbstractContextManager[None]:
+    """Turns errors of the disk that temporary files are on into ones that name their folder."""
+    return storage_errors(f"temporary files in {tempfile.gettempdir()}", "written")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Context, Decimal, Inexact, Overflow
-from functools import reduce
+from decimal import Context, Decimal, Inexact, Overflow, localcontext
 from typing import Any
 
 from airflow_provider_nexus.api.rows import Row, RowReader
@@ -20,6 +19,7 @@ _MOST = 10**18
 """No count is greater. A number of a few characters can have a thousand million digits."""
 
 
+_ZERO = Decimal()
 Group = tuple[str, str, bool | None]
 """Status in upper case, currency, and the flag that the totals can be asked by (``None`` where there is none)."""
 
@@ -103,7 +103,8 @@ class Totals:
 
 def sum_of(values: Iterable[Decimal | None]) -> Decimal:
     """An exact sum, in which nothing counts as nothing."""
-    return reduce(EXACT.add, [value for value in values if value is not None], Decimal())
+    with localcontext(EXACT):  # builtin sum() is the fastest loop over decimals
+        return sum([value for value in values if value is not None], _ZERO)
 
 
 def group_of(status: str | None, currency: str | None, flag: bool | None) -> Group:
@@ -148,14 +149,14 @@ class DeliveredTotals:
 
     def add(self, rows: Sequence[Row]) -> None:
         """Count rows. A record with an amount that can't be read counts, and its group has no sums."""
-        groups = defaultdict[Group, list[Row]](list)
-        for row in self._reader.decoded(rows):
-            groups[group_of(self._reader.status(row), self._reader.currency(row), None)].append(row)
-        for group, found in groups.items():
-            if any(row.flaw for row in found):
+        places, decoded = defaultdict[Group, list[int]](list), self._reader.decoded(rows)
+        for place, (status, currency) in enumerate(self._reader.groups(decoded)):
+            places[status, currency, None].append(place)
+        columns = [column for column in self._reader.columns(decoded) if column.field in self._fields.values()]
+        for group, mine in places.items():
+            if any(decoded[place].flaw for place in mine):
                 self._flawed.add(group)
-            columns = (column for column in self._reader.columns(found) if column.field in self._fields.values())
-            self.totals.add(group, len(found), {column.field: sum_of(column.values) for column in columns})
+            self.totals.add(group, len(mine), {each.field: sum_of([each.values[place] for place in mine]) for each in columns})
 
     def differences(self, answer: list[dict[str, Any]]) -> list[str]:
         """Where the API's totals differ, one line each.

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from itertools import pairwise, takewhile
+from typing import TYPE_CHECKING
 
 from airflow_provider_nexus.api.envelope import decode
 from airflow_provider_nexus.api.records import at
@@ -19,12 +20,14 @@ from airflow_provider_nexus.api.rows import Row, in_order
 from airflow_provider_nexus.api.timestamps import SECOND, normalise, to_wire
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.exceptions import NexusNotFoundError, NexusUnprovedError, NexusValidationError
-from airflow_provider_nexus.extract.intake import Intake
 from airflow_provider_nexus.extract.origin import Open
 from airflow_provider_nexus.extract.proof import Proof, Verdict
 from airflow_provider_nexus.extract.proved_read import stream
 from airflow_provider_nexus.extract.source import Page, Source, widened
 from airflow_provider_nexus.extract.window import Window
+
+if TYPE_CHECKING:
+    from airflow_provider_nexus.extract.extracted import Intake
 
 _FEW = 3
 """As many records are looked for where they were made at once."""

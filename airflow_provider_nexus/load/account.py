@@ -11,8 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from decimal import Decimal
-from functools import reduce
+from decimal import Decimal, localcontext
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -43,16 +42,16 @@ class Digest:
 
         :param sha256: of the text, in hex
         """
-        self.add_all([sha256], sign)
+        self.add_all([bytes.fromhex(sha256)], sign)
 
-    def add_all(self, sha256: Sequence[str], sign: int = 1) -> None:
+    def add_all(self, sha256: Sequence[bytes], sign: int = 1) -> None:
         """Count texts, or take them away."""
         self.records += sign * len(sha256)
-        self.total = (self.total + sign * sum([int(each, 16) for each in sha256])) % _MODULUS
+        self.total = (self.total + sign * sum([int.from_bytes(each, "big") for each in sha256])) % _MODULUS
 
     def add_text(self, text: bytes, sign: int = 1) -> None:
         """Count a text by itself, or with ``sign=-1`` take it away."""
-        self.add(hashlib.sha256(text).hexdigest(), sign)
+        self.add_all([hashlib.sha256(text).digest()], sign)
 
     def plus(self, other: Digest) -> Digest:
         """That of both together."""
@@ -100,20 +99,26 @@ class Account(Generic[R]):
 
         :raises NexusDataError: when an amount can't be added up exactly; then none of them was counted
         """
-        sums, add = dict[tuple[str, str], Decimal](), EXACT.add if sign > 0 else EXACT.subtract
-        for column in amounts:
-            by_currency = defaultdict[str, list[Decimal]](list)
-            for currency, value in zip(column.currencies, column.values, strict=True):
-                if value is not None:
-                    by_currency[currency].append(value)
-            for currency, values in by_currency.items():
-                place = column.field, currency
-                try:
-                    sums[place] = reduce(add, values, self.sums.get(place, _ZERO))
-                except ArithmeticError:
-                    raise self._unfit(keys, column, currency, add) from None
+        sums = dict[tuple[str, str], Decimal]()
+        places: dict[str, list[int]] = {}
+        currencies: Sequence[str] | None = None
+        with localcontext(EXACT):
+            for column in amounts:
+                if column.currencies is not currencies:  # most columns share theirs
+                    currencies, places = column.currencies, {}
+                    for place, code in enumerate(currencies):
+                        places.setdefault(code, []).append(place)
+                values = column.values
+                for currency, mine in places.items():
+                    if not (known := [value for place in mine if (value := values[place]) is not None]):
+                        continue
+                    total = self.sums.get((column.field, currency), _ZERO)
+                    try:  # builtin sum() is the fastest loop over decimals
+                        sums[column.field, currency] = sum(known, total) if sign > 0 else total - sum(known)
+                    except ArithmeticError:
+                        raise self._unfit(keys, column, currency, EXACT.add if sign > 0 else EXACT.subtract) from None
         self.sums |= sums
-        self.keys.add_all([hashlib.sha256(key.encode()).hexdigest() for key in keys], sign)
+        self.keys.add_all([hashlib.sha256(key.encode()).digest() for key in keys], sign)
 
     def _unfit(
         self, keys: Sequence[str], column: AmountColumn, currency: str, add: Callable[[Decimal, Decimal], Decimal]
@@ -209,6 +214,7 @@ class TableAccount(Account["TableRow"]):
         resource = table.resource
         place = {path: table.place(column.name) for path, column in table.by_path.items()}
         fiat, crypto = (place.get(".".join(code)) for code in (resource.fiat_code, resource.crypto_code))
+        self._codes = [place for place in (fiat, crypto) if place is not None]
         self._amounts = [
             (".".join(path), place[".".join(path)], fiat if field.unit == "fiat" else crypto)
             for path, field in resource.schema.amounts()
@@ -218,15 +224,15 @@ class TableAccount(Account["TableRow"]):
 
     def add(self, rows: Sequence[TableRow], sign: int = 1) -> None:
         """Count rows, or with ``sign=-1`` take them away."""
-        none = [""] * len(rows)
-        amounts = (
-            AmountColumn(name, none if currency is None else [row[currency] or "" for row in rows], [row[place] for row in rows])
-            for name, place, currency in self._amounts
-        )
-        self.count([row[KEY] for row in rows], amounts, sign)
-        self.contents.add_all([row[CONTENT] for row in rows], sign)
+        if not rows:
+            return
+        columns = list(zip(*rows, strict=True))
+        codes = {None: [""] * len(rows)} | {place: [code or "" for code in columns[place]] for place in self._codes}
+        amounts = (AmountColumn(name, codes[currency], columns[place]) for name, place, currency in self._amounts)
+        self.count(columns[KEY], amounts, sign)
+        self.contents.add_all(list(map(bytes.fromhex, columns[CONTENT])), sign)
         if self._grouping:
-            self._grouping.count(self._totals, ([row[place] for place in self._grouping.places] for row in rows), sign)
+            self._grouping.count(self._totals, zip(*(columns[place] for place in self._grouping.places), strict=True), sign)
 
     def members(self) -> dict[str, Any]:
         """The members of a manifest that describe the rows of a folder."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
-from typing import Generic
+from typing import Generic, cast
 
 from airflow_provider_nexus.api.rows import Row
 from airflow_provider_nexus.extract.extracted import Extracted
@@ -24,7 +24,7 @@ class Loader(Generic[R]):
     :param copy: where they go
     :param max_rejected: records of one reading that may be put aside
     :param contract: under ``freeze`` a value of another kind than declared does not fit; else it is stored untyped
-    :param wanted: whether a row is to be stored
+    :param wanted: whether a row is to be stored; ``None`` when all are
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Loader(Generic[R]):
         max_rejected: int = 0,
         *,
         contract: Contract = "report",
-        wanted: Callable[[R], bool] = lambda _: True,
+        wanted: Callable[[R], bool] | None = None,
     ) -> None:
         self.copy, self._max_rejected, self._contract, self._wanted = copy, max_rejected, contract, wanted
 
@@ -43,32 +43,33 @@ class Loader(Generic[R]):
         :param check: called when all records have come, before anything is changed; what it raises leaves the copy as it was
         :raises NexusRejectedError: when more records don't fit than are allowed
         """
-        is_streamed = self.copy.takes_streams and extracted.request.strict
         while True:
-            with suppress(ReadAgain), nullcontext(extracted.batches()) if is_streamed else _spooled(extracted) as batches:
-                return self._store(extracted, batches, check)
+            with suppress(ReadAgain):
+                if self.copy.takes_streams and extracted.request.strict:
+                    return self._store(extracted, extracted.batches(), (extracted.conclude, check))
+                with _spooled(extracted) as batches:
+                    return self._store(extracted, batches, (check,))
 
-    def _store(self, extracted: Extracted, batches: Iterator[list[Row]], check: Callable[[], None]) -> Stored:
+    def _store(self, extracted: Extracted, batches: Iterator[list[Row]], checks: Iterable[Callable[[], None]]) -> Stored:
         converter = self.copy.converter(extracted.resource, keeps_untyped=self._contract != "freeze")
         account, put_aside, rejects = converter.account(), Digest(), Rejects(extracted.resource.name, self._max_rejected)
 
-        def rows() -> Iterator[list[R]]:
+        def rows() -> Iterator[Sequence[R]]:
             for batch in batches:
-                fitting: list[tuple[Row, R]] = []
-                for record, row in zip(batch, converter.rows(batch, extracted.origin), strict=True):
-                    if isinstance(row, RejectedRecord):
-                        rejects.add(record, row.field, row.reason)
+                records, rows = batch, converter.rows(batch, extracted.origin)
+                if self._wanted or RejectedRecord in map(type, rows):
+                    records, rows, rejected = self._parted(batch, rows)
+                    for record, why in rejected:
+                        rejects.add(record, why.field, why.reason)
                         put_aside.add_text(record.raw)
-                    elif self._wanted(row):
-                        fitting.append((record, row))
-                if fitting:
-                    rows = [row for _, row in fitting]
-                    account.add(rows)
-                    account.first, account.last = account.first or fitting[0][0], fitting[-1][0]
-                    yield rows
+                if rows:
+                    account.add(fitting := cast(Sequence[R], rows))
+                    account.first, account.last = account.first or records[0], records[-1]
+                    yield fitting
 
         def seal() -> Sealed:
-            check()
+            for check in checks:
+                check()
             rejects.refuse_too_many()
             return Sealed(
                 label=extracted.label,
@@ -92,6 +93,18 @@ class Loader(Generic[R]):
             untyped=dict(sorted(converter.untyped.items())),
         )
 
+    def _parted(
+        self, records: list[Row], rows: Sequence[R | RejectedRecord]
+    ) -> tuple[list[Row], Sequence[R], list[tuple[Row, RejectedRecord]]]:
+        """The records that fit and are to be stored, their rows, and those that don't fit."""
+        fitting, rejected = list[tuple[Row, R]](), list[tuple[Row, RejectedRecord]]()
+        for record, row in zip(records, rows, strict=True):
+            if isinstance(row, RejectedRecord):
+                rejected.append((record, row))
+            elif self._wanted is None or self._wanted(row):
+                fitting.append((record, row))
+        return [record for record, _ in fitting], [row for _, row in fitting], rejected
+
 
 @contextmanager
 def _spooled(extracted: Extracted) -> Iterator[Iterator[list[Row]]]:
@@ -100,6 +113,7 @@ def _spooled(extracted: Extracted) -> Iterator[Iterator[list[Row]]]:
     try:
         for batch in extracted.batches():
             spool.write(batch)
+        extracted.conclude()
         yield spool.batches()
     finally:
         spool.close()

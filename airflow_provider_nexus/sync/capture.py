@@ -26,7 +26,7 @@ from airflow_provider_nexus.extract.extractor import Extractor
 from airflow_provider_nexus.extract.request import SyncRequest
 from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.copy import Copy, TableRow
+from airflow_provider_nexus.load.copy import Copy
 from airflow_provider_nexus.load.loader import Loader
 from airflow_provider_nexus.sync.compare import Comparison, joined
 from airflow_provider_nexus.sync.job import store, summary_of, together
@@ -179,10 +179,8 @@ class CaptureJob:
         asked, table = self._request, Table(self._request.resource)
         created = table.place(table.created)
 
-        def is_wanted(row: TableRow) -> bool:
-            return since is None or row[created] >= since
-
-        loader = Loader(self._copy, asked.max_rejected, contract=asked.contract, wanted=is_wanted)
+        wanted = None if since is None else lambda row: row[created] >= since
+        loader = Loader(self._copy, asked.max_rejected, contract=asked.contract, wanted=wanted)
         stored = store(extracted, loader, asked, self._log)
         self._feeds[extracted.feed] = self._feeds.get(extracted.feed, 0) + stored.records
         for word in self._changes:

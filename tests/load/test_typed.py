@@ -14,9 +14,9 @@ from airflow_provider_nexus.api.resources import RESOURCES, get_resource
 from airflow_provider_nexus.api.rows import Row, RowReader
 from airflow_provider_nexus.extract.origin import Origin
 from airflow_provider_nexus.load.copy import RejectedRecord
-from airflow_provider_nexus.load.rows import TableConverter
-from airflow_provider_nexus.load.typed import TypedDecoder
+from airflow_provider_nexus.load.rows import TableConverter, TypedDecoder
 from airflow_provider_nexus.sandbox import Sandbox
+from tests.api.amounts import amounts_of
 
 ORIGIN = Origin(datetime(2026, 1, 2, tzinfo=UTC), "created")
 RECORD = {"transactionCode": "T1", "created": "2026-01-01T10:00:00Z", "status": "COMPLETED", "currencyCode": "EUR"}
@@ -125,8 +125,8 @@ class TestPages:
             if isinstance(found, list):
                 one, many = RowReader(entry), reader.decoded(reader.page(raws))
                 each = [one.decoded([one.read(raw)])[0] for raw in raws]
-                assert [(row.flaw, reader.amounts(row), reader.status(row)) for row in many] == [
-                    (row.flaw, one.amounts(row), one.status(row)) for row in each
+                assert [(row.flaw, amounts_of(reader, row), reader.status(row)) for row in many] == [
+                    (row.flaw, amounts_of(one, row), one.status(row)) for row in each
                 ]
 
         check()

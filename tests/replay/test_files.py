@@ -14,10 +14,11 @@ from airflow_provider_nexus.api import resources
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.schemas import field
 from airflow_provider_nexus.exceptions import NexusError, NexusStorageError
-from airflow_provider_nexus.load import rows as conform
+from airflow_provider_nexus.load import values as conform
 from airflow_provider_nexus.load.manifest import NAME
 from airflow_provider_nexus.load.parquet.writer import read_rows
-from airflow_provider_nexus.load.typed import TypedDecoder, exact
+from airflow_provider_nexus.load.rows import TypedDecoder
+from airflow_provider_nexus.load.values import exact
 from airflow_provider_nexus.replay.rejected import replay
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.verify.files import verify

@@ -78,7 +78,9 @@ class LineConverter:
         """An account of the records."""
         return LineAccount(self._reader)
 
-    def rows(self, records: Sequence[Row], origin: Origin) -> list[Row | RejectedRecord]:  # noqa: ARG002 - lines have no origin
+    def rows(self, records: Sequence[Row], origin: Origin) -> Sequence[Row | RejectedRecord]:  # noqa: ARG002 - lines have no origin
         """The records with their amounts, each in its place, or why one of them can't be read."""
         decoded = self._reader.decoded(records)
+        if not any(row.flaw for row in decoded):
+            return decoded
         return [RejectedRecord(row.flaw, self._reader.expected(row.flaw)) if row.flaw else row for row in decoded]

@@ -137,7 +137,7 @@ class ParquetCopy:
         writer, versions = self._writer(), self._readings.writer()
         try:
             for rows in batches:
-                writer.write(compared := [changes.compare(row) for row in rows])
+                writer.write(compared := changes.compare(rows))
                 self._see(compared)
                 fresh = changes.take()
                 if self._readings.keeps_versions:
@@ -225,15 +225,23 @@ class Changes:
         self._fresh: list[TableRow] = []
         self.inserted = self.updated = 0
 
-    def compare(self, row: TableRow) -> TableRow:
-        """The row, or as it is stored when it is there in the same version: that shows since when it is known."""
-        stored = self._stored.pop(row[0], None)
-        if stored and stored[3] == row[3]:
-            return (*stored, *row[4:])
-        self.inserted += stored is None
-        self.updated += stored is not None
-        self._fresh.append(row)
-        return row
+    def compare(self, rows: Sequence[TableRow]) -> Sequence[TableRow]:
+        """The rows, each as it is stored when it is there in the same version: that shows since when it is known."""
+        if not self._stored:
+            self.inserted += len(rows)
+            self._fresh += rows
+            return rows
+        compared = list[TableRow]()
+        for row in rows:
+            stored = self._stored.pop(row[0], None)
+            if stored and stored[3] == row[3]:
+                compared.append((*stored, *row[4:]))
+                continue
+            self.inserted += stored is None
+            self.updated += stored is not None
+            self._fresh.append(row)
+            compared.append(row)
+        return compared
 
     def take(self) -> list[TableRow]:
         """The versions that are new since this was asked last."""

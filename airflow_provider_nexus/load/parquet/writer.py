@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import io
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC
 from typing import Any
 
@@ -20,7 +19,7 @@ from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.api.schemas.field import PRECISION
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError
 from airflow_provider_nexus.extract.jsonl import PART_RECORDS, Part
-from airflow_provider_nexus.extract.spool import fill, temporary_file
+from airflow_provider_nexus.extract.spool import disk_errors, temporary_file
 from airflow_provider_nexus.load.columns import Column, Table
 from airflow_provider_nexus.load.copy import TableRow
 
@@ -48,24 +47,35 @@ class ParquetWriter:
     def __init__(self, table: Table, metadata: Mapping[str, str], part_records: int = PART_RECORDS) -> None:
         self.table, self.schema = table, arrow_schema(table, metadata)
         self._most = part_records
+        self._rows: list[TableRow] = []
         self._waiting = self.schema.empty_table()
         self._done: list[Part] = []
         self._open: _OpenPart | None = None
 
     def write(self, rows: Sequence[TableRow]) -> None:
         """Add rows, their values in the order of ``Table.columns``."""
-        for start in range(0, len(rows), _BATCH):
+        rows, self._rows = [*self._rows, *rows], []
+        whole = len(rows) - len(rows) % _BATCH
+        for start in range(0, whole, _BATCH):
             self.write_batch(batch_of(rows[start : start + _BATCH], self.schema))
+        self._rows = rows[whole:]
 
     def write_batch(self, batch: Batch) -> None:
         """Add the rows of a batch with the columns of this table, without making Python objects of them."""
+        self._flush()
         added = load().Table.from_batches([batch.replace_schema_metadata(self.schema.metadata)])
         self._waiting = load().concat_tables([self._waiting, added])
         while self._waiting.num_rows >= (room := min(GROUP_RECORDS, self._most - (self._open.records if self._open else 0))):
             self._put(room)
 
+    def _flush(self) -> None:
+        rows, self._rows = self._rows, []
+        if rows:
+            self.write_batch(batch_of(rows, self.schema))
+
     def parts(self) -> list[Part]:
         """The finished parts; at least one, which is empty when no row was written."""
+        self._flush()
         if self._waiting.num_rows:
             self._put(self._waiting.num_rows)
         if self._open or not self._done:
@@ -77,14 +87,17 @@ class ParquetWriter:
         for part in self._done:
             part.spool.close()
         if self._open:
-            self._open.writer.close()
-            self._open.file.close()
+            with suppress(OSError):  # the disk may be full
+                self._open.writer.close()
+            with suppress(OSError):
+                self._open.file.close()
         self._open = None
 
     def _put(self, count: int) -> None:
         """Write a row group. It is made of one piece, as pages would be cut otherwise where its pieces end."""
         part = self._open = self._open or _OpenPart(self.schema)
-        part.writer.write_table(self._waiting.slice(0, count).combine_chunks(), row_group_size=max(1, count))
+        with disk_errors():
+            part.writer.write_table(self._waiting.slice(0, count).combine_chunks(), row_group_size=max(1, count))
         part.records += count
         left = self._waiting.num_rows - count
         self._waiting = self._waiting.slice(count) if left else self.schema.empty_table()
@@ -92,30 +105,23 @@ class ParquetWriter:
             self._finish(part)
 
     def _finish(self, part: _OpenPart) -> None:
-        part.writer.close()  # which writes the footer
+        with disk_errors():
+            part.writer.close()  # which writes the footer
+            part.file.flush()
         size, name = part.file.tell(), f"part-{len(self._done):05d}{self.suffix}"
         part.file.seek(0)
-        self._done.append(Part(name, part.records, size, part.sha256.hexdigest(), part.file))
+        digest = hashlib.file_digest(part.file, "sha256").hexdigest()  # type: ignore[arg-type]
+        part.file.seek(0)
+        self._done.append(Part(name, part.records, size, digest, part.file))
         self._open = None
 
 
-class _OpenPart(io.RawIOBase):
-    """An unnamed file that is written from its start to its end only, and the digest of what was written."""
+class _OpenPart:
+    """A part that has room."""
 
     def __init__(self, schema: Any) -> None:
-        self.records, self.file, self.sha256 = 0, temporary_file(), hashlib.sha256()
-        self.writer = load("pyarrow.parquet").ParquetWriter(self, schema, compression="zstd", compression_level=_LEVEL)
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        self.sha256.update(data)
-        fill(self.file, data)
-        return len(memoryview(data).cast("B"))
-
-    def tell(self) -> int:
-        return self.file.tell()
+        self.records, self.file = 0, temporary_file(is_buffered=True)  # pyarrow takes no notice of bytes that found no room
+        self.writer = load("pyarrow.parquet").ParquetWriter(self.file, schema, compression="zstd", compression_level=_LEVEL)
 
 
 def read_rows(path: Any) -> Iterator[list[TableRow]]:

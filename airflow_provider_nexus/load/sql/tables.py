@@ -20,9 +20,9 @@ from airflow_provider_nexus.extract.totals import Totals, group_of
 from airflow_provider_nexus.load.account import Grouping
 from airflow_provider_nexus.load.columns import Table, UnsettledRule
 from airflow_provider_nexus.load.copy import Output
-from airflow_provider_nexus.load.rows import LONGEST_KEY
 from airflow_provider_nexus.load.sql.name import BOOKS, split_name
 from airflow_provider_nexus.load.sql.types import KeyType, TextType, TimeType, type_of
+from airflow_provider_nexus.load.values import LONGEST_KEY
 
 ENGINE: dict[str, Any] = {"mysql_engine": "InnoDB", "mariadb_engine": "InnoDB"}
 """A server's own default may be one without transactions."""

@@ -13,8 +13,7 @@ from sqlalchemy.types import TypeEngine, UserDefinedType
 
 from airflow_provider_nexus.api.schemas.field import PRECISION
 from airflow_provider_nexus.load.columns import Column
-from airflow_provider_nexus.load.rows import LONGEST_KEY
-from airflow_provider_nexus.load.typed import exact
+from airflow_provider_nexus.load.values import LONGEST_KEY, exact
 
 
 class MoneyType(TypeDecorator[Any]):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -162,6 +163,35 @@ def test_closing_gives_files_back(rows: list[TableRow]) -> None:
     open_part.close()
 
 
+_FULL = """
+import resource
+from airflow_provider_nexus.exceptions import NexusStorageError
+from airflow_provider_nexus.load.columns import Table
+from airflow_provider_nexus.api.resources import get_resource
+from airflow_provider_nexus.load.parquet.writer import ParquetWriter
+
+table = Table(get_resource("transactions"))
+writer = ParquetWriter(table, {})
+resource.setrlimit(resource.RLIMIT_FSIZE, (%d, %d))
+try:
+    for place in range(40):
+        row = (f"T{place}", None, None, "", *[None] * (len(table.columns) - 4))
+        writer.write([(f"{place}-{number}-" + "x" * 50, *row[1:]) for number in range(1000)])
+    writer.parts()
+except NexusStorageError as error:
+    print(error)
+writer.close()
+"""
+
+
+@pytest.mark.parametrize("room", [1000, 50_000])
+def test_a_disk_that_is_full_is_named_and_nothing_more_is_said(room: int) -> None:
+    """By a limit on the size of files, as a disk that is really full takes another machine down with it."""
+    said = subprocess.run([sys.executable, "-c", _FULL % (room, room)], capture_output=True, text=True, check=True)
+    assert re.fullmatch(r"temporary files in .+ can't be written: .+\n", said.stdout)
+    assert said.stderr == ""
+
+
 def test_some_columns(rows: list[TableRow], tmp_path: Path) -> None:
     names = [column.name for column in TRANSACTIONS.columns]
     wanted = ("created", "fees_bank_fee_fiat", "_key", "requested_amounts_crypto_amount", "status")
@@ -250,7 +280,9 @@ elif sys.argv[1] == "copy":
         raise SystemExit
 
     day = Window(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC))
-    ParquetCopy(folder, Table(entry)).apply(((f"T{number:09d}", *first[1:]) for number in range(count)), day, seal)
+    starts = range(0, count, 500)
+    batches = ([(f"T{number:09d}", *first[1:]) for number in range(start, start + 500)] for start in starts)
+    ParquetCopy(folder, Table(entry)).apply(batches, day, seal)
 else:
     key = f"T{count // 2:09d}"
     rewrite(sorted((folder / "old").iterdir()), writer, {key: (key, *first[1:3], "other", *first[4:])})

@@ -96,7 +96,7 @@ def _told(seal: Sealed) -> dict[str, Any]:
 
 
 def load(copy: SqlCopy, rows: list[TableRow], scope: Window | None = None, **changes: Any) -> Stored:
-    return copy.apply(iter(rows), scope, lambda: sealed(rows, **changes))
+    return copy.apply([rows], scope, lambda: sealed(rows, **changes))
 
 
 def later(hours: int) -> datetime:

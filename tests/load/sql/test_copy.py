@@ -228,7 +228,7 @@ def test_what_was_staged_goes_with_its_load(engine: Engine) -> None:
 
     for rows in (small(("T1", "Initiated")), small(("T1", "Initiated"), ("T1", "Initiated"))):
         with pytest.raises((StopError, NexusStorageError)):
-            copy.apply(rows, None, seal)
+            copy.apply([rows], None, seal)
     load(copy, small(("T1", "Initiated")))
     if engine.dialect.name == "mysql":
         # MySQL tells of no temporary tables.
@@ -247,7 +247,7 @@ def test_what_sealing_raises_leaves_no_trace(engine: Engine, error: Exception) -
         raise error
 
     with pytest.raises(type(error)):
-        copy.apply(small(("T2", "Initiated")), WINDOW, seal)
+        copy.apply([small(("T2", "Initiated"))], WINDOW, seal)
     assert [dump(engine, name) for name in ("nexus_copy", "nexus_table", "nexus_manifest")] == before
 
 

@@ -13,11 +13,11 @@ import sqlalchemy as sa
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.exceptions import NexusStorageError
 from airflow_provider_nexus.extract.request import SyncRequest
-from airflow_provider_nexus.load import rows as conform
+from airflow_provider_nexus.load import values as conform
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.loader import Loader
+from airflow_provider_nexus.load.rows import TypedDecoder
 from airflow_provider_nexus.load.sql.copy import SqlCopy
-from airflow_provider_nexus.load.typed import TypedDecoder
 from airflow_provider_nexus.replay.rejected import replay_table
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sync.job import SyncJob
