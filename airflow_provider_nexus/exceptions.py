@@ -296,8 +296,8 @@ class NexusResponseError(NexusApiError):
     """An answer came that can't be read: cut, not JSON, a redirect, or not the shape that the catalogue knows."""
 
     advice = (
-        "Check that the base URL is Nexus itself, not a portal or a proxy's page. If Nexus itself sends what is no JSON, its support "
-        "has to mend it: no window that contains it can be read before."
+        "Check that the base URL is Nexus itself, not a portal or a proxy's page. If Nexus itself sends what is no JSON, its "
+        "support has to mend it: no window that contains it can be read before."
     )
 
 

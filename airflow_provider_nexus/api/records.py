@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -13,7 +14,7 @@ import msgspec
 from airflow_provider_nexus.api import timestamps
 from airflow_provider_nexus.api.codes import with_article
 from airflow_provider_nexus.api.resource import Resource
-from airflow_provider_nexus.api.schemas.field import Field, Kind
+from airflow_provider_nexus.api.schemas.field import Field, Kind, Schema
 from airflow_provider_nexus.exceptions import NexusDataError
 
 _EXPECTED = {"money": "a decimal number", "time": "an ISO 8601 time stamp", "date": "a date", "text": "text"}
@@ -23,6 +24,7 @@ NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 OnUntyped = Callable[[str, str], None]
 """Called for a value that is of another kind than declared: dotted wire name of its field, and what was expected."""
 _OnMisfit = Callable[[str, Field, Any], Any]
+_Read = Callable[[Any, _OnMisfit], Any]
 
 
 def typed(resource: Resource, record: dict[str, Any], on_untyped: OnUntyped | None = None) -> dict[str, Any]:
@@ -44,7 +46,7 @@ def typed(resource: Resource, record: dict[str, Any], on_untyped: OnUntyped | No
             on_untyped(path, expected)
         return value
 
-    return _object(refuse_or_pass, "", resource.schema.fields, record)
+    return _plan_of(resource.schema).read(record, refuse_or_pass)
 
 
 def key_text(resource: Resource, record: dict[str, Any]) -> str:
@@ -75,23 +77,64 @@ def as_plain(value: Any) -> Any:
     return value
 
 
-def _object(misfit: _OnMisfit, prefix: str, fields: tuple[Field, ...], record: dict[str, Any]) -> dict[str, Any]:
-    known = {field.name.lower(): field for field in fields}
-    return {
-        name: _value(misfit, prefix + known[name.lower()].name, known[name.lower()], value) if name.lower() in known else value
-        for name, value in record.items()
-    }
+class _Plan:
+    """How the values of an object are read: looked up once for each name as it comes, then by the class of the value.
+
+    :param prefix: dotted wire name of the object, with a point at the end; empty for the record
+    :param fields: those that it may have
+    """
+
+    def __init__(self, prefix: str, fields: tuple[Field, ...]) -> None:
+        self._prefix, self._fields = prefix, {field.name.lower(): field for field in fields}
+        self._ways: dict[str, tuple[dict[type, _Read | None], _Read | None]] = {}
+
+    def read(self, record: dict[str, Any], misfit: _OnMisfit) -> dict[str, Any]:
+        """The object with its values as what they are."""
+        ways, found = self._ways, record.copy()
+        for name, value in record.items():
+            usual, otherwise = ways.get(name) or self._way(name)
+            read = usual.get(value.__class__, otherwise)
+            if read:
+                found[name] = read(value, misfit)
+        return found
+
+    def _way(self, name: str) -> tuple[dict[type, _Read | None], _Read | None]:
+        """Of a field its readers by the class of a value, ``None`` where the value stays as it is, and the one for all others."""
+        field = self._fields.get(name.lower())
+        if field is None:
+            return {}, None
+        path = self._prefix + field.name
+        inside = _Plan(f"{path}.", field.children) if field.children else None
+        usual: dict[type, _Read | None] = {type(None): None, **_USUAL.get(field.kind, {})}
+        if field.kind == "object" and inside:
+            usual[dict] = inside.read
+
+        def otherwise(value: Any, misfit: _OnMisfit) -> Any:
+            return _value(misfit, path, field, inside, value)
+
+        def stamp(value: str, misfit: _OnMisfit) -> Any:
+            try:
+                return timestamps.to_pendulum(value)
+            except ValueError:
+                return otherwise(value, misfit)
+
+        if field.kind == "time":
+            usual[str] = stamp
+        return self._ways.setdefault(name, (usual, otherwise))
 
 
-def _value(misfit: _OnMisfit, path: str, field: Field, value: Any) -> Any:
-    if value is None:
-        return None
+@cache
+def _plan_of(schema: Schema) -> _Plan:
+    return _Plan("", schema.fields)
+
+
+def _value(misfit: _OnMisfit, path: str, field: Field, inside: _Plan | None, value: Any) -> Any:
     for kind in (field.kind, *field.also):
         if kind in _CONTAINERS:
-            if not field.children:
+            if not inside:
                 return value
             if isinstance(value, _CONTAINERS[kind]):
-                return _contents(misfit, f"{path}.", field.children, value, is_map=kind == "map")
+                return _contents(misfit, inside, value, is_map=kind == "map")
             continue
         try:
             return _READERS[kind](value)
@@ -100,9 +143,9 @@ def _value(misfit: _OnMisfit, path: str, field: Field, value: Any) -> Any:
     return misfit(path, field, value)
 
 
-def _contents(misfit: _OnMisfit, prefix: str, children: tuple[Field, ...], value: Any, *, is_map: bool) -> Any:
+def _contents(misfit: _OnMisfit, plan: _Plan, value: Any, *, is_map: bool) -> Any:
     def inside(item: Any) -> Any:
-        return _object(misfit, prefix, children, item) if isinstance(item, dict) else item
+        return plan.read(item, misfit) if isinstance(item, dict) else item
 
     if is_map:
         return {name: inside(item) for name, item in value.items()}
@@ -160,6 +203,15 @@ _READERS: dict[Kind, Callable[[Any], Any]] = {
     "integer": _integer,
     "flag": _flag,
 }
+
+
+_USUAL: dict[Kind, dict[type, _Read | None]] = {
+    "money": {Decimal: None, int: lambda value, _: Decimal(value)},  # JSON has no infinite numbers
+    "text": {str: None},
+    "integer": {int: None},
+    "flag": {bool: None},
+}
+"""How values of the classes that most have are read; ``None`` where they stay as they are."""
 
 
 class _AnyDecimal(type):

@@ -81,17 +81,18 @@ class RowReader:
     """Reads :class:`Row` objects of one resource.
 
     :param resource: the resource
+    :param with_amounts: whether the rows of a page come with their amounts
     """
 
-    def __init__(self, resource: Resource) -> None:
-        self.resource = resource
+    def __init__(self, resource: Resource, *, with_amounts: bool = True) -> None:
+        self.resource, self._with_amounts = resource, with_amounts
         self._stamp = resource.created.stamp if resource.created else resource.stamp
         self._amounts = list(resource.schema.amounts())
         self._tree = self._wanted()
         self._is_respelt: bool | None = None
         whole = _struct(resource.name, self._tree)
         self._decode = decoder_of(whole)
-        page = _struct(resource.name, self._wanted(amount=Any, part_of_key=str))
+        page = _struct(resource.name, self._wanted(amount=Any if with_amounts else None, part_of_key=str))
         self._decode_page = decoder_of(list[page], Decimal)  # type: ignore[valid-type]
         kinds = (self._wanted(amount=None), self._wanted(amount=None, with_codes=False))
         self._decoders_without = [decoder_of(_struct(resource.name, wanted)) for wanted in kinds]
@@ -135,7 +136,10 @@ class RowReader:
             stamps = [getattr(each, self._stamp) for each in found] if self._stamp else []
             if all(key.strip("|") for key in keys) and timestamps.are_plain(stamps):
                 texts = [stamp[:-1] for stamp in stamps] if stamps else repeat("")
-                return [_row(Row, each) for each in zip(texts, keys, raws, found, repeat(""), strict=False)]
+                return [
+                    _row(Row, each)
+                    for each in zip(texts, keys, raws, found if self._with_amounts else repeat(None), repeat(""), strict=False)
+                ]
         return [self.read(raw) for raw in raws]
 
     def read(self, raw: bytes) -> Row:

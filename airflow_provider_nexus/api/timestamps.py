@@ -62,17 +62,8 @@ def to_pendulum(value: str) -> pendulum.DateTime:
 
     :raises ValueError: when the text is no stamp of a known form
     """
-    moment, fraction = _parts(value)
-    return pendulum.DateTime(
-        moment.year,
-        moment.month,
-        moment.day,
-        moment.hour,
-        moment.minute,
-        moment.second,
-        int(fraction[:6].ljust(6, "0")) if fraction else 0,
-        tzinfo=pendulum.UTC,
-    )
+    at = to_datetime(value)
+    return pendulum.DateTime(at.year, at.month, at.day, at.hour, at.minute, at.second, at.microsecond, tzinfo=pendulum.UTC)
 
 
 def to_datetime(value: str) -> datetime:
@@ -80,6 +71,8 @@ def to_datetime(value: str) -> datetime:
 
     :raises ValueError: when the text is no stamp of a known form
     """
+    if _PLAIN.fullmatch(value):
+        return datetime.fromisoformat(value)
     moment, fraction = _parts(value)
     return moment.replace(microsecond=int(fraction[:6].ljust(6, "0"))) if fraction else moment
 

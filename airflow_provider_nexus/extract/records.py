@@ -88,7 +88,9 @@ class RecordsWanted:
         """
         if self.limit == 0:
             return
-        source = Source(client, self.resource, parent=self.parent, filters=self.filters, page_size=self.page_size)
+        source = Source(
+            client, self.resource, parent=self.parent, filters=self.filters, page_size=self.page_size, with_amounts=False
+        )
         window, found = None, False
         if self.requested:
             window = settled_window(client, self.resource, self.requested, self.lag, log, sleep)

@@ -52,6 +52,7 @@ class Source:
     :param page_size: records asked for in one call
     :param on_page: called with every page
     :param largest: rows on the largest page that the server is known to have given of this resource
+    :param with_amounts: whether the rows come with their amounts
     """
 
     def __init__(
@@ -64,9 +65,10 @@ class Source:
         page_size: int = PAGE_SIZE,
         on_page: Callable[[Page], None] = lambda _: None,
         largest: int = 0,
+        with_amounts: bool = True,
     ) -> None:
         self.resource = resource
-        self.reader = RowReader(resource)
+        self.reader = RowReader(resource, with_amounts=with_amounts)
         self.page_size = page_size
         self.largest = largest
         self._client, self._parent, self._filters, self._on_page = client, parent, dict(filters or {}), on_page
