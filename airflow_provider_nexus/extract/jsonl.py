@@ -10,9 +10,8 @@ import gzip
 import hashlib
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import IO, BinaryIO
 
 from airflow_provider_nexus.api.rows import Row
@@ -24,7 +23,6 @@ PART = re.compile(r"part-\d{5}\.(?:jsonl\.gz|parquet)")
 
 PART_RECORDS = 250_000
 """Records in a part file at most."""
-_BATCH = 1000
 _LONGEST = 64 << 20
 """Bytes of a line at most: what was tampered with could have one that fills the memory."""
 _LEVEL = 1
@@ -54,15 +52,15 @@ class JsonLinesWriter:
         self._done: list[Part] = []
         self._open: PartWriter | None = None
 
-    def write(self, rows: Iterable[Row]) -> None:
+    def write(self, rows: Sequence[Row]) -> None:
         """Add rows; a part that is full is finished."""
-        rows = iter(rows)
-        # a batch is of texts, so that amounts which were read of the rows are freed at once
-        while texts := [row.raw for row in islice(rows, min(_BATCH, PART_RECORDS - (self._open.records if self._open else 0)))]:
+        while rows:
             part = self._open = self._open or PartWriter()
-            part.write(texts)
+            room = PART_RECORDS - part.records
+            part.write([row.raw for row in rows[:room]])
             if part.records == PART_RECORDS:
                 self._finish(part)
+            rows = rows[room:]
 
     def parts(self) -> list[Part]:
         """The finished parts; at least one, which is empty when no row was written."""
@@ -94,7 +92,7 @@ class PartWriter:
     def write(self, texts: list[bytes]) -> None:
         """Add records."""
         self.records += len(texts)
-        self._put(self._zip.compress(b"".join(b"%b\n" % text for text in texts)))
+        self._put(self._zip.compress(b"\n".join([*texts, b""])))
 
     def finish(self, number: int) -> Part:
         """Close the stream and name the part by its number."""
