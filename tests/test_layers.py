@@ -44,6 +44,10 @@ SOCKETS = {"socket", "ssl", "http", "requests", "httpx", "urllib3", "aiohttp", "
 CLOCKS = {"now", "utcnow", "today"}
 FOR_DAGS = {"hooks", "operators", "transfers", "sensors", "triggers", "assets", "get_provider_info"}
 HEAVY = ("pyarrow", "pandas", "starlette", "httpx", "uvicorn")
+FOR_FILES = {"hooks", "operators", "transfers", "sensors", "assets"}
+"""What a DAG file imports, which Airflow reads again and again, and once more for each task."""
+FOR_RUNS = ("requests", "urllib3", "sqlalchemy", *(f"{PACKAGE}.{part}" for part in ("report", "sync", "triggers", "verify")))
+"""What only a task needs when it runs."""
 
 _IMPORT_ALL = """
 import importlib, importlib.abc, json, sys
@@ -69,6 +73,16 @@ for name in {names!r}:
     importlib.import_module(name)
     found[name] = sorted({{module.partition(".")[0] for module in sys.modules}} & set({heavy!r}))
 print(json.dumps(found))
+"""
+
+_NEW_IMPORTS = """
+import importlib, json, sys
+
+{prepare}
+before = set(sys.modules)
+for name in {names!r}:
+    importlib.import_module(name)
+print(json.dumps(sorted(set(sys.modules) - before)))
 """
 
 _AIRFLOW_FIRST = """
@@ -180,6 +194,13 @@ def _heavy_imports() -> dict[str, list[str]]:
 @pytest.mark.parametrize("path", _of(FOR_DAGS), ids=_ids)
 def test_dags_do_not_wait_for_heavy_imports(path: Path) -> None:
     assert _heavy_imports()[_dotted(path)] == []
+
+
+def test_what_only_a_run_needs_is_not_imported_by_a_dag_file() -> None:
+    names = [_dotted(path) for path in _of(FOR_FILES)]
+    imported = json.loads(_run(_NEW_IMPORTS.format(prepare=_AIRFLOW_FIRST, names=names)))
+    assert set(names) <= set(imported)
+    assert not [name for name in imported if f"{name}.".startswith(tuple(f"{part}." for part in FOR_RUNS))]
 
 
 def test_the_command_line_is_defined_without_heavy_imports() -> None:

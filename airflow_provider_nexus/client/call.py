@@ -12,7 +12,6 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
-from urllib3.filepost import encode_multipart_formdata
 
 from airflow_provider_nexus.api.codes import a_kind
 from airflow_provider_nexus.api.resources import RESOURCES, changes_something, find_by_path
@@ -228,4 +227,6 @@ def form_of(fields: Mapping[str, Any], *, file_field: str, file_name: str, data:
     refuse_twins([file_field, *texts], "fields, with that of the file,")
     kind = mimetypes.guess_type(file_name)[0] or "application/octet-stream"
     parts: list[tuple[str, Any]] = [*texts.items(), (file_field, (file_name, data, kind))]
+    from urllib3.filepost import encode_multipart_formdata
+
     return Form(*encode_multipart_formdata(parts), texts, hashlib.sha256(data).hexdigest())

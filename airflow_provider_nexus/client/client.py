@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_nexus.api import envelope
 from airflow_provider_nexus.api.codes import is_same, path_segment
@@ -14,7 +14,6 @@ from airflow_provider_nexus.api.resource import Resource, Shape
 from airflow_provider_nexus.api.resources import find_by_path, get_resource
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.reply import Answer
-from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.client.values import method_of
 from airflow_provider_nexus.exceptions import (
     NexusAmbiguousWriteError,
@@ -22,6 +21,9 @@ from airflow_provider_nexus.exceptions import (
     NexusDataError,
     NexusResponseError,
 )
+
+if TYPE_CHECKING:
+    from airflow_provider_nexus.client.session import NexusSession
 
 _log = logging.getLogger(__name__)
 

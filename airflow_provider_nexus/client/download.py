@@ -7,15 +7,17 @@ import re
 import stat
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.files import SpooledFile
 from airflow_provider_nexus.client.reply import PAGES
-from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusResponseError, NexusStorageError
 from airflow_provider_nexus.storage import storage_errors
+
+if TYPE_CHECKING:
+    from airflow_provider_nexus.client.session import NexusSession
 
 LARGEST_DOWNLOAD = 1024
 """Million bytes that a file which is fetched may have, by default. It passes through the disk of the worker."""

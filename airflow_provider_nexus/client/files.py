@@ -7,16 +7,18 @@ import json
 import re
 import tempfile
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
 from airflow_provider_nexus.api import envelope
 from airflow_provider_nexus.client.body import MEGABYTE, BadBodyError, OversizeError, Received
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.reply import bad_body, content_type, read, refusal
 from airflow_provider_nexus.client.settings import ClientSettings
-from airflow_provider_nexus.client.wire import Bounds
 from airflow_provider_nexus.exceptions import NexusInterruptedError, NexusResponseError
 from airflow_provider_nexus.storage import storage_errors
+
+if TYPE_CHECKING:
+    from airflow_provider_nexus.client.wire import Bounds
 
 FOUND = 200
 """The one status of an answer that brings a whole file."""

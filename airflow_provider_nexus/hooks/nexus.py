@@ -14,11 +14,7 @@ from airflow.sdk import BaseHook
 from airflow_provider_nexus.api.moments import Moment
 from airflow_provider_nexus.api.records import as_plain
 from airflow_provider_nexus.api.resources import find_by_path, get_resource
-from airflow_provider_nexus.client.aio import AsyncNexusClient
-from airflow_provider_nexus.client.client import NexusClient
-from airflow_provider_nexus.client.retry import RetryPolicy
 from airflow_provider_nexus.client.secret import Secret
-from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.client.settings import RETRIES, TIMEOUT, ClientSettings, number, read_settings, record_address, whole
 from airflow_provider_nexus.compat import get_hook_lineage_collector
 from airflow_provider_nexus.exceptions import (
@@ -31,16 +27,17 @@ from airflow_provider_nexus.exceptions import (
     NexusTimeoutError,
     without_secrets,
 )
-from airflow_provider_nexus.extract.find import get_record
-from airflow_provider_nexus.extract.records import RecordsWanted, warn_once
 from airflow_provider_nexus.extract.request import SETTLE_LAG
 from airflow_provider_nexus.extract.source import PAGE_SIZE
 from airflow_provider_nexus.hooks._connections import defined
 from airflow_provider_nexus.hooks._files import FileCalls, sent_once
-from airflow_provider_nexus.load.frames import FrameType, data_frame, load_frames
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
+
+    from airflow_provider_nexus.client.aio import AsyncNexusClient
+    from airflow_provider_nexus.client.client import NexusClient
+    from airflow_provider_nexus.load.frames import FrameType
 
 
 class _Given:
@@ -132,6 +129,8 @@ class NexusHook(FileCalls, BaseHook):
 
         :raises NexusConfigurationError: when there is no such connection, or something in it is wrong
         """
+        from airflow_provider_nexus.client.aio import AsyncNexusClient
+
         return AsyncNexusClient(await self._aread(), log=self.log, refresh=self._aread)
 
     @cached_property
@@ -140,6 +139,9 @@ class NexusHook(FileCalls, BaseHook):
 
         When its token is refused, it reads the connection again, and goes on if that has another token by now.
         """
+        from airflow_provider_nexus.client.client import NexusClient
+        from airflow_provider_nexus.client.session import NexusSession
+
         return NexusClient(NexusSession(self.settings, log=self.log, refresh=self._read))
 
     def get_conn(self) -> NexusClient:
@@ -201,6 +203,8 @@ class NexusHook(FileCalls, BaseHook):
         :param plain: whether money is given as text with all its digits and times as ISO 8601 text, as XCom needs it
         :raises NexusNotFoundError: when there is none
         """
+        from airflow_provider_nexus.extract.find import get_record
+
         record = get_record(self.client, resource, code)
         self._report_lineage(resource)
         return as_plain(record) if plain else record
@@ -247,6 +251,8 @@ class NexusHook(FileCalls, BaseHook):
         :raises NexusWindowError: when a moment can't be read, or the end is not after the start
         :raises NexusUnprovedError: at the end, when the count does not agree with the server's
         """
+        from airflow_provider_nexus.extract.records import RecordsWanted
+
         wanted = RecordsWanted(
             resource=get_resource(resource),
             start=start,
@@ -285,6 +291,9 @@ class NexusHook(FileCalls, BaseHook):
         :raises NexusWindowError: when a moment can't be read, or the end is not after the start
         :raises NexusUnprovedError: when the count does not agree with the server's
         """
+        from airflow_provider_nexus.extract.records import RecordsWanted, warn_once
+        from airflow_provider_nexus.load.frames import data_frame, load_frames
+
         load_frames(df_type)
         wanted = RecordsWanted(
             resource=get_resource(resource),
@@ -310,6 +319,10 @@ class NexusHook(FileCalls, BaseHook):
 
         A token that is near its end is still a success, with a warning in the words.
         """
+        from airflow_provider_nexus.client.client import NexusClient
+        from airflow_provider_nexus.client.retry import RetryPolicy
+        from airflow_provider_nexus.client.session import NexusSession
+
         try:
             settings = dataclasses.replace(self.settings, timeout=min(TEST_TIMEOUT, self.settings.timeout))
         except NexusError as error:

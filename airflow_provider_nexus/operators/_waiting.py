@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.call import Ask
@@ -16,11 +16,12 @@ from airflow_provider_nexus.exceptions import (
     NexusWaitError,
     NexusWaitTimeoutError,
 )
-from airflow_provider_nexus.extract.find import find_by_codes
 from airflow_provider_nexus.hooks.nexus import NexusHook
-from airflow_provider_nexus.triggers.nexus import NexusStatusTrigger
 from airflow_provider_nexus.watch.polling import FailureLimit, OutageLog
 from airflow_provider_nexus.watch.statuses import StatusReader, WaitState, drive, goal_of
+
+if TYPE_CHECKING:
+    from airflow_provider_nexus.triggers.nexus import NexusStatusTrigger
 
 OnHeld = Literal["wait", "fail"]
 
@@ -64,7 +65,7 @@ class StatusWatch:
         try:
             unknown = {code for code, created in self.codes.items() if not created}
             if unknown and not self.resource.member_path:  # such can only be asked for by the time of their creation
-                self._records |= find_by_codes(self._hook.client, self.resource.name, unknown)
+                self._records |= self._found(unknown)
                 self.codes |= {code: self._reader.status_in(self._records[code]).created for code in unknown}
             waiting = self._waiting()
             self._records = {code: record for code, record in self._records.items() if code not in waiting}
@@ -96,7 +97,7 @@ class StatusWatch:
             else:
                 created = datetime.fromisoformat(self.codes[code])
                 since = created if created.tzinfo else created.replace(tzinfo=UTC)
-                self._records |= find_by_codes(self._hook.client, self.resource.name, [code], since)
+                self._records |= self._found([code], since)
         return self._records[code]
 
     def error(self, code: str, what: str) -> NexusStatusError:
@@ -120,6 +121,8 @@ class StatusWatch:
 
         :param arguments: its further arguments
         """
+        from airflow_provider_nexus.triggers.nexus import NexusStatusTrigger
+
         return NexusStatusTrigger(
             resource=self.resource.name,
             codes=self.codes,
@@ -145,6 +148,11 @@ class StatusWatch:
 
     def _waiting(self) -> list[str]:
         return [code for code in self.codes if self.verdicts.get(code) is not WaitState.REACHED]
+
+    def _found(self, codes: Collection[str], since: datetime | None = None) -> dict[str, dict[str, Any]]:
+        from airflow_provider_nexus.extract.find import find_by_codes
+
+        return find_by_codes(self._hook.client, self.resource.name, codes, since)
 
     def _answer(self, ask: Ask) -> Any:
         if not ask.code:

@@ -23,19 +23,17 @@ from airflow_provider_nexus.extract.window import RequestedWindow
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.lineage.syncs import count_sync, lineage_of
 from airflow_provider_nexus.links.nexus import REPORT_KEY, NexusReportLink
-from airflow_provider_nexus.load.copy import Copy
-from airflow_provider_nexus.load.loader import Loader
 from airflow_provider_nexus.operators._arguments import check_address, known_part, refuse_backwards
 from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered, requested_window
-from airflow_provider_nexus.report.page import address, put_page
-from airflow_provider_nexus.sync.capture import CaptureJob
-from airflow_provider_nexus.sync.job import SyncJob
-from airflow_provider_nexus.sync.watermark import Watermark
 from airflow_provider_nexus.transfers._report import page_of
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import BaseOperatorLink, Context, XComArg
+
+    from airflow_provider_nexus.load.copy import Copy
+    from airflow_provider_nexus.load.loader import Loader
+    from airflow_provider_nexus.sync.watermark import Watermark
 
 
 Capture = Literal["window", "changes"]
@@ -211,6 +209,8 @@ class NexusSyncBaseOperator(NexusBaseOperator):
 
         That does not fail the task: the watermark has moved, so another try would bring another window, or none and skip.
         """
+        from airflow_provider_nexus.report.page import address, put_page
+
         where = address(page)
         try:
             size = put_page(write, page)
@@ -238,6 +238,9 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         :param loader: stores what is read
         :param staging: folder for the parts of a large window, for the next try; ``None`` for none
         """
+        from airflow_provider_nexus.sync.capture import CaptureJob
+        from airflow_provider_nexus.sync.job import SyncJob
+
         names, instance = ("dag_id", "run_id", "task_id", "map_index", "try_number"), context.get("ti")
         request = SyncRequest(
             resource=resource,

@@ -12,30 +12,22 @@ from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.api.moments import Moment
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.exceptions import NexusConfigurationError
-from airflow_provider_nexus.extract import checkpoint as staging
 from airflow_provider_nexus.extract.protect import Treatment
 from airflow_provider_nexus.extract.request import SETTLE_LAG, Contract
 from airflow_provider_nexus.extract.source import PAGE_SIZE
 from airflow_provider_nexus.hooks._connections import opened
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.lineage.syncs import file_target
-from airflow_provider_nexus.load.collection import refuse_another
-from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.jsonl.copy import JsonLinesCopy
-from airflow_provider_nexus.load.loader import Loader
-from airflow_provider_nexus.load.memory import Memory
-from airflow_provider_nexus.load.parquet.unsettled import unsettled_file
 from airflow_provider_nexus.operators._base import rendered
-from airflow_provider_nexus.report import write_report
-from airflow_provider_nexus.report.page import way
-from airflow_provider_nexus.sync.job import collection_folder
-from airflow_provider_nexus.sync.watermark import Watermark, file_watermark
 from airflow_provider_nexus.transfers._base import Capture, NexusSyncBaseOperator
 from airflow_provider_nexus.transfers._memory import AssetMemory
 from airflow_provider_nexus.transfers._report import page_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
+
+    from airflow_provider_nexus.load.memory import Memory
+    from airflow_provider_nexus.sync.watermark import Watermark
 
 
 class NexusToObjectStorageOperator(NexusSyncBaseOperator):
@@ -125,6 +117,14 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
 
     def transfer(self, context: Context, hook: NexusHook, resource: Resource) -> dict[str, Any] | None:
         """Read and publish."""
+        from airflow_provider_nexus.extract.checkpoint import FOLDER
+        from airflow_provider_nexus.load.collection import refuse_another
+        from airflow_provider_nexus.load.columns import Table
+        from airflow_provider_nexus.load.jsonl.copy import JsonLinesCopy
+        from airflow_provider_nexus.load.loader import Loader
+        from airflow_provider_nexus.load.parquet.unsettled import Unsettled, unsettled_file
+        from airflow_provider_nexus.sync.watermark import file_watermark
+
         collection = self._collection(hook, resource)
         store.refuse_unfit("path", collection)
         refuse_another(collection, hook.settings.environment.base_url)
@@ -135,12 +135,11 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
             where = hashlib.sha256(str(collection).encode()).hexdigest()[:16]
             key = f"{hook.settings.environment.name}.{resource.name}.{where}"
             watermark, memory = AssetMemory(state, f"nexus.watermark.{key}"), AssetMemory(state, f"nexus.unsettled.{key}", memory)
-        staged = collection / staging.FOLDER
+        staged = collection / FOLDER
         if self.file_format == "jsonl":
             lines = Loader(JsonLinesCopy(collection), self.max_rejected)
             return self.sync(context, hook, resource, None, lines, watermark, staged)
         from airflow_provider_nexus.load.parquet.copy import ParquetCopy
-        from airflow_provider_nexus.load.parquet.unsettled import Unsettled
 
         table = Table(resource)
         unsettled = Unsettled(table, memory) if self.capture == "changes" else None
@@ -150,6 +149,8 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
 
     def report(self, hook: NexusHook, resource: Resource, page: Any) -> str:
         """On all windows of the resource, with links to their manifests."""
+        from airflow_provider_nexus.report.page import way, write_report
+
         collection = self._collection(hook, resource)
         return write_report(collection, links_from=way(page, collection))
 
@@ -158,6 +159,8 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
         return page_of(report_path, self.path, self.storage_conn_id)
 
     def _collection(self, hook: NexusHook, resource: Resource) -> Any:
+        from airflow_provider_nexus.sync.job import collection_folder
+
         return collection_folder(opened("path", self.path, self.storage_conn_id), hook.settings.environment.name, resource)
 
     def data_set(self, summary: Mapping[str, Any]) -> tuple[tuple[str, str], bool]:

@@ -14,16 +14,15 @@ from airflow_provider_nexus.extract.request import SETTLE_LAG, Contract
 from airflow_provider_nexus.extract.source import PAGE_SIZE
 from airflow_provider_nexus.hooks._connections import engine_of, opened, sql_hook
 from airflow_provider_nexus.hooks.nexus import NexusHook
-from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.loader import Loader
 from airflow_provider_nexus.operators._arguments import refuse_wrong
 from airflow_provider_nexus.operators._base import rendered
-from airflow_provider_nexus.sync.watermark import CopyWatermark, Watermark
 from airflow_provider_nexus.transfers._base import Capture, NexusSyncBaseOperator
 from airflow_provider_nexus.transfers._memory import AssetMemory
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
+
+    from airflow_provider_nexus.sync.watermark import Watermark
 
 
 class NexusToSqlOperator(NexusSyncBaseOperator):
@@ -104,7 +103,10 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
         refuse_wrong({"sql_conn_id": self.sql_conn_id, "table": self.table})
         engine = engine_of(self.sql_conn_id)
         try:
+            from airflow_provider_nexus.load.columns import Table
+            from airflow_provider_nexus.load.loader import Loader
             from airflow_provider_nexus.load.sql.copy import SqlCopy
+            from airflow_provider_nexus.sync.watermark import CopyWatermark
 
             environment = hook.settings.environment
             copy = SqlCopy(

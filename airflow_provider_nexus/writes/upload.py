@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.api import envelope
@@ -17,10 +17,12 @@ from airflow_provider_nexus.client.download import LARGEST_DOWNLOAD, refuse_size
 from airflow_provider_nexus.client.files import SpooledFile
 from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.client.retry import ambiguous
-from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.exceptions import NexusAmbiguousWriteError, NexusConfigurationError, NexusError, NexusStorageError
 from airflow_provider_nexus.storage import storage_errors
 from airflow_provider_nexus.writes.once import PAUSES
+
+if TYPE_CHECKING:
+    from airflow_provider_nexus.client.session import NexusSession
 
 LARGEST_UPLOAD = 64
 """Million bytes that a file which is sent may have, by default. It is packed in memory, about twice as large."""

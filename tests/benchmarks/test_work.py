@@ -28,6 +28,6 @@ def test_a_record_takes_no_more_work_than_it_did() -> None:
     ]
     assert not heavier, (
         f"a record takes a fifth more of Python's work than it did: {'; '.join(heavier)}. A sync spends its time there, once for "
-        "each of millions of records: look for what is new by record or page, and do it once, or for many records at a time. If it "
+        "each of millions of records: look for what is new by record or page, and do it once, or for many at a time. If it "
         "is worth its cost, run `.venv/bin/python -m benchmarks.work --renew` to store the new figures, and commit the reason."
     )
