@@ -109,21 +109,30 @@ def previous_of(folder: Any, window: Window) -> Previous | None:
     :param folder: of the resource
     :return: its folder and the SHA-256 of its manifest
     """
-    earlier = [(other.end, name) for name, other in windows_of(folder).items() if other.end <= window.start]
-    for _, name in sorted(earlier, reverse=True):
-        raw = store.read(folder / name / NAME)
+    found = _before(folder, window)
+    return Previous(window=found[0], sha256=digest_of(found[1])) if found else None
+
+
+def _before(folder: Any, window: Window) -> tuple[str, bytes] | None:
+    """The latest published window that ends at or before the start of another, with its manifest.
+
+    Names of folders sort as their times do, so none has to be read as a time but those that are tried.
+    """
+    until = window.label.partition("-")[0]
+    ends = ((match["end"], name) for name in store.names(folder) if (match := WINDOW_FOLDER.fullmatch(name)))
+    for _, name in sorted((each for each in ends if each[0] <= until), reverse=True):
+        raw = store.read(folder / name / NAME) if windows_named([name]) else None
         if raw is not None:
-            return Previous(window=name, sha256=digest_of(raw))
+            return name, raw
     return None
 
 
 def fields_before(collection: Any, window: Window | None) -> dict[str, Any] | None:
     """Member ``schema`` of the manifest of the window before, or of the latest snapshot where there are no windows."""
     if window:
-        before = previous_of(collection, window)
-        names = [before.window] if before else []
-    else:
-        names = [name for name in snapshots_of(collection) if "-of-" not in name][-1:]
+        before = _before(collection, window)
+        return manifests.parse(before[1], str(collection / before[0])).schema.dump() if before else None
+    names = [name for name in snapshots_of(collection) if "-of-" not in name][-1:]
     found = manifests.load(collection / names[0]) if names else None
     return found.schema.dump() if found else None
 
@@ -147,7 +156,7 @@ def _snapshots(names: list[str]) -> dict[str, datetime]:
 def _time(compact: str) -> datetime | None:
     """A time as names of folders have it; ``None`` when it is no time that can be."""
     try:
-        return datetime.strptime(compact, "%Y%m%dT%H%M%S%z")
+        return datetime.fromisoformat(compact)
     except ValueError:
         return None
 
@@ -169,14 +178,19 @@ def refuse_another(collection: Any, base_url: object, *, first: str = "") -> Non
     :param first: name of the folder that is looked at before the others
     :raises NexusConfigurationError: when a manifest there names another server
     """
-    content = content_of(collection)
-    names = sorted({*content.windows, *content.snapshots} - {first}, reverse=True)
-    readings = [f"{READINGS}/{name}" for name in content.readings]
-    for found in (_servers(collection, [first] if first else []), _servers(collection, [*names, *readings])):
-        stored = next(found, "")
+    others = (name for name in _latest_first(collection) if name != first)
+    for names in ([first] if first else [], others):
+        stored = next(_servers(collection, names), "")
         if not is_same(stored, base_url):
             text = f"{collection} contains another copy: base url {stored!r}, not {base_url!r}"
             raise NexusConfigurationError(f"{text}. Give this one a path of its own.")
+
+
+def _latest_first(collection: Any) -> Iterator[str]:
+    """The folders of windows and snapshots, then those of readings; none is listed before it is asked for."""
+    names = store.names(collection)
+    yield from (name for name in reversed(names) if windows_named([name]) or _snapshots([name]))
+    yield from (f"{READINGS}/{name}" for name in (store.names(collection / READINGS) if READINGS in names else ()))
 
 
 def refuse_other_format(folder: Any, manifest: Manifest, file_format: str) -> None:

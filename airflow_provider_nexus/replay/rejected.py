@@ -27,6 +27,7 @@ from airflow_provider_nexus.load.columns import CONTENT, KEY, Table
 from airflow_provider_nexus.load.copy import Reject, RejectedRecord, Sealed, TableRow
 from airflow_provider_nexus.load.manifest import READINGS, Manifest, end_record
 from airflow_provider_nexus.load.parquet.changes import Patch, rewrite
+from airflow_provider_nexus.load.parquet.index import forget
 from airflow_provider_nexus.load.parquet.unsettled import NAME as MEMORY
 from airflow_provider_nexus.load.parquet.unsettled import Unsettled, unsettled_file
 from airflow_provider_nexus.load.parquet.writer import ParquetWriter
@@ -156,6 +157,7 @@ def _into_window(folder: Any, manifest: Manifest, table: Table, rows: Iterable[T
             for row in patch.versions:
                 unsettled.see(row)
             unsettled.save()
+        forget(folder.parent)
         patch.publish(left)
     finally:
         patch.close()

@@ -33,6 +33,7 @@ from airflow_provider_nexus.load import rejects
 from airflow_provider_nexus.load.claims import MISSING, contradictions, flaw_of, other_name, unnamed
 from airflow_provider_nexus.load.collection import ResourceFolder, collections, content_of, windows_named
 from airflow_provider_nexus.load.manifest import NAME, READINGS, SUPERSEDED, File, Manifest, Previous
+from airflow_provider_nexus.load.parquet.index import flaws_of as index_flaws
 from airflow_provider_nexus.verify.findings import Findings, Report
 from airflow_provider_nexus.verify.readers import (
     FolderReader,
@@ -96,6 +97,8 @@ def _check_collection(collection: ResourceFolder, findings: Findings, steps: Ste
             check_previous(collection.folder, name, found[name], findings)
     check_order(collection, found, findings)
     if collection.is_whole:
+        for path, flaw in index_flaws(collection.folder, found):
+            findings.problem(path, f"{flaw}: remove the file, and the next run makes it anew")
         spans = [(window, name) for name, window in collection.windows.items() if name in found]
         note_gaps(collection.folder, spans, findings)
 

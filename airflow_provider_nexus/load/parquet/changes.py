@@ -94,6 +94,11 @@ class Patch:
         self._writer.close()
 
     @property
+    def name(self) -> str:
+        """The folder's name."""
+        return str(self._folder.name)
+
+    @property
     def versions(self) -> list[TableRow]:
         """The versions that were not there."""
         return [*self._result.inserted, *(new for _, new in self._result.updated)]

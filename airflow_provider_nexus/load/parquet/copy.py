@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import chain, count
 from typing import Any
 
 from msgspec.structs import replace
@@ -15,17 +16,12 @@ from airflow_provider_nexus.extract.totals import Totals
 from airflow_provider_nexus.extract.window import ALL_TIME, Window
 from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load.claims import damage
-from airflow_provider_nexus.load.collection import (
-    fields_before,
-    previous_of,
-    refuse_other_format,
-    windows_named,
-    windows_of,
-)
+from airflow_provider_nexus.load.collection import fields_before, previous_of, refuse_other_format, windows_named
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import Sealed, Stored, TableRow
-from airflow_provider_nexus.load.manifest import NAME, READINGS, SUPERSEDED, ChangeCounts, Manifest, Previous
+from airflow_provider_nexus.load.manifest import NAME, READINGS, SUPERSEDED, ChangeCounts, Manifest
 from airflow_provider_nexus.load.parquet.changes import Patch, tombstones
+from airflow_provider_nexus.load.parquet.index import Entry, WindowIndex, forget
 from airflow_provider_nexus.load.parquet.scan import Scan
 from airflow_provider_nexus.load.parquet.unsettled import Unsettled
 from airflow_provider_nexus.load.parquet.writer import ParquetWriter, read_columns, read_rows
@@ -51,7 +47,9 @@ class ParquetCopy:
     ) -> None:
         self._collection, self._table, self._unsettled = collection, table, unsettled
         self.takes_streams = unsettled is None  # where changes are captured it depends on the proof which folders are changed
-        self._known: list[tuple[str, Window, Manifest]] | None = None
+        self._index = WindowIndex(collection, FORMAT, has_totals=bool(table.resource.totals_path))
+        self._known: dict[str, tuple[Window, Entry]] | None = None
+        self._manifests = dict[str, Manifest | None]()
         self._scan = Scan(table)
         self._readings = Readings(collection, table, keeps_versions=keeps_versions)
 
@@ -65,13 +63,13 @@ class ParquetCopy:
         :raises NexusConfigurationError: when pyarrow is not installed
         """
         window = None if scope == ALL_TIME else scope
-        self._known = None
+        self._look_again()
         try:
             if self._unsettled is None or (window and not self._meets_others(window)):
                 return self._replace(batches, window, seal)
             return self._patch(batches, scope, seal)
         finally:
-            self._known = None
+            self._look_again()
 
     def fields_before(self, window: Window | None) -> dict[str, Any] | None:
         """Member ``schema`` of the manifest of the window before."""
@@ -83,7 +81,7 @@ class ParquetCopy:
 
     def windows(self) -> list[tuple[Window, datetime]]:
         """The windows read whole, each with the time of its last reading, oldest reading first."""
-        found = [(window, manifest.read_moment) for _, window, manifest in self._published()]
+        found = [(window, entry.read_at) for window, entry in self._published().values()]
         return sorted(found, key=lambda each: (each[1], each[0].start))
 
     def torn(self, asked: Window) -> list[Window]:
@@ -93,43 +91,47 @@ class ParquetCopy:
         with the window that names them, as its manifest must name the new one; and of those asked for the damaged ones.
         """
         published = self._published()
-        whole = {name for name, _, _ in published}
-        torn = {name: window for name, window in windows_of(self._collection).items() if name not in whole}
+        torn = {name: window for name, window in self._index.named.items() if name not in published}
         torn = {name: window for name, window in torn.items() if store.names(self._collection / name / SUPERSEDED)}
-        for name, window, manifest in published:
-            before = manifest.previous.window if isinstance(manifest.previous, Previous) else ""
-            lost = {} if before in whole else windows_named([before])
-            if lost and not any(lost[before].meets(other) for _, other, _ in published):
+        for name, (window, entry) in published.items():
+            before = entry.previous
+            lost = {} if before in published else windows_named([before])
+            if lost and not any(lost[before].meets(other) for other, _ in published.values()):
                 torn |= lost | {name: window}
             is_asked = asked.start <= window.start and window.end <= asked.end
-            if is_asked and damage(self._collection / name, manifest):
+            manifest = self._manifest(name) if is_asked else None
+            if manifest and damage(self._collection / name, manifest):
                 torn[name] = window
         return sorted(torn.values(), key=lambda window: window.start)
 
     def totals(self, start: datetime, end: datetime) -> Totals:
         """Counts and sums of the records that were created in a span, as they are stored now."""
-        totals = Totals()
-        for name, window, manifest in self._published():
-            if start <= window.start and window.end <= end:
-                totals.merge(manifest.group_totals)
-            elif window.start < end and start < window.end:
+        self._published()
+        totals, parts = self._index.totals(start, end)
+        for name in parts:
+            if manifest := self._manifest(name):
                 self._scan.count(totals, self._collection / name, manifest, start, end)
         return totals
 
-    def _published(self) -> list[tuple[str, Window, Manifest]]:
-        """The windows with their manifests, read once as long as nothing is changed here."""
+    def _published(self) -> dict[str, tuple[Window, Entry]]:
+        """The windows that have a manifest, listed once as long as nothing is changed here."""
         if self._known is None:
-            windows = windows_of(self._collection).items()
-            found = ((name, window, manifests.load(self._collection / name)) for name, window in windows)
-            self._known = [(name, window, manifest) for name, window, manifest in found if manifest]
-            for name, _, manifest in self._known if self._unsettled else ():
-                refuse_other_format(self._collection / name, manifest, FORMAT)  # windows of a copy are changed later on
+            self._known = self._index.windows()
         return self._known
+
+    def _manifest(self, name: str) -> Manifest | None:
+        """The manifest of a window, read once as long as nothing is changed here."""
+        if name not in self._manifests:
+            self._manifests[name] = self._index.manifest(name)
+        return self._manifests[name]
+
+    def _look_again(self) -> None:
+        self._known = None
+        self._manifests.clear()
 
     def _meets_others(self, window: Window) -> bool:
         """Whether a part of a window lies in folders of other ones."""
-        others = [other for name, other, _ in self._published() if name != window.label]
-        return any(window.meets(other) for other in others)
+        return any(window.meets(other) for name, (other, _) in self._published().items() if name != window.label)
 
     def _replace(self, batches: Iterable[Sequence[TableRow]], window: Window | None, seal: Callable[[], Sealed]) -> Stored:
         """Write a folder anew, its rows streaming through."""
@@ -154,6 +156,10 @@ class ParquetCopy:
             folder = self._collection / (window.label if window else sealed.label)
             previous = previous_of(self._collection, window) if window else None
             manifest = replace(sealed.manifest, **sealed.account.members(), format=FORMAT, previous=previous)
+            if self._unsettled:
+                self._index.begin([folder.name])
+            else:
+                forget(self._collection)  # a copy there may have it in its index
             published = publish(folder, writer.parts(), manifest, sealed.rejects, found=changes.damage)
         finally:
             writer.close()
@@ -165,13 +171,16 @@ class ParquetCopy:
         """Rewrite the folders of the records, the reading being stored first: what is in no folder yet is found again."""
         versions = {row[0]: row for rows in batches for row in rows}
         sealed, created = seal(), self._table.place(self._table.created)
+        stamps = sorted(row[created] for row in versions.values())
         spared = {reject.key for reject in sealed.rejects}
         patches = []
         log = self._readings.writer()
         try:
-            for name, window, manifest in self._published():
-                mine = {key: row for key, row in versions.items() if window.start <= row[created] < window.end}
-                if mine or (scope and scope.meets(window)):
+            for name, (window, _) in self._published().items():
+                is_near = bool(stamps) and stamps[0] < window.end and window.start <= stamps[-1]
+                mine = {key: row for key, row in versions.items() if window.start <= row[created] < window.end} if is_near else {}
+                manifest = self._manifest(name) if mine or (scope and scope.meets(window)) else None
+                if manifest:
                     patches.append(Patch(self._collection / name, self._table, manifest, self._writer()))
                     read_by = sealed.manifest.read_by
                     patches[-1].rewrite(mine, read_at=sealed.read_at, read_by=read_by, scope=scope, spared=spared)
@@ -180,6 +189,7 @@ class ParquetCopy:
             for patch in patches:
                 log.write([*patch.versions, *tombstones(self._table, patch.deleted, sealed)])
             folder, raw = self._readings.store(sealed, log, counts)
+            self._index.begin(patch.name for patch in patches if any(patch.counts.dump().values()))
             for patch in patches:
                 patch.publish()
         finally:
@@ -201,6 +211,7 @@ class ParquetCopy:
         if self._unsettled:
             self._unsettled.forget(keys)
             self._unsettled.save()
+            self._index.commit()
 
     def _writer(self) -> ParquetWriter:
         return ParquetWriter(self._table, {"resource": self._table.resource.name})
@@ -294,7 +305,7 @@ class Readings:
 
     def _free(self, label: str) -> str:
         """The reading's name, numbered when one of the same name is stored: a window that is read again has the same."""
-        names = (label, *(f"{label}-{number}" for number in range(2, len(store.names(self._folder)) + 3)))
+        names = chain([label], (f"{label}-{number}" for number in count(2)))
         return next(name for name in names if store.size(self._folder / name / NAME) is None)
 
 
