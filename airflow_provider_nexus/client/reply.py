@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Generic, TypeVar
 
 from airflow_provider_nexus.api import envelope
@@ -193,6 +194,7 @@ def retry_after(header: str | None, server_date: datetime | None) -> float | Non
     return max(0.0, (until - (server_date or datetime.now(UTC))).total_seconds()) if until else None
 
 
+@lru_cache(8)
 def _date(header: str | None) -> datetime | None:
     """A date of a header in UTC; one without a zone is meant so.
 

@@ -149,16 +149,27 @@ def run(policy: RetryPolicy, call: Call, attempt: Callable[[], T], log: Log, sle
     :raises NexusAmbiguousWriteError: when a change may or may not have happened
     :raises NexusApiError: the last error otherwise
     """
+    began = time.monotonic()
+    try:
+        return attempt()
+    except NexusApiError as error:
+        failed = [error]  # what goes on from here costs as much as all else of a call that needs none of it
+
+    def again() -> T:
+        if failed:
+            raise failed.pop()
+        return attempt()
+
     retrying = Retrying(
         retry=retry_if_exception(lambda error: may_repeat(error, call)),
         wait=policy.wait,
-        stop=stop_any(stop_after_attempt(1 + policy.retries), stop_before_delay(policy.deadline)),
+        stop=stop_any(stop_after_attempt(1 + policy.retries), stop_before_delay(policy.deadline - (time.monotonic() - began))),
         before_sleep=lambda state: _report(state, call, log),
         sleep=sleep,
         reraise=True,
     )
     try:
-        return retrying(attempt)
+        return retrying(again)
     except NexusApiError as error:
         settled = settle(error, call)
         if settled is error:

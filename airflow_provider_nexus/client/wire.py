@@ -9,6 +9,7 @@ is read of an answer, its head and a proxy's words before it included, ends at o
 
 from __future__ import annotations
 
+import copy
 import functools
 import io
 import logging
@@ -20,6 +21,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from http.client import HTTPResponse
 from typing import Any
+from urllib.parse import urlencode
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -154,6 +156,8 @@ class _NotingConnection(HTTPConnection):
 class _NotingAdapter(HTTPAdapter):
     """The transport of ``requests``, with such connections, direct ones and those through a proxy."""
 
+    _pool: Any = None
+
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
         _make_noting(self.poolmanager)
@@ -161,12 +165,46 @@ class _NotingAdapter(HTTPAdapter):
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         return _make_noting(super().proxy_manager_for(proxy, **kwargs))
 
+    def get_connection_with_tls_context(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> Any:
+        """The pool of connections to the one server that a session calls, looked up once."""
+        if self._pool is None:
+            self._pool = super().get_connection_with_tls_context(request, *args, **kwargs)
+        return self._pool
+
+    def close(self) -> None:
+        super().close()
+        self._pool = None
+
 
 class _StraightSession(requests.Session):
-    """A session that does not look where a redirect leads: doing so, it would read all of its body, whatever its size."""
+    """A session of one server, which works out once what is the same for many calls.
+
+    It does not look where a redirect leads: doing so, it would read all of its body, whatever its size.
+    """
+
+    _latest: tuple[Any, requests.PreparedRequest] | None = None
 
     def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002 - the signature of requests
         return None
+
+    def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
+        """The request as it is sent. Of readings of one path, one after another, only the query and the token are new."""
+        if request.method != "GET" or request.data or self.cookies or set("?#") & set(request.url):
+            return super().prepare_request(request)
+        params, auth, request.params, request.auth = request.params, request.auth, {}, None
+        key = request.url, request.headers
+        if self._latest is None or self._latest[0] != key:
+            self._latest = key, super().prepare_request(request)
+        prepared = copy.copy(self._latest[1])
+        prepared.headers = prepared.headers.copy()
+        if query := urlencode(params, doseq=True):
+            prepared.url = f"{prepared.url}?{query}"
+        auth(prepared)
+        return prepared
+
+    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:  # noqa: ARG002
+        """How a request is sent, in which the environment has no part here: it was read when the session was made."""
+        return {"proxies": self.proxies, "stream": stream, "verify": self.verify, "cert": self.cert}
 
 
 def noting_session(proxy: str | None, trusted: str) -> requests.Session:
@@ -198,7 +236,7 @@ def _noting_pool(pool: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
     return type(pool.__name__, (pool,), {"ConnectionCls": connection})
 
 
-_LOGS = "httpx", "httpcore.http11", "urllib3.connection"
+_LOGS = [logging.getLogger(name) for name in ("httpx", "httpcore.http11", "urllib3.connection")]
 _OF_HEADERS = "receive_response_headers.complete", "receive_response_headers.failed", "Failed to parse headers"
 _calling: ContextVar[bool] = ContextVar("nexus_is_calling", default=False)
 
@@ -211,8 +249,8 @@ def _without_ours(record: logging.LogRecord) -> bool:
 @contextmanager
 def unlogged() -> Iterator[None]:
     """Make a call in the block that no HTTP library logs."""
-    for name in _LOGS:
-        logging.getLogger(name).addFilter(_without_ours)  # the same filter is added once
+    for log in _LOGS:
+        log.addFilter(_without_ours)  # the same filter is added once
     before = _calling.set(True)
     try:
         yield

@@ -321,8 +321,20 @@ def test_any_object_survives_injection(own: dict[str, Any], new: dict[str, Any])
 
 
 @pytest.mark.parametrize("name", [b"values", b"Values", b"VALUES"])
-def test_two_values_are_none(name: bytes) -> None:
+@pytest.mark.parametrize("other", [b"", b'{"orderCode":"O"}', b'{"orderCode":"P"}', b'{"values":1},{"orderCode":"O"}'])
+@pytest.mark.parametrize("is_first", [False, True])
+@pytest.mark.parametrize("gap", [b"", b" ", b"\n"])
+def test_two_values_are_none(name: bytes, other: bytes, is_first: bool, gap: bytes) -> None:
     """Either could have the records that count."""
-    body = b'{"values":{"records":[{"orderCode":"O"}],"total":1,"totalPages":1},"%b":{"records":[],"total":0}}' % name
+    one = b'"values":%b{"records":[{"orderCode":"O"},%b{"orderCode":"O"}],"total":2,"totalPages":1}' % (gap, gap)
+    two = b'"%b":{"records":[%b],"total":0}' % (name, other)
+    body = b"{%b}" % b",".join([two, one] if is_first else [one, two])
     with pytest.raises(MalformedAnswerError, match="twice"):
         envelope.records(get_resource("orders"), body)
+
+
+@pytest.mark.parametrize("gap", [b"", b" "])
+def test_values_in_a_record_are_its_own(gap: bytes) -> None:
+    raw = [b'{"orderCode":"O","values":{"records":[]}}', b'{"VALUES":"values"}', b'{"orderCode":"O","values":{"records":[]}}']
+    body = b'{"errors":null,"values":{"records":[%b],"total":3,"totalPages":1}}' % (b"," + gap).join(raw)
+    assert envelope.records(get_resource("orders"), body).raw == raw

@@ -88,6 +88,37 @@ class TestWhatIsSent:
             session.send(GET, envelope.unwrap)
         assert server.asked[0].headers["authorization"] == f"Bearer {CANARY}"
 
+    def test_each_reading_is_sent_as_if_it_were_the_first(self) -> None:
+        """Nothing of the one before stays, though what they have in common is worked out once."""
+        odd = {"a": "x y&z=+%2F~[é]", "b": ["1", "2"], "c": ""}
+        calls = [
+            *(Call("GET", "/customer", params) for params in ({"page": 1}, {"page": 2}, odd, None, {"page": 2})),
+            *(Call("GET", "/customer", {"page": 3}, headers={"X-A": value}) for value in ("1", "2")),
+            *(Call("GET", path, {"page": 4}) for path in ("/customer", "/customer?b=2", "/mail", "/customer/a%2Fb", "/customer")),
+            Call("GET", "/customer", {"page": 5}, api_version="1.1"),
+            Call("POST", "/buy/custodian/simulate", {"page": 6}, {"a": 1}),
+            Call("GET", "/customer", {"page": 7}),
+        ]
+        with SocketServer(DONE) as server:
+            with session_for(server.base_url) as session:
+                for call in calls:
+                    session.send(call, envelope.unwrap)
+            for call in calls:
+                with session_for(server.base_url) as session:
+                    session.send(call, envelope.unwrap)
+        together, alone = server.asked[: len(calls)], server.asked[len(calls) :]
+        assert together == alone
+        assert len({(asked.method, asked.target, *asked.headers.items()) for asked in together}) == len(calls) - 2
+        assert "a=x+y%26z%3D%2B%252F~%5B%C3%A9%5D&b=1&b=2&c=" in together[2].target
+
+    def test_a_cookie_comes_back(self) -> None:
+        """As load balancers want it, to find the server that has answered before."""
+        baked = answer(b"{}", Set_Cookie="lb=7; Path=/")
+        with SocketServer(DONE, baked, DONE) as server, session_for(server.base_url) as session:
+            for _ in range(3):
+                session.send(Call("GET", "/customer"), envelope.unwrap)
+        assert [asked.headers.get("cookie") for asked in server.asked] == [None, None, "lb=7"]
+
     def test_absolute_endpoint_of_the_same_host(self) -> None:
         with SocketServer(DONE) as server, session_for(server.base_url) as session:
             assert session.send(Call("GET", f"{server.base_url}/customer?page=2"), envelope.unwrap).value == {"a": 1}
