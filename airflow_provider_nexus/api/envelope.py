@@ -21,13 +21,10 @@ from airflow_provider_nexus.api.resource import Resource, Shape
 T = TypeVar("T")
 
 _BOM = b"\xef\xbb\xbf"
-_EXCERPT_LENGTH = 300
-_WINDOW = 4 * _EXCERPT_LENGTH
-_MOST_CODES = 20
-_MOST_DECODED = 1_000_000
-_LOOKED_AT, _HALF = 65_536, 16_384
+_EXCERPT_LENGTH, _WINDOW = 300, 1200
+_MOST_CODES, _MOST_DECODED = 20, 1_000_000
 _ENVELOPE = 4096
-"""Bytes before and behind the records of a page that they are looked for in."""
+_LOOKED_AT, _HALF = 65_536, 16_384
 _NEWLINES = bytes.maketrans(b"\r\n", b"  ")
 _PERSONAL = re.compile(
     r"[\w.+-]+@[\w-]+\.[\w.-]+"
@@ -220,19 +217,14 @@ def _page(body: bytes) -> Records:
     if values is None or values.records is None or values.total is None or values.total < 0 or not bytes(answer.errors):
         return _page_of(_fold(_values(body)))
     raw = _on_one_line(values.records) if b"\n" in body or b"\r" in body else [*map(bytes, values.records)]
-    if _around(raw, body).lower().count(b'"values"') > 1:  # another one could have the records that count
+    # Another member of that name could have the records that count. What the records and their commas fill needs no look.
+    first, last = (raw[0], raw[-1]) if raw else (b"", b"")
+    start = body.find(first, 0, len(first) + _ENVELOPE)
+    end = body.rfind(last, -len(last) - _ENVELOPE) + len(last)
+    is_filled = start >= 0 and end - start == sum(map(len, raw)) + len(raw) - 1
+    if (body[:start] + body[end:] if is_filled else body).lower().count(b'"values"') > 1:
         return _page_of(_fold(_values(body)))
     return Records(raw, values.total, values.total_pages)
-
-
-def _around(records: list[bytes], body: bytes) -> bytes:
-    """The body without its records, where they and the commas between them fill a piece of it to the last byte; else the body."""
-    if not records:
-        return body
-    start = body.find(records[0], 0, len(records[0]) + _ENVELOPE)
-    end = body.rfind(records[-1], -len(records[-1]) - _ENVELOPE) + len(records[-1])
-    is_filled = start >= 0 and end - start == sum(map(len, records)) + len(records) - 1
-    return body[:start] + body[end:] if is_filled else body
 
 
 def _page_of(page: Mapping[str, Raw]) -> Records:

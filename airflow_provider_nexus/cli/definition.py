@@ -49,7 +49,7 @@ def _whole(flag: str, default: int | None, text: str, *, least: int = 0, most: i
     return Argument(flag, text, {"type": read, "default": default})
 
 
-_LAST_PORT, _MOST_WARNING_DAYS = 65_535, 3_650
+_LAST_PORT, _MOST_WARNING_DAYS, _MOST_PARALLEL = 65_535, 3_650, 16
 _OUTPUT = Argument(
     "--output", "table for a person, json for a program (default: table)", {"choices": ("table", "json"), "default": "table"}
 )
@@ -153,6 +153,13 @@ COMMANDS = (
                 "--personal",
                 "what is done with personal data: keep, hash, mask or drop (default: keep)",
                 {"choices": ("keep", "hash", "mask", "drop"), "default": "keep"},
+            ),
+            _whole(
+                "--parallel",
+                None,
+                "parts of a large window that are read at once (default: four from 5,000 records on)",
+                least=1,
+                most=_MOST_PARALLEL,
             ),
             _whole(
                 "--readings", 1, "how often in a row it has to be read with the same records and contents (default: 1)", least=1

@@ -64,6 +64,7 @@ def _sync(hook: NexusHook, resource: Resource, arguments: Namespace) -> dict[str
         resource=resource,
         requested=wanted,
         readings=arguments.readings,
+        parallel=arguments.parallel,
         protection=Protection(arguments.personal, {}, hook.settings.hash_secret.reveal()),
         run={"command": "airflow nexus sync"},
         airflow_version=airflow_version,

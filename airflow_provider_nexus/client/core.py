@@ -64,6 +64,11 @@ class ClientCore:
         return self._settings.expiry
 
     @property
+    def rate_limit(self) -> float | None:
+        """Calls a second that all tasks of a machine make together; ``None`` for no limit."""
+        return self._settings.rate_limit
+
+    @property
     def server_now(self) -> datetime | None:
         """The time by the server's clock, from the latest answer's ``Date``; ``None`` before the first."""
         return self._clock.now

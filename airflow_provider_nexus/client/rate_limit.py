@@ -43,13 +43,20 @@ class RateLimiter:
     :param settings: the connection; without a ``rate_limit`` nothing is booked and no file is made
     :param folder: where the file lies; by default the temp directory
     :param clock: seconds, the same for all processes of the machine
+    :param is_alone: whether one caller at a time has it, who waits for a pause by itself; else a pause is for all callers also
+        where there is no ``rate_limit``
     """
 
     def __init__(
-        self, settings: ClientSettings, *, folder: Path | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        settings: ClientSettings,
+        *,
+        folder: Path | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        is_alone: bool = True,
     ) -> None:
         self._rate = settings.rate_limit
-        self._clock = clock
+        self._clock, self._is_alone, self._paused_until = clock, is_alone, 0.0
         if self._rate is not None:
             self._interval = 1.0 / self._rate
             self.burst = max(1, int(self._rate))
@@ -63,12 +70,14 @@ class RateLimiter:
         :return: seconds to wait for it
         """
         if self._rate is None:
-            return 0.0
+            return max(0.0, self._paused_until - self._clock())
         booked, full = self._change(lambda now, full: max(now, full) + self._interval)
         return max(0.0, full - self.burst * self._interval - booked)
 
     def pause(self, seconds: float) -> None:
         """Let no task call for that long, at most for :data:`LONGEST_PAUSE`."""
+        if self._rate is None and not self._is_alone:
+            self._paused_until = max(self._paused_until, self._clock() + min(seconds, LONGEST_PAUSE))
         if self._rate is not None and seconds > 0:
             rest = min(seconds, LONGEST_PAUSE) + (self.burst - 1) * self._interval
             self._change(lambda now, full: max(now + rest, full))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+import socket
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from io import BytesIO
 from typing import TypeVar
 
@@ -22,10 +24,11 @@ from airflow_provider_nexus.client.core import HEADERS, ClientCore, unanswered
 from airflow_provider_nexus.client.files import FOUND, SpooledFile, read_file
 from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.client.network import distrust, proxy_for, trusted
+from airflow_provider_nexus.client.rate_limit import RateLimiter
 from airflow_provider_nexus.client.reply import Answer, bad_body
 from airflow_provider_nexus.client.secret import bare
 from airflow_provider_nexus.client.settings import ClientSettings
-from airflow_provider_nexus.client.wire import Bounds, HeldBackError, departing, noting_session, unlogged
+from airflow_provider_nexus.client.wire import Bounds, Departure, HeldBackError, departing, noting_session, unlogged
 from airflow_provider_nexus.exceptions import NexusApiError, NexusAuthenticationError, NexusError
 
 T = TypeVar("T")
@@ -51,6 +54,8 @@ class NexusSession(ClientCore):
     ) -> None:
         super().__init__(settings, log)
         self._policy, self._refresh = policy or retry.RetryPolicy(retries=settings.retries), refresh
+        self._sleep: Callable[[float], None] = lambda seconds: time.sleep(seconds)
+        self._departure: Departure | None = None
 
     @cached_property
     def _http(self) -> requests.Session:
@@ -102,6 +107,29 @@ class NexusSession(ClientCore):
 
         return self._run(call, once)
 
+    def twins(
+        self, number: int, sleep: Callable[[float], None], ask: Callable[[Callable[[], ClientSettings]], ClientSettings]
+    ) -> list[NexusSession]:
+        """Sessions for other threads, each with its own way to the server; rate limit, pauses, clock and log are one for all.
+
+        :param sleep: waits before a call
+        :param ask: calls a function in the one thread that may read the connection again
+        """
+        limiter, refresh, found = RateLimiter(self._settings, is_alone=False), self._refresh, []
+        for _ in range(number):
+            twin = copy.copy(self)
+            twin.__dict__.pop("_http", None)
+            twin.calls, twin._limiter, twin._sleep = 0, limiter, sleep
+            twin._refresh = partial(ask, refresh) if refresh else None
+            found.append(twin)
+        return found
+
+    def abort(self) -> None:
+        """Break off the call that another thread makes, if it makes one."""
+        if self._departure and self._departure.sock:
+            with suppress(OSError):  # it may have ended
+                socket.socket.shutdown(getattr(self._departure.sock, "socket", self._departure.sock), socket.SHUT_RDWR)
+
     def close(self) -> None:
         """Give the connection back."""
         if "_http" in self.__dict__:
@@ -123,7 +151,7 @@ class NexusSession(ClientCore):
     def _retried(self, call: Call, once: Callable[[], T]) -> T:
         self._refuse_change(call)
         try:
-            return retry.run(self._policy, call, lambda: _bared(once), self._log, time.sleep)
+            return retry.run(self._policy, call, lambda: _bared(once), self._log, self._sleep)
         finally:
             self._warn_of_expiry()
 
@@ -142,12 +170,13 @@ class NexusSession(ClientCore):
     ) -> Received:
         """Send a call once, and read its answer up to the last byte."""
         if wait := self._limiter.reserve():
-            time.sleep(wait)
+            self._sleep(wait)
         self.calls += 1
         began, body, query = time.monotonic(), call.body, call.query
         url = join(self.environment.base_url, call.path)
         failure: Exception | None = None
         with departing(bounds, before) as departure, unlogged():
+            self._departure = departure
             try:
                 response = self._http.request(
                     call.method,

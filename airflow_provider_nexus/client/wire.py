@@ -53,11 +53,13 @@ class Departure:
     """Whether a byte of a call was handed to the network. What a proxy is sent to make a tunnel is not of the call.
 
     :param before: called right before the first byte; what it raises keeps the call here
+    :ivar sock: the socket that it leaves by, once it does
     """
 
     def __init__(self, before: Callable[[], object] | None = None) -> None:
         self._before = before
         self.has_left = False
+        self.sock: socket.socket | None = None
 
     def leave(self) -> None:
         """The first byte is about to go, or a further one.
@@ -150,6 +152,7 @@ class _NotingConnection(HTTPConnection):
         current = _current.get()
         if current and not self._is_connecting:
             current[0].leave()
+            current[0].sock = self.sock
         super().send(data)
 
 

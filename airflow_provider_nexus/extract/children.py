@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from airflow_provider_nexus.api.envelope import decode
@@ -63,7 +63,7 @@ class ChildrenReading:
     proof: Proof
     """The worst of the proofs, with the counts of all."""
 
-    def rows(self, intake: Intake | None = None) -> Iterator[list[Row]]:
+    def rows(self, intake: Intake | None = None) -> Generator[list[Row]]:
         """The children of all parents.
 
         :raises NexusNotFoundError: when Nexus does not offer the children at all, or has no record of a code that was named

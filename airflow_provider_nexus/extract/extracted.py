@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -16,9 +16,8 @@ from airflow_provider_nexus.extract.checkpoint import Checkpoints
 from airflow_provider_nexus.extract.fields import FieldWatch
 from airflow_provider_nexus.extract.origin import Facts, Feed, Origin, label_of
 from airflow_provider_nexus.extract.progress import Progress
-from airflow_provider_nexus.extract.proof import Proof
+from airflow_provider_nexus.extract.proof import Proof, Records
 from airflow_provider_nexus.extract.protect import Protector
-from airflow_provider_nexus.extract.proved_read import Records
 from airflow_provider_nexus.extract.request import SyncRequest
 from airflow_provider_nexus.extract.window import ALL_TIME, Window
 
@@ -77,7 +76,7 @@ class Extracted:
     facts: Facts = field(init=False)
     """Where and how it was read; known when all batches were given."""
 
-    def batches(self) -> Iterator[list[Row]]:
+    def batches(self) -> Generator[list[Row]]:
         """The records, read while they are asked for. At the end :meth:`conclude` has to be called.
 
         :raises ReadAgain: when those given so far are void: this has to be called again

@@ -20,8 +20,9 @@ from airflow_provider_nexus.extract.children import ChildrenReading
 from airflow_provider_nexus.extract.extracted import Extracted, Intake
 from airflow_provider_nexus.extract.origin import Facts, Feed, Open
 from airflow_provider_nexus.extract.progress import Follow, Progress, unheard
+from airflow_provider_nexus.extract.proof import Records
 from airflow_provider_nexus.extract.protect import Protector
-from airflow_provider_nexus.extract.proved_read import Reading, Records
+from airflow_provider_nexus.extract.proved_read import Reading
 from airflow_provider_nexus.extract.request import SyncRequest
 from airflow_provider_nexus.extract.source import Source, widened
 from airflow_provider_nexus.extract.unsettled import UnsettledReading
@@ -69,9 +70,10 @@ class Extractor:
         # records come in order of their end, then
         resource = dataclasses.replace(self.resource, created=self.resource.finished) if by_end else self.resource
         intake = self._intake()
-        source, readings = self._source(intake, resource), self.request.readings
+        source, totals = self._source(intake, resource), None if by_end else self._ask_totals
         checkpoints = None if by_end else self._checkpoints(source, intake, window, feed)
-        reading = Reading(source, window, None if by_end else self._ask_totals, checkpoints, readings=readings)
+        readings, parallel = self.request.readings, self.request.parallel
+        reading = Reading(source, window, totals, checkpoints, readings=readings, parallel=parallel)
         return self._extracted(feed, window, reading, intake, checkpoints)
 
     def read_unsettled(self, wanted: Mapping[str, Open], since: datetime) -> Extracted:

@@ -1,9 +1,15 @@
-"""Proofs: whether a reading is proved by its counts, proved though the set shrank, or not."""
+"""Proofs: whether a reading is proved by its counts, proved though the set shrank, or not; and what can be read and proved."""
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from airflow_provider_nexus.api.rows import Row
+    from airflow_provider_nexus.extract.extracted import Intake
 
 
 class Verdict(StrEnum):
@@ -59,3 +65,23 @@ def judge(unique: int, total_first: int | None, total_last: int | None) -> Verdi
     if unique == total_last:
         return Verdict.PROVED
     return Verdict.PROVED_SHRUNK if total_last <= unique <= total_first else Verdict.UNPROVED
+
+
+class ReadAgain(Exception):  # noqa: N818 - it is no error
+    """What a reading has given so far is void: it has to be asked for its rows again."""
+
+
+class Records(Protocol):
+    """What can be read.
+
+    :ivar proof: that the rows are complete; known when the last one was given
+    """
+
+    proof: Proof
+
+    def rows(self, intake: Intake | None = None) -> Generator[list[Row]]:
+        """The rows, read while they are asked for, ascending by stamp and key over all batches where they have a stamp.
+
+        :param intake: all rows pass it, but for those of another try, which passed it then
+        :raises ReadAgain: when the rows so far are void: this has to be called again
+        """

@@ -7,22 +7,23 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_nexus.api.resource import Shape
 from airflow_provider_nexus.api.rows import Row
 from airflow_provider_nexus.api.timestamps import SECOND
 from airflow_provider_nexus.exceptions import NexusUnprovedError
-from airflow_provider_nexus.extract.proof import Proof, Verdict, judge
+from airflow_provider_nexus.extract.proof import Proof, ReadAgain, Records, Verdict, judge
 from airflow_provider_nexus.extract.source import Doubt, NotFilteredDoubt, NotSortedDoubt, Page, Source, widened
 from airflow_provider_nexus.extract.totals import DeliveredTotals
 from airflow_provider_nexus.extract.walks.bisect import bisect_walk
 from airflow_provider_nexus.extract.walks.pages import countless_walk, guarded_walk
+from airflow_provider_nexus.extract.walks.parallel import ParallelWalk, parts_of
 from airflow_provider_nexus.extract.walks.seek import check_page, seek_walk
 from airflow_provider_nexus.extract.window import Window
 
@@ -98,13 +99,14 @@ class Walks:
 
     :param source: the collection
     :param window: the stamps to deliver; ``None`` for all there is
+    :param parallel: sub-windows that a seek reads at once, at most; ``None`` to choose by size
     """
 
     position: datetime | None = None
     """Where a seek goes on whose records before this second were taken in an earlier try."""
 
-    def __init__(self, source: Source, window: Window | None) -> None:
-        self._source, self._window = source, window
+    def __init__(self, source: Source, window: Window | None, parallel: int | None = 1) -> None:
+        self._source, self._window, self.parallel = source, window, parallel
         if source.resource.shape is not Shape.PAGED:
             self.strategy = "whole answer"
         elif window:
@@ -119,7 +121,7 @@ class Walks:
         if self.strategy == "bisect":
             self._source.remember_unsorted()
 
-    def groups(self, count: Count) -> Iterator[tuple[list[Row], list[Row]]]:
+    def groups(self, count: Count) -> Generator[tuple[list[Row], list[Row]]]:
         """One walk: groups of rows, and the part of each that lies inside the window.
 
         :param count: filled in on the way; complete when the iterator ends
@@ -135,31 +137,38 @@ class Walks:
         else:
             walk = self._all_at_once(count)
         low, high = (f"{window.start:%FT%T}", f"{window.end:%FT%T}") if window else ("", "~")
-        for group in walk:
-            inside = [row for row in group if low <= row.stamp < high] if window else group
-            count.unique += len(group)
-            count.outside += len(group) - len(inside)
-            count.keys.extend([row.key for row in group])
-            yield group, group if len(inside) == len(group) else inside
+        with closing(walk):
+            for group in walk:
+                inside = [row for row in group if low <= row.stamp < high] if window else group
+                count.unique += len(group)
+                count.outside += len(group) - len(inside)
+                count.keys.extend([row.key for row in group])
+                yield group, group if len(inside) == len(group) else inside
 
-    def _seek(self, window: Window, count: Count) -> Iterator[list[Row]]:
+    def _seek(self, window: Window, count: Count) -> Generator[list[Row]]:
         since, until = widened(window)
         since = self.position - SECOND if self.position else since
         first: Page = self._source.page(since, until)
         check_page(first, since, until)
         if not self.position:
             count.total_first = first.total
-        for group in seek_walk(self._source, since, until, first):
-            yield [row for row in group if row.stamp >= f"{self.position:%FT%T}"] if self.position else group
+        threads, parts = parts_of(self._source, self.position or window.start, window.end, first, self.parallel)
+        if threads > 1:
+            walk = ParallelWalk(self._source, parts, threads, first.total or 0, _sub_walk).groups()
+        else:
+            walk = seek_walk(self._source, since, until, first)
+        with closing(walk):
+            for group in walk:
+                yield [row for row in group if row.stamp >= f"{self.position:%FT%T}"] if self.position else group
         is_one_page = not self.position and first.is_whole and count.unique == first.total
         count.total_last = first.total if is_one_page else self._source.count(*widened(window))
 
-    def _bisect(self, window: Window, count: Count) -> Iterator[list[Row]]:
+    def _bisect(self, window: Window, count: Count) -> Generator[list[Row]]:
         count.total_first = self._source.count(*widened(window))
         yield from bisect_walk(self._source, window)
         count.total_last = self._source.count(*widened(window))
 
-    def _all_at_once(self, count: Count) -> Iterator[list[Row]]:
+    def _all_at_once(self, count: Count) -> Generator[list[Row]]:
         """Either one answer that is the whole, or a walk that has compared all readings when it returns."""
         if self._source.resource.is_seen or self._window:
             bounds = widened(self._window) if self._window else (None, None)
@@ -178,24 +187,9 @@ class Walks:
         return answer.rows if answer.total is None or answer.is_whole else guarded_walk(self._source)
 
 
-class ReadAgain(Exception):  # noqa: N818 - it is no error
-    """What a reading has given so far is void: it has to be asked for its rows again."""
-
-
-class Records(Protocol):
-    """What can be read.
-
-    :ivar proof: that the rows are complete; known when the last one was given
-    """
-
-    proof: Proof
-
-    def rows(self, intake: Intake | None = None) -> Iterator[list[Row]]:
-        """The rows, read while they are asked for, ascending by stamp and key over all batches where they have a stamp.
-
-        :param intake: all rows pass it, but for those of another try, which passed it then
-        :raises ReadAgain: when the rows so far are void: this has to be called again
-        """
+def _sub_walk(source: Source, window: Window) -> tuple[Count, Iterator[list[Row]]]:
+    count = Count()
+    return count, (group for group, _ in Walks(source, window).groups(count))
 
 
 AskTotals = Callable[[Window], list[dict[str, Any]] | None]
@@ -211,6 +205,8 @@ class Reading:
     :param checkpoints: let another try go on where this one ends; an earlier one's count for the first reading alone
     :param readings: as many readings in a row must be proved and bring the same records with the same contents; with more
         than one there must be no checkpoints, as they are of an earlier try
+    :param parallel: sub-windows that are read at once, at most; ``None`` to choose by size. A reading that follows one that is
+        in doubt reads one after another
     """
 
     def __init__(
@@ -221,9 +217,10 @@ class Reading:
         checkpoints: Checkpoints | None = None,
         *,
         readings: int = 1,
+        parallel: int | None = 1,
     ) -> None:
         self._source, self._window, self._totals, self._checkpoints = source, window, totals, checkpoints
-        self._walks = Walks(source, window)
+        self._walks = Walks(source, window, parallel)
         self._reasons: list[str] = []
         self._totals_match = "none"
         self._resumes = True
@@ -233,7 +230,7 @@ class Reading:
 
     proof: Proof
 
-    def rows(self, intake: Intake | None = None) -> Iterator[list[Row]]:
+    def rows(self, intake: Intake | None = None) -> Generator[list[Row]]:
         """One reading; see :class:`Records`."""
         count, contents = Count(), hashlib.sha256()
         fields = self._source.resource.totals_fields if self._totals and self._window else None
@@ -244,16 +241,17 @@ class Reading:
             if self._checkpoints and self._resumes:
                 yield from self._checkpoints.resume(count, delivered)
                 self._walks.position = self._checkpoints.position
-            for group, inside in self._walks.groups(count):
-                if delivered:
-                    delivered.add(group)
-                for row in inside if self._wanted > 1 else ():
-                    contents.update(b"%b\0%b\n" % (row.key.encode(), row.raw))
-                taken = intake.take(inside) if intake else inside
-                if taken:
-                    yield taken
-                if self._checkpoints and group and self._walks.strategy == "seek":
-                    self._checkpoints.save(group, taken, count, delivered)
+            with closing(self._walks.groups(count)) as groups:
+                for group, inside in groups:
+                    if delivered:
+                        delivered.add(group)
+                    for row in inside if self._wanted > 1 else ():
+                        contents.update(b"%b\0%b\n" % (row.key.encode(), row.raw))
+                    taken = intake.take(inside) if intake else inside
+                    if taken:
+                        yield taken
+                    if self._checkpoints and group and self._walks.strategy == "seek":
+                        self._checkpoints.save(group, taken, count, delivered)
         except (NotSortedDoubt, NotFilteredDoubt) as doubt:
             self._start_anew()
             self._walks.give_way(doubt)
@@ -265,7 +263,7 @@ class Reading:
             verdict = self._verdict(count, delivered)
         self._number += 1
         if verdict is Verdict.UNPROVED:
-            self._agreeing, self._contents = 0, ""
+            self._agreeing, self._contents, self._walks.parallel = 0, "", 1
         else:
             before, self._contents = self._contents, contents.hexdigest()
             self._agreeing = self._agreeing + 1 if before == self._contents else 1

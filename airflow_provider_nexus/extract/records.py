@@ -115,13 +115,14 @@ def warn_once(resource: Resource, log: Log) -> OnUntyped:
     return warn
 
 
-def whole_number(name: str, given: object, *, least: int) -> None:
-    """Refuse what is no whole number, or too small.
+def whole_number(name: str, given: object, *, least: int, most: int | None = None) -> None:
+    """Refuse what is no whole number, or too small or too large.
 
     :raises NexusConfigurationError: names the argument
     """
-    if not isinstance(given, int) or isinstance(given, bool) or given < least:
-        raise NexusConfigurationError(f"{name} is {given!r}: give a whole number, {least} or more")
+    if not isinstance(given, int) or isinstance(given, bool) or not least <= given <= (given if most is None else most):
+        bounds = f", {least} or more" if most is None else f" from {least} to {most}"
+        raise NexusConfigurationError(f"{name} is {given!r}: give a whole number{bounds}")
 
 
 def _check_parent(resource: Resource, parent: object) -> None:

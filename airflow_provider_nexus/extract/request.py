@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from airflow_provider_nexus.api.resource import Resource
+from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.extract.protect import Protection
 from airflow_provider_nexus.extract.source import PAGE_SIZE
 from airflow_provider_nexus.extract.window import RequestedWindow
@@ -31,6 +32,20 @@ LONGEST_LAG = timedelta(days=30)
 """The longest settle lag that makes sense: beyond, a mistake in the unit is more likely."""
 
 
+MOST_PARALLEL = 16
+"""Sub-windows that are read at once, at most."""
+
+
+def refuse_parallel(resource: Resource, parallel: int | None) -> None:
+    """Refuse to read parts at once of what has none.
+
+    :raises NexusConfigurationError: when so
+    """
+    if parallel is not None and parallel > 1 and not resource.is_windowed:
+        what = "no window, whose parts could be read at once: leave it out"
+        raise NexusConfigurationError(f"parallel is {parallel}, and {resource.name} has {what}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class SyncRequest:
     """What is to be synced.
@@ -41,12 +56,14 @@ class SyncRequest:
     :param settle_lag: how old a record must be to be sure to be visible
     :param strict: whether an unproved window fails and publishes nothing
     :param readings: how often in a row a window, or a snapshot, has to be read with the same records and contents
+    :param parallel: sub-windows of a window that are read at once, at most; ``None`` to choose by size
     :param page_size: records asked for in one call
     :param contract: what is done about fields that come or go
     :param max_rejected: records that may be put aside because they don't fit; one more fails the sync
     :param protection: what is done with personal data
     :param run: the Airflow run, for the manifest
     :param airflow_version: for the manifest
+    :raises NexusConfigurationError: when parts are to be read at once of a resource without windows
     """
 
     resource: Resource
@@ -55,9 +72,13 @@ class SyncRequest:
     settle_lag: timedelta = SETTLE_LAG
     strict: bool = True
     readings: int = 1
+    parallel: int | None = None
     page_size: int = PAGE_SIZE
     contract: Contract = "report"
     max_rejected: int = 0
     protection: Protection = field(default_factory=Protection)
     run: Mapping[str, Any] = field(default_factory=dict)
     airflow_version: str = ""
+
+    def __post_init__(self) -> None:
+        refuse_parallel(self.resource, self.parallel)

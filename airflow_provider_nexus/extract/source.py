@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -16,6 +17,9 @@ from airflow_provider_nexus.api.timestamps import SECOND, to_wire
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.exceptions import NexusNotFoundError, NexusValidationError
 from airflow_provider_nexus.extract.window import Window
+
+if TYPE_CHECKING:
+    from airflow_provider_nexus.client.session import NexusSession
 
 _FIRST = datetime.min.replace(tzinfo=UTC) + SECOND
 PAGE_SIZE = 100
@@ -71,17 +75,23 @@ class Source:
         self.reader = RowReader(resource, with_amounts=with_amounts)
         self.page_size = page_size
         self.largest = largest
-        self._client, self._parent, self._filters, self._on_page = client, parent, dict(filters or {}), on_page
+        self.client, self.on_page, self._parent, self._filters = client, on_page, parent, dict(filters or {})
         self._sorts = bool(resource.sort_name)
+
+    def beside(self, session: NexusSession, on_page: Callable[[Page], None]) -> Source:
+        """The same collection through a session of another thread."""
+        source = copy.copy(self)
+        source.client, source.on_page = NexusClient(session), on_page
+        return source
 
     @property
     def is_unsorted(self) -> bool:
         """Whether the server was seen not to sort this resource, by this reading or one before it."""
-        return self.resource.name in self._client.unsorted
+        return self.resource.name in self.client.unsorted
 
     def remember_unsorted(self) -> None:
         """The server does not sort this resource, so the readings to come need not try."""
-        self._client.unsorted.add(self.resource.name)
+        self.client.unsorted.add(self.resource.name)
 
     def page(self, since: datetime | None = None, until: datetime | None = None, *, number: int = 1, limit: int = 0) -> Page:
         """One page of what lies between two bounds, oldest first if the server obliges.
@@ -93,7 +103,7 @@ class Source:
         limit = limit or self.page_size
         page = self._read({**self._filters, **self._bounds(since, until), "page": number, "limit": limit}, limit)
         self.largest = max(self.largest, len(page.rows))
-        self._on_page(page)
+        self.on_page(page)
         return page
 
     def has_room(self, page: Page) -> bool:
@@ -113,7 +123,7 @@ class Source:
     def whole(self) -> Page:
         """All records of a resource that has no pages."""
         page = self._read(self._filters)
-        self._on_page(page)
+        self.on_page(page)
         return page
 
     def count(self, since: datetime, until: datetime) -> int | None:
@@ -130,7 +140,7 @@ class Source:
     def _read(self, query: dict[str, Any], limit: int = PAGE_SIZE) -> Page:
         try:
             sorting = {"sortBy": self.resource.sort_name, "sortDirection": "Asc"} if self._sorts else {}
-            answer = self._client.fetch(self.resource, self._parent, {**query, **sorting})
+            answer = self.client.fetch(self.resource, self._parent, {**query, **sorting})
         except NexusValidationError:
             if not self._sorts:
                 raise

@@ -8,7 +8,7 @@ server that takes no notice of them costs calls, never a record.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from datetime import datetime
 from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING
@@ -62,7 +62,7 @@ class UnsettledReading:
 
     proof: Proof
 
-    def rows(self, intake: Intake | None = None) -> Iterator[list[Row]]:
+    def rows(self, intake: Intake | None = None) -> Generator[list[Row]]:
         """The records, all at once."""
         wanted, found = self._wanted, dict[str, Row]()
         for way in (self._listed, self._by_code, self._ended_lately):

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from airflow_provider_nexus.api.moments import Moment, is_missing, moment
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import get_resource
-from airflow_provider_nexus.api.timestamps import to_wire
+from airflow_provider_nexus.api.timestamps import SECOND, to_wire
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.exceptions import NexusWindowError
@@ -47,6 +47,11 @@ class Window:
     def seconds(self) -> int:
         """Its length."""
         return int((self.end - self.start).total_seconds())
+
+    def edges(self, number: int) -> list[datetime]:
+        """The ends of so many parts of it that are equally long, at full seconds; of fewer where it has not as many seconds."""
+        number = min(number, self.seconds)
+        return [*(self.start + SECOND * (self.seconds * place // number) for place in range(number)), self.end]
 
     def meets(self, other: Window) -> bool:
         """Whether a part of it lies in another one."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from typing import Generic, cast
 
 from airflow_provider_nexus.api.rows import Row
 from airflow_provider_nexus.extract.extracted import Extracted
-from airflow_provider_nexus.extract.proved_read import ReadAgain
+from airflow_provider_nexus.extract.proof import ReadAgain
 from airflow_provider_nexus.extract.request import Contract
 from airflow_provider_nexus.extract.spool import RowSpool
 from airflow_provider_nexus.load import manifest as manifests
@@ -46,7 +46,8 @@ class Loader(Generic[R]):
         while True:
             with suppress(ReadAgain):
                 if self.copy.takes_streams and extracted.request.strict:
-                    return self._store(extracted, extracted.batches(), (extracted.conclude, check))
+                    with closing(extracted.batches()) as batches:
+                        return self._store(extracted, batches, (extracted.conclude, check))
                 with _spooled(extracted) as batches:
                     return self._store(extracted, batches, (check,))
 
@@ -111,8 +112,9 @@ def _spooled(extracted: Extracted) -> Iterator[Iterator[list[Row]]]:
     """The records of a reading that has come to its end."""
     spool = RowSpool()
     try:
-        for batch in extracted.batches():
-            spool.write(batch)
+        with closing(extracted.batches()) as batches:
+            for batch in batches:
+                spool.write(batch)
         extracted.conclude()
         yield spool.batches()
     finally:

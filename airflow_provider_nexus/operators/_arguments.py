@@ -18,7 +18,7 @@ from airflow_provider_nexus.client.values import in_body, in_headers, in_query, 
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.extract.protect import Treatment
 from airflow_provider_nexus.extract.records import whole_number
-from airflow_provider_nexus.extract.request import CONTRACTS
+from airflow_provider_nexus.extract.request import CONTRACTS, MOST_PARALLEL
 from airflow_provider_nexus.extract.window import RequestedWindow
 from airflow_provider_nexus.load.paths import place_of
 from airflow_provider_nexus.load.sql.name import split_name
@@ -223,6 +223,7 @@ CHECKS: Mapping[str, Check] = {
     **_named(("poll_interval", "max_interval", "wait_timeout"), _seconds),
     **_named(("page_size", "readings", "limit", "max_consecutive_failures"), partial(whole_number, least=1)),
     **_named(("max_rejected", "rereads"), partial(whole_number, least=0)),
+    "parallel": partial(whole_number, least=1, most=MOST_PARALLEL),
     **_named(("response_filter", "on_held_callback", "deliver"), _function),
     **_named(("source_type", "sink_type"), _PLACES),
     **_named(("window_start", "window_end"), _moment),
@@ -259,9 +260,9 @@ CHECKS: Mapping[str, Check] = {
 """The check of each argument."""
 _OPTIONAL = frozenset(
     """
-    address api_version bank_account_id deliver expiring from_email headers json limit_price mail_types on_held_callback parent
-    payment_reference protect query reference report_path report_url response_filter sink_exchange_code source_exchange_code
-    staging_path storage_conn_id target_statuses values window_end window_start
+    address api_version bank_account_id deliver expiring from_email headers json limit_price mail_types on_held_callback parallel
+    parent payment_reference protect query reference report_path report_url response_filter sink_exchange_code
+    source_exchange_code staging_path storage_conn_id target_statuses values window_end window_start
     """.split()  # noqa: SIM905 - a list of thirty quoted words reads worse
 )
 """Arguments that count as left out when they are ``None``."""

@@ -72,6 +72,7 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
         strict: bool = True,
         settle_lag: timedelta | float = SETTLE_LAG,
         readings: int = 1,
+        parallel: int | None = None,
         page_size: int = PAGE_SIZE,
         contract: Contract = "report",
         max_rejected: int = 0,
@@ -85,15 +86,14 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
         nexus_conn_id: str | XComArg = NexusHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
+        how: Any = {"strict": strict, "readings": readings, "parallel": parallel, "page_size": page_size}
         super().__init__(
             resource=resource,
             window_start=window_start,
             window_end=window_end,
             parent=parent,
-            strict=strict,
             settle_lag=settle_lag,
-            readings=readings,
-            page_size=page_size,
+            **how,
             contract=contract,
             max_rejected=max_rejected,
             capture=capture,

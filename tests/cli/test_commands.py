@@ -88,6 +88,7 @@ def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -
         ("plan orders --window-start 2026-01-01 --max-windows 0", "argument --max-windows: '0': give a whole number, 1 or more"),
         ("plan orders --window-start 2026-01-01 --max-windows two", "argument --max-windows: 'two': give a whole number, 1 or"),
         ("sync orders /data --readings 0", "argument --readings: '0': give a whole number, 1 or more"),
+        ("sync orders /data --parallel 17", "argument --parallel: '17': give a whole number from 1 to 16"),
         ("check --key-warning-days -1", "argument --key-warning-days: '-1': give a whole number from 0 to 3650"),
         ("sandbox --port 65536", "argument --port: '65536': give a whole number from 0 to 65535"),
         ("sandbox --days -1", "argument --days: '-1': give a whole number, 0 or more"),

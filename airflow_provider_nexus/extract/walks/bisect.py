@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from airflow_provider_nexus.api.rows import Row, in_order
-from airflow_provider_nexus.api.timestamps import SECOND
 from airflow_provider_nexus.extract.source import Doubt, Page, Source, widened
 from airflow_provider_nexus.extract.walks.pages import guarded_walk
 from airflow_provider_nexus.extract.walks.seek import check_page
@@ -46,9 +45,7 @@ def _parts(window: Window, page: Page) -> list[Window]:
     Each page that is not the whole of its part was read for nothing, so halving again and again would cost twice the records.
     """
     planned = -(-_ROOM * (page.total or 0) // (2 * len(page.rows)))
-    number = min(window.seconds, max(2, planned), _MOST_PARTS)
-    edges = [window.start + SECOND * (window.seconds * place // number) for place in range(number)]
-    return [Window(*each) for each in pairwise([*edges, window.end])]
+    return [Window(*each) for each in pairwise(window.edges(min(max(2, planned), _MOST_PARTS)))]
 
 
 def _leaf(source: Source, part: Window) -> list[Row] | Page:

@@ -7,7 +7,7 @@ the same number of calls).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from datetime import datetime
 
 from airflow_provider_nexus.api.rows import Row, in_order
@@ -16,7 +16,7 @@ from airflow_provider_nexus.extract.source import Doubt, NotFilteredDoubt, NotSo
 from airflow_provider_nexus.extract.walks.pages import guarded_walk
 
 
-def seek_walk(source: Source, since: datetime, until: datetime, first: Page) -> Iterator[list[Row]]:
+def seek_walk(source: Source, since: datetime, until: datetime, first: Page) -> Generator[list[Row]]:
     """Groups of rows between two bounds as they are sent, each row once, ascending by stamp and key.
 
     The rows of the last second on a page may go on on the next one, so that second is put off and asked for again; a

@@ -88,6 +88,7 @@ WRONG: dict[str, tuple[Any, ...]] = {
     **dict.fromkeys(("deferrable", "fire_on_held"), FLAG),
     **dict.fromkeys(("poll_interval", "max_interval", "wait_timeout"), SECONDS),
     **dict.fromkeys(("resend_after", "search_back"), SPAN),
+    "parallel": (*[each for each in WHOLE if each is not None], 0, 17),
     **dict.fromkeys(("page_size", "readings", "limit", "max_consecutive_failures", "max_mb"), (*WHOLE, 0)),
     **dict.fromkeys(("max_rejected", "rereads"), WHOLE),
     **dict.fromkeys(("response_filter", "on_held_callback", "deliver"), FUNCTION),

@@ -64,11 +64,11 @@ def server() -> Iterator[Sandbox]:
 class Outcome:
     """What was read, and what was owed."""
 
-    def __init__(self, sandbox: Sandbox, resource: str, span: Window, page_size: int) -> None:
+    def __init__(self, sandbox: Sandbox, resource: str, span: Window, page_size: int, parallel: int = 1) -> None:
         client = client_of(sandbox)
         before = sandbox.truth(resource, span.start, span.end)
         source = Source(client, get_resource(resource), page_size=page_size)
-        reading = Reading(source, span)
+        reading = Reading(source, span, parallel=parallel)
         rows = read_all(reading)
         self.proof = reading.proof
         client.session.close()
@@ -90,12 +90,12 @@ class Outcome:
         assert not (set(self.before) & set(self.after)) - set(self.given)
 
 
-def outcome(sandbox: Sandbox, changes: dict[str, Any], resource: str, page_size: int = 50) -> Outcome:
+def outcome(sandbox: Sandbox, changes: dict[str, Any], resource: str, page_size: int = 50, parallel: int = 1) -> Outcome:
     sandbox.configure(**{**PLAIN, **changes})
     sandbox.reset()
     end = sandbox.now - timedelta(hours=1)
     start = (end - timedelta(hours=36)).replace(microsecond=0)
-    return Outcome(sandbox, resource, Window(start, end.replace(microsecond=0)), page_size)
+    return Outcome(sandbox, resource, Window(start, end.replace(microsecond=0)), page_size, parallel)
 
 
 @pytest.mark.parametrize("name", SETTINGS)
