@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import cached_property
-from itertools import chain, islice
 from typing import Any
 
 import sqlalchemy as sa
@@ -30,6 +29,7 @@ from airflow_provider_nexus.load.sql.merge import Merge
 from airflow_provider_nexus.load.sql.place import placed
 from airflow_provider_nexus.load.sql.schema import prepare
 from airflow_provider_nexus.load.sql.sessions import reading, session, snapshot, transaction
+from airflow_provider_nexus.load.sql.staging import Staging
 from airflow_provider_nexus.load.sql.state import Ground, TableDigests
 from airflow_provider_nexus.load.sql.tables import Model, totals_of, unsettled_in
 
@@ -121,17 +121,11 @@ class SqlCopy:
         """
         self.prepare()
         with failing("load", self.model.name), session(self.engine) as connection:
-            staged = self.model.staging(connection.dialect.name)
-            with transaction(connection):
-                staged.create(connection, checkfirst=False)
-            source, names, insert = chain.from_iterable(batches), self.model.names, sa.insert(staged)
-            while batch := [dict(zip(names, row, strict=True)) for row in islice(source, self._batch)]:
-                with transaction(connection, begin="BEGIN"):
-                    connection.execute(insert, batch)
-            stored = self._merge(connection, staged, scope, seal())
-            # Where this is not reached the connection is thrown away, and the table with it.
-            with transaction(connection):
-                staged.drop(connection, checkfirst=False)
+            staging = Staging(connection, self.model)
+            for rows in batches:
+                staging.add(rows)
+            stored = self._merge(connection, staging.table, scope, seal())
+            staging.drop()
             return stored
 
     def _merge(self, connection: Connection, staged: sa.Table, scope: Window | None, sealed: Sealed) -> Stored:

@@ -8,8 +8,10 @@ rows came back or went that had been read before.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,7 +24,7 @@ from airflow_provider_nexus.load.copy import Sealed
 from airflow_provider_nexus.load.rows import content_of
 from airflow_provider_nexus.load.sql.errors import refuse_swallowed
 from airflow_provider_nexus.load.sql.state import Doubts, Ground, TableDigests, count, counted
-from airflow_provider_nexus.load.sql.tables import Model, current, latest
+from airflow_provider_nexus.load.sql.tables import Model, current
 from airflow_provider_nexus.load.sql.types import JsonType, MoneyType, TimeType
 
 _VERSION = ("_key", "_content", "_read_at", "_read_by")
@@ -63,38 +65,26 @@ class Merge:
 
         :raises NexusContractError: when the table does not store it as it is
         """
-        extra = {"_load": sa.literal(self.number, sa.BigInteger), "_deleted": sa.false()} if self.model.is_history else {}
-        created, restored = self.model.source.created, 0
+        key, created, restored = self.staged.c["_key"], self.model.source.created, 0
+        unseen_of = sa.select(key, self.staged.c["_content"], self.staged.c[created] if created else sa.null())
+        unseen_of = unseen_of.where(~sa.exists().where(self.model.data.c["_key"] == key))
         for piece in self._pieces():
-            stored = self._stored([row["_key"] for row in piece])
-            pairs = [(row, stored.get(row["_key"])) for row in piece]
-            damaged = [found for row, found in pairs if found is not None and _is_damaged(row, found)]
+            known = self.connection.execute(self._known.where(piece)).all()
+            unseen = self.connection.execute(unseen_of.where(piece)).all()
+            damaged = [row for row in known if _is_damaged(row)]
             self._restore(damaged)
             restored += len(damaged)
-            new = [row for row, found in pairs if _replaces(row, found)]
-            self.outdated += sum(_is_outdated(row, found) for row, found in pairs if found is not None)
-            old = [stored[row["_key"]] for row in new if row["_key"] in stored and not stored[row["_key"]].get("_deleted")]
-            self._take_away(old)
-            if new:
-                query = sa.select(*(self.staged.c[name] for name in self.model.names), *extra.values())
-                query = query.where(self.staged.c["_key"].in_([row["_key"] for row in new]))
-                names = [*self.model.names, *extra]
-                self.connection.execute(sa.insert(self.model.data).from_select(names, query, include_defaults=False))
-            replaced = {row["_key"]: row["_content"] for row in old}
-            for row in new:
-                self.state.current.add(row["_content"])
-                self.state.versions.add(row["_content"])
-                if row["_key"] in replaced:
-                    self._doubts.updated.add(row["_content"], -1)
-                    count(self._doubts.updated, replaced[row["_key"]])
-                elif self.ground.has(row[created] if created else None):
-                    self._doubts.returned += 1
-                    self._doubts.state.add(row["_content"], -1)
-            self.updated += len(old)
-            self.inserted += len(new) - len(old)
-            self._unchanged += sum(
-                all(row[name] == stored[row["_key"]][name] for name in _VERSION) for row in piece if row["_key"] in stored
-            )
+            self.outdated += sum(map(_is_outdated, known))
+            self._unchanged += sum(row.is_unchanged for row in known)
+            newer = [row for row in known if _replaces(row)]
+            old = [row for row in newer if not row.is_deleted]
+            new = [*unseen, *((row.its_key, row.content, row.created) for row in newer if row.is_deleted)]
+            self._take_away({row.its_key: row.stored for row in old})
+            if len(unseen) == self.batch:  # the whole piece, which needs no list of keys
+                self._insert(piece)
+            elif new or old:
+                self._insert(key.in_([*(row[0] for row in new), *(row.its_key for row in old)]))
+            self._count(old, new)
         if self.inserted or self.updated:
             self._confirm()
         self.updated += restored
@@ -150,24 +140,77 @@ class Merge:
             "airflow nexus verify names what to sync again",
         )
 
-    def _stored(self, keys: list[str]) -> dict[str, sa.RowMapping]:
-        """The newest version that is stored of some records, and whether its values are those that came."""
-        data, staged = self.model.data, self.staged
-        same = sa.and_(*(self._is_stored(name) for name in self.model.names[DIGESTED:]))
-        names = [name for name in (*_VERSION, "_load", "_deleted") if name in data.c]
-        query = sa.select(*(data.c[name] for name in names), sa.case((same, 1), else_=0).label("is_same"))
-        query = query.select_from(data.join(staged, data.c["_key"] == staged.c["_key"]))
-        query = query.where(data.c["_key"].in_(keys), latest(self.model))
-        return {row["_key"]: row for row in self.connection.execute(query).mappings()}
+    def _pieces(self) -> Iterator[sa.ColumnElement[bool]]:
+        """Conditions that divide the rows that were read by their keys."""
+        key, after = self.staged.c["_key"], sa.true()
+        # In one pass: PostgreSQL, which knows nothing of a temporary table, would sort all of it to find each next key.
+        numbered = sa.select(key, sa.func.row_number().over(order_by=key).label("place")).subquery()
+        ends = sa.select(numbered.c["_key"]).where(numbered.c.place % self.batch == 0).order_by(numbered.c["_key"])
+        for end in self.connection.execute(ends).scalars().all():
+            yield sa.and_(after, key <= end)
+            after = key > end
+        yield after
 
-    def _restore(self, damaged: Sequence[sa.RowMapping]) -> None:
+    @cached_property
+    def _known(self) -> sa.Select[Any]:
+        """The rows that are stored otherwise than they were read, or by this very reading, each beside its newest version."""
+        data, staged, created = self.model.data, self.staged, self.model.source.created
+        of_both = staged.c["_key"] == data.c["_key"]
+        if self.model.is_history:
+            # Found by key and number, as a database may look through the whole table for what has no newer one.
+            newest = data.alias()
+            last = sa.select(sa.func.max(newest.c["_load"])).where(newest.c["_key"] == staged.c["_key"])
+            of_both = sa.and_(of_both, data.c["_load"] == last.scalar_subquery())
+        is_same = sa.and_(*(self._is_stored(name) for name in self.model.names[DIGESTED:]))
+        is_unchanged = sa.and_(*(self._is_stored(name) for name in _VERSION))
+        is_deleted = data.c["_deleted"] if self.model.is_history else sa.false()
+        flags = {"is_same": is_same, "is_unchanged": is_unchanged, "is_deleted": is_deleted}
+        query = sa.select(
+            staged.c["_key"].label("its_key"),
+            staged.c["_content"].label("content"),
+            staged.c["_read_at"].label("read_at"),
+            (staged.c[created] if created else sa.null()).label("created"),
+            data.c["_content"].label("stored"),
+            data.c["_read_at"].label("stored_at"),
+            (data.c["_load"] if self.model.is_history else sa.null()).label("load"),
+            *(sa.case((condition, 1), else_=0).label(name) for name, condition in flags.items()),
+        )
+        is_other = sa.or_(~is_same, ~self._is_stored("_content"), is_unchanged, is_deleted)
+        return query.select_from(staged.join(data, of_both)).where(is_other)
+
+    def _insert(self, where: sa.ColumnElement[bool]) -> None:
+        """Insert rows that were read."""
+        extra = {"_load": sa.literal(self.number, sa.BigInteger), "_deleted": sa.false()} if self.model.is_history else {}
+        query = sa.select(*(self.staged.c[name] for name in self.model.names), *extra.values()).where(where)
+        names = [*self.model.names, *extra]
+        self.connection.execute(sa.insert(self.model.data).from_select(names, query, include_defaults=False))
+
+    def _count(self, replacing: Sequence[sa.Row[Any]], new: Sequence[tuple[str, str, datetime | None]]) -> None:
+        """Bring the state up to date with rows that were inserted.
+
+        :param replacing: those in the place of another version
+        :param new: key, digest and time of creation of each other one
+        """
+        for row in replacing:
+            self._doubts.updated.add(row.content, -1)
+            count(self._doubts.updated, row.stored)
+        returned = [bytes.fromhex(content) for _, content, created in new if self.ground.has(created)]
+        self._doubts.returned += len(returned)
+        self._doubts.state.add_all(returned, -1)
+        contents = list(map(bytes.fromhex, [*(row.content for row in replacing), *(content for _, content, _ in new)]))
+        self.state.current.add_all(contents)
+        self.state.versions.add_all(contents)
+        self.updated += len(replacing)
+        self.inserted += len(new)
+
+    def _restore(self, damaged: Sequence[sa.Row[Any]]) -> None:
         """Write the values of rows again that are not what their digest is of; the version, and when it was read, stay.
 
         :raises NexusContractError: when the table does not store them
         """
         if not damaged:
             return
-        columns, loads = self.model.data.c, {row["_key"]: row.get("_load") for row in damaged}
+        columns, loads = self.model.data.c, {row.its_key: row.load for row in damaged}
         key, values = self.staged.c["_key"], [self.staged.c[name] for name in self.model.names[DIGESTED:]]
         came = self.connection.execute(sa.select(key.label("its_key"), *values).where(key.in_(loads))).mappings()
         rows = [{"its_load": loads[row["its_key"]], **row} for row in came]
@@ -175,25 +218,18 @@ class Merge:
         if self.model.is_history:
             update = update.where(columns["_load"] == sa.bindparam("its_load"))
         self.connection.execute(update, rows)
-        found = sum(row["is_same"] for row in self._stored(list(loads)).values())
-        refuse_swallowed(self.model.name, "rows to be put right", len(damaged), found)
+        missing = sum(not row.is_same for row in self.connection.execute(self._known.where(key.in_(loads))))
+        refuse_swallowed(self.model.name, "rows to be put right", len(damaged), len(damaged) - missing)
 
-    def _pieces(self) -> Iterator[Sequence[sa.RowMapping]]:
-        columns = self.staged.c
-        names = filter(None, (*_VERSION, self.model.source.created))
-        query = sa.select(*(columns[name] for name in names)).order_by(columns["_key"]).limit(self.batch)
-        piece = self.connection.execute(query).mappings().all()
-        while piece:
-            yield piece
-            piece = self.connection.execute(query.where(columns["_key"] > piece[-1]["_key"])).mappings().all()
+    def _take_away(self, rows: Mapping[str, str]) -> None:
+        """They are no longer what the record is; only a history goes on storing them.
 
-    def _take_away(self, rows: Sequence[sa.RowMapping]) -> None:
-        """They are no longer what the record is; only a history goes on storing them."""
-        for row in rows:
-            count(self.state.current, row["_content"], -1)
+        :param rows: their digests by key
+        """
+        for content in rows.values():
+            count(self.state.current, content, -1)
         if rows and not self.model.is_history:
-            keys = [row["_key"] for row in rows]
-            found = self.connection.execute(sa.delete(self.model.data).where(self.model.data.c["_key"].in_(keys))).rowcount
+            found = self.connection.execute(sa.delete(self.model.data).where(self.model.data.c["_key"].in_(rows))).rowcount
             refuse_swallowed(self.model.name, "rows to be replaced or taken away", len(rows), found)
 
     def _confirm(self) -> None:
@@ -237,7 +273,7 @@ class Merge:
         return self.connection.execute(query).mappings().all()
 
     def _delete(self, rows: Sequence[sa.RowMapping], sealed: Sealed) -> None:
-        self._take_away(rows)
+        self._take_away({row["_key"]: row["_content"] for row in rows})
         columns = self.model.data.c
         query = sa.select(sa.func.count()).where(columns["_key"].in_([row["_key"] for row in rows]))
         wanted = 0
@@ -257,19 +293,16 @@ class Merge:
         refuse_swallowed(self.model.name, "rows of deleted records", wanted, self.connection.execute(query).scalar_one())
 
 
-def _is_damaged(row: sa.RowMapping, stored: sa.RowMapping) -> bool:
+def _is_damaged(row: sa.Row[Any]) -> bool:
     """Whether a stored row has the digest of a version that came, and other values."""
-    return stored["_content"] == row["_content"] and not (stored["is_same"] or stored.get("_deleted"))
+    return row.stored == row.content and not (row.is_same or row.is_deleted)
 
 
-def _is_outdated(row: sa.RowMapping, stored: sa.RowMapping) -> bool:
+def _is_outdated(row: sa.Row[Any]) -> bool:
     """Whether another version is stored that was read later."""
-    return bool(stored["_content"] != row["_content"] and stored["_read_at"] > row["_read_at"])
+    return bool(row.stored != row.content and row.stored_at > row.read_at)
 
 
-def _replaces(row: sa.RowMapping, stored: sa.RowMapping | None) -> bool:
+def _replaces(row: sa.Row[Any]) -> bool:
     """Whether a version takes the place of the one that is stored: one that was read earlier never does."""
-    if stored is None:
-        return True
-    is_other = stored["_content"] != row["_content"] or bool(stored.get("_deleted"))
-    return is_other and stored["_read_at"] <= row["_read_at"]
+    return bool((row.stored != row.content or row.is_deleted) and row.stored_at <= row.read_at)

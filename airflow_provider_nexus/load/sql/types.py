@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -36,9 +37,9 @@ class MoneyType(TypeDecorator[Any]):
         kind: TypeEngine[Any] = PlainText() if dialect.name == "sqlite" else Numeric(PRECISION, self.scale)
         return dialect.type_descriptor(kind)
 
-    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Any:
-        """The number, on SQLite its digits."""
-        return f"{value:f}" if value is not None and dialect.name == "sqlite" else value
+    def bind_processor(self, dialect: Dialect) -> Callable[[Decimal | None], str | None] | None:
+        """Gives the digits of a number on SQLite; other databases take the number."""
+        return _digits if dialect.name == "sqlite" else None
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 - given by SQLAlchemy
         """The number; what somebody else has put there and is none, as it is."""
@@ -68,10 +69,10 @@ class TimeType(TypeDecorator[Any]):
         if value is None:
             return None
         moment = value.astimezone(UTC)
+        if dialect.name == "sqlite":
+            return f"{datetime.isoformat(moment, timespec='microseconds').removesuffix('+00:00')}Z"
         # Drivers know the standard library's class alone, and pendulum's is another.
         moment = datetime.combine(moment.date(), moment.time(), UTC)
-        if dialect.name == "sqlite":
-            return f"{moment.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
         return moment.replace(tzinfo=None) if dialect.name in ("mysql", "mariadb") else moment
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 - given by SQLAlchemy
@@ -156,6 +157,12 @@ def type_of(column: Column) -> TypeEngine[Any]:
     kinds: dict[str, type[TypeEngine[Any]]] = {"time": TimeType, "date": Date, "integer": BigInteger, "flag": Boolean}
     kinds["json"] = JsonType
     return kinds.get(column.kind, TextType)()
+
+
+def _digits(value: Decimal | None) -> str | None:
+    # str is three times faster, and of the smallest and largest numbers writes an exponent
+    text = None if value is None else str(value)
+    return f"{value:f}" if text and "E" in text else text
 
 
 def _collation(dialect: Dialect) -> str:
