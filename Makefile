@@ -10,7 +10,7 @@ CODE := $(wildcard airflow_provider_nexus example_dags tests benchmarks docs)
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo ui test untold lint types unit slow databases airflow reliability browser standalone docs package matrix clean
+.PHONY: help demo ui test untold lint types unit slow databases airflow reliability bench browser standalone docs package matrix clean
 
 help:
 	@echo "make demo         run a sync with its proof against a sandbox on this machine"
@@ -26,6 +26,7 @@ help:
 	@echo "make browser      the tests of the report in Chromium"
 	@echo "make docs         build the documentation"
 	@echo "make reliability  a thousand runs of all that writes, with lost answers and killed workers; prints the figures"
+	@echo "make bench        measure the speed beside that of other tools, and write docs/performance.rst"
 	@echo "make package      build what is published, and try the wheel in an Airflow of its own"
 	@echo "make matrix       the unit and airflow tests on the oldest and the newest Airflow and Python"
 	@echo "make clean        remove everything that was built here, .venv included"
@@ -70,6 +71,10 @@ airflow: $(VENV)/test.stamp
 reliability: $(VENV)/test.stamp
 	NEXUS_RUNS=$${NEXUS_RUNS:-1000} $(BIN)/python -m pytest -n auto --timeout 3600 tests/airflow/operators/test_never_twice.py
 
+# The other tools are installed into environments of their own in .bench.
+bench: $(VENV)/test.stamp
+	$(BIN)/python -m benchmarks
+
 # Chromium, which .ci/servers installs.
 browser: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -m browser tests/report
@@ -92,7 +97,7 @@ matrix:
 	bash .ci/matrix
 
 clean:
-	rm -rf $(VENV) .matrix .demo .airflow .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build docs/_build docs/_generated .not-tested
+	rm -rf $(VENV) .matrix .bench .demo .airflow .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build docs/_build docs/_generated .not-tested
 
 # Python itself is checked here, as pip would say it less clearly.
 $(VENV)/made.stamp:

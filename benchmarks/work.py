@@ -20,7 +20,7 @@ from typing import Any
 from benchmarks import ours, server
 
 FIGURES = Path(__file__).with_name("work.json")
-WAYS: dict[str, Callable[[str, int], int]] = {
+WAYS: dict[str, Callable[[str, int], ours.Work]] = {
     "iter_records": ours.iter_records,
     "JSON lines": ours.json_lines,
     "Parquet": ours.parquet,
@@ -62,10 +62,11 @@ class Count:
         return self._executed
 
 
-def counted(work: Callable[[str, int], int], records: int, url: str) -> tuple[int, int]:
+def counted(prepare: Callable[[str, int], ours.Work], records: int, url: str) -> tuple[int, int]:
     """Calls and bytecodes of one run."""
+    work = prepare(url, _PAGE)
     with Count() as count:
-        found = work(url, _PAGE)
+        found = work()
     if found != records:
         raise RuntimeError(f"{found} records were read of {records}")
     return count.calls, count.bytecodes
