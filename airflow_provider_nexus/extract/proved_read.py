@@ -261,11 +261,18 @@ class Reading:
             verdict = Verdict.UNPROVED
         else:
             verdict = self._verdict(count, delivered)
+        self._conclude(verdict, count, contents.hexdigest())
+
+    def _conclude(self, verdict: Verdict, count: Count, contents: str) -> None:
+        """Make the proof, or have the collection read again.
+
+        :param contents: digest of the records
+        """
         self._number += 1
         if verdict is Verdict.UNPROVED:
             self._agreeing, self._contents, self._walks.parallel = 0, "", 1
         else:
-            before, self._contents = self._contents, contents.hexdigest()
+            before, self._contents = self._contents, contents
             self._agreeing = self._agreeing + 1 if before == self._contents else 1
         if self._agreeing < self._wanted and self._number < self._most:
             self._start_anew()

@@ -253,16 +253,8 @@ class NexusHook(FileCalls, BaseHook):
         """
         from airflow_provider_nexus.extract.records import RecordsWanted
 
-        wanted = RecordsWanted(
-            resource=get_resource(resource),
-            start=start,
-            end=end,
-            filters=filters,
-            limit=limit,
-            page_size=page_size,
-            settle_lag=settle_lag,
-            parent=parent,
-        )
+        asked: dict[str, Any] = {"filters": filters, "page_size": page_size, "settle_lag": settle_lag, "parent": parent}
+        wanted = RecordsWanted(resource=get_resource(resource), start=start, end=end, limit=limit, **asked)
         self._report_lineage(resource)
         found = wanted.records(self.client, self.log)
         return (as_plain(record) for record in found) if plain else found
@@ -295,16 +287,8 @@ class NexusHook(FileCalls, BaseHook):
         from airflow_provider_nexus.load.frames import data_frame, load_frames
 
         load_frames(df_type)
-        wanted = RecordsWanted(
-            resource=get_resource(resource),
-            start=start,
-            end=end,
-            filters=filters,
-            limit=limit,
-            page_size=page_size,
-            settle_lag=settle_lag,
-            parent=parent,
-        )
+        asked: dict[str, Any] = {"filters": filters, "page_size": page_size, "settle_lag": settle_lag, "parent": parent}
+        wanted = RecordsWanted(resource=get_resource(resource), start=start, end=end, limit=limit, **asked)
         self._report_lineage(resource)
         rows, on_untyped = wanted.rows(self.client, self.log), warn_once(wanted.resource, self.log)
         return data_frame(wanted.resource, rows, df_type, on_untyped)
