@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -56,6 +56,20 @@ class Window:
     def meets(self, other: Window) -> bool:
         """Whether a part of it lies in another one."""
         return self.start < other.end and other.start < self.end
+
+
+def joined(windows: Iterable[Window]) -> Iterator[Window]:
+    """Windows in order of their start, those that meet made one."""
+    stored: Window | None = None
+    for window in sorted(windows, key=lambda each: (each.start, each.end)):
+        if stored and window.start <= stored.end:
+            stored = Window(stored.start, max(stored.end, window.end))
+            continue
+        if stored:
+            yield stored
+        stored = window
+    if stored:
+        yield stored
 
 
 ALL_TIME = Window(datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC), "all time")

@@ -24,11 +24,11 @@ from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusWind
 from airflow_provider_nexus.extract.extracted import Extracted
 from airflow_provider_nexus.extract.extractor import Extractor
 from airflow_provider_nexus.extract.request import SyncRequest
-from airflow_provider_nexus.extract.window import Window
+from airflow_provider_nexus.extract.window import Window, joined
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import Copy
 from airflow_provider_nexus.load.loader import Loader
-from airflow_provider_nexus.sync.compare import Comparison, joined
+from airflow_provider_nexus.sync.compare import Comparison
 from airflow_provider_nexus.sync.job import store, summary_of, together
 from airflow_provider_nexus.sync.watermark import Watermark, advance
 
@@ -162,7 +162,7 @@ class CaptureJob:
     def _to_read_again(self, now: datetime) -> Iterator[Window]:
         windows = self._copy.windows()
         comparison = Comparison(self._client, self._request.resource, self._copy, max(1, self._request.page_size // 2))
-        stored = joined(sorted((window for window, _ in windows), key=lambda window: window.start))
+        stored = joined(window for window, _ in windows)
         found = [comparison.differences(window) for window in stored] if self._request.resource.totals_path else [None]
         if None not in found:
             differing = [window for each in found for window in each or ()]

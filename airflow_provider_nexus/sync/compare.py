@@ -8,7 +8,6 @@ and no sum can't be seen. The calls are limited: see :data:`MOST_CALLS`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Protocol
 
@@ -17,7 +16,7 @@ from airflow_provider_nexus.api.timestamps import SECOND
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.extract.extractor import ask_totals
 from airflow_provider_nexus.extract.totals import Totals, totals_of
-from airflow_provider_nexus.extract.window import BEGINNING, Window
+from airflow_provider_nexus.extract.window import BEGINNING, Window, joined
 
 MOST_CALLS = 1_000
 """Calls of one comparison, but for one or two for each window that is asked about. To find one difference takes about fifty; a
@@ -59,7 +58,7 @@ class Comparison:
             found += self._differing(window, window, flag, Totals(), theirs) if differing else []
         # A record may be counted with the window beside the one that shows its stamp.
         wider = (Window(max(window.start, each.start - SECOND), min(window.end, each.end + SECOND)) for each in found)
-        return list(joined(sorted(wider, key=lambda each: each.start)))
+        return list(joined(wider))
 
     def _differing(self, whole: Window, window: Window, flag: bool | None, before: Totals, theirs: Totals) -> list[Window]:
         """The parts of a window that differ.
@@ -121,17 +120,3 @@ class Comparison:
         self.calls += 1
         answer = ask_totals(self._client, self._resource, window.start, window.end, flag)
         return None if answer is None else totals_of(answer, self._resource.totals_fields)
-
-
-def joined(windows: Iterable[Window]) -> Iterator[Window]:
-    """Windows in order of their start, those that meet made one."""
-    stored: Window | None = None
-    for window in windows:
-        if stored and window.start <= stored.end:
-            stored = Window(stored.start, max(stored.end, window.end))
-            continue
-        if stored:
-            yield stored
-        stored = window
-    if stored:
-        yield stored

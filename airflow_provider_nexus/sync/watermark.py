@@ -8,10 +8,9 @@ from typing import Any
 from airflow_provider_nexus.api.moments import moment
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.client.log import Log
-from airflow_provider_nexus.extract.window import Window
+from airflow_provider_nexus.extract.window import Window, joined
 from airflow_provider_nexus.load.copy import Copy
 from airflow_provider_nexus.load.memory import FileMemory, Memory
-from airflow_provider_nexus.sync.compare import joined
 
 NAME = "_watermark.json"
 Watermark = Memory[str]
@@ -43,8 +42,7 @@ class CopyWatermark:
 
     def get(self) -> str | None:
         """The stamp; ``None`` before the first sync."""
-        windows = sorted((window for window, _ in self._copy.windows()), key=lambda window: (window.start, window.end))
-        whole = next(joined(windows), None)
+        whole = next(joined(window for window, _ in self._copy.windows()), None)
         return to_wire(whole.end) if whole else None
 
     def set(self, moment: str) -> None:

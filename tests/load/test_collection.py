@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import sys
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from airflow_provider_nexus.load.collection import below, collections, content_of, previous_of, snapshots_of, windows_of
+from airflow_provider_nexus.extract.window import Window
+from airflow_provider_nexus.load.collection import (
+    below,
+    collections,
+    content_of,
+    previous_of,
+    refuse_another,
+    snapshots_of,
+    windows_of,
+)
 from airflow_provider_nexus.load.manifest import NAME, to_json
 from airflow_provider_nexus.report import write_report
 from airflow_provider_nexus.verify.files import verify
 from tests.load.manifests import manifest_of
 
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 FIRST, LATER = "20260101T000000Z-20260102T000000Z", "20260102T000000Z-20260105T000000Z"
 SHOT = "20260103T000000Z"
 IMPOSSIBLE = ["20260102T000000Z-20260101T000000Z", "20261399T000000Z-20270101T000000Z", "20260101T000000Z-20260101T000000Z"]
@@ -61,3 +75,27 @@ def test_a_name_that_can_be_no_window_stops_nothing(folder: Path, name: str) -> 
 
 def test_what_is_not_there_has_nothing(tmp_path: Path) -> None:
     assert windows_of(tmp_path / "nowhere") == snapshots_of(tmp_path / "nowhere") == {}
+
+
+def test_a_window_is_published_without_a_look_at_each_of_a_thousand_names(tmp_path: Path) -> None:
+    """The one before it is found, and whose records lie there, by the names that are tried."""
+    hours = [BEGIN + timedelta(hours=hour) for hour in range(1002)]
+    windows = [Window(*ends) for ends in pairwise(hours)]
+    for window in windows[:-1]:
+        (tmp_path / window.label).mkdir()
+    (tmp_path / windows[-2].label / NAME).write_bytes(to_json(manifest_of()))
+    read = Counter[str]()
+
+    def called(frame: Any, event: str, _: object) -> None:
+        read[frame.f_code.co_name] += event == "call"
+
+    sys.setprofile(called)
+    try:
+        before = previous_of(tmp_path, windows[-1])
+        refuse_another(tmp_path, manifest_of().base_url)
+    finally:
+        sys.setprofile(None)
+    assert before
+    assert before.window == windows[-2].label
+    assert read["previous_of"] == read["refuse_another"] == 1
+    assert 0 < read["_time"] < 10

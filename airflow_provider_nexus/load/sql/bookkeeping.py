@@ -11,8 +11,9 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import sqlalchemy as sa
 from msgspec.structs import replace
 from sqlalchemy import Connection
@@ -32,6 +33,9 @@ from airflow_provider_nexus.load.sql.tables import Model, table_of_manifests, ta
 _log = logging.getLogger(__name__)
 BACKUP = "take it back from a backup, or sync into a new table"
 """What to do about bookkeeping tables that somebody else has changed."""
+_READ_WHOLE = ("created", "reread")
+"""The feeds that read windows whole."""
+_Stamp = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class Bookkeeping:
@@ -121,7 +125,7 @@ class Bookkeeping:
                 f"Table {self._model.name} contains rows that no sync has brought: nexus_table does not name it. Empty it, "
                 "take the bookkeeping tables back from the same backup, or name another table"
             )
-        values = {"table_name": self._model.bare, **belongs, "records_view": "", "loads": 0}
+        values = {"table_name": self._model.bare, **belongs, "records_view": "", "loads": 0, "windows": ""}
         try:
             with transaction(self._connection):
                 self._connection.execute(sa.insert(self._table).values(values))
@@ -198,7 +202,18 @@ class Bookkeeping:
         query = sa.select(self._manifest).where(self._mine, self._manifest.c.number == merge.number)
         found = self._connection.execute(query).mappings().all()
         refuse_swallowed(self._manifest.name, "manifests", 1, sum(dict(row) == stored for row in found))
+        self._note_windows(sealed, merge.number)
         return sha256
+
+    def _note_windows(self, sealed: Sealed, number: int) -> None:
+        readings = {("created", window.start, window.end): read_at for window, read_at in self.windows(number - 1)}
+        if sealed.window and sealed.feed in _READ_WHOLE:
+            reading = (sealed.feed, sealed.window.start, sealed.window.end)
+            readings[reading] = max(sealed.read_at, readings.get(reading, sealed.read_at))
+        last = last_readings((feed, Window(start, end), read_at) for (feed, start, end), read_at in readings.items())
+        found = _Noted(number, [(window.start, window.end, read_at) for window, read_at in last])
+        noted = msgspec.json.encode(found, enc_hook=datetime.isoformat)  # for those of pendulum
+        self._connection.execute(sa.update(self._table).where(self._here).values(windows=noted.decode()))
 
     def _write_rejected(self, sealed: Sealed, rejects: list[Reject]) -> None:
         table = self._rejected
@@ -237,25 +252,26 @@ class Bookkeeping:
             query = sa.select(self._manifest).where(self._mine).order_by(self._manifest.c.number)
             yield from map(dict, self._connection.execution_options(yield_per=AT_ONCE).execute(query).mappings())
 
-    def ground(self) -> list[Window]:
-        """The spans of time of which all records have been read, in order; none meets another."""
-        columns, spans = self._manifest.c, list[Window]()
-        query = sa.select(columns.window_start, columns.window_end).distinct().order_by(columns.window_start)
-        query = query.where(self._mine, columns.feed.in_(("created", "reread")))
-        for start, end in self._connection.execute(query):
-            if spans and start <= spans[-1].end:
-                spans[-1] = Window(spans[-1].start, max(spans[-1].end, end))
-            else:
-                spans.append(Window(start, end))
-        return spans
+    def windows(self, loads: int | None = None) -> list[tuple[Window, datetime]]:
+        """The windows read whole, each with the time of its last reading, oldest first; one that contains a window counts.
 
-    def windows(self) -> list[tuple[Window, datetime]]:
-        """The windows read whole, each with the time of its last reading, oldest first; one that contains a window counts."""
+        :param loads: after how many loads, of which ``nexus_table`` has them; by default after all
+        """
+        row = self._connection.execute(sa.select(self._table.c.loads, self._table.c.windows).where(self._here)).one_or_none()
+        noted, loads = _noted_in(row.windows) if row else None, row.loads if row and loads is None else loads
+        if noted is not None and noted.loads == loads:
+            return [(Window(start, end), read_at) for start, end, read_at in noted.windows]
+        if loads:
+            _log.warning("Table %s: nexus_table has not the windows of its last load: all manifests are read", self._model.name)
+        return self.windows_read()
+
+    def windows_read(self) -> list[tuple[Window, datetime]]:
+        """The same, by all manifests. One whose columns were edited so that they are no window is left to ``verify``."""
         columns = self._manifest.c
         what = (columns.feed, columns.window_start, columns.window_end)
-        query = sa.select(*what, sa.func.max(columns.read_at)).where(self._mine, columns.feed.in_(("created", "reread")))
-        found = [(feed, Window(start, end), at) for feed, start, end, at in self._connection.execute(query.group_by(*what))]
-        return last_readings(found)
+        query = sa.select(*what, sa.func.max(columns.read_at)).where(self._mine, columns.feed.in_(_READ_WHOLE))
+        rows = self._connection.execute(query.group_by(*what))
+        return last_readings((feed, Window(start, end), at) for feed, start, end, at in rows if start and end and start < end)
 
     def rejected_labels(self) -> list[str]:
         """The readings with records that did not fit, the first one first."""
@@ -298,6 +314,24 @@ class Bookkeeping:
         for label, name, reason, number in self._connection.execute(query):
             found.setdefault(label, {})[name, reason] = number
         return found
+
+
+class _Noted(msgspec.Struct, frozen=True):
+    """Windows as ``nexus_table`` has them: start, end, and when each was read last.
+
+    :param loads: after which load
+    """
+
+    loads: int
+    windows: list[tuple[_Stamp, _Stamp, _Stamp]]
+
+
+def _noted_in(text: str | None) -> _Noted | None:
+    try:
+        noted = msgspec.json.decode(text or "", type=_Noted)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
+    return noted if all(start < end for start, end, _ in noted.windows) else None
 
 
 def last_readings(readings: Iterable[tuple[str, Window, datetime]]) -> list[tuple[Window, datetime]]:

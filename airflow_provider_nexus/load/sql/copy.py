@@ -17,7 +17,7 @@ from airflow_provider_nexus.extract.origin import Open
 from airflow_provider_nexus.extract.progress import Follow, unheard
 from airflow_provider_nexus.extract.request import CONTRACTS, Contract
 from airflow_provider_nexus.extract.totals import Totals
-from airflow_provider_nexus.extract.window import ALL_TIME, Window
+from airflow_provider_nexus.extract.window import ALL_TIME, Window, joined
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import Output, Reject, Sealed, Stored, TableRow
 from airflow_provider_nexus.load.manifest import Manifest
@@ -135,7 +135,8 @@ class SqlCopy:
             last = books.last()
             state = books.manifest(last).state if last else None
             digests = TableDigests.load(state) if state else TableDigests()
-            ground = Ground([ALL_TIME] if last and scope == ALL_TIME else books.ground())
+            read = (window for window, _ in books.windows(number - 1))
+            ground = Ground([ALL_TIME] if last and scope == ALL_TIME else list(joined(read)))
             merge = Merge(connection, self.model, staged, number, digests, ground, self._batch)
             merge.upsert()
             if scope is not None:

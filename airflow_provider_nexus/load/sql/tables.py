@@ -26,6 +26,10 @@ from airflow_provider_nexus.load.values import LONGEST_KEY
 
 ENGINE: dict[str, Any] = {"mysql_engine": "InnoDB", "mariadb_engine": "InnoDB"}
 """A server's own default may be one without transactions."""
+_INDEXED = 64
+"""Characters of a status in an index of MySQL, which has none of texts of any length."""
+_LAST = "\U0010ffff" * 8
+"""Sorts behind all that can follow in a status: no text has this in it, as it is no character."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,7 @@ class Model:
     def _indexes(self) -> list[sa.Index]:
         """By creation and by end, which span of time is asked for; and of the few records that are unsettled.
 
-        MySQL and MariaDB have no index of some rows alone.
+        MySQL and MariaDB have no index of some rows alone: there it is one by status, which is asked for in ranges.
         """
         # Index names are unique in a schema, and the table's own name may be too long for more.
         mark = hashlib.sha256(self.bare.encode()).hexdigest()[:12]
@@ -132,14 +136,30 @@ class Model:
             some: dict[str, Any] = {"postgresql_where": unsettled, "sqlite_where": unsettled}
             index = sa.Index(f"nexus_unsettled_{mark}", "_key", **some)
             found.append(index.ddl_if(dialect=("postgresql", "sqlite")))  # type: ignore[arg-type]  # takes several
+            some = {"mysql_length": _INDEXED, "mariadb_length": _INDEXED}
+            index = sa.Index(f"nexus_unsettled_{mark}", self.source.status, **some)
+            found.append(index.ddl_if(dialect=("mysql", "mariadb")))  # type: ignore[arg-type]
         return found
 
     def may_be_unsettled(self, status: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
         """Whether a status is none of those by which a record is settled. It is the same text in queries and in the index."""
-        lifecycle = self.source.resource.lifecycle
-        ends = [end.lower() for end in (*lifecycle.succeeded, *lifecycle.failed)] if lifecycle else []
+        ends = [end.lower() for end in self._ends]
         plain = sa.func.lower(sa.func.trim(sa.func.coalesce(status, sa.literal_column("''"))))
         return plain.not_in([sa.literal_column(f"'{end}'") for end in ends])
+
+    @property
+    def _ends(self) -> tuple[str, ...]:
+        lifecycle = self.source.resource.lifecycle
+        return (*lifecycle.succeeded, *lifecycle.failed) if lifecycle else ()
+
+    def beside_ends(self, status: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+        """Whether a status is spelt as none by which a record is settled, in ranges of which an index of MySQL makes use."""
+        spelt = sorted({form for end in self._ends for form in (end, end.lower(), end.upper(), end.capitalize())})
+        # An index of beginnings alone finds a text, too, when it is asked for what is less or greater than it: so it is asked for
+        # the first text behind one, and for the last one before it.
+        starts = [sa.true(), *(status >= f"{each}\0" for each in spelt)]
+        ends = [*(status <= each[:-1] + chr(ord(each[-1]) - 1) + _LAST for each in spelt), sa.true()]
+        return sa.or_(status.is_(None), *(sa.and_(*span) for span in zip(starts, ends, strict=True)))
 
 
 def latest(model: Model) -> sa.ColumnElement[bool]:
@@ -172,7 +192,10 @@ def unsettled_in(connection: Connection, model: Model) -> dict[str, Open]:
         return {}
     ended = columns[rule.ended] if rule.ended else sa.null()
     query = sa.select(columns["_key"], columns[source.created], columns[source.status], ended)
-    rows = connection.execute(query.where(model.may_be_unsettled(columns[source.status]), current(model)))
+    query = query.where(model.may_be_unsettled(columns[source.status]), current(model))
+    if connection.dialect.name in ("mysql", "mariadb"):
+        query = query.where(model.beside_ends(columns[source.status]))
+    rows = connection.execute(query)
     return {key: Open(created, status or "") for key, created, status, end in rows if rule.is_unsettled(status, end)}
 
 
@@ -211,6 +234,7 @@ def table_of_tables(schema: str | None) -> sa.Table:
         *(_key(name) for name in ("resource", "environment", "base_url", "output")),
         _key("records_view", 63),
         sa.Column("loads", sa.BigInteger, nullable=False),
+        sa.Column("windows", TextType(), nullable=False),
         schema=schema,
         comment="One row for each table that syncs bring up to date: what it is of, and how many loads it had",
         **ENGINE,
@@ -231,6 +255,7 @@ def table_of_manifests(schema: str | None) -> sa.Table:
         _key("content"),
         *(_key(name, 64) for name in ("sha256", "previous")),
         sa.Column("manifest", TextType(), nullable=False),
+        sa.Index("nexus_manifest_label", "table_name", "label", "number"),
         schema=schema,
         comment="One row for each load that changed something, with its manifest and the digest of the one before",
         **ENGINE,

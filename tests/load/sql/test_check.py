@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,8 +12,9 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from airflow_provider_nexus.exceptions import NexusContractError
+from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.verify.tables import open_table, verify_table
-from tests.load.sql.loading import TABLE, copy_of, later, load, small
+from tests.load.sql.loading import END, READ_AT, START, TABLE, copy_of, later, load, small
 
 pytestmark = pytest.mark.databases
 LAST = "(SELECT n FROM (SELECT max(number) AS n FROM nexus_manifest) AS m)"
@@ -144,3 +146,26 @@ def test_a_manifest_that_can_t_be_read_is_refused_by_its_own_name(engine: Engine
     ) as caught:
         load(copy, small(("T1", "Completed"), read_at=later(3)), label="d")
     assert "_manifest.json" not in str(caught.value)
+
+
+def test_windows_that_are_noted_wrong_are_found_and_made_good(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
+    copy = copy_of(engine)
+    load(copy, small(("T1", "Initiated")), label="a")
+    load(copy, [], label="b", window=Window(END, END + timedelta(days=1)), read_at=later(1))
+    noted = [(Window(START, END), READ_AT), (Window(END, END + timedelta(days=1)), later(1))]
+    assert copy.windows() == noted
+    tamper(engine, "UPDATE nexus_table SET windows = replace(windows, '2026-03-01T12', '2026-03-01T11')")
+    assert copy.windows() != noted
+    (problem,) = verify_table(copy).problems
+    assert "nexus_table has other windows of nexus_copy than the manifests: empty its column windows" in problem.what
+    assert "all manifests are read" not in caplog.text
+    for text in ("", "{", "[1]", '{"loads": 1, "windows": []}'):
+        tamper(engine, f"UPDATE nexus_table SET windows = '{text}'")
+        caplog.clear()
+        assert copy.windows() == noted
+        assert "all manifests are read" in caplog.text
+        assert verify_table(copy).problems == ()
+    load(copy, small(("T1", "Completed"), read_at=later(2)), label="a2", feed="reread")
+    caplog.clear()
+    assert copy.windows() == [noted[1], (Window(START, END), later(2))]
+    assert caplog.text == ""
