@@ -7,30 +7,32 @@ import dataclasses
 import json
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from benchmarks import page, server, starting
 from benchmarks.environments import ROOT
-from benchmarks.ours import HAS_PARALLEL
 from benchmarks.results import Measured, Results, machine, versions
 from benchmarks.running import Bench, memory, postgresql
-from benchmarks.ways import CONDITIONS, COPY, OURS, WAYS
+from benchmarks.ways import BARE, CONDITIONS, COPY, WAYS
 
 PROFILED = {"json": "json_lines", "parquet": "parquet"}
 SIZES = (10_000, 100_000)
+_IN_MEMORY = ("json", "json8", "parquet")
 PARTS = ("speed", "memory", "imports", "task", "profiles", "floors")
 
 
-def measure(results: Results, parts: list[str], *, portion: float, has_peers: bool) -> None:
+def measure(results: Results, parts: list[str], ways: list[str], portion: float) -> None:
     """Measure what is asked for.
 
+    :param ways: that are compared
     :param portion: of the records that are read else
     """
     if "speed" in parts:
-        _speed(results, portion, has_peers)
+        _speed(results, ways, portion)
     if "memory" in parts:
-        for name in ("json", "parquet"):
+        for name in (name for name in _IN_MEMORY if name in WAYS):
             print(f"memory of {WAYS[name].label}", flush=True)
             results.memory[name] = memory(name, [int(size * portion) for size in SIZES])
     if "imports" in parts:
@@ -45,11 +47,9 @@ def measure(results: Results, parts: list[str], *, portion: float, has_peers: bo
             results.floors = _asked("benchmarks.floors", url)
 
 
-def _speed(results: Results, portion: float, has_peers: bool) -> None:
-    names = [name for name, way in WAYS.items() if has_peers or way.environment == OURS]
-    with postgresql() as database:
-        is_there = {"json8": HAS_PARALLEL, "postgresql": bool(database), COPY: bool(database)}
-        bench = Bench([name for name in names if is_there.get(name, True)], database)
+def _speed(results: Results, ways: list[str], portion: float) -> None:
+    with postgresql() if {"postgresql", COPY} & set(ways) else nullcontext("") as database:
+        bench = Bench([name for name in ways if database or name not in ("postgresql", COPY)], database)
         try:
             for each in CONDITIONS:
                 conditions = dataclasses.replace(each, records=int(each.records * portion))
@@ -71,12 +71,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--runs", type=int, default=5, help="runs of each way")
     parser.add_argument("--portion", type=float, default=1.0, help="of the records; less is quicker, and further from the truth")
-    parser.add_argument("--without-peers", action="store_true", help="measure the provider and the bare loop alone")
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS), help="what to compare; the bare loop always")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="what to measure")
     parser.add_argument("--into", type=Path, default=ROOT, help="the repository whose page is written")
     asked = parser.parse_args()
     results = Results(rounds=asked.runs, machine=machine(), versions=list(versions()))
-    measure(results, asked.only, portion=asked.portion, has_peers=not asked.without_peers)
+    measure(results, asked.only, [name for name in WAYS if name in (BARE, *asked.ways)], asked.portion)
     page.store(results, asked.into)
     page.write(asked.into)
     print(f"written: {asked.into / page.PAGE}")

@@ -112,34 +112,37 @@ def postgresql(url: str, page_size: int) -> Work:
 
 
 def postgresql_copy(url: str, page_size: int) -> Work:
-    """PostgreSQL's own COPY of the rows of such a load, which are in memory as text, into a table like it."""
+    """psycopg's COPY alone, of the rows of such a load, which are in memory as Python's values, into a table like it."""
     import psycopg
 
-    name, text = _rows_in_postgresql(url, page_size)
-
+    name, rows = _rows_in_postgresql(url, page_size)
     with psycopg.connect(_server()) as connection:
         connection.execute("DROP TABLE IF EXISTS plain")
         connection.execute(f"CREATE TABLE plain (LIKE {name} INCLUDING ALL)")
 
     def work() -> int:
-        with psycopg.connect(_server()) as connection:
-            cursor = connection.cursor()
-            with cursor.copy("COPY plain FROM STDIN") as copy:
-                copy.write(text)
-            return cursor.rowcount
+        with psycopg.connect(_server()) as connection, connection.cursor().copy("COPY plain FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+        return len(rows)
 
     return work
 
 
 @cache
-def _rows_in_postgresql(url: str, page_size: int) -> tuple[str, bytes]:
-    """A table that was loaded, and its rows as text."""
+def _rows_in_postgresql(url: str, page_size: int) -> tuple[str, list[tuple[Any, ...]]]:
+    """A table that was loaded, and its rows."""
     import psycopg
 
     name = f"copied_{url.rpartition(':')[2]}"
     _table_loader()(url, page_size, os.environ[DATABASE], name)
-    with psycopg.connect(_server()) as connection, connection.cursor().copy(f"COPY {name} TO STDOUT") as rows:
-        return name, b"".join(bytes(row) for row in rows)
+    with psycopg.connect(_server()) as connection:
+        columns = connection.execute(
+            "SELECT column_name, data_type FROM information_schema.columns WHERE table_name = %s ORDER BY ordinal_position",
+            [name],
+        ).fetchall()
+        chosen = ", ".join(f'"{column}"::text' if "json" in kind else f'"{column}"' for column, kind in columns)
+        return name, connection.execute(f"SELECT {chosen} FROM {name}").fetchall()
 
 
 def _server() -> str:

@@ -112,7 +112,11 @@ def _sizes(results: Results) -> Iterator[list[str]]:
         if found := results.memory.get(name):
             most = max(found)
             what = f"Memory of {WAYS[name].label} at {most:,} records"
-            yield [what, f"{goal} MB", f"{found[most]:.0f} MB", _verdict(goal / max(found[most], 0.1))]
+            yield [what, f"{goal} MB", _megabytes(found[most]), _verdict(goal / max(found[most], 0.1))]
+
+
+def _megabytes(size: float) -> str:
+    return f"{size:.0f} MB" if size >= 1 else "less than 1 MB"
 
 
 def _verdict(share: float) -> str:
@@ -131,7 +135,7 @@ def _calls(measured: Measured | None) -> str:
 
 def _memory(results: Results) -> str:
     sizes = sorted({size for found in results.memory.values() for size in found})
-    rows = [[WAYS[name].label, *[f"{found[size]:.0f} MB" for size in sizes]] for name, found in results.memory.items()]
+    rows = [[WAYS[name].label, *[_megabytes(found[size]) for size in sizes]] for name, found in results.memory.items()]
     return _table(["", *[f"{size:,} records" for size in sizes]], rows, [40, *[30] * len(sizes)]) if rows else _NOT_MEASURED
 
 
