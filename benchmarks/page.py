@@ -10,6 +10,7 @@ import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from string import Template
+from textwrap import fill
 
 from benchmarks.environments import ROOT
 from benchmarks.plot import svg
@@ -127,7 +128,7 @@ def _calls(measured: Measured | None) -> str:
     if not measured or "json" not in measured.runs:
         return _NOT_MEASURED
     calls, pages = measured.further_calls("json"), -(-measured.conditions.records // measured.conditions.page_size)
-    return (
+    return _paragraph(
         f"A proved sync of {pages:,} pages makes {calls} calls more than the bare loop: to learn the server's time, to count at "
         "the end, and to see records again that share a second with the last one of a page."
     )
@@ -148,7 +149,7 @@ def _task(results: Results) -> str:
     if not results.task:
         return _NOT_MEASURED
     empty, sync = (statistics.median(each[name] for each in results.task) for name in ("empty", "sync"))
-    return (
+    return _paragraph(
         f"A whole task by ``dag.test()`` in the same Airflow takes {empty * 1000:.0f} ms if it does nothing, and "
         f"{sync * 1000:.0f} ms if it syncs 1,000 records into JSON lines."
     )
@@ -171,7 +172,8 @@ def _profile(results: Results, name: str, found: Sequence[tuple[str, str, str, f
     rest = sum(share for *_, share in found[_SHOWN:])
     rows.append(f"{rest:6.1%} {rest * cpu:6.1f} µs  all else")
     block = "\n".join(f"   {row}" for row in rows)
-    return f"{WAYS[name].label}, {cpu:.0f} µs a record, by layer: {told}.\n\n.. code-block:: text\n\n{block}"
+    first = _paragraph(f"{WAYS[name].label}, {cpu:.0f} µs a record, by layer: {told}.")
+    return f"{first}\n\n.. code-block:: text\n\n{block}"
 
 
 def _place(module: str, function: str, library: str) -> str:
@@ -185,12 +187,18 @@ def _floors(results: Results) -> str:
     table = _table(["", "CPU µs a record"], [[name, f"{took:.1f}"] for name, took in results.floors.items()], [60, 40])
     steps = ("a call by requests", "splitting a page", "decoding the records", "gzip")
     least, bare, now = sum(results.floors[name] for name in steps), still.cpu(BARE), still.cpu("json")
-    return (
-        f"{table}\n\nWithout ``json.loads``, which only the bare loop needs, they add up to {least:.0f} µs, so a sync that did "
-        f"nothing else would be {bare / least:.1f} times as fast as the bare loop, which takes {bare:.0f} µs. A proved sync into "
-        f"JSON lines takes {now:.0f} µs. The {max(0.0, now - least):.0f} µs between are the exact sums of 17 amounts in each "
-        "record, the checks of each record and its key, and what Python takes to go from one step to the next."
+    between = max(0.0, now - least)
+    told = _paragraph(
+        f"Without ``json.loads``, which only the bare loop needs, they add up to {least:.0f} µs, so a sync that did nothing else "
+        f"would be {bare / least:.1f} times as fast as the bare loop, which takes {bare:.0f} µs. A proved sync into JSON lines "
+        f"takes {now:.0f} µs. The {between:.0f} µs between are the exact sums of 17 amounts in each record, the checks of each "
+        "record and its key, and what Python takes to go from one step to the next."
     )
+    return f"{table}\n\n{told}"
+
+
+def _paragraph(text: str) -> str:
+    return fill(text, 130, break_long_words=False, break_on_hyphens=False)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]], widths: Sequence[int]) -> str:
