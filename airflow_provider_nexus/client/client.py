@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from airflow_provider_nexus.client.session import NexusSession
 
 _log = logging.getLogger(__name__)
+LARGE_PAGE = 500
+"""Records to ask for in one call, where the server takes that. The largest that Nexus takes is not documented."""
 
 
 class NexusClient:
@@ -33,11 +35,13 @@ class NexusClient:
 
     :param session: sends the calls
     :ivar unsorted: names of the resources whose lists the server was seen not to sort
+    :ivar page_size: records to ask for in one call where nobody says how many; less once the server has refused so many
     """
 
     def __init__(self, session: NexusSession) -> None:
         self.session = session
         self.unsorted: set[str] = set()
+        self.page_size = LARGE_PAGE
 
     def run(
         self,

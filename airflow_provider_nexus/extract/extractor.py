@@ -24,7 +24,7 @@ from airflow_provider_nexus.extract.proof import Records
 from airflow_provider_nexus.extract.protect import Protector
 from airflow_provider_nexus.extract.proved_read import Reading
 from airflow_provider_nexus.extract.request import SyncRequest
-from airflow_provider_nexus.extract.source import Source, widened
+from airflow_provider_nexus.extract.source import PAGE_SIZE, Source, widened
 from airflow_provider_nexus.extract.unsettled import UnsettledReading
 from airflow_provider_nexus.extract.window import RequestedWindow, Window, server_now, settled_window
 
@@ -83,7 +83,7 @@ class Extractor:
         :param since: they were unsettled then
         """
         intake = self._intake()
-        page_size, on_page = self.request.page_size, intake.progress.page
+        page_size, on_page = self.request.page_size or PAGE_SIZE, intake.progress.page
         reading = UnsettledReading(self.client, self.resource, page_size, wanted, since, on_page)
         return self._extracted("open", None, reading, intake)
 
@@ -93,7 +93,7 @@ class Extractor:
         if not self.resource.parent:
             reading = Reading(self._source(intake, self.resource), None, readings=readings)
             return self._extracted("whole", None, reading, intake)
-        page_size, on_page = self.request.page_size, intake.progress.page
+        page_size, on_page = self.request.page_size or PAGE_SIZE, intake.progress.page
         children = ChildrenReading(self.client, self.resource, asked, page_size, self.log, on_page, readings=readings)
         return self._extracted("whole", None, children, intake)
 
@@ -142,7 +142,7 @@ class Extractor:
             "path": self.resource.path,
             "api_version": self.resource.api_version,
             "date_filter": [dates.since, dates.until] if dates else [],
-            "page_size": self.request.page_size,
+            "page_size": self.request.page_size or self.client.page_size,
         }
         return Facts(
             environment=session.environment.name,

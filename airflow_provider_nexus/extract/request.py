@@ -10,7 +10,6 @@ from typing import Any, Literal
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.extract.protect import Protection
-from airflow_provider_nexus.extract.source import PAGE_SIZE
 from airflow_provider_nexus.extract.window import RequestedWindow
 
 Contract = Literal["report", "freeze", "allow_new_fields"]
@@ -57,7 +56,7 @@ class SyncRequest:
     :param strict: whether an unproved window fails and publishes nothing
     :param readings: how often in a row a window, or a snapshot, has to be read with the same records and contents
     :param parallel: sub-windows of a window that are read at once, at most; ``None`` to choose by size
-    :param page_size: records asked for in one call
+    :param page_size: records asked for in one call; ``None`` for as many as the server takes
     :param contract: what is done about fields that come or go
     :param max_rejected: records that may be put aside because they don't fit; one more fails the sync
     :param protection: what is done with personal data
@@ -73,7 +72,7 @@ class SyncRequest:
     strict: bool = True
     readings: int = 1
     parallel: int | None = None
-    page_size: int = PAGE_SIZE
+    page_size: int | None = None
     contract: Contract = "report"
     max_rejected: int = 0
     protection: Protection = field(default_factory=Protection)

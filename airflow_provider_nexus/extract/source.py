@@ -14,7 +14,7 @@ from airflow_provider_nexus.api.envelope import inject
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.rows import Row, RowReader
 from airflow_provider_nexus.api.timestamps import SECOND, to_wire
-from airflow_provider_nexus.client.client import NexusClient
+from airflow_provider_nexus.client.client import LARGE_PAGE, NexusClient
 from airflow_provider_nexus.exceptions import NexusNotFoundError, NexusValidationError
 from airflow_provider_nexus.extract.window import Window
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _FIRST = datetime.min.replace(tzinfo=UTC) + SECOND
 PAGE_SIZE = 100
-"""Records asked for in one call. The largest that Nexus takes is not documented; the vendor's sample uses 100."""
+"""Records asked for in one call, as the vendor's sample does."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Source:
     :param resource: entry of the catalogue
     :param parent: code of the parent's record, for a child
     :param filters: other query parameters
-    :param page_size: records asked for in one call
+    :param page_size: records asked for in one call; ``None`` for as many as the server takes, as far as is known
     :param on_page: called with every page
     :param largest: rows on the largest page that the server is known to have given of this resource
     :param with_amounts: whether the rows come with their amounts
@@ -66,14 +66,15 @@ class Source:
         *,
         parent: str = "",
         filters: Mapping[str, Any] | None = None,
-        page_size: int = PAGE_SIZE,
+        page_size: int | None = PAGE_SIZE,
         on_page: Callable[[Page], None] = lambda _: None,
         largest: int = 0,
         with_amounts: bool = True,
     ) -> None:
         self.resource = resource
         self.reader = RowReader(resource, with_amounts=with_amounts)
-        self.page_size = page_size
+        self.page_size = page_size or client.page_size
+        self._is_guess = page_size is None
         self.largest = largest
         self.client, self.on_page, self._parent, self._filters = client, on_page, parent, dict(filters or {})
         self._sorts = bool(resource.sort_name)
@@ -142,6 +143,8 @@ class Source:
             sorting = {"sortBy": self.resource.sort_name, "sortDirection": "Asc"} if self._sorts else {}
             answer = self.client.fetch(self.resource, self._parent, {**query, **sorting})
         except NexusValidationError:
+            if self._is_guess and query.get("limit") == LARGE_PAGE:
+                return self._read_less(query)
             if not self._sorts:
                 raise
             self._sorts = False
@@ -151,6 +154,14 @@ class Source:
             member = {self.resource.parent_field: msgspec.json.encode(self._parent)}
             records = [inject(raw, member) for raw in records]
         return Page(self.reader.page(records), answer.value.total, answer.value.total_pages, limit)
+
+    def _read_less(self, query: dict[str, Any]) -> Page:
+        """The answer to a smaller question, once the large one was refused: if for its size, it is not asked again."""
+        before = self._sorts
+        page = self._read({**query, "limit": PAGE_SIZE}, PAGE_SIZE)
+        if self._sorts is before:
+            self.page_size = self.client.page_size = PAGE_SIZE
+        return page
 
 
 def widened(window: Window) -> tuple[datetime, datetime]:

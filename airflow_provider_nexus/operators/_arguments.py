@@ -260,8 +260,8 @@ CHECKS: Mapping[str, Check] = {
 """The check of each argument."""
 _OPTIONAL = frozenset(
     """
-    address api_version bank_account_id deliver expiring from_email headers json limit_price mail_types on_held_callback parallel
-    parent payment_reference protect query reference report_path report_url response_filter sink_exchange_code
+    address api_version bank_account_id deliver expiring from_email headers json limit_price mail_types on_held_callback page_size
+    parallel parent payment_reference protect query reference report_path report_url response_filter sink_exchange_code
     source_exchange_code staging_path storage_conn_id target_statuses values window_end window_start
     """.split()  # noqa: SIM905 - a list of thirty quoted words reads worse
 )

@@ -24,6 +24,7 @@ from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusWind
 from airflow_provider_nexus.extract.extracted import Extracted
 from airflow_provider_nexus.extract.extractor import Extractor
 from airflow_provider_nexus.extract.request import SyncRequest
+from airflow_provider_nexus.extract.source import PAGE_SIZE
 from airflow_provider_nexus.extract.window import Window, joined
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import Copy
@@ -161,7 +162,8 @@ class CaptureJob:
 
     def _to_read_again(self, now: datetime) -> Iterator[Window]:
         windows = self._copy.windows()
-        comparison = Comparison(self._client, self._request.resource, self._copy, max(1, self._request.page_size // 2))
+        page_size = self._request.page_size or PAGE_SIZE
+        comparison = Comparison(self._client, self._request.resource, self._copy, max(1, page_size // 2))
         stored = joined(window for window, _ in windows)
         found = [comparison.differences(window) for window in stored] if self._request.resource.totals_path else [None]
         if None not in found:

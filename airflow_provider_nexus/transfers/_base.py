@@ -18,7 +18,6 @@ from airflow_provider_nexus.compat import AirflowSkipException
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError
 from airflow_provider_nexus.extract.protect import Protection, Treatment, check_protection
 from airflow_provider_nexus.extract.request import LONGEST_LAG, SETTLE_LAG, Contract, SyncRequest, refuse_parallel
-from airflow_provider_nexus.extract.source import PAGE_SIZE
 from airflow_provider_nexus.extract.window import RequestedWindow
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.lineage.syncs import count_sync, lineage_of
@@ -57,7 +56,7 @@ class NexusSyncBaseOperator(NexusBaseOperator):
     :param readings: how often in a row the window, or the snapshot, has to be read with the same records and contents; 2 for
         those who audit. It costs as many times the calls, a failed try begins anew, and it can't be had with ``changes``
     :param parallel: parts of a large window that are read at once, from 1 to 16; by default four from 5,000 records on
-    :param page_size: records asked for in one call
+    :param page_size: records asked for in one call; by default 500, or 100 where the server refuses so many
     :param contract: what is done about fields that come or go: ``report``, ``freeze`` or ``allow_new_fields``
     :param max_rejected: records that may be put aside because they don't fit; one more fails the task
     :param capture: ``window`` brings the window alone; ``changes`` also what changed in what earlier runs brought
@@ -91,7 +90,7 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         settle_lag: timedelta | float = SETTLE_LAG,
         readings: int = 1,
         parallel: int | None = None,
-        page_size: int = PAGE_SIZE,
+        page_size: int | None = None,
         contract: Contract = "report",
         max_rejected: int = 0,
         capture: Capture = "window",

@@ -14,7 +14,6 @@ from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.extract.protect import Treatment
 from airflow_provider_nexus.extract.request import SETTLE_LAG, Contract
-from airflow_provider_nexus.extract.source import PAGE_SIZE
 from airflow_provider_nexus.hooks._connections import opened
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.lineage.syncs import file_target
@@ -73,7 +72,7 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
         settle_lag: timedelta | float = SETTLE_LAG,
         readings: int = 1,
         parallel: int | None = None,
-        page_size: int = PAGE_SIZE,
+        page_size: int | None = None,
         contract: Contract = "report",
         max_rejected: int = 0,
         capture: Capture = "window",

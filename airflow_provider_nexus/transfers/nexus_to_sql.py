@@ -11,7 +11,6 @@ from airflow_provider_nexus.api.moments import Moment
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.extract.protect import Treatment
 from airflow_provider_nexus.extract.request import SETTLE_LAG, Contract
-from airflow_provider_nexus.extract.source import PAGE_SIZE
 from airflow_provider_nexus.hooks._connections import engine_of, opened, sql_hook
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators._arguments import refuse_wrong
@@ -62,7 +61,7 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
         settle_lag: timedelta | float = SETTLE_LAG,
         readings: int = 1,
         parallel: int | None = None,
-        page_size: int = PAGE_SIZE,
+        page_size: int | None = None,
         contract: Contract = "report",
         max_rejected: int = 0,
         capture: Capture = "window",

@@ -24,22 +24,22 @@ from airflow_provider_nexus.load.loader import Loader
 from airflow_provider_nexus.extract.request import SyncRequest
 from airflow_provider_nexus.extract.window import RequestedWindow
 
-url, token, end, hours = sys.argv[1:]
+url, token, end, hours, parallel = sys.argv[1:]
 client = NexusClient(NexusSession(read_settings(token=token, host=url)))
 last = datetime.fromisoformat(end)
 requested = RequestedWindow(last - timedelta(hours=float(hours)), last, "arguments")
 with tempfile.TemporaryDirectory() as folder:
-    request = SyncRequest(resource=get_resource("mails"), requested=requested, page_size=500)
+    request = SyncRequest(resource=get_resource("mails"), requested=requested, page_size=500, parallel=int(parallel))
     summary = SyncJob(client, request, Loader(JsonLinesCopy(Path(folder)))).run()
 print(summary["verdict"], summary["records"], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 """Mails are a quarter as many as transactions and the quickest to make, so the sandbox does not take all the time."""
 
 
-def peak(sandbox: Sandbox, hours: float) -> tuple[int, float]:
+def peak(sandbox: Sandbox, hours: float, parallel: int = 1) -> tuple[int, float]:
     """Records synced and the peak memory of the process that did, in MB."""
     end = (sandbox.now - timedelta(hours=1)).replace(microsecond=0)
-    command = [sys.executable, "-c", SYNC, sandbox.base_url, sandbox.token, end.isoformat(), str(hours)]
+    command = [sys.executable, "-c", SYNC, sandbox.base_url, sandbox.token, end.isoformat(), str(hours), str(parallel)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=800)
     verdict, records, kilobytes = done.stdout.split()
     assert verdict == "proved"
@@ -53,6 +53,10 @@ def test_a_million_records() -> None:
         connections = sandbox.connection_count
         many, large = peak(sandbox, 960)
         assert sandbox.connection_count - connections == 1
+        some, beside = peak(sandbox, 96, parallel=4)
+        assert sandbox.connection_count - connections == 2 + 4
     assert 9_000 < few < 11_000
     assert many >= 990_000
+    assert some >= 95_000
+    assert beside - small <= 5 * 4, f"{small:.1f} MB for {few:,} records, {beside:.1f} MB for {some:,} in four parts at once"
     assert large - small <= 5, f"{small:.1f} MB for {few:,} records, {large:.1f} MB for {many:,}"

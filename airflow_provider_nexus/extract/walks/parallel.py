@@ -1,27 +1,27 @@
 """The parallel walk: a window is read in sub-windows side by side, in threads, and given out in order as if one after another.
 
-Each thread has a session of its own; rate limit, pauses and log are shared. What a thread reads ahead of its turn waits in an
-unnamed temporary file. What it asks of the connection, a new token, is asked in the thread that began the walk.
+Each thread has a session of its own; rate limit, pauses and log are shared. What a thread reads ahead of its turn waits packed in
+memory, as personal data in it must not get to a disk; when too much waits, threads wait for their turn. What a thread asks of the
+connection, a new token, is asked in the thread that began the walk.
 """
 
 from __future__ import annotations
 
-import os
 import threading
+import zlib
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
-from typing import TYPE_CHECKING, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from airflow_provider_nexus.api.rows import Row
 from airflow_provider_nexus.extract.proof import Verdict
 from airflow_provider_nexus.extract.source import Doubt, Page, Source, second_of
-from airflow_provider_nexus.extract.spool import fill, temporary_file
 from airflow_provider_nexus.extract.window import Window
 
 if TYPE_CHECKING:
@@ -36,7 +36,9 @@ _DEFAULT, _WORTH = 4, 5000
 _LEAST, _PAGES = 4, 10
 """Pages that a sub-window must have to be one, and should have: each costs a call more than its pages, and half a page."""
 _PARTS = 4
-"""Sub-windows for each thread, at most: with several, one that is slow holds up less."""
+"""Sub-windows for each thread: with several, one that is slow holds up less."""
+_RECORDS, _MOST = 5000, 10_000
+"""Records that a sub-window should have at most, so that it can be read ahead as a whole, and sub-windows of one window."""
 _MOST_PARTS = 64
 """Parts that a sub-window is cut into, whatever the server counts."""
 _SKEW = 2
@@ -44,7 +46,9 @@ _SKEW = 2
 _MOST_CUTS = 16
 """Times that this is done: records that are all of one day of many years need four."""
 _AHEAD = 2
-"""Groups of a sub-window in memory that wait for their turn."""
+"""Groups of the sub-window whose turn it is that wait as they are."""
+_ROOM = 1 << 20
+"""Bytes of packed records that may wait, for each thread."""
 
 Walk = Callable[[Source, Window], "tuple[Count, Iterator[list[Row]]]"]
 """Walks one sub-window: groups of its rows and of those around it, and the counts, complete when the groups end."""
@@ -63,25 +67,15 @@ class _Part:
 
     :param low: the first stamp that belongs to it
     :param high: the stamp that belongs to the next one
-    :param groups: those in memory, which come before those in the file
-    :param sizes: of the groups in the file, in bytes
-    :param offset: where the next one in the file begins
+    :param groups: as they are, or packed
     """
 
     window: Window
     low: str
     high: str
-    groups: deque[list[Row]] = field(default_factory=deque)
-    sizes: deque[int] = field(default_factory=deque)
-    file: BinaryIO | None = None
-    offset: int = 0
+    groups: deque[list[Row] | bytes] = field(default_factory=deque)
     is_taken: bool = False
     is_done: bool = False
-
-    def close(self) -> None:
-        """Free the disk."""
-        if self.file:
-            self.file.close()
 
 
 def parts_of(source: Source, start: datetime, end: datetime, first: Page, most: int | None) -> tuple[int, list[Window]]:
@@ -101,7 +95,8 @@ def parts_of(source: Source, start: datetime, end: datetime, first: Page, most: 
     threads = min(most, pages // _LEAST)
     if threads < 2 or (oldest := max(start, second_of(first.rows[0].stamp))) >= end:
         return 1, []
-    edges = Window(oldest, end).edges(threads * min(_PARTS, max(1, pages // (_PAGES * threads))))
+    number = max(threads * min(_PARTS, max(1, pages // (_PAGES * threads))), total // _RECORDS)
+    edges = Window(oldest, end).edges(min(number, _MOST))
     parts = [Window(*each) for each in pairwise([start, *edges[1:]])]
     return min(threads, len(parts)), parts
 
@@ -123,6 +118,7 @@ class ParallelWalk:
         self._start, self._end = parts[0].start, parts[-1].end
         self._parts = [self._part(window) for window in parts]
         self._changed, self._stop = threading.Condition(), threading.Event()
+        self._waiting, self._room = 0, _ROOM * threads
         self._failure: BaseException | None = None
         self._asked: deque[tuple[Callable[[], object], Future[object]]] = deque()
         self._sessions = source.client.session.twins(threads, self._sleep, self._ask)
@@ -147,27 +143,24 @@ class ParallelWalk:
         """The next group; an empty one where something else was to be done first."""
         with self._changed:
             self._changed.wait_for(self._has_news)
-            part = self._parts[0]
             if self._failure:
                 raise self._failure
-            if not self._asked:
-                if part.groups:
-                    return part.groups.popleft()
-                if not part.sizes:
-                    self._parts.pop(0).close()
-                    return []
-                size = part.sizes.popleft()
-        if self._asked:
-            _answer(*self._asked.popleft())
-            return []
-        assert part.file  # noqa: S101 - there are sizes of what is in it
-        found = _unpack(os.pread(part.file.fileno(), size, part.offset))
-        part.offset += size
-        return [Row(stamp, key, raw, None, flaw) for stamp, key, raw, flaw in found]
+            asked, groups = self._asked.popleft() if self._asked else None, self._parts[0].groups
+            group = groups.popleft() if groups and not asked else []
+            if isinstance(group, bytes):
+                self._waiting -= len(group)
+            elif not group and not asked:
+                self._parts.pop(0)
+            self._changed.notify_all()
+        if asked:
+            _answer(*asked)
+        if isinstance(group, list):
+            return group
+        return [Row(stamp, key, raw, None, flaw) for stamp, key, raw, flaw in _unpack(zlib.decompress(group))]
 
     def _has_news(self) -> bool:
         part = self._parts[0]
-        return bool(self._failure or self._asked or part.groups or part.sizes or part.is_done)
+        return bool(self._failure or self._asked or part.groups or part.is_done)
 
     # What follows runs in the threads.
 
@@ -204,16 +197,16 @@ class ParallelWalk:
             self._changed.notify_all()
 
     def _put(self, part: _Part, rows: list[Row]) -> None:
+        def is_next() -> bool:
+            return part is self._parts[0] and len(part.groups) < _AHEAD
+
+        group: list[Row] | bytes = rows
+        if not is_next():
+            group = zlib.compress(_pack([(row.stamp, row.key, row.raw, row.flaw) for row in rows]), 1)
         with self._changed:
-            if len(part.groups) < _AHEAD and not part.sizes:
-                part.groups.append(rows)
-                self._changed.notify_all()
-                return
-        part.file = part.file or temporary_file()
-        data = _pack([(row.stamp, row.key, row.raw, row.flaw) for row in rows])
-        fill(part.file, data)
-        with self._changed:
-            part.sizes.append(len(data))
+            self._changed.wait_for(lambda: is_next() or self._waiting < self._room or self._stop.is_set())
+            part.groups.append(group)
+            self._waiting += len(group) if isinstance(group, bytes) else 0
             self._changed.notify_all()
 
     def _is_cut(self, part: _Part, total: int) -> bool:
@@ -251,7 +244,9 @@ class ParallelWalk:
     # What follows runs in the thread of who uses the walk.
 
     def _end_all(self, threads: list[threading.Thread]) -> None:
-        self._stop.set()
+        with self._changed:
+            self._stop.set()
+            self._changed.notify_all()
         for session, thread in zip(self._sessions, threads, strict=True):
             while thread.is_alive():
                 with self._changed:
@@ -260,8 +255,6 @@ class ParallelWalk:
                 session.abort()
                 thread.join(0.1)
             self._source.client.session.calls += session.calls
-        for part in self._parts:
-            part.close()
 
 
 def _answer(question: Callable[[], T], answer: Future[T]) -> None:

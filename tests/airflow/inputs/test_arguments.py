@@ -66,7 +66,8 @@ WORD: tuple[Any, ...] = ("", "None", "nonsense", 7, True, None, ["x"], {"x": "y"
 FLAG: tuple[Any, ...] = ("no", "True", "", 1, 0, None, [])
 SECONDS: tuple[Any, ...] = ("5", 0, -1, True, float("nan"), float("inf"), None, timedelta(seconds=5), [])
 SPAN: tuple[Any, ...] = ("5m", -1, True, float("nan"), timedelta(days=-1), timedelta(days=9_999), [])
-WHOLE: tuple[Any, ...] = (-1, 1.5, "3", True, None, [1])
+COUNT: tuple[Any, ...] = (-1, 1.5, "3", True, [1])
+WHOLE: tuple[Any, ...] = (*COUNT, None)
 FUNCTION: tuple[Any, ...] = ("x", 7, {}, [])
 AMOUNT: tuple[Any, ...] = (1.5, 0, -1, "", "None", "x", "-1", "1,5", True, Decimal("NaN"), ["1"], {"x": 1})
 MAPPING: tuple[Any, ...] = ("x", 7, [("x", "y")], {7: "x"})
@@ -88,8 +89,9 @@ WRONG: dict[str, tuple[Any, ...]] = {
     **dict.fromkeys(("deferrable", "fire_on_held"), FLAG),
     **dict.fromkeys(("poll_interval", "max_interval", "wait_timeout"), SECONDS),
     **dict.fromkeys(("resend_after", "search_back"), SPAN),
-    "parallel": (*[each for each in WHOLE if each is not None], 0, 17),
-    **dict.fromkeys(("page_size", "readings", "limit", "max_consecutive_failures", "max_mb"), (*WHOLE, 0)),
+    "page_size": (*COUNT, 0),
+    "parallel": (*COUNT, 0, 17),
+    **dict.fromkeys(("readings", "limit", "max_consecutive_failures", "max_mb"), (*WHOLE, 0)),
     **dict.fromkeys(("max_rejected", "rereads"), WHOLE),
     **dict.fromkeys(("response_filter", "on_held_callback", "deliver"), FUNCTION),
     **dict.fromkeys(("window_start", "window_end"), MOMENT),

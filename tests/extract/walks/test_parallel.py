@@ -33,6 +33,7 @@ from airflow_provider_nexus.extract.checkpoint import FOLDER
 from airflow_provider_nexus.extract.proof import Proof, Verdict
 from airflow_provider_nexus.extract.proved_read import Reading, read_all
 from airflow_provider_nexus.extract.source import Page, Source
+from airflow_provider_nexus.extract.walks import parallel as parallel_walk
 from airflow_provider_nexus.extract.walks.parallel import NAME, parts_of
 from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.sandbox import Sandbox
@@ -161,7 +162,7 @@ def read(by: Callable[[Asked], Reply], *, parallel: int = 4, **extra: Any) -> tu
 def source_of(
     by: Callable[[Asked], Reply],
     refresh: Callable[[str], ClientSettings] | None = None,
-    page_size: int = LIMIT,
+    page_size: int | None = LIMIT,
     on_page: Callable[[Page], None] = lambda _: None,
     **extra: Any,
 ) -> Iterator[tuple[Source, SocketServer]]:
@@ -346,7 +347,29 @@ def test_a_new_key_is_read_where_the_walk_was_begun() -> None:
     assert len(asked_in) == 5
 
 
-def test_what_is_read_ahead_waits_on_the_disk() -> None:
+def test_when_too_much_waits_the_others_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first sub-window is answered when nobody has asked for anything else for a while."""
+    monkeypatch.setattr(parallel_walk, "_ROOM", 500)
+    ahead: list[int] = []
+
+    def by(asked: Asked) -> Reply:
+        query = Query(asked)
+        if query.since > f"{START:%FT%T}" and query.until < f"{START + timedelta(hours=7):%FT%T}" and not ahead:
+            number = -1
+            while number != len(served.asked):
+                number = len(served.asked)
+                time.sleep(0.5)
+            ahead.append(number)
+        return served(asked)
+
+    served = Served(spread(1000))
+    proof, raw = read(by, parallel=2)
+    assert (proof.verdict, raw) == (Verdict.PROVED, served.raw)
+    assert ahead[0] < 25
+    assert len(served.asked) > 100
+
+
+def test_what_is_read_ahead_waits_packed() -> None:
     """The first sub-window is answered when all others are read: four megabytes of records by then."""
     served = Served(spread(5000))
     served.raw = [raw[:-1] + b',"x":"%b"}' % (b"y" * 1000) for raw in served.raw]
@@ -382,9 +405,11 @@ def test_what_is_read_ahead_waits_on_the_disk() -> None:
         (5000, 100, None, None, (4, 4)),
         (5000, 100, None, 2.5, (2, 4)),
         (5000, 100, None, 0.5, (1, 0)),
-        (10**6, 100, None, 100.0, (4, 16)),
+        (10**6, 100, None, 100.0, (4, 200)),
+        (10**18, 100, None, None, (4, 10_000)),
         (10**6, 100, 1, None, (1, 0)),
-        (10**6, 100, 16, 2.5, (16, 64)),
+        (10**6, 100, 16, 2.5, (16, 200)),
+        (80_000, 100, 4, None, (4, 16)),
         (5000, 100, 16, None, (12, 12)),
         (5000, 500, None, None, (2, 2)),
         (20_000, 100, 8, None, (8, 16)),
@@ -423,7 +448,7 @@ class TestCheckpoints:
         """Whatever had been given out in order when it broke is gone on from, side by side again."""
         sandbox.configure(**{**PLAIN, "other_shapes": ("transaction_sort",), "late_share": 0.0, "delete_share": 0.0})
         sandbox.reset()
-        options: dict[str, Any] = {"resource": resource, "page_size": 3, "parallel": 3, "requested": day(sandbox)}
+        options: dict[str, Any] = {"resource": resource, "page_size": 5, "parallel": 3, "requested": day(sandbox)}
         attempt(sandbox, tmp_path / "plain", staged=False, **{**options, "parallel": 1})
         calls = attempt(sandbox, tmp_path / "parallel", staged=False, **options)["calls"]
         expected, gone_on = stored(tmp_path / "plain"), 0
