@@ -30,10 +30,6 @@ class Ratio:
     low: float
     high: float
 
-    def __str__(self) -> str:
-        digits = 1 if self.middle >= 3 else 2
-        return f"{self.middle:.{digits}f} ({self.low:.{digits}f} to {self.high:.{digits}f})"
-
 
 @dataclass
 class Measured:

@@ -25,9 +25,9 @@ def test_the_command_measures_and_writes_the_page(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "benchmarks", *options], check=True, capture_output=True, timeout=600, cwd=ROOT)
     text = (tmp_path / page.PAGE).read_text()
     for name in ways:
-        row = re.search(rf"^   \* - {re.escape(WAYS[name].label)}\n((?:     -.*\n)+)", text, re.MULTILINE)
+        row = re.search(rf"^   \* - {re.escape(WAYS[name].label)}\n((?:     .*\n)+)", text, re.MULTILINE)
         assert row, name
-        ratios = re.findall(r"- ([\d.]+) \(([\d.]+) to ([\d.]+)\)", row[1])
+        ratios = re.findall(r"- \| ([\d.]+)\n +\| ([\d.]+) to ([\d.]+)\n", row[1])
         assert len(ratios) >= 3, text
         assert all(0 < float(low) <= float(middle) <= float(high) for middle, low, high in ratios)
         assert f"{WAYS[name].label} to the {WAYS[BARE].label}" in text
