@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusContractError, NexusStorageError
 
-_VALUES = re.compile(r"'.*'|\".*\"|=\(.*\)")
+_VALUES = re.compile(r"'.*'(?!\w)|\".*\"|=\(.*\)")
 """From the first mark to the last: a value may have such marks in it."""
 
 _LOGIN = "the database does not let the connection in: put its login and password right"
@@ -87,18 +87,19 @@ def failing(what: str, table: str) -> Iterator[None]:
     :raises NexusConfigurationError: when another try would end alike
     :raises NexusStorageError: when another try may help
     """
-    could_not = f"The database could not {what} table {table}"
+    could_not, ours = f"The database could not {what} table {table}", None
     try:
+        yield
+    except SQLAlchemyError as error:
+        ours = _as_ours(could_not, error)
+    except UnicodeEncodeError:
+        ours = NexusStorageError(f"{could_not}: it was given text that is no Unicode")
+    if ours:
         try:
-            yield
-        except SQLAlchemyError as error:
-            raise _as_ours(could_not, error) from None
-        except UnicodeEncodeError:
-            raise NexusStorageError(f"{could_not}: it was given text that is no Unicode") from None
-    except (NexusConfigurationError, NexusStorageError) as ours:
-        # The chain is cut: the errors of drivers and of SQLAlchemy quote whole rows.
-        ours.__context__ = None
-        raise
+            raise ours
+        finally:
+            # The chain is cut: the errors of drivers and of SQLAlchemy quote whole rows.
+            ours.__context__ = None
 
 
 def refuse_swallowed(name: str, what: str, wanted: int, found: int) -> None:

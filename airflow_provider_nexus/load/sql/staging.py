@@ -45,7 +45,7 @@ class Staging:
         self._copy = f"COPY {dialect.identifier_preparer.format_table(self.table)} ({names}) FROM STDIN"
 
     def add(self, rows: Sequence[TableRow]) -> None:
-        """Add a batch, in a transaction of its own."""
+        """Add a batch of at least one row, in a transaction of its own."""
         connection, dialect = self._connection, self._connection.dialect
         with transaction(connection, begin="BEGIN"):
             if dialect.driver in ("psycopg", "psycopg2"):
