@@ -354,7 +354,7 @@ def test_when_too_much_waits_the_others_wait(monkeypatch: pytest.MonkeyPatch) ->
 
     def by(asked: Asked) -> Reply:
         query = Query(asked)
-        if query.since > f"{START:%FT%T}" and query.until < f"{START + timedelta(hours=7):%FT%T}" and not ahead:
+        if query.since > f"{START:%FT%T}" and query.until < f"{START + timedelta(hours=4):%FT%T}" and not ahead:
             number = -1
             while number != len(served.asked):
                 number = len(served.asked)
@@ -365,7 +365,7 @@ def test_when_too_much_waits_the_others_wait(monkeypatch: pytest.MonkeyPatch) ->
     served = Served(spread(1000))
     proof, raw = read(by, parallel=2)
     assert (proof.verdict, raw) == (Verdict.PROVED, served.raw)
-    assert ahead[0] < 25
+    assert ahead[0] < 40
     assert len(served.asked) > 100
 
 
