@@ -35,6 +35,10 @@ T = TypeVar("T")
 _OF_THE_CALL = "max_mb lets a file have: raise it"
 
 
+class AbortedError(Exception):
+    """A call was broken off by :meth:`NexusSession.abort`."""
+
+
 class NexusSession(ClientCore):
     """Sends calls to one Nexus with one token.
 
@@ -56,6 +60,7 @@ class NexusSession(ClientCore):
         self._policy, self._refresh = policy or retry.RetryPolicy(retries=settings.retries), refresh
         self._sleep: Callable[[float], None] = lambda seconds: time.sleep(seconds)
         self._departure: Departure | None = None
+        self._is_aborted = False
 
     @cached_property
     def _http(self) -> requests.Session:
@@ -125,7 +130,11 @@ class NexusSession(ClientCore):
         return found
 
     def abort(self) -> None:
-        """Break off the call that another thread makes, if it makes one."""
+        """Break off the call that another thread makes, if it makes one; nothing is sent again.
+
+        There :class:`AbortedError` is raised.
+        """
+        self._is_aborted = True
         if self._departure and self._departure.sock:
             with suppress(OSError):  # it may have ended
                 socket.socket.shutdown(getattr(self._departure.sock, "socket", self._departure.sock), socket.SHUT_RDWR)
@@ -201,7 +210,8 @@ class NexusSession(ClientCore):
             except Exception as error:  # noqa: BLE001 - whatever it is: what counts is whether the call had left
                 failure = _typed(call, error, bounds, has_left=departure.has_left)
         if failure:
-            raise failure  # out here, so that it has no reference to the original, whose request has the token
+            # out here, so that it has no reference to the original, whose request has the token
+            raise AbortedError if self._is_aborted else failure
         self._log.debug("%s %s: %d, %.0f ms", call.method, call.label, received.status, (time.monotonic() - began) * 1000)
         self._clock.set_by(received.headers)
         return received

@@ -264,7 +264,7 @@ def interrupted(reading: Reading) -> None:
                 raise KeyboardInterrupt
 
 
-def test_what_ends_a_task_ends_calls_that_are_not_answered() -> None:
+def test_what_ends_a_task_ends_calls_that_are_not_answered(caplog: pytest.LogCaptureFixture) -> None:
     """The server leaves all but the first sub-window without an answer."""
     released, waiting = threading.Event(), list[Query]()
 
@@ -284,6 +284,7 @@ def test_what_ends_a_task_ends_calls_that_are_not_answered() -> None:
             interrupted(Reading(source, SPAN, parallel=4))
         assert NAME not in [thread.name for thread in threading.enumerate()]
         assert len(waiting) == 3
+        assert not caplog.messages, "nothing is tried again"
         released.set()
 
 
