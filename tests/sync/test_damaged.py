@@ -41,7 +41,7 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "the end": lambda folder: part_of(folder).write_bytes(part_of(folder).read_bytes()[:-9]),
     "all of it": lambda folder: part_of(folder).write_bytes(b"x" * part_of(folder).stat().st_size),
     "missing": lambda folder: part_of(folder).unlink(),
-    "too many": lambda folder: shutil.copy(part_of(folder), str(part_of(folder)).replace("00000", "00001")),
+    "too many": lambda folder: shutil.copy(part_of(folder), folder / part_of(folder).name.replace("00000", "00001")),
     "rejects": lambda folder: flip(folder / "_rejected" / "records.jsonl"),
     "no rejects": lambda folder: (folder / "_rejected" / "records.jsonl").unlink(),
     "more rejects": lambda folder: (folder / "_rejected" / "more.jsonl").write_bytes(b"{}\n"),
