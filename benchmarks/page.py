@@ -29,7 +29,7 @@ def store(results: Results, into: Path) -> None:
 
     :param into: the repository
     """
-    (into / RESULTS).parent.mkdir(exist_ok=True)
+    (into / RESULTS).parent.mkdir(parents=True, exist_ok=True)
     (into / RESULTS).write_text(f"{json.dumps(results.dump())}\n")
 
 
@@ -65,7 +65,7 @@ def page(results: Results) -> str:
 
 def _throughput(measured: Sequence[Measured]) -> str:
     heads = [f"{each.conditions.latency} ms, pages of {each.conditions.page_size}" for each in measured]
-    rows = []
+    rows = [["records in a run", *[f"{each.conditions.records:,}" for each in measured], ""]]
     for name, way in WAYS.items():
         ratios = [each.ratio(name) for each in measured]
         if name == BARE:
@@ -76,7 +76,7 @@ def _throughput(measured: Sequence[Measured]) -> str:
             continue
         cpu = next((f"{each.cpu(name):.0f}" for each in measured[:1] if name in each.runs), "")
         rows.append([way.label, *cells, cpu])
-    return _table(["", *heads, "CPU µs"], rows, [22, *[17] * len(heads), 10]) if rows else _NOT_MEASURED
+    return _table(["", *heads, "CPU µs"], rows, [22, *[17] * len(heads), 10]) if measured else _NOT_MEASURED
 
 
 def _range(ratio: Ratio) -> str:
@@ -119,7 +119,7 @@ def _speeds(results: Results) -> Iterator[list[str]]:
 
 def _sizes(results: Results) -> Iterator[list[str]]:
     """Goals of memory, at the most records that were measured."""
-    for name, goal in (("json", 5), ("parquet", 40)):
+    for name, goal in (("json", 5), ("json8", 40), ("parquet", 40)):
         if found := results.memory.get(name):
             most = max(found)
             what = f"Memory of {WAYS[name].label} at {most:,} records"

@@ -66,6 +66,6 @@ _BY_LATENCY = tuple(name for name in WAYS if name not in (COPY, "singer"))
 CONDITIONS = (
     Conditions(0, 100, 20_000, tuple(name for name in WAYS if name != "json8")),
     Conditions(0, 500, 20_000, (BARE, "iter_records", "json", "parquet", "postgresql", "http", "dlt_json", "dlt_parquet")),
-    Conditions(20, 100, 10_000, _BY_LATENCY),
+    Conditions(20, 100, 20_000, _BY_LATENCY),
     Conditions(100, 100, 5_000, _BY_LATENCY),
 )
