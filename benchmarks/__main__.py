@@ -32,7 +32,7 @@ def measure(results: Results, parts: list[str], ways: list[str], portion: float)
     if "speed" in parts:
         _speed(results, ways, portion)
     if "memory" in parts:
-        for name in (name for name in _IN_MEMORY if name in WAYS):
+        for name in _IN_MEMORY:
             print(f"memory of {WAYS[name].label}", flush=True)
             results.memory[name] = memory(name, [int(size * portion) for size in SIZES])
     if "imports" in parts:

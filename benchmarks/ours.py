@@ -6,7 +6,6 @@ returns the work that is measured, which returns the number of records that it h
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import os
 import tempfile
@@ -33,7 +32,6 @@ from benchmarks.server import END, START
 Work = Callable[[], int]
 DATABASE = "NEXUS_BENCH_DATABASE"
 """The environment variable with the URL of an empty PostgreSQL database."""
-HAS_PARALLEL = "parallel" in {field.name for field in dataclasses.fields(SyncRequest)}
 _RESOURCE = get_resource("transactions")
 _THREADS = 8
 _LOADS = count()
@@ -50,10 +48,9 @@ def _client_of(url: str) -> Iterator[NexusClient]:
 
 def _sync(url: str, page_size: int, copy: Any, parallel: int = 1) -> int:
     """A proved sync into a copy."""
-    options: dict[str, Any] = {"parallel": parallel} if HAS_PARALLEL else {}
     with _client_of(url) as client:
         requested = RequestedWindow(START, END, "arguments")
-        request = SyncRequest(resource=_RESOURCE, requested=requested, page_size=page_size, **options)
+        request = SyncRequest(resource=_RESOURCE, requested=requested, page_size=page_size, parallel=parallel)
         summary = SyncJob(client, request, Loader(copy)).run()
     if summary is None or summary["verdict"] != "proved":
         raise RuntimeError(f"the sync was not proved: {summary}")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmarks.ours import HAS_PARALLEL
-
 OURS = "ours"
 """The environment that the benchmark itself runs in."""
 
@@ -42,8 +40,6 @@ WAYS = {
     "dlt_parquet": Way("dlt, Parquet", "benchmarks.peers.dlt_files:parquet", "dlt_files"),
     "singer": Way("singer-sdk, no target", "benchmarks.peers.singer:tap", "singer"),
 }
-if not HAS_PARALLEL:
-    del WAYS["json8"]
 
 
 @dataclass(frozen=True)
