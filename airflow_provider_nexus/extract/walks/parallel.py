@@ -262,3 +262,6 @@ def _answer(question: Callable[[], T], answer: Future[T]) -> None:
         answer.set_result(question())
     except Exception as error:  # noqa: BLE001 - it is raised where the question was asked
         answer.set_exception(error)
+    except BaseException:
+        answer.cancel()
+        raise

@@ -370,6 +370,17 @@ def test_when_too_much_waits_the_others_wait(monkeypatch: pytest.MonkeyPatch) ->
     assert len(served.asked) > 100
 
 
+def test_a_task_that_ends_while_it_reads_a_new_key() -> None:
+    served = Served(spread(900))
+    served.odd = lambda _: refused(401) if len(served.asked) > 30 else None
+
+    def refresh(_: str) -> ClientSettings:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        read(served, refresh=refresh)
+
+
 def test_what_is_read_ahead_waits_packed() -> None:
     """The first sub-window is answered when all others are read: four megabytes of records by then."""
     served = Served(spread(5000))
