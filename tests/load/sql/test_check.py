@@ -169,3 +169,10 @@ def test_windows_that_are_noted_wrong_are_found_and_made_good(engine: Engine, ca
     caplog.clear()
     assert copy.windows() == [noted[1], (Window(START, END), later(2))]
     assert caplog.text == ""
+
+
+def test_verify_names_a_bookkeeping_table_that_is_missing(engine: Engine) -> None:
+    copy = loaded(engine)
+    with engine.begin() as connection:
+        connection.execute(sa.text("DROP TABLE nexus_manifest"))
+    assert any("table nexus_manifest is not there" in problem.what for problem in verify_table(copy).problems)
