@@ -42,8 +42,8 @@ class SqlCopy:
     """A copy in one table, with its books in ``nexus_table``, ``nexus_manifest`` and ``nexus_rejected`` beside it.
 
     The tables are made at the first use. Loads of one table wait for each other, and each is one transaction. The rows
-    wait in a temporary table of the session until all of them have come, so nothing is locked while Nexus is read; a pool
-    of connections that changes the session between transactions can't be used. A view beside the table has the records alone.
+    wait in a temporary table of the session until all of them have come; a pool of connections that changes the session between
+    transactions can't be used. A view beside the table has the records alone.
 
     :param engine: of the database; it stays the caller's
     :param name: of the table, behind a schema and a point if it has one
@@ -122,7 +122,7 @@ class SqlCopy:
         self.prepare()
         with failing("load", self.model.name), session(self.engine) as connection:
             staging = Staging(connection, self.model)
-            for rows in batches:
+            for rows in filter(None, batches):
                 staging.add(rows)
             stored = self._merge(connection, staging.table, scope, seal())
             staging.drop()

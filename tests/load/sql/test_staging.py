@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -45,12 +44,16 @@ def when_staged(engine: Engine, *statements: str) -> None:
                 connection.exec_driver_sql(each.replace("STAGED", statement.split()[3]))
 
 
-def refused(engine: Engine, rows: Any, words: str, caplog: pytest.LogCaptureFixture) -> None:
+def refused(engine: Engine, rows: list[TableRow], words: str, caplog: pytest.LogCaptureFixture) -> None:
+    refused_batches(engine, [rows], words, caplog)
+
+
+def refused_batches(engine: Engine, batches: Iterable[list[TableRow]], words: str, caplog: pytest.LogCaptureFixture) -> None:
     """Nothing is stored, and nobody is told a value: not by the error, by what it came from, or by the log."""
     caplog.set_level("DEBUG")
     before = [dump(engine, name) for name in ("nexus_copy", "nexus_manifest")]
     with pytest.raises(NexusStorageError, match=f"The database could not load table nexus_copy.*{words}") as caught:
-        copy_of(engine, batch=5000).apply(rows, None, lambda: sealed([]))
+        copy_of(engine, batch=5000).apply(batches, None, lambda: sealed([]))
     assert SECRET not in "".join(traceback.format_exception(caught.value)) + caplog.text
     assert caught.value.__cause__ is caught.value.__context__ is None
     assert "\n" not in str(caught.value)
@@ -103,14 +106,14 @@ def test_what_a_server_fails_with(postgresql: Engine, code: str, caplog: pytest.
 
 
 def test_a_connection_that_breaks_between_two_batches(postgresql: Engine, caplog: pytest.LogCaptureFixture) -> None:
-    def rows() -> Iterator[TableRow]:
-        yield from secrets(5000)
+    def batches() -> Iterator[list[TableRow]]:
+        yield secrets(5000)
         with postgresql.connect() as other:
             query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = "
             assert other.execute(sa.text(f"{query}current_database()")).all()
-        yield from secrets(1, f"{SECRET}-X")
+        yield secrets(1, f"{SECRET}-X")
 
-    refused(postgresql, rows(), "run it again", caplog)
+    refused_batches(postgresql, batches(), "run it again", caplog)
 
 
 ODD = (
