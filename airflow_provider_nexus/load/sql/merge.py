@@ -69,8 +69,9 @@ class Merge:
         unseen_of = sa.select(key, self.staged.c["_content"], self.staged.c[created] if created else sa.null())
         unseen_of = unseen_of.where(~sa.exists().where(self.model.data.c["_key"] == key))
         for piece in self._pieces():
-            known = self.connection.execute(self._known.where(piece)).all()
             unseen = self.connection.execute(unseen_of.where(piece)).all()
+            is_all_new = len(unseen) == self.batch
+            known = [] if is_all_new else self.connection.execute(self._known.where(piece)).all()
             damaged = [row for row in known if _is_damaged(row)]
             self._restore(damaged)
             restored += len(damaged)
@@ -80,7 +81,7 @@ class Merge:
             old = [row for row in newer if not row.is_deleted]
             new = [*unseen, *((row.its_key, row.content, row.created) for row in newer if row.is_deleted)]
             self._take_away({row.its_key: row.stored for row in old})
-            if len(unseen) == self.batch:  # the whole piece, which needs no list of keys
+            if is_all_new:  # and needs no list of keys
                 self._insert(piece)
             elif new or old:
                 self._insert(key.in_([*(row[0] for row in new), *(row.its_key for row in old)]))

@@ -88,6 +88,9 @@ def _set_up_postgresql(connection: Connection) -> None:
         change("UTF8")
     else:
         connection.exec_driver_sql("SET client_encoding TO 'UTF8'")
+    if connection.dialect.driver == "psycopg":
+        # A plan that the server stores while a table is small reads all of it for each piece when it has grown.
+        _driver(connection).prepare_threshold = None
     # Drivers can't give back the first and the last year in a zone that leads out of them.
     for statement in ("SET TIME ZONE 'UTC'", "SET DateStyle TO 'ISO'"):
         connection.exec_driver_sql(statement)
