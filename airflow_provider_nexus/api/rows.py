@@ -317,7 +317,8 @@ def _numbers(values: list[Any]) -> list[Decimal | None]:
     """
     if _NUMBERS.issuperset(map(type, values)):
         return values
-    return [each if each is None or each.__class__ is Decimal else money(each) for each in values]
+    plain = [Decimal(each) if each.__class__ is int else each for each in values]
+    return [each if each is None or each.__class__ is Decimal else money(each) for each in plain]
 
 
 def _plain(value: Raw | Decimal | str | None) -> str:

@@ -100,15 +100,15 @@ class Account(Generic[R]):
         :raises NexusDataError: when an amount can't be added up exactly; then none of them was counted
         """
         sums = dict[tuple[str, str], Decimal]()
-        places: dict[str, list[int]] = {}
-        currencies: Sequence[str] | None = None
+        grouped = dict[int, tuple[Sequence[str], dict[str, list[int]]]]()
         with localcontext(EXACT):
             for column in amounts:
-                if column.currencies is not currencies:  # most columns share theirs
-                    currencies, places = column.currencies, {}
+                values, currencies = column.values, column.currencies
+                if id(currencies) not in grouped:  # columns share two lists of codes
+                    _, places = grouped[id(currencies)] = currencies, {}
                     for place, code in enumerate(currencies):
                         places.setdefault(code, []).append(place)
-                values = column.values
+                _, places = grouped[id(currencies)]
                 for currency, mine in places.items():
                     if not (known := [value for place in mine if (value := values[place]) is not None]):
                         continue

@@ -237,13 +237,17 @@ class _Level:
 
 
 def _read_money(values: list[Any], field: Field) -> list[Decimal | None]:
-    kinds, quantize, unit = set(map(type, values)), EXACT.quantize, repeat(UNITS[field.scale])
+    kinds, quantize, unit = set(map(type, values)), EXACT.quantize, UNITS[field.scale]
+    if kinds == {type(None)}:
+        return values
     if not kinds <= {Decimal, int, type(None)}:
         raise ValueError("no number")
-    if kinds == {Decimal}:
-        values = list(map(quantize, values, unit))
+    if int in kinds:
+        values = [Decimal(each) if each.__class__ is int else each for each in values]
+    if type(None) in kinds:
+        values = [None if each is None else quantize(each, unit) for each in values]
     else:
-        values = [None if each is None else quantize(Decimal(each), UNITS[field.scale]) for each in values]
+        values = list(map(quantize, values, repeat(unit)))
     # zero may be negative, which no column type knows
     return [each if each or each is None else each.copy_abs() for each in values]
 
