@@ -172,12 +172,18 @@ class TypedDecoder:
             inside = found
             if level.path:
                 inside = list(map(level.of_parent, objects[level.path[:-1]]))
-                members -= sum([each is not UNSET for each in inside])
-                inside = [level.empty if each is None or each is UNSET else each for each in inside]
+                members -= len(inside)
+                if not {type(None), UnsetType}.isdisjoint(map(type, inside)):
+                    members += sum([each is UNSET for each in inside])
+                    inside = [level.empty if each is None or each is UNSET else each for each in inside]
             objects[level.path] = inside
             for attribute, field in level.fields.items():
                 values: list[Any] = list(map(attrgetter(attribute), inside))
-                if UnsetType in map(type, values):
+                kinds = set(map(type, values))
+                if kinds == {UnsetType}:
+                    columns[(*level.path, field.name)] = [None] * len(values)
+                    continue
+                if UnsetType in kinds:
                     members += sum([each is UNSET for each in values])
                     values = [None if each is UNSET else each for each in values]
                 members -= len(values)
