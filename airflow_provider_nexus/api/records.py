@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
-from functools import cache
 from typing import Any
 
 import msgspec
@@ -123,9 +122,13 @@ class _Plan:
         return self._ways.setdefault(name, (usual, otherwise))
 
 
-@cache
+_plans = dict[int, tuple[Schema, _Plan]]()
+"""By the identity of a schema, as its hash is that of all its fields; with the schema, so that no other one gets its identity."""
+
+
 def _plan_of(schema: Schema) -> _Plan:
-    return _Plan("", schema.fields)
+    _, plan = _plans.get(id(schema)) or _plans.setdefault(id(schema), (schema, _Plan("", schema.fields)))
+    return plan
 
 
 def _value(misfit: _OnMisfit, path: str, field: Field, inside: _Plan | None, value: Any) -> Any:
