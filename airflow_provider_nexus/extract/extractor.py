@@ -138,11 +138,12 @@ class Extractor:
     def _facts(self, feed: Feed, cost: tuple[int, int, float]) -> Facts:
         session, server_date = self.client.session, self.client.session.server_now
         dates = (self.resource.finished if feed == "finished" else self.resource.created) if self.request.requested else None
+        is_small = feed == "open" or bool(self.resource.parent)
         asked = {
             "path": self.resource.path,
             "api_version": self.resource.api_version,
             "date_filter": [dates.since, dates.until] if dates else [],
-            "page_size": self.request.page_size or self.client.page_size,
+            "page_size": self.request.page_size or (PAGE_SIZE if is_small else self.client.page_size),
         }
         return Facts(
             environment=session.environment.name,

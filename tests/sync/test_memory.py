@@ -63,7 +63,7 @@ def test_a_million_records() -> None:
         many, large = peak(sandbox, 960)
         assert sandbox.connection_count - connections == 1
         some, beside = peak(sandbox, 96, parallel=4)
-        assert sandbox.connection_count - connections == 2 + 4
+        assert sandbox.connection_count - connections in (2 + 4, 2 + 5)  # the first one can be too old for the last count
     assert 9_000 < few < 11_000
     assert many >= 990_000
     assert some >= 95_000
