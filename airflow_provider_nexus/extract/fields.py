@@ -1,6 +1,6 @@
 """Field watch: which fields the records have, and which of them the catalogue does not know.
 
-One record a page is looked at: a field that Nexus adds comes with every record, and a look at each would cost more than
+One record in a hundred is looked at: a field that Nexus adds comes with every record, and a look at each would cost more than
 all else in the walk. Under a frozen contract every record is: there one field too many must stop the sync.
 """
 

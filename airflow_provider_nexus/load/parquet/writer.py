@@ -96,11 +96,11 @@ class ParquetWriter:
     def _put(self, count: int) -> None:
         """Write a row group. It is made of one piece, as pages would be cut otherwise where its pieces end."""
         part = self._open = self._open or _OpenPart(self.schema)
+        group, left = self._waiting.slice(0, count).combine_chunks(), self._waiting.num_rows - count
+        self._waiting = self._waiting.slice(count) if left else self.schema.empty_table()  # which frees the pieces
         with disk_errors():
-            part.writer.write_table(self._waiting.slice(0, count).combine_chunks(), row_group_size=max(1, count))
+            part.writer.write_table(group, row_group_size=max(1, count))
         part.records += count
-        left = self._waiting.num_rows - count
-        self._waiting = self._waiting.slice(count) if left else self.schema.empty_table()
         if part.records == self._most:
             self._finish(part)
 
