@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from airflow_provider_nexus.client.client import LARGE_PAGE
 from benchmarks import server
 from benchmarks.environments import ROOT, NotInstalledError, python_of
 from benchmarks.ours import DATABASE
@@ -122,7 +123,7 @@ class Bench:
         return not why
 
 
-def memory(name: str, sizes: Iterable[int], page_size: int = 500) -> dict[int, float]:
+def memory(name: str, sizes: Iterable[int], page_size: int = LARGE_PAGE) -> dict[int, float]:
     """MB that a run takes at most, over those of a run of a few records in the same process, by number of records."""
     found = {}
     for records in sizes:

@@ -54,6 +54,11 @@ class Rows(list[Row]):
 
     columns: list[AmountColumn] | None = None
 
+    def free(self) -> None:
+        """Free the memory of rows that nobody needs any more, whoever has them."""
+        self.clear()
+        self.columns = None
+
 
 def in_order(rows: Iterable[Row]) -> Rows:
     """Rows by stamp, key and text: the order of every file, whatever order the server gave."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from airflow_provider_nexus.client.session import NexusSession
 
 _log = logging.getLogger(__name__)
-LARGE_PAGE = 500
+LARGE_PAGE = 250
 """Records to ask for in one call, where the server takes that. The largest that Nexus takes is not documented."""
 
 

@@ -152,6 +152,7 @@ class Walks:
         check_page(first, since, until)
         if not self.position:
             count.total_first = first.total
+        is_whole = first.is_whole
         threads, parts = parts_of(self._source, self.position or window.start, window.end, first, self.parallel)
         if threads > 1:
             walk = ParallelWalk(self._source, parts, threads, first.total or 0, _sub_walk).groups()
@@ -160,7 +161,7 @@ class Walks:
         with closing(walk):
             for group in walk:
                 yield [row for row in group if row.stamp >= f"{self.position:%FT%T}"] if self.position else group
-        is_one_page = not self.position and first.is_whole and count.unique == first.total
+        is_one_page = not self.position and is_whole and count.unique == first.total
         count.total_last = first.total if is_one_page else self._source.count(*widened(window))
 
     def _bisect(self, window: Window, count: Count) -> Generator[list[Row]]:

@@ -56,7 +56,7 @@ class NexusSyncBaseOperator(NexusBaseOperator):
     :param readings: how often in a row the window, or the snapshot, has to be read with the same records and contents; 2 for
         those who audit. It costs as many times the calls, a failed try begins anew, and it can't be had with ``changes``
     :param parallel: parts of a large window that are read at once, from 1 to 16; by default four from 5,000 records on
-    :param page_size: records asked for in one call; by default 500, or 100 where the server refuses so many
+    :param page_size: records asked for in one call; by default 250, or 100 where the server refuses so many
     :param contract: what is done about fields that come or go: ``report``, ``freeze`` or ``allow_new_fields``
     :param max_rejected: records that may be put aside because they don't fit; one more fails the task
     :param capture: ``window`` brings the window alone; ``changes`` also what changed in what earlier runs brought

@@ -34,15 +34,15 @@ def twice(by: Callable[[Asked], Reply], page_size: int | None = None) -> tuple[l
 
 
 def test_as_many_as_the_server_gives() -> None:
-    served = Served(spread(1200))
-    assert twice(served) == ([500] * 6, served.raw)
+    served = Served(spread(600))
+    assert twice(served) == ([250] * 6, served.raw)
 
 
 @pytest.mark.parametrize("status", [400, 422])
 def test_once_refused_never_asked_again(status: int) -> None:
     served = Served(spread(250), lambda query: refused(status) if query.limit > 100 else None)
     asked, raw = twice(served)
-    assert asked == [500, *[100] * 3, *[100] * 3]
+    assert asked == [250, *[100] * 3, *[100] * 3]
     assert raw == served.raw
 
 
@@ -55,12 +55,12 @@ def test_a_server_that_gives_less_is_read_at_its_own_size() -> None:
         query.limit = min(query.limit, 100)
         return served.page(query)
 
-    assert twice(by) == ([500] * 6, served.raw)
+    assert twice(by) == ([250] * 6, served.raw)
 
 
 def test_what_is_refused_for_another_reason_says_nothing_of_the_size() -> None:
     """Such as being asked to sort: what is left out is that, and the pages stay large."""
-    served = Served(spread(1200))
+    served = Served(spread(600))
 
     def by(asked: Asked) -> Reply:
         return refused(400) if "sortBy" in asked.target else served(asked)
@@ -68,9 +68,9 @@ def test_what_is_refused_for_another_reason_says_nothing_of_the_size() -> None:
     with source_of(by, page_size=None) as (source, _):
         rows = read_all(reading := Reading(source, SPAN))
         assert reading.proof.verdict is Verdict.PROVED
-        assert source.client.page_size == 500
+        assert source.client.page_size == 250
     assert [row.raw for row in rows] == served.raw
-    assert [query.limit for query in served.asked] == [100, 500, 500, 500, 1]
+    assert [query.limit for query in served.asked] == [100, 250, 250, 250, 1]
 
 
 @pytest.mark.parametrize("page_size", [7, 500, 1000])
@@ -81,8 +81,8 @@ def test_what_the_caller_says_is_asked(page_size: int) -> None:
 
 def test_what_the_caller_says_is_refused_as_it_is() -> None:
     day = datetime(2026, 1, 1, tzinfo=UTC)
-    with source_of(Served(spread(250), lambda query: refused(400)), page_size=500) as (source, _):
-        again = Source(source.client, get_resource("transactions"), page_size=500)
+    with source_of(Served(spread(250), lambda query: refused(400)), page_size=250) as (source, _):
+        again = Source(source.client, get_resource("transactions"), page_size=250)
         with pytest.raises(NexusValidationError):
             read_all(Reading(again, Window(day, day + timedelta(days=1))))
-        assert source.client.page_size == 500
+        assert source.client.page_size == 250

@@ -20,7 +20,8 @@ def seek_walk(source: Source, since: datetime, until: datetime, first: Page) -> 
     """Groups of rows between two bounds as they are sent, each row once, ascending by stamp and key.
 
     The rows of the last second on a page may go on on the next one, so that second is put off and asked for again; a
-    group is given out when all its seconds are complete. One page is in memory.
+    group is given out when all its seconds are complete. One page is in memory, so a group is emptied when the next one is asked
+    for.
 
     A count does not end the walk, as it may be of another moment than the rows of its page. It ends on a page that has room,
     as the server is known to put more on one; a last page that is full is followed by one more question like any other.
@@ -52,9 +53,15 @@ def seek_walk(source: Source, since: datetime, until: datetime, first: Page) -> 
                 page = seek.move_to(second_of(last), known)
                 check_page(page, seek.asked, until)
                 refuse_skipped(first, len(complete), page)
+                first.rows.clear()
+                rows.clear()
                 yield complete
+                complete.free()
             else:
+                page.rows.clear()
+                rows.clear()
                 yield complete
+                complete.free()
                 page = seek.move_to(second_of(last), known)
         else:
             yield seek.crowded_second()
