@@ -83,6 +83,7 @@ class Source:
         """The same collection through a session of another thread."""
         source = copy.copy(self)
         source.client, source.on_page = NexusClient(session), on_page
+        source.reader = RowReader(self.resource, with_amounts=False)  # most rows are packed, and their amounts are read later
         return source
 
     @property

@@ -27,7 +27,7 @@ Batch = Any
 """A ``pyarrow.RecordBatch``; pyarrow has no types for mypy."""
 GROUP_RECORDS = 10_000
 """Records in a row group at most, and so in memory at once."""
-_BATCH = 1000
+_BATCH = 500
 """Rows that are made columns at once: as Python objects they take many times the memory."""
 _LEVEL = 3
 _EXTRAS = {"pandas": "pandas", "polars": "polars"}
