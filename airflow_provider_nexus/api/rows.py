@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Raw
 
-from airflow_provider_nexus.api import lenient, timestamps
+from airflow_provider_nexus.api import envelope, lenient, timestamps
 from airflow_provider_nexus.api.records import Number, decoder_of, money
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.exceptions import NexusDataError
@@ -165,6 +165,17 @@ class RowReader:
             except ValueError:
                 raise NexusDataError(self.resource.name, key, self._stamp, stamp, "an ISO 8601 time stamp") from None
         return Row(stamp, key, raw, found, flaw)
+
+    def record(self, row: Row) -> dict[str, Any]:
+        """A record with all its members.
+
+        :raises NexusDataError: when it has a number or a text that can't be read
+        """
+        try:
+            found: dict[str, Any] = envelope.decode(row.raw)
+        except envelope.MalformedAnswerError as error:
+            raise NexusDataError(self.resource.name, row.key, "?", str(error), "JSON that can be read") from None
+        return found
 
     def expected(self, flaw: str) -> str:
         """What a flawed field should be."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from airflow_provider_nexus.api.envelope import decode
 from airflow_provider_nexus.api.resource import Resource, Shape
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.rows import Row
@@ -55,9 +54,9 @@ class ChildrenReading:
     def _parents(self) -> Iterator[str]:
         """The codes of all records of the parent resource as of now."""
         window = Window(BEGINNING, server_now(self._client, self._parent)) if self._parent.is_windowed else None
-        for row in stream(Source(self._client, self._parent, page_size=self._page_size), window):
-            record = decode(row.raw)
-            if not self._resource.parent_only or record.get(self._resource.parent_only):
+        source = Source(self._client, self._parent, page_size=self._page_size)
+        for row in stream(source, window):
+            if not self._resource.parent_only or source.reader.record(row).get(self._resource.parent_only):
                 yield row.key
 
     proof: Proof

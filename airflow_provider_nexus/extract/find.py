@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from airflow_provider_nexus.api import envelope
 from airflow_provider_nexus.api.lifecycles import Phase
 from airflow_provider_nexus.api.records import at, typed
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import get_resource
+from airflow_provider_nexus.api.rows import Row, RowReader
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.exceptions import NexusNotFoundError
@@ -76,7 +76,8 @@ class Search:
         entry = get_resource(self.resource)
         if self.by:
             page = self.client.fetch(entry, params={self.by: self.reference, "page": 1, "limit": _LIMIT}).value
-            records = [typed(entry, envelope.decode(raw)) for raw in page.raw]
+            reader = RowReader(entry)
+            records = [typed(entry, reader.record(Row("", "?", raw))) for raw in page.raw]
             if all(map(self.carries, records)) and page.total == len(records):
                 yield from records
                 return
@@ -127,8 +128,9 @@ def _made_since(client: NexusClient, resource: Resource, since: datetime | None,
     now = client.session.server_now or client.fetch(resource, params={"page": 1, "limit": 1}).server_time or datetime.now(UTC)
     since = since or now - _FAR_BACK
     window = Window(since.replace(microsecond=0), max(now, since).replace(microsecond=0) + _AHEAD)
-    for row in stream(Source(client, resource, filters=filters), window):
-        yield typed(resource, envelope.decode(row.raw))
+    source = Source(client, resource, filters=filters)
+    for row in stream(source, window):
+        yield typed(resource, source.reader.record(row))
 
 
 def unlike(asked: Mapping[str, Any], record: Record, resource: str) -> list[str]:

@@ -10,11 +10,10 @@ from itertools import islice
 from typing import Any
 
 from airflow_provider_nexus.api.codes import code_of, did_you_mean
-from airflow_provider_nexus.api.envelope import decode
 from airflow_provider_nexus.api.moments import Moment, is_missing, moment, span_of_time
 from airflow_provider_nexus.api.records import OnUntyped, typed
 from airflow_provider_nexus.api.resource import Resource
-from airflow_provider_nexus.api.rows import Row
+from airflow_provider_nexus.api.rows import Row, RowReader
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.client.values import in_query, refuse_twins
@@ -79,7 +78,8 @@ class RecordsWanted:
     def records(self, client: NexusClient, log: Log) -> Iterator[dict[str, Any]]:
         """The records, typed: times as pendulum in UTC, money as ``Decimal``. Errors as with :meth:`rows`."""
         on_untyped = warn_once(self.resource, log)
-        return (typed(self.resource, decode(row.raw), on_untyped) for row in self.rows(client, log))
+        reader = RowReader(self.resource)
+        return (typed(self.resource, reader.record(row), on_untyped) for row in self.rows(client, log))
 
     def rows(self, client: NexusClient, log: Log, sleep: Callable[[float], None] = time.sleep) -> Iterator[Row]:
         """The records as they came, oldest first, one page in memory.

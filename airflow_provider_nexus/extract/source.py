@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from airflow_provider_nexus.extract.window import Window
 if TYPE_CHECKING:
     from airflow_provider_nexus.client.session import NexusSession
 
+_log = logging.getLogger(__name__)
 _FIRST = datetime.min.replace(tzinfo=UTC) + SECOND
 PAGE_SIZE = 100
 """Records asked for in one call, as the vendor's sample does."""
@@ -159,7 +161,12 @@ class Source:
     def _read_less(self, query: dict[str, Any]) -> Page:
         """The answer to a smaller question, once the large one was refused: if for its size, it is not asked again."""
         before = self._sorts
-        page = self._read({**query, "limit": PAGE_SIZE}, PAGE_SIZE)
+        try:
+            page = self._read({**query, "limit": PAGE_SIZE}, PAGE_SIZE)
+        except NexusValidationError:
+            hint = "%s: pages of %s and of %s records were refused. If Nexus takes only fewer in one call, give page_size"
+            _log.warning(hint, self.resource.name, LARGE_PAGE, PAGE_SIZE)
+            raise
         if self._sorts is before:
             self.page_size = self.client.page_size = PAGE_SIZE
         return page

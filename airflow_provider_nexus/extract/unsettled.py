@@ -145,9 +145,9 @@ def _window_of(wanted: Mapping[str, Open]) -> Window:
 
 
 def _end_of(raw: bytes) -> str:
-    """When a record ended, as text that sorts as time; nothing when it has not."""
-    value = at(decode(raw), _ENDED)
+    """When a record ended, as text that sorts as time; nothing when it has not, or when that can't be read."""
     try:
+        value = at(decode(raw), _ENDED)
         return normalise(value) if value else ""
     except ValueError:
         return ""

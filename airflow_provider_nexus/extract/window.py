@@ -157,6 +157,9 @@ def settled_window(
     client: NexusClient, resource: Resource, requested: RequestedWindow, lag: timedelta, log: Log, sleep: Callable[[float], None]
 ) -> Window | None:
     """The window to read now, waited for until it is settled; ``None`` when nothing is settled yet."""
+    for bound in (requested.start, requested.end):
+        if bound and bound.microsecond:
+            log.info("%s: %s is cut to %s, as Nexus shows whole seconds", resource.name, bound.isoformat(), to_wire(bound))
     window, wait = settle(requested, server_now(client, resource), lag)
     if window is None:
         log.info("%s: nothing is settled yet (lag %s)", resource.name, lag)

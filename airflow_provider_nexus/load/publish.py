@@ -17,7 +17,9 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from airflow_provider_nexus import storage as store
+from airflow_provider_nexus.exceptions import NexusUnprovedError
 from airflow_provider_nexus.extract.jsonl import Part
+from airflow_provider_nexus.extract.proof import Verdict
 from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load import rejects
 from airflow_provider_nexus.load.claims import amounts_of, contradictions, damage
@@ -61,6 +63,7 @@ def publish(
     :param found: what is wrong with the files that lie there, by name; ``None`` when that is not known
     :raises NexusConfigurationError: when what lies there is of another server, or in another format
     :raises NexusDataError: when its manifest can't be read
+    :raises NexusUnprovedError: when what lies there is proved, and what is to replace it is not
     :raises NexusStorageError: when the files are not there afterwards, as when another run writes the same window at once
     """
     is_reading = folder.parent.name == READINGS
@@ -76,6 +79,9 @@ def publish(
     if former is not None:
         published = manifests.parse(former, str(folder))
         refuse_other_format(folder, published, manifest.format)
+        if manifest.proof.verdict == Verdict.UNPROVED != published.proof.verdict:
+            text = f"{folder} is proved, and what was read this time is not: it stays as it is. Run it again"
+            raise NexusUnprovedError(text, tuple(manifest.proof.reasons))
         if _is_same(published, manifest):
             wrong = damage(folder, published) if found is None else wrong
             wrong |= _misstated(published, manifest, has_all=not is_reading) or _orphaned(collection, published)

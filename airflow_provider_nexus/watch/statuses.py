@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from airflow_provider_nexus.api.codes import did_you_mean, texts_of
-from airflow_provider_nexus.api.envelope import Records, decode
+from airflow_provider_nexus.api.envelope import Records
 from airflow_provider_nexus.api.lifecycles import Lifecycle, Phase
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.rows import RowReader
@@ -191,7 +191,7 @@ class StatusReader:
                 continue  # read one by one, its error names what is wrong
             status = self._reader.status(row)
             is_odd = self._lifecycle.phase(status) is Phase.UNKNOWN
-            yield row.key, self.status_in(decode(raw)) if is_odd else SeenStatus(status, created=row.stamp)
+            yield row.key, self.status_in(self._reader.record(row)) if is_odd else SeenStatus(status, created=row.stamp)
 
 
 def drive(asking: Generator[Ask, Any, T], answer: Callable[[Ask], Any]) -> T:

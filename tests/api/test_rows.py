@@ -244,3 +244,12 @@ def test_in_order_is_by_stamp_key_and_text() -> None:
     for seed in range(5):
         shuffled = random.Random(seed).sample(rows, len(rows))
         assert [row[:3] for row in in_order(shuffled)] == [row[:3] for row in rows]
+
+
+@pytest.mark.parametrize("value", ['"\\ud800"', "9" * 5000])
+def test_a_record_that_python_can_not_read_is_named(value: str) -> None:
+    """Its amounts, key and stamp can be read, so it is stored as it came; as a dict nobody can have it."""
+    reader = RowReader(get_resource("orders"))
+    (row,) = reader.page([f'{{"orderCode":"O1","created":"2026-01-01T10:00:00Z","reason":{value}}}'.encode()])
+    with pytest.raises(NexusDataError, match="orders record O1"):
+        reader.record(row)

@@ -170,6 +170,31 @@ def test_a_lenient_request_publishes_the_verdict(fresh: tuple[Sandbox, NexusClie
     assert manifest_of(summary)["proof"]["reasons"]
 
 
+def test_an_unproved_reading_never_replaces_a_proved_one(fresh: tuple[Sandbox, NexusClient], tmp_path: Path) -> None:
+    sandbox, client = fresh
+    window = last_day(sandbox)
+    before = sync(client, tmp_path, "orders", window, strict=False)
+    files = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    sandbox.configure(total_error=-1)
+    with pytest.raises(NexusUnprovedError, match="is proved, and what was read this time is not: it stays as it is") as caught:
+        sync(client, tmp_path, "orders", window, strict=False)
+    assert caught.value.reasons
+    assert before["records"] > 0
+    assert files == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+
+def test_bounds_with_fractions_of_a_second_are_cut(
+    fresh: tuple[Sandbox, NexusClient], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    sandbox, client = fresh
+    day = last_day(sandbox)
+    assert day.start
+    with caplog.at_level(logging.INFO):
+        summary = sync(client, tmp_path, "orders", RequestedWindow(day.start + timedelta(seconds=0.9), day.end, "arguments"))
+    assert summary["window_start"] == f"{day.start:%FT%TZ}"
+    assert f"{day.start:%FT%T}.900000+00:00 is cut to {day.start:%FT%TZ}" in caplog.text
+
+
 def test_unknown_fields_are_told(fresh: tuple[Sandbox, NexusClient], tmp_path: Path) -> None:
     sandbox, client = fresh
     sandbox.configure(unknown_fields=True)

@@ -93,6 +93,7 @@ class ParquetCopy:
         published = self._published()
         torn = {name: window for name, window in self._index.named.items() if name not in published}
         torn = {name: window for name, window in torn.items() if store.names(self._collection / name / SUPERSEDED)}
+        torn |= self._index.lost
         for name, (window, entry) in published.items():
             before = entry.previous
             lost = {} if before in published else windows_named([before])

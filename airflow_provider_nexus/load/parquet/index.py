@@ -23,7 +23,7 @@ from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.extract.totals import Totals
 from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load import manifest as manifests
-from airflow_provider_nexus.load.collection import refuse_other_format, windows_of
+from airflow_provider_nexus.load.collection import refuse_other_format, windows_named, windows_of
 from airflow_provider_nexus.load.manifest import NAME, Digits, Manifest, Previous, Sha256, digest_of
 
 FOLDER, WINDOWS = "_index", "windows.json"
@@ -89,12 +89,14 @@ class WindowIndex:
     :param has_totals: whether manifests have counts and sums by group
     :param file_format: of all windows
     :ivar named: the folders that are named as windows are, as they were listed last
+    :ivar lost: windows whose folders are not there any more, until they are read again
     """
 
     def __init__(self, collection: Any, file_format: str, *, has_totals: bool) -> None:
         self._collection, self._format, self._has_totals = collection, file_format, has_totals
         self._folder = collection / FOLDER
         self.named: dict[str, Window] = {}
+        self.lost: dict[str, Window] = {}
         self._is_read = False
         self._forget()
 
@@ -112,8 +114,16 @@ class WindowIndex:
         self.named = windows_of(self._collection)
         if not self._is_read:
             self._read()
-        for name in self._entries.keys() - self.named.keys():
-            self._note(name, None, None)
+        for name in self.lost.keys() & self.named.keys():  # somebody has put it back
+            del self.lost[name]
+            self._let_go_of(month_of(name))
+        for name in self._entries.keys() - self.named.keys() - self.lost.keys():
+            window = windows_named([name]).get(name)
+            if window is None or any(window.meets(other) for other in self.named.values()):
+                self._note(name, None, None)  # another one has taken its place
+            else:
+                self.lost[name] = window
+                self._let_go_of(month_of(name))
         for name in self.named:
             if name not in self._entries:
                 self.manifest(name)
@@ -158,10 +168,14 @@ class WindowIndex:
         self._fresh.pop(name, None)
         if entry is not None:
             self._entries[name] = entry
+            self.lost.pop(name, None)
+        if self._has_totals and manifest is not None:
+            self._fresh[name] = manifest.group_totals
+        self._let_go_of(month_of(name))
+
+    def _let_go_of(self, month: str) -> None:
+        """Add up the windows of a month anew when that is asked for."""
         if self._has_totals:
-            month = month_of(name)
-            if manifest is not None:
-                self._fresh[name] = manifest.group_totals
             self._stale.add(month)
             self._of_month.pop(month, None)
             self._sums.pop(month, None)
@@ -228,11 +242,14 @@ class WindowIndex:
                 _log.warning("%s is not the file that the index names: it is made anew from manifests", path)
                 self._stale.add(month)
             known = (found or {}) | self._fresh
-            for name in [name for name in self._entries if month_of(name) == month and name not in known]:
+            for name in [name for name in self._there_in(month) if name not in known]:
                 manifest = self.manifest(name)
                 known[name] = manifest.group_totals if manifest else Totals()
-            self._of_month[month] = {name: known[name] for name in self._entries if month_of(name) == month}
+            self._of_month[month] = {name: known[name] for name in self._there_in(month)}
         return self._of_month[month]
+
+    def _there_in(self, month: str) -> list[str]:
+        return [name for name in self._entries if month_of(name) == month and name not in self.lost]
 
 
 def entry_of(raw: bytes, manifest: Manifest) -> Entry:
