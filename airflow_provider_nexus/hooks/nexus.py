@@ -234,8 +234,8 @@ class NexusHook(FileCalls, BaseHook):
         """The records of a collection, lazily, each once, oldest first, with one page in memory.
 
         All records are given that were there when the walk began, still are when their page is read, and whose creation
-        stamp lies in ``[start, end)``, both cut to whole seconds. What is asked for is checked at once, and the reading begins with
-        the first record.
+        stamp lies in ``[start, end)``, both cut to whole seconds. What is asked for is checked at once, and the reading begins
+        with the first record.
 
         :param start: ISO 8601 text, a ``datetime`` or a date, pendulum's among them; by default the beginning
         :param end: likewise; by default now. One that is open or in the future is cut to the server's clock minus the lag; one
