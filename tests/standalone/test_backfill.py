@@ -56,7 +56,7 @@ def test_every_window_is_read_once_and_proved(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "temp").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "temp"))
     target, dags = tmp_path / "target", {f"{DAG}.py": (example_dags() / f"{DAG}.py").read_text()}
-    with Sandbox(customers=50, transactions=6000, days=90, arrivals_per_hour=0) as sandbox:
+    with Sandbox(customers=50, transactions=10_000, days=90, arrivals_per_hour=0) as sandbox:
         end = sandbox.now.replace(microsecond=0) - timedelta(hours=1)
         start = end - timedelta(days=89)
         conf = {
