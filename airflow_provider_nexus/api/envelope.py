@@ -21,7 +21,8 @@ from airflow_provider_nexus.api.resource import Resource, Shape
 T = TypeVar("T")
 
 _BOM = b"\xef\xbb\xbf"
-_EXCERPT_LENGTH, _WINDOW = 300, 1200
+_EXCERPT_LENGTH = 300
+_WINDOW = 4 * _EXCERPT_LENGTH
 _MOST_CODES, _MOST_DECODED = 20, 1_000_000
 _ENVELOPE = 4096
 _LOOKED_AT, _HALF = 65_536, 16_384

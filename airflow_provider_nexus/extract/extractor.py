@@ -54,6 +54,7 @@ class Extractor:
         self.log = log or logging.getLogger(__name__)
         self.resource = request.resource
         self.protector = Protector(request.resource, request.protection)
+        self._small_page = request.page_size or PAGE_SIZE  # where few records are looked up in one call
 
     def window(self, requested: RequestedWindow) -> Window | None:
         """The window to read now, waited for until it is settled; ``None`` when nothing is settled yet."""
@@ -83,7 +84,7 @@ class Extractor:
         :param since: they were unsettled then
         """
         intake = self._intake()
-        page_size, on_page = self.request.page_size or PAGE_SIZE, intake.progress.page
+        page_size, on_page = self._small_page, intake.progress.page
         reading = UnsettledReading(self.client, self.resource, page_size, wanted, since, on_page)
         return self._extracted("open", None, reading, intake)
 
@@ -93,7 +94,7 @@ class Extractor:
         if not self.resource.parent:
             reading = Reading(self._source(intake, self.resource), None, readings=readings)
             return self._extracted("whole", None, reading, intake)
-        page_size, on_page = self.request.page_size or PAGE_SIZE, intake.progress.page
+        page_size, on_page = self._small_page, intake.progress.page
         children = ChildrenReading(self.client, self.resource, asked, page_size, self.log, on_page, readings=readings)
         return self._extracted("whole", None, children, intake)
 
@@ -143,7 +144,7 @@ class Extractor:
             "path": self.resource.path,
             "api_version": self.resource.api_version,
             "date_filter": [dates.since, dates.until] if dates else [],
-            "page_size": self.request.page_size or (PAGE_SIZE if is_small else self.client.page_size),
+            "page_size": self._small_page if is_small else self.request.page_size or self.client.page_size,
         }
         return Facts(
             environment=session.environment.name,

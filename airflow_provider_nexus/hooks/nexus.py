@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_nexus.client.aio import AsyncNexusClient
     from airflow_provider_nexus.client.client import NexusClient
+    from airflow_provider_nexus.extract.records import RecordsWanted
     from airflow_provider_nexus.load.frames import FrameType
 
 
@@ -252,11 +253,8 @@ class NexusHook(FileCalls, BaseHook):
         :raises NexusWindowError: when a moment can't be read, or the end is not after the start
         :raises NexusUnprovedError: at the end, when the count does not agree with the server's
         """
-        from airflow_provider_nexus.extract.records import RecordsWanted
-
-        asked: dict[str, Any] = {"filters": filters, "page_size": page_size, "settle_lag": settle_lag, "parent": parent}
-        wanted = RecordsWanted(resource=get_resource(resource), start=start, end=end, limit=limit, **asked)
-        self._report_lineage(resource)
+        asked = {"filters": filters, "limit": limit, "page_size": page_size, "settle_lag": settle_lag, "parent": parent}
+        wanted = self._wanted(resource, start=start, end=end, **asked)
         found = wanted.records(self.client, self.log)
         return (as_plain(record) for record in found) if plain else found
 
@@ -284,15 +282,22 @@ class NexusHook(FileCalls, BaseHook):
         :raises NexusWindowError: when a moment can't be read, or the end is not after the start
         :raises NexusUnprovedError: when the count does not agree with the server's
         """
-        from airflow_provider_nexus.extract.records import RecordsWanted, warn_once
+        from airflow_provider_nexus.extract.records import warn_once
         from airflow_provider_nexus.load.frames import data_frame, load_frames
 
         load_frames(df_type)
-        asked: dict[str, Any] = {"filters": filters, "page_size": page_size, "settle_lag": settle_lag, "parent": parent}
-        wanted = RecordsWanted(resource=get_resource(resource), start=start, end=end, limit=limit, **asked)
-        self._report_lineage(resource)
+        asked = {"filters": filters, "limit": limit, "page_size": page_size, "settle_lag": settle_lag, "parent": parent}
+        wanted = self._wanted(resource, start=start, end=end, **asked)
         rows, on_untyped = wanted.rows(self.client, self.log), warn_once(wanted.resource, self.log)
         return data_frame(wanted.resource, rows, df_type, on_untyped)
+
+    def _wanted(self, resource: str, **asked: Any) -> RecordsWanted:
+        """What is asked for, checked, and reported to Airflow's lineage."""
+        from airflow_provider_nexus.extract.records import RecordsWanted
+
+        wanted = RecordsWanted(resource=get_resource(resource), **asked)
+        self._report_lineage(resource)
+        return wanted
 
     def _report_lineage(self, resource: str) -> None:
         """Report to Airflow's lineage what a task has read."""

@@ -79,9 +79,7 @@ def publish(
     if former is not None:
         published = manifests.parse(former, str(folder))
         refuse_other_format(folder, published, manifest.format)
-        if manifest.proof.verdict == Verdict.UNPROVED != published.proof.verdict:
-            text = f"{folder} is proved, and what was read this time is not: it stays as it is. Run it again"
-            raise NexusUnprovedError(text, tuple(manifest.proof.reasons))
+        _refuse_unproved(folder, published, manifest)
         if _is_same(published, manifest):
             wrong = damage(folder, published) if found is None else wrong
             wrong |= _misstated(published, manifest, has_all=not is_reading) or _orphaned(collection, published)
@@ -89,16 +87,36 @@ def publish(
                 return Published(changed=False, raw=former)
         manifest = replace(manifest, replaces=manifests.digest_of(former))
     _withdraw(folder, former, manifest)
+    return Published(changed=True, raw=_put(folder, parts, aside, manifest), damage=wrong)
+
+
+def _put(folder: Any, parts: list[Part], aside: bytes, manifest: Manifest) -> bytes:
+    """Put all files in place, the manifest last.
+
+    :param aside: the file of the records that were put aside; empty for none
+    :return: the manifest as it is stored
+    :raises NexusStorageError: when the other files are not there then
+    """
     for part in parts:
         part.spool.seek(0)
         store.put(folder / part.name, part.spool)
-    if put_aside:
+    if aside:
         store.put(folder / rejects.FOLDER / rejects.NAME, io.BytesIO(aside))
     for each in (*manifest.files, *manifest.rejected):
         if store.size(folder / each.name) != each.bytes:
             raise store.another_run(f"{each.name} is not in {folder} as it was written")
     store.put(folder / NAME, io.BytesIO(raw := manifests.to_json(manifest)))
-    return Published(changed=True, raw=raw, damage=wrong)
+    return raw
+
+
+def _refuse_unproved(folder: Any, published: Manifest, manifest: Manifest) -> None:
+    """Refuse to replace what is proved by what is not.
+
+    :raises NexusUnprovedError: when so
+    """
+    if manifest.proof.verdict == Verdict.UNPROVED != published.proof.verdict:
+        text = f"{folder} is proved, and what was read this time is not: it stays as it is. Run it again"
+        raise NexusUnprovedError(text, tuple(manifest.proof.reasons))
 
 
 def _withdraw(folder: Any, former: bytes | None, manifest: Manifest) -> None:
