@@ -22,6 +22,8 @@ _NOT_NEGATIVE = ["customers", "transactions", "tie_seconds", "late_seconds", "de
 _MISFITS = ("digits", "date", "amount")
 OTHER_SHAPES = words("trade_pairs exchanges trade_pair_updated bank_country bank_id document_names transaction_sort trace_pages")
 """Names for the setting ``other_shapes``; the page on the sandbox explains each."""
+WRONG_BOOKS = words("lost_mutation lost_ledger_entry doubled_fee price_of_another_day")
+"""Names for the setting ``wrong_books``; the page on the sandbox explains each."""
 _NAMES = {field.name.lower(): field.name for resource in RESOURCES.values() for field in resource.schema.fields}
 _FILTERS = {name for resource in RESOURCES.values() for name in resource.filters}
 _NEEDED = {resource.key[0].lower() for resource in RESOURCES.values() if len(resource.key) == 1} | {
@@ -87,6 +89,10 @@ class SandboxSettings:
     :param misfits: in which ways: ``digits`` is an amount of 40 significant digits, ``date`` a time other than the creation
         stamp that is no date, ``amount`` an amount that is the text ``n/a``. A row has one of those that its fields allow.
         Filters, sorting and totals go by the values beneath, but totals add up the 40 digits as they are shown
+    :param wrong_books: what balances and reserves have wrong, once each, in the second half of the span: any of
+        ``lost_mutation`` (a completed transaction is not in the balances), ``lost_ledger_entry`` (an entry of the hot wallet's
+        ledger is not in the hot wallet), ``doubled_fee`` and ``price_of_another_day`` (an exchange has booked the fee of an
+        order twice, or its value at the price of the day before)
     :raises ValueError: for a value that makes no sense
     """
 
@@ -130,10 +136,11 @@ class SandboxSettings:
     other_shapes: Collection[str] = ()
     misfit_share: float = 0.0
     misfits: Collection[Literal["digits", "date", "amount"]] = ("digits", "date", "amount")
+    wrong_books: Collection[str] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "faults", tuple(self.faults))
-        for name in ("misfits", "removed_fields", "ignored_filters", "other_shapes", "revoked"):
+        for name in ("misfits", "removed_fields", "ignored_filters", "other_shapes", "revoked", "wrong_books"):
             object.__setattr__(self, name, _items(name, getattr(self, name)))
         self._check_kinds()
         self._check_numbers()
@@ -176,6 +183,7 @@ class SandboxSettings:
     def _check_shapes(self) -> None:
         _refuse_others("misfits", self.misfits, _MISFITS)
         _refuse_others("other_shapes", self.other_shapes, OTHER_SHAPES)
+        _refuse_others("wrong_books", self.wrong_books, WRONG_BOOKS)
         for name in sorted(set(self.ignored_filters) - _FILTERS):
             raise ValueError(f"no list has a filter {name!r} to be ignored: see the catalogue for those there are")
         for name in self.removed_fields:

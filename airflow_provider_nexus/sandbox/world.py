@@ -12,6 +12,7 @@ from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.sandbox.call import ApiCall, Refusal
 from airflow_provider_nexus.sandbox.data.accounts import EACH, Accounts
 from airflow_provider_nexus.sandbox.data.balances import Balances
+from airflow_provider_nexus.sandbox.data.books import Books
 from airflow_provider_nexus.sandbox.data.broker import BrokerTransactions
 from airflow_provider_nexus.sandbox.data.children import CustomerChildren
 from airflow_provider_nexus.sandbox.data.customers import Customers
@@ -71,11 +72,13 @@ class World:
         self.broker_transactions = BrokerTransactions(self.customers, self.trades, self.orders, shown)
         self.mails = Mails(seed, self.customers, self.trades, shown)
         self.mutations = HotWalletMutations(self.trades, self.transfers, shown)
-        self.balances = Balances(settings.lives, self.trades, self.transactions)
+        wrong = lambda: self.settings.wrong_books  # noqa: E731 - the settings may be replaced
+        self.balances = Balances(start, settings.lives, self.trades, self.transactions, wrong)
+        books = Books(start, self.market, self.orders, self.transfers, self.mutations, wrong)
         self.banks = Banks(seed, self.next_serial)
         self._registers = Registers(settings, start, self.market)
         self._offspring = CustomerChildren(seed, self.customers, self.banks)
-        self._treasury = Treasury(seed, self.market, self.balances, self.customers)
+        self._treasury = Treasury(seed, self.market, self.balances, books, self.customers)
         self._changed: dict[tuple[str, int], Listed] = {}
         self._name()
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from decimal import Decimal
+from functools import cached_property
 
 from airflow_provider_nexus.sandbox import money
 from airflow_provider_nexus.sandbox.codes import WRITTEN
 from airflow_provider_nexus.sandbox.data import progress
+from airflow_provider_nexus.sandbox.data.books import late_rows
 from airflow_provider_nexus.sandbox.data.market import CRYPTOS
 from airflow_provider_nexus.sandbox.data.trades import TradeFacts, Trades
 from airflow_provider_nexus.sandbox.data.transactions import Transactions
@@ -20,10 +22,17 @@ Sums = dict[int, Decimal]
 
 
 class Balances:
-    """Sums over trades. Chunks of old trades, which do not change any more, are summed once."""
+    """Sums over trades. Chunks of old trades, which do not change any more, are summed once.
 
-    def __init__(self, lives: str, trades: Trades, transactions: Transactions) -> None:
+    :param start: end of the seeded span, in microseconds
+    :param wrong: the setting ``wrong_books``, as it is at the moment
+    """
+
+    def __init__(
+        self, start: int, lives: str, trades: Trades, transactions: Transactions, wrong: Callable[[], Collection[str]]
+    ) -> None:
         self._longest, self._trades, self._transactions = progress.LONGEST[lives], trades, transactions
+        self._start, self._wrong = start, wrong
         self._settled: dict[int, tuple[Sums, Sums]] = {}
         self._owned: dict[int | None, list[int]] = defaultdict(list)
         self._indexed = 0
@@ -31,6 +40,10 @@ class Balances:
     def records(self, at: int, customer: int | None = None) -> list[Record]:
         """The balances at a moment, of everybody or of one customer; only cryptos that were ever moved."""
         total, locked = self._everybody(at) if customer is None else self._of(customer, at)
+        lost = self._lost if "lost_mutation" in self._wrong() else None
+        if lost and customer in (None, lost.customer) and self._trades.phase(lost, at) == progress.DONE:
+            value = money.decimal(money.crypto(lost.signed_units, lost.spelt))
+            total[lost.crypto] = money.add(total[lost.crypto], -value)
         return [
             {
                 "code": CRYPTOS[crypto].code,
@@ -41,6 +54,16 @@ class Balances:
             }
             for crypto in sorted(set(total) | set(locked))
         ]
+
+    @cached_property
+    def _lost(self) -> TradeFacts | None:
+        """A completed trade that the balances lack."""
+        for row in late_rows(self._transactions, self._start):
+            trade = self._trades.get(row)
+            is_whole = trade.course.fate == progress.COMPLETED and not trade.course.taken_back
+            if is_whole and trade.units and not trade.is_broker:
+                return trade
+        return None
 
     def available(self, customer: int, crypto: int, at: int) -> Decimal:
         """What a customer can spend of a crypto."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,7 @@ from airflow_provider_nexus.sandbox.call import ApiCall, not_found
 from airflow_provider_nexus.sandbox.chance import salt_of, scatter
 from airflow_provider_nexus.sandbox.data import vocabulary as words
 from airflow_provider_nexus.sandbox.data.balances import Balances
+from airflow_provider_nexus.sandbox.data.books import COLD_STORE, EXCHANGE, HOT_WALLET, Books, Place, opening
 from airflow_provider_nexus.sandbox.data.customers import Customers
 from airflow_provider_nexus.sandbox.data.market import CRYPTOS, CURRENCIES, Currency, Market, crypto_index, currency_of
 from airflow_provider_nexus.sandbox.rows import Listed, ListedRow, Record
@@ -21,13 +23,14 @@ from airflow_provider_nexus.sandbox.stamps import HOUR, MINUTE, Stamp, naive_mil
 _CHAINS = {"LINK": "ETH", "USDT-ERC20": "ETH"}
 _FEE = Raw(b"2.5E-05")
 _NOTHING = money.crypto(0, money.WHOLE)
+_LENT = money.crypto(12 * 10**8, money.WHOLE)
 
 
 class Treasury:
     """The ``values`` of the snapshots; each takes a call."""
 
-    def __init__(self, seed: int, market: Market, balances: Balances, customers: Customers) -> None:
-        self._market, self._balances = market, balances
+    def __init__(self, seed: int, market: Market, balances: Balances, books: Books, customers: Customers) -> None:
+        self._market, self._balances, self._books = market, balances, books
         self._salt = salt_of(seed, "treasury")
         self.snapshots: dict[str, Callable[[ApiCall], Any]] = {
             "currencies": self._currencies,
@@ -92,39 +95,42 @@ class Treasury:
         """Reserves of currencies at exchanges, and of cryptos at exchanges, in the hot wallet and in cold store."""
         asked = call.moment("reservesTimeStamp")
         at = call.at if asked is None else asked
+        moved = self._books.moved(at)
         fiat = [
-            self._reserve(place, each.code, each.name, "Exchange", at) | {"exchangeCode": exchange}
-            for place, each in enumerate(CURRENCIES[:2])
+            self._reserve((EXCHANGE, exchange, each.code), each.name if exchange != "KRAKEN" else None, moved, at)
+            for each in CURRENCIES
+            if each.is_active
             for exchange, _ in words.EXCHANGES
         ]
-        kinds = [("HotWallet", None), ("Coldstore", None), ("Exchange", "KRAKEN"), ("Yield", None)]
+        kinds = [(HOT_WALLET, None), (COLD_STORE, None), *((EXCHANGE, code) for code, _ in words.EXCHANGES)]
         crypto = [
             {
-                **self._reserve(place * 7 + 3, each.code, each.name, kind, at),
-                "exchangeCode": exchange,
-                "bucketCode": "BUCKET0000" if kind == "Yield" else None,
+                **self._reserve((kind, exchange, each.code), each.name if index % 2 else None, moved, at),
                 "blockchainCode": _CHAINS.get(each.code, each.code),
                 "tokenCode": each.code if each.code in _CHAINS else None,
                 "cryptoCode": each.code,
                 "isActive": True,
             }
-            for place, each in enumerate(CRYPTOS)
-            for kind, exchange in kinds[: 4 if place == 1 else 3]
+            for index, each in enumerate(CRYPTOS)
+            for kind, exchange in kinds
         ]
-        return {"currencyReserves": fiat, "cryptoReserves": crypto}
+        lent = {**crypto[len(kinds)], "type": "Yield", "bucketCode": "BUCKET0000", "total": _LENT, "locked": _LENT}
+        return {"currencyReserves": fiat, "cryptoReserves": [*crypto, {**lent, "available": _NOTHING, "unconfirmed": None}]}
 
-    def _reserve(self, place: int, code: str, name: str, kind: str, at: int) -> Record:
-        units, locked = self._amount(place, at), self._amount(place + 1, at) // 100
+    def _reserve(self, place: Place, name: str | None, moved: Mapping[Place, Decimal], at: int) -> Record:
+        kind, exchange, code = place
+        total = money.add(opening(kind, code), moved.get(place))
+        locked = opening(kind, code).scaleb(-2) if kind == EXCHANGE else Decimal(0)
         return {
             "code": code,
-            "name": name if place % 2 else None,
+            "name": name,
             "type": kind,
             "bucketCode": None,
-            "exchangeCode": None,
-            "total": money.crypto(units, money.WHOLE),
-            "locked": money.crypto(locked),
-            "available": money.crypto(units - locked),
-            "unconfirmed": money.crypto(place % 3, money.TINY) if kind == "HotWallet" else None,
+            "exchangeCode": exchange,
+            "total": money.raw(total),
+            "locked": money.raw(locked),
+            "available": money.raw(money.add(total, -locked)),
+            "unconfirmed": money.crypto(len(code), money.TINY) if kind == HOT_WALLET else None,
             "updated": Stamp(at // MINUTE * MINUTE),
         }
 
@@ -141,13 +147,14 @@ class Treasury:
         return Listed(ListedRow(kind.code, partial(self._hot_wallet, place)) for place, kind in enumerate(CRYPTOS))
 
     def _hot_wallet(self, place: int, at: int) -> Record:
-        units = self._amount(place, at)
+        code = CRYPTOS[place].code
+        total = money.add(opening(HOT_WALLET, code), self._books.moved(at).get((HOT_WALLET, None, code)))
         return {
-            "cryptoCode": CRYPTOS[place].code,
+            "cryptoCode": code,
             "cryptoName": CRYPTOS[place].name,
-            "available": money.crypto(units),
+            "available": money.raw(total),
             "unconfirmed": money.crypto(place, money.TINY),
-            "confirmedReserve": money.crypto(units + 5),
+            "confirmedReserve": money.raw(total),
             "delayedSending": _NOTHING,
         }
 

@@ -1,0 +1,78 @@
+"""`airflow nexus reconcile`: compares what Nexus states at a moment with what the records of copies add up to."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from contextlib import ExitStack
+
+from airflow_provider_nexus.cli import running
+from airflow_provider_nexus.cli.bar import following
+from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.reconcile.copied import CopiedRecords, copied_files, copied_table
+from airflow_provider_nexus.reconcile.judge import Outcome, digits
+from airflow_provider_nexus.reconcile.reconciliation import Reconciliation
+from airflow_provider_nexus.reconcile.request import Tolerance, check_copies
+
+
+@running.command
+def run(arguments: Namespace) -> int:
+    """Reconcile.
+
+    :return: 0 when all agrees, 1 when something differs
+    :raises NexusConfigurationError: when a copy is none that can be reconciled, or a connection is missing
+    :raises NexusUnprovedError: when not all that is added up is proved
+    """
+    tolerance = _tolerance(arguments.tolerance)
+    with ExitStack() as stack:
+        copies = _copies(arguments, stack)
+        hook = stack.enter_context(running.nexus(arguments.nexus_conn_id))
+        follow = stack.enter_context(following("comparing", "customers"))
+        found = Reconciliation(
+            client=hook.client,
+            copies=copies,
+            start=arguments.start,
+            moment=arguments.moment,
+            tolerance=tolerance,
+            customers=not arguments.totals_only,
+            log=running.log_to_stderr(),
+            follow=follow,
+        ).run()
+    if arguments.output == "json":
+        running.print_json(found.dump())
+        return 0 if found.is_fine else running.PROBLEMS
+    if lines := [line for line in found.lines if line.outcome in (Outcome.DIFFERS, Outcome.TIMING)]:
+        rows = [
+            (f"{line.book}, {line.place}", line.code, digits(line.difference, "+"), str(line.outcome), line.see) for line in lines
+        ]
+        names = ("where", "code", "Nexus has", "outcome", "see")
+        running.print_table("Differences", names, rows, right=("Nexus has",))
+    for note in found.notes:
+        print(note)
+    print(f"{found.text[0].upper()}{found.text[1:].partition(': ')[0]} ({found.calls:,} calls)")
+    return 0 if found.is_fine else running.PROBLEMS
+
+
+def _copies(arguments: Namespace, stack: ExitStack) -> dict[str, CopiedRecords]:
+    pairs = [each.partition("=") for each in arguments.copies]
+    if wrong := [name for name, mark, target in pairs if not (mark and target)]:
+        raise NexusConfigurationError(f"{wrong[0]!r} is no copy: give RESOURCE=TARGET, such as transactions=data")
+    targets = {name: target for name, _, target in pairs}
+    if len(targets) < len(pairs):
+        raise NexusConfigurationError("a resource is given twice: give one copy of each")
+    check_copies(targets)
+    if arguments.sql_conn_id:
+        engine = stack.enter_context(running.database(arguments.sql_conn_id))
+        return {name: copied_table(engine, table, name) for name, table in targets.items()}
+    return {name: copied_files(running.place(path), name) for name, path in targets.items()}
+
+
+def _tolerance(given: list[str]) -> Tolerance:
+    """An amount for all, or amounts by code."""
+    pairs = [each.partition("=") for each in given]
+    if not given:
+        return Tolerance()
+    if len(given) == 1 and not pairs[0][1]:
+        return Tolerance(given[0])
+    if not all(mark for _, mark, _ in pairs):
+        raise NexusConfigurationError("--tolerance is one amount for all, or CODE=AMOUNT for each code: give one of the two")
+    return Tolerance({code: amount for code, _, amount in pairs})

@@ -1,0 +1,157 @@
+"""Operator that reconciles copies with what Nexus states."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_nexus.api.moments import Moment, is_missing, moment
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusReconciliationError
+from airflow_provider_nexus.hooks._connections import engine_of, opened
+from airflow_provider_nexus.hooks.nexus import NexusHook
+from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered
+from airflow_provider_nexus.reconcile.request import Tolerance, check_copies
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context, XComArg
+
+    from airflow_provider_nexus.reconcile.copied import CopiedRecords
+    from airflow_provider_nexus.reconcile.reconciliation import Reconciled
+
+
+class NexusReconcileOperator(NexusBaseOperator):
+    """Compares what Nexus states at a moment with what proved records add up to, to the last digit.
+
+    Compared are, by the copies that are given:
+
+    * ``transactions``: the custodian balances, in total and by customer, with the mutations of completed transactions;
+    * ``hot_wallet_mutations``: the hot wallet with its ledger;
+    * ``orders``, ``transfers`` and ``hot_wallet_mutations`` together: the reserves by exchange, hot wallet and cold store with
+      what was executed and moved;
+    * always: the reserves of each crypto with what customers own of it (proof of reserves).
+
+    A copy has to be proved without a gap over the whole span. Where a customer's balance differs only as transactions were
+    completed around the moment, the outcome is ``timing``, once a second look has shown that Nexus agrees with itself by now.
+    Everything else that differs by more than the tolerance fails the task, with the records that could explain it.
+
+    .. seealso:: :doc:`/reconciliation`
+
+    :param copies: paths that syncs write to, or with ``sql_conn_id`` tables, by the resource's name (templated)
+    :param sql_conn_id: connection of the database in which the copies are tables (templated)
+    :param moment: what is compared; by default the latest moment up to which all copies are proved (templated)
+    :param start: from when on records are added up, on top of what Nexus stated then; by default the earliest moment from which
+        on all copies are proved (templated)
+    :param tolerance: how much a place may differ: an amount, or amounts by currency or crypto code; 0 by default (templated)
+    :param customers: whether the balance of each customer with a completed transaction is compared, one call each. If not, only
+        of those whose newest transactions could explain why a total differs
+    :param fail_on_difference: whether differences fail the task; if not, ``is_fine`` of what it returns is false, for an approval
+    :param results_table: table that a row for each place is written into, customers' codes among them; needs ``sql_conn_id`` or
+        ``results_conn_id`` (templated)
+    :param results_conn_id: connection of that table's database; by default ``sql_conn_id`` (templated)
+    :param results_path: folder or URL that the same is written into as a file of JSON (templated)
+    :param nexus_conn_id: connection of Nexus (templated)
+    """
+
+    template_fields: Sequence[str] = (
+        *("copies", "sql_conn_id", "moment", "start", "tolerance"),
+        *("results_table", "results_conn_id", "results_path", "nexus_conn_id"),
+    )
+    template_fields_renderers: ClassVar[dict[str, str]] = {"copies": "json", "tolerance": "json"}
+    text_fields = ("sql_conn_id", "results_table", "results_conn_id", "results_path", "nexus_conn_id")
+    ui_color = "#e3f2ee"
+    operator_extra_links = ()  # it is about no one record
+
+    def __init__(
+        self,
+        *,
+        copies: Mapping[str, str] | XComArg,
+        sql_conn_id: str | XComArg | None = None,
+        moment: Moment | XComArg = None,
+        start: Moment | XComArg = None,
+        tolerance: Any = 0,
+        customers: bool = True,
+        fail_on_difference: bool = True,
+        results_table: str | XComArg | None = None,
+        results_conn_id: str | XComArg | None = None,
+        results_path: str | XComArg | None = None,
+        nexus_conn_id: str | XComArg = NexusHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.copies = rendered(copies)
+        self.sql_conn_id = rendered(sql_conn_id)
+        self.moment, self.start = rendered(moment), rendered(start)
+        self.tolerance = tolerance
+        self.customers, self.fail_on_difference = customers, fail_on_difference
+        self.results_table, self.results_conn_id = rendered(results_table), rendered(results_conn_id)
+        self.results_path = rendered(results_path)
+        self.nexus_conn_id = rendered(nexus_conn_id)
+        self.check(NexusReconcileOperator)
+        if isinstance(copies, Mapping):
+            check_copies(copies)
+        if results_table is not None and results_conn_id is None and sql_conn_id is None:
+            raise NexusConfigurationError("results_table needs a database: give results_conn_id, its connection")
+
+    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow gives it
+        """Reconcile.
+
+        :return: a summary: moment, start, whether all is fine, how many places have which outcome, the differences in words
+            without the codes of customers, where the results are, and calls
+        :raises NexusReconciliationError: when something differs and ``fail_on_difference`` is on; the results are stored then
+        :raises NexusUnprovedError: when not all that is added up is proved
+        :raises NexusConfigurationError: when a copy is none that can be reconciled with the connection's server
+        """
+        self.refuse_missing()
+        check_copies(self.copies)
+        with ExitStack() as stack:
+            hook = stack.enter_context(NexusHook(self.nexus_conn_id))
+            found = self._reconcile(hook, stack)
+            summary = found.summary() | self._stored(found, stack)
+        for line in summary["differences"]:
+            self.log.error(line)
+        for note in found.notes:
+            self.log.warning(note)
+        if not found.is_fine and self.fail_on_difference:
+            raise NexusReconciliationError(found.text)
+        return summary
+
+    def _reconcile(self, hook: NexusHook, stack: ExitStack) -> Reconciled:
+        from airflow_provider_nexus.reconcile.reconciliation import Reconciliation
+
+        start, end = (
+            None if is_missing(given) else moment(given, name) for name, given in (("start", self.start), ("moment", self.moment))
+        )
+        return Reconciliation(
+            client=hook.client,
+            copies=self._copies(stack),
+            tolerance=Tolerance(self.tolerance),
+            customers=self.customers,
+            log=self.log,
+            start=start,
+            moment=end,
+        ).run()
+
+    def _copies(self, stack: ExitStack) -> dict[str, CopiedRecords]:
+        from airflow_provider_nexus.reconcile.copied import copied_files, copied_table
+
+        if self.sql_conn_id is None:
+            return {name: copied_files(opened(f"the copy of {name}", path), name) for name, path in self.copies.items()}
+        engine = engine_of(self.sql_conn_id)
+        stack.callback(engine.dispose)
+        return {name: copied_table(engine, table, name) for name, table in self.copies.items()}
+
+    def _stored(self, found: Reconciled, stack: ExitStack) -> dict[str, Any]:
+        """Where the results are."""
+        from airflow_provider_nexus.reconcile.results import store_file, store_rows
+
+        stored: dict[str, Any] = {}
+        if self.results_table is not None:
+            engine = engine_of(self.results_conn_id or self.sql_conn_id or "")
+            stack.callback(engine.dispose)
+            rows = store_rows(engine, self.results_table, found)
+            stored["results_table"] = self.results_table
+            self.log.info("%s rows written into %s", f"{rows:,}", self.results_table)
+        if self.results_path is not None:
+            stored["results_file"] = str(store_file(opened("results_path", self.results_path), found))
+        return stored

@@ -1,0 +1,1 @@
+"""Reconciliation of what Nexus states at a moment with what proved records add up to."""

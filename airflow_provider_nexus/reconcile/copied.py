@@ -1,0 +1,195 @@
+"""Copies as reconciliation reads them: one span of proved windows without a gap, and the values of some fields of its records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Engine
+
+from airflow_provider_nexus.api.resource import Resource
+from airflow_provider_nexus.api.resources import get_resource
+from airflow_provider_nexus.api.timestamps import to_wire
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusUnprovedError
+from airflow_provider_nexus.extract.proof import Verdict
+from airflow_provider_nexus.extract.window import Window, joined
+from airflow_provider_nexus.load import manifest as manifests
+from airflow_provider_nexus.load.claims import refuse_damaged
+from airflow_provider_nexus.load.collection import collections
+from airflow_provider_nexus.load.columns import Table
+from airflow_provider_nexus.load.manifest import Manifest
+from airflow_provider_nexus.load.sql.bookkeeping import Bookkeeping
+from airflow_provider_nexus.load.sql.errors import failing
+from airflow_provider_nexus.load.sql.sessions import snapshot
+from airflow_provider_nexus.load.sql.tables import created_in, current
+from airflow_provider_nexus.verify.readers import column_values
+from airflow_provider_nexus.verify.tables import open_table
+
+Values = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class ProvedWindow:
+    """A window of a copy, whose proof is sound.
+
+    :param read_at: when it was read
+    :param rejected: records that were put aside
+    :param protected: what was done with personal fields, by wire name
+    """
+
+    window: Window
+    read_at: datetime
+    rejected: int
+    protected: frozenset[str]
+
+
+@dataclass(frozen=True)
+class CopiedRecords:
+    """The records of a copy.
+
+    :param where: path or table
+    :param base_url: where they were read
+    :param windows: its proved windows
+    :param read: of each record that was created in a span the values of some fields, by their wire names
+    """
+
+    resource: Resource
+    where: str
+    base_url: str
+    windows: tuple[ProvedWindow, ...]
+    read: Callable[[Sequence[str], datetime, datetime], Iterator[Values]]
+
+    @property
+    def spans(self) -> list[Window]:
+        """What is proved, windows that touch made one."""
+        return list(joined(each.window for each in self.windows))
+
+    def first(self, span: Window) -> datetime:
+        """From when on all is proved up to a span: records that ended in the span may have been created before it."""
+        return next((each.start for each in self.spans if each.start <= span.start < each.end), span.start)
+
+    def within(self, span: Window) -> list[ProvedWindow]:
+        """The windows that a span takes.
+
+        :raises NexusUnprovedError: when it is not proved from end to end, or records of it were put aside
+        """
+        if not any(each.start <= span.start and span.end <= each.end for each in self.spans):
+            proved = ", ".join(f"{to_wire(each.start)} to {to_wire(each.end)}" for each in self.spans) or "nothing"
+            raise NexusUnprovedError(
+                f"{self.where} can't be reconciled from {to_wire(span.start)} to {to_wire(span.end)}: proved is {proved}. "
+                "Sync what is missing, or give a start and a moment between which all is proved"
+            )
+        found = [each for each in self.windows if each.window.meets(span)]
+        if rejected := sum(each.rejected for each in found):
+            raise NexusUnprovedError(
+                f"{self.where} lacks {rejected:,} records that were put aside, so its sums would not be those of all: "
+                "bring them in with airflow nexus replay first"
+            )
+        return found
+
+
+def copied_files(root: Any, name: str) -> CopiedRecords:
+    """The copy of a resource in files.
+
+    :param root: path of a sync, or a folder below it
+    :param name: of the resource
+    :raises NexusConfigurationError: when there is none
+    """
+    resource, found = get_resource(name), dict[Window, tuple[Any, Manifest]]()
+    for collection in collections(root):
+        for folder, window in collection.windows.items():
+            manifest = manifests.load(collection.folder / folder)
+            if manifest and manifest.resource == name and manifest.feed == "created" and manifest.span == window:
+                found[window] = collection.folder / folder, manifest
+    if not found:
+        raise NexusConfigurationError(f"{root} has no windows of {name}: give the path that a sync of {name} writes to")
+    servers = {manifest.base_url for _, manifest in found.values()}
+    if len(servers) > 1:
+        raise NexusConfigurationError(
+            f"{root} has windows of several servers, {', '.join(sorted(servers))}: give the path of one"
+        )
+    proved = {window: each for window, each in found.items() if each[1].proof.verdict != Verdict.UNPROVED}
+
+    def read(fields: Sequence[str], start: datetime, end: datetime) -> Iterator[Values]:
+        table, since = Table(resource), start
+        names = [table.created, *(table.by_path[field].name for field in fields)]
+        for window in sorted(proved, key=lambda each: (each.start, each.end)):
+            until = min(end, window.end)
+            # windows can overlap, and each record counts once
+            since = max(since, window.start)
+            if since < until:
+                folder, manifest = proved[window]
+                refuse_damaged(folder, manifest)
+                for values in column_values(resource, folder, manifest, names):
+                    if values is None:
+                        raise NexusUnprovedError(f"{folder} has a record that can't be added up: see airflow nexus verify")
+                    if values[0] is not None and since <= values[0] < until:
+                        yield values[1:]
+                since = until
+
+    windows = (
+        ProvedWindow(window, manifest.read_moment, manifest.put_aside, frozenset(manifest.protected))
+        for window, (_, manifest) in proved.items()
+    )
+    return CopiedRecords(resource, str(root), servers.pop(), tuple(windows), read)
+
+
+def copied_table(engine: Engine, table: str, name: str) -> CopiedRecords:
+    """The copy of a resource in a table.
+
+    :param engine: of the database; it stays the caller's
+    :param name: of the resource
+    :raises NexusConfigurationError: when no sync has made the table, or of another resource
+    :raises NexusStorageError: when the database fails
+    """
+    copy = open_table(engine, table)
+    if copy.resource.name != name:
+        raise NexusConfigurationError(f"{table} is a copy of {copy.resource.name}, not of {name}: give the table of {name}")
+    model = copy.model
+    with failing("read", model.name), snapshot(engine) as connection:
+        books = Bookkeeping(connection, model)
+        rows = [row for row in books.manifests() if row["feed"] == "created" and row["verdict"] != Verdict.UNPROVED]
+        last = {row["label"]: row for row in rows}
+        windows = tuple(
+            ProvedWindow(
+                Window(row["window_start"], row["window_end"]),
+                row["read_at"],
+                row["rejected"],
+                frozenset(books.manifest(row).protected),
+            )
+            for row in last.values()
+        )
+
+    def read(fields: Sequence[str], start: datetime, end: datetime) -> Iterator[Values]:
+        columns = [model.data.c[model.source.by_path[field].name] for field in fields]
+        query = sa.select(*columns).where(current(model), created_in(model, start, end))
+        with failing("read", model.name), snapshot(engine) as connection:
+            for row in connection.execution_options(yield_per=10_000).execute(query):
+                yield tuple(row)
+
+    return CopiedRecords(copy.resource, f"table {model.name}", copy.base_url, windows, read)
+
+
+def common_span(copies: Iterable[CopiedRecords], start: datetime | None, moment: datetime | None) -> Window:
+    """The span that all copies are reconciled over.
+
+    :param start: ``None`` for the latest start of what is proved without a gap up to its end
+    :param moment: ``None`` for the earliest end of what is proved
+    :raises NexusUnprovedError: when a copy has nothing that is proved, or the moment is not after the start
+    """
+    lasts = []
+    for copy in copies:
+        if not copy.spans:
+            raise NexusUnprovedError(f"{copy.where} has no window that is proved: sync one first")
+        lasts.append(copy.spans[-1])
+    end = moment or min(each.end for each in lasts)
+    begin = start or max(each.start for each in lasts)
+    if begin >= end:
+        raise NexusUnprovedError(
+            f"the moment {to_wire(end)} is not after the start {to_wire(begin)}: give a start before it, at which all copies "
+            "are proved already"
+        )
+    return Window(begin, end)

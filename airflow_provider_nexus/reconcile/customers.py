@@ -1,0 +1,115 @@
+"""A second look at a customer whose balance differs: all of the customer's transactions, read anew, against the balance now.
+
+A copy is read after its windows have ended, and Nexus does not tell when a transaction was completed. So a transaction that was
+completed in between counts in the copy, and did not count at the moment. Whether a difference is of that kind is found out and
+not assumed: by now the balance must be the sum of all completed transactions, and single ones must be the difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+from airflow_provider_nexus.api.resources import get_resource
+from airflow_provider_nexus.api.timestamps import SECOND
+from airflow_provider_nexus.client.client import NexusClient
+from airflow_provider_nexus.client.log import Log
+from airflow_provider_nexus.extract.records import RecordsWanted
+from airflow_provider_nexus.extract.window import Window
+from airflow_provider_nexus.reconcile.judge import Explanation, Line, Outcome, alike, together
+from airflow_provider_nexus.reconcile.movements import Movement, Transaction, of_transaction
+from airflow_provider_nexus.reconcile.statement import Amounts, Place, Statement
+
+_TRIES = 3
+
+
+class SecondLook:
+    """Looks again at customers.
+
+    :param client: makes the calls
+    :param span: the span that is reconciled
+    """
+
+    def __init__(self, client: NexusClient, statement: Statement, span: Window, log: Log) -> None:
+        self._client, self._statement, self._span, self._log = client, statement, span, log
+
+    def at(self, customer: str, lines: Iterable[Line], copied: Iterable[Transaction]) -> list[Line]:
+        """The lines of a customer with their outcomes after a second look.
+
+        :param lines: those that differ
+        :param copied: the customer's transactions by the copy
+        """
+        seen, balance = self._now(customer)
+        stored = {each.movement.record: each for each in copied}
+        return [self._judged(line, seen, balance, stored) for line in lines]
+
+    def _now(self, customer: str) -> tuple[dict[str, Transaction], Amounts]:
+        """The customer's transactions and balance, both of now: read until no balance has changed in between."""
+        balance = self._statement.customer(customer, None)
+        for _ in range(_TRIES):
+            seen = {each.movement.record: each for each in self._transactions(customer)}
+            before, balance = balance, self._statement.customer(customer, None)
+            if balance == before:
+                break
+        return seen, balance
+
+    def _transactions(self, customer: str) -> Iterator[Transaction]:
+        wanted = RecordsWanted(resource=get_resource("transactions"), filters={"customerCode": customer}, settle_lag=0)
+        for record in wanted.records(self._client, self._log):
+            amount = (record["balanceMutation"] or {}).get("crypto")
+            code, status, created = record["transactionCode"], record["status"], record["created"]
+            found = of_transaction(code, record["customerCode"], status, created, record["cryptoCode"], amount)
+            # a server that does not know the filter lists those of everybody
+            if record["customerCode"] == customer:
+                yield found
+
+    def _judged(self, line: Line, seen: Mapping[str, Transaction], balance: Amounts, stored: Mapping[str, Transaction]) -> Line:
+        place = line.place, line.code
+        mine = {code: each for code, each in seen.items() if each.movement.place == place}
+        if apart := tuple(self._apart(place, mine, seen, stored)):
+            return replace(line, explanations=apart)
+        completed = [each.movement for each in mine.values() if each.is_completed]
+        before = sum((each.amount for each in completed if each.at < self._span.start), Decimal(0))
+        # what no transaction shows, such as a balance that was brought along from elsewhere
+        brought = balance.get(place, Decimal(0)) - sum(each.amount for each in completed)
+        if brought not in (Decimal(0), line.opening, line.opening - before):
+            return replace(line, explanations=alike(completed, brought))
+        # Nexus agrees with itself by now. What was begun before the start is taken as it has become, so that the difference can
+        # only be when transactions around the moment took effect.
+        explained = together(self._doubtful(mine, stored), line.stated - brought - before - line.moved)
+        if explained is None:
+            return line
+        early = Explanation("earlier transactions", line.opening - brought - before, "they took effect around the start")
+        return replace(line, outcome=Outcome.TIMING, explanations=(*explained, *([early] if early.amount else [])))
+
+    def _apart(
+        self, place: Place, mine: Mapping[str, Transaction], seen: Mapping[str, Transaction], stored: Mapping[str, Transaction]
+    ) -> Iterator[Explanation]:
+        """Transactions that are not in the copy as they are in Nexus."""
+        again = "sync its window again"
+        for code, each in mine.items():
+            if code not in stored and self._span.start <= each.movement.at < self._span.end:
+                yield Explanation(code, each.movement.amount, f"the copy lacks it: {again}")
+            elif code in stored and each.is_completed and stored[code].is_completed and stored[code].movement != each.movement:
+                yield Explanation(code, each.movement.amount, f"it has another mutation in the copy: {again}")
+        for code, each in stored.items():
+            if each.movement.place == place and code not in seen:
+                yield Explanation(code, each.movement.amount, f"Nexus does not have it any more: {again}")
+
+    def _doubtful(
+        self, seen: Mapping[str, Transaction], stored: Mapping[str, Transaction]
+    ) -> Iterator[tuple[timedelta, Movement]]:
+        """What the records had at the moment and Nexus perhaps not, or with the other sign the other way, and how near it is."""
+        for code, each in seen.items():
+            movement, other = each.movement, each.movement._replace(amount=-each.movement.amount)
+            distance = abs(self._span.end - movement.at)
+            if movement.at < self._span.start:
+                # completed after the moment; or completed by then, and taken back since
+                yield distance, movement if each.is_completed else other
+            elif code in stored:
+                yield distance, movement if stored[code].is_completed else other
+            elif movement.at < self._span.end + SECOND and each.is_completed:
+                # of the second of the moment, which Nexus may take in
+                yield distance, other

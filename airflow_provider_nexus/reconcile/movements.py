@@ -1,0 +1,133 @@
+"""Movements: what the records of a copy moved in each place, by the rules that the books of Nexus follow.
+
+See docs/api_facts.rst, Prices and balances, and Orders and transfers. No source states these rules, so the page on reconciliation
+names them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from airflow_provider_nexus.api import lifecycles
+from airflow_provider_nexus.api.lifecycles import Phase
+from airflow_provider_nexus.exceptions import NexusDataError
+from airflow_provider_nexus.extract.window import Window
+from airflow_provider_nexus.reconcile.copied import CopiedRecords, Values
+from airflow_provider_nexus.reconcile.statement import COLD_STORE, EXCHANGE, HOT_WALLET, Place
+
+NOBODY = "nobody"
+"""The place of transactions without a customer."""
+
+
+class Movement(NamedTuple):
+    """An amount that a record moved.
+
+    :param place: where, and which currency or crypto
+    :param amount: with its sign
+    :param record: its code
+    :param what: what of the record, for a person
+    :param at: when; for a transaction when it was created, as Nexus does not tell when it was completed
+    """
+
+    place: Place
+    amount: Decimal
+    record: str
+    what: str
+    at: datetime
+
+
+class Transaction(NamedTuple):
+    """A transaction.
+
+    :param movement: what it moves once it is completed, 0 as long as that is not known
+    """
+
+    movement: Movement
+    is_completed: bool
+
+
+_FIELDS = ("transactionCode", "customerCode", "status", "created", "cryptoCode", "balanceMutation.crypto")
+
+
+def of_transactions(copy: CopiedRecords, span: Window) -> Iterator[Transaction]:
+    """The transactions of a copy, each in the place of its customer."""
+    return (of_transaction(*values) for values in copy.read(_FIELDS, span.start, span.end))
+
+
+def of_transaction(
+    code: str, customer: str | None, status: str | None, created: datetime, crypto: str | None, amount: object
+) -> Transaction:
+    """A transaction.
+
+    :raises NexusDataError: when it is not known whether it is completed, or what it moves
+    """
+    phase = lifecycles.TRANSACTION.phase(status)
+    if amount and phase is Phase.UNKNOWN:
+        raise NexusDataError("transactions", code, "status", status, "a status of which it is known whether it moves a balance")
+    number = Decimal(0) if amount is None else _number(amount, "transactions", code, "balanceMutation.crypto")
+    place = customer or NOBODY, crypto or ""
+    return Transaction(Movement(place, number, code, "its mutation", created), phase is Phase.SUCCEEDED)
+
+
+MUTATION_FIELDS = ("transactionCode", "type", "created", "cryptoCode", "cryptoAmount")
+ORDER_FIELDS = (
+    *("orderCode", "action", "finished", "tradePair.exchangeCode", "tradePair.cryptoCode", "tradePair.currencyCode"),
+    *("executed.amount", "executed.value", "executed.fee"),
+)
+TRANSFER_FIELDS = (
+    *("transferCode", "status", "finished", "cryptoCode", "amount", "address.sourceType", "address.sourceExchangeCode"),
+    *("address.sinkType", "address.sinkExchangeCode"),
+)
+
+
+def of_mutations(rows: Iterable[Values]) -> Iterator[Movement]:
+    """The entries of the hot wallet's ledger.
+
+    :param rows: values of :data:`MUTATION_FIELDS`
+    """
+    for code, kind, created, crypto, amount in rows:
+        number = _number(amount, "hot_wallet_mutations", code or "", "cryptoAmount")
+        yield Movement((HOT_WALLET, crypto or ""), number, code or "", f"its entry {kind}", created)
+
+
+def of_orders(rows: Iterable[Values], span: Window) -> Iterator[Movement]:
+    """What orders executed that ended in a span: coins one way, money the other, and the fee in money.
+
+    :param rows: values of :data:`ORDER_FIELDS`
+    """
+    for code, action, finished, exchange, crypto, currency, amount, value, fee in rows:
+        if finished is None or not span.start <= finished < span.end or amount is None:
+            continue
+        sign = {"buy": 1, "sell": -1}.get(str(action).lower())
+        if sign is None:
+            raise NexusDataError("orders", code, "action", action, "Buy or Sell")
+        place = f"{EXCHANGE} {exchange or ''}".rstrip()
+        coins, money = _number(amount, "orders", code, "executed.amount"), _number(value, "orders", code, "executed.value")
+        yield Movement((place, crypto or ""), sign * coins, code, "its amount", finished)
+        yield Movement((place, currency or ""), -sign * money, code, "its value", finished)
+        if fee:
+            yield Movement((place, currency or ""), -_number(fee, "orders", code, "executed.fee"), code, "its fee", finished)
+
+
+def of_transfers(rows: Iterable[Values], span: Window) -> Iterator[Movement]:
+    """Transfers that were completed in a span; what they do to the hot wallet is in its ledger.
+
+    :param rows: values of :data:`TRANSFER_FIELDS`
+    """
+    for code, status, finished, crypto, amount, source, of_source, sink, of_sink in rows:
+        if lifecycles.TRANSFER.phase(status) is not Phase.SUCCEEDED or finished is None or not span.start <= finished < span.end:
+            continue
+        number = _number(amount, "transfers", code, "amount")
+        for kind, exchange, sign in ((source, of_source, -1), (sink, of_sink, 1)):
+            if kind in (EXCHANGE, COLD_STORE):
+                place = f"{kind} {exchange or ''}".rstrip()
+                yield Movement((place, crypto or ""), sign * number, code, "its amount", finished)
+
+
+def _number(amount: object, resource: str, code: str, field: str) -> Decimal:
+    if not isinstance(amount, Decimal):
+        raise NexusDataError(resource, code, field, amount, "an amount, so nothing can be added up")
+    return amount

@@ -1,0 +1,346 @@
+"""A reconciliation: what Nexus states at a moment against what the records of copies add up to, book by book, place by place."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal, localcontext
+from functools import cached_property
+from typing import Any
+
+from airflow_provider_nexus.api.environments import normal_form
+from airflow_provider_nexus.api.timestamps import SECOND, to_wire
+from airflow_provider_nexus.client.client import NexusClient
+from airflow_provider_nexus.client.log import Log
+from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.extract.totals import EXACT
+from airflow_provider_nexus.extract.window import Window
+from airflow_provider_nexus.reconcile import movements as rules
+from airflow_provider_nexus.reconcile.copied import CopiedRecords, common_span
+from airflow_provider_nexus.reconcile.customers import SecondLook
+from airflow_provider_nexus.reconcile.judge import Explanation, Line, Outcome, alike, digits, since, together
+from airflow_provider_nexus.reconcile.movements import Movement
+from airflow_provider_nexus.reconcile.request import Tolerance, check_copies
+from airflow_provider_nexus.reconcile.reserves import ReserveMovements
+from airflow_provider_nexus.reconcile.statement import ALL, HOT_WALLET, Amounts, Place, Statement
+
+BALANCES, CUSTOMERS, HOT, RESERVES, PROOF = "balances", "customer balances", "hot wallet", "reserves", "proof of reserves"
+_NEWEST = 200
+"""Newest transactions of a crypto whose customers are looked at when only totals are asked for."""
+_TOLD = 10
+_NARROWED = 8
+"""Places of which the second is looked for from which on they differ; each takes about two dozen calls."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reconciled:
+    """What a reconciliation found.
+
+    :param start: from when on records were added up
+    :param moment: what was compared
+    :param lines: one for each place
+    :param notes: what could not be compared, and why, one line each
+    :param copies: where the copies are, by resource
+    """
+
+    environment: str
+    base_url: str
+    start: datetime
+    moment: datetime
+    lines: tuple[Line, ...]
+    notes: tuple[str, ...]
+    copies: Mapping[str, str]
+    calls: int
+
+    @property
+    def differences(self) -> list[Line]:
+        """The lines that differ."""
+        return [line for line in self.lines if line.outcome is Outcome.DIFFERS]
+
+    @property
+    def is_fine(self) -> bool:
+        """Whether nothing differs."""
+        return not self.differences
+
+    def count(self, outcome: Outcome) -> int:
+        """How many lines have an outcome."""
+        return sum(line.outcome is outcome for line in self.lines)
+
+    def sentences(self) -> list[str]:
+        """One for each line that differs, without the codes of customers."""
+        found = []
+        for line in self.differences:
+            place = "a customer" if line.book == CUSTOMERS else line.place
+            see = f". See {line.see}" if line.see else ""
+            found.append(f"{line.book}, {place}: Nexus has {digits(line.difference, '+')} {line.code}{see}")
+        return found
+
+    @property
+    def text(self) -> str:
+        """The result in words, without the codes of customers."""
+        sentences = self.sentences()
+        more = f"; and {len(sentences) - _TOLD:,} more" if len(sentences) > _TOLD else ""
+        verdict = (
+            f"{len(sentences):,} of {len(self.lines):,} places differ" if sentences else f"all {len(self.lines):,} places agree"
+        )
+        return f"at {to_wire(self.moment)} {verdict}{': ' if sentences else ''}{'; '.join(sentences[:_TOLD])}{more}"
+
+    def summary(self) -> dict[str, Any]:
+        """What later tasks and people need, without the codes of customers."""
+        return {
+            "environment": self.environment,
+            "base_url": self.base_url,
+            "start": to_wire(self.start),
+            "moment": to_wire(self.moment),
+            "is_fine": self.is_fine,
+            "outcomes": {str(each): self.count(each) for each in Outcome},
+            "differences": self.sentences(),
+            "notes": list(self.notes),
+            "copies": dict(self.copies),
+            "calls": self.calls,
+        }
+
+    def dump(self) -> dict[str, Any]:
+        """All of it as JSON has it, every digit. The codes of customers are in it."""
+        return self.summary() | {"lines": [line.dump() for line in self.lines]}
+
+
+@dataclass(kw_only=True)
+class Reconciliation:
+    """Compares copies with Nexus.
+
+    :param client: of the server that the copies were read from
+    :param copies: by resource: transactions for balances, hot wallet mutations for the hot wallet, and orders, transfers and
+        hot wallet mutations for reserves
+    :param start: from when on records are added up; ``None`` for where what is proved begins
+    :param moment: what is compared; ``None`` for where what is proved ends
+    :param tolerance: how much a place may differ
+    :param customers: whether each customer with a completed transaction is compared, one call each. If not, only those whose
+        newest transactions could explain why a total differs
+    :param follow: called with how many customers were compared, and how many there are
+    :raises NexusConfigurationError: when the copies are none that can be reconciled
+    """
+
+    client: NexusClient
+    copies: Mapping[str, CopiedRecords]
+    log: Log
+    start: datetime | None = None
+    moment: datetime | None = None
+    tolerance: Tolerance = field(default_factory=Tolerance)
+    customers: bool = True
+    follow: Callable[[int, int | None], object] = lambda done, total: None  # noqa: ARG005
+
+    def __post_init__(self) -> None:
+        _refuse_unfit(self.copies, self.client.session.environment.base_url)
+        self._notes, self._narrowed = list[str](), 0
+
+    def run(self) -> Reconciled:
+        """Compare.
+
+        :raises NexusUnprovedError: when not all that is added up is proved
+        :raises NexusDataError: when an amount or a status can't be read
+        :raises NexusApiError: one class per cause
+        """
+        before, span = self.client.session.calls, self.span
+        for name, copy in self.copies.items():
+            read_at = min(each.read_at for each in copy.within(span))
+            self.log.info(
+                "%s: %s, proved from %s to %s, read from %s on", name, copy.where, *map(to_wire, (span.start, span.end, read_at))
+            )
+        with localcontext(EXACT):
+            lines = [line for book in (self._balances, self._hot_wallet, self._reserves, self._proof) for line in book()]
+        environment = self.client.session.environment
+        return Reconciled(
+            environment=environment.name,
+            base_url=environment.base_url,
+            start=span.start,
+            moment=span.end,
+            lines=tuple(lines),
+            notes=tuple(self._notes),
+            copies={name: copy.where for name, copy in self.copies.items()},
+            calls=self.client.session.calls - before,
+        )
+
+    @cached_property
+    def span(self) -> Window:
+        """What is added up; without copies there is a moment alone."""
+        return common_span(self.copies.values(), self.start, self.moment)
+
+    @cached_property
+    def _statement(self) -> Statement:
+        return Statement(self.client)
+
+    def _lines(self, book: str, opening: Amounts, moved: Iterable[Movement], stated: Amounts) -> list[Line]:
+        """A line for each place that has anything."""
+        sums = defaultdict[Place, Decimal](Decimal)
+        for movement in moved:
+            sums[movement.place] += movement.amount
+        nothing, places = Decimal(0), sorted({*opening, *sums, *stated})
+        found = (
+            Line(
+                book=book,
+                place=place[0],
+                code=place[1],
+                opening=opening.get(place, nothing),
+                moved=sums.get(place, nothing),
+                stated=stated.get(place, nothing),
+            )
+            for place in places
+        )
+        return [line.judged(self.tolerance) for line in found]
+
+    def _balances(self) -> Iterator[Line]:
+        if "transactions" not in self.copies:
+            return
+        span, sums = self.span, self._sums()
+        opening, stated = self._statement.balances(span.start), self._statement.balances(span.end)
+        moved = (Movement((ALL, code), amount, "", "", span.start) for (_, code), amount in sums.items())
+        totals = self._lines(BALANCES, opening, moved, stated)
+        lines = list(self._by_customer(sums, totals, has_opening=any(opening.values())))
+        for total in totals:
+            of_it = [line for line in lines if line.code == total.code and line.outcome in (Outcome.TIMING, Outcome.DIFFERS)]
+            if total.outcome is Outcome.DIFFERS and of_it and sum(line.difference for line in of_it) == total.difference:
+                yield replace(total, outcome=_worst(of_it), explanations=_of_all(of_it))
+            else:
+                yield total
+        yield from lines
+
+    def _transactions(self) -> Iterator[rules.Transaction]:
+        return rules.of_transactions(self.copies["transactions"], self.span)
+
+    def _sums(self) -> Amounts:
+        """What completed transactions have moved, by customer and crypto."""
+        sums = defaultdict[Place, Decimal](Decimal)
+        for each in self._transactions():
+            if each.is_completed and each.movement.amount:
+                sums[each.movement.place] += each.movement.amount
+        return sums
+
+    def _by_customer(self, sums: Amounts, totals: list[Line], *, has_opening: bool) -> Iterator[Line]:
+        wanted = {customer for customer, _ in sums} if self.customers else self._newest(totals)
+        wanted.discard(rules.NOBODY)
+        moved = defaultdict[str, list[Movement]](list)
+        for place, amount in sums.items():
+            moved[place[0]].append(Movement(place, amount, "", "", self.span.start))
+        doubtful = list[tuple[str, list[Line]]]()
+        for done, customer in enumerate(sorted(wanted)):
+            self.follow(done, len(wanted))
+            opening = self._statement.customer(customer, self.span.start) if has_opening else {}
+            lines = self._lines(CUSTOMERS, opening, moved[customer], self._statement.customer(customer, self.span.end))
+            yield from (line for line in lines if line.outcome is not Outcome.DIFFERS)
+            if wrong := [line for line in lines if line.outcome is Outcome.DIFFERS]:
+                doubtful.append((customer, wrong))
+        mine = defaultdict[str, list[rules.Transaction]](list)
+        names = {customer for customer, _ in doubtful}
+        for each in self._transactions() if names else ():
+            if each.movement.place[0] in names:
+                mine[each.movement.place[0]].append(each)
+        look = SecondLook(self.client, self._statement, self.span, self.log)
+        for customer, wrong in doubtful:
+            yield from look.at(customer, wrong, mine[customer])
+
+    def _newest(self, totals: list[Line]) -> set[str]:
+        """The customers of the newest transactions of the cryptos whose totals differ."""
+        newest = {line.code: deque[str](maxlen=_NEWEST) for line in totals if line.outcome is Outcome.DIFFERS}
+        if newest:
+            for movement in sorted((each.movement for each in self._transactions()), key=_age):
+                if movement.place[1] in newest:
+                    newest[movement.place[1]].append(movement.place[0])
+        return {customer for some in newest.values() for customer in some}
+
+    def _hot_wallet(self) -> Iterator[Line]:
+        if "hot_wallet_mutations" not in self.copies:
+            return
+        span, ledger = self.span, self._movements.of_ledger
+        opening = {place: amount for place, amount in self._statement.reserves(span.start).items() if place[0] == HOT_WALLET}
+        for line in self._lines(HOT, opening, ledger(), self._statement.hot_wallet(span.end, self.log)):
+            of_it = [each for each in ledger() if each.place == line.at] if line.outcome is Outcome.DIFFERS else []
+            first = ((timedelta(0), each) for each in of_it if each.at < span.start + SECOND)
+            yield line if not of_it else self._explained(line, first, of_it)
+
+    def _reserves(self) -> Iterator[Line]:
+        if not {"orders", "transfers", "hot_wallet_mutations"} <= set(self.copies):
+            return
+        span, known, moved = self.span, self._statement.reserves, self._movements
+        for line in self._lines(RESERVES, known(span.start), moved.all(), known(span.end)):
+            if line.outcome is not Outcome.DIFFERS:
+                yield line
+                continue
+            of_it = [each for each in moved.all() if each.place == line.at]
+            found = self._explained(line, moved.at_edges(line.at), of_it)
+            if found.outcome is Outcome.DIFFERS and self._narrowed < _NARROWED:
+                self._narrowed += 1
+                second = self._second_of(line, of_it)
+                in_it = (each for each in of_it if second <= each.at < second + SECOND)
+                found = replace(found, explanations=(*since(second, in_it), *found.explanations))
+            yield found
+
+    @staticmethod
+    def _explained(line: Line, edges: Iterable[tuple[timedelta, Movement]], movements: Iterable[Movement]) -> Line:
+        """A line that differs, by the movements of its place.
+
+        :param edges: those of which it is not known whether Nexus takes them in
+        """
+        if explained := together(edges, line.difference):
+            return replace(line, outcome=Outcome.TIMING, explanations=explained)
+        return replace(line, explanations=alike(movements, line.difference))
+
+    @cached_property
+    def _movements(self) -> ReserveMovements:
+        return ReserveMovements(self.client, self.copies, self.span, self.log)
+
+    def _second_of(self, line: Line, moved: list[Movement]) -> datetime:
+        """The second in which a place began to differ: Nexus is asked for moments in between, by halving."""
+        place, right, wrong = line.at, self.span.start, self.span.end
+        while wrong - right > SECOND:
+            middle = right + (wrong - right) // (2 * SECOND) * SECOND
+            expected = line.opening + sum(each.amount for each in moved if each.at < middle)
+            if self._statement.reserves(middle).get(place, Decimal(0)) == expected:
+                right = middle
+            else:
+                wrong = middle
+        return right
+
+    def _proof(self) -> Iterator[Line]:
+        """Of each crypto as much is there as customers own."""
+        owed, there = defaultdict[str, Decimal](Decimal), defaultdict[str, Decimal](Decimal)
+        for (_, code), amount in self._statement.balances(self.span.end).items():
+            owed[code] += amount
+        for (_, code), amount in self._statement.reserves(self.span.end).items():
+            there[code] += amount
+        for code in sorted(owed):
+            line = Line(book=PROOF, place="all places", code=code, opening=Decimal(0), moved=owed[code], stated=there[code])
+            yield line.judged(self.tolerance) if line.difference < 0 else line
+
+
+def _age(movement: Movement) -> datetime:
+    return movement.at
+
+
+def _worst(lines: Iterable[Line]) -> Outcome:
+    return Outcome.DIFFERS if any(line.outcome is Outcome.DIFFERS for line in lines) else Outcome.TIMING
+
+
+def _of_all(lines: Iterable[Line]) -> tuple[Explanation, ...]:
+    """Those of the lines that differ, or where none does, of all."""
+    some = list(lines)
+    worst = [line for line in some if line.outcome is _worst(some)]
+    return tuple(each for line in worst for each in line.explanations)
+
+
+def _refuse_unfit(copies: Mapping[str, CopiedRecords], base_url: str) -> None:
+    """Refuse copies that can't be reconciled with a server."""
+    check_copies(copies)
+    for name, copy in copies.items():
+        if normal_form(copy.base_url) != normal_form(base_url):
+            raise NexusConfigurationError(
+                f"{copy.where} was read from {copy.base_url}, and the connection leads to {base_url}: give the connection that "
+                "it was read with"
+            )
+        if name == "transactions" and any("customerCode" in each.protected for each in copy.windows):
+            raise NexusConfigurationError(
+                f"{copy.where} has no codes of customers, as they were treated when it was synced: balances of customers can't "
+                "be compared. Reconcile a copy with customerCode in it"
+            )

@@ -1,0 +1,62 @@
+"""What is asked of a reconciliation, checked where the DAG is parsed: which copies, and how much may differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from airflow_provider_nexus.api.codes import did_you_mean
+from airflow_provider_nexus.exceptions import NexusConfigurationError
+
+COPIES = ("transactions", "hot_wallet_mutations", "orders", "transfers")
+"""The resources whose copies can be reconciled."""
+_OF_RESERVES = {"hot_wallet_mutations", "orders", "transfers"}
+
+
+def check_copies(copies: object) -> None:
+    """Refuse copies that can't be reconciled, or of which some are missing.
+
+    :param copies: paths or tables by the name of the resource
+    :raises NexusConfigurationError: names what is wrong
+    """
+    if not isinstance(copies, Mapping) or not copies:
+        raise NexusConfigurationError(
+            f"copies is {copies!r}: give a dictionary with the path or the table of at least one of {', '.join(COPIES)}"
+        )
+    for name in copies:
+        if name not in COPIES:
+            raise NexusConfigurationError(f"copies has {name!r}, which is not reconciled: {did_you_mean(str(name), COPIES)}")
+    if {"orders", "transfers"} & set(copies) and (missing := sorted(_OF_RESERVES - set(copies))):
+        raise NexusConfigurationError(
+            f"reserves are moved by orders, transfers and hot wallet mutations: give the copy of {' and '.join(missing)} too"
+        )
+
+
+class Tolerance:
+    """How much a place may differ: nothing, unless a currency or crypto has an amount.
+
+    :param given: an amount for all, or amounts by currency or crypto code
+    :raises NexusConfigurationError: when one is no amount, or negative
+    """
+
+    def __init__(self, given: object = 0) -> None:
+        self._each = (
+            {str(code).upper(): _amount(code, value) for code, value in given.items()} if isinstance(given, Mapping) else {}
+        )
+        self._all = Decimal(0) if isinstance(given, Mapping) else _amount("", given)
+
+    def of(self, code: str) -> Decimal:
+        """That of a currency or crypto."""
+        return self._each.get(code.upper(), self._all)
+
+
+def _amount(code: object, given: object) -> Decimal:
+    name = f"tolerance of {code}" if code else "tolerance"
+    if isinstance(given, Decimal | str | int) and not isinstance(given, bool):
+        try:
+            found = Decimal(given)
+        except ArithmeticError:
+            found = Decimal("NaN")
+        if found.is_finite() and found >= 0:
+            return found
+    raise NexusConfigurationError(f"{name} is {given!r}: give an amount such as '0.01', 0 or more, as text or Decimal")

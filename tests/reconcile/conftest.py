@@ -1,0 +1,3 @@
+from tests.load.sql.conftest import databases
+
+__all__ = ["databases"]
