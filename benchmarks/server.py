@@ -37,7 +37,7 @@ _DATE = format_datetime(END + timedelta(days=1), usegmt=True).encode()
 
 def transactions(records: int) -> list[bytes]:
     """Transactions of the sandbox, always the same, oldest first: about 1 kB each, with 17 amounts."""
-    with Sandbox(customers=500, transactions=records, days=DAYS, now=END, clock_speed=0) as sandbox:
+    with Sandbox(customers=500, transactions=records, days=DAYS, now=END, clock_speed=0, amounts="awkward") as sandbox:
         return sandbox.truth("transactions")
 
 

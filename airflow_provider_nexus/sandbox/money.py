@@ -16,14 +16,14 @@ CENTS, UNITS, PRICE_SCALE = 2, 8, 6
 """Scales of fiat amounts, crypto amounts and prices."""
 
 HUGE_SHARE = 1 / 64
-"""Share of rows that are spelt large."""
+"""Share of rows that are spelt large where amounts are awkward; none of them ever succeeds."""
 
 _EXACT = Context(prec=80)
 _PLAIN = {scale: (b"%%d.%%0%dd" % scale, 10**scale) for scale in (2, 6, 8)}
 
 
 def spelling(word: int) -> int:
-    """The spelling of a row: one in eight is awkward."""
+    """The spelling of a row: one in eight is not plain."""
     pick = word % 64
     return (WHOLE, WHOLE, WHOLE, NOISY, NOISY, TINY, HUGE, ZERO)[pick] if pick < 8 else PLAIN
 

@@ -82,6 +82,9 @@ class SandboxSettings:
         45 days; 3 % end cancelled without a ``finished`` stamp, and 1 % of the others are taken back 0.1 to 25 days after
         their end without a new stamp (``BuyRefunded``, ``SellReturned``, elsewhere ``CANCELLED``). What is written over the
         API settles in minutes, orders and transfers excepted
+    :param amounts: ``usual`` amounts are of a size that people trade, from some euros to some 10,000, half of them below 250, and
+        have the decimals of their currency. With ``awkward``, one trade in 13 has one that programs get wrong: the noise of
+        binary fractions, an exponent, zero, or 12 digits before the point
     :param other_shapes: what no source has seen on the wire and is otherwise here than it is declared: any of
         ``trade_pairs``, ``exchanges``, ``trade_pair_updated``, ``bank_country``, ``bank_id``, ``document_names``,
         ``transaction_sort``, ``trace_pages``
@@ -133,6 +136,7 @@ class SandboxSettings:
     unknown_fields: bool = False
     removed_fields: Collection[str] = ()
     lives: Literal["short", "long"] = "short"
+    amounts: Literal["usual", "awkward"] = "usual"
     other_shapes: Collection[str] = ()
     misfit_share: float = 0.0
     misfits: Collection[Literal["digits", "date", "amount"]] = ("digits", "date", "amount")

@@ -31,7 +31,9 @@ def client_of(sandbox: Sandbox, *, policy: RetryPolicy = QUICK, **extra: Any) ->
 @contextmanager
 def sandbox_and_client(**settings: Any) -> Iterator[tuple[Sandbox, NexusClient]]:
     """A sandbox with few rows, and a client for it."""
-    with Sandbox(**{"customers": 40, "transactions": 300, "days": 2, "clock_speed": 0, **settings}) as sandbox:
+    with Sandbox(
+        **{"customers": 40, "transactions": 300, "days": 2, "clock_speed": 0, "amounts": "awkward", **settings}
+    ) as sandbox:
         client = client_of(sandbox)
         yield sandbox, client
         client.session.close()

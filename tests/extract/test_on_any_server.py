@@ -27,7 +27,7 @@ QUIET = [name for name in SETTINGS if name not in ("late rows", "deleted rows")]
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Sandbox]:
-    with Sandbox(customers=40, transactions=300, days=2, clock_speed=0) as sandbox:
+    with Sandbox(customers=40, transactions=300, days=2, clock_speed=0, amounts="awkward") as sandbox:
         yield sandbox
 
 

@@ -50,7 +50,7 @@ def test_every_resource_has_columns_of_its_own_name(resource: str) -> None:
 def test_everything_the_sandbox_sends_fits(resource: str) -> None:
     entry = get_resource(resource)
     reader, converter = RowReader(entry), TableConverter(entry)
-    with Sandbox(transactions=1000, customers=50) as sandbox:
+    with Sandbox(transactions=1000, customers=50, amounts="awkward") as sandbox:
         rows = [converter.row(reader.read(raw), ORIGIN) for raw in sandbox.truth(resource)]
     assert rows
     assert all(row[4] is None for row in rows), "the catalogue knows every field"

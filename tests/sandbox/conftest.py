@@ -88,7 +88,14 @@ def make() -> Iterator[Make]:
     with ExitStack() as stack:
 
         def build(**settings: Any) -> Client:
-            defaults: dict[str, Any] = {"seed": 7, "customers": 40, "transactions": 600, "now": NOW, "clock_speed": 0}
+            defaults: dict[str, Any] = {
+                "seed": 7,
+                "customers": 40,
+                "transactions": 600,
+                "now": NOW,
+                "clock_speed": 0,
+                "amounts": "awkward",
+            }
             client = Client(stack.enter_context(Sandbox(**{**defaults, **settings})))
             stack.callback(client.session.close)
             return client
@@ -104,5 +111,5 @@ def client(make: Make) -> Client:
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Client]:
     """One sandbox for tests that only read."""
-    with Sandbox(seed=7, customers=60, transactions=1200, now=NOW, clock_speed=0) as sandbox:
+    with Sandbox(seed=7, customers=60, transactions=1200, now=NOW, clock_speed=0, amounts="awkward") as sandbox:
         yield Client(sandbox)

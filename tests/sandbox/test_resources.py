@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -164,6 +166,27 @@ def test_float_noise_is_there(make: Make) -> None:
     client = make(transactions=3000)
     values = [decoded(record)["tradeValue"] for record in client.sandbox.truth("broker_transactions")]
     assert any(len(str(value)) > 15 for value in values)
+
+
+def test_usual_amounts_are_believable(make: Make) -> None:
+    client = make(transactions=3000, amounts="usual")
+    values, places = defaultdict[str, list[Decimal]](list), defaultdict[str, int](int)
+    for each in map(decoded, client.sandbox.truth("transactions")):
+        amounts = each["requestedAmounts"]
+        value, coins = amounts["fiatValue"], amounts["cryptoAmount"]
+        values[each["currencyCode"]].append(Decimal(value))
+        digits = f"{Decimal(coins):f}".rstrip("0").partition(".")[2]
+        places[each["cryptoCode"]] = max(places[each["cryptoCode"]], len(digits))
+        assert value == round(value, 2)
+        assert abs(coins * amounts["cryptoPrice"] - value) < Decimal("0.02")
+    for currency, found in values.items():
+        found.sort()
+        assert 150 < found[len(found) // 2] < 400, currency
+        assert 1 < found[0] < 20, currency
+        assert 3_000 < found[-1] < 150_000, currency
+    assert 500_000 < sum(values["EUR"]) < 2_000_000
+    assert (places["BTC"], places["ADA"], places["XLM"]) == (8, 6, 7)
+    assert all(each["value"] < 150_000 for each in map(decoded, client.sandbox.truth("hot_wallet_mutations")))
 
 
 def test_statuses_are_spelt_as_on_the_wire(shared: Client) -> None:

@@ -34,7 +34,14 @@ DAY = 86_400
 
 def living(*, per_day: int = 150, **settings: Any) -> Sandbox:
     """A sandbox one day after ``BEGIN`` whose trades go on changing for weeks."""
-    shape = {"lives": "long", "now": BEGIN + timedelta(days=1), "days": 1, "customers": 40, "clock_speed": 0}
+    shape = {
+        "lives": "long",
+        "now": BEGIN + timedelta(days=1),
+        "days": 1,
+        "customers": 40,
+        "clock_speed": 0,
+        "amounts": "awkward",
+    }
     return Sandbox(**{**shape, "transactions": per_day, "arrivals_per_hour": per_day / 24, **settings})
 
 

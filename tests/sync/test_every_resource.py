@@ -35,7 +35,7 @@ FEW = 6
 
 @pytest.fixture(scope="module", params=[(), OTHER_SHAPES], ids=["declared", "other"])
 def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
-    with Sandbox(transactions=60, customers=14, days=2, clock_speed=0, other_shapes=request.param) as served:
+    with Sandbox(transactions=60, customers=14, days=2, clock_speed=0, amounts="awkward", other_shapes=request.param) as served:
         yield served
 
 

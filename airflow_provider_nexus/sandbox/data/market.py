@@ -11,24 +11,25 @@ _WEEK = 7 * 24 * 60
 
 
 class Crypto(NamedTuple):
-    """A crypto with its price in millionths of a euro."""
+    """A crypto with its price in millionths of a euro, and the decimals that its amounts have, up to eight."""
 
     code: str
     name: str
     price: int
+    decimals: int = 8
 
 
 CRYPTOS = (
     Crypto("BTC", "Bitcoin", 61_234_567_800),
     Crypto("ETH", "Ethereum", 2_812_345_600),
-    Crypto("ADA", "Cardano", 412_345),
-    Crypto("XRP", "XRP", 534_210),
+    Crypto("ADA", "Cardano", 412_345, 6),
+    Crypto("XRP", "XRP", 534_210, 6),
     Crypto("DOT", "Polkadot", 5_432_100),
     Crypto("LINK", "Chainlink", 13_987_600),
     Crypto("LTC", "Litecoin", 78_654_300),
-    Crypto("XLM", "Stellar Lumens", 98_765),
-    Crypto("ALGO", "Algorand", 154_321),
-    Crypto("USDT-ERC20", "Tether USD", 923_400),
+    Crypto("XLM", "Stellar Lumens", 98_765, 7),
+    Crypto("ALGO", "Algorand", 154_321, 6),
+    Crypto("USDT-ERC20", "Tether USD", 923_400, 6),
 )
 
 

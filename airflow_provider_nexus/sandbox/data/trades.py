@@ -6,11 +6,13 @@ send; the others are custodian trades of all kinds.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
+from statistics import NormalDist
 from typing import Any
 
 from airflow_provider_nexus.sandbox import codes, money
-from airflow_provider_nexus.sandbox.chance import Words, dealer
+from airflow_provider_nexus.sandbox.chance import SCALE, Words, dealer
 from airflow_provider_nexus.sandbox.codes import WRITTEN
 from airflow_provider_nexus.sandbox.data import accounts, progress
 from airflow_provider_nexus.sandbox.data.customers import Customers
@@ -23,7 +25,11 @@ from airflow_provider_nexus.sandbox.timeline import Timeline
 _KINDS = ("BUY",) * 7 + ("SELL",) * 4 + ("SENDOUT",) * 2 + ("RECEIVEIN",) * 3 + ("GIFT", "SENDTOBUCKET", "INTEREST", "CLAWBACK")
 _BROKER = (1, 3, 6, 8)
 _OUTGOING = frozenset({"SELL", "SENDOUT", "SENDTOBUCKET", "CLAWBACK", "SENDINTERNAL-SOURCE", "SWAP-SOURCE"})
-_SIZES = (100, 1_000, 10_000, 100_000, 1_000_000)
+_MEDIAN, _SPREAD, _SIZES = 25_000, 1.2, 256
+_CENTS = [round(_MEDIAN * math.exp(_SPREAD * NormalDist().inv_cdf(step / (_SIZES + 2)))) for step in range(1, _SIZES + 2)]
+"""Values of trades in cents of a euro, each as likely as the next: log-normal, half of them below 250 euros."""
+_SELDOM, _LARGE = 100, 20
+"""One trade in so many is that many times larger."""
 
 
 @dataclass(slots=True)
@@ -91,7 +97,8 @@ class Trades:
     """All trades, seeded and written."""
 
     def __init__(self, settings: SandboxSettings, timeline: Timeline, customers: Customers, market: Market) -> None:
-        self._lives, self.timeline, self._customers, self._market = settings.lives, timeline, customers, market
+        self._lives, self._is_awkward = settings.lives, settings.amounts == "awkward"
+        self.timeline, self._customers, self._market = timeline, customers, market
         self._deal = dealer(settings.seed, "trade")
         self.written: list[TradeFacts] = []
         self.pins: dict[int, list[tuple[int, int]]] = {}
@@ -176,13 +183,16 @@ class Trades:
         currency = self._customers.currency(customer)
         price = self._market.price(crypto, currency, created)
         spelt = money.spelling(dealt[6])
-        cents, units = _size(dealt, spelt, price)
         course = progress.course_of(dealt, kind, self._lives, spoiled=spelt == money.HUGE)
+        if not self._is_awkward and spelt != money.WHOLE:
+            spelt = money.PLAIN
+        cents, units = _size(dealt, spelt, price, currency, CRYPTOS[crypto].decimals)
         account = customer * accounts.EACH + place
         return TradeFacts(row, created, kind, customer, account, crypto, currency, cents, units, price, spelt, course, dealt)
 
 
-def _size(dealt: Words, spelt: int, price: int) -> tuple[int, int]:
+def _size(dealt: Words, spelt: int, price: int, currency: Currency, decimals: int) -> tuple[int, int]:
+    """The value in cents, and the amount of crypto at scale 8 with no more decimals than the crypto has."""
     if spelt == money.HUGE:
         return 123_456_789_012_34 + dealt[7] % 1000, 12_345_678_901_212_345_678 + dealt[7] % 1000
     if spelt == money.ZERO:
@@ -190,7 +200,10 @@ def _size(dealt: Words, spelt: int, price: int) -> tuple[int, int]:
     if spelt == money.TINY:
         units = 1 + dealt[7] % 999
         return units * price // 10**12, units
-    cents = _SIZES[dealt[4] % 5] * (100 + dealt[5] % 900) // 100
+    place, within = divmod(dealt[4] * _SIZES, SCALE)
+    low, high = _CENTS[place : place + 2]
+    cents = (low + (high - low) * within // SCALE) * (1 if dealt[5] % _SELDOM else _LARGE) * currency.rate // 1_000_000
     if spelt == money.WHOLE:
         cents = -(-cents // 100) * 100
-    return cents, money.units_for(cents, price)
+    units = money.units_for(cents, price)
+    return cents, units - units % 10 ** (money.UNITS - decimals)

@@ -25,7 +25,7 @@ from tests.airflow.nexus import connection
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(customers=30, transactions=250, days=2, clock_speed=0) as running, connection(running):
+    with Sandbox(customers=30, transactions=250, days=2, clock_speed=0, amounts="awkward") as running, connection(running):
         yield running
 
 

@@ -25,7 +25,10 @@ ASSET = Asset("nexus_orders_for_tests")
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(customers=30, transactions=400, days=3, clock_speed=0, now=NOW) as running, connection(running):
+    with (
+        Sandbox(customers=30, transactions=400, days=3, clock_speed=0, now=NOW, amounts="awkward") as running,
+        connection(running),
+    ):
         yield running
 
 

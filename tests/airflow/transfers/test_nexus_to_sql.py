@@ -27,7 +27,10 @@ WINDOW = {"window_start": "2026-05-31", "window_end": "2026-06-01"}
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(customers=30, transactions=400, days=3, clock_speed=0, now=NOW) as running, connection(running):
+    with (
+        Sandbox(customers=30, transactions=400, days=3, clock_speed=0, now=NOW, amounts="awkward") as running,
+        connection(running),
+    ):
         yield running
 
 

@@ -59,7 +59,10 @@ def engine(request: pytest.FixtureRequest, databases: Databases, tmp_path: Path)
 
 
 def test_windows_are_loaded_once(engine: Engine) -> None:
-    with Sandbox(customers=30, transactions=400, days=3, clock_speed=0, now=NOW) as sandbox, connection(sandbox):
+    with (
+        Sandbox(customers=30, transactions=400, days=3, clock_speed=0, now=NOW, amounts="awkward") as sandbox,
+        connection(sandbox),
+    ):
         dag = sql_dag(f"server_{engine.dialect.name}", **WINDOW)
         summary = xcom_of(run_dag(dag), "sync")
         expected = truth(sandbox, "orders", MAY_31, JUNE_1)

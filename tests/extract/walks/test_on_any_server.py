@@ -57,7 +57,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Sandbox]:
-    with Sandbox(customers=40, transactions=300, days=2, clock_speed=0) as sandbox:
+    with Sandbox(customers=40, transactions=300, days=2, clock_speed=0, amounts="awkward") as sandbox:
         yield sandbox
 
 

@@ -50,7 +50,7 @@ LIMIT = 10
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(customers=40, transactions=300, days=2, clock_speed=0) as sandbox:
+    with Sandbox(customers=40, transactions=300, days=2, clock_speed=0, amounts="awkward") as sandbox:
         yield sandbox
 
 

@@ -30,7 +30,7 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture(scope="module")
 def rows() -> list[TableRow]:
-    with Sandbox(transactions=300, customers=40, clock_speed=0) as sandbox:
+    with Sandbox(transactions=300, customers=40, clock_speed=0, amounts="awkward") as sandbox:
         return in_order(rows_of(sandbox, "orders"))
 
 

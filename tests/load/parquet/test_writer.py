@@ -28,7 +28,7 @@ SAID = {"version": "1.2.3", "resource": "transactions", "environment": "test"}
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(transactions=300, customers=40, clock_speed=0) as running:
+    with Sandbox(transactions=300, customers=40, clock_speed=0, amounts="awkward") as running:
         yield running
 
 

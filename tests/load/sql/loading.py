@@ -40,7 +40,7 @@ def copy_of(engine: Engine, resource: str = "transactions", **options: Any) -> S
 
 @cache
 def truth(resource: str, transactions: int = 300) -> tuple[bytes, ...]:
-    with Sandbox(transactions=transactions, customers=40) as sandbox:
+    with Sandbox(transactions=transactions, customers=40, amounts="awkward") as sandbox:
         return tuple(sandbox.truth(resource))
 
 

@@ -23,7 +23,7 @@ CUSTOMER = "C0000000"
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[Client]:
-    with Sandbox(seed=7, customers=60, transactions=1200, now=NOW, clock_speed=0) as sandbox:
+    with Sandbox(seed=7, customers=60, transactions=1200, now=NOW, clock_speed=0, amounts="awkward") as sandbox:
         held = Client(sandbox)
         yield held
         held.session.close()
