@@ -1,7 +1,6 @@
 """Errors of the provider, one tree. Each names what happened and what to do.
 
-``NexusError`` is the root. ``NexusApiError`` and its children speak of one call and carry what is known of it; they
-never contain the token, and bodies only as a short redacted excerpt.
+``NexusApiError`` and its children speak of one call; they never contain the token, and bodies only as a short redacted excerpt.
 """
 
 from __future__ import annotations
@@ -19,10 +18,8 @@ def printable(text: str) -> str:
 
 
 class _Scrubber(Protocol):
-    """Blanks something in a text, in whatever form it is there."""
-
     def scrub(self, text: str) -> str:
-        """The text without it."""
+        """A text without something, in whatever form that is there."""
 
 
 _kept_out: set[_Scrubber] = set()
@@ -123,6 +120,12 @@ class NexusUnprovedError(NexusError):
         super().__init__(message)
 
 
+class NexusReconciliationError(NexusError):
+    """What Nexus states is not what proved records add up to."""
+
+    is_permanent = True
+
+
 class NexusContractError(NexusError):
     """The fields that Nexus sends, or the table that they go into, are not those that were agreed on; nothing was stored."""
 
@@ -216,7 +219,7 @@ class NexusApiError(NexusError):
             f"request id {self.request_id}" if self.request_id else "",
             f"it asks for {self.retry_after:.0f} s without a call, of which {self.pause:.0f} s are waited" if is_too_long else "",
         ]
-        what = "; ".join(fact for fact in facts if fact) or "no answer"
+        what = "; ".join(filter(None, facts)) or "no answer"
         return f"{self.method} {self.path}: {what}. {f'{self.situation} ' if self.situation else ''}{self.advice}"
 
 
@@ -333,8 +336,7 @@ class NexusAmbiguousMailError(NexusUnsentMailError):
 def fails_at_once(error: BaseException, *, looks_up_first: bool = False) -> bool:
     """Whether a task that ended in this error must not be tried again.
 
-    :param looks_up_first: whether the task looks up what became of its call before it sends it again, which is the one
-        thing that makes another try of an ambiguous call safe
+    :param looks_up_first: whether the task looks up what became of a call, which alone makes another try of it safe
     """
     if isinstance(error, NexusAmbiguousWriteError):
         return not looks_up_first

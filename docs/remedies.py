@@ -13,6 +13,9 @@ REMEDIES = {
     "NexusWindowError": "Give window_start and window_end, or a timetable with a data interval; see Which window in Syncing.",
     "NexusUnprovedError": "Try again: the collection may have changed too fast to be read. If it fails again, the reasons say "
     "what does not match. strict=False stores the window with the verdict unproved.",
+    "NexusReconciliationError": "Read the lines that the text names, and look up the records named beside them, in Nexus and in "
+    "the copy: a sum that Nexus has wrong is for its support; a record that the copy lacks is brought by syncing its window "
+    "again.",
     "NexusContractError": "Look at the fields that the text names. If they are fine, use contract=allow_new_fields, or run once "
     "with contract=report.",
     "NexusRejectedError": "Look at the records that the text names. Raise max_rejected to store them apart and load the others.",

@@ -34,6 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "verify": _CALLS | {"extract", "load", "sync"},
     "replay": _CALLS | {"extract", "load", "verify"},
     "report": _CALLS | {"extract", "load", "verify"},
+    "reconcile": _CALLS | {"extract", "load", "verify"},
     "sandbox": _API,
 }
 """Which parts of the package each part may import besides itself; the version in the package itself is free to all."""

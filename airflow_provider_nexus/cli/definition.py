@@ -121,6 +121,33 @@ COMMANDS = (
         ),
     ),
     Command(
+        "reconcile",
+        "Compare balances and reserves that Nexus states at a moment with what the records of a copy add up to",
+        "airflow_provider_nexus.cli.reconcile.run",
+        (
+            Argument(
+                "copies",
+                "a resource and its copy, such as transactions=data; with --sql-conn-id transactions=nexus_transactions",
+                {"metavar": "RESOURCE=TARGET", "nargs": "+"},
+            ),
+            _SQL_CONN_ID,
+            _moment("--moment", "what is compared (default: the latest moment up to which all copies are proved)"),
+            _moment("--start", "from when on records are added up (default: where all that is proved without a gap begins)"),
+            Argument(
+                "--tolerance",
+                "how much may differ, such as 0.01 for all or EUR=0.01 for a code; may be repeated (default: nothing)",
+                {"action": "append", "default": [], "metavar": "AMOUNT"},
+            ),
+            Argument(
+                "--totals-only",
+                "compare single customers only where a total differs; by default each is, by a call of its own",
+                {"action": "store_true", "default": False},
+            ),
+            _CONN_ID,
+            _OUTPUT,
+        ),
+    ),
+    Command(
         "replay",
         "Try records again that did not fit, with the catalogue as it is now",
         "airflow_provider_nexus.cli.copies.replay",

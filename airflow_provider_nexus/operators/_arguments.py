@@ -22,6 +22,7 @@ from airflow_provider_nexus.extract.request import CONTRACTS, MOST_PARALLEL
 from airflow_provider_nexus.extract.window import RequestedWindow
 from airflow_provider_nexus.load.paths import place_of
 from airflow_provider_nexus.load.sql.name import split_name
+from airflow_provider_nexus.reconcile.request import Tolerance
 from airflow_provider_nexus.writes.amounts import amount
 
 Check = Callable[[str, Any], object]
@@ -38,7 +39,7 @@ def refuse_wrong(given: Mapping[str, object], templated: Collection[str] = ()) -
     What a template or another task makes is known in the task alone, and checked there. In a list or a dictionary that goes for
     each part.
 
-    :param given: by name of the argument; ``None`` is right where the argument can be left out
+    :param given: by name of the argument, without those that were left out
     :param templated: names of those that Airflow renders
     :raises NexusConfigurationError: names the argument
     :raises NexusWindowError: for a moment that is none
@@ -47,7 +48,7 @@ def refuse_wrong(given: Mapping[str, object], templated: Collection[str] = ()) -
         if name not in templated and isinstance(value, str) and _TEMPLATE.search(value):
             raise NexusConfigurationError(f"{name} is {value!r}, and Airflow renders no template in it: give the value itself")
         known = known_part(value) if name in templated else value
-        if known is not _UNKNOWN and not (known is None and name in _OPTIONAL):
+        if known is not _UNKNOWN:
             CHECKS[name](name, known)
 
 
@@ -212,13 +213,16 @@ def _named(names: Iterable[str], check: Check) -> dict[str, Check]:
 
 _PLACES = _one_of("Exchange", "HotWallet", "Coldstore", "Other", with_case=False)
 CHECKS: Mapping[str, Check] = {
-    **_named(("nexus_conn_id", "smtp_conn_id", "sql_conn_id", "storage_conn_id", "from_email", "api_version"), check_text),
+    **_named(
+        ("nexus_conn_id", "smtp_conn_id", "sql_conn_id", "results_conn_id", "storage_conn_id", "from_email", "api_version"),
+        check_text,
+    ),
     **_named(("kind", "trust_level", "crypto_code", "currency_code", "exchange_code", "file_field"), check_text),
     **_named(("source_exchange_code", "sink_exchange_code", "address", "bank_account_id", "payment_reference"), check_text),
     **_named(("customer_code", "transaction_code"), _code),
-    **_named(("target", "source", "path", "report_path", "staging_path"), place_of),
+    **_named(("target", "source", "path", "report_path", "staging_path", "results_path"), place_of),
     **_named(("amount", "limit_price"), amount),
-    **_named(("strict", "history", "overwrite", "simulate"), _flag),
+    **_named(("strict", "history", "overwrite", "simulate", "customers", "fail_on_difference"), _flag),
     **_named(("wait_for_completion", "cancel_on_kill", "deferrable", "fire_on_held"), _flag),
     **_named(("poll_interval", "max_interval", "wait_timeout"), _seconds),
     **_named(("page_size", "readings", "limit", "max_consecutive_failures"), partial(whole_number, least=1)),
@@ -226,12 +230,13 @@ CHECKS: Mapping[str, Check] = {
     "parallel": partial(whole_number, least=1, most=MOST_PARALLEL),
     **_named(("response_filter", "on_held_callback", "deliver"), _function),
     **_named(("source_type", "sink_type"), _PLACES),
-    **_named(("window_start", "window_end"), _moment),
+    **_named(("window_start", "window_end", "moment", "start"), _moment),
     "action": _one_of("Buy", "Sell", with_case=False),
     "capture": _one_of("window", "changes"),
     "code": _some(codes_of, "code"),
     "codes": _all(check_mapping, lambda name, given: texts_of(list(given.values()), f"stamp in {name}")),
     "contract": _one_of(*CONTRACTS),
+    "copies": check_mapping,
     "endpoint": _all(check_text, lambda _, given: Call("GET", given)),
     "expiring": _all(check_text, lambda name, given: moment(given, name)),
     "fields": _all(check_mapping, lambda _, given: refuse_missing_parts("the field", given)),
@@ -253,16 +258,9 @@ CHECKS: Mapping[str, Check] = {
     "report_url": check_address,
     "resource": _all(check_text, lambda _, given: get_resource(given)),
     "step": _one_of("payout", "confirming"),
-    "table": lambda _, given: split_name(given),
+    **_named(("table", "results_table"), lambda name, given: split_name(given, name)),
     "target_statuses": _some(texts_of, "status in target_statuses"),
+    "tolerance": lambda _, given: Tolerance(given),
     "values": check_mapping,
 }
 """The check of each argument."""
-_OPTIONAL = frozenset(
-    """
-    address api_version bank_account_id deliver expiring from_email headers json limit_price mail_types on_held_callback page_size
-    parallel parent payment_reference protect query reference report_path report_url response_filter sink_exchange_code
-    source_exchange_code staging_path storage_conn_id target_statuses values window_end window_start
-    """.split()  # noqa: SIM905 - a list of thirty quoted words reads worse
-)
-"""Arguments that count as left out when they are ``None``."""

@@ -110,7 +110,9 @@ class NexusBaseOperator(BaseOperator):
         :param kind: the class whose constructor has set its arguments
         :raises NexusConfigurationError: names the argument
         """
-        given = {name: getattr(self, name) for name in inspect.signature(kind.__init__).parameters if name in CHECKS}
+        known = [each for each in inspect.signature(kind.__init__).parameters.values() if each.name in CHECKS]
+        named = {each.name: getattr(self, each.name) for each in known}
+        given = {each.name: named[each.name] for each in known if named[each.name] is not None or each.default is not None}
         # a mapped task is made in its run, where no policy sees that another try can't help
         with _failing_at_once(self, by_policy=False) if self._BaseOperator__from_mapped else nullcontext():  # type: ignore[attr-defined]
             refuse_wrong(given, self.template_fields)

@@ -79,7 +79,7 @@ class NexusChangeTrigger(BaseEventTrigger):
             {
                 "nexus_conn_id": nexus_conn_id,
                 "resource": resource,
-                "target_statuses": target_statuses,
+                **({} if target_statuses is None else {"target_statuses": target_statuses}),
                 "max_consecutive_failures": max_consecutive_failures,
             }
         )

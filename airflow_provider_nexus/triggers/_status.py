@@ -210,7 +210,7 @@ class NexusStatusTrigger(BaseTrigger):
             {
                 "resource": resource,
                 "codes": codes,
-                "target_statuses": target_statuses or None,
+                **({"target_statuses": target_statuses} if target_statuses else {}),
                 "fire_on_held": fire_on_held,
                 "poll_interval": poll_interval,
                 "max_interval": max_interval,

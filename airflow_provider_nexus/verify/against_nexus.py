@@ -15,7 +15,6 @@ import sqlalchemy as sa
 
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import get_resource
-from airflow_provider_nexus.api.rows import RowReader
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.exceptions import (
@@ -46,7 +45,7 @@ from airflow_provider_nexus.load.sql.sessions import reading
 from airflow_provider_nexus.load.sql.tables import created_in
 from airflow_provider_nexus.sync.compare import Comparison
 from airflow_provider_nexus.verify.findings import Findings, Report
-from airflow_provider_nexus.verify.readers import records_of
+from airflow_provider_nexus.verify.readers import column_values
 
 _ORIGIN = Origin(datetime(2000, 1, 1, tzinfo=UTC), "count")
 """Of records that are only counted: no total depends on it."""
@@ -251,19 +250,13 @@ class _FileTotals:
 
     def _read(self, folder: Any, manifest: Manifest) -> Iterator[tuple[Any, ...]]:
         """Of each record of a window the creation, then the columns that totals are made of."""
-        if manifest.format == "parquet":
-            yield from self._scan.typed(folder, manifest)
-            return
-        reader, converter = RowReader(self._resource), TableConverter(self._resource)
-        table = converter.table
-        places = [table.place(name) for name in (table.created, *Grouping(table).columns)]
-        for raw in (raw for file in manifest.files for raw in records_of(folder / file.name)):
-            try:
-                values = converter.row(reader.read(raw), _ORIGIN)
-            except RejectedRecord:
+        table = Table(self._resource)
+        names = (table.created, *Grouping(table).columns)
+        for values in column_values(self._resource, folder, manifest, names):
+            if values is None:
                 self.misfits.add(str(folder))
-                continue
-            yield tuple(values[place] for place in places)
+            else:
+                yield values
 
 
 def _sound_windows(collection: ResourceFolder) -> Iterator[tuple[StoredWindow, Manifest]]:

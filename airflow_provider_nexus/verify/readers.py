@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
+from itertools import islice
 from typing import Any, cast
 
 import msgspec
@@ -16,20 +18,25 @@ from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.rows import RowReader
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusDataError
 from airflow_provider_nexus.extract.jsonl import lines
+from airflow_provider_nexus.extract.origin import Origin
 from airflow_provider_nexus.extract.protect import Place, Protection, Treatment, check_protection, tree_of
 from airflow_provider_nexus.extract.totals import Totals
 from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load.account import LineAccount, TableAccount
 from airflow_provider_nexus.load.claims import amounts_of
 from airflow_provider_nexus.load.columns import CONTENT, DIGESTED, KEY, SYSTEM, Column, Table
+from airflow_provider_nexus.load.copy import RejectedRecord
 from airflow_provider_nexus.load.manifest import Manifest, end_record
 from airflow_provider_nexus.load.parquet.changes import DELETED
-from airflow_provider_nexus.load.parquet.writer import load, read_rows
-from airflow_provider_nexus.load.rows import content_of
+from airflow_provider_nexus.load.parquet.writer import load, read_columns, read_rows
+from airflow_provider_nexus.load.rows import TableConverter, content_of
 
 _HASH = re.compile(rb'"h:[0-9a-f]{32}"')
 _MASK = b'"***"'
 _NOTHING = (b"null", b'""')
+_ORIGIN = Origin(datetime(2000, 1, 1, tzinfo=UTC), "count")
+"""Of rows whose own values alone are looked at."""
+_AT_ONCE = 1000
 
 
 class PersonalData:
@@ -211,6 +218,25 @@ def records_of(path: Any) -> Iterator[bytes]:
             yield from lines(source)
         except (EOFError, zlib.error) as error:
             raise ValueError(str(error)) from None
+
+
+def column_values(resource: Resource, folder: Any, manifest: Manifest, names: Sequence[str]) -> Iterator[tuple[Any, ...] | None]:
+    """Of each record of a window the values of some columns; ``None`` for a line that is no row.
+
+    :param names: as in ``Table.columns``
+    :raises NexusError: when a file is not whole, or lacks a column
+    """
+    if manifest.format == "parquet":
+        for file in manifest.files:
+            for rows in read_columns(folder / file.name, names):
+                yield from rows
+        return
+    reader, converter = RowReader(resource), TableConverter(resource)
+    places = [converter.table.place(name) for name in names]
+    raws = (raw for file in manifest.files for raw in records_of(folder / file.name))
+    while some := list(islice(raws, _AT_ONCE)):
+        for values in converter.rows(reader.page(some), _ORIGIN):
+            yield None if isinstance(values, RejectedRecord) else tuple(values[place] for place in places)
 
 
 def _differences(found: Mapping[str, Any], manifest: Manifest) -> Iterator[str]:

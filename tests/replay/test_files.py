@@ -57,7 +57,7 @@ def narrow(name: str) -> Iterator[None]:
 
 def _read_fewer_digits(patch: pytest.MonkeyPatch, most: int) -> None:
     """Refuse what a column has room for."""
-    scale = field._SCALE
+    scale = field.SCALE
     patch.setattr(conform, "exact", lambda value, digits: exact(exact(value, most) if digits == scale else value, digits))
     patch.setattr(TypedDecoder, "values", lambda _, raws: [None] * len(raws))  # each is looked at closely then
     patch.setattr(conform, "_expected", lambda _: f"a decimal number of at most {most} after it")

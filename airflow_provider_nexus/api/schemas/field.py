@@ -17,7 +17,8 @@ Unit = Literal["", "fiat", "crypto", "price", "ratio", "MB"]
 PRECISION = 38
 """Digits of a money column in typed tables: the most of a 128-bit decimal, which Parquet and every database can store."""
 _SCALES: dict[Unit, int] = {"fiat": 20, "price": 22}
-_SCALE = 24
+SCALE = 24
+"""Digits after the point of an amount of crypto."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Field:
         enough for an amount of a tenth of a cent, with 18 digits before the point; 22 for a price of 0.00001, with 16; 24 for
         0.00000001 of a crypto, with 14.
         """
-        return _SCALES.get(self.unit, _SCALE) if self.kind == "money" else 0
+        return _SCALES.get(self.unit, SCALE) if self.kind == "money" else 0
 
 
 @dataclass(frozen=True)

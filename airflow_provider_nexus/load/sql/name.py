@@ -14,21 +14,22 @@ LONGEST = 55
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 
 
-def split_name(name: object) -> tuple[str | None, str]:
+def split_name(name: object, argument: str = "table") -> tuple[str | None, str]:
     """The schema, ``None`` for the connection's own, and the table's name in it.
 
-    :param name: as the argument ``table`` has it
+    :param name: as the argument has it
+    :param argument: what it is called
     :raises NexusConfigurationError: when it is none that every database takes
     """
     if not isinstance(name, str):
-        raise NexusConfigurationError(f"table is {name!r}, {a_kind(name)}, and has to be text: give NAME or SCHEMA.NAME")
+        raise NexusConfigurationError(f"{argument} is {name!r}, {a_kind(name)}, and has to be text: give NAME or SCHEMA.NAME")
     if name.strip() in ("", "None"):
-        raise NexusConfigurationError(f"table is {name!r}, which is what a template makes of a missing value: give its name")
+        raise NexusConfigurationError(f"{argument} is {name!r}, which is what a template makes of a missing value: give its name")
     parts = name.split(".")
     is_name = len(parts) <= 2 and all(_NAME.fullmatch(part) for part in parts) and len(parts[-1]) <= LONGEST
     if not is_name or parts[-1].lower() in BOOKS:
         raise NexusConfigurationError(
-            f"table is {name!r}, which is no name for a table: give NAME or SCHEMA.NAME, each of letters, digits and underscores "
-            f"and beginning with no digit, NAME of at most {LONGEST} and SCHEMA of 63; {', '.join(BOOKS)} are taken"
+            f"{argument} is {name!r}, which is no name for a table: give NAME or SCHEMA.NAME, each of letters, digits and "
+            f"underscores and beginning with no digit, NAME of at most {LONGEST} and SCHEMA of 63; {', '.join(BOOKS)} are taken"
         )
     return (parts[0] if len(parts) == 2 else None), parts[-1]
