@@ -6,7 +6,7 @@ _NEXUS = "Quantoz Nexus"
 _STORAGE = "Object storage"
 _DATABASE = "SQL database"
 _DOCS = "https://docs.quantoznexus.com"
-_OPERATORS = ("nexus", "transactions", "orders", "transfers", "customers", "mails", "documents", "plan")
+_OPERATORS = ("nexus", "transactions", "orders", "transfers", "customers", "mails", "documents", "plan", "reconcile")
 _FIELDS: dict[str, object] = {
     "environment": {
         "label": "Environment",

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +12,7 @@ from airflow.utils.state import TaskInstanceState
 
 from airflow_provider_nexus.sandbox import Sandbox
 from tests.airflow.example_dags.loading import example
+from tests.airflow.example_dags.people import person
 from tests.airflow.nexus import connection
 from tests.airflow.running import run_dag, state_of, xcom_of
 
@@ -24,30 +22,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(
     not hasattr(TaskInstanceState, "AWAITING_INPUT"), reason="dag.test can't ask a person below Airflow 3.3"
 )
-DETAILS = "/api/v2/dags/example_nexus_payout/dagRuns/~/hitlDetails"
-
-
-@contextmanager
-def person(api: TestClient, choice: str) -> Iterator[None]:
-    """Somebody who looks until a question is there, and answers it."""
-    over = threading.Event()
-
-    def answer() -> None:
-        while not over.is_set():
-            asked = api.get(DETAILS, params={"response_received": False, "state": "awaiting_input"}).json()
-            for question in asked["hitl_details"]:
-                of = question["task_instance"]
-                where = f"/api/v2/dags/{of['dag_id']}/dagRuns/{of['dag_run_id']}/taskInstances/{of['task_id']}/-1/hitlDetails"
-                api.patch(where, json={"chosen_options": [choice], "params_input": {}}).raise_for_status()
-            time.sleep(0.1)
-
-    thread = threading.Thread(target=answer, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+DAG_ID = "example_nexus_payout"
 
 
 @pytest.fixture
@@ -68,16 +43,16 @@ def payouts(sandbox: Sandbox) -> list[str]:
 def test_what_was_approved_is_paid_once(sandbox: Sandbox, airflow_api: TestClient, tmp_path: Path) -> None:
     codes = waiting(sandbox)
     assert codes
-    with person(airflow_api, "Approve"):
-        run = run_dag(example("example_nexus_payout"), run_conf={"path": tmp_path.as_uri(), "limit": 2})
+    with person(airflow_api, "Approve", DAG_ID):
+        run = run_dag(example(DAG_ID), run_conf={"path": tmp_path.as_uri(), "limit": 2})
     assert run.state == "success"
     assert xcom_of(run, "payable") == codes[:2]
     assert sorted(payouts(sandbox)) == sorted(codes[:2])
 
 
 def test_what_was_rejected_is_not_paid(sandbox: Sandbox, airflow_api: TestClient, tmp_path: Path) -> None:
-    with person(airflow_api, "Reject"):
-        run = run_dag(example("example_nexus_payout"), run_conf={"path": tmp_path.as_uri()})
+    with person(airflow_api, "Reject", DAG_ID):
+        run = run_dag(example(DAG_ID), run_conf={"path": tmp_path.as_uri()})
     assert run.state == "success"
     assert state_of(run, "approve") == "success"
     assert payouts(sandbox) == []
