@@ -195,9 +195,9 @@ _WAYS = {
     errno.EROFS: "the disk may only be read from: name another path",
     errno.EACCES: "the user that runs this has no right to: give it that right, or name another path",
     errno.EPERM: "the user that runs this has no right to: give it that right, or name another path",
-    errno.ENOTDIR: "a file lies where a folder is needed: move it away, or name another path",
-    errno.EEXIST: "a file lies where a folder is needed: move it away, or name another path",
-    errno.EISDIR: "a folder lies where a file is needed: move it away, or name another path",
+    errno.ENOTDIR: "there is a file where a folder is needed: move it away, or name another path",
+    errno.EEXIST: "there is a file where a folder is needed: move it away, or name another path",
+    errno.EISDIR: "there is a folder where a file is needed: move it away, or name another path",
     errno.ENAMETOOLONG: "the name is too long for this disk: name a shorter path",
     errno.ELOOP: "it is a link, and only files themselves are read and written: put the file in its place",
 }

@@ -146,7 +146,7 @@ def test_a_file_where_a_folder_is_needed(tmp_path: Path, below: str) -> None:
     (tmp_path / "part").write_text("in the way")
     with pytest.raises(NexusStorageError) as caught:
         store.put(tmp_path / below / "a", io.BytesIO(b"1"))
-    assert "a file lies where a folder is needed: move it away" in sentence(caught.value)
+    assert "there is a file where a folder is needed: move it away" in sentence(caught.value)
     with pytest.raises(NexusStorageError, match=r"^path leads to .*, and .*/part is no folder"):
         store.refuse_unfit("path", tmp_path / below)
     assert store.read(tmp_path / below / "a") is None
@@ -156,7 +156,7 @@ def test_a_folder_where_a_file_is_needed(tmp_path: Path) -> None:
     (tmp_path / "_manifest.json").mkdir()
     with pytest.raises(NexusStorageError) as caught:
         store.put(tmp_path / "_manifest.json", io.BytesIO(b"1"))
-    assert "a folder lies where a file is needed" in sentence(caught.value)
+    assert "there is a folder where a file is needed" in sentence(caught.value)
     with pytest.raises(NexusStorageError, match="is no regular file"):
         store.read(tmp_path / "_manifest.json")
     assert store.names(tmp_path) == ["_manifest.json"]

@@ -31,7 +31,9 @@ def following(what: str, unit: str, console: Console | None = None) -> Iterator[
         _Done(unit),
         TimeRemainingColumn(elapsed_when_finished=True, table_column=Column(no_wrap=True)),
     )
-    with Progress(*columns, console=console or Console(stderr=True), transient=True) as progress:
+    where = console or Console(stderr=True)
+    is_shown = where.is_terminal and not where.is_dumb_terminal
+    with Progress(*columns, console=where, transient=True, disable=not is_shown) as progress:
         task = progress.add_task(what, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
 

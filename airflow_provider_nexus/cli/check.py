@@ -17,6 +17,7 @@ from airflow_provider_nexus.api.rows import Row
 from airflow_provider_nexus.api.timestamps import SECOND
 from airflow_provider_nexus.cli import running
 from airflow_provider_nexus.cli.bar import following
+from airflow_provider_nexus.cli.output import print_json, print_table
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.expiry import Stage
 from airflow_provider_nexus.exceptions import (
@@ -24,6 +25,7 @@ from airflow_provider_nexus.exceptions import (
     NexusNotFoundError,
     NexusPermissionError,
     NexusValidationError,
+    counted,
     without_secrets,
 )
 from airflow_provider_nexus.extract.source import Page, Source, second_of
@@ -75,11 +77,11 @@ def run(arguments: Namespace) -> int:
         for finding in probe.findings():
             findings.append(finding)
             follow(len(findings), None)
-    if arguments.output == "json":
-        running.print_json([dataclasses.asdict(finding) for finding in findings])
-    else:
+    if arguments.output == "table":
         rows = [(finding.what, _MARKS[finding.grade], finding.detail) for finding in findings]
-        running.print_table(f"Connection {arguments.nexus_conn_id}", ("what", "", "seen"), rows)
+        print_table(f"Connection {arguments.nexus_conn_id}", ("what", "", "seen"), rows)
+    else:
+        print_json([dataclasses.asdict(finding) for finding in findings])
     bad = (Grade.FAILED, Grade.WARNING) if arguments.strict else (Grade.FAILED,)
     return running.PROBLEMS if any(finding.grade in bad for finding in findings) else 0
 
@@ -149,7 +151,7 @@ class Probe:
             return Finding("clock", Grade.WARNING, "the server sends no Date header: syncs can't know which records are settled")
         ahead = (server - self._now()).total_seconds()
         grade = Grade.OK if abs(ahead) <= DRIFT.total_seconds() else Grade.WARNING
-        return Finding("clock", grade, f"the server's is {abs(ahead):.0f} s {'ahead' if ahead >= 0 else 'behind'}")
+        return Finding("clock", grade, f"the server's is {abs(ahead):,.0f} s {'ahead' if ahead >= 0 else 'behind'}")
 
     def _role(self, resource: Resource) -> tuple[Finding, Page | None]:
         what = f"read {resource.name}"
@@ -162,7 +164,7 @@ class Probe:
             return Finding(what, Grade.NOTE, "not offered here"), None
         except NexusError as error:
             return Finding(what, Grade.FAILED, str(error)), None
-        count = f"{page.total:,} records" if page.total is not None else f"{len(page.rows):,} records in the answer"
+        count = counted(page.total, "record") if page.total is not None else f"{counted(len(page.rows), 'record')} in the answer"
         return Finding(what, Grade.OK, count), page
 
     def _server(self, resource: Resource, row: Row) -> Iterator[Finding]:
@@ -194,7 +196,7 @@ def _sorting(resource: Resource, page: Page) -> Finding:
     stamps = [each.stamp for each in page.rows]
     if stamps == sorted(stamps) and len(set(stamps)) > 1:
         return Finding("sorting", Grade.OK, f"{resource.name} come oldest first, as asked")
-    text = f"{resource.name} come not as asked: windows are read by halving, which costs more calls"
+    text = f"{resource.name} come in another order than asked for: windows are read by halving, which costs more calls"
     return Finding("sorting", Grade.NOTE, text)
 
 
@@ -204,8 +206,8 @@ def _largest(source: Source) -> Finding:
     except NexusValidationError:
         return Finding("largest page", Grade.NOTE, f"{LARGEST:,} records in one answer are refused")
     more = page.total is not None and page.total > len(page.rows)
-    text = f"{len(page.rows):,} records when {LARGEST:,} are asked for"
-    return Finding("largest page", Grade.OK, text if more else f"at least {len(page.rows):,}: there are no more records")
+    text = f"{counted(len(page.rows), 'record')} when {LARGEST:,} are asked for"
+    return Finding("largest page", Grade.OK, text if more else f"at least {counted(len(page.rows), 'record')}: there are no more")
 
 
 def _dates(resource: Resource, row: Row) -> Finding:

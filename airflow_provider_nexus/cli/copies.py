@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.cli import running
 from airflow_provider_nexus.cli.bar import following
-from airflow_provider_nexus.exceptions import NexusConfigurationError, printable
+from airflow_provider_nexus.cli.output import print_json, print_table, print_text, short
+from airflow_provider_nexus.exceptions import NexusConfigurationError, counted, printable
 
 if TYPE_CHECKING:
     from airflow_provider_nexus.verify.findings import Report
@@ -23,15 +24,15 @@ def verify(arguments: Namespace) -> int:
     :raises NexusConfigurationError: when there is nothing to check, or a connection is missing
     """
     report = _verify_table(arguments) if arguments.sql_conn_id else _verify_files(arguments)
-    if arguments.output == "json":
-        running.print_json(report.dump())
-    else:
+    if arguments.output == "table":
         for title, lines in (("Problems", report.problems), ("Notes", report.notes)):
             if lines:
-                running.print_table(title, ("where", "what"), [(line.where, line.what) for line in lines])
-        seen = f"{report.windows:,} manifests, {report.records:,} records, {report.bytes:,} bytes"
-        asked = f", {report.calls:,} calls" if report.calls else ""
-        print(f"{'All is well' if report.is_fine else f'{len(report.problems):,} problems'}: {seen}{asked}")
+                print_table(title, ("where", "what"), [(short(line.where), line.what) for line in lines])
+        seen = {"manifest": report.windows, "record": report.records, "byte": report.bytes, "call": report.calls}
+        result = "All is well" if report.is_fine else counted(len(report.problems), "problem")
+        print_text(f"{result}: {', '.join(counted(number, noun) for noun, number in seen.items() if number or noun != 'call')}")
+    else:
+        print_json(report.dump())
     return 0 if report.is_fine else running.PROBLEMS
 
 
@@ -83,13 +84,14 @@ def replay(arguments: Namespace) -> int:
 
         with following("replaying", "folders") as follow:
             done = replay_files(running.place(arguments.target), follow)
-    if arguments.output == "json":
-        running.print_json([asdict(each) for each in done])
-    else:
+    if arguments.output == "table":
         if done:
-            rows = [(each.where, f"{each.fitted:,}", f"{each.left:,}", "; ".join(each.reasons)) for each in done]
-            running.print_table("Replayed", ("where", "fit now", "left", "why"), rows, right=("fit now", "left"))
-        print(f"{sum(each.fitted for each in done):,} records fit now, {sum(each.left for each in done):,} still do not")
+            rows = [(short(each.where), f"{each.fitted:,}", f"{each.left:,}", each.reasons) for each in done]
+            print_table("Replayed", ("where", "fit now", "left", "why"), rows, right=("fit now", "left"))
+        fitted, left = sum(each.fitted for each in done), sum(each.left for each in done)
+        print_text(f"Fit now: {counted(fitted, 'record')}. Still do not: {left:,}")
+    else:
+        print_json([asdict(each) for each in done])
     return running.PROBLEMS if any(each.left for each in done) else 0
 
 
@@ -113,5 +115,5 @@ def report(arguments: Namespace) -> int:
         from airflow_provider_nexus.report import put_report
 
         size = put_report(running.place(arguments.target), page)
-    print(printable(f"{arguments.out}: {size:,} bytes"))
+    print(printable(f"{arguments.out}: {counted(size, 'byte')}"))
     return 0

@@ -191,6 +191,7 @@ COMMANDS = (
             _whole(
                 "--readings", 1, "how often in a row it has to be read with the same records and contents (default: 1)", least=1
             ),
+            _whole("--max-rejected", 0, "records that may be put aside because they don't fit (default: 0)"),
             _CONN_ID,
             _OUTPUT,
         ),

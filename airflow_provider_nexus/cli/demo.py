@@ -14,16 +14,15 @@ import time
 from argparse import Namespace
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
-
-from rich.console import Console
-from rich.table import Table
 
 from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.cli import running, throwaway
 from airflow_provider_nexus.cli.bar import following
-from airflow_provider_nexus.exceptions import NexusError
+from airflow_provider_nexus.cli.output import console, print_table, print_text, short
+from airflow_provider_nexus.exceptions import NexusError, counted
 from airflow_provider_nexus.extract.proof import Verdict
 from airflow_provider_nexus.load.manifest import NAME, Manifest, parse
 from airflow_provider_nexus.sandbox import Sandbox
@@ -31,11 +30,12 @@ from airflow_provider_nexus.sandbox.port import bound
 
 CUSTOMERS, TRANSACTIONS, DAYS = 3_000, 30_000, 30
 DAG_ID = "example_nexus_sync"
-_SYNCED = re.compile(r"(\w+: (?:proved|unproved)\w*, [\d,]+ records in [\d,]+ calls)")
-_OWN_CONNECTION = {"conn_type": "nexus", "password": "YOUR-TOKEN", "extra": {"environment": "test"}}
-_WIDTH_OF_A_FILE = 150
+_SYNCED = re.compile(r"(\w+: (?:proved|unproved)\w*, [\d,]+ records? in [\d,]+ calls?)")
+_OWN_CONNECTION = """  export AIRFLOW_CONN_NEXUS_DEFAULT='{"conn_type": "nexus",
+    "password": "YOUR-TOKEN", "extra": {"environment": "test"}}'"""
 _SHOWN_SUMS = ("executedAmounts.fiatValue", "tradeValue", "executed.value", "amount", "cryptoAmount", "total", "available")
 """Which amount of a resource is shown in the table: the first that it has."""
+_MOST_SUMS = 4
 _SANDBOX = 715
 """What is added to the port of the user interface for that of the sandbox; the log servers have those before it."""
 
@@ -46,9 +46,7 @@ def run(arguments: Namespace) -> int:
 
     :raises NexusError: when any of it fails
     """
-    began, console = time.monotonic(), Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _WIDTH_OF_A_FILE
+    began, shown = time.monotonic(), console()
     home = Path(arguments.home).resolve()
     data, airflow_home, log = home / "data", home / "airflow-demo", home / "demo.log"
     for folder in (data, airflow_home):
@@ -56,37 +54,37 @@ def run(arguments: Namespace) -> int:
         folder.mkdir(parents=True)
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     with Sandbox(customers=CUSTOMERS, transactions=TRANSACTIONS, days=DAYS) as sandbox, log.open("w") as lines:
-        console.print(f"[bold]1.[/] A Nexus sandbox listens on {sandbox.base_url}: {CUSTOMERS:,} customers, {TRANSACTIONS:,}")
-        console.print(f"   transactions and all that belongs to them over {DAYS} days, made from a seed.")
+        size = f"{CUSTOMERS:,} customers, {TRANSACTIONS:,} transactions and all that belongs to them over {DAYS} days"
+        _say(f"1. A Nexus sandbox listens on {sandbox.base_url}: {size}, made from a seed.")
         environment = throwaway.environment(airflow_home, sandbox.connection_uri)
-        console.print("[bold]2.[/] A throw-away Airflow with SQLite is set up.")
+        _say("2. A throw-away Airflow with SQLite is set up.")
         migrate = ["airflow", "db", "migrate"]
         migrated = subprocess.run(migrate, env=environment, stdout=lines, stderr=subprocess.STDOUT, check=False)  # noqa: S603
         if migrated.returncode:
             raise NexusError(f"airflow db migrate ended with status {migrated.returncode}; its output is in {log}")
-        console.print(
-            f"[bold]3.[/] Airflow runs the DAG {DAG_ID}; each task reads one resource and proves that nothing is missing."
-        )
+        _say(f"3. Airflow runs the DAG {DAG_ID}; each task reads one resource and proves that nothing is missing.")
         conf = {
             "path": data.as_uri(),
             "window_start": (today - timedelta(days=DAYS)).isoformat(),
             "window_end": today.isoformat(),
         }
-        with following("syncing", "resources", console) as follow:
+        with following("syncing", "resources", shown) as follow:
             for done, line in enumerate(_lines(["dags", "test", DAG_ID, "--conf", json.dumps(conf)], environment, lines), 1):
-                console.print(f"   {line}")
+                shown.print(f"   {line}", soft_wrap=True)
                 follow(done, len(RESOURCES))
-    manifests = _manifests(data)
-    console.print(_table(manifests, data))
-    missing = set(RESOURCES) - {manifest.resource for _, manifest in manifests if manifest.proof.verdict != Verdict.UNPROVED}
+    manifests = [parse(path.read_bytes(), str(path.parent)) for path in sorted(data.rglob(NAME))]
+    show(manifests, data)
+    missing = set(RESOURCES) - {manifest.resource for manifest in manifests if manifest.proof.verdict != Verdict.UNPROVED}
     if missing:
         raise NexusError(f"not proved: {', '.join(sorted(missing))}; Airflow's output is in {log}")
-    console.print(f"\nDone in {time.monotonic() - began:.0f} s. Every window has a manifest beside its files, such as")
-    console.print(f"  {min(data.rglob(NAME))}", soft_wrap=True)
-    console.print("\n[bold]In Airflow's user interface:[/] make ui")
-    console.print("[bold]With your own Nexus:[/] make a connection of type Quantoz Nexus with your API token, or")
-    console.print(f"  export AIRFLOW_CONN_NEXUS_DEFAULT='{json.dumps(_OWN_CONNECTION)}'", soft_wrap=True, markup=False)
+    print_text(f"\nDone in {time.monotonic() - began:.0f} s. In Airflow's user interface: make ui")
+    print_text("With your own Nexus: make a connection of type Quantoz Nexus with your API token, or")
+    print(_OWN_CONNECTION)
     return 0
+
+
+def _say(step: str) -> None:
+    print_text(step, "   ")
 
 
 def _lines(command: list[str], environment: dict[str, str], log: Any) -> Iterator[str]:
@@ -106,41 +104,34 @@ def _lines(command: list[str], environment: dict[str, str], log: Any) -> Iterato
         raise NexusError(f"the DAG {command[2]} failed; Airflow's output is in {log.name}")
 
 
-def _manifests(data: Path) -> list[tuple[Path, Manifest]]:
-    """The folders with their manifests, in the catalogue's order."""
-    found = [(path.parent, parse(path.read_bytes(), str(path.parent))) for path in sorted(data.rglob(NAME))]
+def show(manifests: list[Manifest], data: Path) -> None:
+    """Show what is in the files.
+
+    :param data: the folder above all windows
+    """
     order = list(RESOURCES)
-    return sorted(found, key=lambda each: order.index(each[1].resource))
+    known = sorted(manifests, key=lambda each: order.index(each.resource))
+    rows = [(each.resource, f"{each.records:,}", str(each.proof.verdict), _sums(each.sums)) for each in known]
+    records = sum(each.records for each in known)
+    print()
+    print_table("What is in the files now", ("resource", "records", "verdict", "sum of"), rows, right=("records",))
+    all_of_them = f"{counted(records, 'record')} of {counted(len(known), 'resource')}"
+    print_text(f"\n{all_of_them} are in {short(data)}, and every window has a manifest beside its files, such as")
+    print(f"  {short(min(data.rglob(NAME)))}")
 
 
-def _table(manifests: list[tuple[Path, Manifest]], data: Path) -> Table:
-    table = Table(title="What is in the files now", title_justify="left", show_lines=False)
-    for name in ("resource", "window", "records", "calls", "verdict"):
-        table.add_column(name, justify="right" if name in ("records", "calls") else "left", no_wrap=True)
-    table.add_column("sums per currency", min_width=36, overflow="fold")
-    table.add_column("seconds", justify="right", no_wrap=True)
-    table.add_column(f"path below {data.parent.name}/{data.name}", overflow="fold")
-    for folder, manifest in manifests:
-        window = manifest.window
-        table.add_row(
-            manifest.resource,
-            f"{window.start[:10]}\nto {window.end[:10]}" if window else "as of now",
-            f"{manifest.records:,}",
-            f"{manifest.calls:,}",
-            manifest.proof.verdict,
-            _sums(manifest.sums),
-            f"{manifest.seconds:.1f}",
-            str(folder.relative_to(data)),
-        )
-    return table
-
-
-def _sums(sums: dict[str, dict[str, str]]) -> str:
-    """The first sums of the amount that is shown of a resource; the manifest has them all."""
+def _sums(sums: dict[str, dict[str, str]]) -> list[str]:
+    """The sums of the amount that is shown of a resource, a line for each currency; the manifest has them all."""
     name = next((name for name in _SHOWN_SUMS if name in sums), "")
     found = sorted(sums.get(name, {}).items(), key=lambda item: (item[0] != "EUR", item[0]))
-    more = f" (+{len(found) - 2} more)" if len(found) > 2 else ""
-    return "\n".join([f"{name}{more}:", *(f"{currency} {value}" for currency, value in found[:2])]) if found else ""
+    more = [f"and {len(found) - _MOST_SUMS} more"] if len(found) > _MOST_SUMS else []
+    return [name, *(f"{currency} {_amount(value)}" for currency, value in found[:_MOST_SUMS]), *more] if found else []
+
+
+def _amount(text: str) -> str:
+    """An amount with separators, and without zeros at the end of its third decimals and further."""
+    whole, _, part = f"{Decimal(text):,f}".partition(".")
+    return f"{whole}.{part.rstrip('0'):0<2}"
 
 
 @running.command

@@ -8,6 +8,8 @@ from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.cli import running
 from airflow_provider_nexus.cli.bar import following
+from airflow_provider_nexus.cli.output import print_json, print_table, print_text
+from airflow_provider_nexus.exceptions import counted
 from airflow_provider_nexus.extract.plan import plan
 from airflow_provider_nexus.extract.request import SETTLE_LAG
 from airflow_provider_nexus.extract.window import choose_window
@@ -26,10 +28,11 @@ def run(arguments: Namespace) -> int:
         windows = plan(hook.client, resource, wanted, arguments.max_windows, settle_lag=SETTLE_LAG, follow=follow)
         calls = hook.client.session.calls
     found = [(to_wire(window.start), to_wire(window.end), window.records) for window in windows]
-    if arguments.output == "json":
-        running.print_json([{"window_start": start, "window_end": end, "records": records} for start, end, records in found])
+    if arguments.output != "table":
+        windowed = [{"window_start": start, "window_end": end, "records": records} for start, end, records in found]
+        print_json(windowed)
         return 0
     rows = [(start, end, "?" if records is None else f"{records:,}") for start, end, records in found]
-    running.print_table(f"Windows of {resource.name}", ("start", "end", "records"), rows, right=("records",))
-    print(f"{len(windows)} windows, planned in {calls:,} calls")
+    print_table(f"Windows of {resource.name}", ("start", "end", "records"), rows, right=("records",))
+    print_text(f"{counted(len(windows), 'window')}, planned in {counted(calls, 'call')}")
     return 0

@@ -1,19 +1,21 @@
-"""Exit codes, connections, places and output of the commands."""
+"""Exit codes, errors, connections, places and log of the commands."""
 
 from __future__ import annotations
 
 import functools
-import json
 import logging
 import os
+import re
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_nexus.cli.definition import COMMANDS
+from airflow_provider_nexus.client.settings import EXTRAS
 from airflow_provider_nexus.exceptions import NexusContractError, NexusError, NexusRejectedError, NexusUnprovedError, printable
 from airflow_provider_nexus.load.paths import place_of
 
@@ -26,7 +28,21 @@ if TYPE_CHECKING:
 PROBLEMS, FAILED, STOPPED = 1, 2, 130
 """Exit codes: the data is not as it should be; the command could not be carried out; Ctrl-C ended it."""
 _OF_THE_DATA = (NexusUnprovedError, NexusRejectedError, NexusContractError)
-_WIDTH_OF_A_FILE = 150
+
+
+_FLAGS = {
+    name: flag
+    for flag in (each.flag for command in COMMANDS for each in command.arguments if each.flag.startswith("--"))
+    if (name := flag[2:].replace("-", "_")) not in EXTRAS
+}
+_ARGUMENT = re.compile(
+    rf"(?<![\w.-])(?:({'|'.join(name for name in _FLAGS if '_' in name)})(?!\w)|^({'|'.join(_FLAGS)})(?= is ))"
+)
+
+
+def _flag(found: re.Match[str]) -> str:
+    """An argument as it is named at a shell."""
+    return _FLAGS[found[1] or found[2]]
 
 
 def command(function: Callable[[Namespace], int]) -> Callable[[Namespace], None]:
@@ -34,12 +50,14 @@ def command(function: Callable[[Namespace], int]) -> Callable[[Namespace], None]
 
     @functools.wraps(function)
     def run(arguments: Namespace) -> None:
+        if isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")  # names are in any script, and a terminal is perhaps not
         try:
             code = function(arguments)
         except (NexusError, OSError) as error:
             place = f"{function.__module__}.{function.__name__}"
             name = next((each.name for each in COMMANDS if each.function == place), function.__name__)
-            print(printable(f"{name}: {error}"), file=sys.stderr)
+            print(printable(f"{name}: {_ARGUMENT.sub(_flag, str(error))}"), file=sys.stderr)
             code = PROBLEMS if isinstance(error, _OF_THE_DATA) else FAILED
         except KeyboardInterrupt:
             code = STOPPED
@@ -140,35 +158,3 @@ class _Stderr(logging.StreamHandler[Any]):
     def emit(self, record: logging.LogRecord) -> None:
         self.stream = sys.stderr
         super().emit(record)
-
-
-def print_json(value: Any) -> None:
-    """A result for a program."""
-    text = json.dumps(value, indent=2, ensure_ascii=False)
-    print("".join(sign if sign.isprintable() or sign == "\n" else json.dumps(sign)[1:-1] for sign in text))
-
-
-def print_table(title: str, names: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:
-    """A result for a person.
-
-    :param right: names of the columns of numbers
-    """
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _WIDTH_OF_A_FILE
-    table = Table(title=_plain(title), title_justify="left")
-    for name in names:
-        table.add_column(name, justify="right" if name in right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(_plain(cell) for cell in row))
-    console.print(table)
-
-
-def _plain(text: str) -> Any:
-    """Text of data is never taken for markup, nor for orders to the terminal."""
-    from rich.text import Text
-
-    return Text(printable(text))

@@ -51,7 +51,7 @@ def parse_settings(texts: list[str]) -> dict[str, Any]:
         if not sign or not name:
             raise NexusConfigurationError(f"--set takes NAME=VALUE, not {text!r}")
         if name in _OWN:
-            raise NexusConfigurationError(f"{name} is no matter of --set: give --{name}")
+            raise NexusConfigurationError(f"--set does not take {name}: give --{name}")
         try:
             settings[name] = json.loads(value)
         except ValueError:

@@ -10,7 +10,8 @@ from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.cli import running
 from airflow_provider_nexus.cli.bar import following
-from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.cli.output import print_json, print_text, short
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusWindowError, printable
 from airflow_provider_nexus.extract import checkpoint as staging
 from airflow_provider_nexus.extract.protect import Protection
 from airflow_provider_nexus.extract.request import SyncRequest
@@ -20,7 +21,7 @@ from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.jsonl.copy import JsonLinesCopy
 from airflow_provider_nexus.load.loader import Loader
 from airflow_provider_nexus.sync.job import SyncJob, collection_folder
-from airflow_provider_nexus.sync.watermark import file_watermark
+from airflow_provider_nexus.sync.watermark import Watermark, file_watermark
 
 if TYPE_CHECKING:
     from airflow_provider_nexus.hooks.nexus import NexusHook
@@ -37,13 +38,39 @@ def run(arguments: Namespace) -> int:
     resource = get_resource(arguments.resource)
     with running.nexus(arguments.nexus_conn_id) as hook:
         summary = _sync(hook, resource, arguments)
-    if summary is None:
-        summary = {"resource": resource.name, "changed": False, "records": 0}
-    if arguments.output == "json":
-        running.print_json(summary)
+    summary = {"resource": resource.name, "changed": False, "records": 0} if summary is None else summary
+    if arguments.output == "table":
+        _show(summary)
     else:
-        running.print_table("Synced", ("what", "value"), [(name, str(value)) for name, value in summary.items()])
+        print_json(summary)
     return 0
+
+
+def _show(summary: dict[str, Any]) -> None:
+    """What a person wants to know of a summary; as JSON, all of it is printed."""
+    if "path" not in summary:
+        print_text(f"Nothing new of {summary['resource']} is settled yet")
+        return
+    print_text(f"Synced {summary['resource']}", style="bold")
+    window = [summary[name] for name in ("window_start", "window_end") if summary[name]]
+    facts = {
+        "window": " to ".join(window),
+        "verdict": summary["verdict"],
+        "records": f"{summary['records']:,}",
+        "rejected": f"{summary['rejected']:,}" if summary["rejected"] else "",
+        "calls": f"{summary['calls']:,}",
+        "path": printable(short(summary["path"])),
+    }
+    for name, value in facts.items():
+        if value:
+            print_text(f"{name:8}  {value}", " " * 10)
+
+
+def _last_end(watermark: Watermark, collection: Any) -> str:
+    """Where the last sync ended."""
+    if (found := watermark.get()) is None:
+        raise NexusWindowError(f"no earlier sync is in {short(collection)} that could be continued: give --window-start")
+    return found
 
 
 def _sync(hook: NexusHook, resource: Resource, arguments: Namespace) -> dict[str, Any] | None:
@@ -55,9 +82,12 @@ def _sync(hook: NexusHook, resource: Resource, arguments: Namespace) -> dict[str
     refuse_another(collection, hook.settings.environment.base_url)
     watermark = file_watermark(collection)
     if resource.is_windowed:
-        wanted = choose_window(arguments=(arguments.window_start, arguments.window_end), watermark=watermark.get)
+        asked = arguments.window_start, arguments.window_end
+        wanted = choose_window(arguments=asked, watermark=lambda: _last_end(watermark, collection))
     elif arguments.window_start or arguments.window_end:
-        raise NexusConfigurationError(f"{resource.name} has no window: Nexus returns only its present state. Leave it out")
+        raise NexusConfigurationError(
+            f"{resource.name} has no window: Nexus returns only its present state. Leave --window-start and --window-end out"
+        )
     else:
         wanted = None
     request = SyncRequest(
@@ -65,15 +95,16 @@ def _sync(hook: NexusHook, resource: Resource, arguments: Namespace) -> dict[str
         requested=wanted,
         readings=arguments.readings,
         parallel=arguments.parallel,
+        max_rejected=arguments.max_rejected,
         protection=Protection(arguments.personal, {}, hook.settings.hash_secret.reveal()),
         run={"command": "airflow nexus sync"},
         airflow_version=airflow_version,
     )
-    loader: Loader[Any] = Loader(JsonLinesCopy(collection))
+    loader: Loader[Any] = Loader(JsonLinesCopy(collection), arguments.max_rejected)
     if arguments.file_format == "parquet":
         from airflow_provider_nexus.load.parquet.copy import ParquetCopy
 
-        loader = Loader(ParquetCopy(collection, Table(resource)))
+        loader = Loader(ParquetCopy(collection, Table(resource)), arguments.max_rejected)
     moved, staged = watermark if wanted else None, collection / staging.FOLDER
     with following(f"reading {resource.name}", "records") as follow:
         return SyncJob(hook.client, request, loader, watermark=moved, staging=staged, log=log, follow=follow).run()

@@ -91,7 +91,7 @@ def refuse_unwindowed(resource: Resource) -> None:
     :raises NexusConfigurationError: when so
     """
     if not resource.is_windowed:
-        raise NexusConfigurationError(f"{resource.name} has no windows: Nexus gives only its current state. Read it in one task")
+        raise NexusConfigurationError(f"{resource.name} has no windows: Nexus gives only its current state. Read it whole")
 
 
 def divide(count: CountBetween, start: datetime, end: datetime, max_windows: int) -> list[PlannedWindow]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from airflow_provider_nexus.client.log import Log
+from airflow_provider_nexus.exceptions import counted
 
 if TYPE_CHECKING:
     from airflow_provider_nexus.extract.source import Page
@@ -83,7 +84,7 @@ class Progress:
         """Records, share of the total, records a second, seconds left."""
         rate = self.records / max(now - self._began, 1e-9)
         if not self.total:
-            return f"{self._what}: {self.records:,} records, {rate:,.0f} records/s"
+            return f"{self._what}: {counted(self.records, 'record')}, {rate:,.0f} records/s"
         left = max(self.total - self.records, 0) / max(rate, 1e-9)
-        done = f"{self.records:,} of {self.total:,} records ({self.records / self.total:.0%})"
+        done = f"{self.records:,} of {counted(self.total, 'record')} ({self.records / self.total:.0%})"
         return f"{self._what}: {done}, {rate:,.0f} records/s, {left:,.0f} s left"

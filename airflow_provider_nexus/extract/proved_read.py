@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_nexus.api.resource import Shape
 from airflow_provider_nexus.api.rows import Row
 from airflow_provider_nexus.api.timestamps import SECOND
-from airflow_provider_nexus.exceptions import NexusUnprovedError
+from airflow_provider_nexus.exceptions import NexusUnprovedError, counted
 from airflow_provider_nexus.extract.proof import Proof, ReadAgain, Records, Verdict, judge
 from airflow_provider_nexus.extract.source import Doubt, NotFilteredDoubt, NotSortedDoubt, Page, Source, widened
 from airflow_provider_nexus.extract.totals import DeliveredTotals
@@ -89,9 +89,10 @@ class Count:
     def doubt(self) -> str:
         """Why they prove nothing."""
         if self.repeated:
-            return f"{self.repeated} records came under a key that another record had, so the server's count proves nothing"
-        counted = f"{self.total_first} at first and {self.total_last} at the end"
-        return f"{self.unique} unique records were read, the server counts {counted}"
+            repeated = counted(self.repeated, "record")
+            return f"{repeated} came under a key that another record had, so the server's count proves nothing"
+        totals = f"{self.total_first} at first and {self.total_last} at the end"
+        return f"{counted(self.unique, 'unique record')} {'was' if self.unique == 1 else 'were'} read, the server counts {totals}"
 
 
 class Walks:

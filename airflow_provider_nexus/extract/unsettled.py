@@ -19,7 +19,7 @@ from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.rows import Row, in_order
 from airflow_provider_nexus.api.timestamps import SECOND, normalise, to_wire
 from airflow_provider_nexus.client.client import NexusClient
-from airflow_provider_nexus.exceptions import NexusNotFoundError, NexusUnprovedError, NexusValidationError
+from airflow_provider_nexus.exceptions import NexusNotFoundError, NexusUnprovedError, NexusValidationError, counted
 from airflow_provider_nexus.extract.origin import Open
 from airflow_provider_nexus.extract.proof import Proof, Verdict
 from airflow_provider_nexus.extract.proved_read import stream
@@ -74,7 +74,7 @@ class UnsettledReading:
         if rows := in_order(found.values()):
             yield intake.take(rows) if intake else rows
         deleted = len(wanted) - len(found)
-        reasons = (f"{deleted} records are not there any more",) if deleted else ()
+        reasons = (f"{counted(deleted, 'record')} {'is' if deleted == 1 else 'are'} not there any more",) if deleted else ()
         self.proof = Proof(Verdict.PROVED, "lookup", 1, len(wanted), len(found), len(found), reasons=reasons)
 
     def _listed(self, wanted: Mapping[str, Open]) -> Iterator[Row]:

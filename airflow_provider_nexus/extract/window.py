@@ -184,7 +184,7 @@ def _needed(start: datetime | None) -> datetime:
     if start is None:
         raise NexusWindowError(
             "no window: this run has no data interval and no earlier sync left a watermark. Give window_start (and window_end, "
-            "else up to now) as arguments of the operator, or as params 'window_start' and 'window_end' of the run"
+            "else up to now) as an argument of the operator or as a param of the run"
         )
     return start
 

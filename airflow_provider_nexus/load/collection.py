@@ -64,7 +64,7 @@ def collections(root: Any) -> list[ResourceFolder]:
         return [ResourceFolder(parent, "", windows, snapshots, strangers=strangers, is_whole=False)]
     found = list(below(root, _LEVELS))
     if not found:
-        raise NexusConfigurationError(f"no windows lie in {root}: give the path of a sync, or a folder below it")
+        raise NexusConfigurationError(f"there is no sync in {root}: give the path of a sync, or a folder below it")
     return found
 
 

@@ -42,7 +42,9 @@ def place_of(name: str, value: Any, *, relative: bool = False) -> str:
 def _refuse_vague(name: str, text: str, *, relative: bool) -> None:
     scheme, mark, rest = text.partition("://")
     if text.startswith("~") or (mark and scheme in ("file", "local") and rest.startswith("~")):
-        raise NexusConfigurationError(f"{name} is {text!r}: write the home folder out, as it is another one for each user")
+        raise NexusConfigurationError(
+            f"{name} is {text!r}: write out the path of the home folder, which differs from user to user"
+        )
     is_whole = rest.startswith("/") if mark and scheme in ("file", "local") else mark or text.startswith("/")
     if not is_whole and (mark or not relative):
         hint = "give the whole path, from / on, or a URL; the folder that a worker runs in is not yours"

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from airflow_provider_nexus.api.rows import Row
-from airflow_provider_nexus.exceptions import NexusRejectedError
+from airflow_provider_nexus.exceptions import NexusRejectedError, counted
 from airflow_provider_nexus.load.account import Digest
 from airflow_provider_nexus.load.copy import Reject
 from airflow_provider_nexus.load.manifest import REJECTED
@@ -45,8 +45,9 @@ class Rejects:
             return
         shown = "; ".join(f"{each.key}: {each.field} is not {each.reason}" for each in self.found[:_SHOWN])
         more = f" and {self.count - _SHOWN} more" if self.count > _SHOWN else ""
+        misfits = f"{counted(self.count, 'record')} {'does' if self.count == 1 else 'do'} not fit"
         raise NexusRejectedError(
-            f"{self._resource}: {self.count} records don't fit and max_rejected is {self._limit}, so nothing was stored: "
+            f"{self._resource}: {misfits} and max_rejected is {self._limit}, so nothing was stored: "
             f"{shown}{more}. Allow them with max_rejected: they are then stored apart, whole, to be replayed later"
         )
 

@@ -20,7 +20,7 @@ from airflow_provider_nexus.api.moments import moment
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.log import Log
-from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusWindowError
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusWindowError, counted
 from airflow_provider_nexus.extract.extracted import Extracted
 from airflow_provider_nexus.extract.extractor import Extractor
 from airflow_provider_nexus.extract.request import SyncRequest
@@ -154,8 +154,8 @@ class CaptureJob:
             wanted = {key: each for key, each in wanted.items() if phase(each.status) is not Phase.UNKNOWN}
         if len(wanted) < len(known):
             self._log.info(
-                "%s old unsettled records are not read: totals or old windows show their changes",
-                f"{len(known) - len(wanted):,}",
+                "not read: %s, as totals or old windows show their changes",
+                counted(len(known) - len(wanted), "old unsettled record"),
             )
         if wanted:
             self._store(self._extractor.read_unsettled(wanted, window.start), None)
@@ -168,7 +168,9 @@ class CaptureJob:
         found = [comparison.differences(window) for window in stored] if self._request.resource.totals_path else [None]
         if None not in found:
             differing = [window for each in found for window in each or ()]
-            self._log.info("%s windows differ from the totals, found in %s calls", len(differing), comparison.calls)
+            self._log.info(
+                "differing from the totals: %s, found in %s", counted(len(differing), "window"), counted(comparison.calls, "call")
+            )
             if comparison.is_cut:
                 self._log.warning("more calls are not made to find what differs from the totals: larger windows are read again")
             yield from (replace(window, how="totals") for window in differing)
@@ -188,5 +190,5 @@ class CaptureJob:
         for word in self._changes:
             self._changes[word] += getattr(stored, word) or 0
         self._repaired += stored.repaired + len(stored.damage)
-        self._log.info("%s: %s records, %s", extracted.feed, f"{stored.records:,}", stored.path)
+        self._log.info("%s: %s, %s", extracted.feed, counted(stored.records, "record"), stored.path)
         return summary_of(extracted, stored)

@@ -12,7 +12,7 @@ from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.log import Log
-from airflow_provider_nexus.exceptions import NexusContractError, without_secrets
+from airflow_provider_nexus.exceptions import NexusContractError, counted, without_secrets
 from airflow_provider_nexus.extract.children import WORST_FIRST
 from airflow_provider_nexus.extract.extracted import Extracted
 from airflow_provider_nexus.extract.extractor import Extractor
@@ -99,20 +99,20 @@ def store(extracted: Extracted, loader: Loader[Any], request: SyncRequest, log: 
         text = "%s: what was stored in %s was damaged and has been replaced, and a damaged file counts as not there: %s%s"
         log.warning(text, extracted.resource.name, stored.path, "; ".join(what[:_SHOWN]), more)
     if stored.repaired:
-        text = "%s: %s rows of %s had been changed, deleted or added since they were loaded, and were put right"
-        log.warning(text, extracted.resource.name, f"{stored.repaired:,}", stored.path)
+        text = "%s: %s of %s had been changed, deleted or added since they were loaded; they are put right"
+        log.warning(text, extracted.resource.name, counted(stored.repaired, "row"), stored.path)
     if extracted.checkpoints:
         extracted.checkpoints.forget()
     for name, count in stored.untyped.items():
         log.warning(
-            "%s: %s of %s records have another kind of value than declared in %s; it is stored as it came in _raw_extra",
+            "%s: %s of %s with another kind of value than declared in %s; it is stored as it came in _raw_extra",
             extracted.resource.name,
             count,
-            stored.records,
+            counted(stored.records, "record"),
             name,
         )
     if stored.rejected:
-        log.warning("%s: %s records don't fit and were put aside", extracted.resource.name, stored.rejected)
+        log.warning("%s: put aside as it does not fit: %s", extracted.resource.name, counted(stored.rejected, "record"))
     return stored
 
 

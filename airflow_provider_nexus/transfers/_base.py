@@ -15,7 +15,7 @@ from airflow_provider_nexus.api.moments import Moment, is_missing, span_of_time
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.compat import AirflowSkipException
-from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError, counted
 from airflow_provider_nexus.extract.protect import Protection, Treatment, check_protection
 from airflow_provider_nexus.extract.request import LONGEST_LAG, SETTLE_LAG, Contract, SyncRequest, refuse_parallel
 from airflow_provider_nexus.extract.window import RequestedWindow
@@ -221,7 +221,7 @@ class NexusSyncBaseOperator(NexusBaseOperator):
             return None
         if self.report_url:
             context["ti"].xcom_push(key=REPORT_KEY, value=self.report_url)
-        self.log.info("report: %s bytes, in %s", f"{size:,}", where)
+        self.log.info("report: %s, in %s", counted(size, "byte"), where)
         return where
 
     def sync(
@@ -316,11 +316,11 @@ class NexusSyncBaseOperator(NexusBaseOperator):
     def _log(self, summary: dict[str, Any]) -> None:
         """The verdict, and behind a fold all else that is known of the run."""
         self.log.info(
-            "%s: %s, %s records in %s calls, %s, in %s",
+            "%s: %s, %s in %s, %s, in %s",
             summary["resource"],
             summary["verdict"],
-            f"{summary['records']:,}",
-            f"{summary['calls']:,}",
+            counted(summary["records"], "record"),
+            counted(summary["calls"], "call"),
             "stored" if summary["changed"] else "already there, unchanged",
             summary["path"],
         )

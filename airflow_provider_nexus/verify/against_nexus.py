@@ -22,6 +22,7 @@ from airflow_provider_nexus.exceptions import (
     NexusDataError,
     NexusStorageError,
     NexusUnknownResourceError,
+    counted,
 )
 from airflow_provider_nexus.extract.origin import Origin
 from airflow_provider_nexus.extract.progress import Follow, Steps, unheard
@@ -97,9 +98,9 @@ def files_against_nexus(root: Any, client: NexusClient, follow: Follow = unheard
         sound = dict(_sound_windows(collection))
         here = {window: manifest for window, manifest in sound.items() if is_same(manifest.base_url, base_url)}
         if len(here) < len(sound):
-            findings.note(collection.folder, f"{len(sound) - len(here)} windows were read elsewhere, so not compared")
+            findings.note(collection.folder, f"not compared, as read elsewhere: {counted(len(sound) - len(here), 'window')}")
         if collection.snapshots:
-            text = f"{len(collection.snapshots)} snapshots are not compared: Nexus only shows its present state"
+            text = f"not compared, as Nexus only shows its present state: {counted(len(collection.snapshots), 'snapshot')}"
             findings.note(collection.folder, text)
         # Windows that are not sound may be from here.
         is_from_here |= bool(here or collection.snapshots) or len(sound) < len(collection.windows)
@@ -171,10 +172,10 @@ def _compare_totals(copy: ComparedCopy, run: list[StoredWindow], source: Source,
     spans = comparison.differences(Window(run[0].window.start, run[-1].window.end))
     for span in spans or ():
         names = [each.where for each in run if each.window.start < span.end and span.start < each.window.end]
-        text = f"counts or sums of {to_wire(span.start)} to {to_wire(span.end)} are others in Nexus now: sync it again"
+        text = f"counts or sums of {to_wire(span.start)} to {to_wire(span.end)} differ from those of Nexus now: sync it again"
         findings.problem(", ".join(names), text)
     if comparison.is_cut:
-        text = f"totals took {comparison.calls:,} calls, and no more are made: of a span that is named only a part may differ"
+        text = f"totals took {counted(comparison.calls, 'call')}, and no more are made: only a part of a named span may differ"
         findings.note(copy.resource.name, text)
     return spans is not None
 
@@ -190,8 +191,10 @@ def _compare_count(stored: StoredWindow, source: Source, findings: Findings) -> 
         return
     mine = stored.records + stored.rejected + stored.outside
     if theirs != mine:
-        difference = f"{theirs - mine:,} more records than are stored" if theirs > mine else f"{mine - theirs:,} records less"
-        findings.problem(stored.where, f"Nexus has {difference}, {theirs:,} in all: sync this window again")
+        difference = f"{theirs - mine:,} more" if theirs > mine else f"{mine - theirs:,} fewer"
+        findings.problem(
+            stored.where, f"Nexus has {counted(theirs, 'record')}, {difference} than are stored: sync this window again"
+        )
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from airflow_provider_nexus.exceptions import (
     NexusStorageError,
     NexusUnknownResourceError,
     NexusWindowError,
+    counted,
 )
 from airflow_provider_nexus.extract.progress import Follow, Steps, unheard
 from airflow_provider_nexus.extract.proof import Verdict
@@ -172,7 +173,7 @@ class FolderCheck:
                 self._findings.problem(path, f"can't be read as rejected records: {_AGAIN}")
                 continue
             if count != rejected.records:
-                self._findings.problem(path, f"contains {count} records instead of {rejected.records}: {_AGAIN}")
+                self._findings.problem(path, f"contains {counted(count, 'record')} instead of {rejected.records}: {_AGAIN}")
         reader = self._reader(manifest)
         if reader is None:
             return
@@ -243,7 +244,7 @@ class FolderCheck:
             self._findings.problem(path, f"can't be read to its end ({type(error).__name__}): {_AGAIN}")
         count = reader.records - before
         if count != file.records:
-            self._findings.problem(path, f"contains {count} records instead of {file.records}: {_AGAIN}")
+            self._findings.problem(path, f"contains {counted(count, 'record')} instead of {file.records}: {_AGAIN}")
 
 
 _REPLACED = re.compile(r"([0-9a-f]{64})\.json")

@@ -69,7 +69,7 @@ def test_resources_are_listed_and_filtered(capsys: pytest.CaptureFixture[str]) -
 def test_a_resource_is_described(capsys: pytest.CaptureFixture[str]) -> None:
     told = json.loads(said(capsys, "describe", "transactions", "--output", "json"))
     columns = {each["field"]: each for each in told["columns"]}
-    assert columns["requestedAmounts.cryptoAmount"]["digits"] == "24 after the point"
+    assert columns["requestedAmounts.cryptoAmount"]["digits"] == "24 decimals"
     assert columns["customerCode"]["personal"] == "yes"
     assert "COMPLETED" in told["statuses"]["succeeded"]
     assert "requested_amounts_fiat_value" in said(capsys, "describe", "transactions")

@@ -8,7 +8,7 @@ from argparse import Namespace
 
 import pytest
 
-from airflow_provider_nexus.cli import running
+from airflow_provider_nexus.cli import output, running
 from airflow_provider_nexus.exceptions import NexusDataError, NexusValidationError, printable
 
 ORDERS = {
@@ -34,8 +34,8 @@ def test_nothing_that_is_printed_is_obeyed(order: str, capsys: pytest.CaptureFix
     def failing(_: Namespace) -> int:
         raise NexusValidationError("GET", "/x", status=400, codes=(order,), detail=order)
 
-    running.print_table(order, ("what", "value"), [(order, order)])
-    running.print_json([{order: order}])
+    output.print_table(order, ("what", "value"), [(order, order)])
+    output.print_json([{order: order}])
     log = running.log_to_stderr()
     log.info("server says %s", order)
     with pytest.raises(SystemExit):
@@ -47,7 +47,7 @@ def test_nothing_that_is_printed_is_obeyed(order: str, capsys: pytest.CaptureFix
 
 @pytest.mark.parametrize("order", ORDERS.values(), ids=list(ORDERS))
 def test_json_is_still_the_same_text(order: str, capsys: pytest.CaptureFixture[str]) -> None:
-    running.print_json({"a": order, "b": "Zoë 😀 \\u0041"})
+    output.print_json({"a": order, "b": "Zoë 😀 \\u0041"})
     assert json.loads(capsys.readouterr().out) == {"a": order, "b": "Zoë 😀 \\u0041"}
 
 

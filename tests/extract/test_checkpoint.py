@@ -333,7 +333,7 @@ def test_a_store_that_fails_keeps_what_was_read(sandbox: Sandbox, tmp_path: Path
     target = Path(str(plain["path"]).replace("/plain/", "/again/"))
     target.parent.mkdir(parents=True)
     target.write_text("in the way")
-    with pytest.raises(NexusStorageError, match="a file lies where a folder is needed"):
+    with pytest.raises(NexusStorageError, match="there is a file where a folder is needed"):
         attempt(sandbox, tmp_path / "again")
     assert checkpoint_of(tmp_path / "again") is not None
     target.unlink()

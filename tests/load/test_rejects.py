@@ -105,7 +105,7 @@ def test_none_is_allowed_unless_it_is_said(sandbox: Sandbox, tmp_path: Path, int
     truth = truth_of(sandbox, requested)
     bad = spoilt(truth, "transactions") if into == "lines" else [raw for raw in truth if b"n/a" in raw]
     text = str(failed.value)
-    assert f"{len(bad)} records don't fit and max_rejected is 0" in text
+    assert f"{len(bad)} records do not fit and max_rejected is 0" in text
     named = [json.loads(raw)["transactionCode"] for raw in bad if json.loads(raw)["transactionCode"] in text]
     assert len(named) == 3
     assert f"and {len(bad) - 3} more" in text

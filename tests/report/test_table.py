@@ -206,6 +206,6 @@ def test_what_cannot_be_reported_is_said(empty: Engine, tmp_path: Path) -> None:
         html_of(empty, TABLE)
     loaded(empty, "A")
     (tmp_path / "taken").write_text("no folder")
-    with pytest.raises(NexusStorageError, match="a file lies where a folder is needed"):
+    with pytest.raises(NexusStorageError, match="there is a file where a folder is needed"):
         put_table_report(open_table(empty, TABLE), tmp_path / "taken" / "x.html")
     assert put_table_report(open_table(empty, TABLE), tmp_path / "x.html") == (tmp_path / "x.html").stat().st_size

@@ -82,9 +82,9 @@ def test_it_starts_at_any_level(trees: dict[str, Path]) -> None:
 
 
 def test_nothing_to_check_is_no_success(tmp_path: Path) -> None:
-    with pytest.raises(NexusConfigurationError, match="no windows lie"):
+    with pytest.raises(NexusConfigurationError, match="there is no sync in"):
         verify(tmp_path)
-    with pytest.raises(NexusConfigurationError, match="no windows lie"):
+    with pytest.raises(NexusConfigurationError, match="there is no sync in"):
         verify(tmp_path / "20260101T000000Z-20260102T000000Z")
 
 

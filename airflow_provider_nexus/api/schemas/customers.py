@@ -23,7 +23,7 @@ CUSTOMER = schema(
     flag("hasPhotoId", "A photo id was seen", surface="A"),
     text("riskQualification", "None, Low, Medium, High or VeryHigh", surface="B"),
     text("comment", "Free comment", surface="A"),
-    mapping("data", "Free key and value data; only on the single-customer call on B", personal=True),
+    mapping("data", "Free key and value data; of the CASP generation only in the answer for one customer", personal=True),
     text("name", "Full name", personal=True, surface="B"),
     text("firstName", "First name", personal=True, surface="B"),
     text("lastName", "Last name", personal=True, surface="B"),

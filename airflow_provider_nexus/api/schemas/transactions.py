@@ -153,7 +153,7 @@ _CALLBACK_BLOCKS = (
     ),
     nested(
         "brokerBuy",
-        "Broker buy on B",
+        "Buy of a broker, CASP generation",
         crypto("cryptoAmount", "Crypto"),
         text("destinationAddress", "Address that crypto was sent to", personal=True),
         text("txId", "Chain transaction"),
@@ -161,7 +161,7 @@ _CALLBACK_BLOCKS = (
     ),
     nested(
         "brokerSell",
-        "Broker sell on B",
+        "Sell of a broker, CASP generation",
         text("blockchainMessage", "Memo"),
         text("receiveAddress", "Address that crypto was received at"),
         crypto("receivedCryptoAmount", "Crypto"),

@@ -125,7 +125,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], Callable[[], Any], str]] 
         {"misfit_share": 0.9},
         {},
         lambda: copy(window_start="2020-01-01", max_rejected=2, file_format="parquet"),
-        r"transactions: [\d,]+ records don't fit and max_rejected is 2, so nothing was stored: .+",
+        r"transactions: [\d,]+ records do not fit and max_rejected is 2, so nothing was stored: .+",
     ),
 }
 

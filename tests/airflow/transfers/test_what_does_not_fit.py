@@ -50,7 +50,7 @@ def test_records_that_do_not_fit_are_put_aside(sandbox: Sandbox, engine: Engine,
     sandbox.configure(misfit_share=0.1, misfits=("amount",))
     run = run_dag(sql_dag("misfits_none", **WINDOW, **RETRIES))
     assert (state_of(run, "sync"), tries(run)) == ("failed", 1)
-    assert "records don't fit and max_rejected is 0, so nothing was stored" in "".join(capfd.readouterr())
+    assert "records do not fit and max_rejected is 0, so nothing was stored" in "".join(capfd.readouterr())
     summary = xcom_of(run_dag(sql_dag("misfits_some", max_rejected=1_000, **WINDOW)), "sync")
     assert summary["rejected"] > 0
     aside = query(engine, "SELECT key, field, reason, raw FROM nexus_rejected")
