@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +67,30 @@ try:
 except ImportError:  # Airflow 3.1
     from airflow.lineage.hook import get_hook_lineage_collector  # type: ignore[no-redef,import-not-found]
 
+try:
+    from airflow.sdk._shared.secrets_masker import SecretsMasker
+except ImportError:  # it has moved
+    SecretsMasker = None  # type: ignore[assignment,misc]
+
+
+@contextmanager
+def no_word_of_short_extras() -> Iterator[None]:
+    """Read a connection in the block without a warning that a text of its extra, such as ``test``, is too short to be masked.
+
+    Airflow takes each for a secret, and warns once in a process: in a task, on the first line of its log.
+    """
+    name = "_has_warned_short_secret"
+    before = getattr(SecretsMasker, name, None)
+    if before is None:
+        yield
+        return
+    setattr(SecretsMasker, name, True)
+    try:
+        yield
+    finally:
+        setattr(SecretsMasker, name, before)
+
+
 HAS_TASK_STATE = NEVER_EXPIRE is not None
 """Whether a task can store values from one try to the next (Airflow 3.3 on)."""
 
@@ -83,5 +109,6 @@ __all__ = [
     "ResumableJobMixin",
     "conf",
     "get_hook_lineage_collector",
+    "no_word_of_short_extras",
     "stats",
 ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.exceptions import AirflowException  # type: ignore[attr-defined]
 from airflow.sdk import BaseHook, ObjectStoragePath
 
-from airflow_provider_nexus.compat import AirflowNotFoundException
+from airflow_provider_nexus.compat import AirflowNotFoundException, no_word_of_short_extras
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusStorageError
 from airflow_provider_nexus.load.paths import place_of
 
@@ -31,7 +31,8 @@ def defined(conn_id: str, kind: str = "") -> Iterator[None]:
     :raises NexusConfigurationError: when there is no such connection
     """
     try:
-        yield
+        with no_word_of_short_extras():
+            yield
     except AirflowNotFoundException:
         of_type = f"one of type {kind!r}" if kind else "it"
         raise NexusConfigurationError(

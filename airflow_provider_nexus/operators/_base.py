@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Collection, Iterable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
 from airflow.sdk import BaseOperator
@@ -14,7 +14,7 @@ from airflow.sdk.definitions.context import render_template_to_string
 from airflow_provider_nexus.api.codes import did_you_mean
 from airflow_provider_nexus.api.moments import Moment, is_missing
 from airflow_provider_nexus.compat import HAS_RETRY_POLICIES, AirflowFailException, AirflowSkipException
-from airflow_provider_nexus.exceptions import NexusError, fails_at_once
+from airflow_provider_nexus.exceptions import NexusError, fails_at_once, printable
 from airflow_provider_nexus.extract.window import RequestedWindow, choose_window
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.links.nexus import PORTAL_KEY, NexusPortalLink
@@ -60,6 +60,9 @@ class NexusBaseOperator(BaseOperator):
     operator_extra_links: tuple[BaseOperatorLink, ...] = (NexusPortalLink(),)
     nexus_conn_id: str
 
+    _logged: NexusError | None = None
+    """The last error that was logged: each base that ``execute`` goes through sees it."""
+
     _named: frozenset[str]
     """The arguments that were named. The constructors pass on all, so that it can't be seen there which were left out."""
 
@@ -76,7 +79,7 @@ class NexusBaseOperator(BaseOperator):
 
         @functools.wraps(execute)
         def guarded(self: NexusBaseOperator, *args: Any, **named: Any) -> Any:
-            with _failing_at_once(self):
+            with _FailingAtOnce(self):
                 return execute(self, *args, **named)
 
         cls.execute = guarded  # type: ignore[method-assign]
@@ -114,7 +117,7 @@ class NexusBaseOperator(BaseOperator):
         named = {each.name: getattr(self, each.name) for each in known}
         given = {each.name: named[each.name] for each in known if named[each.name] is not None or each.default is not None}
         # a mapped task is made in its run, where no policy sees that another try can't help
-        with _failing_at_once(self, by_policy=False) if self._BaseOperator__from_mapped else nullcontext():  # type: ignore[attr-defined]
+        with _FailingAtOnce(self, by_policy=False) if self._BaseOperator__from_mapped else nullcontext():  # type: ignore[attr-defined]
             refuse_wrong(given, self.template_fields)
 
     def _do_render_template_fields(
@@ -169,14 +172,21 @@ class NexusBaseOperator(BaseOperator):
         for name, what in mappings.items():
             refuse_missing_parts(what, getattr(self, name))
 
+    def pre_execute(self, context: Any) -> None:  # noqa: ARG002 - Airflow's signature
+        """Take the links away in the task: at its end Airflow would push the address of each, an empty one too.
+
+        Where there is an address, the task pushes it by itself.
+        """
+        self.operator_extra_links = ()
+
     def execute(self, context: Context) -> Any:
         """Execute the next base; permanent errors fail the task at once."""
-        with _failing_at_once(self):
+        with _FailingAtOnce(self):
             return super().execute(context)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Go on after a wait; permanent errors fail the task at once."""
-        with _failing_at_once(self):
+        with _FailingAtOnce(self):
             return super().resume_execution(next_method, next_kwargs, context)
 
     def remember(self, context: Context, resource: str, code: str) -> None:
@@ -213,16 +223,33 @@ def requested_window(
     )
 
 
-@contextmanager
-def _failing_at_once(operator: NexusBaseOperator, *, by_policy: bool = HAS_RETRY_POLICIES) -> Iterator[None]:
-    """Turn permanent errors into what Airflow does not try again, where its retry policy does not see to that."""
-    try:
-        yield
-    except NexusError as error:
-        if not fails_at_once(error, looks_up_first=operator.looks_up_first):
-            raise
-        if getattr(operator, "soft_fail", False) or getattr(operator, "never_fail", False):
+class _FailingAtOnce:
+    """Turn permanent errors in the block into what Airflow does not try again, where its retry policy does not see to that.
+
+    Each error is logged as one line before Airflow logs its traceback. That of a permanent one begins here: its sentence says
+    what to do, and where in the provider it was found does not help.
+    """
+
+    def __init__(self, operator: NexusBaseOperator, *, by_policy: bool = HAS_RETRY_POLICIES) -> None:
+        self._operator, self._by_policy = operator, by_policy
+
+    def __enter__(self) -> None:
+        """Nothing to do."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if not isinstance(error, NexusError):
+            return
+        operator = self._operator
+        fails = fails_at_once(error, looks_up_first=operator.looks_up_first)
+        if fails and (getattr(operator, "soft_fail", False) or getattr(operator, "never_fail", False)):
             raise AirflowSkipException(f"skipped instead of failed: {error}") from error
-        if by_policy:
-            raise
-        raise AirflowFailException(str(error)) from error
+        if operator._logged is not error:
+            operator.log.error("%s", printable(str(error)))
+            operator._logged = error
+        if not fails:
+            return
+        failure = error if self._by_policy else AirflowFailException(str(error))
+        if error.is_permanent:
+            raise failure.with_traceback(None) from None
+        if failure is not error:
+            raise failure from error

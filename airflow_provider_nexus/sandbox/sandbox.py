@@ -81,7 +81,8 @@ class Sandbox:
     @property
     def connection_uri(self) -> str:
         """An Airflow connection to it, for ``AIRFLOW_CONN_NEXUS_DEFAULT``."""
-        return f"nexus://:{quote(self.token, safe='')}@{quote(self.base_url, safe='')}/?allow_writes=true"
+        extra = quote('{"allow_writes": true}', safe="")  # as a parameter it is a text, which Airflow takes for a secret
+        return f"nexus://:{quote(self.token, safe='')}@{quote(self.base_url, safe='')}/?__extra__={extra}"
 
     @property
     def settings(self) -> SandboxSettings:

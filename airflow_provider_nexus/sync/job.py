@@ -105,11 +105,11 @@ def store(extracted: Extracted, loader: Loader[Any], request: SyncRequest, log: 
         extracted.checkpoints.forget()
     for name, count in stored.untyped.items():
         log.warning(
-            "%s: %s of %s with another kind of value than declared in %s; it is stored as it came in _raw_extra",
+            "%s: %s has another kind of value than declared in %s of %s; it is stored as it came in _raw_extra",
             extracted.resource.name,
+            name,
             count,
             counted(stored.records, "record"),
-            name,
         )
     if stored.rejected:
         log.warning("%s: put aside as it does not fit: %s", extracted.resource.name, counted(stored.rejected, "record"))

@@ -125,7 +125,9 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         if readings > 1 and capture == "changes":
             hint = "single records are read again there, which is no window to compare. Leave one of the two out"
             raise NexusConfigurationError(f"readings is {readings} and capture is 'changes': {hint}")
-        if report_url is not None and report_path is None:
+        if report_url is None:
+            self.operator_extra_links = ()
+        elif report_path is None:
             raise NexusConfigurationError("report_url is where people read the report: give report_path, where to write it, too")
         if isinstance(known := known_part(resource), str):
             self._refuse_unfit(get_resource(known))

@@ -34,8 +34,8 @@ def test_a_good_connection_is_described() -> None:
 @pytest.mark.parametrize(
     ("settings", "what", "said"),
     [
-        ({"sort": "ignored"}, "sorting", "transactions come not as asked: windows are read by halving"),
-        ({"casp": False}, "sorting", "broker_transactions come not as asked: windows are read by halving"),
+        ({"sort": "ignored"}, "sorting", "transactions come in another order than asked for: windows are read by halving"),
+        ({"casp": False}, "sorting", "broker_transactions come in another order than asked for: windows are read by halving"),
         ({"until_inclusive": True}, "upper bound", "in"),
         ({"max_limit": 20}, "largest page", "20 records when 2,000"),
         ({"classic": False}, "read broker_transactions", "not offered"),

@@ -95,7 +95,7 @@ def test_from_plan_to_verify_as_processes(sandbox: Sandbox, tmp_path: Path, file
     tampered = process(*program, "verify", tmp_path)
     assert tampered.returncode == 1
     assert "is missing" in tampered.stdout
-    assert "1 problems" in tampered.stdout
+    assert "1 problem:" in tampered.stdout
 
 
 def test_a_sync_goes_on_where_the_last_ended(sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -156,7 +156,7 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
     "resource": (("plan", "unicorns", "--window-start", "2026-01-01"), "unknown Nexus resource"),
     "no windows": (("plan", "prices", "--window-start", "2026-01-01"), "has no windows"),
     "moment": (("plan", "orders", "--window-start", "yesterday"), "ISO 8601"),
-    "no start": (("sync", "orders", "HERE"), "no window"),
+    "no start": (("sync", "orders", "HERE"), "could be continued: give --window-start"),
     "snapshot with a start": (("sync", "prices", "HERE", "--window-start", "2026-01-01"), "has no window"),
     "nothing there": (("verify", "HERE"), "there is no sync in"),
     "nothing to replay": (("replay", "HERE"), "there is no sync in"),

@@ -52,7 +52,7 @@ def client_of(server: SocketServer) -> NexusClient:
 
 
 def test_a_window_with_a_key_of_two_stamps_is_not_proved(tmp_path: Path) -> None:
-    said = "1 records came under a key that another record had"
+    said = "1 record came under a key that another record had"
     with SocketServer(by=listed) as server, pytest.raises(NexusUnprovedError, match=said):
         lines_job(client_of(server), tmp_path, "orders", WINDOW).run()
     assert not list(tmp_path.rglob("_manifest.json"))

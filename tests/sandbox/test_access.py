@@ -8,7 +8,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import pendulum
 import pytest
@@ -109,7 +109,7 @@ def test_calls_are_recorded(make: Make) -> None:
 
 def test_connection_uri(shared: Client) -> None:
     parts = urlsplit(shared.sandbox.connection_uri)
-    assert (parts.scheme, parts.username, parts.query) == ("nexus", "", "allow_writes=true")
+    assert (parts.scheme, parts.username, parse_qs(parts.query)) == ("nexus", "", {"__extra__": ['{"allow_writes": true}']})
     assert unquote(parts.password or "") == shared.sandbox.token
     assert unquote(parts.netloc.rpartition("@")[2]) == shared.sandbox.base_url
     assert shared.sandbox.base_url.startswith("http://127.0.0.1:")

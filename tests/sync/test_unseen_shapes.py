@@ -161,7 +161,7 @@ class TestOtherKinds:
         told = json.loads(found["_raw_extra"] or "{}")
         assert told == ({"status.updated": updated} if extra else {})
         assert summary.get("untyped") == ({"status.updated": 1} if extra else None)
-        assert ("trade_pairs: 1 of 1 records have another kind of value than declared in status.updated" in caplog.text) == bool(
+        assert ("trade_pairs: status.updated has another kind of value than declared in 1 of 1 record;" in caplog.text) == bool(
             extra
         )
         if file_format == "parquet":

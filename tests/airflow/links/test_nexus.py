@@ -82,6 +82,7 @@ def test_without_a_portal_there_is_no_address(
         Remembering(task_id="one")
         run = run_dag(dag)
     assert link(airflow_api, run, "one") is None
+    assert [text.split()[1] for text in xcom_texts(run)] == [RECORD_KEY], "no empty address"
     assert xcom_of(run, "one", RECORD_KEY) == {"resource": "orders", "code": "A/B é"}
     assert "not found" not in "".join(capfd.readouterr()), "Airflow takes an XCom that is looked for in vain for an error"
 
@@ -109,7 +110,9 @@ def test_the_button_leads_to_the_report(sandbox: Sandbox, airflow_api: TestClien
         NexusToObjectStorageOperator.partial(task_id="mapped", **asked, **written).expand(report_url=[address, address + "2"])
         run = run_dag(dag)
     assert link(airflow_api, run, "linked", name="Proof report") == address
-    assert link(airflow_api, run, "unlinked", name="Proof report") is None
+    with pytest.raises(KeyError):  # no button, where no address can be
+        link(airflow_api, run, "unlinked", name="Proof report")
+    assert not [text for text in xcom_texts(run) if text.startswith("unlinked nexus_report_url")]
     mapped = [link(airflow_api, run, "mapped", index, "Proof report") for index in (0, 1)]
     assert mapped == [address, address + "2"]
 
