@@ -17,11 +17,6 @@ def printable(text: str) -> str:
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
-def counted(number: int, noun: str) -> str:
-    """A number with its noun: ``1 record``, ``2,000 records``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
 class _Scrubber(Protocol):
     def scrub(self, text: str) -> str:
         """A text without something, in whatever form that is there."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from airflow_provider_nexus.api.codes import counted
 from airflow_provider_nexus.api.envelope import decode
 from airflow_provider_nexus.api.records import at
 from airflow_provider_nexus.api.resource import Resource, Shape
@@ -25,7 +26,6 @@ from airflow_provider_nexus.exceptions import (
     NexusNotFoundError,
     NexusPermissionError,
     NexusValidationError,
-    counted,
     without_secrets,
 )
 from airflow_provider_nexus.extract.source import Page, Source, second_of

@@ -7,10 +7,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from airflow_provider_nexus import storage as store
+from airflow_provider_nexus.api.codes import counted
 from airflow_provider_nexus.cli import running
 from airflow_provider_nexus.cli.bar import following
 from airflow_provider_nexus.cli.output import print_json, print_table, print_text, short
-from airflow_provider_nexus.exceptions import NexusConfigurationError, counted, printable
+from airflow_provider_nexus.exceptions import NexusConfigurationError, printable
 
 if TYPE_CHECKING:
     from airflow_provider_nexus.verify.findings import Report

@@ -18,11 +18,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_nexus.api.codes import counted
 from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.cli import running, throwaway
 from airflow_provider_nexus.cli.bar import following
 from airflow_provider_nexus.cli.output import console, print_table, print_text, short
-from airflow_provider_nexus.exceptions import NexusError, counted
+from airflow_provider_nexus.exceptions import NexusError
 from airflow_provider_nexus.extract.proof import Verdict
 from airflow_provider_nexus.load.manifest import NAME, Manifest, parse
 from airflow_provider_nexus.sandbox import Sandbox

@@ -5,8 +5,10 @@ from __future__ import annotations
 from argparse import Namespace
 from contextlib import ExitStack
 
+from airflow_provider_nexus.api.codes import counted
 from airflow_provider_nexus.cli import running
 from airflow_provider_nexus.cli.bar import following
+from airflow_provider_nexus.cli.output import print_json, print_table, print_text
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.reconcile.copied import CopiedRecords, copied_files, copied_table
 from airflow_provider_nexus.reconcile.judge import Outcome, digits
@@ -38,17 +40,17 @@ def run(arguments: Namespace) -> int:
             follow=follow,
         ).run()
     if arguments.output == "json":
-        running.print_json(found.dump())
+        print_json(found.dump())
         return 0 if found.is_fine else running.PROBLEMS
     if lines := [line for line in found.lines if line.outcome in (Outcome.DIFFERS, Outcome.TIMING)]:
         rows = [
             (f"{line.book}, {line.place}", line.code, digits(line.difference, "+"), str(line.outcome), line.see) for line in lines
         ]
         names = ("where", "code", "Nexus has", "outcome", "see")
-        running.print_table("Differences", names, rows, right=("Nexus has",))
+        print_table("Differences", names, rows, right=("Nexus has",))
     for note in found.notes:
-        print(note)
-    print(f"{found.text[0].upper()}{found.text[1:].partition(': ')[0]} ({found.calls:,} calls)")
+        print_text(note)
+    print_text(f"{found.text[0].upper()}{found.text[1:].partition(': ')[0]}, {counted(found.calls, 'call')}")
     return 0 if found.is_fine else running.PROBLEMS
 
 

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import msgspec
 
 from airflow_provider_nexus import storage as store
+from airflow_provider_nexus.api.codes import counted
 from airflow_provider_nexus.api.rows import Row, RowReader
 from airflow_provider_nexus.api.timestamps import SECOND
 from airflow_provider_nexus.client.log import Log
-from airflow_provider_nexus.exceptions import NexusStorageError, counted
+from airflow_provider_nexus.exceptions import NexusStorageError
 from airflow_provider_nexus.extract import jsonl
 from airflow_provider_nexus.extract.jsonl import PART, Part, lines
 from airflow_provider_nexus.extract.proved_read import Count

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from airflow_provider_nexus.api.codes import counted
 from airflow_provider_nexus.client.log import Log
-from airflow_provider_nexus.exceptions import counted
 
 if TYPE_CHECKING:
     from airflow_provider_nexus.extract.source import Page

@@ -14,10 +14,11 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_nexus.api.codes import counted
 from airflow_provider_nexus.api.resource import Shape
 from airflow_provider_nexus.api.rows import Row
 from airflow_provider_nexus.api.timestamps import SECOND
-from airflow_provider_nexus.exceptions import NexusUnprovedError, counted
+from airflow_provider_nexus.exceptions import NexusUnprovedError
 from airflow_provider_nexus.extract.proof import Proof, ReadAgain, Records, Verdict, judge
 from airflow_provider_nexus.extract.source import Doubt, NotFilteredDoubt, NotSortedDoubt, Page, Source, widened
 from airflow_provider_nexus.extract.totals import DeliveredTotals

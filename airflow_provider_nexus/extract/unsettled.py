@@ -13,13 +13,14 @@ from datetime import datetime
 from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING
 
+from airflow_provider_nexus.api.codes import counted
 from airflow_provider_nexus.api.envelope import decode
 from airflow_provider_nexus.api.records import at
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.rows import Row, in_order
 from airflow_provider_nexus.api.timestamps import SECOND, normalise, to_wire
 from airflow_provider_nexus.client.client import NexusClient
-from airflow_provider_nexus.exceptions import NexusNotFoundError, NexusUnprovedError, NexusValidationError, counted
+from airflow_provider_nexus.exceptions import NexusNotFoundError, NexusUnprovedError, NexusValidationError
 from airflow_provider_nexus.extract.origin import Open
 from airflow_provider_nexus.extract.proof import Proof, Verdict
 from airflow_provider_nexus.extract.proved_read import stream

@@ -9,8 +9,9 @@ from decimal import Decimal
 from typing import Any, get_args
 
 from airflow_provider_nexus import storage as store
+from airflow_provider_nexus.api.codes import counted
 from airflow_provider_nexus.api.environments import resolve
-from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusStorageError, counted
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusStorageError
 from airflow_provider_nexus.extract.fields import fingerprint_of
 from airflow_provider_nexus.extract.origin import Feed, label_of
 from airflow_provider_nexus.extract.proof import Verdict, judge

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 import msgspec
 
+from airflow_provider_nexus.api.codes import counted
 from airflow_provider_nexus.api.rows import Row
-from airflow_provider_nexus.exceptions import NexusRejectedError, counted
+from airflow_provider_nexus.exceptions import NexusRejectedError
 from airflow_provider_nexus.load.account import Digest
 from airflow_provider_nexus.load.copy import Reject
 from airflow_provider_nexus.load.manifest import REJECTED

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_nexus.api.codes import counted
 from airflow_provider_nexus.api.moments import Moment, span_of_time
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.compat import AirflowSkipException
-from airflow_provider_nexus.exceptions import counted
 from airflow_provider_nexus.extract.plan import plan, refuse_unwindowed
 from airflow_provider_nexus.extract.request import LONGEST_LAG, SETTLE_LAG
 from airflow_provider_nexus.hooks.nexus import NexusHook

@@ -15,12 +15,13 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+from airflow_provider_nexus.api.codes import counted
 from airflow_provider_nexus.api.lifecycles import Phase
 from airflow_provider_nexus.api.moments import moment
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.log import Log
-from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusWindowError, counted
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusWindowError
 from airflow_provider_nexus.extract.extracted import Extracted
 from airflow_provider_nexus.extract.extractor import Extractor
 from airflow_provider_nexus.extract.request import SyncRequest

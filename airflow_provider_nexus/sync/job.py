@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_nexus.api.codes import counted
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.log import Log
-from airflow_provider_nexus.exceptions import NexusContractError, counted, without_secrets
+from airflow_provider_nexus.exceptions import NexusContractError, without_secrets
 from airflow_provider_nexus.extract.children import WORST_FIRST
 from airflow_provider_nexus.extract.extracted import Extracted
 from airflow_provider_nexus.extract.extractor import Extractor

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from airflow import __version__ as airflow_version
 from airflow.sdk import Asset
 
-from airflow_provider_nexus.api.codes import codes_of
+from airflow_provider_nexus.api.codes import codes_of, counted
 from airflow_provider_nexus.api.moments import Moment, is_missing, span_of_time
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.compat import AirflowSkipException
-from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError, counted
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError
 from airflow_provider_nexus.extract.protect import Protection, Treatment, check_protection
 from airflow_provider_nexus.extract.request import LONGEST_LAG, SETTLE_LAG, Contract, SyncRequest, refuse_parallel
 from airflow_provider_nexus.extract.window import RequestedWindow

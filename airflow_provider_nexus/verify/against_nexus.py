@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from airflow_provider_nexus.api.codes import counted
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.timestamps import to_wire
@@ -22,7 +23,6 @@ from airflow_provider_nexus.exceptions import (
     NexusDataError,
     NexusStorageError,
     NexusUnknownResourceError,
-    counted,
 )
 from airflow_provider_nexus.extract.origin import Origin
 from airflow_provider_nexus.extract.progress import Follow, Steps, unheard

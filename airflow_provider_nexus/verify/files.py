@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from airflow_provider_nexus import storage as store
+from airflow_provider_nexus.api.codes import counted
 from airflow_provider_nexus.api.environments import normal_form
 from airflow_provider_nexus.api.moments import moment
 from airflow_provider_nexus.api.resources import RESOURCES, get_resource
@@ -24,7 +25,6 @@ from airflow_provider_nexus.exceptions import (
     NexusStorageError,
     NexusUnknownResourceError,
     NexusWindowError,
-    counted,
 )
 from airflow_provider_nexus.extract.progress import Follow, Steps, unheard
 from airflow_provider_nexus.extract.proof import Verdict

@@ -18,7 +18,8 @@ import sqlalchemy as sa
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
-from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusContractError, NexusDataError, counted
+from airflow_provider_nexus.api.codes import counted
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusContractError, NexusDataError
 from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load.copy import Reject, Sealed
 from airflow_provider_nexus.load.manifest import NAME, ChangeCounts, Manifest, TableLoad, parse
