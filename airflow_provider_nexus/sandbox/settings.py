@@ -85,6 +85,8 @@ class SandboxSettings:
     :param amounts: ``usual`` amounts are of a size that people trade, from some euros to some 10,000, half of them below 250, and
         have the decimals of their currency. With ``awkward``, one trade in 13 has one that programs get wrong: the noise of
         binary fractions, an exponent, zero, or 12 digits before the point
+    :param payouts: ``awaited``: sells of custodian customers that were made within six hours before ``now``, or later, stay in
+        ``ToPayout`` until they are paid out
     :param other_shapes: what no source has seen on the wire and is otherwise here than it is declared: any of
         ``trade_pairs``, ``exchanges``, ``trade_pair_updated``, ``bank_country``, ``bank_id``, ``document_names``,
         ``transaction_sort``, ``trace_pages``
@@ -137,6 +139,7 @@ class SandboxSettings:
     removed_fields: Collection[str] = ()
     lives: Literal["short", "long"] = "short"
     amounts: Literal["usual", "awkward"] = "usual"
+    payouts: Literal["automatic", "awaited"] = "automatic"
     other_shapes: Collection[str] = ()
     misfit_share: float = 0.0
     misfits: Collection[Literal["digits", "date", "amount"]] = ("digits", "date", "amount")

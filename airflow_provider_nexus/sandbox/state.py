@@ -21,7 +21,7 @@ from airflow_provider_nexus.sandbox.world import World
 
 _DATA = ("seed", "customers", "transactions", "days", "now")
 _ODD = ("late_share", "late_seconds", "late_mode", "delete_share", "delete_seconds")
-_SHAPE = (*_DATA, *_ODD, "tie_seconds", "arrivals_per_hour", "lives", "amounts")
+_SHAPE = (*_DATA, *_ODD, "tie_seconds", "arrivals_per_hour", "lives", "amounts", "payouts")
 _LAST_CALLS = 10_000
 _HTML = b"<!DOCTYPE html><html><body><h1>Nexus</h1><p>Please wait while we check your browser.</p></body></html>"
 _SKIPPING = ("status", "drop", "garbage", "redirect", "empty")

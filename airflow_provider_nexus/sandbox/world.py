@@ -65,7 +65,7 @@ class World:
         present, shown = Presence(settings, "customers", made, anchor), Presence(settings, "transactions", traded, anchor)
         self.customers = Customers(seed, made, present)
         self.accounts = Accounts(seed, self.customers, several(made, EACH), present)
-        self.trades = Trades(settings, traded, self.customers, self.market)
+        self.trades = Trades(settings, traded, self.customers, self.market, start)
         self.transactions = Transactions(self.trades, shown)
         self.orders = Orders(settings, self.trades, shown)
         self.transfers = Transfers(settings, self.trades, shown)

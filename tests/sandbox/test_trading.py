@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from airflow_provider_nexus.sandbox.data.accounts import BROKER_PLACE
-from tests.sandbox.conftest import Client, decoded
+from tests.sandbox.conftest import NOW, Client, decoded
 from tests.sandbox.writing import BUY, CUSTODIAN, codes, new_customer, ok, transaction
 
 
@@ -216,3 +217,21 @@ def test_payout(client: Client) -> None:
     client.sandbox.advance(86_400)
     assert transaction(client, code)["status"] == "PayoutConfirming", "it waits for the call"
     assert ok(client.put(f"{path}/payout"))["transaction"]["status"] == "COMPLETED"
+
+
+def test_sells_wait_for_their_payout(client: Client) -> None:
+    client.sandbox.configure(payouts="awaited", customers=50, transactions=2000, days=2)
+    since = (NOW - timedelta(hours=6)).isoformat()
+
+    def statuses(*, of_late: bool) -> dict[str, str]:
+        records = map(decoded, client.sandbox.truth("transactions", end=NOW))
+        sells = [each for each in records if each["type"] == "SELL" and (each["created"] >= since) is of_late]
+        return {each["transactionCode"]: each["status"] for each in sells}
+
+    client.sandbox.advance(7 * 86_400)
+    assert "COMPLETED" in statuses(of_late=False).values()
+    assert "ToPayout" not in statuses(of_late=False).values()
+    assert "COMPLETED" not in statuses(of_late=True).values()
+    code = next(code for code, status in statuses(of_late=True).items() if status == "ToPayout")
+    assert ok(client.put(f"{CUSTODIAN}/{code}/payout"))["transaction"]["status"] == "COMPLETED"
+    assert [each for each, status in statuses(of_late=True).items() if status == "COMPLETED"] == [code]

@@ -30,6 +30,7 @@ _CENTS = [round(_MEDIAN * math.exp(_SPREAD * NormalDist().inv_cdf(step / (_SIZES
 """Values of trades in cents of a euro, each as likely as the next: log-normal, half of them below 250 euros."""
 _SELDOM, _LARGE = 100, 20
 """One trade in so many is that many times larger."""
+_UNPAID_FOR = 6 * HOUR
 
 
 @dataclass(slots=True)
@@ -94,12 +95,16 @@ class TradeFacts:
 
 
 class Trades:
-    """All trades, seeded and written."""
+    """All trades, seeded and written.
 
-    def __init__(self, settings: SandboxSettings, timeline: Timeline, customers: Customers, market: Market) -> None:
+    :param start: start of the clock, in microseconds
+    """
+
+    def __init__(self, settings: SandboxSettings, timeline: Timeline, customers: Customers, market: Market, start: int) -> None:
         self._lives, self._is_awkward = settings.lives, settings.amounts == "awkward"
         self.timeline, self._customers, self._market = timeline, customers, market
         self._deal = dealer(settings.seed, "trade")
+        self._awaited_from = start - _UNPAID_FOR if settings.payouts == "awaited" else math.inf
         self.written: list[TradeFacts] = []
         self.pins: dict[int, list[tuple[int, int]]] = {}
         """Phases set by calls: (moment, phase), oldest first."""
@@ -133,7 +138,11 @@ class Trades:
             for moment, phase in reversed(self.pins[trade.row]):
                 if moment <= at:
                     return phase
-        return trade.course.phase(at - trade.created)
+        phase = trade.course.phase(at - trade.created)
+        is_awaited = trade.kind == "SELL" and trade.created >= self._awaited_from
+        if is_awaited and phase in progress.EXECUTED and trade.course.fate in (progress.COMPLETED, progress.ON_HOLD):
+            return progress.SECOND_STEP
+        return phase
 
     def pin(self, row: int, at: int, phase: int) -> None:
         """Put a trade in a phase from now on."""
