@@ -199,6 +199,7 @@ class NexusAction(ResumableJobMixin, NexusBaseOperator):
             pause = max(pause, interval((datetime.now(UTC) - started).total_seconds(), self.poll_interval, self.max_interval))
             if datetime.now(UTC) + timedelta(seconds=pause) > deadline:
                 raise watch.overdue()
+            watch.log_wait(deadline)
             time.sleep(pause)
         return watch.record(next(iter(watch.codes)))
 

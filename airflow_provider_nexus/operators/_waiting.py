@@ -18,7 +18,7 @@ from airflow_provider_nexus.exceptions import (
 )
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.watch.polling import FailureLimit, OutageLog
-from airflow_provider_nexus.watch.statuses import StatusReader, WaitState, drive, goal_of
+from airflow_provider_nexus.watch.statuses import Statuses, StatusReader, WaitLog, WaitState, drive, goal_of
 
 if TYPE_CHECKING:
     from airflow_provider_nexus.triggers.nexus import NexusStatusTrigger
@@ -52,6 +52,8 @@ class StatusWatch:
         self._records: dict[str, dict[str, Any]] = {}
         self._hook = NexusHook(nexus_conn_id, retries=0)  # the next look is the retry
         self._goal, self._reader, self._log = goal_of(self.resource, target_statuses), StatusReader(self.resource), log
+        self._seen: Statuses = {}
+        self._wait_log = WaitLog(resource, self._goal, self.codes, log)
 
     def look(self) -> float | None:
         """Look at all that are not there yet. A failure that can pass is put up with, and logged once.
@@ -70,6 +72,7 @@ class StatusWatch:
             waiting = self._waiting()
             self._records = {code: record for code, record in self._records.items() if code not in waiting}
             seen = drive(self._reader.read({code: self.codes[code] for code in waiting}), self._answer)
+            self._seen |= seen
             for code, seen_status in seen.items():
                 if seen_status.status is None:
                     raise NexusNotFoundError("GET", self.resource.member_path, status=404, detail=f"there is no {code!r}")
@@ -116,6 +119,13 @@ class StatusWatch:
             f"{waiting[0]!r} among them: look at them in Nexus, or give the task more time"
         )
 
+    def log_wait(self, deadline: datetime | None = None) -> None:
+        """Log what is still waited for, if the last line of this kind did not have the same in it.
+
+        :param deadline: when the wait is given up, if that is known
+        """
+        self._wait_log.log(self._seen, datetime.now(UTC), deadline)
+
     def trigger(self, started: datetime, deadline: datetime, **arguments: Any) -> NexusStatusTrigger:
         """The trigger that goes on with the wait.
 
@@ -123,6 +133,7 @@ class StatusWatch:
         """
         from airflow_provider_nexus.triggers.nexus import NexusStatusTrigger
 
+        self.log_wait(deadline)
         return NexusStatusTrigger(
             resource=self.resource.name,
             codes=self.codes,

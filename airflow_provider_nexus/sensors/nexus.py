@@ -181,6 +181,8 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
                 if self.on_held_callback and code not in self._known_held:
                     self.on_held_callback(cast("Context", {**context, "nexus_record": as_plain(watch.record(code))}))
                 self._known_held.add(code)
+            if not self.deferrable:
+                watch.log_wait()
         finally:
             after: dict[str, Any] = {"failures": watch.patience.failures, "known_held": sorted(self._known_held)}
             if store and after != before:

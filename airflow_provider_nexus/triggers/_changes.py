@@ -29,6 +29,8 @@ from airflow_provider_nexus.watch.statuses import SeenStatus, adrive, goal_of
 _STORED_WITHIN = 3.0
 """Seconds within which Airflow stores an event; it hands events over every second."""
 _JITTER = 0.1
+_NAMED = 3
+"""Records that are named in a line of the log."""
 _LONGEST_INTERVAL = timedelta(days=1)
 _ARGUMENTS = ("nexus_conn_id", "resource", "target_statuses", "poll_interval", "max_consecutive_failures", "settle_lag")
 
@@ -132,6 +134,12 @@ class NexusChangeTrigger(BaseEventTrigger):
         async with aclosing(self._observer()) as observer:
             stored = _StoredPosition(self)
             position = await stored.load()
+            self.log.info(
+                "watching %s: each that %s, %s",
+                self.resource,
+                f"becomes {' or '.join(self.target_statuses)}" if self.target_statuses else "is created",
+                f"since {position.since.isoformat()}" if position else "from now on",
+            )
             async for snapshot in shared_stream:
                 await stored.settle()
                 try:
@@ -143,6 +151,8 @@ class NexusChangeTrigger(BaseEventTrigger):
                 patience.answered()
                 outage.answered()
                 if changes:
+                    codes = ", ".join(change.code for change in changes[:_NAMED])
+                    self.log.info("%s: %d changes, %s%s", self.resource, len(changes), codes, ", ..." if changes[_NAMED:] else "")
                     # one event for all: Airflow leaves what comes right after an asset's event for the run after the next event
                     payload = {"resource": self.resource, "changes": [asdict(change) for change in changes]}
                     yield TriggerEvent(payload)  # type: ignore[no-untyped-call]

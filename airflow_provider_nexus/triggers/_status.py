@@ -29,11 +29,13 @@ from airflow_provider_nexus.exceptions import NexusError
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators._arguments import refuse_wrong
 from airflow_provider_nexus.watch.polling import FailureLimit, OutageLog, interval
-from airflow_provider_nexus.watch.statuses import FEW, Statuses, StatusReader, WaitState, adrive, goal_of
+from airflow_provider_nexus.watch.statuses import FEW, Statuses, StatusReader, WaitLog, WaitState, adrive, goal_of
 
 _log = logging.getLogger(__name__)
 _SLACK = 0.15
 """Share of its interval by which a wait is looked at early, so that those of about one age are asked for together."""
+_LOGGED_EVERY = 1800.0
+"""Seconds after which a wait is logged again when nothing has changed."""
 _PASSED_ON = ("resource", "codes", "target_statuses", "started", "deadline", "known_held")
 """What the task needs to go on. It travels in the event, since arguments of ``defer`` are lost under ``dag.test()``."""
 
@@ -57,6 +59,7 @@ class Wait:
     joined: float = 0.0
     due: float = 0.0
     seen: Statuses = field(default_factory=dict)
+    looked: datetime = field(default_factory=partial(datetime.now, UTC))
 
     def plan(self, now: float, pause: float = 0.0) -> None:
         """Set the time of the next look."""
@@ -66,6 +69,7 @@ class Wait:
         """Take in what was seen, and wake the trigger when something is new."""
         mine = {code: seen[code] for code in self.codes if code in seen}
         self.patience.answered()
+        self.looked = datetime.now(UTC)
         if any(self.seen.get(code) != seen_status for code, seen_status in mine.items()):
             self.seen |= mine
             self.news.put_nowait(dict(self.seen))
@@ -251,12 +255,19 @@ class NexusStatusTrigger(BaseTrigger):
             pollers[key] = Poller(*key)
         poller = pollers[key]
         poller.join(wait)
+        wait_log = WaitLog(given["resource"], self._goal, given["codes"], self.log)
         try:
             async with asyncio.timeout((self._deadline - datetime.now(UTC)).total_seconds()):
                 while True:
-                    news = await wait.news.get()
+                    try:
+                        async with asyncio.timeout(_LOGGED_EVERY):
+                            news = await wait.news.get()
+                    except TimeoutError:
+                        wait_log.log(wait.seen, wait.looked, self._deadline, again=True)
+                        continue
                     if isinstance(news, BaseException):
                         raise news
+                    wait_log.log(news, wait.looked, self._deadline)
                     if reason := self._news(news):
                         why = {"why": reason}
                         break

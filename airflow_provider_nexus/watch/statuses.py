@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.rows import RowReader
 from airflow_provider_nexus.api.timestamps import to_pendulum, to_wire
 from airflow_provider_nexus.client.call import Ask
+from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.exceptions import (
     NexusConfigurationError,
     NexusDataError,
@@ -80,17 +82,6 @@ def goal_of(resource: Resource, targets: str | Sequence[str] = ()) -> Goal:
     return Goal(lifecycle, wanted)
 
 
-T = TypeVar("T")
-_CAUGHT = (NexusNotFoundError, NexusValidationError)
-FEW = 3
-"""As many records are read one by one."""
-LIMIT = 2000
-"""Records asked for in one list; a server may give fewer."""
-MOST = 50
-"""As many single records are read at once; the others have their turn the next time."""
-_SECOND = timedelta(seconds=1)
-
-
 @dataclass(frozen=True)
 class SeenStatus:
     """The status of a record when it was read.
@@ -103,6 +94,62 @@ class SeenStatus:
     status: str | None
     ended: bool = False
     created: str = ""
+
+
+_NAMED = 3
+"""Records that are named in a line of the log."""
+
+
+class WaitLog:
+    """Logs what a wait is for, until when, and what was seen last: once, and again when that changes.
+
+    :param resource: name of the resource
+    :param codes: of the records that are waited for
+    """
+
+    def __init__(self, resource: str, goal: Goal, codes: Collection[str], log: Log) -> None:
+        self._resource, self._goal, self._codes, self._log = resource, goal, codes, log
+        self._logged: object = None
+
+    def log(self, seen: Mapping[str, SeenStatus], looked: datetime, until: datetime | None, *, again: bool = False) -> None:
+        """Log a line, unless the last one had the same in it or nothing is waited for any more.
+
+        :param seen: what was seen of each record
+        :param looked: when that was
+        :param until: when the wait is given up; ``None`` where only Airflow knows
+        :param again: whether a line is due anyway
+        """
+        reached = {code for code, each in seen.items() if self._goal.judge(each.status, ended=each.ended) is WaitState.REACHED}
+        waiting = [code for code in self._codes if code not in reached]
+        statuses = Counter(seen[code].status or "none" for code in waiting if code in seen)
+        if not waiting or (self._logged == (waiting, statuses) and not again):
+            return
+        self._logged = waiting, statuses
+        named = ", ".join(waiting[:_NAMED]) + (f" and {len(waiting) - _NAMED:,} more" if len(waiting) > _NAMED else "")
+        is_one = len(self._codes) == 1
+        # what was seen comes first, as Airflow's page cuts lines off at about a hundred characters
+        self._log.info(
+            "waiting for %s: %s, to be %s%s%s",
+            named if is_one else f"{len(waiting):,} of {len(self._codes):,} {self._resource}",
+            ", ".join(status if is_one else f"{count:,} {status}" for status, count in statuses.most_common())
+            + f" at {looked.astimezone(UTC):%H:%M}"
+            if statuses
+            else "not seen yet",
+            " or ".join(self._goal.targets or self._goal.lifecycle.succeeded),
+            f" until {until.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if until else "",
+            "" if is_one else f" ({named})",
+        )
+
+
+T = TypeVar("T")
+_CAUGHT = (NexusNotFoundError, NexusValidationError)
+FEW = 3
+"""As many records are read one by one."""
+LIMIT = 2000
+"""Records asked for in one list; a server may give fewer."""
+MOST = 50
+"""As many single records are read at once; the others have their turn the next time."""
+_SECOND = timedelta(seconds=1)
 
 
 Statuses = dict[str, SeenStatus]
