@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import inspect
 from collections.abc import Callable, Collection, Iterable
 from contextlib import nullcontext
+from datetime import time
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.definitions.context import render_template_to_string
 
 from airflow_provider_nexus.api.codes import did_you_mean
-from airflow_provider_nexus.api.moments import Moment, is_missing
+from airflow_provider_nexus.api.moments import Moment, is_missing, moment
 from airflow_provider_nexus.compat import HAS_RETRY_POLICIES, AirflowFailException, AirflowSkipException
-from airflow_provider_nexus.exceptions import NexusError, fails_at_once, printable
+from airflow_provider_nexus.exceptions import NexusError, NexusWindowError, fails_at_once, printable
 from airflow_provider_nexus.extract.window import RequestedWindow, choose_window
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.links.nexus import PORTAL_KEY, NexusPortalLink
@@ -27,6 +30,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 AMOUNTS = ("amount", "limit_price")
 """Arguments that are a number, if not a text."""
+_MAP_NAME = "{{ task.map_name or '#' ~ ti.map_index }}"
+_LONGEST_NAME = 200
+"""Airflow stores names of up to 250 characters."""
 RECORD_KEY = "nexus_record"
 """The XCom that names the record that a task dealt with."""
 
@@ -48,6 +54,8 @@ class NexusBaseOperator(BaseOperator):
     a change that may or may not have happened is then tried again like any other failure.
 
     :param retry_policy: the task's own policy; by default the provider's. ``ExceptionRetryPolicy(rules=[])`` has none
+    :param map_index_template: what names each of the tasks that one is mapped to; by default what it is mapped over, such as the
+        dates of its window. Below Airflow 3.3 there is no default
     """
 
     text_fields: ClassVar[Collection[str]] = ()
@@ -84,7 +92,10 @@ class NexusBaseOperator(BaseOperator):
 
         cls.execute = guarded  # type: ignore[method-assign]
 
-    def __init__(self, *, retry_policy: Any = None, **kwargs: Any) -> None:
+    def __init__(self, *, retry_policy: Any = None, map_index_template: str | None = _MAP_NAME, **kwargs: Any) -> None:
+        # Airflow takes the default from this signature, for mapped tasks. For others it would be a name where none is needed
+        if map_index_template != _MAP_NAME:
+            kwargs["map_index_template"] = map_index_template
         self._renders_text = False
         if not retry_policy and HAS_RETRY_POLICIES:
             from airflow_provider_nexus.retry_policy import NexusRetryPolicy
@@ -144,10 +155,24 @@ class NexusBaseOperator(BaseOperator):
         written = self._BaseOperator__init_kwargs.get(name)  # type: ignore[attr-defined]
         return written is not None or self.is_mapped_to_nothing(name)
 
+    @property
+    def map_name(self) -> str:
+        """What names one of the tasks that a task is mapped to: the texts, numbers and moments that it is mapped over."""
+        values = {name: getattr(self, name) for name in self.template_fields if self._is_mapped_over(name)}
+        window = " to ".join(_short(values.pop(name)) for name in ("window_start", "window_end") if values.get(name))
+        parts = [str(value) for value in values.values() if isinstance(value, str | int | Decimal)]
+        name = ", ".join(filter(None, [*parts, window]))[:_LONGEST_NAME]
+        try:
+            ast.literal_eval(name)
+        except (ValueError, SyntaxError):
+            return name
+        return f"of {name}"  # DAGs that render templates as native objects would make a number of it, which Airflow can't store
+
     def is_mapped_to_nothing(self, name: str) -> bool:
         """Whether a null was given for an argument that the task is mapped over."""
-        if self._BaseOperator__init_kwargs.get(name) is not None:  # type: ignore[attr-defined]
-            return False
+        return self._BaseOperator__init_kwargs.get(name) is None and self._is_mapped_over(name)  # type: ignore[attr-defined]
+
+    def _is_mapped_over(self, name: str) -> bool:
         mapped = getattr(self._dag, "task_dict", {}).get(self.task_id)
         written_out = getattr(mapped, "partial_kwargs", {})
         return bool(self._BaseOperator__from_mapped) and name in self._named and name not in written_out  # type: ignore[attr-defined]
@@ -202,6 +227,15 @@ class NexusBaseOperator(BaseOperator):
         address = NexusHook(self.nexus_conn_id).portal_link(resource, code)
         if address:
             instance.xcom_push(key=PORTAL_KEY, value=address)
+
+
+def _short(given: Any) -> str:
+    """A moment in UTC for people, without a time that is midnight."""
+    try:
+        found = moment(given, "window")
+    except NexusWindowError:
+        return str(given)
+    return f"{found:%Y-%m-%d}" if found.time() == time() else f"{found:%Y-%m-%d %H:%M}"
 
 
 def requested_window(
