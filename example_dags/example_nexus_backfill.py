@@ -8,9 +8,10 @@ To repeat windows that failed, clear those mapped tasks and not the plan.
 
 - **Connection**: `nexus_default`, of type Quantoz Nexus.
 - **Params**: `resource` is read from `window_start` to `window_end` in `max_windows` windows, into `path`.
-- **Try it** without a Nexus: `airflow nexus ui` starts Airflow with a sandbox, its connection and this DAG in place. Give a
-  `window_start` within the last 30 days, which is what the sandbox has.
-- **More**: `docs/scale.rst`
+- **Try it** without a Nexus: `airflow nexus ui` starts Airflow with a sandbox, its connections and this DAG in place. The
+  sandbox has data of 30 days.
+- **More**: in the source of the provider, `docs/scale.rst`.
+  The API itself: [docs.quantoznexus.com](https://docs.quantoznexus.com)
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, Param
 
+from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.operators.plan import NexusPlanWindowsOperator
 from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObjectStorageOperator
 
@@ -29,11 +31,38 @@ with DAG(
     tags=["nexus", "example"],
     doc_md=__doc__,
     params={
-        "resource": Param("transactions", type="string", description="What to read, by its name in the catalogue"),
-        "path": Param("file:///tmp/nexus", type="string", description="Folder or URL that everything is published under"),
-        "window_start": Param("2026-01-01", type="string", description="Start of the whole range"),
-        "window_end": Param(None, type=["null", "string"], description="Its end; if empty, the latest time that can be proved"),
-        "max_windows": Param(8, type="integer", minimum=1, maximum=1000, description="Largest number of windows"),
+        "resource": Param(
+            "transactions",
+            type="string",
+            enum=[name for name, resource in RESOURCES.items() if resource.is_windowed],
+            title="Resource",
+            description="What to read, by its name in the catalogue",
+        ),
+        "window_start": Param(
+            "2026-01-01T00:00:00+00:00",
+            type="string",
+            format="date-time",
+            title="Start of the range",
+            description_md="Records created from this moment on are read.",
+        ),
+        "window_end": Param(
+            None,
+            type=["null", "string"],
+            format="date-time",
+            title="End of the range",
+            description_md="Records created **before** this moment are read. Empty: up to the latest that can be proved.",
+        ),
+        "max_windows": Param(
+            8,
+            type="integer",
+            minimum=1,
+            maximum=1000,
+            title="Windows at most",
+            description="Into how many the range is cut",
+        ),
+        "path": Param(
+            "file:///tmp/nexus", type="string", title="Path", description="Folder or URL that everything is published under"
+        ),
     },
 ) as dag:
     # [START howto_backfill]

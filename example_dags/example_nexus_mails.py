@@ -5,8 +5,9 @@ Without `deliver`, mails are sent by the Airflow connection `smtp_default`.
 
 - **Connection**: `nexus_default`, of type Quantoz Nexus, with *Allow writes* on.
 - **Params**: mails go to `folder`; `mail_types` leaves out all others.
-- **Try it** without a Nexus: `airflow nexus ui` starts Airflow with a sandbox, its connection and this DAG in place.
-- **More**: `docs/acting.rst`
+- **Try it** without a Nexus: `airflow nexus ui` starts Airflow with a sandbox, its connections and this DAG in place.
+- **More**: in the source of the provider, `docs/acting.rst`.
+  The API itself: [docs.quantoznexus.com](https://docs.quantoznexus.com)
 """
 
 from __future__ import annotations
@@ -45,8 +46,8 @@ with DAG(
     tags=["nexus", "example"],
     doc_md=__doc__,
     params={
-        "folder": Param("/tmp/nexus_mails", type="string", description="Folder that mails are written to"),  # noqa: S108
-        "mail_types": Param([], type="array", description="Only mails of these types; all if empty"),
+        "folder": Param("/tmp/nexus_mails", type="string", title="Folder", description="Where mails are written to"),  # noqa: S108
+        "mail_types": Param([], type="array", title="Types of mails", description="One a line; all types if empty"),
     },
     render_template_as_native_obj=True,
 ) as dag:

@@ -6,8 +6,9 @@ Airflow's user interface), and each is paid out by its own task, which never pay
 
 - **Connection**: `nexus_default`, of type Quantoz Nexus, with *Allow writes* on.
 - **Params**: sells created from `window_start` to `window_end`, `limit` of them at most; the copy goes to `path`.
-- **Try it** without a Nexus: `airflow nexus ui` starts Airflow with a sandbox, its connection and this DAG in place.
-- **More**: `docs/acting.rst`, and `docs/proof.rst` for the proof
+- **Try it** without a Nexus: `airflow nexus ui` starts Airflow with a sandbox, its connections and this DAG in place.
+- **More**: in the source of the provider, `docs/acting.rst`, and `docs/proof.rst` for the proof.
+  The API itself: [docs.quantoznexus.com](https://docs.quantoznexus.com)
 """
 
 from __future__ import annotations
@@ -29,38 +30,66 @@ with DAG(
     tags=["nexus", "example"],
     doc_md=__doc__,
     params={
-        "path": Param("file:///tmp/nexus_payout", type="string", description="Folder or URL that the proof is published under"),
-        "window_start": Param("2020-01-01", type="string", description="Transactions created from here on"),
-        "window_end": Param(None, type=["null", "string"], description="Transactions created before; else now"),
-        "limit": Param(20, type="integer", minimum=1, description="Payouts in one run at most"),
+        "window_start": Param(
+            "2026-01-01T00:00:00+00:00",
+            type="string",
+            format="date-time",
+            title="Sold from",
+            description_md="Sells created from this moment on are paid out.",
+        ),
+        "window_end": Param(
+            None,
+            type=["null", "string"],
+            format="date-time",
+            title="Sold before",
+            description_md="Sells created **before** this moment are paid out. Empty: up to the latest that can be proved.",
+        ),
+        "limit": Param(5, type="integer", minimum=1, title="Payouts at most", description="In one run, the oldest first"),
+        "path": Param(
+            "file:///tmp/nexus_payout", type="string", title="Path", description="Folder or URL that the proof is published under"
+        ),
     },
 ) as dag:
     # [START howto_payout_find]
     proof = NexusToObjectStorageOperator(task_id="prove", resource="transactions", path="{{ params.path }}")
 
     @task.short_circuit
-    def payable(summary: dict[str, Any], *, params: dict[str, Any]) -> list[str]:
-        """Codes of the sells that wait for their payout, oldest first; if there are none, the next tasks are skipped."""
+    def payable(summary: dict[str, Any], *, params: dict[str, Any]) -> list[dict[str, str]]:
+        """The sells that wait for their payout, oldest first; if there are none, the next tasks are skipped."""
         sells = NexusHook().iter_records(
             "transactions",
             start=summary["window_start"],
             end=summary["window_end"],
             filters={"status": "ToPayout", "type": "SELL"},
         )
-        return [record["transactionCode"] for _, record in zip(range(params["limit"]), sells, strict=False)]
+        return [
+            {
+                "code": sell["transactionCode"],
+                "customer": sell["customerCode"],
+                "amount": f"{sell['currencyCode']} {sell['requestedAmounts']['fiatValue']:,f}",
+            }
+            for _, sell in zip(range(params["limit"]), sells, strict=False)
+        ]
 
-    codes = payable(proof.output)
+    sells = payable(proof.output)
     # [END howto_payout_find]
 
     # [START howto_payout_approve]
     approval = ApprovalOperator(
         task_id="approve",
         subject="Pay out {{ ti.xcom_pull('payable') | length }} sells?",
-        body="{{ ti.xcom_pull('payable') | join(', ') }}",
+        body="""
+| Transaction | Customer | Amount |
+| --- | --- | ---: |
+{% for sell in ti.xcom_pull('payable') -%}
+| {{ sell.code }} | {{ sell.customer }} | {{ sell.amount }} |
+{% endfor %}""",
     )
     # [END howto_payout_approve]
 
     # [START howto_payout_operator]
-    pay = NexusPayoutTransactionOperator.partial(task_id="pay", max_active_tis_per_dag=4).expand(transaction_code=codes)
+    pay = NexusPayoutTransactionOperator.partial(task_id="pay", max_active_tis_per_dag=4).expand(
+        transaction_code=sells.map(lambda sell: sell["code"])
+    )
     # [END howto_payout_operator]
-    codes >> approval >> pay
+    sells >> approval >> pay

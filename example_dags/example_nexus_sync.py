@@ -6,8 +6,9 @@ then each run continues from the watermark of the last one. A run by hand takes 
 - **Connection**: `nexus_default`, of type Quantoz Nexus.
 - **Params**: everything goes to `path`; a run by hand reads from `window_start` to `window_end`; `sample` is the number of
   customers, transactions and payment methods whose children are read.
-- **Try it** without a Nexus: `airflow nexus ui` starts Airflow with a sandbox, its connection and this DAG in place.
-- **More**: `docs/sync.rst`
+- **Try it** without a Nexus: `airflow nexus ui` starts Airflow with a sandbox, its connections and this DAG in place.
+- **More**: in the source of the provider, `docs/sync.rst`.
+  The API itself: [docs.quantoznexus.com](https://docs.quantoznexus.com)
 """
 
 from __future__ import annotations
@@ -32,10 +33,30 @@ with DAG(
     tags=["nexus", "example"],
     doc_md=__doc__,
     params={
-        "path": Param("file:///tmp/nexus", type="string", description="Folder or URL that everything is published under"),
-        "window_start": Param(None, type=["null", "string"], description="Start of the window; else the run's data interval"),
-        "window_end": Param(None, type=["null", "string"], description="End of the window; else the run's data interval"),
-        "sample": Param(10, type="integer", description="Records of each kind whose children are read"),
+        "window_start": Param(
+            None,
+            type=["null", "string"],
+            format="date-time",
+            title="Start of the window",
+            description_md="Records created from this moment on are read. Empty: from the start of the run's data interval on.",
+        ),
+        "window_end": Param(
+            None,
+            type=["null", "string"],
+            format="date-time",
+            title="End of the window",
+            description_md="Records created **before** this moment are read. Empty: up to the end of the run's data interval.",
+        ),
+        "sample": Param(
+            10,
+            type="integer",
+            minimum=0,
+            title="Parents",
+            description="How many customers, transactions and payment methods are read with their children",
+        ),
+        "path": Param(
+            "file:///tmp/nexus", type="string", title="Path", description="Folder or URL that everything is published under"
+        ),
     },
     render_template_as_native_obj=True,
 ) as dag:

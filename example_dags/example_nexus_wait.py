@@ -2,8 +2,9 @@
 
 - **Connection**: `nexus_default`, of type Quantoz Nexus, with *Allow writes* on.
 - **Params**: `amount` of `currency` is spent on `crypto`, paid by `payment_method`; the order goes to `exchange`.
-- **Try it** without a Nexus: `airflow nexus ui` starts Airflow with a sandbox, its connection and this DAG in place.
-- **More**: `docs/waiting.rst`, and `docs/acting.rst` for operators that change something
+- **Try it** without a Nexus: `airflow nexus ui` starts Airflow with a sandbox, its connections and this DAG in place.
+- **More**: in the source of the provider, `docs/waiting.rst`, and `docs/acting.rst` for operators that change something.
+  The API itself: [docs.quantoznexus.com](https://docs.quantoznexus.com)
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ with DAG(
     tags=["nexus", "example"],
     doc_md=__doc__,
     params={
-        "amount": Param("25.00", type="string", description="Money to spend, as text so that no digit is lost"),
-        "currency": Param("EUR", type="string"),
-        "crypto": Param("BTC", type="string"),
-        "payment_method": Param("CUST_BUY_IDEAL", type="string"),
-        "exchange": Param("BITVAVO", type="string"),
+        "amount": Param("25.00", type="string", title="Amount", description="Money to spend; a text, so that no digit is lost"),
+        "currency": Param("EUR", type="string", title="Currency", description="Of the amount"),
+        "crypto": Param("BTC", type="string", title="Crypto", description="What is bought, by its code"),
+        "payment_method": Param("CUST_BUY_IDEAL", type="string", title="Payment method", description="How the customer pays"),
+        "exchange": Param("BITVAVO", type="string", title="Exchange", description="Where the order is placed, by its code"),
     },
 ) as dag:
 

@@ -6,9 +6,10 @@ show what else has changed. Each of these readings is proved complete before it 
 
 - **Connections**: `nexus_default`, of type Quantoz Nexus, and `warehouse`, of a PostgreSQL, MySQL, MariaDB or SQLite database.
 - **Params**: Parquet files and reports go to `path`; the first run begins at `window_start`.
-- **Try it** without a Nexus: `airflow nexus ui` starts Airflow with a sandbox, its connection and this DAG in place. Add the
-  connection `warehouse` there, and give a `window_start` within the last 30 days.
-- **More**: `docs/tables.rst`, and `docs/capture.rst` for the changes that are found
+- **Try it** without a Nexus: `airflow nexus ui` starts Airflow with a sandbox, its connections and this DAG in place. Its
+  connection `warehouse` is a SQLite file.
+- **More**: in the source of the provider, `docs/tables.rst`, and `docs/capture.rst` for the changes that are found.
+  The API itself: [docs.quantoznexus.com](https://docs.quantoznexus.com)
 """
 
 from __future__ import annotations
@@ -32,8 +33,19 @@ with DAG(
     tags=["nexus", "example"],
     doc_md=__doc__,
     params={
-        "path": Param("file:///tmp/nexus-warehouse", type="string", description="Folder or URL of the Parquet files"),
-        "window_start": Param(None, type=["null", "string"], description="Where the first run begins, such as 2026-01-01"),
+        "window_start": Param(
+            None,
+            type=["null", "string"],
+            format="date-time",
+            title="Start",
+            description_md="Records created from this moment on are loaded. Only the **first** run needs it.",
+        ),
+        "path": Param(
+            "file:///tmp/nexus-warehouse",
+            type="string",
+            title="Path",
+            description="Folder or URL of Parquet files and reports",
+        ),
     },
 ) as dag:
     for name in RESOURCES:

@@ -4,9 +4,10 @@ The triggerer watches Nexus; the DAG starts when something changed. A run by han
 
 - **Connection**: `nexus_default`, of type Quantoz Nexus.
 - **Params**: windows go to `path`; `since` is where a run by hand begins.
-- **Try it** without a Nexus: `airflow nexus ui` starts Airflow with a sandbox, its connection and this DAG in place. Unpause
+- **Try it** without a Nexus: `airflow nexus ui` starts Airflow with a sandbox, its connections and this DAG in place. Unpause
   the DAG and wait: transactions complete there by themselves.
-- **More**: `docs/watching.rst`
+- **More**: in the source of the provider, `docs/watching.rst`.
+  The API itself: [docs.quantoznexus.com](https://docs.quantoznexus.com)
 """
 
 from __future__ import annotations
@@ -39,8 +40,16 @@ with DAG(
     tags=["nexus", "example"],
     doc_md=__doc__,
     params={
-        "path": Param("file:///tmp/nexus_watch", type="string", description="Folder or URL that windows are published under"),
-        "since": Param(None, type=["null", "string"], description="For a run by hand: copy records created from here on"),
+        "since": Param(
+            None,
+            type=["null", "string"],
+            format="date-time",
+            title="Since",
+            description_md="For a run by hand: records created from this moment on are copied. Empty: nothing is copied.",
+        ),
+        "path": Param(
+            "file:///tmp/nexus_watch", type="string", title="Path", description="Folder or URL that windows are published under"
+        ),
     },
 ) as dag:
     # [START howto_watch_changes]

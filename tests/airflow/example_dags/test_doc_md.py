@@ -11,6 +11,7 @@ from airflow_provider_nexus.cli.throwaway import example_dags
 from tests.airflow.example_dags.loading import example
 
 ROOT = Path(__file__).parents[3]
+MOMENTS = ("window_start", "window_end", "since")
 NAMES = sorted(path.stem for path in example_dags().glob("example_*.py"))
 
 
@@ -25,6 +26,16 @@ def test_it_says_what_is_needed_and_where_more_is(name: str) -> None:
     assert pages
     assert [page for page in pages if not (ROOT / page).is_file()] == []
     assert len(said.splitlines()[0]) > 40
+    assert re.search(r"\]\(https://\S+\)", said), "a name of a page that can't be clicked is all there would be"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_form_has_titles_help_and_date_pickers(name: str) -> None:
+    for key, param in example(name).params.items():
+        schema = param.schema
+        assert schema.get("title"), key
+        assert param.description or schema.get("description_md"), key
+        assert (schema.get("format") == "date-time") is (key in MOMENTS), key
 
 
 @pytest.mark.parametrize("name", NAMES)
