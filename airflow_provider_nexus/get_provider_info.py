@@ -7,6 +7,8 @@ _STORAGE = "Object storage"
 _DATABASE = "SQL database"
 _DOCS = "https://docs.quantoznexus.com"
 _OPERATORS = ("nexus", "transactions", "orders", "transfers", "customers", "mails", "documents", "plan", "reconcile")
+_KEY, _CALLS = "Environment, writes, key expiry", "Calls, portal, hash secret"
+"""The folds of the form, which show at once where the environment is chosen. Airflow unfolds none of them by itself."""
 _FIELDS: dict[str, object] = {
     "environment": {
         "label": "Environment",
@@ -14,6 +16,7 @@ _FIELDS: dict[str, object] = {
         "Production: https://api.quantoznexus.com. A base URL wins over it. The key is of a Service Account with roles; "
         "the Identity portal shows it once.",
         "schema": {
+            "section": _KEY,
             "type": ["string", "null"],
             "enum": ["test", "production"],
             "values_display": {"test": "Test", "production": "Production (live money)"},
@@ -23,50 +26,50 @@ _FIELDS: dict[str, object] = {
     "allow_writes": {
         "label": "Allow writes",
         "description": "Let tasks change things in Nexus: orders, transfers, payouts, customers. Off: reading only.",
-        "schema": {"type": ["boolean", "null"], "default": False},
+        "schema": {"section": _KEY, "type": ["boolean", "null"], "default": False},
     },
     "key_expires": {
         "label": "Key expires",
         "description": "The expiry date that the key got in the Identity portal, under Manage API Keys: its last day. "
         "Tasks and the connection's test warn in time. Nothing is refused for it.",
-        "schema": {"type": ["string", "null"], "format": "date", "default": None},
+        "schema": {"section": _KEY, "type": ["string", "null"], "format": "date", "default": None},
     },
     "key_warning_days": {
         "label": "Warn before",
         "description": "Days before the API key expires from which on tasks warn, 0 to 3650. 0: only when it has expired.",
-        "schema": {"type": ["integer", "null"], "minimum": 0, "maximum": 3650, "default": 14},
+        "schema": {"section": _KEY, "type": ["integer", "null"], "minimum": 0, "maximum": 3650, "default": 14},
     },
     "timeout": {
         "label": "Read timeout",
         "description": "Seconds to wait for the next piece of an answer, 1 to 600. The whole answer has four times as long.",
-        "schema": {"type": ["number", "null"], "minimum": 1, "maximum": 600, "default": 30},
+        "schema": {"section": _CALLS, "type": ["number", "null"], "minimum": 1, "maximum": 600, "default": 30},
     },
     "retries": {
         "label": "Retries",
         "description": "How often a call that is safe to repeat is sent again, 0 to 10.",
-        "schema": {"type": ["integer", "null"], "minimum": 0, "maximum": 10, "default": 5},
+        "schema": {"section": _CALLS, "type": ["integer", "null"], "minimum": 0, "maximum": 10, "default": 5},
     },
     "rate_limit": {
         "label": "Rate limit",
         "description": "Calls a second that all tasks of a machine make together, 0.1 to 1000. Empty: no limit.",
-        "schema": {"type": ["number", "null"], "minimum": 0.1, "maximum": 1000, "default": None},
+        "schema": {"section": _CALLS, "type": ["number", "null"], "minimum": 0.1, "maximum": 1000, "default": None},
     },
     "max_answer_mb": {
         "label": "Largest answer",
         "description": "Megabytes that one answer may have at most, 1 to 1024. A larger one is refused.",
-        "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": 1024, "default": 64},
+        "schema": {"section": _CALLS, "type": ["integer", "null"], "minimum": 1, "maximum": 1024, "default": 64},
     },
     "portal_url": {
         "label": "Portal URL",
         "description": "How addresses of your Nexus portal look, such as https://portal.example.com/{resource}/{code}. "
         "Tasks then link to their record.",
-        "schema": {"type": ["string", "null"], "default": None},
+        "schema": {"section": _CALLS, "type": ["string", "null"], "default": None},
     },
     "hash_secret": {
         "label": "Hash secret",
         "description": "What personal data is hashed with on its way into files and tables, at least 16 characters. "
         "A new secret changes every hash.",
-        "schema": {"type": ["string", "null"], "format": "password", "default": None},
+        "schema": {"section": _CALLS, "type": ["string", "null"], "format": "password", "default": None},
     },
 }
 """The fields that a connection has beside Airflow's own, as its form shows them."""
@@ -77,7 +80,7 @@ def get_provider_info() -> dict[str, object]:
     return {
         "package-name": "airflow-provider-nexus",
         "name": _NEXUS,
-        "description": "`Quantoz Nexus <https://www.quantoz.com/>`__: proved syncs, exact money, an offline sandbox.\n",
+        "description": "Proved syncs, exact money and an offline sandbox for `Quantoz Nexus <https://www.quantoz.com/>`__\n",
         "integrations": [
             {"integration-name": _NEXUS, "external-doc-url": _DOCS, "tags": ["service"]},
             {
@@ -139,7 +142,7 @@ def _connection_type() -> dict[str, object]:
             "hidden-fields": ["login", "schema", "port", "extra"],
             "relabeling": {"password": "API token", "host": "Base URL"},
             "placeholders": {
-                "password": "API key of a Service Account; its environment is in Extra Fields",
+                "password": "API key of a Service Account, of the environment below",
                 "host": "for a sandbox or a host that Quantoz gave you; wins over the environment",
             },
         },

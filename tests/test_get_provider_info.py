@@ -174,7 +174,8 @@ def test_airflow_masks_no_extra_that_is_no_secret() -> None:
 def test_the_form_says_where_each_environment_is_and_where_to_choose_it() -> None:
     for url in BASE_URLS.values():
         assert url in FIELDS["environment"]["description"]
-    assert "Extra Fields" in CONNECTION["ui-field-behaviour"]["placeholders"]["password"]
+    assert "environment" in CONNECTION["ui-field-behaviour"]["placeholders"]["password"]
+    assert FIELDS["environment"]["schema"]["section"].startswith("Environment"), "the fold is all that is seen of it at first"
 
 
 def test_the_bounds_of_the_warning_are_those_of_the_code() -> None:
