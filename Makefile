@@ -14,7 +14,7 @@ CODE := $(wildcard airflow_provider_nexus example_dags tests benchmarks docs)
 
 help:
 	@echo "make demo         run a sync with its proof against a sandbox on this machine"
-	@echo "make ui           the same in Airflow's own user interface"
+	@echo "make ui           a show room: the example DAGs in Airflow's own user interface, with a sandbox"
 	@echo "make test         all that must hold: lint, types, unit, slow, airflow, standalone, docs"
 	@echo "make lint         ruff"
 	@echo "make types        mypy"
@@ -111,7 +111,7 @@ $(VENV)/made.stamp:
 
 $(VENV)/run.stamp: $(VENV)/made.stamp pyproject.toml constraints.txt
 	@echo "Installing the provider with Airflow into $(VENV); this happens once and takes a minute or two."
-	$(INSTALL) --editable ".[sandbox]"
+	$(INSTALL) --editable ".[ui]"
 	@touch $@
 
 $(VENV)/test.stamp: $(VENV)/made.stamp pyproject.toml constraints.txt

@@ -96,8 +96,8 @@ COMMANDS = (
     ),
     Command(
         "ui",
-        "Start Airflow's user interface with a sandbox, its connection and the example DAGs in place",
-        "airflow_provider_nexus.cli.demo.ui",
+        "Start Airflow's user interface with a sandbox, its connections and the example DAGs in place",
+        "airflow_provider_nexus.cli.ui.run",
         (
             Argument("--home", "folder for the throw-away Airflow and the data (default: .demo)", {"default": ".demo"}),
             # the three ports from 713 above it on are taken, too

@@ -1,14 +1,10 @@
-"""`make demo` and `make ui`: a throw-away Airflow with a sandbox, its connection and the example DAGs.
-
-The demo brings a month of the sandbox into files, and shows the proof of each window.
-"""
+"""`make demo`: brings a month of a sandbox into files with a throw-away Airflow, and shows the proof of each window."""
 
 from __future__ import annotations
 
 import json
 import re
 import shutil
-import signal
 import subprocess
 import time
 from argparse import Namespace
@@ -27,7 +23,6 @@ from airflow_provider_nexus.exceptions import NexusError
 from airflow_provider_nexus.extract.proof import Verdict
 from airflow_provider_nexus.load.manifest import NAME, Manifest, parse
 from airflow_provider_nexus.sandbox import Sandbox
-from airflow_provider_nexus.sandbox.port import bound
 
 CUSTOMERS, TRANSACTIONS, DAYS = 3_000, 30_000, 30
 DAG_ID = "example_nexus_sync"
@@ -37,8 +32,6 @@ _OWN_CONNECTION = """  export AIRFLOW_CONN_NEXUS_DEFAULT='{"conn_type": "nexus",
 _SHOWN_SUMS = ("executedAmounts.fiatValue", "tradeValue", "executed.value", "amount", "cryptoAmount", "total", "available")
 """Which amount of a resource is shown in the table: the first that it has."""
 _MOST_SUMS = 4
-_SANDBOX = 715
-"""What is added to the port of the user interface for that of the sandbox; the log servers have those before it."""
 
 
 @running.command
@@ -59,10 +52,7 @@ def run(arguments: Namespace) -> int:
         _say(f"1. A Nexus sandbox listens on {sandbox.base_url}: {size}, made from a seed.")
         environment = throwaway.environment(airflow_home, sandbox.connection_uri)
         _say("2. A throw-away Airflow with SQLite is set up.")
-        migrate = ["airflow", "db", "migrate"]
-        migrated = subprocess.run(migrate, env=environment, stdout=lines, stderr=subprocess.STDOUT, check=False)  # noqa: S603
-        if migrated.returncode:
-            raise NexusError(f"airflow db migrate ended with status {migrated.returncode}; its output is in {log}")
+        throwaway.airflow(["db", "migrate"], environment, lines)
         _say(f"3. Airflow runs the DAG {DAG_ID}; each task reads one resource and proves that nothing is missing.")
         conf = {
             "path": data.as_uri(),
@@ -133,32 +123,3 @@ def _amount(text: str) -> str:
     """An amount with separators, and without zeros at the end of its third decimals and further."""
     whole, _, part = f"{Decimal(text):,f}".partition(".")
     return f"{whole}.{part.rstrip('0'):0<2}"
-
-
-@running.command
-def ui(arguments: Namespace) -> int:
-    """Run `airflow standalone` until it is stopped.
-
-    :raises OSError: when a port is taken
-    :raises NexusError: when Airflow ends by itself
-    """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    home = Path(arguments.home).resolve() / "airflow-ui"
-    home.mkdir(parents=True, exist_ok=True)
-    # always at one port, as what an earlier one has left under the path is refused as another server's
-    place = arguments.port + _SANDBOX
-    for port in (arguments.port, *(arguments.port + more for more in throwaway.LOGS), place):
-        # Airflow would start all the same, and wait for ever for the server that could not
-        bound(port, f"ui needs it for --port {arguments.port}, so give another --port").close()
-    with Sandbox(customers=CUSTOMERS, transactions=TRANSACTIONS, days=DAYS, port=place) as sandbox:
-        environment = throwaway.environment(home, sandbox.connection_uri) | throwaway.serving(arguments.port)
-        print(f"A Nexus sandbox listens on {sandbox.base_url}; the connection nexus_default leads to it.")
-        print(f"Airflow starts, which takes half a minute. Then open http://127.0.0.1:{arguments.port}/dags/example_nexus_sync")
-        print("Files will be under /tmp/nexus unless the run's parameter 'path' is another. Ctrl-C stops all.", flush=True)
-        with subprocess.Popen(["airflow", "standalone"], env=environment, start_new_session=True) as airflow:  # noqa: S607
-            try:
-                status = airflow.wait()
-            except KeyboardInterrupt:
-                throwaway.stop(airflow)
-                return 0
-    raise NexusError(f"airflow standalone ended by itself with status {status}; the reason is in its last lines above")

@@ -8,8 +8,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 from airflow_provider_nexus.exceptions import NexusError
 
@@ -30,11 +32,11 @@ def example_dags() -> Path:
     raise NexusError("the example DAGs are missing from this installation: install the package again")
 
 
-def environment(home: Path, connection_uri: str) -> dict[str, str]:
+def environment(home: Path, connection_uri: str | None = None) -> dict[str, str]:
     """The environment variables of a throw-away Airflow.
 
     :param home: its folder
-    :param connection_uri: of `nexus_default`
+    :param connection_uri: of `nexus_default`; without it, connections are those of its database
     """
     binaries = str(Path(sys.executable).parent)
     return {
@@ -50,7 +52,7 @@ def environment(home: Path, connection_uri: str) -> dict[str, str]:
         "AIRFLOW__CORE__PARALLELISM": "4",
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
-        "AIRFLOW_CONN_NEXUS_DEFAULT": connection_uri,
+        **({"AIRFLOW_CONN_NEXUS_DEFAULT": connection_uri} if connection_uri else {}),
     }
 
 
@@ -75,9 +77,22 @@ def serving(port: int) -> dict[str, str]:
         "AIRFLOW__API__BASE_URL": base_url,
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{base_url}/execution/",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
+        # a busy machine takes longer than the five seconds after which a worker repeats a call, and Airflow refuses some repeats
+        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "30",
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(port + LOGS[0]),
         "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(port + LOGS[1]),
     }
+
+
+def airflow(command: Sequence[str], environment: dict[str, str], log: IO[str]) -> None:
+    """Run a command of Airflow.
+
+    :param log: takes its output
+    :raises NexusError: when it fails
+    """
+    ended = subprocess.run(["airflow", *command], env=environment, stdout=log, stderr=subprocess.STDOUT, check=False)  # noqa: S603, S607
+    if ended.returncode:
+        raise NexusError(f"airflow {' '.join(command[:2])} ended with status {ended.returncode}; its output is in {log.name}")
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

@@ -57,7 +57,7 @@ def test_a_demo_that_fails_says_so_in_a_sentence(tmp_path: Path) -> None:
     assert said.count("\n") == 1, said
 
 
-@pytest.mark.parametrize(("name", "place"), [("sandbox", "sandbox.run"), ("demo", "demo.run"), ("ui", "demo.ui")])
+@pytest.mark.parametrize(("name", "place"), [("sandbox", "sandbox.run"), ("demo", "demo.run"), ("ui", "ui.run")])
 def test_under_airflow_too_an_error_is_one_sentence(
     name: str, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -22,8 +22,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
     """An Airflow of its own that knows the connection `kept`, and no other."""
     home = tmp_path_factory.mktemp("airflow")
     with Sandbox(customers=5, transactions=20, days=1, clock_speed=0) as sandbox:
-        made = throwaway.environment(home, sandbox.connection_uri)
-        made.pop("AIRFLOW_CONN_NEXUS_DEFAULT")
+        made = throwaway.environment(home)
         run(made, BIN / "airflow", "db", "migrate")
         stored = {"conn_type": "nexus", "host": sandbox.base_url, "password": sandbox.token}
         run(made, BIN / "airflow", "connections", "add", "kept", "--conn-json", json.dumps(stored))

@@ -53,6 +53,19 @@ def named(place: Locator, name: str) -> Locator:
     return place.locator(f"[name=element_{name}]")
 
 
+def pick(form: Locator, title: str, moment: str) -> None:
+    """Choose a moment by a date picker.
+
+    :param moment: as ``2026-01-31T12:00``, in UTC
+    """
+    day, _, hour = moment.partition("T")
+    form.get_by_role("group").filter(has_text=title).get_by_test_id("datetime-input").click()
+    form.page.get_by_placeholder("YYYY/MM/DD").fill(day.replace("-", "/"))
+    form.page.get_by_placeholder("HH:mm").fill(hour[:5])
+    form.get_by_role("heading").first.click()  # away from the calendar, which closes it
+    form.page.get_by_placeholder("YYYY/MM/DD").wait_for(state="hidden")
+
+
 class ConnectionForm:
     """The dialog for a new connection of our type, its extra fields unfolded or not.
 
@@ -75,15 +88,20 @@ class ConnectionForm:
         self.dialog.get_by_label("Base URL").fill(host)
         self.dialog.get_by_label("API token").fill(token)
 
-    def unfold(self) -> None:
-        """Show the extra fields; Airflow folds the others away."""
-        self.dialog.get_by_role("button", name="Extra Fields", exact=True).click()
+    def unfold(self, name: str) -> None:
+        """Show the fields of a fold; Airflow folds the others away.
+
+        :param name: how its title begins
+        """
+        self.dialog.get_by_role("button", name=name).click()
 
     def fill_extras(self, environment: str, expires: str, timeout: str, portal_url: str) -> None:
         """What is ours alone; writes are allowed."""
+        self.unfold("Environment")
         self._choose("Environment", environment)
         self.dialog.get_by_text("Allow writes", exact=True).click()
         named(self.dialog, "key_expires").fill(expires)
+        self.unfold("Calls")
         self.dialog.get_by_label("Read timeout").fill(timeout)
         named(self.dialog, "portal_url").fill(portal_url)
 
@@ -103,16 +121,20 @@ class RunPage:
         self.page, self.url = page, url
 
     @classmethod
-    def of_trigger(cls, page: Page, dag: str, params: Mapping[str, str]) -> RunPage:
+    def of_trigger(cls, page: Page, dag: str, params: Mapping[str, str], moments: Mapping[str, str] | None = None) -> RunPage:
         """Trigger a DAG by its form and land on the run's page.
 
         :param dag: address of the DAG's page
+        :param params: texts and numbers, by name
+        :param moments: by the title of their date picker
         """
         page.goto(dag)
         page.get_by_role("button", name="Trigger").click()
         form = page.get_by_role("dialog")
         for name, value in params.items():
             named(form, name).fill(value)
+        for title, moment in (moments or {}).items():
+            pick(form, title, moment)
         form.get_by_role("button", name="Trigger").click()
         page.wait_for_url(re.compile(r"/runs/"))
         return cls(page, page.url)
@@ -121,6 +143,11 @@ class RunPage:
     def run_id(self) -> str:
         """Its id."""
         return self.url.rpartition("/runs/")[2]
+
+    @property
+    def dag_id(self) -> str:
+        """Its DAG."""
+        return self.url.partition("/dags/")[2].partition("/")[0]
 
     def open(self) -> None:
         """Go back to it."""
@@ -138,6 +165,13 @@ class RunPage:
         from playwright.sync_api import expect
 
         expect(self.page.get_by_role("row", name=task_id)).to_contain_text(state, timeout=RUN)
+
+    def expect_line(self, task_id: str, text: str) -> None:
+        """Wait until a task's log has a text."""
+        from playwright.sync_api import expect
+
+        self.page.goto(f"{self.url}/tasks/{task_id}")
+        expect(self.page.get_by_test_id("virtualized-list")).to_contain_text(text)
 
     def link(self, task_id: str, name: str) -> Locator:
         """A button of a task that leads elsewhere."""

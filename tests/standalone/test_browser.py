@@ -25,18 +25,10 @@ pytestmark = pytest.mark.standalone
 DAG, CONNECTION = "example_nexus_wait", "nexus_default"
 PORTAL = "/portal/{resource}/{code}"
 EXPIRES = "2099-03-31"
-LABELS = (
-    "Environment",
-    "Allow writes",
-    "Key expires",
-    "Warn before",
-    "Read timeout",
-    "Retries",
-    "Rate limit",
-    "Largest answer",
-    "Portal URL",
-    "Hash secret",
-)
+LABELS = {
+    "Environment": ("Environment", "Allow writes", "Key expires", "Warn before"),
+    "Calls": ("Read timeout", "Retries", "Rate limit", "Largest answer", "Portal URL", "Hash secret"),
+}
 
 
 class Portal(BaseHTTPRequestHandler):
@@ -86,7 +78,6 @@ def connection(airflow: Standalone, page: Page, sandbox: Sandbox, portal: str) -
     """What Airflow says of the connection that was made by the form."""
     form = ConnectionForm(page, airflow.airflow.url)
     form.fill(CONNECTION, sandbox.base_url, sandbox.token)
-    form.unfold()
     form.fill_extras("Test", EXPIRES, "45", portal + PORTAL)
     form.save()
     return dict(airflow.ask("GET", f"/api/v2/connections/{CONNECTION}"))
@@ -99,9 +90,10 @@ def test_the_form_has_our_fields_and_no_others(airflow: Standalone, page: Page) 
     expect(form.dialog.get_by_label("API token")).to_have_attribute("type", "password")
     expect(form.dialog.get_by_label("Base URL")).to_be_visible()
     assert form.dialog.locator("[name=login], [name=port], [name=schema]").count() == 0
-    form.unfold()
-    for label in LABELS:
-        expect(form.dialog.get_by_text(label, exact=True)).to_be_visible()
+    for fold, labels in LABELS.items():
+        form.unfold(fold)
+        for label in labels:
+            expect(form.dialog.get_by_text(label, exact=True)).to_be_visible()
     expect(named(form.dialog, "hash_secret")).to_have_attribute("type", "password")
 
 
@@ -111,8 +103,8 @@ def test_its_pictures_for_the_documentation(airflow: Standalone, page: Page) -> 
     form.fill(CONNECTION, "https://nexus.bank.example", "a-token-that-is-none")
     page.set_viewport_size({"width": 1280, "height": 1900})
     picture(page, "connection_form", form.dialog)
-    form.unfold()
     form.fill_extras("Test", "2027-03-31", "45", "https://portal.example.com/{resource}/{code}")
+    form.unfold("Environment")
     picture(page, "connection_extras", form.dialog)
     page.set_viewport_size(VIEWPORT)
 
@@ -184,6 +176,7 @@ def test_a_run_by_the_form_waits_and_leads_to_its_record(airflow: Standalone, pa
     run.expect_task("buy", "Deferred")
     (code,) = set(bought(sandbox)) - before
     assert bought(sandbox)[code] == 31.5
+    run.expect_line("buy", f"waiting for {code}: Initiated at ")
     assert_leads_to(run, f"{portal}/portal/transactions/{code}")
     sandbox.configure(clock_speed=120)
     run.open()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_provider_nexus.api.resources import RESOURCES
+from airflow_provider_nexus.cli.throwaway import example_dags
 from airflow_provider_nexus.client.settings import EXTRAS
 from tests.standalone.pages import RunPage, picture
 from tests.standalone.running import Airflow, free_port, left_over, wait_for
@@ -33,7 +37,8 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
     with (home / "said.log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
         running = Airflow(port, home)
         try:
-            wait_for("a healthy Airflow", running.is_healthy, 180)
+            wait_for("the address", lambda: running.url in (home / "said.log").read_text() or process.poll() is not None, 180)
+            assert process.poll() is None, (home / "said.log").read_text()
             running.sign_in()
             yield running
         finally:
@@ -55,34 +60,97 @@ def test_the_form_is_offered(airflow: Airflow) -> None:
     assert set(forms["nexus"]["extra_fields"]) == set(EXTRAS)
 
 
-def test_the_connection_can_be_tested(airflow: Airflow) -> None:
+def test_the_address_stands_last_and_alone(airflow: Airflow) -> None:
     said = (airflow.home / "said.log").read_text()
-    sandbox = next(word.rstrip(";") for word in said.split() if word.startswith("http://127.0.0.1"))
-    body = {"connection_id": "mine", "conn_type": "nexus", "host": sandbox, "password": "no-such-token", "extra": "{}"}
+    assert said.split("\n")[-4:] == ["", f"  {airflow.url}", "", ""]
+    assert "no login" in said
+    assert max(map(len, said.replace(str(airflow.home), "").splitlines())) <= 80
+    assert all(line.strip() for line in said.rstrip().splitlines()[:3]), "nothing of Airflow's own output"
+
+
+def test_admin_shows_the_connections_and_the_documentation(airflow: Airflow, page: Page) -> None:
+    from playwright.sync_api import expect
+
+    page.goto(f"{airflow.url}/connections")
+    for name in ("nexus_default", "warehouse"):
+        expect(page.get_by_role("row", name=name)).to_be_visible()
+    page.goto(f"{airflow.url}/providers")
+    documentation = page.get_by_role("link", name="airflow-provider-nexus")
+    expect(documentation).to_have_attribute("href", "https://docs.quantoznexus.com")
+
+
+def test_the_connection_can_be_tested(airflow: Airflow) -> None:
+    host = airflow.ask("GET", "/api/v2/connections/nexus_default").json()["host"]
+    body = {"connection_id": "mine", "conn_type": "nexus", "host": host, "password": "no-such-token", "extra": "{}"}
     answer = airflow.ask("POST", "/api/v2/connections/test", json=body)
     assert (answer.status_code, answer.json()["status"]) == (200, False), answer.text
     assert "does not take the token" in answer.json()["message"]
 
 
+def test_each_example_is_there_and_starts_by_nothing_but_a_person_or_nexus(airflow: Airflow) -> None:
+    assert airflow.ask("GET", "/api/v2/importErrors").json()["import_errors"] == []
+    found = {dag["dag_id"]: dag["timetable_description"] for dag in airflow.ask("GET", "/api/v2/dags").json()["dags"]}
+    assert set(found) == {path.stem for path in example_dags().glob("example_*.py")}
+    by_hand = {name for name, when in found.items() if when == "Never, external triggers only"}
+    assert by_hand >= {"example_nexus_sync", "example_nexus_mails", "example_nexus_warehouse"}
+    assert "example_nexus_watch" not in by_hand
+
+
 def test_the_example_runs_to_its_proofs(airflow: Airflow, page: Page, tmp_path: Path) -> None:
-    """By the form of its trigger, as the page of the documentation says."""
-    wait_for("the example DAG", lambda: airflow.ask("GET", f"/api/v2/dags/{DAG}").ok, 120)
-    run = RunPage.of_trigger(page, f"{airflow.url}/dags/{DAG}", two_days() | {"path": tmp_path.as_uri(), "sample": "3"})
-    path = f"/api/v2/dags/{DAG}/dagRuns/{run.run_id}"
-    state = wait_for("the end", lambda: (s := airflow.ask("GET", path).json()["state"]) in ("success", "failed") and s, 420)
-    assert state == "success"
+    """By the form of its trigger, as the page of the documentation says; no other run comes before it."""
+    run = RunPage.of_trigger(page, f"{airflow.url}/dags/{DAG}", {"path": tmp_path.as_uri(), "sample": "3"}, two_days())
+    assert ended(airflow, run) == "success"
+    assert [each["run_type"] for each in airflow.ask("GET", f"/api/v2/dags/{DAG}/dagRuns").json()["dag_runs"]] == ["manual"]
     run.open()
     run.expect_success()
     picture(page, "run")
     manifests = [json.loads(manifest.read_bytes()) for manifest in tmp_path.rglob("_manifest.json")]
     assert {manifest["resource"] for manifest in manifests} == set(RESOURCES)
     assert {manifest["proof"]["verdict"] for manifest in manifests} == {"proved"}
-    entry = airflow.ask("GET", f"{path}/taskInstances/windows.orders/xcomEntries/return_value").json()
-    assert "proved" in json.dumps(entry["value"])
+    start, end = (f"{moment}:00Z" for moment in two_days().values())
+    assert {(m["window"]["start"], m["window"]["end"]) for m in manifests if m["window"]} == {(start, end)}
+    entry = airflow.ask("GET", f"/api/v2/dags/{DAG}/dagRuns/{run.run_id}/taskInstances/windows.orders/xcomEntries/return_value")
+    assert "proved" in json.dumps(entry.json()["value"])
+
+
+def test_the_warehouse_is_filled(airflow: Airflow, page: Page, tmp_path: Path) -> None:
+    run = RunPage.of_trigger(page, f"{airflow.url}/dags/example_nexus_warehouse", {"path": tmp_path.as_uri()})
+    assert ended(airflow, run) == "success"
+    warehouse = airflow.ask("GET", "/api/v2/connections/warehouse").json()["host"]
+    with closing(sqlite3.connect(warehouse)) as database:
+        (rows,) = database.execute("SELECT count(*) FROM nexus_transactions_records").fetchone()
+    assert rows > 500, "a day has a thousand"
+    assert list(tmp_path.rglob("*.parquet"))
+
+
+def test_a_payout_waits_for_its_approval(airflow: Airflow, page: Page, tmp_path: Path) -> None:
+    from playwright.sync_api import expect
+
+    dag = "example_nexus_payout"
+    run = RunPage.of_trigger(page, f"{airflow.url}/dags/{dag}", {"path": tmp_path.as_uri(), "limit": "2"})
+    run.expect_task("approve", "Awaiting Input")
+    page.goto(f"{airflow.url}/required_actions")
+    page.get_by_role("link", name="Pay out 2 sells?").click()
+    question = page.get_by_role("table").filter(has_text="Amount")
+    expect(question.get_by_role("row")).to_have_count(3)
+    codes = [row.get_by_role("cell").first.inner_text() for row in question.get_by_role("row").all()[1:]]
+    expect(question.get_by_role("row", name=codes[0])).to_contain_text(re.compile(r"[A-Z]{3} [\d,]+\.\d\d"))
+    page.get_by_role("button", name="Approve").click()
+    assert ended(airflow, run) == "success"
+    run.open()
+    for code in codes:
+        expect(page.get_by_role("row", name=code)).to_contain_text("Success")
+
+
+def ended(airflow: Airflow, run: RunPage) -> str:
+    """The state that a run ends in."""
+    path = f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}"
+    state = wait_for("the end", lambda: (s := airflow.ask("GET", path).json()["state"]) in ("success", "failed") and s, 420)
+    return str(state)
 
 
 def two_days() -> dict[str, str]:
-    """Parameters of a window that has long ended."""
+    """A window that has long ended, by the titles of its date pickers."""
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     start, end = today - timedelta(days=3), today - timedelta(days=1)
-    return {"window_start": start.isoformat(), "window_end": end.isoformat()}
+    return {"Start of the window": f"{start:%Y-%m-%dT%H:%M}", "End of the window": f"{end:%Y-%m-%dT%H:%M}"}
