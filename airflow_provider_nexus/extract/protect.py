@@ -84,7 +84,7 @@ class Protector:
         self._changes_key = _key_is_treated(resource, wanted)
         self.treatments = {".".join(path): str(treatment) for path, treatment in sorted(wanted.items())}
         """The fields that are treated, each with its treatment, for the manifest."""
-        changes = _changes(protection.secret)
+        changes = treatments(protection.secret)
         self._root = tree_of(resource, {path: changes[treatment] for path, treatment in wanted.items()})
         self._reader = RowReader(resource)
 
@@ -274,7 +274,11 @@ def tree_of(resource: Resource, changes: Mapping[_Path, Treat]) -> Place:
     return root
 
 
-def _changes(secret: str) -> dict[Treatment, Treat]:
+def treatments(secret: str) -> dict[Treatment, Treat]:
+    """What is made of a JSON value by each treatment but ``keep``.
+
+    :param secret: the key of the hashes
+    """
     keyed = hmac.new(secret.encode(), digestmod="sha256")
 
     def hashed(raw: bytes) -> bytes:

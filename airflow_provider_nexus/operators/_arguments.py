@@ -21,7 +21,7 @@ from airflow_provider_nexus.extract.records import whole_number
 from airflow_provider_nexus.extract.request import CONTRACTS, MOST_PARALLEL
 from airflow_provider_nexus.extract.window import RequestedWindow
 from airflow_provider_nexus.load.paths import place_of
-from airflow_provider_nexus.load.sql.name import split_name
+from airflow_provider_nexus.load.sql.name import LONGEST_ROUND, split_name
 from airflow_provider_nexus.reconcile.request import Tolerance
 from airflow_provider_nexus.writes.amounts import amount
 
@@ -29,6 +29,7 @@ Check = Callable[[str, Any], object]
 """Name of the argument and value -> an error where the value can't be that argument."""
 
 _UNKNOWN = object()
+_LONGEST_REVIEW = 3650
 _TEMPLATE = re.compile(r"\{[{%#]")
 _EXAMPLE = "https://reports.example.com/transactions.html"
 
@@ -199,6 +200,19 @@ def _moment(name: str, given: object) -> None:
         moment(given, name)
 
 
+def _no_longer(name: str, given: str, most: int) -> None:
+    if len(given) > most:
+        raise NexusConfigurationError(f"{name} has {len(given)} characters: give {most} at most")
+
+
+def _review_days(name: str, given: object) -> None:
+    for days in given.values() or (None,) if isinstance(given, Mapping) else (given,):
+        if not isinstance(days, int) or isinstance(days, bool) or not 0 <= days <= _LONGEST_REVIEW:
+            raise NexusConfigurationError(
+                f"{name} is {given!r}: give whole days from 0 to {_LONGEST_REVIEW}, one number or one for each risk qualification"
+            )
+
+
 def _all(*checks: Check) -> Check:
     def check(name: str, given: object) -> None:
         for each in checks:
@@ -220,17 +234,19 @@ CHECKS: Mapping[str, Check] = {
     **_named(("kind", "trust_level", "crypto_code", "currency_code", "exchange_code", "file_field"), check_text),
     **_named(("source_exchange_code", "sink_exchange_code", "address", "bank_account_id", "payment_reference"), check_text),
     **_named(("customer_code", "transaction_code"), _code),
+    **_named(("finding", "lists"), check_text),
     **_named(("target", "source", "path", "report_path", "staging_path", "results_path"), place_of),
     **_named(("amount", "limit_price"), amount),
-    **_named(("strict", "history", "overwrite", "simulate", "customers", "fail_on_difference"), _flag),
+    **_named(("strict", "history", "overwrite", "simulate", "customers", "fail_on_difference", "fuzzy"), _flag),
     **_named(("wait_for_completion", "cancel_on_kill", "deferrable", "fire_on_held"), _flag),
     **_named(("poll_interval", "max_interval", "wait_timeout"), _seconds),
     **_named(("page_size", "readings", "limit", "max_consecutive_failures"), partial(whole_number, least=1)),
     **_named(("max_rejected", "rereads"), partial(whole_number, least=0)),
     "parallel": partial(whole_number, least=1, most=MOST_PARALLEL),
-    **_named(("response_filter", "on_held_callback", "deliver"), _function),
+    **_named(("response_filter", "on_held_callback", "deliver", "hits_of"), _function),
     **_named(("source_type", "sink_type"), _PLACES),
     **_named(("window_start", "window_end", "moment", "start"), _moment),
+    "answer": check_mapping,
     "action": _one_of("Buy", "Sell", with_case=False),
     "capture": _one_of("window", "changes"),
     "code": _some(codes_of, "code"),
@@ -256,6 +272,8 @@ CHECKS: Mapping[str, Check] = {
     "query": _all(lambda _, given: in_query(given), lambda _, given: refuse_missing_parts("the query's", given)),
     "reference": check_reference,
     "report_url": check_address,
+    "review_days": _review_days,
+    "round_id": _all(check_text, lambda name, given: _no_longer(name, given, LONGEST_ROUND)),
     "resource": _all(check_text, lambda _, given: get_resource(given)),
     "step": _one_of("payout", "confirming"),
     **_named(("table", "results_table"), lambda name, given: split_name(given, name)),

@@ -90,6 +90,8 @@ class SandboxSettings:
     :param other_shapes: what no source has seen on the wire and is otherwise here than it is declared: any of
         ``trade_pairs``, ``exchanges``, ``trade_pair_updated``, ``bank_country``, ``bank_id``, ``document_names``,
         ``transaction_sort``, ``trace_pages``
+    :param sanctioned: names and addresses that are on a sanction list, the first one on the first list and so on. A search finds
+        them in any case; a fuzzy one also with their words in another order
     :param misfit_share: share of rows with amounts or times, of every collection, that do not fit their schema
     :param misfits: in which ways: ``digits`` is an amount of 40 significant digits, ``date`` a time other than the creation
         stamp that is no date, ``amount`` an amount that is the text ``n/a``. A row has one of those that its fields allow.
@@ -141,13 +143,14 @@ class SandboxSettings:
     amounts: Literal["usual", "awkward"] = "usual"
     payouts: Literal["automatic", "awaited"] = "automatic"
     other_shapes: Collection[str] = ()
+    sanctioned: Collection[str] = ()
     misfit_share: float = 0.0
     misfits: Collection[Literal["digits", "date", "amount"]] = ("digits", "date", "amount")
     wrong_books: Collection[str] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "faults", tuple(self.faults))
-        for name in ("misfits", "removed_fields", "ignored_filters", "other_shapes", "revoked", "wrong_books"):
+        for name in ("misfits", "removed_fields", "ignored_filters", "other_shapes", "revoked", "sanctioned", "wrong_books"):
             object.__setattr__(self, name, _items(name, getattr(self, name)))
         self._check_kinds()
         self._check_numbers()

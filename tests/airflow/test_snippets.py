@@ -64,7 +64,7 @@ def test_documents(tmp_path: Path) -> None:
     def reply(asked: Asked) -> bytes:
         parts = urlsplit(asked.target)
         if parts.path == "/sanction/search":
-            return enveloped({"listResults": []})
+            return enveloped({"listResults": {}})
         if parts.path.endswith("/list"):
             records = [{"filePath": path, "customerCode": "C1", "createdOn": "2026-01-02T03:04:05Z"} for path in sorted(store)]
             page = int({name.lower(): found[0] for name, found in parse_qs(parts.query).items()}.get("page", "1"))
@@ -81,7 +81,7 @@ def test_documents(tmp_path: Path) -> None:
         with connection(server):  # type: ignore[arg-type]
             run = run_dag(load("nexus_documents").dag, run_conf={"folder": str(tmp_path)})
     assert run.state == "success"
-    assert xcom_of(run, "screen") == {"listResults": []}
+    assert xcom_of(run, "screen") == {"listResults": {}}
     assert (tmp_path / "C1" / "passport.pdf").read_bytes() == store["C1/passport.pdf"]
     assert b"%PDF-1.4 contract" in store["C1/contract.pdf"]
     assert (tmp_path / "all" / "C1" / "passport.pdf").read_bytes() == store["C1/passport.pdf"]

@@ -11,6 +11,8 @@ BOOKS = ("nexus_table", "nexus_manifest", "nexus_rejected")
 """The bookkeeping tables beside every copy."""
 LONGEST = 55
 """Characters of a table's name: PostgreSQL takes 63, and the view of its records has eight more."""
+LONGEST_ROUND = 250
+"""Characters of the name of a compliance round: as many as Airflow's run ids have."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 
 

@@ -40,14 +40,14 @@ def prepare(connection: Connection, given: Model, contract: Contract, belongs: d
     books.refuse_other(belongs, is_there=is_there)
     if not is_there:
         _refuse_taken(connection, model, books)
-    _create(connection, model.data)
+    create(connection, model.data)
     if not is_there:
         # Another load may have made it meanwhile, in another spelling.
         model, _ = placed(connection, given)
         books = Bookkeeping(connection, model)
     found = _compare(connection, model, contract)
     for table in books.tables:
-        _create(connection, table)
+        create(connection, table)
     _again(connection, lambda: _create_indexes(connection, model.data))
     books.claim(belongs)
     _refuse_taken(connection, model, books)
@@ -57,7 +57,8 @@ def prepare(connection: Connection, given: Model, contract: Contract, belongs: d
     return model, found
 
 
-def _create(connection: Connection, table: sa.Table) -> None:
+def create(connection: Connection, table: sa.Table) -> None:
+    """Make a table where it is missing; others may do so at the same time."""
     _again(connection, lambda: table.create(connection, checkfirst=True))
 
 

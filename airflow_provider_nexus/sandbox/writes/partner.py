@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from decimal import Decimal
 
 from airflow_provider_nexus.sandbox import codes, money
 from airflow_provider_nexus.sandbox.call import ApiAnswer, ApiCall, not_found, success
 from airflow_provider_nexus.sandbox.data.registers import bucket
+from airflow_provider_nexus.sandbox.data.vocabulary import SANCTION_LISTS
 from airflow_provider_nexus.sandbox.reads import Handler, Route
 from airflow_provider_nexus.sandbox.rows import ListedRow, Record
 from airflow_provider_nexus.sandbox.stamps import Stamp
@@ -137,9 +139,23 @@ def _history(world: World, call: ApiCall) -> ApiAnswer:
     return success({"page": 1, "total": 1, "totalPages": 1, "filteringParameters": {}, "records": records}, 1)
 
 
-def _search(world: World, call: ApiCall) -> ApiAnswer:  # noqa: ARG001
-    """A POST that changes nothing. Nobody is on a list here."""
-    return success({"listResults": []})
+def _search(world: World, call: ApiCall) -> ApiAnswer:
+    """A POST that changes nothing: entries by list. What an entry looks like is not known."""
+    body = call.json()
+    fuzzy = bool(body.get("fuzzysearch"))
+    wanted = {_words(text, fuzzy=fuzzy) for name in ("name", "cryptoaddress") if (text := body.get(name))}
+    asked = {word for word in re.split(r"\W+", checks.text(body, "lists") or "") if word}
+    results: dict[str, list[Record]] = {code: [] for code, _ in SANCTION_LISTS if not asked or code in asked}
+    for place, text in enumerate(world.settings.sanctioned):
+        code = SANCTION_LISTS[place % len(SANCTION_LISTS)][0]
+        if code in results and _words(text, fuzzy=fuzzy) in wanted:
+            results[code].append({"name": text})
+    return success({"listResults": results})
+
+
+def _words(text: str, *, fuzzy: bool) -> tuple[str, ...]:
+    words = text.casefold().split()
+    return tuple(sorted(words) if fuzzy else words)
 
 
 def _judge(world: World, call: ApiCall) -> ApiAnswer:

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from airflow.utils.state import TaskInstanceState
 
 from airflow_provider_nexus.sandbox import Sandbox
 from tests.airflow.example_dags.loading import example
-from tests.airflow.example_dags.people import person
+from tests.airflow.example_dags.people import needs_questions, person
 from tests.airflow.nexus import connection
 from tests.airflow.running import run_dag, state_of, xcom_of
 
@@ -44,13 +43,13 @@ def test_right_books_ask_nobody(sandbox: Sandbox, tmp_path: Path) -> None:
     assert {line["outcome"] for line in json.loads(result.read_bytes())["lines"]} <= {"agrees", "timing"}
 
 
-@pytest.mark.skipif(not hasattr(TaskInstanceState, "AWAITING_INPUT"), reason="dag.test can't ask a person below Airflow 3.3")
+@needs_questions
 @pytest.mark.parametrize(("choice", "state"), [("Approve", "success"), ("Reject", "failed")])
 def test_a_person_decides_on_differences(
     sandbox: Sandbox, airflow_api: TestClient, tmp_path: Path, choice: str, state: str
 ) -> None:
     sandbox.configure(wrong_books=["doubled_fee"])
-    with person(airflow_api, choice, DAG_ID):
+    with person(airflow_api, DAG_ID, lambda _: choice):
         run = run_dag(example(DAG_ID), run_conf=conf(tmp_path))
     assert run.state == state
     (difference,) = xcom_of(run, "reconcile")["differences"]

@@ -12,6 +12,11 @@ from airflow.sdk import DAG
 
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusUnknownResourceError, NexusWindowError
 from airflow_provider_nexus.operators._arguments import CHECKS
+from airflow_provider_nexus.operators.compliance import (
+    NexusCloseScreeningOperator,
+    NexusRecordDecisionOperator,
+    NexusScreenCustomersOperator,
+)
 from airflow_provider_nexus.operators.customers import NexusCreateCustomerOperator, NexusUpdateCustomerOperator
 from airflow_provider_nexus.operators.documents import NexusDownloadOperator, NexusUploadOperator
 from airflow_provider_nexus.operators.mails import NexusSendMailsOperator
@@ -36,6 +41,9 @@ RIGHT: dict[Any, dict[str, Any]] = {
     NexusDownloadOperator: {"target": "/data/a.pdf"},
     NexusUploadOperator: {"source": "/data/a.pdf", "fields": {"filePath": "a.pdf"}},
     NexusSendMailsOperator: {},
+    NexusScreenCustomersOperator: {"sql_conn_id": "warehouse"},
+    NexusRecordDecisionOperator: {"sql_conn_id": "warehouse", "finding": "0:1", "answer": {}},
+    NexusCloseScreeningOperator: {"sql_conn_id": "warehouse"},
     NexusPlanWindowsOperator: {"resource": "orders"},
     NexusCreateOrderOperator: {
         **{"exchange_code": "KR", "action": "buy", "order_type": "Market", "crypto_code": "BTC", "currency_code": "EUR"},
@@ -85,7 +93,7 @@ WRONG: dict[str, tuple[Any, ...]] = {
     **dict.fromkeys(("report_path", "staging_path"), PLACE),
     **dict.fromkeys(("capture", "contract", "file_format", "kind", "on_held", "personal", "step"), WORD),
     **dict.fromkeys(("action", "order_type", "source_type", "sink_type", "method"), WORD),
-    **dict.fromkeys(("strict", "history", "overwrite", "simulate", "wait_for_completion", "cancel_on_kill"), FLAG),
+    **dict.fromkeys(("strict", "history", "overwrite", "simulate", "wait_for_completion", "cancel_on_kill", "fuzzy"), FLAG),
     **dict.fromkeys(("deferrable", "fire_on_held"), FLAG),
     **dict.fromkeys(("poll_interval", "max_interval", "wait_timeout"), SECONDS),
     **dict.fromkeys(("resend_after", "search_back"), SPAN),
@@ -94,6 +102,12 @@ WRONG: dict[str, tuple[Any, ...]] = {
     **dict.fromkeys(("readings", "limit", "max_consecutive_failures", "max_mb"), (*WHOLE, 0)),
     **dict.fromkeys(("max_rejected", "rereads"), WHOLE),
     **dict.fromkeys(("response_filter", "on_held_callback", "deliver"), FUNCTION),
+    "hits_of": (*FUNCTION, None),
+    "answer": (*MAPPING, None),
+    "finding": (*TEXT, None),
+    "lists": TEXT,
+    "review_days": (*WHOLE, 3651, {}, {"High": None}, {"High": "30"}, {"High": -1}, {"High": True}),
+    "round_id": (*TEXT, None, "r" * 251),
     **dict.fromkeys(("window_start", "window_end"), MOMENT),
     **dict.fromkeys(("started", "deadline"), (*MOMENT, "", "None", None)),
     "amount": (*AMOUNT, None),

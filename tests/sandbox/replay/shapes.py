@@ -115,7 +115,7 @@ SHAPES = {
     "Schedule": "id cryptoCode currencyCode bucketCode paymentMethodCode defaultRate:m startDate:t payoutPeriod:x"
     " subIntervalPeriod:x",
     "SanctionList": "code name",
-    "Search": "listResults:x",
+    "Search": "listResults:{x}",
     "Totals": "filteringParameters:d totals:[Total]",
     "Total": "status currencyCode transactionCount:i payoutValue:m tradeValue:m bankCommission:m partnerCommission:m"
     " networkCommission:m",
