@@ -68,6 +68,7 @@ with DAG(
         """One finding: a person decides, the decision is stored, and the customer is blocked if that was decided."""
         decide = HITLOperator(
             task_id="decide",
+            map_index_template="{{ task.subject }}",
             subject=title,
             body=body,
             options=["Clear", "Block"],
@@ -86,6 +87,7 @@ with DAG(
 
         NexusUpdateCustomerOperator(
             task_id="block",
+            map_index_template="{{ task.customer_code }}",
             customer_code=to_block(record.output),
             values={"status": "BLOCKED", "reason": f"Compliance round {ROUND}"},
         )

@@ -380,7 +380,7 @@ def _question(hook: NexusHook, row: Mapping[str, Any]) -> dict[str, Any]:
     """A finding as a person reads it: who, what of it, and where; no name, no address."""
     hits = ", ".join(f"{name or 'unnamed list'}: {count}" for name, count in json.loads(row["hits"] or "{}").items())
     lines = [
-        f"Round {row['round']}, {row['kind']} `{row['code'].replace('`', '')}`.",
+        f"Round `{row['round']}`, {row['kind']} `{row['code'].replace('`', '')}`.",
         f"Due: {row['due']}.",
         *([f"Entries by list: {hits}."] if hits else []),
         *([f"Why: {row['note']}."] if row["note"] else []),
