@@ -5,22 +5,18 @@ See docs/api_facts.rst, Sanction calls.
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
-import msgspec
-
 from airflow_provider_nexus.api.records import as_plain, at
 from airflow_provider_nexus.compat import AirflowFailException
-from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusNotFoundError
+from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.extract import screening
-from airflow_provider_nexus.extract.protect import Treatment, treatments
-from airflow_provider_nexus.extract.screening import HitsOf, Searched, count_hits
+from airflow_provider_nexus.extract.protect import Treatment
+from airflow_provider_nexus.extract.screening import HitsOf, count_hits
 from airflow_provider_nexus.hooks._connections import engine_of
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators._action import run_begin
@@ -32,10 +28,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_nexus.load.sql.evidence import Evidence
 
-REVIEW_DAYS = {"VeryHigh": 180, "High": 365, "Medium": 730, "Low": 1095, "None": 1095}
-"""Days from one review of a customer to the next by risk qualification, where a DAG gives no others."""
-_MANY = 5
-_PERSONAL = ("name", "dateOfBirth", "cryptoAddress")
 _TITLES = {
     screening.HIT: "on a sanction list?",
     screening.UNCLEAR: "the answer to its search can't be read",
@@ -148,133 +140,35 @@ class NexusScreenCustomersOperator(NexusEvidenceBaseOperator):
         refuse_wrong({name: getattr(self, name) for name in ("round_id", "lists", "personal", "nexus_conn_id")})
         days = self.review_days if isinstance(self.review_days, Mapping) else {"": self.review_days}
         with NexusHook(self.nexus_conn_id) as hook, self.evidence() as evidence:
+            from airflow_provider_nexus.load.sql.screening import ScreeningRound
+
             secret = hook.settings.hash_secret.reveal()
             if self.personal == "hash" and not secret:
                 raise NexusConfigurationError(
                     "names are to be hashed and there is no secret: put hash_secret into the extra of the Nexus connection, or "
                     "give another value for personal"
                 )
-            run = _ScreeningRound(self, context, hook, evidence, secret)
-            moment = run_begin(context)
-            due, count = screening.due_customers(hook.client, moment, days, self.log)
-            self.log.info("%d of %d customers are due for review", len(due), count)
-            for customer, why in due:
-                run.screen(customer, why)
-            run.close({"due_at": moment.isoformat(), "due": len(due), "customers": count})
+            ScreeningRound(
+                hook.client,
+                evidence,
+                self.round_id,
+                {**_run_of(context), "try_number": context["ti"].try_number},
+                query={"fuzzySearch": self.fuzzy, **({"lists": self.lists} if self.lists else {})},
+                hits_of=self.hits_of,
+                personal=cast("Treatment", self.personal),
+                secret=secret,
+                log=self.log,
+            ).screen(run_begin(context), days)
             found = evidence.undecided(self.round_id)
             summary = evidence.summary(self.round_id)
-            questions = [_question(hook, row) for row in found[: self.limit]]
+            earlier = evidence.earlier(self.round_id)
+            asked = ((row, earlier.get((row["customer"], row["kind"], row["code"]))) for row in found[: self.limit])
+            questions = [_question(hook, row, before) for row, before in asked]
         context["ti"].xcom_push(key="summary", value=summary)
         self.log.info("%s", summary)
         if len(found) > self.limit:
             self.log.warning("%d findings wait for a decision; this run returns %d of them", len(found), self.limit)
         return questions
-
-
-class _ScreeningRound:
-    """One try's share of a round."""
-
-    def __init__(
-        self, task: NexusScreenCustomersOperator, context: Context, hook: NexusHook, evidence: Evidence, secret: str
-    ) -> None:
-        self._task, self._hook, self._evidence = task, hook, evidence
-        self._known = evidence.known(task.round_id)
-        self._treat = treatments(secret).get(cast("Treatment", task.personal))
-        self._environment = hook.settings.environment.name
-        instance = context["ti"]
-        self._run = {**_run_of(context), "try_number": instance.try_number}
-        self._lists: dict[str, str] | None = None
-
-    def screen(self, customer: Mapping[str, Any], why: str) -> None:
-        """Search what there is of a customer."""
-        code, client, log = str(at(customer, "customerCode")), self._hook.client, self._task.log
-        self._lists = None
-        try:
-            for subject in screening.subjects_of(client, customer, log):
-                self._search({"customer": code, "due": why, "kind": subject.kind, "code": subject.code}, subject.query)
-        except NexusNotFoundError:
-            try:
-                client.get_record("customers", code)
-            except NexusNotFoundError:
-                self._add({"customer": code, "due": why, "kind": "customer", "code": code}, Searched(screening.GONE))
-                return
-            raise
-
-    def close(self, counts: Mapping[str, Any]) -> None:
-        """Add the row that says that the round is complete."""
-        row = {"customer": None, "due": None, "kind": "round", "code": str(counts["due_at"])}
-        self._add(row, Searched(screening.COMPLETE), counts)
-
-    def _search(self, row: Mapping[str, Any], query: Mapping[str, str]) -> None:
-        attempt, outcome = self._known.get(self._key(row), (0, ""))
-        if attempt and outcome not in screening.REPEATED:
-            return
-        found, body = Searched(screening.NOTHING), None
-        if query:
-            lists = {"lists": self._task.lists} if self._task.lists else {}
-            body = {**query, "fuzzySearch": self._task.fuzzy, **lists}
-            if self._lists is None:
-                self._lists = self._live()
-            found = screening.search(self._hook.client, body, self._task.hits_of)
-        if found.outcome != outcome:
-            self._add(row, found, body, self._lists if body else None)
-        if found.outcome == screening.REFUSED:
-            self._refuse_all_refused(found.note)
-
-    def _refuse_all_refused(self, note: str) -> None:
-        """Stop where Nexus answered no search at all: then it is the call that it refuses, and no name."""
-        outcomes = Counter(outcome for _, outcome in self._known.values())
-        if outcomes[screening.REFUSED] >= _MANY and not any(outcomes[each] for each in screening.ANSWERED):
-            raise NexusConfigurationError(
-                f"Nexus refused all {outcomes[screening.REFUSED]} searches of this round so far, the last one with {note}, so it "
-                "does not take this call: look at lists, and try a search with NexusOperator, whose error has Nexus' own words"
-            )
-
-    def _live(self) -> dict[str, str]:
-        """The lists that are live now, those that are asked for among them."""
-        live = screening.live_lists(self._hook.client, self._task.log)
-        words = "".join(each if each.isalnum() or each in "_-." else " " for each in self._task.lists or "").split()
-        unknown = [each for each in words if each.casefold() not in {code.casefold() for code in live}]
-        if unknown:
-            raise NexusConfigurationError(f"lists has {unknown[0]!r}, and no list of that code is live: {', '.join(live)} are")
-        return live
-
-    def _key(self, row: Mapping[str, Any]) -> str:
-        from airflow_provider_nexus.load.sql.evidence import evidence_id
-
-        return evidence_id(self._task.round_id, self._environment, row["kind"], row["customer"] or "", row["code"])
-
-    def _add(
-        self,
-        row: Mapping[str, Any],
-        found: Searched,
-        body: Mapping[str, Any] | None = None,
-        lists: Mapping[str, str] | None = None,
-    ) -> None:
-        key = self._key(row)
-        attempt = self._known.get(key, (0, ""))[0] + 1
-        answer = None if found.values is None else json.dumps(as_plain(found.values), sort_keys=True)
-        is_read = found.outcome in (screening.HIT, screening.CLEAR)
-        self._evidence.add(
-            {
-                **{"id": key, "attempt": attempt, "round": self._task.round_id, **row},
-                **{"outcome": found.outcome, "note": found.note or None},
-                "lists": _json(lists),
-                "searched": _json(body and {name: self._treated(name, value) for name, value in body.items()}),
-                "hits": _json(found.hits if is_read else None),
-                "answer": answer if self._task.personal == "keep" else None,
-                "answer_sha256": hashlib.sha256(answer.encode()).hexdigest() if answer is not None else None,
-                "searched_at": self._hook.client.session.server_now or datetime.now(UTC),
-                "environment": self._environment,
-                **self._run,
-            }
-        )
-        self._known[key] = attempt, found.outcome
-
-    def _treated(self, name: str, value: Any) -> Any:
-        if self._treat is None or name not in _PERSONAL:
-            return value
-        return json.loads(self._treat(msgspec.json.encode(value)))
 
 
 class NexusRecordDecisionOperator(NexusEvidenceBaseOperator):
@@ -368,16 +262,15 @@ class NexusCloseScreeningOperator(NexusEvidenceBaseOperator):
         return summary
 
 
-def _json(value: Mapping[str, Any] | None) -> str | None:
-    return None if value is None else json.dumps(value)
-
-
 def _run_of(context: Context) -> dict[str, str]:
     return {name: str(getattr(context["ti"], name)) for name in ("dag_id", "run_id", "task_id")}
 
 
-def _question(hook: NexusHook, row: Mapping[str, Any]) -> dict[str, Any]:
-    """A finding as a person reads it: who, what of it, and where; no name, no address."""
+def _question(hook: NexusHook, row: Mapping[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A finding as a person reads it: who, what of it, and where; no name, no address.
+
+    :param before: the decision about the same in an earlier round
+    """
     hits = ", ".join(f"{name or 'unnamed list'}: {count}" for name, count in json.loads(row["hits"] or "{}").items())
     lines = [
         f"Round `{row['round']}`, {row['kind']} `{row['code'].replace('`', '')}`.",
@@ -385,6 +278,10 @@ def _question(hook: NexusHook, row: Mapping[str, Any]) -> dict[str, Any]:
         *([f"Entries by list: {hits}."] if hits else []),
         *([f"Why: {row['note']}."] if row["note"] else []),
     ]
+    if before:
+        same = before["answer_sha256"] and before["answer_sha256"] == row["answer_sha256"]
+        then = f"{before['decision']} on {before['decided_at']:%Y-%m-%d} in round `{before['round']}`"
+        lines.append(f"Decided before: {then}. What Nexus answers is {'the same as' if same else 'not the same as'} then.")
     if address := hook.portal_link("customers", row["customer"]):
         lines.append(f"[The customer in Nexus]({address})")
     return {

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
+from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.extract.screening import COMPLETE, FINDINGS
 from airflow_provider_nexus.load.sql.errors import failing
 from airflow_provider_nexus.load.sql.name import LONGEST_ROUND, split_name
@@ -82,9 +83,19 @@ class Evidence:
             for table in (self.searches, self.decisions):
                 create(connection, table)
 
-    def known(self, round_id: str) -> dict[str, tuple[int, str]]:
-        """Attempt and outcome of the last attempt at each search of a round, by id."""
-        return {row["id"]: (row["attempt"], row["outcome"]) for row in self._last(round_id).values()}
+    def known(self, round_id: str, environment: str) -> dict[str, tuple[int, str]]:
+        """Attempt and outcome of the last attempt at each search of a round, by id.
+
+        :raises NexusConfigurationError: when the round is one of another environment
+        """
+        rows = self._last(round_id).values()
+        other = next((row["environment"] for row in rows if row["environment"] != environment), None)
+        if other is not None:
+            raise NexusConfigurationError(
+                f"round_id is {round_id!r}, and table {self.name} has that round of the environment {other}, not {environment}: "
+                "give another name, or another table"
+            )
+        return {row["id"]: (row["attempt"], row["outcome"]) for row in rows}
 
     def add(self, row: Mapping[str, Any]) -> bool:
         """Add a search, and return whether another task had not done so before."""
@@ -108,6 +119,19 @@ class Evidence:
         rows = sorted(self._last(round_id).values(), key=lambda row: (row["searched_at"], row["id"]))
         return [row for row in rows if row["outcome"] in FINDINGS and (row["id"], row["attempt"]) not in decided]
 
+    def earlier(self, round_id: str) -> dict[tuple[str, str, str], dict[str, Any]]:
+        """The last decision of any other round, by customer, kind and code, with the digest of what had been found."""
+        searches, decisions = self.searches.c, self.decisions.c
+        which = ("customer", "kind", "code", "answer_sha256")
+        query = (
+            sa.select(*(searches[each] for each in which), *(decisions[each] for each in ("round", "decision", "decided_at")))
+            .join_from(self.decisions, self.searches, sa.and_(decisions.id == searches.id, decisions.attempt == searches.attempt))
+            .where(decisions["round"] != round_id)
+            .order_by(decisions.decided_at)
+        )
+        with self._read() as connection:
+            return {(row["customer"], row["kind"], row["code"]): dict(row) for row in connection.execute(query).mappings()}
+
     def summary(self, round_id: str) -> dict[str, Any]:
         """Number of customers and of outcomes, of findings that wait for a decision, and of decisions, each the last one."""
         rows = self._last(round_id).values()
@@ -123,8 +147,8 @@ class Evidence:
 
     def _last(self, round_id: str) -> dict[str, dict[str, Any]]:
         table = self.searches
-        columns = ("id", "attempt", "round", "outcome", "customer", "kind", "code", "due", "note", "hits", "searched_at")
-        query = sa.select(*(table.c[each] for each in columns)).where(table.c["round"] == round_id)
+        left_out = ("answer", "searched", "lists")
+        query = sa.select(*(each for each in table.c if each.name not in left_out)).where(table.c["round"] == round_id)
         with self._read() as connection:
             return {row["id"]: dict(row) for row in connection.execute(query.order_by(table.c.attempt)).mappings()}
 

@@ -303,3 +303,8 @@ def test_a_decision_is_stored_once_by_whoever_made_it(sandbox: Sandbox, engine: 
     }
     assert {row["decided_at"] for row in stored} == {"2026-06-02T09:00:00.000000Z"}
     assert screen().state == "success"
+    asked = xcom_of(screen("next month"), "screen")
+    told = "Decided before: Clear on 2026-06-02 in round `R`. What Nexus answers is "
+    assert {told + "the same as then." in each["body"] for each in asked} == {True}
+    sandbox.configure(sanctioned=[*sandbox.settings.sanctioned, "x", "y", *sandbox.settings.sanctioned])
+    assert {told + "not the same as then." in each["body"] for each in xcom_of(screen("a month later"), "screen")} == {True}

@@ -52,7 +52,7 @@ def test_rows_are_added_once_and_the_last_one_counts(engine: Engine) -> None:
     assert [each["customer"] for each in evidence.undecided("R")] == [
         each["customer"] for each in sorted((hostile, row("a ", "")), key=lambda each: each["id"])
     ]
-    assert evidence.known("R")[evidence_id("R", "A")] == (2, "clear")
+    assert evidence.known("R", "test")[evidence_id("R", "A")] == (2, "clear")
     stored = evidence.search(hostile["id"], 1)
     assert stored == hostile
     assert stored["searched_at"].tzinfo is not None
@@ -67,6 +67,11 @@ def test_rows_are_added_once_and_the_last_one_counts(engine: Engine) -> None:
         **{"undecided": 1, "decisions": {"Block": 1}},
     }
     assert evidence.summary("none")["customers"] == 0
+    assert evidence.earlier("R") == {}
+    (before,) = evidence.earlier("other").values()
+    assert (before["customer"], before["decision"], before["decided_at"]) == (HOSTILE, "Block", NOW + timedelta(seconds=1))
+    with pytest.raises(NexusConfigurationError, match="of the environment test, not production"):
+        evidence.known("R", "production")
 
 
 def test_it_needs_no_right_but_to_read_and_to_add(databases: Any, tmp_path: Any) -> None:
