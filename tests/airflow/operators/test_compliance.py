@@ -37,7 +37,7 @@ NO_PART = {"sort": "ignored", "max_limit": 2}
 @pytest.fixture(scope="module")
 def running() -> Iterator[Sandbox]:
     with (
-        Sandbox(customers=12, transactions=20, days=1, clock_speed=0, arrivals_per_hour=0) as sandbox,
+        Sandbox(customers=6, transactions=12, days=1, clock_speed=0, arrivals_per_hour=0) as sandbox,
         connection(sandbox, extra={"allow_writes": False, "hash_secret": SECRET}),
     ):
         yield sandbox
