@@ -1,0 +1,78 @@
+{# What the user has loaded, and where it is. #}
+
+{% macro is_loaded(resource) %}
+{%- do return(resource in var('nexus_tables', {})) -%}
+{% endmacro %}
+
+{% macro is_file(resource) %}
+{#- Whether it is a folder of Parquet files. -#}
+{%- do return('/' in (var('nexus_tables', {}).get(resource) or '')) -%}
+{% endmacro %}
+
+{% macro has_history(resource) %}
+{%- do return(dbt_nexus.is_loaded(resource) and resource in (var('nexus_histories', []) or [])) -%}
+{% endmacro %}
+
+{% macro manifests_are_read(resource) %}
+{%- do return(dbt_nexus.is_loaded(resource) and var('nexus_manifests', true)) -%}
+{% endmacro %}
+
+{% macro records(resource) %}
+{#- The records of a resource as they are now, each once: the view of its table, or its Parquet files. -#}
+{%- set relation = source('nexus', resource) -%}
+{%- if dbt_nexus.is_file(resource) -%}
+{%- if target.type != 'duckdb' -%}
+{%- do exceptions.raise_compiler_error("nexus_tables." ~ resource ~ " is a folder, which DuckDB alone reads: name a table") -%}
+{%- endif -%}
+{%- set files = dbt_nexus.folder(resource) ~ "/*/*.parquet" -%}
+{%- if resource in dbt_nexus.windowed() -%}
+read_parquet('{{ files }}', union_by_name = true)
+{%- else -%}
+(
+    select *
+    from read_parquet('{{ files }}', union_by_name = true, filename = true)
+    where split_part(filename, '/', -2) = {{ dbt_nexus.last_snapshot(resource) }}
+)
+{%- endif -%}
+{%- else -%}
+{%- if execute and not adapter.get_relation(relation.database, relation.schema, relation.identifier) -%}
+{%- do exceptions.raise_compiler_error("There is no " ~ relation ~ ", which nexus_tables." ~ resource ~ " leads to: load it with NexusToSqlOperator, name its table there, or take it out") -%}
+{%- endif -%}
+{{ relation }}
+{%- endif -%}
+{% endmacro %}
+
+{% macro last_snapshot(resource) %}
+{#- Each snapshot has a folder of its own, named by its time. -#}
+(select max(split_part(file, '/', -2)) from glob('{{ dbt_nexus.folder(resource) }}/*/_manifest.json'))
+{%- endmacro %}
+
+{% macro folder(resource) %}
+{%- do return(var('nexus_tables')[resource].replace("file://", "").replace("'", "''").rstrip("/")) -%}
+{% endmacro %}
+
+{% macro say_what_is_built() %}
+{#- Refuses what no model knows, and says what is left out for want of a table. -#}
+{%- if execute -%}
+{%- set known = dbt_nexus.resources() -%}
+{%- set tables = var('nexus_tables', {}) -%}
+{%- for resource in tables if resource not in known -%}
+{%- do exceptions.raise_compiler_error("nexus_tables names " ~ resource ~ ", which has no model: it can be one of " ~ known | join(', ')) -%}
+{%- endfor -%}
+{%- for resource in var('nexus_histories', []) or [] if resource not in tables -%}
+{%- do exceptions.raise_compiler_error("nexus_histories names " ~ resource ~ ", which nexus_tables has no table of") -%}
+{%- endfor -%}
+{%- for resource in var('nexus_histories', []) or [] if dbt_nexus.is_file(resource) -%}
+{%- do exceptions.raise_compiler_error("nexus_histories names " ~ resource ~ ", which is a folder: earlier versions are read from tables alone") -%}
+{%- endfor -%}
+{%- for resource in tables if not tables[resource] -%}
+{%- do exceptions.raise_compiler_error("nexus_tables." ~ resource ~ " is empty: name its table, or take it out") -%}
+{%- endfor -%}
+{%- if not tables -%}
+{%- do log("dbt_nexus builds nothing: name the tables that you have loaded in the variable nexus_tables", info=true) -%}
+{%- elif tables | length < known | length -%}
+{%- set missing = known | reject('in', tables) | join(', ') -%}
+{%- do log("dbt_nexus builds nothing that needs one of these, as nexus_tables does not name them: " ~ missing, info=true) -%}
+{%- endif -%}
+{%- endif -%}
+{% endmacro %}
