@@ -16,21 +16,8 @@ from airflow_provider_nexus.load.columns import Column, Table
 
 PACKAGE = Path(__file__).parents[1] / "dbt_nexus"
 RESOURCES = [
-    "transactions",
-    "broker_transactions",
-    "customers",
-    "customer_compliance_history",
-    "accounts",
-    "orders",
-    "transfers",
-    "hot_wallet_mutations",
-    "mails",
-    "payment_methods",
-    "currencies",
-    "prices",
-    "reserves",
-    "balances",
-    "customer_balances",
+    *("transactions", "broker_transactions", "customers", "customer_compliance_history", "accounts", "orders", "transfers"),
+    *("hot_wallet_mutations", "mails", "payment_methods", "currencies", "prices", "reserves", "balances", "customer_balances"),
 ]
 """Those that have a staging model."""
 RELATIONS = {
@@ -169,9 +156,8 @@ def _tests(resource: str, name: str, *, is_key: bool, table: Table) -> Iterator[
         key = "customer_code" if other == "customers" else "code"
         lines += ["          - relationships:", "              arguments:", f"                to: ref('stg_nexus__{other}')"]
         lines += [f"                field: {key}", "              config:", "                severity: warn"]
-        lines += [
-            f"                enabled: \"{{{{ '{resource}' in var('nexus_tables', {{}}) and '{other}' in var('nexus_tables', {{}}) }}}}\""
-        ]
+        both = " and ".join(f"'{each}' in var('nexus_tables', {{}})" for each in (resource, other))
+        lines += [f'                enabled: "{{{{ {both} }}}}"']
     if lines:
         yield from ("        data_tests:", *lines)
 

@@ -1,6 +1,7 @@
 {# What the user has loaded, and where it is. #}
 
 {% macro is_loaded(resource) %}
+{%- do dbt_nexus.refuse_what_is_wrong() -%}
 {%- do return(resource in var('nexus_tables', {})) -%}
 {% endmacro %}
 
@@ -11,10 +12,6 @@
 
 {% macro has_history(resource) %}
 {%- do return(dbt_nexus.is_loaded(resource) and resource in (var('nexus_histories', []) or [])) -%}
-{% endmacro %}
-
-{% macro manifests_are_read(resource) %}
-{%- do return(dbt_nexus.is_loaded(resource) and var('nexus_manifests', true)) -%}
 {% endmacro %}
 
 {% macro records(resource) %}
@@ -51,28 +48,22 @@ read_parquet('{{ files }}', union_by_name = true)
 {%- do return(var('nexus_tables')[resource].replace("file://", "").replace("'", "''").rstrip("/")) -%}
 {% endmacro %}
 
-{% macro say_what_is_built() %}
-{#- Refuses what no model knows, and says what is left out for want of a table. -#}
-{%- if execute -%}
-{%- set known = dbt_nexus.resources() -%}
-{%- set tables = var('nexus_tables', {}) -%}
+{% macro refuse_what_is_wrong() %}
+{%- set known, tables, histories = dbt_nexus.resources(), var('nexus_tables', {}), var('nexus_histories', []) or [] -%}
 {%- for resource in tables if resource not in known -%}
 {%- do exceptions.raise_compiler_error("nexus_tables names " ~ resource ~ ", which has no model: it can be one of " ~ known | join(', ')) -%}
-{%- endfor -%}
-{%- for resource in var('nexus_histories', []) or [] if resource not in tables -%}
-{%- do exceptions.raise_compiler_error("nexus_histories names " ~ resource ~ ", which nexus_tables has no table of") -%}
-{%- endfor -%}
-{%- for resource in var('nexus_histories', []) or [] if dbt_nexus.is_file(resource) -%}
-{%- do exceptions.raise_compiler_error("nexus_histories names " ~ resource ~ ", which is a folder: earlier versions are read from tables alone") -%}
 {%- endfor -%}
 {%- for resource in tables if not tables[resource] -%}
 {%- do exceptions.raise_compiler_error("nexus_tables." ~ resource ~ " is empty: name its table, or take it out") -%}
 {%- endfor -%}
-{%- if not tables -%}
-{%- do log("dbt_nexus builds nothing: name the tables that you have loaded in the variable nexus_tables", info=true) -%}
-{%- elif tables | length < known | length -%}
-{%- set missing = known | reject('in', tables) | join(', ') -%}
+{%- for resource in histories if resource not in tables or dbt_nexus.is_file(resource) -%}
+{%- do exceptions.raise_compiler_error("nexus_histories names " ~ resource ~ ", of which nexus_tables has no table: earlier versions are read from tables alone") -%}
+{%- endfor -%}
+{% endmacro %}
+
+{% macro say_what_is_left_out() %}
+{%- set missing = dbt_nexus.resources() | reject('in', var('nexus_tables', {})) | join(', ') -%}
+{%- if execute and missing -%}
 {%- do log("dbt_nexus builds nothing that needs one of these, as nexus_tables does not name them: " ~ missing, info=true) -%}
-{%- endif -%}
 {%- endif -%}
 {% endmacro %}

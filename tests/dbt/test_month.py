@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, timedelta
@@ -72,6 +73,21 @@ def test_each_test_of_the_package_passes_and_none_is_left_out(built: Built) -> N
     assert "WARN=0 ERROR=0 SKIP=0" in built.said
     assert "builds nothing" not in built.said
     assert built.said.count("equals_manifests") >= 2 * 15
+
+
+def test_each_column_of_each_model_is_described(built: Built) -> None:
+    nodes = json.loads((built.store.folder / "target" / "manifest.json").read_bytes())["nodes"].values()
+    described = {
+        (node["name"], name)
+        for node in nodes
+        if node["resource_type"] == "model" and node["description"]
+        for name, column in node["columns"].items()
+        if column["description"]
+    }
+    schema = built.store.profile().get("schema", "main")
+    found = built.store.rows(f"SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = '{schema}'")
+    assert {pair for pair in found if "nexus" in pair[0]} == described
+    assert len({name for name, _ in described}) == 15 + 12
 
 
 def test_transactions_by_day(built: Built) -> None:

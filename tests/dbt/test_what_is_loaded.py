@@ -1,0 +1,69 @@
+"""The package needs only what was loaded, and says what it leaves out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+import sqlalchemy as sa
+
+from tests.dbt.building import Store, command, in_another_zone
+from tests.dbt.test_shapes import CUSTOMERS, JANUARY, customer
+from tests.dbt.worlds import Nexus, sync
+from tests.load.sql.databases import Databases
+
+pytestmark = pytest.mark.databases
+
+
+@pytest.fixture(scope="module")
+def store(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """A database that has customers and nothing else."""
+    command()
+    folder = tmp_path_factory.mktemp("one")
+    people = [customer("C1", "ACTIVE", "Low", "NL"), customer("C2", "Active", None, None), customer("C3", "NEW", "None", "DE")]
+    nexus = Nexus({CUSTOMERS: people}, datetime(2026, 2, 1, tzinfo=UTC))
+    with nexus.server, in_another_zone(databases.url("postgresql+psycopg2", folder), folder) as made:
+        client = nexus.client()
+        sync(client, made, "customers", JANUARY)
+        client.session.close()
+        yield made
+
+
+def test_one_table_is_enough_and_its_states_are_remembered(store: Store) -> None:
+    begun = datetime.now(UTC).replace(tzinfo=None)
+    said = store.dbt("build")
+    assert "ERROR=0" in said
+    assert "dbt_nexus builds nothing that needs one of these, as nexus_tables does not name them: transactions, broker" in said
+    with store.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE nexus_customers SET status = 'Blocked' WHERE _key = 'C1'"))
+        connection.execute(sa.text("DELETE FROM nexus_customers WHERE _key = 'C3'"))
+    store.dbt("build", "--exclude", "test_type:generic")
+    ended = datetime.now(UTC).replace(tzinfo=None)
+    rows = store.rows("SELECT customer_code, status, valid_from, valid_until, known_by FROM nexus_customer_states")
+    lasting = {(code, status): is_over is not None for code, status, _, is_over, _ in rows}
+    assert lasting == {("C1", "ACTIVE"): True, ("C1", "BLOCKED"): False, ("C2", "ACTIVE"): False, ("C3", "NEW"): True}
+    assert all(begun <= moment <= ended for *_, start, end, _ in rows for moment in (start, end) if moment)
+    assert {row[-1] for row in rows} == {"snapshots of dbt"}
+    counted = store.rows(
+        "SELECT sum(customers) FROM nexus_customers_by_day WHERE day = (SELECT max(day) FROM nexus_customers_by_day)"
+    )
+    assert counted == [(2,)]
+
+
+def test_nothing_that_is_named_is_a_warning(store: Store) -> None:
+    said = store.dbt("build", nexus_tables={})
+    assert "WARN 1 a_table_is_named" in said
+    assert "WARN=1 ERROR=0" in said
+
+
+@pytest.mark.parametrize(
+    ("tables", "message"),
+    [
+        ({"order": "nexus_orders"}, "nexus_tables names order, which has no model: it can be one of transactions, "),
+        ({"orders": "nexus_ordres"}, "which nexus_tables.orders leads to: load it with NexusToSqlOperator, name its table there"),
+    ],
+    ids=["unknown", "missing"],
+)
+def test_what_is_wrong_is_said(store: Store, tables: dict[str, str], message: str) -> None:
+    assert message in " ".join(store.dbt("build", fails=True, nexus_tables=tables).split())
