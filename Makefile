@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 TEST_EXTRAS := test,docs,parquet,sql,openlineage
+DBT := .dbt
 CODE := $(wildcard airflow_provider_nexus example_dags tests benchmarks docs)
 
 .NOTPARALLEL:
@@ -57,14 +58,14 @@ unit: $(VENV)/test.stamp
 
 # Those of databases among them: each kind ends with a test of a minute or more, during which the other core would stand still. Many
 # wait for servers that stall, so there is room for a third.
-slow: $(VENV)/test.stamp
+slow: $(VENV)/test.stamp $(DBT)/made.stamp
 	NEXUS_SERVERS=20 $(BIN)/python -m pytest -n 3 --dist worksteal -m "slow or servers or databases" --ignore=tests/airflow --ignore=tests/standalone
 
 # PostgreSQL and MariaDB are started by the tests; .ci/servers installs them.
-databases: $(VENV)/test.stamp
+databases: $(VENV)/test.stamp $(DBT)/made.stamp
 	$(BIN)/python -m pytest -n auto --dist loadfile -m databases --ignore=tests/airflow
 
-airflow: $(VENV)/test.stamp
+airflow: $(VENV)/test.stamp $(DBT)/made.stamp
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "airflow and not standalone"
 
 # `make test` makes forty of these runs with each memory.
@@ -97,7 +98,7 @@ matrix:
 	bash .ci/matrix
 
 clean:
-	rm -rf $(VENV) .matrix .bench .demo .airflow .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build docs/_build docs/_generated .not-tested
+	rm -rf $(VENV) $(DBT) .matrix .bench .demo .airflow .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build docs/_build docs/_generated .not-tested
 
 # Python itself is checked here, as pip would say it less clearly.
 $(VENV)/made.stamp:
@@ -118,3 +119,14 @@ $(VENV)/test.stamp: $(VENV)/made.stamp pyproject.toml constraints.txt
 	@echo "Installing the provider, Airflow and the test tools into $(VENV); this happens once and takes a minute or two."
 	$(INSTALL) --editable '.[$(TEST_EXTRAS)]'
 	@touch $(VENV)/run.stamp $@
+
+# dbt's pins and Airflow's can't be met together, so it has an environment of its own. Cosmos is for Airflow's: it is beside it, without
+# what it shares with Airflow.
+$(DBT)/made.stamp: $(VENV)/made.stamp dbt_nexus/constraints.txt
+	@echo "Installing dbt into $(DBT); this happens once and takes a quarter of a minute."
+	@$(PYTHON) -m venv --clear $(DBT)
+	$(DBT)/bin/python -m pip install --quiet --disable-pip-version-check --constraint dbt_nexus/constraints.txt \
+	  dbt-core dbt-postgres dbt-duckdb duckdb-extension-sqlite-scanner
+	$(DBT)/bin/python -m pip install --quiet --disable-pip-version-check --constraint dbt_nexus/constraints.txt --no-deps \
+	  --target $(DBT)/cosmos astronomer-cosmos aenum deprecation msgpack
+	@touch $@
