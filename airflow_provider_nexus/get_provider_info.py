@@ -6,7 +6,18 @@ _NEXUS = "Quantoz Nexus"
 _STORAGE = "Object storage"
 _DATABASE = "SQL database"
 _DOCS = "https://docs.quantoznexus.com"
-_OPERATORS = ("nexus", "transactions", "orders", "transfers", "customers", "mails", "documents", "plan", "reconcile", "compliance")
+_OPERATORS = (
+    "nexus",
+    "transactions",
+    "orders",
+    "transfers",
+    "customers",
+    "mails",
+    "documents",
+    "plan",
+    "reconcile",
+    "compliance",
+)
 _KEY, _CALLS = "Environment, writes, key expiry", "Calls, portal, hash secret"
 """The folds of the form, which show at once where the environment is chosen. Airflow unfolds none of them by itself."""
 _FIELDS: dict[str, object] = {

@@ -32,16 +32,14 @@ if TYPE_CHECKING:
     from airflow_provider_nexus.extract.checkpoint import Checkpoints
     from airflow_provider_nexus.extract.extracted import Intake
 
-_BUCKETS = 256
-READINGS = 3
+_BUCKETS, READINGS = 256, 3
 """Times that a window is read before it is called unproved."""
 
 
 class Keys:
     """The keys of a reading, to see whether one came twice: Python's own hashes of 64 bits, at eight bytes a record.
 
-    Two keys that share one are taken for the same, with a chance below one in ten million among a million records. They are then
-    read again, and by another try with other hashes.
+    Two keys share one with a chance below one in ten million among a million records; then they are read again.
     """
 
     def __init__(self) -> None:

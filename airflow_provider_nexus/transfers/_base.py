@@ -108,12 +108,10 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         self.window_start = rendered(window_start)
         self.window_end = rendered(window_end)
         self.parent = rendered(parent)
-        self.strict = strict
+        self.strict, self.page_size = strict, page_size
         self.settle_lag = span_of_time(settle_lag, "settle_lag", longest=LONGEST_LAG)
         self.readings, self.parallel = readings, parallel
-        self.page_size = page_size
-        self.contract = contract
-        self.max_rejected = max_rejected
+        self.contract, self.max_rejected = contract, max_rejected
         self.capture, self.history, self.rereads = capture, history, rereads
         self.personal = personal
         self.protect = protect
