@@ -9,9 +9,10 @@ callbacks are loaded into `nexus_callbacks`, and those that were not delivered a
   `warehouse`, of a PostgreSQL, MySQL, MariaDB or SQLite database.
 - **Params**: `round` continues an earlier round; `personal` says what of the names the evidence has, where `hash` needs a hash
   secret in the Nexus connection; callbacks of the last `callback_days` days are looked at.
-- **Try it** without a Nexus: `airflow nexus ui` starts Airflow with a sandbox, its connection and this DAG in place. Add the
-  connection `warehouse` there.
-- **More**: `docs/compliance.rst`
+- **Try it** without a Nexus: `airflow nexus ui` starts Airflow with a sandbox, its connections and this DAG in place. Its
+  connection `warehouse` is a SQLite file.
+- **More**: in the source of the provider, `docs/compliance.rst`.
+  The API itself: [docs.quantoznexus.com](https://docs.quantoznexus.com)
 """
 
 from __future__ import annotations
@@ -46,9 +47,22 @@ with DAG(
     tags=["nexus", "example"],
     doc_md=__doc__,
     params={
-        "round": Param(None, type=["null", "string"], description="Name of an earlier round, such as a run id; else a new one"),
-        "personal": Param("drop", enum=["hash", "mask", "drop", "keep"], description="What of names is in the evidence"),
-        "callback_days": Param(7, type="integer", minimum=1, description="Days of transactions whose callbacks are looked at"),
+        "round": Param(
+            None,
+            type=["null", "string"],
+            title="Round",
+            description="Name of an earlier round, such as a run id; else a new one",
+        ),
+        "personal": Param(
+            "drop", enum=["hash", "mask", "drop", "keep"], title="Names", description="What of names is in the evidence"
+        ),
+        "callback_days": Param(
+            7,
+            type="integer",
+            minimum=1,
+            title="Days of callbacks",
+            description="Days of transactions whose callbacks are looked at",
+        ),
     },
 ) as dag:
     # [START howto_screen]

@@ -8,9 +8,10 @@ Airflow and dbt is where this file is read, each model is a task of its own; els
 - **Environment variables**: `NEXUS_DBT` is dbt's command, `NEXUS_DBT_PROJECT` the folder of `dbt_nexus`, and `NEXUS_DBT_TARGET`
   the target of the profile `dbt_nexus`.
 - **Params**: the first run begins at `window_start`.
-- **Try it** without a Nexus: `airflow nexus ui` starts Airflow with a sandbox, its connection and this DAG in place. Add the
-  connection `warehouse` there, install dbt, and give a `window_start` within the last 30 days.
-- **More**: `docs/dbt.rst`
+- **Try it** without a Nexus: `airflow nexus ui` starts Airflow with a sandbox, its connections and this DAG in place. Its
+  connection `warehouse` is a SQLite file. Install dbt, and give a `window_start` within the last 30 days.
+- **More**: in the source of the provider, `docs/dbt.rst`.
+  The API itself: [docs.quantoznexus.com](https://docs.quantoznexus.com)
 """
 
 from __future__ import annotations
@@ -71,7 +72,15 @@ with DAG(
     default_args={"retries": 2, "retry_delay": timedelta(minutes=5)},
     tags=["nexus", "example"],
     doc_md=__doc__,
-    params={"window_start": Param(None, type=["null", "string"], description="Where the first run begins, such as 2026-01-01")},
+    params={
+        "window_start": Param(
+            None,
+            type=["null", "string"],
+            format="date-time",
+            title="Start",
+            description_md="Records created from this moment on are loaded. Only the **first** run needs it.",
+        ),
+    },
 ) as dag:
     loads = [
         NexusToSqlOperator(task_id=name, resource=name, sql_conn_id="warehouse", table=f"nexus_{name}", capture="changes")

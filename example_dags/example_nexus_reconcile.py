@@ -8,7 +8,8 @@ in Airflow's user interface) with the differences and the records that could exp
 - **Params**: the copies go to `path`, each result to a file below `results`; the first run begins at `window_start`.
 - **Try it** without a Nexus: `airflow nexus ui` starts Airflow with a sandbox, its connection and this DAG in place. Give a
   `window_start` within the last 30 days.
-- **More**: `docs/reconciliation.rst`
+- **More**: in the source of the provider, `docs/reconciliation.rst`.
+  The API itself: [docs.quantoznexus.com](https://docs.quantoznexus.com)
 """
 
 from __future__ import annotations
@@ -33,9 +34,17 @@ with DAG(
     tags=["nexus", "example"],
     doc_md=__doc__,
     params={
-        "path": Param("file:///tmp/nexus-reconcile", type="string", description="Folder or URL of the copies"),
-        "results": Param("file:///tmp/nexus-reconcile-results", type="string", description="Folder or URL of the results"),
-        "window_start": Param(None, type=["null", "string"], description="Where the first run begins, such as 2026-01-01"),
+        "window_start": Param(
+            None,
+            type=["null", "string"],
+            format="date-time",
+            title="Start",
+            description_md="Records created from this moment on are loaded. Only the **first** run needs it.",
+        ),
+        "path": Param("file:///tmp/nexus-reconcile", type="string", title="Path", description="Folder or URL of the copies"),
+        "results": Param(
+            "file:///tmp/nexus-reconcile-results", type="string", title="Results", description="Folder or URL of the results"
+        ),
     },
 ) as dag:
     # [START howto_reconcile]
