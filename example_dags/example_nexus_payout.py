@@ -78,12 +78,8 @@ with DAG(
     approval = ApprovalOperator(
         task_id="approve",
         subject="Pay out {{ ti.xcom_pull('payable') | length }} sells?",
-        body="""
-| Transaction | Customer | Amount |
-| --- | --- | ---: |
-{% for sell in ti.xcom_pull('payable') -%}
-| {{ sell.code }} | {{ sell.customer }} | {{ sell.amount }} |
-{% endfor %}""",
+        body="| Transaction | Customer | Amount |\n| --- | --- | ---: |\n"
+        "{% for sell in ti.xcom_pull('payable') %}| {{ sell.code }} | {{ sell.customer }} | {{ sell.amount }} |\n{% endfor %}",
     )
     # [END howto_payout_approve]
 

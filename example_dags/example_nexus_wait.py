@@ -2,7 +2,8 @@
 
 - **Connection**: `nexus_default`, of type Quantoz Nexus, with *Allow writes* on.
 - **Params**: `amount` of `currency` is spent on `crypto`, paid by `payment_method`; the order goes to `exchange`.
-- **Try it** without a Nexus: `airflow nexus ui` starts Airflow with a sandbox, its connections and this DAG in place.
+- **Try it** without a Nexus: `airflow nexus ui` starts Airflow with a sandbox, its connections and this DAG in place. The
+  transaction takes five minutes there, the order two.
 - **More**: in the source of the provider, `docs/waiting.rst`, and `docs/acting.rst` for operators that change something.
   The API itself: [docs.quantoznexus.com](https://docs.quantoznexus.com)
 """

@@ -87,8 +87,9 @@ def _sandbox(began: Path, port: int) -> Sandbox:
 
 def _connections(home: Path, sandbox: Sandbox) -> str:
     """Write the connections into a file for Airflow, and return its path."""
-    extra = json.dumps({"environment": "test", "allow_writes": True})
-    nexus = {"conn_type": "nexus", "host": sandbox.base_url, "password": sandbox.token, "extra": extra}
+    host, _, port = sandbox.base_url.rpartition(":")  # apart, as Airflow's button tests no connection without a port
+    nexus = {"conn_type": "nexus", "host": host, "port": int(port), "password": sandbox.token}
+    nexus["extra"] = json.dumps({"environment": "test", "allow_writes": True})
     warehouse = {"conn_type": "sqlite", "host": str(home / "warehouse.db")}
     described = {
         "nexus_default": nexus | {"description": "The sandbox that make ui has started"},

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_nexus.cli import throwaway
+from airflow_provider_nexus.exceptions import NexusError
 from airflow_provider_nexus.sandbox import Sandbox
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow]
@@ -34,6 +35,12 @@ def run(environment: dict[str, str], *command: str | Path, code: int = 0) -> str
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
     return done.stdout
+
+
+def test_a_command_of_airflow_that_fails_names_its_log(environment: dict[str, str], tmp_path: Path) -> None:
+    with (tmp_path / "log").open("w") as log, pytest.raises(NexusError, match=r"airflow db no-such ended with status 2.*/log$"):
+        throwaway.airflow(["db", "no-such", "--option"], environment, log)
+    assert "no-such" in (tmp_path / "log").read_text()
 
 
 @pytest.mark.parametrize("program", [(sys.executable, "-m", "airflow_provider_nexus"), (BIN / "airflow", "nexus")])

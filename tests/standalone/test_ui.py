@@ -74,14 +74,17 @@ def test_admin_shows_the_connections_and_the_documentation(airflow: Airflow, pag
     page.goto(f"{airflow.url}/connections")
     for name in ("nexus_default", "warehouse"):
         expect(page.get_by_role("row", name=name)).to_be_visible()
+    with page.expect_response("**/api/v2/connections/test") as tested:
+        page.get_by_role("row", name="nexus_default").get_by_role("button", name="Test Connection").click()
+    assert tested.value.json()["message"].startswith("Nexus sandbox")
     page.goto(f"{airflow.url}/providers")
     documentation = page.get_by_role("link", name="airflow-provider-nexus")
     expect(documentation).to_have_attribute("href", "https://docs.quantoznexus.com")
 
 
 def test_the_connection_can_be_tested(airflow: Airflow) -> None:
-    host = airflow.ask("GET", "/api/v2/connections/nexus_default").json()["host"]
-    body = {"connection_id": "mine", "conn_type": "nexus", "host": host, "password": "no-such-token", "extra": "{}"}
+    stored = airflow.ask("GET", "/api/v2/connections/nexus_default").json()
+    body = {name: stored[name] for name in ("conn_type", "host", "port")} | {"connection_id": "mine", "password": "no-such-token"}
     answer = airflow.ask("POST", "/api/v2/connections/test", json=body)
     assert (answer.status_code, answer.json()["status"]) == (200, False), answer.text
     assert "does not take the token" in answer.json()["message"]

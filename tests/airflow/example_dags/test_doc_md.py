@@ -31,7 +31,7 @@ def test_it_says_what_is_needed_and_where_more_is(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_its_form_has_titles_help_and_date_pickers(name: str) -> None:
-    for key, param in example(name).params.items():
+    for key, param in example(name).params.items():  # type: ignore[no-untyped-call]
         schema = param.schema
         assert schema.get("title"), key
         assert param.description or schema.get("description_md"), key
