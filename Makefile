@@ -6,7 +6,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 TEST_EXTRAS := test,docs,parquet,sql,openlineage
-DBT := .dbt
 CODE := $(wildcard airflow_provider_nexus example_dags tests benchmarks docs)
 
 .NOTPARALLEL:
@@ -58,14 +57,14 @@ unit: $(VENV)/test.stamp
 
 # Those of databases among them: each kind ends with a test of a minute or more, during which the other core would stand still. Many
 # wait for servers that stall, so there is room for a third.
-slow: $(VENV)/test.stamp $(DBT)/made.stamp
+slow: $(VENV)/test.stamp $(VENV)/dbt.stamp
 	NEXUS_SERVERS=20 $(BIN)/python -m pytest -n 3 --dist worksteal -m "slow or servers or databases" --ignore=tests/airflow --ignore=tests/standalone
 
 # PostgreSQL and MariaDB are started by the tests; .ci/servers installs them.
-databases: $(VENV)/test.stamp $(DBT)/made.stamp
+databases: $(VENV)/test.stamp $(VENV)/dbt.stamp
 	$(BIN)/python -m pytest -n auto --dist loadfile -m databases --ignore=tests/airflow
 
-airflow: $(VENV)/test.stamp $(DBT)/made.stamp
+airflow: $(VENV)/test.stamp $(VENV)/dbt.stamp
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "airflow and not standalone"
 
 # `make test` makes forty of these runs with each memory.
@@ -98,7 +97,7 @@ matrix:
 	bash .ci/matrix
 
 clean:
-	rm -rf $(VENV) $(DBT) .matrix .bench .demo .airflow .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build docs/_build docs/_generated .not-tested
+	rm -rf $(VENV) .matrix .bench .demo .airflow .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build docs/_build docs/_generated .not-tested
 
 # Python itself is checked here, as pip would say it less clearly.
 $(VENV)/made.stamp:
@@ -120,13 +119,13 @@ $(VENV)/test.stamp: $(VENV)/made.stamp pyproject.toml constraints.txt
 	$(INSTALL) --editable '.[$(TEST_EXTRAS)]'
 	@touch $(VENV)/run.stamp $@
 
-# dbt's pins and Airflow's can't be met together, so it has an environment of its own. Cosmos is for Airflow's: it is beside it, without
-# what it shares with Airflow.
-$(DBT)/made.stamp: $(VENV)/made.stamp dbt_nexus/constraints.txt
-	@echo "Installing dbt into $(DBT); this happens once and takes a quarter of a minute."
-	@$(PYTHON) -m venv --clear $(DBT)
-	$(DBT)/bin/python -m pip install --quiet --disable-pip-version-check --constraint dbt_nexus/constraints.txt \
+# dbt's pins and Airflow's can't be met together, so dbt has an environment of its own. Cosmos, which is for Airflow's, lies beside it
+# without what it shares with Airflow.
+$(VENV)/dbt.stamp: $(VENV)/made.stamp dbt_nexus/constraints.txt
+	@echo "Installing dbt into $(VENV)/dbt; this happens once and takes a quarter of a minute."
+	@$(PYTHON) -m venv --clear $(VENV)/dbt
+	$(VENV)/dbt/bin/python -m pip install --quiet --disable-pip-version-check --constraint dbt_nexus/constraints.txt \
 	  dbt-core dbt-postgres dbt-duckdb duckdb-extension-sqlite-scanner
-	$(DBT)/bin/python -m pip install --quiet --disable-pip-version-check --constraint dbt_nexus/constraints.txt --no-deps \
-	  --target $(DBT)/cosmos astronomer-cosmos aenum deprecation msgpack
+	$(VENV)/dbt/bin/python -m pip install --quiet --disable-pip-version-check --constraint dbt_nexus/constraints.txt --no-deps \
+	  --target $(VENV)/dbt/cosmos astronomer-cosmos aenum deprecation msgpack
 	@touch $@

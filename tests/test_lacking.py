@@ -79,9 +79,10 @@ def make(folder: Path, python: str) -> list[str]:
     for name in ("ruff", "mypy"):
         script(binaries / name, "exit 0")
     script(binaries / "python", f'case "$2" in\n{python}\ntests.lacking) exec {sys.executable} "$@" ;;\nesac')
-    for stamp in ("made.stamp", "run.stamp", "test.stamp"):
+    for stamp in ("made.stamp", "run.stamp", "test.stamp", "dbt.stamp"):
         (folder / "venv" / stamp).touch()
-    copied = ("Makefile", "pyproject.toml", "constraints.txt")
+    (folder / "dbt_nexus").mkdir()
+    copied = ("Makefile", "pyproject.toml", "constraints.txt", "dbt_nexus/constraints.txt")
     for name in copied:
         (folder / name).write_bytes((ROOT / name).read_bytes())
         os.utime(folder / name, (1, 1))

@@ -6,6 +6,7 @@ import functools
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,10 +26,9 @@ from airflow_provider_nexus.load.parquet.unsettled import Unsettled, unsettled_f
 from airflow_provider_nexus.load.sql.copy import SqlCopy
 from airflow_provider_nexus.sync.watermark import CopyWatermark, Watermark, file_watermark
 
-ROOT = Path(__file__).parents[2]
-DBT = ROOT / ".dbt"
-"""The environment that `make .dbt/made.stamp` makes."""
-PACKAGE = ROOT / "dbt_nexus"
+DBT = Path(sys.prefix) / "dbt"
+"""The environment that `make .venv/dbt.stamp` makes in the one that the tests run in."""
+PACKAGE = Path(__file__).parents[2] / "dbt_nexus"
 FAR_AWAY = "Pacific/Auckland"
 """Half of a day of UTC is another day there."""
 
@@ -38,7 +38,7 @@ def command() -> str:
     """dbt's command; skips the test where it is not installed, and fails it in continuous integration."""
     found = DBT / "bin" / "dbt"
     if not found.exists():
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("dbt is missing: make .dbt/made.stamp installs it")
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("dbt is missing: make .venv/dbt.stamp installs it")
     return str(found)
 
 

@@ -17,7 +17,7 @@ from tests.load.sql.databases import Databases
 
 pytestmark = pytest.mark.databases
 JANUARY = RequestedWindow(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC), "arguments")
-VARIABLES = {"nexus_as_of": "2026-02-05 12:00", "nexus_histories": ["customers"]}
+VARIABLES: dict[str, Any] = {"nexus_as_of": "2026-02-05 12:00", "nexus_histories": ["customers"]}
 TRANSACTIONS, BROKER, CUSTOMERS, ORDERS, MAILS = "/transactions/custodian", "/transaction", "/customer", "/orders", "/mail"
 
 

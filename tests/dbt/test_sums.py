@@ -26,7 +26,8 @@ def added(amounts: list[Decimal | None]) -> Decimal | None:
     total = Environment(autoescape=False).from_string(text).render(target={"type": "duckdb"})
     values = ", ".join("(NULL)" if each is None else f"('{each:f}')" for each in amounts)
     column = f"SELECT CAST(v AS DECIMAL(38, {SCALE})) AS amount FROM (VALUES {values}) AS t(v)"
-    found: Decimal | None = duckdb.sql(f"SELECT {total} FROM ({column})").fetchall()[0][0]
+    with duckdb.connect() as connection:
+        found: Decimal | None = connection.execute(f"SELECT {total} FROM ({column})").fetchall()[0][0]
     return found
 
 
