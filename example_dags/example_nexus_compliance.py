@@ -38,6 +38,8 @@ UNDELIVERED = (
     "SELECT transaction_code, url, inserted, dequeue_count FROM nexus_callbacks WHERE is_success IS NULL OR NOT is_success"
 )
 
+REASON = "For the evidence. Clear leaves the customer as it is; Block sets its status in Nexus to BLOCKED."
+
 with DAG(
     dag_id="example_nexus_compliance",
     schedule=None,
@@ -48,20 +50,13 @@ with DAG(
     doc_md=__doc__,
     params={
         "round": Param(
-            None,
-            type=["null", "string"],
-            title="Round",
-            description="Name of an earlier round, such as a run id; else a new one",
+            None, type=["null", "string"], title="Round", description="An earlier round, such as a run id; else a new one"
         ),
         "personal": Param(
-            "drop", enum=["hash", "mask", "drop", "keep"], title="Names", description="What of names is in the evidence"
+            "drop", enum=["hash", "mask", "drop", "keep"], title="Personal data", description="What of names is in the evidence"
         ),
         "callback_days": Param(
-            7,
-            type="integer",
-            minimum=1,
-            title="Days of callbacks",
-            description="Days of transactions whose callbacks are looked at",
+            7, type="integer", minimum=1, title="Days of callbacks", description="Transactions created since then are looked at"
         ),
     },
 ) as dag:
@@ -86,7 +81,7 @@ with DAG(
             subject=title,
             body=body,
             options=["Clear", "Block"],
-            params={"reason": Param("", type="string", description="Why, for the evidence")},
+            params={"reason": Param("", type="string", title="Reason", description=REASON)},
         )
         record = NexusRecordDecisionOperator(
             task_id="record", sql_conn_id="warehouse", table="nexus_screening", finding=finding, answer=decide.output

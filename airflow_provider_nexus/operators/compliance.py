@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from airflow_provider_nexus.load.sql.evidence import Evidence
 
 _TITLES = {
-    screening.HIT: "on a sanction list?",
-    screening.UNCLEAR: "the answer to its search can't be read",
-    screening.REFUSED: "Nexus refused its search",
-    screening.NOTHING: "has nothing that can be searched",
+    screening.HIT: "Sanction hit",
+    screening.UNCLEAR: "Answer that can't be read",
+    screening.REFUSED: "Refused search",
+    screening.NOTHING: "Nothing to search",
 }
 
 
@@ -287,6 +287,6 @@ def _question(hook: NexusHook, row: Mapping[str, Any], before: Mapping[str, Any]
     return {
         "finding": f"{row['id']}:{row['attempt']}",
         "customer": row["customer"],
-        "title": f"Customer {row['customer']}, {row['kind']}: {_TITLES[row['outcome']]}",
+        "title": f"{_TITLES[row['outcome']]}: {row['customer']}, {row['kind']}",
         "body": "\n\n".join(lines),
     }
