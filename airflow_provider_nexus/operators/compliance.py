@@ -262,6 +262,11 @@ class NexusCloseScreeningOperator(NexusEvidenceBaseOperator):
         return summary
 
 
+def _code(text: str) -> str:
+    """A text in Markdown as it is, whatever is in it."""
+    return f"`{text.replace('`', '')}`"
+
+
 def _run_of(context: Context) -> dict[str, str]:
     return {name: str(getattr(context["ti"], name)) for name in ("dag_id", "run_id", "task_id")}
 
@@ -271,16 +276,16 @@ def _question(hook: NexusHook, row: Mapping[str, Any], before: Mapping[str, Any]
 
     :param before: the decision about the same in an earlier round
     """
-    hits = ", ".join(f"{name or 'unnamed list'}: {count}" for name, count in json.loads(row["hits"] or "{}").items())
+    hits = ", ".join(f"{_code(name or 'unnamed')}: {count}" for name, count in json.loads(row["hits"] or "{}").items())
     lines = [
-        f"Round `{row['round']}`, {row['kind']} `{row['code'].replace('`', '')}`.",
+        f"Round {_code(row['round'])}, {row['kind']} {_code(row['code'])}.",
         f"Due: {row['due']}.",
         *([f"Entries by list: {hits}."] if hits else []),
         *([f"Why: {row['note']}."] if row["note"] else []),
     ]
     if before:
         same = before["answer_sha256"] and before["answer_sha256"] == row["answer_sha256"]
-        then = f"{before['decision']} on {before['decided_at']:%Y-%m-%d} in round `{before['round']}`"
+        then = f"{before['decision']} on {before['decided_at']:%Y-%m-%d} in round {_code(before['round'])}"
         lines.append(f"Decided before: {then}. What Nexus answers is {'the same as' if same else 'not the same as'} then.")
     if address := hook.portal_link("customers", row["customer"]):
         lines.append(f"[The customer in Nexus]({address})")

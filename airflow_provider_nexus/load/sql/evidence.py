@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
 from airflow_provider_nexus.exceptions import NexusConfigurationError
-from airflow_provider_nexus.extract.screening import COMPLETE, FINDINGS
+from airflow_provider_nexus.extract.screening import CLEAR, COMPLETE, FINDINGS, GONE
 from airflow_provider_nexus.load.sql.errors import failing
 from airflow_provider_nexus.load.sql.name import LONGEST_ROUND, split_name
 from airflow_provider_nexus.load.sql.schema import create
@@ -138,9 +138,9 @@ class Evidence:
         outcomes = Counter(row["outcome"] for row in rows)
         return {
             "round": round_id,
-            "complete": bool(outcomes.pop(COMPLETE, 0)),
+            "complete": bool(outcomes[COMPLETE]),
             "customers": len({row["customer"] for row in rows if row["customer"]}),
-            **outcomes,
+            **{each: outcomes[each] for each in (CLEAR, *FINDINGS, GONE)},
             "undecided": len(self.undecided(round_id)),
             "decisions": dict(Counter(self._decided(round_id).values())),
         }

@@ -147,6 +147,7 @@ def test_hits_are_returned_without_a_name(sandbox: Sandbox, engine: Engine, tmp_
     asked = xcom_of(run, "screen")
     assert {each["finding"]: each["customer"] for each in asked} == {f"{row['id']}:1": row["customer"] for row in found}
     assert len(asked) == len(found)
+    assert "Entries by list: `EU`: 1." in {line for each in asked for line in each["body"].split("\n\n")}
     # nothing that names somebody is anywhere, and yet it can be shown what was searched
     kept = "".join([(tmp_path / "evidence.db").read_bytes().decode("latin-1"), *xcom_texts(run)])
     names = {text for query in wanted.values() for text in query.values()}

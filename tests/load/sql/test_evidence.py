@@ -64,6 +64,7 @@ def test_rows_are_added_once_and_the_last_one_counts(engine: Engine) -> None:
     assert [each["customer"] for each in evidence.undecided("R")] == ["a "]
     assert evidence.summary("R") == {
         **{"round": "R", "complete": False, "customers": 4, "hit": 1, "clear": 2, "nothing_to_search": 1},
+        **{"unclear": 0, "refused": 0, "deleted": 0},
         **{"undecided": 1, "decisions": {"Block": 1}},
     }
     assert evidence.summary("none")["customers"] == 0

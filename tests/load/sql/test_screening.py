@@ -22,6 +22,7 @@ from tests.client.serving import session_for
 from tests.client.socket_server import Asked, SocketServer, answer
 
 STAMP, NOW = "2026-05-02T00:00:00Z", datetime(2026, 6, 2, tzinfo=UTC)
+FINDINGS = dict.fromkeys(("hit", "unclear", "refused", "nothing_to_search"), 0)
 RUN = {"dag_id": "d", "run_id": "r", "task_id": "t", "try_number": 1}
 
 
@@ -67,6 +68,7 @@ def test_a_customer_that_is_deleted_meanwhile_is_listed(tmp_path: Path) -> None:
         summary = evidence.summary("R")
     assert summary == {
         **{"round": "R", "complete": True, "customers": 3, "clear": 2, "deleted": 1, "undecided": 0},
+        **FINDINGS,
         "decisions": {},
     }
 
@@ -76,6 +78,7 @@ def test_persons_that_nexus_does_not_offer_are_no_deleted_customer(tmp_path: Pat
         with pytest.raises(NexusNotFoundError):
             screening.screen(NOW, {"": 0})
         assert evidence.summary("R") == {
-            **{"round": "R", "complete": False, "customers": 1, "clear": 1, "undecided": 0},
+            **{"round": "R", "complete": False, "customers": 1, "clear": 1, "deleted": 0, "undecided": 0},
+            **FINDINGS,
             "decisions": {},
         }
