@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from enum import StrEnum
 from itertools import combinations
 from typing import Any
 
 from airflow_provider_nexus.api.timestamps import to_wire
+from airflow_provider_nexus.extract.totals import EXACT
 from airflow_provider_nexus.reconcile.movements import Movement
 from airflow_provider_nexus.reconcile.request import Tolerance
 from airflow_provider_nexus.reconcile.statement import Place
@@ -25,7 +26,7 @@ def digits(value: Decimal, sign: str = "") -> str:
 
     :param sign: ``+`` to show that of a number above zero too
     """
-    text = f"{value:{sign}f}"
+    text = f"{value:{sign}f}" if value else "0"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
@@ -88,24 +89,25 @@ class Line:
     @property
     def expected(self) -> Decimal:
         """What it should be by the records."""
-        return self.opening + self.moved
+        return EXACT.add(self.opening, self.moved)
 
     @property
     def difference(self) -> Decimal:
         """How much more Nexus states. Of a proof of reserves, how much more there is than is owed."""
-        return self.stated - self.expected
+        return EXACT.subtract(self.stated, self.expected)
 
     def judged(self, tolerance: Tolerance) -> Line:
         """With the outcome that the numbers alone have."""
         if not self.difference:
             return self
-        tolerated = abs(self.difference) <= tolerance.of(self.code)
+        tolerated = self.difference.copy_abs() <= tolerance.of(self.code)
         return replace(self, outcome=Outcome.TOLERATED if tolerated else Outcome.DIFFERS)
 
     @property
     def see(self) -> str:
         """The records that could explain the difference, in words."""
-        return ", ".join(f"{each.record} ({each.why})" for each in self.explanations)
+        more = [f"and {len(self.explanations) - _SHOWN:,} more"] if len(self.explanations) > _SHOWN else []
+        return ", ".join([f"{each.record} ({each.why})" for each in self.explanations[:_SHOWN]] + more)
 
     def dump(self) -> dict[str, Any]:
         """As JSON has it, every digit."""
@@ -116,10 +118,11 @@ class Line:
 
 def alike(movements: Iterable[Movement], difference: Decimal) -> tuple[Explanation, ...]:
     """Single movements of the amount of a difference, newest first: lost, made twice, or with the other sign."""
+    less = difference.copy_negate()
     reasons = {
-        -difference: "{} is the difference: Nexus lacks it",
+        less: "{} is the difference: Nexus lacks it",
         difference: "{} is the difference: Nexus has it twice",
-        -difference / 2: "{} is half of the difference: Nexus has it with the other sign",
+        EXACT.divide(less, Decimal(2)): "{} is half of the difference: Nexus has it with the other sign",
     }
     found = sorted((each for each in movements if each.amount in reasons), key=lambda each: each.at, reverse=True)
     return tuple(Explanation(each.record, each.amount, reasons[each.amount].format(each.what)) for each in found[:_SHOWN])
@@ -135,22 +138,29 @@ def together(movements: Iterable[tuple[timedelta, Movement]], difference: Decima
     if not difference:
         return ()
     nearest = [movement for _, movement in sorted(movements, key=lambda each: (each[0], each[1].record))]
+    with localcontext(EXACT):
+        some = _adding_up(nearest, -difference)
+    return some and tuple(Explanation(each.record, each.amount, "it took effect around the moment") for each in some)
+
+
+def _adding_up(nearest: Sequence[Movement], amount: Decimal) -> Sequence[Movement] | None:
+    """Movements that are an amount together."""
     # a single one may be far: a payment can wait for weeks
-    singles = [(each,) for each in nearest if each.amount == -difference][:1]
+    singles = [(each,) for each in nearest if each.amount == amount][:1]
     few_of_many = (few for size in range(2, _AT_MOST + 1) for few in combinations(nearest[:_NEAREST], size))
     many_of_few = (many for size in range(_AT_MOST + 1, _FEW + 1) for many in combinations(nearest[:_FEW], size))
-    for some in (*singles, *few_of_many, *many_of_few, *_all_but_one(nearest[:_ALL], difference)):
-        if sum(each.amount for each in some) == -difference:
-            return tuple(Explanation(each.record, each.amount, "it took effect around the moment") for each in some)
+    for some in (*singles, *few_of_many, *many_of_few, *_all_but_one(nearest[:_ALL], amount)):
+        if sum(each.amount for each in some) == amount:
+            return some
     return None
 
 
-def _all_but_one(nearest: Sequence[Movement], difference: Decimal) -> Iterator[list[Movement]]:
-    """All up to a distance, without one of them or with one from behind, that could be the difference."""
+def _all_but_one(nearest: Sequence[Movement], amount: Decimal) -> Iterator[list[Movement]]:
+    """All up to a distance, without one of them or with one from behind, that could be an amount."""
     total = Decimal(0)
     for size, last in enumerate(nearest, 1):
         total += last.amount
-        lacks = -difference - total
+        lacks = amount - total
         if not lacks:
             yield list(nearest[:size])
         yield from ([*nearest[:place], *nearest[place + 1 : size]] for place in range(size) if nearest[place].amount == -lacks)
