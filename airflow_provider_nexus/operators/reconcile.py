@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
 
     from airflow_provider_nexus.reconcile.copied import CopiedRecords
-    from airflow_provider_nexus.reconcile.reconciliation import Reconciled
+    from airflow_provider_nexus.reconcile.reconciled import Reconciled
 
 
 class NexusReconcileOperator(NexusBaseOperator):

@@ -98,15 +98,16 @@ def copied_files(root: Any, name: str) -> CopiedRecords:
     :param name: of the resource
     :raises NexusConfigurationError: when there is none
     """
-    resource, found = get_resource(name), dict[Window, tuple[Any, Manifest]]()
+    resource, found, servers = get_resource(name), dict[Window, tuple[Any, Manifest]](), set[str]()
     for collection in collections(root):
         for folder, window in collection.windows.items():
             manifest = manifests.load(collection.folder / folder)
             if manifest and manifest.resource == name and manifest.feed == "created" and manifest.span == window:
-                found[window] = collection.folder / folder, manifest
+                servers.add(manifest.base_url)
+                if window not in found or found[window][1].proof.verdict == Verdict.UNPROVED:
+                    found[window] = collection.folder / folder, manifest
     if not found:
         raise NexusConfigurationError(f"{root} has no windows of {name}: give the path that a sync of {name} writes to")
-    servers = {manifest.base_url for _, manifest in found.values()}
     if len(servers) > 1:
         raise NexusConfigurationError(
             f"{root} has windows of several servers, {', '.join(sorted(servers))}: give the path of one"
@@ -174,7 +175,7 @@ def copied_table(engine: Engine, table: str, name: str) -> CopiedRecords:
 
 
 def common_span(copies: Iterable[CopiedRecords], start: datetime | None, moment: datetime | None) -> Window:
-    """The span that all copies are reconciled over.
+    """The span that all copies are reconciled over, in whole seconds, as Nexus is asked.
 
     :param start: ``None`` for the latest start of what is proved without a gap up to its end
     :param moment: ``None`` for the earliest end of what is proved
@@ -185,8 +186,8 @@ def common_span(copies: Iterable[CopiedRecords], start: datetime | None, moment:
         if not copy.spans:
             raise NexusUnprovedError(f"{copy.where} has no window that is proved: sync one first")
         lasts.append(copy.spans[-1])
-    end = moment or min(each.end for each in lasts)
-    begin = start or max(each.start for each in lasts)
+    end = (moment or min(each.end for each in lasts)).replace(microsecond=0)
+    begin = (start or max(each.start for each in lasts)).replace(microsecond=0)
     if begin >= end:
         raise NexusUnprovedError(
             f"the moment {to_wire(end)} is not after the start {to_wire(begin)}: give a start before it, at which all copies "

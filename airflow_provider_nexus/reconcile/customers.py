@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
+from airflow_provider_nexus.api.records import at
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.timestamps import SECOND
 from airflow_provider_nexus.client.client import NexusClient
@@ -19,7 +20,7 @@ from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.extract.records import RecordsWanted
 from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.reconcile.judge import Explanation, Line, Outcome, alike, together
-from airflow_provider_nexus.reconcile.movements import Movement, Transaction, of_transaction
+from airflow_provider_nexus.reconcile.movements import TRANSACTION_FIELDS, Movement, Transaction, of_transaction
 from airflow_provider_nexus.reconcile.statement import Amounts, Place, Statement
 
 _TRIES = 3
@@ -58,12 +59,9 @@ class SecondLook:
     def _transactions(self, customer: str) -> Iterator[Transaction]:
         wanted = RecordsWanted(resource=get_resource("transactions"), filters={"customerCode": customer}, settle_lag=0)
         for record in wanted.records(self._client, self._log):
-            amount = (record["balanceMutation"] or {}).get("crypto")
-            code, status, created = record["transactionCode"], record["status"], record["created"]
-            found = of_transaction(code, record["customerCode"], status, created, record["cryptoCode"], amount)
             # a server that does not know the filter lists those of everybody
-            if record["customerCode"] == customer:
-                yield found
+            if at(record, "customerCode") == customer:
+                yield of_transaction(*(at(record, name) for name in TRANSACTION_FIELDS))
 
     def _judged(self, line: Line, seen: Mapping[str, Transaction], balance: Amounts, stored: Mapping[str, Transaction]) -> Line:
         place = line.place, line.code
@@ -74,15 +72,22 @@ class SecondLook:
         before = sum((each.amount for each in completed if each.at < self._span.start), Decimal(0))
         # what no transaction shows, such as a balance that was brought along from elsewhere
         brought = balance.get(place, Decimal(0)) - sum(each.amount for each in completed)
-        if brought not in (Decimal(0), line.opening, line.opening - before):
+        if brought and brought != self._before(place, mine):
             return replace(line, explanations=alike(completed, brought))
         # Nexus agrees with itself by now. What was begun before the start is taken as it has become, so that the difference can
         # only be when transactions around the moment took effect.
-        explained = together(self._doubtful(mine, stored), line.stated - brought - before - line.moved)
+        early = Explanation("earlier transactions", line.opening - brought - before, "they took effect around the start")
+        # if all of them had taken effect at the start, they had at the moment
+        doubtful = mine if early.amount else {code: each for code, each in mine.items() if each.movement.at >= self._span.start}
+        explained = together(self._doubtful(doubtful, stored), line.stated - brought - before - line.moved)
         if explained is None:
             return line
-        early = Explanation("earlier transactions", line.opening - brought - before, "they took effect around the start")
         return replace(line, outcome=Outcome.TIMING, explanations=(*explained, *([early] if early.amount else [])))
+
+    def _before(self, place: Place, mine: Mapping[str, Transaction]) -> Decimal:
+        """The balance before the first of a customer's transactions of a crypto."""
+        first = min((each.movement.at for each in mine.values()), default=self._span.start)
+        return self._statement.customer(place[0], first - SECOND).get(place, Decimal(0))
 
     def _apart(
         self, place: Place, mine: Mapping[str, Transaction], seen: Mapping[str, Transaction], stored: Mapping[str, Transaction]

@@ -140,7 +140,8 @@ def together(movements: Iterable[tuple[timedelta, Movement]], difference: Decima
     nearest = [movement for _, movement in sorted(movements, key=lambda each: (each[0], each[1].record))]
     with localcontext(EXACT):
         some = _adding_up(nearest, -difference)
-    return some and tuple(Explanation(each.record, each.amount, "it took effect around the moment") for each in some)
+    why = "it took effect around the moment"
+    return None if some is None else tuple(Explanation(each.record, each.amount, why) for each in some)
 
 
 def _adding_up(nearest: Sequence[Movement], amount: Decimal) -> Sequence[Movement] | None:

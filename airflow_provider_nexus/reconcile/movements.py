@@ -16,10 +16,12 @@ from airflow_provider_nexus.api.lifecycles import Phase
 from airflow_provider_nexus.exceptions import NexusDataError
 from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.reconcile.copied import CopiedRecords, Values
-from airflow_provider_nexus.reconcile.statement import COLD_STORE, EXCHANGE, HOT_WALLET, Place
+from airflow_provider_nexus.reconcile.statement import EXCHANGE, HOT_WALLET, Place, amount_of, place_name
 
-NOBODY = "nobody"
+NOBODY = ""
 """The place of transactions without a customer."""
+_ELSEWHERE = (HOT_WALLET, "Other", "")
+"""Ends of transfers that are moved by other records, or are none of Nexus' places."""
 
 
 class Movement(NamedTuple):
@@ -49,12 +51,12 @@ class Transaction(NamedTuple):
     is_completed: bool
 
 
-_FIELDS = ("transactionCode", "customerCode", "status", "created", "cryptoCode", "balanceMutation.crypto")
+TRANSACTION_FIELDS = ("transactionCode", "customerCode", "status", "created", "cryptoCode", "balanceMutation.crypto")
 
 
 def of_transactions(copy: CopiedRecords, span: Window) -> Iterator[Transaction]:
     """The transactions of a copy, each in the place of its customer."""
-    return (of_transaction(*values) for values in copy.read(_FIELDS, span.start, span.end))
+    return (of_transaction(*values) for values in copy.read(TRANSACTION_FIELDS, span.start, span.end))
 
 
 def of_transaction(
@@ -67,7 +69,7 @@ def of_transaction(
     phase = lifecycles.TRANSACTION.phase(status)
     if amount and phase is Phase.UNKNOWN:
         raise NexusDataError("transactions", code, "status", status, "a status of which it is known whether it moves a balance")
-    number = Decimal(0) if amount is None else _number(amount, "transactions", code, "balanceMutation.crypto")
+    number = Decimal(0) if amount is None else amount_of(amount, "transactions", code, "balanceMutation.crypto")
     place = customer or NOBODY, crypto or ""
     return Transaction(Movement(place, number, code, "its mutation", created), phase is Phase.SUCCEEDED)
 
@@ -81,6 +83,13 @@ TRANSFER_FIELDS = (
     *("transferCode", "status", "finished", "cryptoCode", "amount", "address.sourceType", "address.sourceExchangeCode"),
     *("address.sinkType", "address.sinkExchangeCode"),
 )
+FIELDS = {
+    "transactions": TRANSACTION_FIELDS,
+    "hot_wallet_mutations": MUTATION_FIELDS,
+    "orders": ORDER_FIELDS,
+    "transfers": TRANSFER_FIELDS,
+}
+"""What is read of each copy."""
 
 
 def of_mutations(rows: Iterable[Values]) -> Iterator[Movement]:
@@ -89,7 +98,7 @@ def of_mutations(rows: Iterable[Values]) -> Iterator[Movement]:
     :param rows: values of :data:`MUTATION_FIELDS`
     """
     for code, kind, created, crypto, amount in rows:
-        number = _number(amount, "hot_wallet_mutations", code or "", "cryptoAmount")
+        number = amount_of(amount, "hot_wallet_mutations", code or "", "cryptoAmount")
         yield Movement((HOT_WALLET, crypto or ""), number, code or "", f"its entry {kind}", created)
 
 
@@ -104,30 +113,29 @@ def of_orders(rows: Iterable[Values], span: Window) -> Iterator[Movement]:
         sign = {"buy": 1, "sell": -1}.get(str(action).lower())
         if sign is None:
             raise NexusDataError("orders", code, "action", action, "Buy or Sell")
-        place = f"{EXCHANGE} {exchange or ''}".rstrip()
-        coins, money = _number(amount, "orders", code, "executed.amount"), _number(value, "orders", code, "executed.value")
+        place = place_name(EXCHANGE, exchange)
+        coins, money = amount_of(amount, "orders", code, "executed.amount"), amount_of(value, "orders", code, "executed.value")
         yield Movement((place, crypto or ""), sign * coins, code, "its amount", finished)
         yield Movement((place, currency or ""), -sign * money, code, "its value", finished)
         if fee:
-            yield Movement((place, currency or ""), -_number(fee, "orders", code, "executed.fee"), code, "its fee", finished)
+            yield Movement((place, currency or ""), -amount_of(fee, "orders", code, "executed.fee"), code, "its fee", finished)
 
 
 def of_transfers(rows: Iterable[Values], span: Window) -> Iterator[Movement]:
     """Transfers that were completed in a span; what they do to the hot wallet is in its ledger.
 
     :param rows: values of :data:`TRANSFER_FIELDS`
+    :raises NexusDataError: when it is not known whether one was completed
     """
     for code, status, finished, crypto, amount, source, of_source, sink, of_sink in rows:
-        if lifecycles.TRANSFER.phase(status) is not Phase.SUCCEEDED or finished is None or not span.start <= finished < span.end:
+        phase = lifecycles.TRANSFER.phase(status)
+        if finished is None or not span.start <= finished < span.end:
             continue
-        number = _number(amount, "transfers", code, "amount")
+        if phase is Phase.UNKNOWN:
+            raise NexusDataError("transfers", code, "status", status, "a status of which it is known whether it moves reserves")
+        if phase is not Phase.SUCCEEDED:
+            continue
+        number = amount_of(amount, "transfers", code, "amount")
         for kind, exchange, sign in ((source, of_source, -1), (sink, of_sink, 1)):
-            if kind in (EXCHANGE, COLD_STORE):
-                place = f"{kind} {exchange or ''}".rstrip()
+            if (place := place_name(kind, exchange)) not in _ELSEWHERE:
                 yield Movement((place, crypto or ""), sign * number, code, "its amount", finished)
-
-
-def _number(amount: object, resource: str, code: str, field: str) -> Decimal:
-    if not isinstance(amount, Decimal):
-        raise NexusDataError(resource, code, field, amount, "an amount, so nothing can be added up")
-    return amount

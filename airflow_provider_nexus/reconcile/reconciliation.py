@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
 from functools import cached_property
-from typing import Any
+from heapq import heappush, heappushpop
 
 from airflow_provider_nexus.api.environments import normal_form
 from airflow_provider_nexus.api.timestamps import SECOND, to_wire
@@ -20,91 +20,17 @@ from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.reconcile import movements as rules
 from airflow_provider_nexus.reconcile.copied import CopiedRecords, common_span
 from airflow_provider_nexus.reconcile.customers import SecondLook
-from airflow_provider_nexus.reconcile.judge import Explanation, Line, Outcome, alike, digits, since, together
-from airflow_provider_nexus.reconcile.movements import Movement
+from airflow_provider_nexus.reconcile.judge import Explanation, Line, Outcome, alike, since, together
+from airflow_provider_nexus.reconcile.movements import FIELDS, Movement
+from airflow_provider_nexus.reconcile.reconciled import BALANCES, CUSTOMERS, HOT, PROOF, RESERVES, Reconciled
 from airflow_provider_nexus.reconcile.request import Tolerance, check_copies
 from airflow_provider_nexus.reconcile.reserves import ReserveMovements
 from airflow_provider_nexus.reconcile.statement import ALL, HOT_WALLET, Amounts, Place, Statement
 
-BALANCES, CUSTOMERS, HOT, RESERVES, PROOF = "balances", "customer balances", "hot wallet", "reserves", "proof of reserves"
 _NEWEST = 200
 """Newest transactions of a crypto whose customers are looked at when only totals are asked for."""
-_TOLD = 10
 _NARROWED = 8
 """Places of which the second is looked for from which on they differ; each takes about two dozen calls."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reconciled:
-    """What a reconciliation found.
-
-    :param start: from when on records were added up
-    :param moment: what was compared
-    :param lines: one for each place
-    :param notes: what could not be compared, and why, one line each
-    :param copies: where the copies are, by resource
-    """
-
-    environment: str
-    base_url: str
-    start: datetime
-    moment: datetime
-    lines: tuple[Line, ...]
-    notes: tuple[str, ...]
-    copies: Mapping[str, str]
-    calls: int
-
-    @property
-    def differences(self) -> list[Line]:
-        """The lines that differ."""
-        return [line for line in self.lines if line.outcome is Outcome.DIFFERS]
-
-    @property
-    def is_fine(self) -> bool:
-        """Whether nothing differs."""
-        return not self.differences
-
-    def count(self, outcome: Outcome) -> int:
-        """How many lines have an outcome."""
-        return sum(line.outcome is outcome for line in self.lines)
-
-    def sentences(self) -> list[str]:
-        """One for each line that differs, without the codes of customers."""
-        found = []
-        for line in self.differences:
-            place = "a customer" if line.book == CUSTOMERS else line.place
-            see = f". See {line.see}" if line.see else ""
-            found.append(f"{line.book}, {place}: Nexus has {digits(line.difference, '+')} {line.code}{see}")
-        return found
-
-    @property
-    def text(self) -> str:
-        """The result in words, without the codes of customers."""
-        sentences = self.sentences()
-        more = f"; and {len(sentences) - _TOLD:,} more" if len(sentences) > _TOLD else ""
-        verdict = (
-            f"{len(sentences):,} of {len(self.lines):,} places differ" if sentences else f"all {len(self.lines):,} places agree"
-        )
-        return f"at {to_wire(self.moment)} {verdict}{': ' if sentences else ''}{'; '.join(sentences[:_TOLD])}{more}"
-
-    def summary(self) -> dict[str, Any]:
-        """What later tasks and people need, without the codes of customers."""
-        return {
-            "environment": self.environment,
-            "base_url": self.base_url,
-            "start": to_wire(self.start),
-            "moment": to_wire(self.moment),
-            "is_fine": self.is_fine,
-            "outcomes": {str(each): self.count(each) for each in Outcome},
-            "differences": self.sentences(),
-            "notes": list(self.notes),
-            "copies": dict(self.copies),
-            "calls": self.calls,
-        }
-
-    def dump(self) -> dict[str, Any]:
-        """All of it as JSON has it, every digit. The codes of customers are in it."""
-        return self.summary() | {"lines": [line.dump() for line in self.lines]}
 
 
 @dataclass(kw_only=True)
@@ -243,19 +169,26 @@ class Reconciliation:
 
     def _newest(self, totals: list[Line]) -> set[str]:
         """The customers of the newest transactions of the cryptos whose totals differ."""
-        newest = {line.code: deque[str](maxlen=_NEWEST) for line in totals if line.outcome is Outcome.DIFFERS}
-        if newest:
-            for movement in sorted((each.movement for each in self._transactions()), key=_age):
-                if movement.place[1] in newest:
-                    newest[movement.place[1]].append(movement.place[0])
-        return {customer for some in newest.values() for customer in some}
+        newest = {line.code: list[tuple[datetime, str]]() for line in totals if line.outcome is Outcome.DIFFERS}
+        for each in self._transactions() if newest else ():
+            customer, code = each.movement.place
+            if code in newest:
+                push = heappush if len(newest[code]) < _NEWEST else heappushpop
+                push(newest[code], (each.movement.at, customer))
+        return {customer for some in newest.values() for _, customer in some}
 
     def _hot_wallet(self) -> Iterator[Line]:
         if "hot_wallet_mutations" not in self.copies:
             return
         span, ledger = self.span, self._movements.of_ledger
         opening = {place: amount for place, amount in self._statement.reserves(span.start).items() if place[0] == HOT_WALLET}
-        for line in self._lines(HOT, opening, ledger(), self._statement.hot_wallet(span.end, self.log)):
+        stated, moving = self._statement.hot_wallet(self._movements.ledger_since)
+        self._notes += [
+            f"hot wallet, {code}: it moved each time it was read, so it was not compared" for _, code in sorted(moving)
+        ]
+        for line in self._lines(HOT, opening, ledger(), stated):
+            if line.at in moving:
+                continue
             of_it = [each for each in ledger() if each.place == line.at] if line.outcome is Outcome.DIFFERS else []
             first = ((timedelta(0), each) for each in of_it if each.at < span.start + SECOND)
             yield line if not of_it else self._explained(line, first, of_it)
@@ -315,10 +248,6 @@ class Reconciliation:
             yield line.judged(self.tolerance) if line.difference < 0 else line
 
 
-def _age(movement: Movement) -> datetime:
-    return movement.at
-
-
 def _worst(lines: Iterable[Line]) -> Outcome:
     return Outcome.DIFFERS if any(line.outcome is Outcome.DIFFERS for line in lines) else Outcome.TIMING
 
@@ -339,8 +268,9 @@ def _refuse_unfit(copies: Mapping[str, CopiedRecords], base_url: str) -> None:
                 f"{copy.where} was read from {copy.base_url}, and the connection leads to {base_url}: give the connection that "
                 "it was read with"
             )
-        if name == "transactions" and any("customerCode" in each.protected for each in copy.windows):
+        treated = {each for window in copy.windows for each in window.protected}
+        if lacking := [each for each in FIELDS[name] if treated & {each, each.partition(".")[0]}]:
             raise NexusConfigurationError(
-                f"{copy.where} has no codes of customers, as they were treated when it was synced: balances of customers can't "
-                "be compared. Reconcile a copy with customerCode in it"
+                f"{copy.where} does not have {', '.join(lacking)} as Nexus sends it, by the protection that it was synced with: "
+                f"nothing can be compared. Reconcile a copy of {name} that has it"
             )

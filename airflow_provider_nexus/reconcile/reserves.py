@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import cached_property
 
 from airflow_provider_nexus.api.records import at
@@ -41,6 +42,11 @@ class ReserveMovements:
         """Entries of the hot wallet's ledger."""
         return of_mutations(self._copies["hot_wallet_mutations"].read(MUTATION_FIELDS, self._span.start, self._span.end))
 
+    def ledger_since(self) -> Iterator[tuple[Place, Decimal]]:
+        """What the hot wallet's ledger has had since the end of the span."""
+        rows = self._live(get_resource("hot_wallet_mutations"), MUTATION_FIELDS, self._span.end, None)
+        return ((each.place, each.amount) for each in of_mutations(rows))
+
     def all(self) -> Iterator[Movement]:
         """Those of orders, transfers and the ledger."""
         yield from of_orders(self._ended("orders", ORDER_FIELDS), self._span)
@@ -59,21 +65,22 @@ class ReserveMovements:
 
     @cached_property
     def _of_the_moment(self) -> list[Movement]:
-        second = Window(self._span.end, self._span.end + SECOND)
+        start, end = self._span.end, self._span.end + SECOND
+        second = Window(start, end)
         orders, transfers = (
             dataclasses.replace(each, created=each.finished) for each in map(get_resource, ("orders", "transfers"))
         )
         return [
-            *of_orders(self._live(orders, ORDER_FIELDS, second), second),
-            *of_transfers(self._live(transfers, TRANSFER_FIELDS, second), second),
-            *of_mutations(self._live(get_resource("hot_wallet_mutations"), MUTATION_FIELDS, second)),
+            *of_orders(self._live(orders, ORDER_FIELDS, start, end), second),
+            *of_transfers(self._live(transfers, TRANSFER_FIELDS, start, end), second),
+            *of_mutations(self._live(get_resource("hot_wallet_mutations"), MUTATION_FIELDS, start, end)),
         ]
 
     def _ended(self, name: str, fields: Sequence[str]) -> Iterator[Values]:
         copy = self._copies[name]
         return copy.read(fields, copy.first(self._span), self._span.end)
 
-    def _live(self, resource: Resource, fields: Sequence[str], window: Window) -> Iterator[Values]:
-        wanted = RecordsWanted(resource=resource, start=window.start, end=window.end, settle_lag=0)
+    def _live(self, resource: Resource, fields: Sequence[str], start: datetime, end: datetime | None) -> Iterator[Values]:
+        wanted = RecordsWanted(resource=resource, start=start, end=end, settle_lag=0)
         for record in wanted.records(self._client, self._log):
             yield tuple(at(record, field) for field in fields)

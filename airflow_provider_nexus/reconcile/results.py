@@ -18,7 +18,7 @@ from airflow_provider_nexus.load.sql.sessions import session, transaction
 from airflow_provider_nexus.load.sql.tables import ENGINE
 from airflow_provider_nexus.load.sql.types import KeyType, MoneyType, TextType, TimeType
 from airflow_provider_nexus.load.values import exact
-from airflow_provider_nexus.reconcile.reconciliation import Reconciled
+from airflow_provider_nexus.reconcile.reconciled import Reconciled
 
 _AMOUNTS = ("opening", "moved", "expected", "stated", "difference")
 

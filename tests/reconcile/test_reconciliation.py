@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_nexus.reconcile.judge import Outcome
-from airflow_provider_nexus.reconcile.reconciliation import CUSTOMERS
+from airflow_provider_nexus.reconcile.reconciled import CUSTOMERS
 from airflow_provider_nexus.reconcile.request import Tolerance
 from tests.load.sql.databases import Databases
 from tests.reconcile.worlds import World, world

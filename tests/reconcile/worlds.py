@@ -20,7 +20,8 @@ from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.loader import Loader
 from airflow_provider_nexus.load.sql.copy import SqlCopy
 from airflow_provider_nexus.reconcile.copied import CopiedRecords, copied_files, copied_table
-from airflow_provider_nexus.reconcile.reconciliation import Reconciled, Reconciliation
+from airflow_provider_nexus.reconcile.reconciled import Reconciled
+from airflow_provider_nexus.reconcile.reconciliation import Reconciliation
 from airflow_provider_nexus.reconcile.request import COPIES
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sync.job import SyncJob
