@@ -152,8 +152,7 @@ def copied_table(engine: Engine, table: str, name: str) -> CopiedRecords:
     model = copy.model
     with failing("read", model.name), snapshot(engine) as connection:
         books = Bookkeeping(connection, model)
-        rows = [row for row in books.manifests() if row["feed"] == "created" and row["verdict"] != Verdict.UNPROVED]
-        last = {row["label"]: row for row in rows}
+        last = {row["label"]: row for row in books.manifests() if row["feed"] == "created"}
         windows = tuple(
             ProvedWindow(
                 Window(row["window_start"], row["window_end"]),
@@ -162,6 +161,7 @@ def copied_table(engine: Engine, table: str, name: str) -> CopiedRecords:
                 frozenset(books.manifest(row).protected),
             )
             for row in last.values()
+            if row["verdict"] != Verdict.UNPROVED
         )
 
     def read(fields: Sequence[str], start: datetime, end: datetime) -> Iterator[Values]:
