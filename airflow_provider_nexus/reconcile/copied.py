@@ -29,6 +29,8 @@ from airflow_provider_nexus.verify.readers import column_values
 from airflow_provider_nexus.verify.tables import open_table
 
 Values = tuple[Any, ...]
+_READ_WHOLE = ("created", "reread")
+"""The feeds that read windows whole."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ def copied_files(root: Any, name: str) -> CopiedRecords:
     for collection in collections(root):
         for folder, window in collection.windows.items():
             manifest = manifests.load(collection.folder / folder)
-            if manifest and manifest.resource == name and manifest.feed == "created" and manifest.span == window:
+            if manifest and manifest.resource == name and manifest.feed in _READ_WHOLE and manifest.span == window:
                 servers.add(manifest.base_url)
                 if window not in found or found[window][1].proof.verdict == Verdict.UNPROVED:
                     found[window] = collection.folder / folder, manifest
@@ -152,17 +154,15 @@ def copied_table(engine: Engine, table: str, name: str) -> CopiedRecords:
     model = copy.model
     with failing("read", model.name), snapshot(engine) as connection:
         books = Bookkeeping(connection, model)
-        last = {row["label"]: row for row in books.manifests() if row["feed"] == "created"}
-        windows = tuple(
-            ProvedWindow(
-                Window(row["window_start"], row["window_end"]),
-                row["read_at"],
-                row["rejected"],
-                frozenset(books.manifest(row).protected),
-            )
-            for row in last.values()
-            if row["verdict"] != Verdict.UNPROVED
-        )
+        proved = dict[Window, ProvedWindow]()
+        for row in books.manifests():
+            if row["feed"] != "created":
+                continue
+            window = Window(row["window_start"], row["window_end"])
+            if row["verdict"] == Verdict.UNPROVED:  # its rows are in the place of those that were there
+                proved = {other: each for other, each in proved.items() if not other.meets(window)}
+            else:
+                proved[window] = ProvedWindow(window, row["read_at"], row["rejected"], frozenset(books.manifest(row).protected))
 
     def read(fields: Sequence[str], start: datetime, end: datetime) -> Iterator[Values]:
         columns = [model.data.c[model.source.by_path[field].name] for field in fields]
@@ -171,7 +171,7 @@ def copied_table(engine: Engine, table: str, name: str) -> CopiedRecords:
             for row in connection.execution_options(yield_per=10_000).execute(query):
                 yield tuple(row)
 
-    return CopiedRecords(copy.resource, f"table {model.name}", copy.base_url, windows, read)
+    return CopiedRecords(copy.resource, f"table {model.name}", copy.base_url, tuple(proved.values()), read)
 
 
 def common_span(copies: Iterable[CopiedRecords], start: datetime | None, moment: datetime | None) -> Window:

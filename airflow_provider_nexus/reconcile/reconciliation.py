@@ -268,8 +268,8 @@ def _refuse_unfit(copies: Mapping[str, CopiedRecords], base_url: str) -> None:
                 f"{copy.where} was read from {copy.base_url}, and the connection leads to {base_url}: give the connection that "
                 "it was read with"
             )
-        treated = {each for window in copy.windows for each in window.protected}
-        if lacking := [each for each in FIELDS[name] if treated & {each, each.partition(".")[0]}]:
+        treated = {each.lower() for window in copy.windows for each in window.protected}
+        if lacking := [each for each in FIELDS[name] if treated & {each.lower(), each.lower().partition(".")[0]}]:
             raise NexusConfigurationError(
                 f"{copy.where} does not have {', '.join(lacking)} as Nexus sends it, by the protection that it was synced with: "
                 f"nothing can be compared. Reconcile a copy of {name} that has it"

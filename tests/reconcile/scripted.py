@@ -50,6 +50,7 @@ class Nexus:
     :ivar balances: what the books of customers have: when, customer, crypto, amount
     :ivar reserves: what the books of places have: when, what identifies the place, currency or crypto, amount
     :ivar takes_in: whether a moment takes in its own second
+    :ivar extra: by how much the total of lists is wrong
     :ivar ignores: names of queries that have no effect
     :ivar answers: other answers, by path
     """
@@ -58,7 +59,7 @@ class Nexus:
         self.records: dict[str, list[dict[str, Any]]] = {TRANSACTIONS: [], ORDERS: [], TRANSFERS: [], LEDGER: []}
         self.balances: list[tuple[datetime, str, str, Decimal]] = []
         self.reserves: list[tuple[datetime, dict[str, Any], str, Decimal]] = []
-        self.customers, self.takes_in = set[str](), False
+        self.customers, self.takes_in, self.extra = set[str](), False, 0
         self.ignores, self.answers = set[str](), dict[str, Callable[[Query], bytes]]()
 
     def trade(
@@ -153,7 +154,7 @@ class Nexus:
         found.sort(key=lambda each: at(each, "created"))
         limit, page = int(query.get("limit", 50)), int(query.get("page", 1))
         records = found[(page - 1) * limit : page * limit]
-        return {"page": page, "total": len(found), "totalPages": -(-len(found) // limit), "records": records}
+        return {"page": page, "total": len(found) + self.extra, "totalPages": -(-len(found) // limit), "records": records}
 
     def _reserves(self, at: str) -> dict[str, Any]:
         rows = dict[str, list[dict[str, Any]]](currencyReserves=[], cryptoReserves=[])
