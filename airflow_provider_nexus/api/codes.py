@@ -131,8 +131,3 @@ def a_kind(value: object) -> str:
 def with_article(noun: str) -> str:
     """A noun behind ``a`` or ``an``."""
     return f"{'an' if noun.lower().startswith(('a', 'e', 'i', 'o', 'und')) else 'a'} {noun}"
-
-
-def counted(number: int, noun: str) -> str:
-    """A number with its noun: ``1 record``, ``2,000 records``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from airflow_provider_nexus.api.codes import counted
 from airflow_provider_nexus.api.envelope import decode
 from airflow_provider_nexus.api.records import at
 from airflow_provider_nexus.api.resource import Resource, Shape
@@ -21,6 +20,7 @@ from airflow_provider_nexus.cli.bar import following
 from airflow_provider_nexus.cli.output import print_json, print_table
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.expiry import Stage
+from airflow_provider_nexus.client.log import number_of
 from airflow_provider_nexus.exceptions import (
     NexusError,
     NexusNotFoundError,
@@ -164,7 +164,9 @@ class Probe:
             return Finding(what, Grade.NOTE, "not offered here"), None
         except NexusError as error:
             return Finding(what, Grade.FAILED, str(error)), None
-        count = counted(page.total, "record") if page.total is not None else f"{counted(len(page.rows), 'record')} in the answer"
+        count = (
+            number_of(page.total, "record") if page.total is not None else f"{number_of(len(page.rows), 'record')} in the answer"
+        )
         return Finding(what, Grade.OK, count), page
 
     def _server(self, resource: Resource, row: Row) -> Iterator[Finding]:
@@ -206,8 +208,10 @@ def _largest(source: Source) -> Finding:
     except NexusValidationError:
         return Finding("largest page", Grade.NOTE, f"{LARGEST:,} records in one answer are refused")
     more = page.total is not None and page.total > len(page.rows)
-    text = f"{counted(len(page.rows), 'record')} when {LARGEST:,} are asked for"
-    return Finding("largest page", Grade.OK, text if more else f"at least {counted(len(page.rows), 'record')}: there are no more")
+    text = f"{number_of(len(page.rows), 'record')} when {LARGEST:,} are asked for"
+    return Finding(
+        "largest page", Grade.OK, text if more else f"at least {number_of(len(page.rows), 'record')}: there are no more"
+    )
 
 
 def _dates(resource: Resource, row: Row) -> Finding:

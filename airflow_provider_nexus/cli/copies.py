@@ -7,10 +7,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from airflow_provider_nexus import storage as store
-from airflow_provider_nexus.api.codes import counted
 from airflow_provider_nexus.cli import running
 from airflow_provider_nexus.cli.bar import following
 from airflow_provider_nexus.cli.output import print_json, print_table, print_text, short
+from airflow_provider_nexus.client.log import number_of
 from airflow_provider_nexus.exceptions import NexusConfigurationError, printable
 
 if TYPE_CHECKING:
@@ -28,10 +28,10 @@ def verify(arguments: Namespace) -> int:
     if arguments.output == "table":
         for title, lines in (("Problems", report.problems), ("Notes", report.notes)):
             if lines:
-                print_table(title, ("where", "what"), [(short(line.where), line.what) for line in lines])
+                print_table(title, ("where", "what"), [(short(line.where), line.what) for line in lines], whole=("where",))
         seen = {"manifest": report.windows, "record": report.records, "byte": report.bytes, "call": report.calls}
-        result = "All is well" if report.is_fine else counted(len(report.problems), "problem")
-        print_text(f"{result}: {', '.join(counted(number, noun) for noun, number in seen.items() if number or noun != 'call')}")
+        result = "All is well" if report.is_fine else number_of(len(report.problems), "problem")
+        print_text(f"{result}: {', '.join(number_of(number, noun) for noun, number in seen.items() if number or noun != 'call')}")
     else:
         print_json(report.dump())
     return 0 if report.is_fine else running.PROBLEMS
@@ -88,9 +88,9 @@ def replay(arguments: Namespace) -> int:
     if arguments.output == "table":
         if done:
             rows = [(short(each.where), f"{each.fitted:,}", f"{each.left:,}", each.reasons) for each in done]
-            print_table("Replayed", ("where", "fit now", "left", "why"), rows, right=("fit now", "left"))
+            print_table("Replayed", ("where", "fit now", "left", "why"), rows, right=("fit now", "left"), whole=("where",))
         fitted, left = sum(each.fitted for each in done), sum(each.left for each in done)
-        print_text(f"Fit now: {counted(fitted, 'record')}. Still do not: {left:,}")
+        print_text(f"Fit now: {number_of(fitted, 'record')}. Still do not: {left:,}")
     else:
         print_json([asdict(each) for each in done])
     return running.PROBLEMS if any(each.left for each in done) else 0
@@ -116,5 +116,5 @@ def report(arguments: Namespace) -> int:
         from airflow_provider_nexus.report import put_report
 
         size = put_report(running.place(arguments.target), page)
-    print(printable(f"{arguments.out}: {counted(size, 'byte')}"))
+    print(printable(f"{arguments.out}: {number_of(size, 'byte')}"))
     return 0

@@ -149,7 +149,7 @@ COMMANDS = (
     ),
     Command(
         "replay",
-        "Try records again that did not fit, with the catalogue as it is now",
+        "Try rejected records again, with the catalogue as it is now",
         "airflow_provider_nexus.cli.copies.replay",
         (_TARGET, _SQL_CONN_ID, _OUTPUT),
     ),
@@ -168,7 +168,7 @@ COMMANDS = (
     ),
     Command(
         "sync",
-        "Bring one window, or one snapshot, into files without a DAG",
+        "Sync one window, or one snapshot, into files without a DAG",
         "airflow_provider_nexus.cli.sync.run",
         (
             _RESOURCE,
@@ -188,9 +188,7 @@ COMMANDS = (
                 least=1,
                 most=_MOST_PARALLEL,
             ),
-            _whole(
-                "--readings", 1, "how often in a row it has to be read with the same records and contents (default: 1)", least=1
-            ),
+            _whole("--readings", 1, "readings in a row that have to bring the same records and contents (default: 1)", least=1),
             _whole("--max-rejected", 0, "records that may be put aside because they don't fit (default: 0)"),
             _CONN_ID,
             _OUTPUT,

@@ -14,11 +14,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_nexus.api.codes import counted
 from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.cli import running, throwaway
 from airflow_provider_nexus.cli.bar import following
 from airflow_provider_nexus.cli.output import console, print_table, print_text, short
+from airflow_provider_nexus.client.log import number_of
 from airflow_provider_nexus.exceptions import NexusError
 from airflow_provider_nexus.extract.proof import Verdict
 from airflow_provider_nexus.load.manifest import NAME, Manifest, parse
@@ -106,7 +106,7 @@ def show(manifests: list[Manifest], data: Path) -> None:
     records = sum(each.records for each in known)
     print()
     print_table("What is in the files now", ("resource", "records", "verdict", "sum of"), rows, right=("records",))
-    all_of_them = f"{counted(records, 'record')} of {counted(len(known), 'resource')}"
+    all_of_them = f"{number_of(records, 'record')} of {number_of(len(known), 'resource')}"
     print_text(f"\n{all_of_them} are in {short(data)}, and every window has a manifest beside its files, such as")
     print(f"  {short(min(data.rglob(NAME)))}")
 

@@ -25,7 +25,7 @@ def console() -> Console:
     """The standard output. Where that is no terminal, lines are as long as they need to be, unless ``COLUMNS`` is set."""
     from rich.console import Console
 
-    found = Console(highlight=False)
+    found = Console(highlight=False, markup=False, emoji=False)  # text of data is no markup
     if not found.is_terminal and not os.environ.get("COLUMNS"):
         found.width = _WIDTH_OF_A_FILE
     return found
@@ -38,7 +38,7 @@ def print_text(text: str, indent: str = "", *, on: Console | None = None, style:
     """
     where = on or console()
     lines = _wrapped(text, where.width - len(indent))
-    where.print(f"\n{indent}".join(lines), style=style, markup=False, soft_wrap=True)
+    where.print(f"\n{indent}".join(lines), style=style, soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
@@ -55,23 +55,31 @@ def short(place: object) -> str:
     return os.path.relpath(text, here) if text.startswith("/") and Path(text).is_relative_to(here) else text
 
 
-def print_table(title: str, names: Sequence[str], rows: Sequence[Sequence[Cell]], *, right: Sequence[str] = ()) -> None:
+def print_table(
+    title: str,
+    names: Sequence[str],
+    rows: Sequence[Sequence[Cell]],
+    *,
+    right: Sequence[str] = (),
+    whole: Sequence[str] = (),
+) -> None:
     """A result for a person. Lines break between words only; where the columns don't fit, each row is a paragraph.
 
     :param right: names of the columns of numbers
+    :param whole: names of the columns of paths, which are not broken at blanks either
     """
     where = console()
     table = [[_pieces(cell) for cell in row] for row in rows]
     if title:
         print_text(printable(title), on=where, style="bold")
-    widths = _widths(names, table, where.width)
     if not table:
         where.print("none")
         return
+    widths = _widths(names, table, where.width, whole)
     rule = "\u2500" if where.encoding.lower().startswith("utf") else "-"
     lines = _paragraphs(names, table, where.width) if widths is None else _columns(names, table, widths, right, rule)
     for line in lines:
-        where.print(line, markup=False, soft_wrap=True)
+        where.print(line, soft_wrap=True)
 
 
 def _pieces(cell: Cell) -> list[str]:
@@ -94,13 +102,15 @@ def _wrapped(text: str, width: int) -> list[str]:
     return lines
 
 
-def _widths(names: Sequence[str], table: list[list[list[str]]], room: int) -> list[int] | None:
+def _widths(names: Sequence[str], table: list[list[list[str]]], room: int, whole: Sequence[str]) -> list[int] | None:
     """The width of each column; ``None`` where they don't fit. Columns of sentences give way, down to their longest word."""
-    columns = [[[name], *cells] for name, cells in zip(names, zip(*table, strict=True), strict=True)] if table else []
+    columns = [[[name], *cells] for name, cells in zip(names, zip(*table, strict=True), strict=True)]
     widths = [max(_width(text) for cell in column for text in cell) for column in columns]
     least = [
-        max(min(width, _NARROW), *(_width(word) for cell in column for text in cell for word in text.split(" ")))
-        for width, column in zip(widths, columns, strict=True)
+        width
+        if name in whole
+        else max(min(width, _NARROW), *(_width(word) for cell in column for text in cell for word in text.split(" ")))
+        for name, width, column in zip(names, widths, columns, strict=True)
     ]
     if sum(least) + _GAP * (len(least) - 1) > room:
         return None

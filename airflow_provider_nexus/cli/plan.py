@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from airflow_provider_nexus.api.codes import counted
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.cli import running
 from airflow_provider_nexus.cli.bar import following
 from airflow_provider_nexus.cli.output import print_json, print_table, print_text
+from airflow_provider_nexus.client.log import number_of
 from airflow_provider_nexus.extract.plan import plan
 from airflow_provider_nexus.extract.request import SETTLE_LAG
 from airflow_provider_nexus.extract.window import choose_window
@@ -34,5 +34,5 @@ def run(arguments: Namespace) -> int:
         return 0
     rows = [(start, end, "?" if records is None else f"{records:,}") for start, end, records in found]
     print_table(f"Windows of {resource.name}", ("start", "end", "records"), rows, right=("records",))
-    print_text(f"{counted(len(windows), 'window')}, planned in {counted(calls, 'call')}")
+    print_text(f"{number_of(len(windows), 'window')}, planned in {number_of(calls, 'call')}")
     return 0

@@ -5,10 +5,10 @@ from __future__ import annotations
 from argparse import Namespace
 from contextlib import ExitStack
 
-from airflow_provider_nexus.api.codes import counted
 from airflow_provider_nexus.cli import running
 from airflow_provider_nexus.cli.bar import following
 from airflow_provider_nexus.cli.output import print_json, print_table, print_text
+from airflow_provider_nexus.client.log import number_of
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.reconcile.copied import CopiedRecords, copied_files, copied_table
 from airflow_provider_nexus.reconcile.judge import Outcome, digits
@@ -50,7 +50,7 @@ def run(arguments: Namespace) -> int:
         print_table("Differences", names, rows, right=("Nexus has",))
     for note in found.notes:
         print_text(note)
-    print_text(f"{found.text[0].upper()}{found.text[1:].partition(': ')[0]}, {counted(found.calls, 'call')}")
+    print_text(f"{found.text[0].upper()}{found.text[1:].partition(': ')[0]}, {number_of(found.calls, 'call')}")
     return 0 if found.is_fine else running.PROBLEMS
 
 

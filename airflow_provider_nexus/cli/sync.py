@@ -59,11 +59,11 @@ def _show(summary: dict[str, Any]) -> None:
         "records": f"{summary['records']:,}",
         "rejected": f"{summary['rejected']:,}" if summary["rejected"] else "",
         "calls": f"{summary['calls']:,}",
-        "path": printable(short(summary["path"])),
     }
     for name, value in facts.items():
         if value:
             print_text(f"{name:8}  {value}", " " * 10)
+    print(f"{'path':8}  {printable(short(summary['path']))}")
 
 
 def _last_end(watermark: Watermark, collection: Any) -> str:

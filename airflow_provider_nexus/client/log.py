@@ -1,4 +1,4 @@
-"""Interface of a logger, which Python's own and Airflow's both have."""
+"""Interface of a logger, which Python's own and Airflow's both have, and a number as its lines have it."""
 
 from __future__ import annotations
 
@@ -16,3 +16,8 @@ class Log(Protocol):
 
     def warning(self, msg: str, /, *args: object) -> object:
         """For whoever should look."""
+
+
+def number_of(number: int, noun: str) -> str:
+    """A number with its noun: ``1 record``, ``2,000 records``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

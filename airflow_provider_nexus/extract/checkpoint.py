@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import msgspec
 
 from airflow_provider_nexus import storage as store
-from airflow_provider_nexus.api.codes import counted
 from airflow_provider_nexus.api.rows import Row, RowReader
 from airflow_provider_nexus.api.timestamps import SECOND
-from airflow_provider_nexus.client.log import Log
+from airflow_provider_nexus.client.log import Log, number_of
 from airflow_provider_nexus.exceptions import NexusStorageError
 from airflow_provider_nexus.extract import jsonl
 from airflow_provider_nexus.extract.jsonl import PART, Part, lines
@@ -72,7 +71,7 @@ class Checkpoints:
         count.unique, count.outside, count.total_first = checkpoint.unique, checkpoint.outside, checkpoint.total_first
         if totals and checkpoint.totals is not None:
             totals.restore(checkpoint.totals)
-        self._log.info("going on from %s, where an earlier try ended: %s", checkpoint.position, counted(count.unique, "record"))
+        self._log.info("going on from %s, where an earlier try ended: %s", checkpoint.position, number_of(count.unique, "record"))
 
     def save(self, group: list[Row], taken: list[Row], count: Count, totals: DeliveredTotals | None) -> None:
         """Take rows, and save all that was taken since the last time if it is enough.

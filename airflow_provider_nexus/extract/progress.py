@@ -6,8 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from airflow_provider_nexus.api.codes import counted
-from airflow_provider_nexus.client.log import Log
+from airflow_provider_nexus.client.log import Log, number_of
 
 if TYPE_CHECKING:
     from airflow_provider_nexus.extract.source import Page
@@ -84,7 +83,7 @@ class Progress:
         """Records, share of the total, records a second, seconds left."""
         rate = self.records / max(now - self._began, 1e-9)
         if not self.total:
-            return f"{self._what}: {counted(self.records, 'record')}, {rate:,.0f} records/s"
+            return f"{self._what}: {number_of(self.records, 'record')}, {rate:,.0f} records/s"
         left = max(self.total - self.records, 0) / max(rate, 1e-9)
-        done = f"{self.records:,} of {counted(self.total, 'record')} ({self.records / self.total:.0%})"
+        done = f"{self.records:,} of {number_of(self.total, 'record')} ({self.records / self.total:.0%})"
         return f"{self._what}: {done}, {rate:,.0f} records/s, {left:,.0f} s left"

@@ -1,6 +1,6 @@
 """Proved reading: one collection read completely, again when in doubt, with the proof that nothing is missing.
 
-The walks stand in order of preference: seek if the server sorts, bisection if it only filters, else guarded pages.
+In order of preference: seek if the server sorts, bisection if it only filters, else guarded pages.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_nexus.api.codes import counted
 from airflow_provider_nexus.api.resource import Shape
 from airflow_provider_nexus.api.rows import Row
 from airflow_provider_nexus.api.timestamps import SECOND
+from airflow_provider_nexus.client.log import number_of
 from airflow_provider_nexus.exceptions import NexusUnprovedError
 from airflow_provider_nexus.extract.proof import Proof, ReadAgain, Records, Verdict, judge
 from airflow_provider_nexus.extract.source import Doubt, NotFilteredDoubt, NotSortedDoubt, Page, Source, widened
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from airflow_provider_nexus.extract.extracted import Intake
 
 _BUCKETS, READINGS = 256, 3
-"""Times that a window is read before it is called unproved."""
+"""Parts that keys are looked for in, and times that a window is read before it is called unproved."""
 
 
 class Keys:
@@ -88,10 +88,9 @@ class Count:
     def doubt(self) -> str:
         """Why they prove nothing."""
         if self.repeated:
-            repeated = counted(self.repeated, "record")
-            return f"{repeated} came under a key that another record had, so the server's count proves nothing"
-        totals = f"{self.total_first} at first and {self.total_last} at the end"
-        return f"{counted(self.unique, 'unique record')} {'was' if self.unique == 1 else 'were'} read, the server counts {totals}"
+            return f"{number_of(self.repeated, 'record')} came under another record's key, so the server's count proves nothing"
+        read = number_of(self.unique, "unique record")
+        return f"{read} came, the server counts {self.total_first} at first and {self.total_last} at the end"
 
 
 class Walks:

@@ -13,13 +13,13 @@ from datetime import datetime
 from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING
 
-from airflow_provider_nexus.api.codes import counted
 from airflow_provider_nexus.api.envelope import decode
 from airflow_provider_nexus.api.records import at
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.rows import Row, in_order
 from airflow_provider_nexus.api.timestamps import SECOND, normalise, to_wire
 from airflow_provider_nexus.client.client import NexusClient
+from airflow_provider_nexus.client.log import number_of
 from airflow_provider_nexus.exceptions import NexusNotFoundError, NexusUnprovedError, NexusValidationError
 from airflow_provider_nexus.extract.origin import Open
 from airflow_provider_nexus.extract.proof import Proof, Verdict
@@ -75,7 +75,7 @@ class UnsettledReading:
         if rows := in_order(found.values()):
             yield intake.take(rows) if intake else rows
         deleted = len(wanted) - len(found)
-        reasons = (f"{counted(deleted, 'record')} {'is' if deleted == 1 else 'are'} not there any more",) if deleted else ()
+        reasons = (f"{number_of(deleted, 'record')} {'is' if deleted == 1 else 'are'} not there any more",) if deleted else ()
         self.proof = Proof(Verdict.PROVED, "lookup", 1, len(wanted), len(found), len(found), reasons=reasons)
 
     def _listed(self, wanted: Mapping[str, Open]) -> Iterator[Row]:

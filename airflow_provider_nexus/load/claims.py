@@ -9,8 +9,8 @@ from decimal import Decimal
 from typing import Any, get_args
 
 from airflow_provider_nexus import storage as store
-from airflow_provider_nexus.api.codes import counted
 from airflow_provider_nexus.api.environments import resolve
+from airflow_provider_nexus.client.log import number_of
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusStorageError
 from airflow_provider_nexus.extract.fields import fingerprint_of
 from airflow_provider_nexus.extract.origin import Feed, label_of
@@ -97,7 +97,7 @@ def _of_the_count(manifest: Manifest, rejected: int, *, exact: bool) -> Iterator
     stored = manifest.records + rejected - inserted + sum(patch.deleted for patch in patches)
     # A record that did not fit may be stored as it was read before, or have been inserted by a later reading.
     if stored > read + rejected or (exact and stored < read - inserted):
-        what = f"{counted(proof.unique, 'record')}, {proof.outside} of them around the edges"
+        what = f"{number_of(proof.unique, 'record')}, {proof.outside} of them around the edges"
         yield f"its proof is of {what}, and it has {stored} of them, {rejected} put aside: one of these numbers is wrong"
 
 
@@ -137,7 +137,7 @@ def flaw_of(path: Any, file: File) -> str:
     if size is None:
         return MISSING
     if size != file.bytes:
-        return f"has {counted(size, 'byte')} instead of {file.bytes}"
+        return f"has {number_of(size, 'byte')} instead of {file.bytes}"
     with store.storage_errors(path, "read"), store.opened(path) as source:
         while piece := source.read(_READ):
             digest.update(piece)

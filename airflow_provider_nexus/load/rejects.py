@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from airflow_provider_nexus.api.codes import counted
 from airflow_provider_nexus.api.rows import Row
+from airflow_provider_nexus.client.log import number_of
 from airflow_provider_nexus.exceptions import NexusRejectedError
 from airflow_provider_nexus.load.account import Digest
 from airflow_provider_nexus.load.copy import Reject
@@ -46,7 +46,7 @@ class Rejects:
             return
         shown = "; ".join(f"{each.key}: {each.field} is not {each.reason}" for each in self.found[:_SHOWN])
         more = f" and {self.count - _SHOWN} more" if self.count > _SHOWN else ""
-        misfits = f"{counted(self.count, 'record')} {'does' if self.count == 1 else 'do'} not fit"
+        misfits = f"{number_of(self.count, 'record')} {'does' if self.count == 1 else 'do'} not fit"
         raise NexusRejectedError(
             f"{self._resource}: {misfits} and max_rejected is {self._limit}, so nothing was stored: "
             f"{shown}{more}. Allow them with max_rejected: they are then stored apart, whole, to be replayed later"

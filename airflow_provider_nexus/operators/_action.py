@@ -41,12 +41,12 @@ class NexusAction(ResumableJobMixin, NexusBaseOperator):
 
     :param wait_for_completion: whether to wait until the record is settled
     :param cancel_on_kill: whether to cancel the record when the task is killed while it waits
-    :param poll_interval: seconds between two looks at first
-    :param max_interval: seconds between two looks at most; they get rarer as the wait ages
+    :param poll_interval: seconds between two polls at first
+    :param max_interval: seconds between two polls at most; they get rarer as the wait ages
     :param wait_timeout: seconds after which the wait is given up
     :param deferrable: whether the triggerer waits, so that no worker is occupied
     :param on_held: what to do about a record that is held, for an operator or by a rule: ``wait`` or ``fail``
-    :param max_consecutive_failures: failed looks in a row that end the wait
+    :param max_consecutive_failures: failed polls in a row that end the wait
     :param nexus_conn_id: the connection; it must allow writes (templated)
     """
 

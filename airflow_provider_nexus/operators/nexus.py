@@ -25,7 +25,7 @@ class NexusOperator(NexusBaseOperator):
     pendulum in UTC. XCom gets amounts as text with every digit and times as ISO 8601, since Airflow's own XCom
     serialisation turns a ``Decimal`` into a float.
 
-    A call that may have reached Nexus is sent again only where that is safe, by the task's next try as little as by this one:
+    A call that may have reached Nexus is sent again only where that is safe, in this try and in the next:
     where it is not known what became of it, or where a try made it and was lost before Airflow heard of its success, the task
     fails at once with ``NexusAmbiguousWriteError``. A task that is cleared after a success makes its call anew. A call that
     changes something is refused unless the connection allows writes.

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_nexus.api.codes import counted
 from airflow_provider_nexus.api.moments import Moment, span_of_time
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.timestamps import to_wire
+from airflow_provider_nexus.client.log import number_of
 from airflow_provider_nexus.compat import AirflowSkipException
 from airflow_provider_nexus.extract.plan import plan, refuse_unwindowed
 from airflow_provider_nexus.extract.request import LONGEST_LAG, SETTLE_LAG
@@ -86,6 +86,6 @@ class NexusPlanWindowsOperator(NexusBaseOperator):
         if not windows:
             raise AirflowSkipException(f"nothing of {self.resource} is settled yet; the next run will plan it")
         for window in windows:
-            records = "records not counted" if window.records is None else f"about {counted(window.records, 'record')}"
+            records = "records not counted" if window.records is None else f"about {number_of(window.records, 'record')}"
             self.log.info("%s: %s to %s, %s", self.resource, to_wire(window.start), to_wire(window.end), records)
         return [{"window_start": to_wire(window.start), "window_end": to_wire(window.end)} for window in windows]

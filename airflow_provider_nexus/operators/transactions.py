@@ -37,7 +37,7 @@ Kind = Literal[
 
 
 class NexusCreateTransactionOperator(NexusOnceOperator):
-    """Makes one transaction, once, and returns it; of a pair it returns the one that gives.
+    """Makes one transaction, once, and returns it; of a pair it returns the source.
 
     The reference goes into ``paymentReference`` where the call has that and ``values`` leave it free, else into
     ``data["reference"]``. The classic calls have no field for it, and a swap only the first, so one of these of unknown fate that
@@ -48,7 +48,7 @@ class NexusCreateTransactionOperator(NexusOnceOperator):
     :param kind: ``buy``, ``sell``, ``gift``, ``clawback``, ``send_out``, ``send_internal``, ``send_to_bucket``, ``swap``,
         ``broker_buy``, ``broker_sell``, or of the classic generation ``classic_buy`` and ``classic_sell``
     :param values: the body as Nexus names it, amounts as ``Decimal`` or text (templated)
-    :param simulate: whether to ask what would come of it, and change nothing
+    :param simulate: whether to ask Nexus what the call would do, without changing anything
     :raises NexusConfigurationError: for an unknown kind, one that has no simulation, or a ``reference`` for one that can't be
         found by it
     """

@@ -35,8 +35,8 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
     """Waits until records are settled, or in a status of your choice.
 
     All modes give the same answers. A record that ends otherwise fails the task with the record's own reason; a status
-    that is not known is never success. Failed looks are put up with, except a 401, 403 or 404, and ``Retry-After`` is
-    respected. Looks get rarer as the wait ages. Deferred, all waits on one connection and resource share their calls.
+    that is not known is never success. Failed polls are tolerated, except for a 401, 403 or 404, and ``Retry-After`` is
+    respected. Polls get rarer as the wait ages. Deferred, all waits on one connection and resource share their calls.
 
     Returns the record, or a list in the order of the codes when several were given.
 
@@ -49,12 +49,12 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
     :param on_held: what to do about a record that is held, for an operator or by a rule: ``wait`` or ``fail``
     :param on_held_callback: called once for each record that is held, with the context and in it the record as
         ``nexus_record``: a function or an Airflow notifier; the wait goes on. Rescheduled, "once" needs Airflow 3.3
-    :param poke_interval: seconds between two looks at first
-    :param max_interval: seconds between two looks at most
+    :param poke_interval: seconds between two polls at first
+    :param max_interval: seconds between two polls at most
     :param timeout: seconds until the task is given up
     :param deferrable: whether the triggerer waits, so that no worker is occupied
-    :param max_consecutive_failures: failed looks in a row that fail the task. Rescheduled below Airflow 3.3, the worker is
-        occupied from the first of them until a look is answered
+    :param max_consecutive_failures: failed polls in a row that fail the task. Rescheduled below Airflow 3.3, the worker is
+        occupied from the first of them until a poll is answered
     :param nexus_conn_id: the connection (templated)
     """
 

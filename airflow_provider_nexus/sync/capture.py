@@ -15,12 +15,11 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from airflow_provider_nexus.api.codes import counted
 from airflow_provider_nexus.api.lifecycles import Phase
 from airflow_provider_nexus.api.moments import moment
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.client.client import NexusClient
-from airflow_provider_nexus.client.log import Log
+from airflow_provider_nexus.client.log import Log, number_of
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusWindowError
 from airflow_provider_nexus.extract.extracted import Extracted
 from airflow_provider_nexus.extract.extractor import Extractor
@@ -156,7 +155,7 @@ class CaptureJob:
         if len(wanted) < len(known):
             self._log.info(
                 "not read: %s, as totals or old windows show their changes",
-                counted(len(known) - len(wanted), "old unsettled record"),
+                number_of(len(known) - len(wanted), "old unsettled record"),
             )
         if wanted:
             self._store(self._extractor.read_unsettled(wanted, window.start), None)
@@ -169,9 +168,8 @@ class CaptureJob:
         found = [comparison.differences(window) for window in stored] if self._request.resource.totals_path else [None]
         if None not in found:
             differing = [window for each in found for window in each or ()]
-            self._log.info(
-                "differing from the totals: %s, found in %s", counted(len(differing), "window"), counted(comparison.calls, "call")
-            )
+            many = number_of(len(differing), "window")
+            self._log.info("differing from the totals: %s, found in %s", many, number_of(comparison.calls, "call"))
             if comparison.is_cut:
                 self._log.warning("more calls are not made to find what differs from the totals: larger windows are read again")
             yield from (replace(window, how="totals") for window in differing)
@@ -191,5 +189,5 @@ class CaptureJob:
         for word in self._changes:
             self._changes[word] += getattr(stored, word) or 0
         self._repaired += stored.repaired + len(stored.damage)
-        self._log.info("%s: %s, %s", extracted.feed, counted(stored.records, "record"), stored.path)
+        self._log.info("%s: %s, %s", extracted.feed, number_of(stored.records, "record"), stored.path)
         return summary_of(extracted, stored)

@@ -8,11 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_nexus.api.codes import counted
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.client.client import NexusClient
-from airflow_provider_nexus.client.log import Log
+from airflow_provider_nexus.client.log import Log, number_of
 from airflow_provider_nexus.exceptions import NexusContractError, without_secrets
 from airflow_provider_nexus.extract.children import WORST_FIRST
 from airflow_provider_nexus.extract.extracted import Extracted
@@ -101,7 +100,7 @@ def store(extracted: Extracted, loader: Loader[Any], request: SyncRequest, log: 
         log.warning(text, extracted.resource.name, stored.path, "; ".join(what[:_SHOWN]), more)
     if stored.repaired:
         text = "%s: %s of %s had been changed, deleted or added since they were loaded; they are put right"
-        log.warning(text, extracted.resource.name, counted(stored.repaired, "row"), stored.path)
+        log.warning(text, extracted.resource.name, number_of(stored.repaired, "row"), stored.path)
     if extracted.checkpoints:
         extracted.checkpoints.forget()
     for name, count in stored.untyped.items():
@@ -110,10 +109,10 @@ def store(extracted: Extracted, loader: Loader[Any], request: SyncRequest, log: 
             extracted.resource.name,
             name,
             count,
-            counted(stored.records, "record"),
+            number_of(stored.records, "record"),
         )
     if stored.rejected:
-        log.warning("%s: put aside as it does not fit: %s", extracted.resource.name, counted(stored.rejected, "record"))
+        log.warning("%s: put aside as it does not fit: %s", extracted.resource.name, number_of(stored.rejected, "record"))
     return stored
 
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from airflow import __version__ as airflow_version
 from airflow.sdk import Asset
 
-from airflow_provider_nexus.api.codes import codes_of, counted
+from airflow_provider_nexus.api.codes import codes_of
 from airflow_provider_nexus.api.moments import Moment, is_missing, span_of_time
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import get_resource
+from airflow_provider_nexus.client.log import number_of
 from airflow_provider_nexus.compat import AirflowSkipException
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError
 from airflow_provider_nexus.extract.protect import Protection, Treatment, check_protection
@@ -54,7 +55,7 @@ class NexusSyncBaseOperator(NexusBaseOperator):
     :param strict: whether an unproved window fails the task and stores nothing; else it is stored with that verdict
     :param settle_lag: ``timedelta`` or seconds after which a record that was created can surely be seen
     :param readings: how often in a row the window, or the snapshot, has to be read with the same records and contents; 2 for
-        those who audit. It costs as many times the calls, a failed try begins anew, and it can't be had with ``changes``
+        those who audit. It costs as many times the calls, a failed try begins anew, and it does not go with ``changes``
     :param parallel: parts of a large window that are read at once, from 1 to 16; by default four from 5,000 records on
     :param page_size: records asked for in one call; by default 250, or 100 where the server refuses so many
     :param contract: what is done about fields that come or go: ``report``, ``freeze`` or ``allow_new_fields``
@@ -221,7 +222,7 @@ class NexusSyncBaseOperator(NexusBaseOperator):
             return None
         if self.report_url:
             context["ti"].xcom_push(key=REPORT_KEY, value=self.report_url)
-        self.log.info("report: %s, in %s", counted(size, "byte"), where)
+        self.log.info("report: %s, in %s", number_of(size, "byte"), where)
         return where
 
     def sync(
@@ -319,8 +320,8 @@ class NexusSyncBaseOperator(NexusBaseOperator):
             "%s: %s, %s in %s, %s, in %s",
             summary["resource"],
             summary["verdict"],
-            counted(summary["records"], "record"),
-            counted(summary["calls"], "call"),
+            number_of(summary["records"], "record"),
+            number_of(summary["calls"], "call"),
             "stored" if summary["changed"] else "already there, unchanged",
             summary["path"],
         )

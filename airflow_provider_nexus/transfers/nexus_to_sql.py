@@ -39,7 +39,7 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
     .. seealso:: :doc:`tables`, :doc:`report`
 
     :param sql_conn_id: connection of the database (templated)
-    :param table: name of the table, behind a schema and a point if it has one (templated)
+    :param table: name of the table, after a schema and a dot if it has one (templated)
     :param staging_path: folder or URL where a large window's parts are stored for the next try; by default a failed try
         begins anew (templated)
     """

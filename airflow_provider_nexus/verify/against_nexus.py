@@ -13,11 +13,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from airflow_provider_nexus.api.codes import counted
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.client.client import NexusClient
+from airflow_provider_nexus.client.log import number_of
 from airflow_provider_nexus.exceptions import (
     NexusConfigurationError,
     NexusDataError,
@@ -98,9 +98,9 @@ def files_against_nexus(root: Any, client: NexusClient, follow: Follow = unheard
         sound = dict(_sound_windows(collection))
         here = {window: manifest for window, manifest in sound.items() if is_same(manifest.base_url, base_url)}
         if len(here) < len(sound):
-            findings.note(collection.folder, f"not compared, as read elsewhere: {counted(len(sound) - len(here), 'window')}")
+            findings.note(collection.folder, f"not compared, as read elsewhere: {number_of(len(sound) - len(here), 'window')}")
         if collection.snapshots:
-            text = f"not compared, as Nexus only shows its present state: {counted(len(collection.snapshots), 'snapshot')}"
+            text = f"not compared, as Nexus only shows its present state: {number_of(len(collection.snapshots), 'snapshot')}"
             findings.note(collection.folder, text)
         # Windows that are not sound may be from here.
         is_from_here |= bool(here or collection.snapshots) or len(sound) < len(collection.windows)
@@ -175,7 +175,7 @@ def _compare_totals(copy: ComparedCopy, run: list[StoredWindow], source: Source,
         text = f"counts or sums of {to_wire(span.start)} to {to_wire(span.end)} differ from those of Nexus now: sync it again"
         findings.problem(", ".join(names), text)
     if comparison.is_cut:
-        text = f"totals took {counted(comparison.calls, 'call')}, and no more are made: only a part of a named span may differ"
+        text = f"totals took {number_of(comparison.calls, 'call')}, and no more are made: only a part of a named span may differ"
         findings.note(copy.resource.name, text)
     return spans is not None
 
@@ -193,7 +193,7 @@ def _compare_count(stored: StoredWindow, source: Source, findings: Findings) -> 
     if theirs != mine:
         difference = f"{theirs - mine:,} more" if theirs > mine else f"{mine - theirs:,} fewer"
         findings.problem(
-            stored.where, f"Nexus has {counted(theirs, 'record')}, {difference} than are stored: sync this window again"
+            stored.where, f"Nexus has {number_of(theirs, 'record')}, {difference} than are stored: sync this window again"
         )
 
 

@@ -13,11 +13,11 @@ from typing import Any
 import msgspec
 
 from airflow_provider_nexus import storage as store
-from airflow_provider_nexus.api.codes import counted
 from airflow_provider_nexus.api.environments import normal_form
 from airflow_provider_nexus.api.moments import moment
 from airflow_provider_nexus.api.resources import RESOURCES, get_resource
 from airflow_provider_nexus.api.timestamps import to_wire
+from airflow_provider_nexus.client.log import number_of
 from airflow_provider_nexus.exceptions import (
     NexusConfigurationError,
     NexusDataError,
@@ -173,7 +173,7 @@ class FolderCheck:
                 self._findings.problem(path, f"can't be read as rejected records: {_AGAIN}")
                 continue
             if count != rejected.records:
-                self._findings.problem(path, f"contains {counted(count, 'record')} instead of {rejected.records}: {_AGAIN}")
+                self._findings.problem(path, f"contains {number_of(count, 'record')} instead of {rejected.records}: {_AGAIN}")
         reader = self._reader(manifest)
         if reader is None:
             return
@@ -244,7 +244,7 @@ class FolderCheck:
             self._findings.problem(path, f"can't be read to its end ({type(error).__name__}): {_AGAIN}")
         count = reader.records - before
         if count != file.records:
-            self._findings.problem(path, f"contains {counted(count, 'record')} instead of {file.records}: {_AGAIN}")
+            self._findings.problem(path, f"contains {number_of(count, 'record')} instead of {file.records}: {_AGAIN}")
 
 
 _REPLACED = re.compile(r"([0-9a-f]{64})\.json")

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -113,8 +114,17 @@ ROWS = {
     "many currencies": [("orders", "9", "proved", [f"C{number:02} {10**number:,}.00" for number in range(12)])],
     "a long name": [(LONG, "9", "a sentence of many words that takes more than a line of a narrow terminal", [])],
     "other scripts": [("李明的公司", "1", "Zoë & Σία", ["€ 1"]), ("a", "22", "b", ["c"])],
+    "markup": [("[bold]a[/]", ":x:", "[link=https://x.example]", ["[EUR] 1"])],
     "empty": [("", "", "", [])],
 }
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 200])
+def test_a_path_with_blanks_is_one_piece(width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    place = "my data/of 2026/sandbox/orders"
+    print_table("Problems", ("where", "what"), [(place, "is missing: sync this window again")], whole=("where",))
+    assert place in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("width", [10, 40, 80])
@@ -168,3 +178,19 @@ def test_every_resource_says_whom_it_is_for(capsys: pytest.CaptureFixture[str]) 
     told = {each["name"]: each["for"] for each in json.loads(capsys.readouterr().out)}
     assert told.keys() == RESOURCES.keys()
     assert set(told.values()) == {"brokers", "custodians", "brokers, custodians"}
+
+
+def test_records_that_do_not_fit_are_allowed_by_an_option(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["sync", "orders", "nexus", "--window-start", "2026-02-27"]
+    shape: dict[str, Any] = {"customers": 10, "transactions": 60, "days": 3, "misfit_share": 1.0, "misfits": ["amount"]}
+    with Sandbox(now=NOW, clock_speed=0, **shape) as running, connection(running):
+        with pytest.raises(SystemExit) as ended:
+            main(words)
+        assert ended.value.code == 1
+        assert "and --max-rejected is 0, so nothing was stored" in (said := capsys.readouterr().err)
+        assert "Allow them with --max-rejected: " in said
+        assert main([*words, "--max-rejected", "99"]) == 0
+    assert re.search(r"^rejected  [1-9]", capsys.readouterr().out, re.MULTILINE)

@@ -18,7 +18,6 @@ import sqlalchemy as sa
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
-from airflow_provider_nexus.api.codes import counted
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusContractError, NexusDataError
 from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load.copy import Reject, Sealed
@@ -296,7 +295,7 @@ class Bookkeeping:
         """
         found, stated = self.rejected_of(label), row.get("rejected", 0)
         if len(found) != stated:
-            return f"nexus_rejected has {counted(len(found), 'record')} of {label}, and its last manifest says {stated:,}"
+            return f"nexus_rejected has {len(found):,} records of {label}, and its last manifest says {stated:,}"
         try:
             load = self.manifest(row).load if found else None
         except NexusContractError:

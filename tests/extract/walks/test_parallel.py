@@ -246,7 +246,7 @@ def test_a_record_that_two_of_them_have_proves_nothing() -> None:
     served = Served(spread(600), odd)
     proof, raw = read(served)
     assert (proof.verdict, proof.readings, raw) == (Verdict.PROVED, 2, served.raw)
-    assert "came under a key" in proof.reasons[0]
+    assert "came under another record's key" in proof.reasons[0]
 
 
 def test_a_failure_comes_out_as_it_is_and_ends_all() -> None:
