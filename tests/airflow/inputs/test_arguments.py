@@ -150,7 +150,7 @@ INSTEAD: dict[tuple[Any, str], tuple[Any, ...]] = {
     (NexusStatusTrigger, "target_statuses"): ("", "Nonsense", ["FILLED", "Nonsense"], 7, [7], {"x": "y"}),
 }
 REFUSALS = (NexusConfigurationError, NexusUnknownResourceError, NexusWindowError)
-OF_AIRFLOW = {"self", "kwargs", "default_args", "retry_policy"}
+OF_AIRFLOW = {"self", "kwargs", "default_args", "retry_policy", "map_index_template"}
 
 
 def arguments(kind: Any) -> set[str]:
