@@ -19,7 +19,7 @@ import pytest
 from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.cli.throwaway import example_dags
 from airflow_provider_nexus.client.settings import EXTRAS
-from tests.standalone.pages import RunPage, picture
+from tests.standalone.pages import VIEWPORT, RunPage, picture
 from tests.standalone.running import Airflow, free_port, left_over, wait_for
 
 if TYPE_CHECKING:
@@ -138,6 +138,9 @@ def test_a_payout_waits_for_its_approval(airflow: Airflow, page: Page, tmp_path:
     expect(question.get_by_role("row")).to_have_count(3)
     codes = [row.get_by_role("cell").first.inner_text() for row in question.get_by_role("row").all()[1:]]
     expect(question.get_by_role("row", name=codes[0])).to_contain_text(re.compile(r"[A-Z]{3} [\d,]+\.\d\d"))
+    page.set_viewport_size({**VIEWPORT, "height": 520})
+    picture(page, "approval")
+    page.set_viewport_size(VIEWPORT)
     page.get_by_role("button", name="Approve").click()
     assert ended(airflow, run) == "success"
     run.open()
