@@ -81,6 +81,7 @@ def test_the_session_goes_as_it_is_told(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COLUMNS", raising=False)
     (sandbox, said), *rest = steps()
     with started(sandbox, said) as export:
         name, value = re.findall(r"export (\w+)='(.+)'", export)[0]
