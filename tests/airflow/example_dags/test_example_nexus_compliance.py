@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 NAME = "example_nexus_compliance"
-pytestmark = needs_questions
 
 
 @pytest.fixture
@@ -55,6 +54,7 @@ def instances(run: DagRun, task_id: str) -> Counter[str]:
     return Counter(str(each.state) for each in run.get_task_instances() if each.task_id == task_id)
 
 
+@needs_questions
 def test_a_person_clears_one_hit_and_blocks_another(sandbox: Sandbox, warehouse: Engine, airflow_api: TestClient) -> None:
     due = {code: record for code, record in customers(sandbox).items() if record["status"] != "DELETED"}
     guilty, other = [code for code, record in due.items() if not record["isBusiness"]][:2]
@@ -101,6 +101,7 @@ def test_a_clear_round_asks_nobody(sandbox: Sandbox, warehouse: Engine) -> None:
     assert {row["round"] for row in rows(warehouse, "nexus_screening")} == {"June"}
 
 
+@needs_questions
 def test_who_may_not_be_blocked_is_no_success(sandbox: Sandbox, warehouse: Engine, airflow_api: TestClient) -> None:
     """The decision is stored all the same."""
     guilty = next(record for record in customers(sandbox).values() if record["status"] != "DELETED" and record["name"])
