@@ -206,6 +206,21 @@ def test_the_rate_of_a_part_of_an_interval(client: Client) -> None:
     assert codes(client.get("/interest/custodian/intervals/7")) == (404, ["IntervalNotFound"])
 
 
+def test_who_is_on_a_list_is_found(client: Client) -> None:
+    client.sandbox.configure(sanctioned=["Ada van Dam", "BC1Q7", "ada VAN dam"])
+
+    def hits(**body: object) -> dict[str, int]:
+        found = ok(client.post("/sanction/search", **body))
+        return {code: len(entries) for code, entries in found["listResults"].items()}
+
+    assert hits(name="ADA  van dam") == {"EU": 1, "OFAC": 0, "UN": 1}
+    assert hits(name="dam ada van") == hits(name="Ada van") == hits() == {"EU": 0, "OFAC": 0, "UN": 0}
+    assert hits(name="dam ada van", fuzzySearch=True, lists="OFAC|UN") == {"OFAC": 0, "UN": 1}
+    assert hits(cryptoAddress="bc1q7") == {"EU": 0, "OFAC": 1, "UN": 0}
+    client.sandbox.configure(sanctioned=())
+    assert hits(name="Ada van Dam") == {"EU": 0, "OFAC": 0, "UN": 0}
+
+
 def test_hits_that_were_marked_as_no_match(client: Client) -> None:
     lists = [{"code": "EU", "version": "52.0"}, {"code": "OFAC", "version": "52.0"}]
     for environment in ("TEST", "PROD"):
