@@ -188,7 +188,14 @@ def test_the_wheel_holds_the_example_dags(built: Built) -> None:
 def test_the_sdist_holds_what_a_packager_needs(built: Built) -> None:
     names = built.sdist_names()
     assert {"LICENSE", "README.md", "CHANGELOG.md", "SECURITY.md", "CONTRIBUTING.md", "pyproject.toml", "Makefile"} <= names
-    assert {"constraints.txt", "tests/conftest.py", "docs/conf.py", "docs/index.rst", ".ci/run"} <= names
+    assert {
+        "constraints.txt",
+        "tests/conftest.py",
+        "docs/conf.py",
+        "docs/index.rst",
+        ".ci/run",
+        "dbt_nexus/dbt_project.yml",
+    } <= names
     assert tree() <= {_in_wheel(name) for name in names}
 
 
@@ -200,6 +207,7 @@ def test_neither_holds_what_is_left_over_from_working_on_it(built: Built) -> Non
         "_build",
         "_generated",
         ".venv",
+        ".dbt",
         ".demo",
         ".airflow",
         ".git",
