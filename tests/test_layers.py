@@ -47,7 +47,8 @@ FOR_DAGS = {"hooks", "operators", "transfers", "sensors", "triggers", "assets", 
 HEAVY = ("pyarrow", "pandas", "starlette", "httpx", "uvicorn")
 FOR_FILES = {"hooks", "operators", "transfers", "sensors", "assets"}
 """What a DAG file imports, which Airflow reads again and again, and once more for each task."""
-FOR_RUNS = ("requests", "urllib3", "sqlalchemy", *(f"{PACKAGE}.{part}" for part in ("report", "sync", "triggers", "verify")))
+_OF_RUNS = ("report", "sync", "triggers", "verify", "reconcile.reconciliation", "reconcile.copied", "reconcile.results")
+FOR_RUNS = ("requests", "urllib3", "sqlalchemy", *(f"{PACKAGE}.{part}" for part in _OF_RUNS))
 """What only a task needs when it runs."""
 
 _IMPORT_ALL = """

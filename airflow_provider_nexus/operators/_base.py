@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment, Template
 
 T = TypeVar("T")
-AMOUNTS = ("amount", "limit_price")
+AMOUNTS = ("amount", "limit_price", "tolerance")
 """Arguments that are a number, if not a text."""
 _MAP_NAME = "{{ task.map_name or '#' ~ ti.map_index }}"
 _LONGEST_NAME = 200

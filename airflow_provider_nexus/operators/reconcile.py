@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,6 +10,9 @@ from airflow_provider_nexus.api.moments import Moment, is_missing, moment
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusReconciliationError
 from airflow_provider_nexus.hooks._connections import engine_of, opened
 from airflow_provider_nexus.hooks.nexus import NexusHook
+from airflow_provider_nexus.load.paths import place_of
+from airflow_provider_nexus.load.sql.name import split_name
+from airflow_provider_nexus.operators._arguments import known_part
 from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered
 from airflow_provider_nexus.reconcile.request import Tolerance, check_copies
 
@@ -57,8 +60,8 @@ class NexusReconcileOperator(NexusBaseOperator):
         *("copies", "sql_conn_id", "moment", "start", "tolerance"),
         *("results_table", "results_conn_id", "results_path", "nexus_conn_id"),
     )
-    template_fields_renderers: ClassVar[dict[str, str]] = {"copies": "json", "tolerance": "json"}
-    text_fields = ("sql_conn_id", "results_table", "results_conn_id", "results_path", "nexus_conn_id")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"copies": "json"}
+    text_fields = ("copies", "sql_conn_id", "tolerance", "results_table", "results_conn_id", "results_path", "nexus_conn_id")
     ui_color = "#e3f2ee"
     operator_extra_links = ()  # it is about no one record
 
@@ -90,6 +93,8 @@ class NexusReconcileOperator(NexusBaseOperator):
         self.check(NexusReconcileOperator)
         if isinstance(copies, Mapping):
             check_copies(copies)
+            for name, target in known_part(copies).items():
+                self._target(name, target)
         if results_table is not None and results_conn_id is None and sql_conn_id is None:
             raise NexusConfigurationError("results_table needs a database: give results_conn_id, its connection")
 
@@ -105,9 +110,10 @@ class NexusReconcileOperator(NexusBaseOperator):
         self.refuse_missing()
         check_copies(self.copies)
         with ExitStack() as stack:
+            store = self._store(stack)
             hook = stack.enter_context(NexusHook(self.nexus_conn_id))
             found = self._reconcile(hook, stack)
-            summary = found.summary() | self._stored(found, stack)
+            summary = found.summary() | store(found)
         for line in summary["differences"]:
             self.log.error(line)
         for note in found.notes:
@@ -135,23 +141,42 @@ class NexusReconcileOperator(NexusBaseOperator):
     def _copies(self, stack: ExitStack) -> dict[str, CopiedRecords]:
         from airflow_provider_nexus.reconcile.copied import copied_files, copied_table
 
+        targets = {name: self._target(name, target) for name, target in self.copies.items()}
         if self.sql_conn_id is None:
-            return {name: copied_files(opened(f"the copy of {name}", path), name) for name, path in self.copies.items()}
+            return {name: copied_files(opened(_argument(name), path), name) for name, path in targets.items()}
         engine = engine_of(self.sql_conn_id)
         stack.callback(engine.dispose)
-        return {name: copied_table(engine, table, name) for name, table in self.copies.items()}
+        return {name: copied_table(engine, table, name) for name, table in targets.items()}
 
-    def _stored(self, found: Reconciled, stack: ExitStack) -> dict[str, Any]:
-        """Where the results are."""
-        from airflow_provider_nexus.reconcile.results import store_file, store_rows
+    def _target(self, name: str, target: Any) -> str:
+        """A path or a table, checked."""
+        if self.sql_conn_id is None:
+            return place_of(_argument(name), target)
+        split_name(target, _argument(name))
+        return str(target)
 
-        stored: dict[str, Any] = {}
-        if self.results_table is not None:
-            engine = engine_of(self.results_conn_id or self.sql_conn_id or "")
+    def _store(self, stack: ExitStack) -> Callable[[Reconciled], dict[str, Any]]:
+        """What stores the results and returns where they are. A place that is none is refused before anything is read."""
+        from airflow_provider_nexus.reconcile.results import make_table, store_file, store_rows
+
+        folder = None if self.results_path is None else opened("results_path", self.results_path)
+        engine = None if self.results_table is None else engine_of(self.results_conn_id or self.sql_conn_id or "")
+        if engine is not None:
             stack.callback(engine.dispose)
-            rows = store_rows(engine, self.results_table, found)
-            stored["results_table"] = self.results_table
-            self.log.info("%s rows written into %s", f"{rows:,}", self.results_table)
-        if self.results_path is not None:
-            stored["results_file"] = str(store_file(opened("results_path", self.results_path), found))
-        return stored
+            make_table(engine, str(self.results_table))
+
+        def store(found: Reconciled) -> dict[str, Any]:
+            stored: dict[str, Any] = {}
+            if engine is not None:
+                rows = store_rows(engine, str(self.results_table), found)
+                stored["results_table"] = self.results_table
+                self.log.info("%s rows written into %s", f"{rows:,}", self.results_table)
+            if folder is not None:
+                stored["results_file"] = str(store_file(folder, found))
+            return stored
+
+        return store
+
+
+def _argument(name: str) -> str:
+    return f"{name} in copies"

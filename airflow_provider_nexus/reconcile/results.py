@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.api.schemas.field import SCALE
@@ -61,26 +61,30 @@ def store_rows(engine: Engine, name: str, found: Reconciled) -> int:
     table, numbers = result_table(name), range(len(found.lines))
     for number in numbers:
         _row(found, number)  # what does not fit is refused before anything is changed
-    with failing("write", name), session(engine) as connection:
-        # by itself, as it ends a transaction of MySQL
-        with transaction(connection):
-            _make(connection, table, name)
-        with transaction(connection):
-            of_it = sa.and_(table.c.base_url == found.base_url, table.c.moment == found.moment)
-            connection.execute(table.delete().where(of_it))
-            for start in numbers[::_AT_ONCE]:
-                connection.execute(table.insert(), [_row(found, number) for number in numbers[start : start + _AT_ONCE]])
+    make_table(engine, name)
+    with failing("write", name), session(engine) as connection, transaction(connection):
+        of_it = sa.and_(table.c.base_url == found.base_url, table.c.moment == found.moment)
+        connection.execute(table.delete().where(of_it))
+        for start in numbers[::_AT_ONCE]:
+            connection.execute(table.insert(), [_row(found, number) for number in numbers[start : start + _AT_ONCE]])
     return len(numbers)
 
 
-def _make(connection: Connection, table: sa.Table, name: str) -> None:
-    inspector = sa.inspect(connection)
-    if not inspector.has_table(table.name, schema=table.schema):
-        table.create(connection)
-        return
-    known = {column["name"] for column in inspector.get_columns(table.name, schema=table.schema)}
-    if not known >= set(table.columns.keys()):
-        raise NexusConfigurationError(f"{name} is no table of reconciliations: give results_table another name")
+def make_table(engine: Engine, name: str) -> None:
+    """Make the table of results where it is missing, in a transaction of its own, as it ends one of MySQL.
+
+    :raises NexusConfigurationError: when there can be no such table, or it is one of something else
+    :raises NexusStorageError: when the database fails
+    """
+    table = result_table(name)
+    with failing("write", name), session(engine) as connection, transaction(connection):
+        inspector = sa.inspect(connection)
+        if not inspector.has_table(table.name, schema=table.schema):
+            table.create(connection)
+            return
+        known = {column["name"] for column in inspector.get_columns(table.name, schema=table.schema)}
+        if not known >= set(table.columns.keys()):
+            raise NexusConfigurationError(f"{name} is no table of reconciliations: give results_table another name")
 
 
 def _row(found: Reconciled, number: int) -> dict[str, Any]:
