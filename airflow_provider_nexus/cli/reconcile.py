@@ -9,11 +9,13 @@ from airflow_provider_nexus.cli import running
 from airflow_provider_nexus.cli.bar import following
 from airflow_provider_nexus.cli.output import print_json, print_table, print_text
 from airflow_provider_nexus.client.log import number_of
-from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.exceptions import NexusConfigurationError, printable
 from airflow_provider_nexus.reconcile.copied import CopiedRecords, copied_files, copied_table
 from airflow_provider_nexus.reconcile.judge import Outcome, digits
 from airflow_provider_nexus.reconcile.reconciliation import Reconciliation
 from airflow_provider_nexus.reconcile.request import Tolerance, check_copies
+
+_SHOWN = 10
 
 
 @running.command
@@ -43,11 +45,12 @@ def run(arguments: Namespace) -> int:
         print_json(found.dump())
         return 0 if found.is_fine else running.PROBLEMS
     if lines := [line for line in found.lines if line.outcome in (Outcome.DIFFERS, Outcome.TIMING)]:
-        rows = [
-            (f"{line.book}, {line.place}", line.code, digits(line.difference, "+"), str(line.outcome), line.see) for line in lines
-        ]
-        names = ("where", "code", "Nexus has", "outcome", "see")
+        rows = [(f"{line.book}, {line.place}", line.code, digits(line.difference, "+"), str(line.outcome)) for line in lines]
+        names = ("where", "code", "Nexus has", "outcome")
         print_table("Differences", names, rows, right=("Nexus has",))
+    for line in found.differences:
+        for each in line.explanations[:_SHOWN]:
+            print_text(printable(f"{line.place} {line.code}: {each.record}, {each.why}"), "  ")
     for note in found.notes:
         print_text(note)
     print_text(f"{found.text[0].upper()}{found.text[1:].partition(': ')[0]}, {number_of(found.calls, 'call')}")
@@ -56,7 +59,7 @@ def run(arguments: Namespace) -> int:
 
 def _copies(arguments: Namespace, stack: ExitStack) -> dict[str, CopiedRecords]:
     pairs = [each.partition("=") for each in arguments.copies]
-    if wrong := [name for name, mark, target in pairs if not (mark and target)]:
+    if wrong := ["".join(each) for each in pairs if not all(each)]:
         raise NexusConfigurationError(f"{wrong[0]!r} is no copy: give RESOURCE=TARGET, such as transactions=data")
     targets = {name: target for name, _, target in pairs}
     if len(targets) < len(pairs):
@@ -74,7 +77,8 @@ def _tolerance(given: list[str]) -> Tolerance:
     if not given:
         return Tolerance()
     if len(given) == 1 and not pairs[0][1]:
-        return Tolerance(given[0])
-    if not all(mark for _, mark, _ in pairs):
-        raise NexusConfigurationError("--tolerance is one amount for all, or CODE=AMOUNT for each code: give one of the two")
-    return Tolerance({code: amount for code, _, amount in pairs})
+        return Tolerance(given[0], "--tolerance")
+    each = {code.upper(): amount for code, _, amount in pairs}
+    if not all(mark for _, mark, _ in pairs) or len(each) < len(pairs):
+        raise NexusConfigurationError("--tolerance is one amount for all, or CODE=AMOUNT once for each code: give one of the two")
+    return Tolerance(each, "--tolerance")

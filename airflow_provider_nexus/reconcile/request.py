@@ -36,22 +36,21 @@ class Tolerance:
     """How much a place may differ: nothing, unless a currency or crypto has an amount.
 
     :param given: an amount for all, or amounts by currency or crypto code
+    :param name: of the argument, for the error
     :raises NexusConfigurationError: when one is no amount, or negative
     """
 
-    def __init__(self, given: object = 0) -> None:
-        self._each = (
-            {str(code).upper(): _amount(code, value) for code, value in given.items()} if isinstance(given, Mapping) else {}
-        )
-        self._all = Decimal(0) if isinstance(given, Mapping) else _amount("", given)
+    def __init__(self, given: object = 0, name: str = "tolerance") -> None:
+        each = given if isinstance(given, Mapping) else {}
+        self._each = {str(code).upper(): _amount(f"{name} of {code}", value) for code, value in each.items()}
+        self._all = Decimal(0) if isinstance(given, Mapping) else _amount(name, given)
 
     def of(self, code: str) -> Decimal:
         """That of a currency or crypto."""
         return self._each.get(code.upper(), self._all)
 
 
-def _amount(code: object, given: object) -> Decimal:
-    name = f"tolerance of {code}" if code else "tolerance"
+def _amount(name: str, given: object) -> Decimal:
     if isinstance(given, Decimal | str | int) and not isinstance(given, bool):
         try:
             found = Decimal(given)
