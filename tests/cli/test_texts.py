@@ -47,6 +47,7 @@ verify nexus
 verify nexus --against-nexus
 verify nothing
 verify orders --sql-conn-id nexus_default
+reconcile transactions=nexus
 replay nexus
 report nexus -o proof.html
 """

@@ -1,4 +1,4 @@
-"""A Nexus scripted from docs/api_facts.rst, whose books a test can keep as it likes, and copies that are read from it."""
+"""A Nexus whose books a test scripts as it likes, and copies that are read from it. See docs/api_facts.rst, Prices and balances.."""
 
 from __future__ import annotations
 

@@ -228,7 +228,7 @@ def test_what_is_no_copy_of_windows_is_refused(at: Bench, tmp_path: Path) -> Non
     at.copy("orders", "transactions")
     (tmp_path / "empty").mkdir()
     for folder in ("empty", "nowhere"):
-        with pytest.raises(NexusConfigurationError, match="no windows lie in"):
+        with pytest.raises(NexusConfigurationError, match="there is no sync in"):
             copied_files(tmp_path / folder, "transactions")
     (window,) = [path.parent for path in tmp_path.rglob(NAME) if "transactions" in str(path)]
     assert len(codes(copied_files(window, "transactions"))) == 10
