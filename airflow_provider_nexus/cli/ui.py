@@ -64,6 +64,7 @@ def run(arguments: Namespace) -> int:
             print(f"\nReady. You need no login; Ctrl-C stops all. Open\n\n  {url}\n", flush=True)
             airflow.wait()
         except KeyboardInterrupt:
+            print("Airflow stops, which takes some seconds.", flush=True)
             return 0
         finally:
             throwaway.stop(airflow)

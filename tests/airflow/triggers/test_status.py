@@ -13,6 +13,7 @@ from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sandbox.faults import Fault
+from airflow_provider_nexus.triggers import _status
 from airflow_provider_nexus.triggers.nexus import NexusStatusTrigger
 from tests.airflow.nexus import connection
 
@@ -125,6 +126,17 @@ def test_the_poller_ends_with_its_last_wait(sandbox: Sandbox) -> None:
 def test_the_deadline_is_kept(sandbox: Sandbox) -> None:
     code, created = next(iter(unsettled(sandbox).items()))
     assert fired(trigger({code: created}, seconds=0.5))["why"] == "deadline"
+
+
+def test_a_long_wait_is_logged_again(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, created = next(iter(unsettled(sandbox).items()))
+    monkeypatch.setattr(_status, "_LOGGED_EVERY", 0.3)
+    assert fired(trigger({code: created}, seconds=2))["why"] == "deadline"
+    lines = [line for line in "".join(capsys.readouterr()).splitlines() if f"waiting for {code}: " in line]
+    assert len(lines) > 2
+    assert all(" to be COMPLETED or SIMULATED until " in line for line in lines)
 
 
 @pytest.mark.parametrize(("status", "calls"), [(401, 1), (403, 1), (503, 4), (429, 4)])
