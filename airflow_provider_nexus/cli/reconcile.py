@@ -52,7 +52,7 @@ def run(arguments: Namespace) -> int:
         for each in line.explanations[:_SHOWN]:
             print_text(printable(f"{line.place} {line.code}: {each.record}, {each.why}"), "  ")
     for note in found.notes:
-        print_text(note)
+        print_text(printable(note))
     print_text(f"{found.text[0].upper()}{found.text[1:].partition(': ')[0]}, {number_of(found.calls, 'call')}")
     return 0 if found.is_fine else running.PROBLEMS
 

@@ -29,6 +29,8 @@ from airflow_provider_nexus.reconcile.statement import ALL, HOT_WALLET, Amounts,
 
 _NEWEST = 200
 """Newest transactions of a crypto whose customers are looked at when only totals are asked for."""
+_SAID = 1000
+"""Customers after which the log says how far it is."""
 _NARROWED = 8
 """Places of which the second is looked for from which on they differ; each takes about two dozen calls."""
 
@@ -153,6 +155,8 @@ class Reconciliation:
         doubtful = list[tuple[str, list[Line]]]()
         for done, customer in enumerate(sorted(wanted)):
             self.follow(done, len(wanted))
+            if done and done % _SAID == 0:
+                self.log.info("%s of %s customers compared", f"{done:,}", f"{len(wanted):,}")
             opening = self._statement.customer(customer, self.span.start) if has_opening else {}
             lines = self._lines(CUSTOMERS, opening, moved[customer], self._statement.customer(customer, self.span.end))
             yield from (line for line in lines if line.outcome is not Outcome.DIFFERS)

@@ -136,6 +136,16 @@ def test_a_lost_mutation_is_never_taken_for_timing(at: Bench, first: str, lost: 
     assert "T2" in named(the(found, CUSTOMERS))
 
 
+def test_what_had_taken_effect_at_the_start_is_no_excuse_at_the_moment(at: Bench) -> None:
+    """The book lacks as much as an old transaction for some days, and is put right after the moment."""
+    at.nexus.trade("T1", "3", day(1))
+    at.nexus.trade("T2", "5", day(6))
+    at.nexus.balances += [(day(9), "C1", "BTC", Decimal(-3)), (day(12), "C1", "BTC", Decimal(3))]
+    at.copy("transactions")
+    found = at.reconcile("transactions", start=day(4))
+    assert outcomes(found, CUSTOMERS) == {("C1", "BTC"): Outcome.DIFFERS}
+
+
 def test_a_balance_that_was_brought_along_is_no_difference(at: Bench) -> None:
     at.nexus.balances.append((day(-50), "C1", "BTC", Decimal(7)))
     at.nexus.trade("T1", "2", day(1))
