@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
-from itertools import accumulate
+from itertools import accumulate, repeat
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from airflow_provider_nexus.api.rows import AmountColumn, Row, RowReader
 from airflow_provider_nexus.exceptions import NexusDataError
 from airflow_provider_nexus.extract.totals import EXACT, Group, Totals, group_of, sum_of
 from airflow_provider_nexus.load.columns import CONTENT, KEY, Table
+from airflow_provider_nexus.load.days import DAY, Cell, Days
 from airflow_provider_nexus.load.manifest import GroupTotals, Manifest
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Digest:
 
 
 class Account(Generic[R]):
-    """What the records of a copy add up to: their number, a digest of their keys and one of their contents, exact sums.
+    """What the records of a copy add up to: their number, a digest of their keys and one of their contents, exact sums by day.
 
     :param resource: its name, for errors
     :param stored: members of a manifest to go on from; by default from nothing
@@ -83,6 +84,7 @@ class Account(Generic[R]):
         sums = stored.get("sums", {}).items()
         self.sums = {(name, code): Decimal(digits) for name, by_code in sums for code, digits in by_code.items()}
         """Exact sums by field and currency."""
+        self.days = Days()
         self.first: Row | None = None
         self.last: Row | None = None
         """The ends of what was counted, where the order of the records has a meaning."""
@@ -94,30 +96,36 @@ class Account(Generic[R]):
         :raises NexusDataError: when an amount can't be added up exactly; then none of them was counted
         """
 
-    def count(self, keys: Sequence[str], amounts: Iterable[AmountColumn], sign: int = 1) -> None:
-        """Count records by their keys, and add up their amounts.
+    def count(self, keys: Sequence[str], days: list[str], amounts: Iterable[AmountColumn], sign: int = 1) -> None:
+        """Count records by their keys and days, and add up their amounts.
 
+        :param days: that they were created on, in UTC; empty for one that has no stamp
         :raises NexusDataError: when an amount can't be added up exactly; then none of them was counted
         """
-        sums = dict[tuple[str, str], Decimal]()
-        grouped = dict[int, tuple[Sequence[str], dict[str, list[int]]]]()
+        sums, cells = self.sums.copy(), dict[Cell, Decimal]()
+        grouped = dict[int, tuple[Sequence[str], dict[tuple[str, str], list[int]]]]()
+        add, width = EXACT.add if sign > 0 else EXACT.subtract, self.days.width
+        days = days if width == DAY else [day[:width] for day in days]
         with localcontext(EXACT):
             for column in amounts:
                 values, currencies = column.values, column.currencies
                 if id(currencies) not in grouped:  # columns share two lists of codes
                     _, places = grouped[id(currencies)] = currencies, {}
-                    for place, code in enumerate(currencies):
-                        places.setdefault(code, []).append(place)
+                    for place, group in enumerate(zip(days, currencies, strict=True)):
+                        places.setdefault(group, []).append(place)
                 _, places = grouped[id(currencies)]
-                for currency, mine in places.items():
+                for (day, currency), mine in places.items():
                     if not (known := [value for place in mine if (value := values[place]) is not None]):
                         continue
-                    total = self.sums.get((column.field, currency), _ZERO)
-                    try:  # builtin sum() is the fastest loop over decimals
-                        sums[column.field, currency] = sum(known, total) if sign > 0 else total - sum(known)
+                    name, cell = (column.field, currency), (day, column.field, currency)
+                    try:
+                        part = sum(known, _ZERO)  # the fastest loop over decimals
+                        sums[name] = add(sums.get(name, _ZERO), part)
+                        cells[cell] = add(self.days.sums.get(cell, _ZERO), part)
                     except ArithmeticError:
-                        raise self._unfit(keys, column, currency, EXACT.add if sign > 0 else EXACT.subtract) from None
-        self.sums |= sums
+                        raise self._unfit(keys, column, currency, add) from None
+        self.sums = sums
+        self.days.set({day: self.days.records[day] + sign * number for day, number in Counter(days).items()}, cells)
         self.keys.add_all([hashlib.sha256(key.encode()).digest() for key in keys], sign)
 
     def _unfit(
@@ -146,7 +154,13 @@ class Account(Generic[R]):
 
     def members(self) -> dict[str, Any]:
         """The members of a manifest that it is about."""
-        return {"records": self.records, "key_digest": self.key_digest, "sums": self.sums_by_field}
+        return self.counts
+
+    @property
+    def counts(self) -> dict[str, Any]:
+        """Those of them that every format has."""
+        sums = {"sums": self.sums_by_field, "days": self.days.dump()}
+        return {"records": self.records, "key_digest": self.key_digest, **sums}
 
     @property
     def sums_by_field(self) -> dict[str, dict[str, str]]:
@@ -169,7 +183,8 @@ class LineAccount(Account[Row]):
 
     def add(self, rows: Sequence[Row], sign: int = 1) -> None:
         """Count rows whose amounts are decoded."""
-        self.count([row.key for row in rows], self._reader.columns(rows), sign)
+        days = [row.stamp[:DAY] for row in rows]
+        self.count([row.key for row in rows], days, self._reader.columns(rows), sign)
         self.first, self.last = self.first or rows[0], rows[-1]
 
 
@@ -214,6 +229,7 @@ class TableAccount(Account["TableRow"]):
         resource = table.resource
         place = {path: table.place(column.name) for path, column in table.by_path.items()}
         fiat, crypto = (place.get(".".join(code)) for code in (resource.fiat_code, resource.crypto_code))
+        self._created = place.get(resource.created.stamp if resource.created else resource.stamp)
         self._codes = [place for place in (fiat, crypto) if place is not None]
         self._amounts = [
             (".".join(path), place[".".join(path)], fiat if field.unit == "fiat" else crypto)
@@ -221,6 +237,7 @@ class TableAccount(Account["TableRow"]):
         ]
         self._grouping = Grouping(table) if resource.totals_path else None
         self._totals = stored.group_totals if stored else Totals()
+        self.days = stored.day_totals if stored else Days()
 
     def add(self, rows: Sequence[TableRow], sign: int = 1) -> None:
         """Count rows, or with ``sign=-1`` take them away."""
@@ -229,7 +246,9 @@ class TableAccount(Account["TableRow"]):
         columns = list(zip(*rows, strict=True))
         codes = {None: [""] * len(rows)} | {place: [code or "" for code in columns[place]] for place in self._codes}
         amounts = (AmountColumn(name, codes[currency], columns[place]) for name, place, currency in self._amounts)
-        self.count(columns[KEY], amounts, sign)
+        stamps = repeat(None, len(rows)) if self._created is None else columns[self._created]
+        days = ["" if stamp is None else stamp.isoformat()[:DAY] for stamp in stamps]
+        self.count(columns[KEY], days, amounts, sign)
         self.contents.add_all(list(map(bytes.fromhex, columns[CONTENT])), sign)
         if self._grouping:
             self._grouping.count(self._totals, zip(*(columns[place] for place in self._grouping.places), strict=True), sign)

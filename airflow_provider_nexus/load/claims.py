@@ -40,6 +40,7 @@ def contradictions(manifest: Manifest, rejected: int, *, has_all: bool = True) -
     yield from _of_the_window(manifest)
     yield from _of_the_server(manifest)
     flaws = list(_of_the_proof(manifest.proof))
+    yield from _of_the_days(manifest)
     yield from flaws or _of_the_count(manifest, rejected, exact=has_all and manifest.feed not in _LOOSE)
 
 
@@ -86,6 +87,12 @@ def _of_the_proof(proof: NamedProof) -> Iterator[str]:
             yield f"its verdict is {proof.verdict!r}, and {proof.unique} unique records with {totals} make that {str(judged)!r}"
         if proof.totals == "differ":
             yield f"its verdict is {proof.verdict!r}, and its proof says that the totals differ"
+
+
+def _of_the_days(manifest: Manifest) -> Iterator[str]:
+    days = manifest.day_totals
+    if sum(days.records.values()) != manifest.records or days.in_all() != amounts_of(manifest.sums):
+        yield "its days don't add up to its records and sums"
 
 
 def _of_the_count(manifest: Manifest, rejected: int, *, exact: bool) -> Iterator[str]:

@@ -25,7 +25,8 @@ from airflow_provider_nexus.exceptions import NexusDataError, NexusWindowError
 from airflow_provider_nexus.extract.jsonl import PART
 from airflow_provider_nexus.extract.totals import Totals
 from airflow_provider_nexus.extract.window import Window
-from airflow_provider_nexus.load.members import Members, refuse
+from airflow_provider_nexus.load.days import Days, DayTotals
+from airflow_provider_nexus.load.members import Count, Digits, Members, Sha256, Sums, refuse
 
 if TYPE_CHECKING:
     from airflow_provider_nexus.api.rows import Row
@@ -44,10 +45,6 @@ READINGS = "_readings"
 WINDOW_FOLDER = re.compile(r"(?P<start>\d{8}T\d{6}Z)-(?P<end>\d{8}T\d{6}Z)")
 """Name of the folder of a window."""
 
-Count = Annotated[int, Meta(ge=0, description="a count")]
-Digits = Annotated[str, Meta(pattern=r"^-?[0-9]+(\.[0-9]+)?\Z")]
-Sums = Annotated[dict[str, dict[str, Digits]], Meta(description="sums in digits, by field and currency")]
-Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z", description="a SHA-256")]
 LoadBefore = Annotated[str, Meta(pattern=r"^([0-9a-f]{64})?\Z", description="the window before")]
 """SHA-256 of the manifest of the load before into the same table; empty for the first load."""
 SetDigest = Annotated[str, Meta(pattern=r"^sha256-sum:[0-9a-f]{64}\Z", description="the digest of a set")]
@@ -185,6 +182,8 @@ class Manifest(Members, frozen=True):
     :param first: key and stamp of the first record
     :param key_digest: of the set of keys, whatever their order
     :param sums: exact, by field and currency
+    :param days: counts and sums by the UTC day of creation, by month where there are more than 400; without sums where there is
+        only one. The empty day is of records without a stamp
     :param schema: the fields seen, and those that the catalogue does not know
     :param untyped: how many values of each field were of another kind than declared, and stored as they came
     :param files: data files; a table has none
@@ -223,6 +222,7 @@ class Manifest(Members, frozen=True):
     last: EndRecord | None
     key_digest: SetDigest
     sums: Sums
+    days: list[DayTotals]
     schema: SeenFields
     untyped: dict[str, Count] = msgspec.field(default_factory=dict)
     files: list[File] = msgspec.field(default_factory=list)
@@ -266,6 +266,11 @@ class Manifest(Members, frozen=True):
         """Counts and sums by group."""
         return Totals.load(each.dump() for each in self.totals or ())
 
+    @property
+    def day_totals(self) -> Days:
+        """Counts and sums by day."""
+        return Days.load(self.days, self.sums)
+
 
 def describe(extracted: Extracted, account: Account[Any], file_format: str, untyped: Mapping[str, int] | None = None) -> Manifest:
     """The manifest of a reading; what stores it adds the members of the files or the table.
@@ -286,12 +291,10 @@ def describe(extracted: Extracted, account: Account[Any], file_format: str, unty
         read_by=extracted.origin.read_by,
         window=NamedWindow(start=to_wire(window.start), end=to_wire(window.end), how=window.how) if window else None,
         proof=NamedProof(**proof | {"reasons": list(extracted.proof.reasons)}),
-        records=account.records,
+        **account.counts,
         rejected=[],
         first=end_record(account.first),
         last=end_record(account.last),
-        key_digest=account.key_digest,
-        sums=account.sums_by_field,
         schema=SeenFields(**extracted.fields.summary()),
         untyped=dict(untyped or {}),
     )
@@ -341,4 +344,7 @@ def parse(raw: bytes, where: str) -> Manifest:
             moment(read_at, name)
         except NexusWindowError:
             refuse(where, name, read_at, "a moment")
+    for each in manifest.days:
+        if each.day and each.date is None:
+            refuse(where, "days.day", each.day, "a day, a month or a year of the calendar")
     return manifest

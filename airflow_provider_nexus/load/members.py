@@ -13,6 +13,10 @@ from msgspec.structs import FieldInfo, fields, force_setattr
 
 from airflow_provider_nexus.exceptions import NexusDataError
 
+Count = Annotated[int, Meta(ge=0, description="a count")]
+Digits = Annotated[str, Meta(pattern=r"^-?[0-9]+(\.[0-9]+)?\Z")]
+Sums = Annotated[dict[str, dict[str, Digits]], Meta(description="sums in digits, by field and currency")]
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z", description="a SHA-256")]
 _KINDS = {str: "a text", bool: "true or false", int: "a number", float: "a number", list: "a list", NoneType: "null"}
 
 

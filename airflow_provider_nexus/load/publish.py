@@ -165,6 +165,7 @@ def _misstated(published: Manifest, manifest: Manifest, *, has_all: bool) -> dic
     names = ["resource", "span", "records", "key_digest", "protected", *(() if manifest.content else ("first", "last"))]
     differing = [name for name in names if getattr(published, name) != getattr(manifest, name)]
     differing += [] if amounts_of(published.sums) == amounts_of(manifest.sums) else ["sums"]
+    differing += [] if published.day_totals.same_as(manifest.day_totals) else ["days"]
     differing += [] if published.group_totals.same_as(manifest.group_totals) else ["totals"]
     if differing:
         return {NAME: f"states something else than the records in {', '.join(differing)}"}

@@ -134,8 +134,7 @@ def _into_lines(folder: Any, manifest: Manifest, resource: Resource, rejected: I
         for row in heapq.merge(stored, in_order(tried.rows), key=itemgetter(0, 1, 2)):
             tally.add([row])
             writer.write([row])
-        members = {"records": tally.records, "key_digest": tally.key_digest, "sums": tally.sums_by_field}
-        manifest = replace(manifest, **members, first=end_record(tally.first), last=end_record(tally.last))
+        manifest = replace(manifest, **tally.counts, first=end_record(tally.first), last=end_record(tally.last))
         publish(folder, writer.parts(), manifest, tried.rejects)
     finally:
         writer.close()
@@ -227,7 +226,6 @@ def _sealed(copy: SqlCopy, reading: dict[str, Any], manifest: Manifest, tried: T
         content.add(row[CONTENT])
         account.add([row])
     start, end = reading["window_start"], reading["window_end"]
-    counts = {"records": account.records, "key_digest": account.key_digest, "sums": account.sums_by_field}
     return Sealed(
         label=reading["label"],
         feed=reading["feed"],
@@ -236,7 +234,7 @@ def _sealed(copy: SqlCopy, reading: dict[str, Any], manifest: Manifest, tried: T
         verdict=reading["verdict"],
         records=reading["records"] + len(tried.fitting),
         content=content.digest,
-        manifest=replace(manifest, **counts),
+        manifest=replace(manifest, **account.counts),
         account=account,
         rejects=tried.rejects,
     )

@@ -26,6 +26,7 @@ from airflow_provider_nexus.load.account import LineAccount, TableAccount
 from airflow_provider_nexus.load.claims import amounts_of
 from airflow_provider_nexus.load.columns import CONTENT, DIGESTED, KEY, SYSTEM, Column, Table
 from airflow_provider_nexus.load.copy import RejectedRecord
+from airflow_provider_nexus.load.days import Days
 from airflow_provider_nexus.load.manifest import Manifest, end_record
 from airflow_provider_nexus.load.parquet.changes import DELETED
 from airflow_provider_nexus.load.parquet.writer import load, read_columns, read_rows
@@ -135,10 +136,10 @@ class LinesReader:
 
     def differences(self, manifest: Manifest) -> Iterator[str]:
         """The members of a manifest that are not what the records add up to."""
-        found: dict[str, Any] = {"records": self.records, "key_digest": self._tally.key_digest, "sums": self._tally.sums_by_field}
+        found: dict[str, Any] = self._tally.counts
         if not manifest.rejected:  # the first and the last may have been rejected
             found |= {"first": end_record(self._tally.first), "last": end_record(self._tally.last)}
-        return _differences(found, manifest)
+        return _differences(found, self._tally.days, manifest)
 
 
 class ParquetReader:
@@ -188,7 +189,7 @@ class ParquetReader:
         found = self._account.members()
         if "totals" in found and Totals.load(each.dump() for each in found["totals"]).same_as(manifest.group_totals):
             found["totals"] = manifest.totals
-        return _differences(found, manifest)
+        return _differences(found, self._account.days, manifest)
 
 
 FolderReader = LinesReader | ParquetReader
@@ -239,14 +240,17 @@ def column_values(resource: Resource, folder: Any, manifest: Manifest, names: Se
             yield None if isinstance(values, RejectedRecord) else tuple(values[place] for place in places)
 
 
-def _differences(found: Mapping[str, Any], manifest: Manifest) -> Iterator[str]:
+def _differences(found: Mapping[str, Any], days: Days, manifest: Manifest) -> Iterator[str]:
+    by_day = manifest.day_totals
+    width = min(days.width, by_day.width)
     for name, mine in found.items():
         theirs = getattr(manifest, name)
-        if name == "sums":
-            mine, theirs = amounts_of(mine), amounts_of(theirs)
+        if name in ("sums", "days"):
+            pair = (amounts_of(mine), amounts_of(theirs)) if name == "sums" else (days.numbers(width), by_day.numbers(width))
+            mine, theirs = pair
             if manifest.provider_version != __version__:
                 # Another version may know other amounts.
-                known = {field for field, _ in mine} & {field for field, _ in theirs}
-                mine, theirs = ({at: value for at, value in each.items() if at[0] in known} for each in (mine, theirs))
+                known = {field for *_, field, _ in mine} & {field for *_, field, _ in theirs}
+                mine, theirs = ({at: value for at, value in each.items() if at[-2] in known} for each in pair)
         if mine != theirs:
             yield f"its {name} say {f'{theirs}, not {mine}' if name == 'records' else 'something else than the rows'}"

@@ -45,6 +45,7 @@ WHOLE: dict[str, Any] = {
     "last": None,
     "key_digest": NOTHING,
     "sums": {},
+    "days": [],
     "schema": {"fingerprint": f"sha256:{hashlib.sha256().hexdigest()}", "fields": [], "unknown_fields": []},
 }
 

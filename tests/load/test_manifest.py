@@ -29,6 +29,10 @@ OPTIONAL: dict[str, Any] = {
     "first": {"key": "K", "stamp": "2026-01-01T00:00:00"},
     "rejected": [FILE | {"name": "_rejected/records.jsonl"}],
     "sums": {"amount": {"EUR": "12345678901234567890.123456789012345678"}},
+    "days": [
+        {"day": "", "records": 1},
+        {"day": "2026-01-02", "records": 2, "sums": {"amount": {"EUR": "12345678901234567890.123456789012345678"}}},
+    ],
 }
 JSON = st.recursive(
     st.none()
@@ -45,7 +49,7 @@ UNKNOWN = st.dictionaries(st.text(max_size=6) | st.just("unknown"), JSON, max_si
 def objects(value: Any) -> list[dict[str, Any]]:
     """The objects of a manifest that have members of their own."""
     places = [value["window"], value["proof"], value["schema"], value.get("changes"), value.get("previous"), value["first"]]
-    return [each for each in (value, *places, *value.get("files", ()), *value.get("patches", ())) if each]
+    return [each for each in (value, *places, *value["days"], *value.get("files", ()), *value.get("patches", ())) if each]
 
 
 def written(value: dict[str, Any]) -> bytes:
@@ -95,6 +99,11 @@ def test_any_value_of_a_member_is_taken_as_it_is_or_refused_by_name(name: str, v
         ("files", {}, "field 'files' holds {}, which is not a list"),
         ("files", [FILE | {"name": "../x"}], "field 'files.name' holds '../x', which is not a name that a sync gives to a file"),
         ("sums", {"amount": {"EUR": "NaN"}}, "which is not sums in digits, by field and currency"),
+        ("days", [{"day": "1 May", "records": 1}], "field 'days.day' holds '1 May', which is not a day, a month or a year"),
+        ("days", [{"day": "2026-02-30", "records": 1}], "field 'days.day' holds '2026-02-30', which is not a day, a month or a"),
+        ("days", [{"day": "2026-01-01\n", "records": 1}], r"field 'days.day' holds '2026-01-01\n', which is not a day"),
+        ("days", [{"day": "0000", "records": 1}], "field 'days.day' holds '0000', which is not a day"),
+        ("days", [{"day": "2026", "records": -1}], "field 'days.records' holds -1, which is not a count"),
         ("read_at", "yesterday", "field 'read_at' holds 'yesterday', which is not a moment"),
         ("previous", "x", "field 'previous' holds 'x', which is not an object or the window before or null"),
         ("key_digest", "a" * 64, "which is not the digest of a set"),

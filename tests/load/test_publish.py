@@ -235,6 +235,7 @@ DAMAGE: dict[str, tuple[str, Callable[[Path], object]]] = {
     "is not named by _manifest.json": ("part-00001.jsonl.gz", lambda path: path.write_bytes(b"more")),
     "states something else than the records in records": (NAME, lambda path: edit(path, records=7)),
     "states something else than the records in sums": (NAME, lambda path: edit(path, sums={"amount": {"EUR": "1"}})),
+    "states something else than the records in days": (NAME, lambda path: edit(path, days=[{"day": "2026-01-01", "records": 1}])),
     "its verdict is 'proved', and 9 unique records": (NAME, lambda path: edit(path, proof=WHOLE["proof"] | {"unique": 9})),
 }
 

@@ -104,6 +104,11 @@ _ELSEWHERE = "20200101T000000Z-20200102T000000Z"
 _DEEP = '{"manifest_version": 1, "run": ' + "[" * 5_000 + "]" * 5_000 + "}"
 
 
+def moved_by_a_day(folder: Path) -> None:
+    first, *others = json.loads((folder / NAME).read_bytes())["days"]
+    edited(folder, days=[first | {"day": "2020-01-01"}, *others])
+
+
 def of_proof(folder: Path, **members: Any) -> None:
     edited(folder, proof={**json.loads((folder / NAME).read_bytes())["proof"], **members})
 
@@ -178,6 +183,8 @@ BOTH: dict[str, tuple[Tamper, str]] = {
     "records": (lambda folder: edited(folder, records=3), "records say 3"),
     "key digest": (lambda folder: edited(folder, key_digest="sha256-sum:" + "0" * 64), "key_digest"),
     "sums": (lambda folder: edited(folder, sums={"executedAmounts.fiatValue": {"EUR": "1"}}), "sums"),
+    "days": (lambda folder: moved_by_a_day(folder), "days say something else than the rows"),
+    "days that don't add up": (lambda folder: edited(folder, days=[]), "days don't add up"),
     "another resource": (lambda folder: edited(folder, resource="unicorns"), "unicorns"),
     "a rejected file": (lambda folder: _write(folder / "_rejected" / "records.jsonl"), "not named by"),
     "what it replaced": (lambda folder: edited(folder, replaces="0" * 64), "is missing, and _manifest.json says"),

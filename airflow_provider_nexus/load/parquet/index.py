@@ -24,7 +24,8 @@ from airflow_provider_nexus.extract.totals import Totals
 from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load.collection import refuse_other_format, windows_named, windows_of
-from airflow_provider_nexus.load.manifest import NAME, Digits, Manifest, Previous, Sha256, digest_of
+from airflow_provider_nexus.load.manifest import NAME, Manifest, Previous, digest_of
+from airflow_provider_nexus.load.members import Digits, Sha256
 
 FOLDER, WINDOWS = "_index", "windows.json"
 LOOKED_AT = 10

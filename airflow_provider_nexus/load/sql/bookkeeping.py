@@ -6,7 +6,6 @@ All that is asked of ``nexus_table``, ``nexus_manifest`` and ``nexus_rejected``,
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
@@ -193,7 +192,8 @@ class Bookkeeping:
             state=merge.state.dump(is_history=self._model.is_history),
             load=TableLoad(**columns, columns=list(self._model.names), repaired=merge.repaired, rejects=digest_of(rejects)),
         )
-        text = json.dumps(manifest.dump(), indent=1, sort_keys=True, ensure_ascii=False, default=str)
+        encoded = msgspec.json.encode(manifest.dump(), enc_hook=str, order="sorted")
+        text = msgspec.json.format(encoded, indent=1).decode()
         sha256 = hashlib.sha256(text.encode()).hexdigest()
         start, end = (sealed.window.start, sealed.window.end) if sealed.window else (None, None)
         window = {"window_start": start, "window_end": end, "read_at": sealed.read_at}
