@@ -155,7 +155,8 @@ class ParquetCopy:
                 versions.write(tombstones(self._table, changes.deleted, sealed))
                 self._readings.store(sealed, versions, changes.counts)
             folder = self._collection / (window.label if window else sealed.label)
-            previous = previous_of(self._collection, window) if window else None
+            # An unproved reading is the whole of nothing, and yet of a window.
+            previous = previous_of(self._collection, sealed.window) if sealed.window else None
             manifest = replace(sealed.manifest, **sealed.account.members(), format=FORMAT, previous=previous)
             if self._unsettled:
                 self._index.begin([folder.name])
