@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def verify(arguments: Namespace) -> int:
     """Check a copy.
 
-    :return: 0 when all is well, 1 when there are problems
+    :return: 0 when there is no problem, 1 when there are problems
     :raises NexusConfigurationError: when there is nothing to check, or a connection is missing
     """
     report = _verify_table(arguments) if arguments.sql_conn_id else _verify_files(arguments)
@@ -30,8 +30,8 @@ def verify(arguments: Namespace) -> int:
             if lines:
                 print_table(title, ("where", "what"), [(short(line.where), line.what) for line in lines], whole=("where",))
         seen = {"manifest": report.windows, "record": report.records, "byte": report.bytes, "call": report.calls}
-        result = "All is well" if report.is_fine else number_of(len(report.problems), "problem")
-        print_text(f"{result}: {', '.join(number_of(number, noun) for noun, number in seen.items() if number or noun != 'call')}")
+        counts = (number_of(number, noun) for noun, number in seen.items() if number or noun != "call")
+        print_text(f"{report.verdict}: {', '.join(counts)}")
     else:
         print_json(report.dump())
     return 0 if report.is_fine else running.PROBLEMS

@@ -19,9 +19,9 @@ from airflow_provider_nexus.load.members import Count, Members, Sums
 
 MOST = 400
 """Days, or months, that are told apart."""
-DAY, _MONTH, _YEAR = 10, 7, 4
+DAY, MONTH, YEAR = 10, 7, 4
 """Characters of a day, of a month and of a year."""
-_COARSER = {DAY: _MONTH, _MONTH: _YEAR}
+_COARSER = {DAY: MONTH, MONTH: YEAR}
 _ZERO = Decimal()
 _EVERY_DIGIT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
 """Adds without ever rounding, whatever somebody has written into a manifest."""

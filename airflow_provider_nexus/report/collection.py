@@ -10,6 +10,7 @@ from airflow_provider_nexus.extract.origin import Open
 from airflow_provider_nexus.extract.proof import Verdict
 from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load.manifest import Manifest
+from airflow_provider_nexus.verify.findings import gaps_between
 
 VERDICTS = ("proved", "proved_shrunk", "unproved")
 
@@ -148,14 +149,7 @@ class ResourceCopy:
     @property
     def gaps(self) -> list[tuple[datetime, datetime]]:
         """The spans between the first and the last window that no window covers."""
-        found, reached = list[tuple[datetime, datetime]](), None
-        for entry in self.entries:
-            if entry.end is None:
-                continue
-            if reached and entry.start > reached:
-                found.append((reached, entry.start))
-            reached = max(reached or entry.end, entry.end)
-        return found
+        return gaps_between((entry.start, entry.end) for entry in self.entries if entry.end)
 
 
 def read_manifest(raw: bytes) -> tuple[Manifest | None, str]:

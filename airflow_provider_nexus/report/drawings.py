@@ -1,4 +1,4 @@
-"""Days and drawings: what each day of the windows contains, their calendar, and bars of a series.
+"""Drawings: the calendar of windows, and bars of a series.
 
 A mark of the calendar shows its verdict three times: by colour, by letter, and by shape. Heights of bars are rounded to
 pixels; the digits are in the table beside.
@@ -14,13 +14,9 @@ from decimal import Context, Decimal, Inexact, Overflow
 from itertools import groupby
 from statistics import median_low
 
-from airflow_provider_nexus.report.collection import WindowEntry
-
 DAY = timedelta(days=1)
 LONGEST = 366 * DAY
 """As much of a window is drawn, its end: the first sync of a resource may go back to its beginning."""
-_LONGEST_AMOUNT = 200
-"""Digits of an amount; more are taken for damage, and left out."""
 _EXACT = Context(prec=2000, traps=[Inexact, Overflow])
 
 
@@ -42,43 +38,6 @@ def days_of(start: datetime, end: datetime | None) -> list[date]:
     return found or [(start + (end - start) / 2).date()]
 
 
-def day_of(entry: WindowEntry) -> date:
-    """The first day that a window is about."""
-    end = entry.end and min(entry.end, entry.start + 2 * DAY)
-    return days_of(entry.start, end)[0]
-
-
-@dataclass
-class Day:
-    """What the windows of a day contain; a window of more days counts on its first one.
-
-    :param sums: wire name of the amount -> currency -> exact sum
-    """
-
-    records: int = 0
-    sums: dict[str, dict[str, Decimal]] = field(default_factory=dict)
-
-    def add(self, entry: WindowEntry) -> None:
-        """Count a window."""
-        self.records += entry.records
-        for name, by_currency in entry.manifest.sums.items() if entry.manifest else ():
-            sums = self.sums.setdefault(name, {})
-            for currency, value in by_currency.items():
-                if len(value) <= _LONGEST_AMOUNT:
-                    sums[currency] = _EXACT.add(sums.get(currency, Decimal(0)), Decimal(value))
-
-
-def by_day(entries: Iterable[WindowEntry]) -> dict[date, Day]:
-    """What each day contains, oldest first. Of readings that are no windows, the last one of a day counts."""
-    found: dict[date, Day] = {}
-    for entry in entries:
-        day = day_of(entry)
-        if entry.end is None:
-            found[day] = Day()
-        found.setdefault(day, Day()).add(entry)
-    return dict(sorted(found.items()))
-
-
 def total(values: Iterable[Decimal]) -> Decimal:
     """An exact sum."""
     found = Decimal(0)
@@ -87,14 +46,17 @@ def total(values: Iterable[Decimal]) -> Decimal:
     return found
 
 
-_PITCH, _CELL, _LEFT, _TOP = 19, 17, 40, 20
-_STRIP, _ROW, _STRIP_LEFT = 960, 22, 90
+_PITCH, _CELL, _LEFT, _TOP = 17, 15, 32, 20
+_STRIP, _ROW, _STRIP_LEFT = 288, 15, 58
+_RECENT, _RECENT_CELL, RECENT_TALL = 28, 8, 14
 _SHORT = timedelta(hours=20)
 _MOMENT = timedelta(minutes=24)
 _CROWDED = 3
 _LETTER_NEEDS = 11
 _LOST = {"proved": 0, "proved_shrunk": 4, "unproved": 8, "gap": 6}
 """How much lower a mark is that is too narrow for its letter."""
+_WORST = ("unproved", "gap", "proved_shrunk", "proved")
+RECENT_WIDE = _RECENT * _RECENT_CELL
 
 
 @dataclass(frozen=True)
@@ -130,11 +92,13 @@ class Mark:
 class Panel:
     """A drawing.
 
-    :param title: what it shows
+    :param name: the time that it shows
+    :param axis: ``day`` or ``time of day (UTC)``
     :param labels: x, y and text
     """
 
-    title: str
+    name: str
+    axis: str
     width: int
     height: int
     labels: list[tuple[int, int, str]] = field(default_factory=list)
@@ -154,18 +118,39 @@ def draw(spans: list[CalendarSpan]) -> list[Panel]:
     for span in spans:
         for day in days_of(span.start, span.end):
             placed.setdefault(day, []).append(span)
-    return [_year(year, list(group), placed) for year, group in groupby(sorted(placed), key=lambda day: day.year)]
+    quarters = groupby(sorted(placed), key=lambda day: (day.year, (day.month + 2) // 3))
+    return [_quarter(f"{year} Q{quarter}", list(group), placed) for (year, quarter), group in quarters]
 
 
-def _year(year: int, days: list[date], placed: dict[date, list[CalendarSpan]]) -> Panel:
+def recent(spans: Iterable[CalendarSpan], until: datetime) -> list[Mark]:
+    """A mark for each of the last four weeks' days that has something, which shows the worst of it.
+
+    :param until: the end of the last day
+    """
+    last, worst = (until - timedelta(microseconds=1)).date(), dict[date, CalendarSpan]()
+    for span in spans:
+        for day in days_of(span.start, span.end):
+            if day not in worst or _WORST.index(span.kind) < _WORST.index(worst[day].kind):
+                worst[day] = span
+    found = list[Mark]()
+    for place in range(_RECENT):
+        day = last - DAY * (_RECENT - 1 - place)
+        if day in worst:
+            span = worst[day]
+            lost = _LOST[span.kind] if span.kind != "proved_shrunk" else 0
+            found.append(Mark(span, place * _RECENT_CELL, lost, _RECENT_CELL - 1, RECENT_TALL - lost))
+    return found
+
+
+def _quarter(name: str, days: list[date], placed: dict[date, list[CalendarSpan]]) -> Panel:
     monday = days[0] - DAY * days[0].weekday()
     weeks = (days[-1] - monday).days // 7 + 1
-    panel = Panel(f"Windows by day, {year}", max(_LEFT + weeks * _PITCH, 130), _TOP + 7 * _PITCH)
-    panel.labels = [(0, _TOP + row * _PITCH + 13, name) for row, name in ((0, "Mon"), (2, "Wed"), (4, "Fri"), (6, "Sun"))]
+    panel = Panel(name, "day", max(_LEFT + weeks * _PITCH, 130), _TOP + 7 * _PITCH)
+    panel.labels = [(0, _TOP + row * _PITCH + 11, name) for row, name in ((0, "Mon"), (2, "Wed"), (4, "Fri"), (6, "Sun"))]
     for month, group in groupby(days, key=lambda day: day.month):
         week = (next(group) - monday).days // 7
-        name = date(year, month, 1).strftime("%b %Y" if month == days[0].month else "%b")
-        panel.labels.append((_LEFT + week * _PITCH, 13, name))
+        text = date(days[0].year, month, 1).strftime("%b %Y" if month == days[0].month else "%b")
+        panel.labels.append((_LEFT + week * _PITCH, 13, text))
     for week, run in groupby(days, key=lambda day: (day - monday).days // 7):
         for _, same in groupby(run, key=lambda day: [id(span) for span in placed[day]]):
             mine = list(same)
@@ -191,15 +176,16 @@ def _strips(spans: list[CalendarSpan]) -> Iterator[Panel]:
         found = list(group)
         days = sorted({day for day, *_ in found})
         name = date(*month, 1).strftime("%B %Y")
-        panel = Panel(f"Windows by time of day (UTC), {name}", _STRIP_LEFT + _STRIP, _TOP + len(days) * _ROW)
-        panel.labels = [(_STRIP_LEFT + hour * _STRIP // 24, 13, f"{hour:02}:00") for hour in range(0, 24, 3)]
+        panel = Panel(name, "time of day (UTC)", _STRIP_LEFT + _STRIP, _TOP + len(days) * _ROW)
+        panel.labels = [(_STRIP_LEFT + hour * _STRIP // 24, 13, f"{hour:02}:00") for hour in range(0, 24, 6)]
         rows = {day: _TOP + number * _ROW for number, day in enumerate(days)}
-        panel.labels += [(0, y + 14, day.isoformat()) for day, y in rows.items()]
+        panel.labels.append((0, 13, date(*month, 1).strftime("%b %Y")))
+        panel.labels += [(0, y + 11, f"{day:%a %d}") for day, y in rows.items()]
         for day, first, last, span in found:
             left, right = (moment * _STRIP // DAY for moment in (first, last))
             width = max(2, right - left - 1)
             lost = 0 if width >= _LETTER_NEEDS else _LOST[span.kind]
-            panel.marks.append(Mark(span, _STRIP_LEFT + left, rows[day] + lost, width, 18 - lost))
+            panel.marks.append(Mark(span, _STRIP_LEFT + left, rows[day] + lost, width, 13 - lost))
         yield panel
 
 

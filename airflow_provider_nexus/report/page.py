@@ -18,10 +18,14 @@ from markupsafe import Markup
 
 from airflow_provider_nexus import __version__
 from airflow_provider_nexus import storage as store
+from airflow_provider_nexus.client.log import number_of
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError, NexusStorageError
+from airflow_provider_nexus.report.amounts import exact, label_of, rounded
 from airflow_provider_nexus.report.collection import ResourceCopy, Wording
+from airflow_provider_nexus.report.drawings import RECENT_TALL, RECENT_WIDE
 from airflow_provider_nexus.report.section import WORDS, Section, changes, span, stamp
 from airflow_provider_nexus.report.tree import FILES, copies
+from airflow_provider_nexus.verify.findings import verdict_of
 
 _PACKAGE = "airflow_provider_nexus.report"
 
@@ -69,6 +73,8 @@ def render(
         loader=PackageLoader(_PACKAGE), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
     )
     environment.globals |= {"changes": changes, "span": span, "stamp": stamp, "words": WORDS, "version": __version__}
+    environment.globals |= {"counted": number_of, "label_of": label_of, "rounded": rounded, "exact": exact}
+    environment.globals |= {"strip": (RECENT_WIDE, RECENT_TALL)}
     environment.filters["address"] = lambda path: links_from + quote(path)
     templates, names = resources.files(_PACKAGE) / "templates", ["report.css"]
     if any(collection.manifests for collection in ordered):
@@ -89,19 +95,28 @@ def render(
 def _summary(sections: list[Section], bare: Sequence[str]) -> dict[str, Any]:
     """The top of the page, of all resources together."""
     entries = [entry for section in sections for entry in section.collection.entries]
+    found = {name: sum(section.counts[name] for section in sections) for name in ("proved", "proved_shrunk", "unproved")}
+    kinds = {"window" if section.has_windows else "reading" for section in sections}
+    gaps = sum(len(section.gaps) for section in sections)
+    problems = len(bare) + sum(section.problems for section in sections)
+    unreadable = sum(entry.manifest is None for entry in entries)  # each of them is among the problems
+    behind = min((section for section in sections if section.reaches), key=lambda each: each.reaches or each.now, default=None)
     return {
+        **found,
+        "verdict": verdict_of(problems, found["unproved"] - unreadable, gaps),
+        "level": "look" if problems or found["unproved"] else "gap" if gaps else "sound",
+        "behind": behind,
+        "of": number_of(len(entries), kinds.pop()) if len(kinds) == 1 else f"{len(entries):,} windows and readings",
+        "until": max((section.reaches for section in sections if section.reaches), default=None),
+        "look": [(section, *each) for section in sections for each in section.to_look_into],
         "environments": sorted({section.collection.environment for section in sections}),
         "base_urls": sorted({entry.manifest.base_url for entry in entries if entry.manifest} - {""}),
         "versions": sorted({entry.manifest.provider_version for entry in entries if entry.manifest} - {""}),
         "windows": len(entries),
-        **{name: sum(section.counts[name] for section in sections) for name in ("proved", "proved_shrunk", "unproved")},
-        "gaps": sum(len(section.gaps) for section in sections),
-        "empty": sum(len(section.collection.empty) for section in sections),
         "links": sum(section.chain.links for section in sections),
         "broken": sum(len(section.chain.broken) for section in sections),
         "rejected": sum(entry.rejected for entry in entries),
         "bare": list(bare),
-        "sound": not bare and all(section.is_sound for section in sections),
     }
 
 

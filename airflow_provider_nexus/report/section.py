@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from decimal import Decimal
+from datetime import datetime, timedelta
 from functools import cached_property
 
 from airflow_provider_nexus.api.resources import RESOURCES
+from airflow_provider_nexus.client.log import number_of
 from airflow_provider_nexus.load.manifest import ChangeCounts
+from airflow_provider_nexus.report.amounts import Amounts
 from airflow_provider_nexus.report.collection import ResourceCopy, WindowEntry
-from airflow_provider_nexus.report.drawings import Bars, CalendarSpan, Day, Panel, bars, by_day, draw, total
+from airflow_provider_nexus.report.drawings import Bars, CalendarSpan, Mark, Panel, draw, recent
 
-_WIDE, _TALL = 720, 96
-_MONEY_WIDE, _MONEY_TALL = 300, 30
+_WIDE, _TALL = 720, 72
+_TALL_PANEL, _PANELS, _TALL_PANELS = 200, 4, 2
+"""Panels of a calendar that are shown at once, those of days and the taller ones of hours; the earlier ones are folded."""
 WORDS = {"proved": "proved", "proved_shrunk": "proved though shrunk", "unproved": "unproved", "gap": "gap"}
 
 
@@ -55,9 +57,9 @@ class Section:
         return sum(entry.records for entry in entries)
 
     @property
-    def is_sound(self) -> bool:
-        """Whether nothing is to be looked into."""
-        return not (self.counts["unproved"] or self.gaps or self.collection.empty or self.chain.broken)
+    def problems(self) -> int:
+        """How many things are not as they were stored."""
+        return len(self.collection.empty) + len(self.chain.broken)
 
     @property
     def reaches(self) -> datetime | None:
@@ -76,76 +78,57 @@ class Section:
         return (stamp(min(found)), age(self.now - min(found))) if found else None
 
     @cached_property
-    def panels(self) -> list[Panel]:
-        """The calendar."""
+    def spans(self) -> list[CalendarSpan]:
+        """What the calendar shows."""
         spans = list[CalendarSpan]()
         for number, entry in enumerate(self.collection.entries):
-            title = f"{self.when(entry)}: {WORDS[entry.verdict]}, {entry.records} records"
+            title = f"{self.when(entry)}: {WORDS[entry.verdict]}, {number_of(entry.records, 'record')}"
             title += ", read again or patched" if entry.was_read_again else ""
             anchor = f"r{self.place}-w{number}"
             spans.append(CalendarSpan(entry.start, entry.end, entry.verdict, title, anchor, entry.was_read_again))
         for number, (start, end) in enumerate(self.gaps):
             title = f"{span(start, end)}: gap, no window covers this"
             spans.append(CalendarSpan(start, end, "gap", title, f"r{self.place}-g{number}"))
-        return draw(spans)
+        return spans
+
+    @cached_property
+    def panels(self) -> tuple[list[Panel], list[Panel]]:
+        """The calendar: the panels that are folded, and the latest ones."""
+        found = draw(self.spans)
+        shown = _TALL_PANELS if any(panel.height > _TALL_PANEL for panel in found) else _PANELS
+        return found[:-shown], found[-shown:]
+
+    def recent(self, until: datetime) -> list[Mark]:
+        """The calendar of the last four weeks, one line high."""
+        return recent(self.spans, until)
 
     def when(self, entry: WindowEntry) -> str:
         """When a window is, or when the whole was read."""
         return span(entry.start, entry.end) if entry.end else stamp(entry.start)
 
     @cached_property
-    def days(self) -> dict[date, Day]:
-        """What each day contains."""
-        return by_day(self.collection.entries)
+    def amounts(self) -> Amounts:
+        """Records and money by day."""
+        return Amounts(self.collection.resource, self.collection.entries, adds_up=self.has_windows)
 
     @cached_property
     def per_day(self) -> Bars:
         """Records by day, days without a window included as nothing."""
-        values = [Decimal(day.records) if day else Decimal(0) for day in self._every_day]
-        return bars(values, _WIDE, _TALL, adds_up=self.has_windows)
-
-    @property
-    def scale(self) -> str:
-        """What the chart of records shows from left to right, and its highest day."""
-        first, last = min(self.days), max(self.days)
-        highest = max(day.records for day in self.days.values())
-        return f"{first}" + (f" to {last}, most on a day" if last > first else "") + f": {highest}"
+        return self.amounts.records(_WIDE, _TALL)
 
     @property
     def to_look_into(self) -> list[tuple[str, str]]:
-        """What is not sound: where it is shown, and what it is."""
+        """What is not sound, of each kind the newest first: where it is shown, and what it is."""
         unproved = [entry for entry in enumerate(self.collection.entries) if entry[1].verdict == "unproved"]
         entries = self.collection.entries
         no_manifest = [] if any(entry.manifest for entry in entries) else [f"none of its {len(entries)} manifests can be read"]
         return [
             *((f"r{self.place}-chain", text) for text in no_manifest),
-            *((f"r{self.place}-w{place}", f"{self.when(entry)} is unproved") for place, entry in unproved),
-            *((f"r{self.place}-g{place}", f"{span(*gap)} is in no window") for place, gap in enumerate(self.gaps)),
+            *((f"r{self.place}-w{place}", f"{self.when(entry)} is unproved") for place, entry in reversed(unproved)),
             *((f"r{self.place}-empty", f"{label} has no manifest") for label in self.collection.empty),
             *((f"r{self.place}-chain", f"{label}: {flaw}") for label, flaw in self.chain.broken),
+            *((f"r{self.place}-g{place}", f"{span(*gap)} is in no window") for place, gap in reversed([*enumerate(self.gaps)])),
         ]
-
-    @property
-    def _every_day(self) -> list[Day | None]:
-        first, last = min(self.days), max(self.days)
-        return [self.days.get(first + timedelta(days=number)) for number in range((last - first).days + 1)]
-
-    @cached_property
-    def amounts(self) -> dict[str, dict[str, tuple[str, Bars]]]:
-        """By wire name of the amount and currency: the exact sum of all days, or of the last reading, and a chart."""
-        found = {(name, currency) for day in self.days.values() for name, sums in day.sums.items() for currency in sums}
-        by_name: dict[str, dict[str, tuple[str, Bars]]] = {}
-        for name, currency in sorted(found):
-            values = [day.sums.get(name, {}).get(currency, Decimal(0)) if day else Decimal(0) for day in self._every_day]
-            shown = total(values) if self.has_windows else values[-1]
-            drawn = bars(values, _MONEY_WIDE, _MONEY_TALL, adds_up=self.has_windows)
-            by_name.setdefault(name, {})[currency] = (digits(shown), drawn)
-        return by_name
-
-    def exact(self, name: str) -> list[tuple[date, list[str]]]:
-        """An amount by day, one text for each currency, empty where there is none."""
-        rows = ((day, each.sums[name]) for day, each in self.days.items() if name in each.sums)
-        return [(day, [digits(sums[each]) if each in sums else "" for each in self.amounts[name]]) for day, sums in rows]
 
     @property
     def rejected(self) -> list[tuple[int, WindowEntry]]:
@@ -228,12 +211,6 @@ def schema_changes(collection: ResourceCopy) -> list[tuple[int, str, list[str], 
 def _parent(name: str) -> str:
     """The object that a field is a member of; the record itself is the empty one."""
     return name.rpartition(".")[0]
-
-
-def digits(value: Decimal) -> str:
-    """An amount in full, without an exponent and without the zeros after its second decimal that add nothing."""
-    whole, point, decimals = f"{value:f}".partition(".")
-    return whole + point + decimals[:2] + decimals[2:].rstrip("0")
 
 
 def stamp(value: datetime | None) -> str:

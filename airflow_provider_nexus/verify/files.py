@@ -16,7 +16,6 @@ from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.api.environments import normal_form
 from airflow_provider_nexus.api.moments import moment
 from airflow_provider_nexus.api.resources import RESOURCES, get_resource
-from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.client.log import number_of
 from airflow_provider_nexus.exceptions import (
     NexusConfigurationError,
@@ -101,7 +100,8 @@ def _check_collection(collection: ResourceFolder, findings: Findings, steps: Ste
         for path, flaw in index_flaws(collection.folder, found):
             findings.problem(path, f"{flaw}: remove the file, and the next run makes it anew")
         spans = [(window, name) for name, window in collection.windows.items() if name in found]
-        note_gaps(collection.folder, spans, findings)
+        findings.note_gaps(collection.folder, (window for window, _ in spans))
+        note_overlaps(collection.folder, spans, findings)
 
 
 def _sibling_server(collection: ResourceFolder) -> str:
@@ -158,6 +158,7 @@ class FolderCheck:
             findings.problem(path, f"{flaw}: {_EDITED}")
         if manifest.proof.verdict == Verdict.UNPROVED:
             reasons = "; ".join(manifest.proof.reasons) or "no reason is given"
+            findings.unproved += 1
             findings.note(self._path, f"warning: its reading was never proved complete ({reasons})")
         return manifest
 
@@ -320,17 +321,15 @@ def check_order(collection: ResourceFolder, found: Mapping[str, Manifest], findi
                 break
 
 
-def note_gaps(collection: Any, found: list[tuple[Window, str]], findings: Findings) -> None:
-    """Note gaps between windows, and windows that overlap.
+def note_overlaps(collection: Any, found: list[tuple[Window, str]], findings: Findings) -> None:
+    """Note windows that overlap.
 
     :param found: the windows that have a manifest, with their folders' names
     """
     ordered = sorted(found, key=lambda each: (each[0].start, each[0].end))
     until = ordered[0][0].end if ordered else None
     for (_, before), (window, name) in pairwise(ordered):
-        if until is not None and window.start > until:
-            findings.note(collection, f"a gap: {to_wire(until)} to {to_wire(window.start)} is in no window")
-        elif until is not None and window.start < until:
+        if until is not None and window.start < until:
             findings.note(collection, f"an overlap: {name} begins before {before} ends, so some records lie in both")
         until = max(until, window.end) if until else window.end
 

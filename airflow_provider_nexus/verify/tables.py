@@ -64,10 +64,12 @@ def verify_table(copy: SqlCopy, follow: Follow = unheard) -> Report:
     for line in checked.problems:
         findings.problem(name, f"{line}: {_AGAIN if line in checked.of_rows else BACKUP}")
     put_aside, stated = dict[str, dict[str, Any]](), defaultdict[str, set[str]](set)
+    last = dict[str, str]()
     with copy.books() as books:
         owner = books.owner() or {}
         for row in books.manifests():
             put_aside.pop(row["label"], None)
+            last[row["label"]] = row["verdict"]
             if row["rejected"]:
                 put_aside[row["label"]] = row
             for member in ("resource", "environment", "base_url"):
@@ -84,6 +86,9 @@ def verify_table(copy: SqlCopy, follow: Follow = unheard) -> Report:
             row = put_aside.get(label, {})
             if flaw := books.rejects_flaw(label, row):
                 findings.problem(name, f"{flaw}: {_AGAIN if row.get('feed') == 'created' else BACKUP}")
+        findings.unproved = list(last.values()).count(Verdict.UNPROVED)
+        if not books.missing:
+            findings.note_gaps(name, (window for window, _ in books.windows_read()))
         if not books.missing and set(books.windows()) != set(books.windows_read()):
             text = (
                 f"nexus_table has other windows of {name} than the manifests: empty its column windows, which the next load fills"

@@ -279,7 +279,7 @@ def test_a_report_on_a_table(warehouse: str, tmp_path: Path, capsys: pytest.Capt
     code, out, _ = run(capsys, "report", "copied", "--sql-conn-id", "warehouse", "-o", page)
     assert (code, out) == (0, f"{page}: {page.stat().st_size:,} bytes\n")
     shown = Page.of(page.read_text())
-    assert "Of 1 windows and readings, 1 are proved complete" in shown.text
+    assert "1 of 1 window is proved complete" in shown.text
     assert "#copied-1" in shown.links
     code, _, err = run(capsys, "report", "other", "--sql-conn-id", "warehouse", "-o", tmp_path / "other.html")
     assert (code, "no table that a sync has made" in err, (tmp_path / "other.html").exists()) == (2, True, False)

@@ -1,4 +1,4 @@
-"""A Nexus whose books a test scripts as it likes, and copies that are read from it. See docs/api_facts.rst, Prices and balances."""
+"""A Nexus whose books a test scripts, and copies read from it. See docs/api_facts.rst, Prices and balances."""
 
 from __future__ import annotations
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -14,8 +13,10 @@ import pytest
 
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.report import write_report
+from airflow_provider_nexus.report.amounts import exact, label_of, rounded
+from airflow_provider_nexus.verify.files import verify
 from tests.report.pages import Page
-from tests.report.trees import DAYS, ENVIRONMENT, GAP, MADE_AT, edit, midnight, windows
+from tests.report.trees import DAYS, ENVIRONMENT, GAP, MADE_AT, edit, midnight, spread, windows
 
 HOSTILE = "</style></svg><script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7*7 }}"
 
@@ -53,7 +54,9 @@ def test_links_can_start_elsewhere(grown: Path) -> None:
 @pytest.mark.parametrize("under", ["", ENVIRONMENT, f"{ENVIRONMENT}/customers"])
 def test_any_folder_of_the_tree_can_be_reported_on(grown: Path, under: str) -> None:
     page = page_of(grown / under)
-    assert tuple(page.text.partition("To look into")[2].split()[i] for i in (0, 2)) == ("customers", ENVIRONMENT)
+    look = page.text.partition("To look into")[2]
+    assert look.split()[0] == f"{midnight(GAP):%Y-%m-%d}" if under.endswith("customers") else look.split()[0] == "customers:"
+    assert f"Nexus, {ENVIRONMENT}: " in page.text
     for link in page.links:
         assert link.startswith("#") or (grown / under / link).is_file()
 
@@ -71,25 +74,41 @@ def test_gaps_and_what_is_unproved_are_told_first(grown: Path) -> None:
     text = page_of(grown).text
     assert f"{midnight(GAP):%Y-%m-%d} to {midnight(GAP + 1):%Y-%m-%d} is in no window" in text
     assert text.count("is unproved") == 2
-    assert "Not everything is proved" in text
-    assert "There is 1 gap between windows" in text
+    assert "2 unproved windows and 1 gap. Read up to" in text
 
 
 def test_a_shrunk_window_is_sound_but_marked(tree: Path) -> None:
     path = windows(tree, "broker_transactions")[-1]
     edit(path, lambda manifest: manifest["proof"].update(verdict="proved_shrunk"))
     page = page_of(tree / ENVIRONMENT / "broker_transactions")
-    assert "Nothing is missing" in page.text
-    assert f"{DAYS - 1} are proved complete, 1 proved though records vanished" in page.text
-    shapes = [attributes["class"] for tag, attributes in page.tags if tag == "rect"]
+    assert "All is well." in page.text
+    assert f"{DAYS} of {DAYS} windows are proved complete, 1 of them though records vanished" in page.text
+    shapes = [attributes.get("class") for tag, attributes in page.tags if tag == "rect"]
     assert shapes.count("S") == shapes.count("U") + 1 == shapes.count("G") + 1  # each is in the legend once
 
 
 def test_a_sound_tree_says_so(grown: Path) -> None:
     text = page_of(grown / ENVIRONMENT / "broker_transactions").text
-    assert "Nothing is missing, as far as the manifests go." in text
-    assert f"Of {DAYS} windows and readings, {DAYS} are proved complete" in text
+    assert "All is well. Read up to" in text
+    assert f"{DAYS} of {DAYS} windows are proved complete." in text
     assert "To look into" not in text
+
+
+def test_a_gap_has_words_of_its_own(grown: Path) -> None:
+    text = page_of(grown / ENVIRONMENT / "customers").text
+    assert "All that is stored is proved, with 1 gap between windows. Read up to" in text
+    assert f"{DAYS - 1} of {DAYS - 1} windows are proved complete." in text
+
+
+@pytest.mark.parametrize("under", ["", "customers", "orders", "transactions", "balances"])
+def test_the_verdict_is_that_of_verify(tree: Path, under: str) -> None:
+    root = tree / ENVIRONMENT / under
+    found = verify(root).verdict
+    assert f" UTC. {found}. Read up to" in page_of(root).text
+    for folder in [path.parent for path in windows(tree, under)[3:5]]:
+        shutil.rmtree(folder)
+    assert under in ("", "balances") or verify(root).verdict != found
+    assert verify(root).gaps == page_of(root).text.partition("Resources")[0].count("is in no window")
 
 
 def test_amounts_are_exact(grown: Path) -> None:
@@ -97,18 +116,55 @@ def test_amounts_are_exact(grown: Path) -> None:
     for path in windows(grown, "broker_transactions"):
         for currency, digits in json.loads(path.read_text())["sums"].get("tradeValue", {}).items():
             total[currency] = total.get(currency, Decimal(0)) + Decimal(digits)
-    shown = page_of(grown / ENVIRONMENT / "broker_transactions").text.partition("tradeValue Currency")[2]
+    html = write_report(grown / ENVIRONMENT / "broker_transactions", made_at=MADE_AT)
+    shown, _, folded = Page.of(html).text.partition("All amounts, to the last digit")
     assert total
     for currency, value in total.items():
-        found = re.search(rf"{currency} ?([\d.]+)", shown)
-        assert found
-        assert Decimal(found[1]) == value
+        assert f"Trade valuetradeValue{currency}{exact(value)}" in folded.replace(" ", "").replace("Tradevalue", "Trade value")
+        assert f"{currency}{rounded(value)}" in shown.replace(" ", "")
+        assert f'title="{exact(value)}">{rounded(value)}</data>' in html
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "shown", "whole"),
+    [
+        ("0", "fiat", "0.00", "0"),
+        ("0E-20", "crypto", "0.00000000", "0.00"),
+        ("1234567.891", "fiat", "1,234,567.89", "1,234,567.891"),
+        ("-1234.5", "fiat", "-1,234.50", "-1,234.5"),
+        ("0.001", "fiat", "0.0010", "0.001"),
+        ("12.5", "fiat", "12.50", "12.5"),
+        ("18.67322400000000000008", "crypto", "18.6732", "18.67322400000000000008"),
+        ("2.50", "crypto", "2.50", "2.50"),
+        ("0.00000012", "crypto", "0.00000012", "0.00000012"),
+        ("1E-18", "crypto", "0.000000000000000001", "0.000000000000000001"),
+        ("123456789012345678901234.5678", "crypto", "123,456,789,012,345,678,901,234.57", "123,456,789,012,345,678,901,234.5678"),
+    ],
+)
+def test_amounts_are_rounded_for_the_eye(value: str, unit: str, shown: str, whole: str) -> None:
+    assert rounded(Decimal(value), unit) == shown
+    assert exact(Decimal(value)) == whole
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("executedAmounts.fiatValue", "Executed value"),
+        ("tradeValue", "Trade value"),
+        ("notification.merchant.expectedCryptoAmount", "Expected crypto amount"),
+        ("USDAmount2", "Usd amount 2"),
+        ("...", "..."),
+        ("", ""),
+    ],
+)
+def test_amounts_have_names_for_people(name: str, label: str) -> None:
+    assert label_of(name) == label
 
 
 def test_more_digits_than_a_float_has_are_kept(tree: Path) -> None:
     path = windows(tree, "customers")[0]
     edit(path, lambda manifest: manifest.update(sums={"tradeValue": {"EUR": "12345678901234567890.123456789012345678"}}))
-    assert "12345678901234567890.123456789012345678" in page_of(tree).text
+    assert "12,345,678,901,234,567,890.123456789012345678" in page_of(tree).text
 
 
 def test_patches_and_readings_are_told(grown: Path) -> None:
@@ -179,7 +235,8 @@ def test_a_lost_manifest_is_told_as_gap_and_broken_link(tree: Path) -> None:
     text = page_of(tree).text
     assert f"{path.parent.name} has no manifest" in text
     assert f"the window before, {path.parent.name}, has no manifest any more" in text
-    assert "There are 2 gaps" in text
+    assert "2 problems, 2 unproved windows and 2 gaps." in text
+    assert text.count("is in no window") == 2
 
 
 @pytest.mark.parametrize("damage", ["gone", "changed"])
@@ -199,7 +256,7 @@ def test_folders_with_no_manifest_at_all_are_told(tree: Path) -> None:
         path.unlink()
     text = page_of(tree).text
     assert f"{ENVIRONMENT}/customers has folders of windows, none of them with a manifest" in text
-    assert "Not everything is proved" in text
+    assert "UTC. 1 problem, 2 unproved windows. Read" in text.replace(" and ", ", ")
 
 
 @pytest.mark.parametrize("raw", [b"", b"{}", b"[1]", b"\xff\xfe", b'{"manifest_version": 1}'])
@@ -223,7 +280,7 @@ def test_a_resource_none_of_whose_manifests_can_be_read_is_shown(tree: Path, raw
         path.write_bytes(raw)
     for root in (tree, tree / ENVIRONMENT / "orders"):
         text = page_of(root).text
-        assert f"none of its {len(paths)} manifests can be read" in text.partition("Resources")[0]
+        assert f"none of its {len(paths)} manifests can be read" in re.split(" Resources | Calendar ", text)[0]
         assert text.count(said) >= len(paths) > 1
 
 
@@ -249,9 +306,9 @@ def test_hostile_amounts_are_left_out(tree: Path) -> None:
     for path, value in zip(others, amounts, strict=False):
         edit(path, lambda manifest, value=value: manifest.update(sums={"tradeValue": {"A": value, "F": "1.0"}}))  # type: ignore[misc]
     text = page_of(tree / ENVIRONMENT / "customers").text
-    assert "tradeValueCurrencyAllwindowsBydayF1.0" in text.replace(" ", "")
+    assert "AllwindowsTradevaluetradeValueF1.0" in text.replace(" ", "")
     assert text.count("is unproved") == len(amounts)
-    assert text.partition("Resources")[0].count("its manifest can't be read") == len(amounts)
+    assert text.partition(" Calendar ")[0].count("its manifest can't be read") == len(amounts)
 
 
 def test_hostile_names_of_folders_stay_text(tree: Path) -> None:
@@ -281,19 +338,10 @@ def test_nothing_is_asked_for(grown: Path) -> None:
 
 @pytest.mark.parametrize("hours", [1, 24, 72])
 def test_a_thousand_windows_are_small(grown: Path, tmp_path: Path, hours: int) -> None:
-    model = json.loads(windows(grown, "broker_transactions")[0].read_text())
-    model["patches"] = model["patches"][:4]
-    del model["replaces"]
-    for number in range(1000):
-        start = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(hours=hours) * number
-        end = start + timedelta(hours=hours)
-        folder = tmp_path / "test" / "broker_transactions" / f"{start:%Y%m%dT%H%M%SZ}-{end:%Y%m%dT%H%M%SZ}"
-        folder.mkdir(parents=True)
-        window = {"start": f"{start:%FT%TZ}", "end": f"{end:%FT%TZ}", "how": "arguments"}
-        (folder / "_manifest.json").write_text(json.dumps({**model, "window": window, "previous": None}))
+    spread(tmp_path, grown, 1000, hours)
     html = write_report(tmp_path)
     assert len(html.encode()) < 2_000_000
-    assert "Of 1000 windows and readings" in Page.of(html).text
+    assert "1,000 of 1,000 windows are proved complete" in Page.of(html).text
 
 
 def test_a_first_window_from_the_beginning_is_drawn_short(tree: Path) -> None:
@@ -302,5 +350,5 @@ def test_a_first_window_from_the_beginning_is_drawn_short(tree: Path) -> None:
     edit(first, lambda manifest: manifest["window"].update(start="2000-01-01T00:00:00Z"))
     first.parent.rename(first.parent.with_name(label))
     html = write_report(tree / ENVIRONMENT / "customers", made_at=MADE_AT)
-    assert html.count("Windows by day, ") == 2
+    assert html.count("Windows by day, ") == 5
     assert len(html) < 200_000

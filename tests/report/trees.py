@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Container, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,29 @@ def _read_orders(sandbox: Sandbox, root: Path, requested: RequestedWindow, *, un
 
 def _hours(day: int, first: int, last: int) -> RequestedWindow:
     return RequestedWindow(midnight(day) + timedelta(hours=first), midnight(day) + timedelta(hours=last), "arguments")
+
+
+def spread(
+    root: Path, grown: Path, number: int, hours: int, resources: Sequence[str] = ("transactions",), missing: Container[int] = ()
+) -> None:
+    """Write manifests of as many windows, each of some hours, from the one of a real window.
+
+    :param grown: the tree that it is of
+    :param missing: numbers of windows that are left out
+    """
+    model = json.loads(windows(grown, "transactions")[0].read_text())
+    model |= {"patches": model.get("patches", [])[:4], "previous": None}
+    model.pop("replaces", None)
+    for place in range(number):
+        start = datetime(2025, 1, 1, tzinfo=UTC) + timedelta(hours=hours) * place
+        end = start + timedelta(hours=hours)
+        window = {"start": f"{start:%FT%TZ}", "end": f"{end:%FT%TZ}", "how": "arguments"}
+        days = [{"day": f"{start:%F}", "records": model["records"]}]
+        for resource in resources if place not in missing else ():
+            folder = root / "test" / resource / f"{start:%Y%m%dT%H%M%SZ}-{end:%Y%m%dT%H%M%SZ}"
+            folder.mkdir(parents=True)
+            changed = {"resource": resource, "window": window, "days": days}
+            (folder / "_manifest.json").write_text(json.dumps({**model, **changed}))
 
 
 def edit(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
