@@ -33,7 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sync": _CALLS | {"extract", "load"},
     "verify": _CALLS | {"extract", "load", "sync"},
     "replay": _CALLS | {"extract", "load", "verify"},
-    "report": _CALLS | {"extract", "load", "verify"},
+    "report": _CALLS | {"extract", "load", "verify", "reconcile"},
     "reconcile": _CALLS | {"extract", "load", "verify"},
     "sandbox": _API,
 }

@@ -143,6 +143,7 @@ COMMANDS = (
                 "compare single customers only where a total differs; by default each is, by a call of its own",
                 {"action": "store_true", "default": False},
             ),
+            Argument("-o", "path or URL of an HTML file to write as well", {"default": None, "dest": "out", "metavar": "FILE"}),
             _CONN_ID,
             _OUTPUT,
         ),

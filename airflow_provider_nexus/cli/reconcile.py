@@ -14,6 +14,8 @@ from airflow_provider_nexus.reconcile.copied import CopiedRecords, copied_files,
 from airflow_provider_nexus.reconcile.judge import Outcome, digits
 from airflow_provider_nexus.reconcile.reconciliation import Reconciliation
 from airflow_provider_nexus.reconcile.request import Tolerance, check_copies
+from airflow_provider_nexus.report.page import put_page
+from airflow_provider_nexus.report.reconciliation import write_reconciliation
 
 _SHOWN = 10
 
@@ -26,7 +28,7 @@ def run(arguments: Namespace) -> int:
     :raises NexusConfigurationError: when a copy is none that can be reconciled, or a connection is missing
     :raises NexusUnprovedError: when not all that is added up is proved
     """
-    tolerance = _tolerance(arguments.tolerance)
+    tolerance, page = _tolerance(arguments.tolerance), running.place(arguments.out, "-o") if arguments.out else None
     with ExitStack() as stack:
         copies = _copies(arguments, stack)
         hook = stack.enter_context(running.nexus(arguments.nexus_conn_id))
@@ -41,6 +43,8 @@ def run(arguments: Namespace) -> int:
             log=running.log_to_stderr(),
             follow=follow,
         ).run()
+    if page is not None:
+        put_page(lambda: write_reconciliation(found), page)
     if arguments.output == "json":
         print_json(found.dump())
         return 0 if found.is_fine else running.PROBLEMS

@@ -10,14 +10,16 @@ from airflow_provider_nexus.api.moments import Moment, is_missing, moment
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusReconciliationError
 from airflow_provider_nexus.hooks._connections import engine_of, opened
 from airflow_provider_nexus.hooks.nexus import NexusHook
+from airflow_provider_nexus.links.nexus import REPORT_KEY, NexusReportLink
 from airflow_provider_nexus.load.paths import place_of
 from airflow_provider_nexus.load.sql.name import split_name
 from airflow_provider_nexus.operators._arguments import known_part
 from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered
 from airflow_provider_nexus.reconcile.request import Tolerance, check_copies
+from airflow_provider_nexus.transfers._report import page_of
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context, XComArg
+    from airflow.sdk import BaseOperatorLink, Context, XComArg
 
     from airflow_provider_nexus.reconcile.copied import CopiedRecords
     from airflow_provider_nexus.reconcile.reconciled import Reconciled
@@ -53,17 +55,22 @@ class NexusReconcileOperator(NexusBaseOperator):
         ``results_conn_id`` (templated)
     :param results_conn_id: connection of that table's database; by default ``sql_conn_id`` (templated)
     :param results_path: folder or URL that the same is written into as a file of JSON (templated)
+    :param report_path: path or URL of an HTML file that a page for people is written into, without customers (templated)
+    :param report_url: http or https address at which people read that file: the button *Proof report* leads there (templated)
     :param nexus_conn_id: connection of Nexus (templated)
     """
 
     template_fields: Sequence[str] = (
         *("copies", "sql_conn_id", "moment", "start", "tolerance"),
-        *("results_table", "results_conn_id", "results_path", "nexus_conn_id"),
+        *("results_table", "results_conn_id", "results_path", "report_path", "report_url", "nexus_conn_id"),
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"copies": "json"}
-    text_fields = ("copies", "sql_conn_id", "tolerance", "results_table", "results_conn_id", "results_path", "nexus_conn_id")
+    text_fields = (
+        *("copies", "sql_conn_id", "tolerance", "results_table", "results_conn_id", "results_path"),
+        *("report_path", "report_url", "nexus_conn_id"),
+    )
     ui_color = "#e3f2ee"
-    operator_extra_links = ()  # it is about no one record
+    operator_extra_links: tuple[BaseOperatorLink, ...] = (NexusReportLink(),)  # it is about no one record
 
     def __init__(
         self,
@@ -78,6 +85,8 @@ class NexusReconcileOperator(NexusBaseOperator):
         results_table: str | XComArg | None = None,
         results_conn_id: str | XComArg | None = None,
         results_path: str | XComArg | None = None,
+        report_path: str | XComArg | None = None,
+        report_url: str | XComArg | None = None,
         nexus_conn_id: str | XComArg = NexusHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
@@ -89,6 +98,7 @@ class NexusReconcileOperator(NexusBaseOperator):
         self.customers, self.fail_on_difference = customers, fail_on_difference
         self.results_table, self.results_conn_id = rendered(results_table), rendered(results_conn_id)
         self.results_path = rendered(results_path)
+        self.report_path, self.report_url = rendered(report_path), rendered(report_url)
         self.nexus_conn_id = rendered(nexus_conn_id)
         self.check(NexusReconcileOperator)
         if isinstance(copies, Mapping):
@@ -97,8 +107,12 @@ class NexusReconcileOperator(NexusBaseOperator):
                 self._target(name, target)
         if results_table is not None and results_conn_id is None and sql_conn_id is None:
             raise NexusConfigurationError("results_table needs a database: give results_conn_id, its connection")
+        if report_url is None:
+            self.operator_extra_links = ()
+        elif report_path is None:
+            raise NexusConfigurationError("report_url is where people read the report: give report_path, where to write it, too")
 
-    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow gives it
+    def execute(self, context: Context) -> dict[str, Any]:
         """Reconcile.
 
         :return: a summary: moment, start, whether all is fine, how many places have which outcome, the differences in words
@@ -114,6 +128,8 @@ class NexusReconcileOperator(NexusBaseOperator):
             hook = stack.enter_context(NexusHook(self.nexus_conn_id))
             found = self._reconcile(hook, stack)
             summary = found.summary() | store(found)
+        if self.report_url:
+            context["ti"].xcom_push(key=REPORT_KEY, value=self.report_url)
         for line in summary["differences"]:
             self.log.error(line)
         for note in found.notes:
@@ -158,8 +174,11 @@ class NexusReconcileOperator(NexusBaseOperator):
     def _store(self, stack: ExitStack) -> Callable[[Reconciled], dict[str, Any]]:
         """What stores the results and returns where they are. A place that is none is refused before anything is read."""
         from airflow_provider_nexus.reconcile.results import make_table, store_file, store_rows
+        from airflow_provider_nexus.report.page import address, put_page
+        from airflow_provider_nexus.report.reconciliation import write_reconciliation
 
         folder = None if self.results_path is None else opened("results_path", self.results_path)
+        page = None if self.report_path is None else page_of(self.report_path)
         engine = None if self.results_table is None else engine_of(self.results_conn_id or self.sql_conn_id or "")
         if engine is not None:
             stack.callback(engine.dispose)
@@ -173,6 +192,9 @@ class NexusReconcileOperator(NexusBaseOperator):
                 self.log.info("%s rows written into %s", f"{rows:,}", self.results_table)
             if folder is not None:
                 stored["results_file"] = str(store_file(folder, found))
+            if page is not None:
+                put_page(lambda: write_reconciliation(found), page)
+                stored["report"] = address(page)
             return stored
 
         return store

@@ -69,27 +69,38 @@ def render(
     now = made_at or datetime.now(UTC)
     ordered = sorted(found, key=lambda each: (each.environment, each.resource, each.path))
     sections = [Section(place, collection, now) for place, collection in enumerate(ordered)]
+    sheets = ["report.css", *(["manifests.css"] if any(collection.manifests for collection in ordered) else [])]
+    return filled(
+        "report.html",
+        sheets,
+        links_from=links_from,
+        sections=sections,
+        summary=_summary(sections, bare),
+        wording=wording,
+        now=now,
+        strip=(RECENT_WIDE, RECENT_TALL),
+    )
+
+
+def filled(template: str, sheets: Iterable[str], *, links_from: str = "", **values: Any) -> str:
+    """A template as a page that loads nothing else.
+
+    :param sheets: names of its style sheets
+    :param links_from: what comes before the paths of its links
+    :param values: what the template takes
+    """
     environment = Environment(
         loader=PackageLoader(_PACKAGE), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
     )
     environment.globals |= {"changes": changes, "span": span, "stamp": stamp, "words": WORDS, "version": __version__}
     environment.globals |= {"counted": number_of, "label_of": label_of, "rounded": rounded, "exact": exact}
-    environment.globals |= {"strip": (RECENT_WIDE, RECENT_TALL)}
     environment.filters["address"] = lambda path: links_from + quote(path)
-    templates, names = resources.files(_PACKAGE) / "templates", ["report.css"]
-    if any(collection.manifests for collection in ordered):
-        names.append("manifests.css")
-    style = "".join(templates.joinpath(name).read_text(encoding="utf-8") for name in names)
+    templates = resources.files(_PACKAGE) / "templates"
+    style = "".join(templates.joinpath(name).read_text(encoding="utf-8") for name in sheets)
     # The page's own policy allows no other style than that of this hash.
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return environment.get_template("report.html").render(
-        sections=sections,
-        summary=_summary(sections, bare),
-        wording=wording,
-        now=now,
-        style=Markup(style),  # noqa: S704 - it is our own
-        style_hash=f"sha256-{digest}",
-    )
+    whole = {"style": Markup(style), "style_hash": f"sha256-{digest}"}  # noqa: S704 - it is our own
+    return environment.get_template(template).render(**values, **whole)
 
 
 def _summary(sections: list[Section], bare: Sequence[str]) -> dict[str, Any]:
