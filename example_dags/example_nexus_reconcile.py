@@ -59,6 +59,7 @@ with DAG(
         copies=dict.fromkeys(RESOURCES, "{{ params.path }}"),
         fail_on_difference=False,
         results_path="{{ params.results }}",
+        report_path="{{ params.results }}/reconciliation.html",
     )
     # [END howto_reconcile]
 

@@ -86,4 +86,5 @@ class Reconciled:
 def _sentence(line: Line) -> str:
     place = "a customer" if line.book == CUSTOMERS else line.place
     see = f". See {line.see}" if line.see else ""
-    return f"{line.book}, {place}: Nexus has {digits(line.difference, '+')} {line.code}{see}"
+    much, than = digits(line.difference.copy_abs()), "less" if line.difference < 0 else "more"
+    return f"{line.book}, {place}: Nexus has {much} {line.code} {than}{see}"

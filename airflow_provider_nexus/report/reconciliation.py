@@ -1,4 +1,4 @@
-"""The page of a reconciliation: what differs, what was a matter of timing, and every place that was compared, without customers."""
+"""The page of a reconciliation: what differs, what was a matter of timing, and all places that were compared; no customers."""
 
 from __future__ import annotations
 
