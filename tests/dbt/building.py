@@ -124,7 +124,7 @@ class Store:
         """What dbt says; it must end as is expected."""
         profiles = {"dbt_nexus": {"target": "here", "outputs": {"here": self.profile()}}}
         (self.folder / "profiles.yml").write_text(json.dumps(profiles))
-        run = [command(), "--no-use-colors", *arguments, "--project-dir", str(PACKAGE)]
+        run = [command(), "--no-use-colors", "--log-level-file", "none", *arguments, "--project-dir", str(PACKAGE)]
         run += ["--profiles-dir", str(self.folder), "--target-path", str(self.folder / "target")]
         run += ["--log-path", str(self.folder), "--vars", json.dumps(self.variables() | variables)]
         ended = subprocess.run(run, capture_output=True, text=True, check=False, timeout=300, cwd=self.folder)

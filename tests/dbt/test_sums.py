@@ -31,7 +31,7 @@ def added(amounts: list[Decimal | None]) -> Decimal | None:
     return found
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(st.lists(st.none() | AMOUNTS, min_size=1, max_size=8))
 def test_it_is_that_of_python_or_an_error(amounts: list[Decimal | None]) -> None:
     known = [each for each in amounts if each is not None]
