@@ -91,6 +91,7 @@ def _told(seal: Sealed) -> dict[str, Any]:
         "environment": "testapi.quantoznexus.com",
         "base_url": "https://testapi.quantoznexus.com",
         "records": seal.records,
+        "days": [{"day": f"{START:%F}", "records": seal.records}] if seal.records else [],
         "proof": msgspec.to_builtins(Proof(Verdict(seal.verdict), "seek", 1, unique, unique, unique)),
     }
 
