@@ -18,12 +18,15 @@ import sqlalchemy as sa
 
 from airflow_provider_nexus.extract.window import RequestedWindow
 from airflow_provider_nexus.report import put_report, write_report
+from airflow_provider_nexus.report.reconciliation import write_reconciliation
 from airflow_provider_nexus.report.table import put_table_report
 from airflow_provider_nexus.sandbox import Sandbox
+from airflow_provider_nexus.sandbox.settings import WRONG_BOOKS
 from airflow_provider_nexus.verify.tables import open_table
 from tests.browser import browser
 from tests.extract.serving import client_of
 from tests.load.storing import put
+from tests.reconcile.worlds import world
 from tests.report.tables import Grown, put_table
 from tests.report.trees import ENVIRONMENT, MADE_AT, midnight, spread
 
@@ -324,4 +327,28 @@ def test_its_picture_for_the_documentation(chromium: Browser, tmp_path: Path) ->
     page.set_viewport_size({"width": 1240, "height": 1440})
     SCREENSHOT.parent.mkdir(exist_ok=True)
     page.screenshot(path=SCREENSHOT)
+    page.close()
+
+
+def reconciled(tmp_path: Path) -> Path:
+    """The page of a reconciliation of books that are wrong in all ways that the sandbox knows."""
+    with world(tmp_path / "copies", lives="long", wrong_books=list(WRONG_BOOKS), transactions=600) as made:
+        made.put("jsonl", number=1)
+        page = tmp_path / "reconciliation.html"
+        page.write_text(write_reconciliation(made.reconcile(made.files("jsonl")), made_at=made.end), encoding="utf-8")
+    return page
+
+
+def test_a_reconciliation_can_be_read_on_a_phone_and_in_the_dark(chromium: Browser, tmp_path: Path) -> None:
+    page = opened(chromium, reconciled(tmp_path).as_uri(), "dark")
+    assert page.get_by_role("heading", name="To look into").is_visible()
+    assert [each for each in page.evaluate(_CONTRAST) if each[0] < 4.5] == []
+    page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    if os.environ.get("NEXUS_SCREENSHOTS"):
+        page.evaluate("document.querySelectorAll('details').forEach(each => each.open = false)")
+        page.emulate_media(color_scheme="light")
+        page.set_viewport_size({"width": 1240, "height": 760})
+        page.screenshot(path=SCREENSHOT.with_name("reconciliation.png"))
     page.close()
