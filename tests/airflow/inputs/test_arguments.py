@@ -23,6 +23,7 @@ from airflow_provider_nexus.operators.mails import NexusSendMailsOperator
 from airflow_provider_nexus.operators.nexus import NexusOperator
 from airflow_provider_nexus.operators.orders import NexusCreateOrderOperator
 from airflow_provider_nexus.operators.plan import NexusPlanWindowsOperator
+from airflow_provider_nexus.operators.reconcile import NexusReconcileOperator
 from airflow_provider_nexus.operators.transactions import (
     NexusCancelTransactionOperator,
     NexusCreateTransactionOperator,
@@ -60,6 +61,7 @@ RIGHT: dict[Any, dict[str, Any]] = {
     NexusCreateTransactionOperator: {"kind": "buy", "values": BUY},
     NexusCancelTransactionOperator: {"transaction_code": "T1"},
     NexusPayoutTransactionOperator: {"transaction_code": "T1"},
+    NexusReconcileOperator: {"copies": {"transactions": "{{ params.x }}"}, "results_conn_id": "warehouse"},
     NexusStatusSensor: {"resource": "orders", "code": "O1"},
     NexusToObjectStorageOperator: {**SYNC, "path": "/data"},
     NexusToSqlOperator: {**SYNC, "sql_conn_id": "warehouse", "table": "t"},
@@ -90,11 +92,11 @@ WRONG: dict[str, tuple[Any, ...]] = {
     **dict.fromkeys(("storage_conn_id", "from_email", "api_version", "source_exchange_code", "sink_exchange_code"), TEXT),
     **dict.fromkeys(("address", "bank_account_id", "payment_reference"), TEXT),
     **dict.fromkeys(("target", "source", "path"), (*PLACE, None)),
-    **dict.fromkeys(("report_path", "staging_path"), PLACE),
+    **dict.fromkeys(("report_path", "staging_path", "results_path"), PLACE),
     **dict.fromkeys(("capture", "contract", "file_format", "kind", "on_held", "personal", "step"), WORD),
     **dict.fromkeys(("action", "order_type", "source_type", "sink_type", "method"), WORD),
     **dict.fromkeys(("strict", "history", "overwrite", "simulate", "wait_for_completion", "cancel_on_kill", "fuzzy"), FLAG),
-    **dict.fromkeys(("deferrable", "fire_on_held"), FLAG),
+    **dict.fromkeys(("deferrable", "fire_on_held", "customers", "fail_on_difference"), FLAG),
     **dict.fromkeys(("poll_interval", "max_interval", "wait_timeout"), SECONDS),
     **dict.fromkeys(("resend_after", "search_back"), SPAN),
     "page_size": (*COUNT, 0),
@@ -108,12 +110,13 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "lists": TEXT,
     "review_days": (*WHOLE, 3651, {}, {"High": None}, {"High": "30"}, {"High": -1}, {"High": True}),
     "round_id": (*TEXT, None, "r" * 251),
-    **dict.fromkeys(("window_start", "window_end"), MOMENT),
+    **dict.fromkeys(("window_start", "window_end", "moment", "start"), MOMENT),
     **dict.fromkeys(("started", "deadline"), (*MOMENT, "", "None", None)),
     "amount": (*AMOUNT, None),
     "limit_price": AMOUNT,
     "code": ("", "None", " x ", 7, True, None, [], [""], [7], ["None"], {"x": "y"}, "a\nb", "."),
     "codes": (*MAPPING, None, {"O1": 7}),
+    "copies": (*MAPPING, None, {}, {"transaction": "/x"}, {"transactions": 7}, {"transactions": "x"}, {"orders": "/x"}),
     "endpoint": (*TEXT, None, "/customer/None", "/customer//x", "/a/../b", "/a#b"),
     "expiring": (*MOMENT, "", "None", datetime(2026, 1, 1)),
     "fields": (*MAPPING, None, {"x": None}, {"x": "None"}, {"x": 1.5}, {"x": ["y"]}, {"customerCode": 7}),
@@ -129,9 +132,12 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "reference": ("", "None", " x ", 7, True, ["x"], {"x": "y"}, "a\nb"),
     "report_url": ("", "None", "x", "ftp://x", "https://u:p@x/y", "https://[x", 7, ["https://x"]),
     "resource": ("", "None", "order", 7, None, ["orders"], {"x": "y"}),
+    "results_conn_id": TEXT,
+    "results_table": ("", "None", "a b", "a.b.c", "1x", "nexus_manifest", 7, ["t"]),
     "settle_lag": (*SPAN, None),
     "table": ("", "None", "a b", "a.b.c", "1x", "nexus_manifest", 7, None, ["t"]),
     "target_statuses": ("", "Nonsense", [], ["FILLED", "Nonsense"], 7, [7], {"x": "y"}),
+    "tolerance": (0.5, -1, "x", "", "None", "1,5", True, None, [], {"EUR": 0.5}, {"EUR": None}, Decimal("NaN")),
     "values": (*MAPPING, {"data": {"x": 1.5}}, {"tag": "None"}),
 }
 OF_ONE: dict[tuple[Any, str], tuple[Any, ...]] = {
@@ -147,6 +153,7 @@ OF_ONE: dict[tuple[Any, str], tuple[Any, ...]] = {
 }
 INSTEAD: dict[tuple[Any, str], tuple[Any, ...]] = {
     (NexusChangeTrigger, "poll_interval"): (*SPAN, 0, 0.5, None),
+    (NexusReconcileOperator, "sql_conn_id"): TEXT,
     (NexusStatusTrigger, "target_statuses"): ("", "Nonsense", ["FILLED", "Nonsense"], 7, [7], {"x": "y"}),
 }
 REFUSALS = (NexusConfigurationError, NexusUnknownResourceError, NexusWindowError)
