@@ -115,7 +115,7 @@ def store_file(folder: Any, found: Reconciled) -> Any:
     :return: the file
     :raises NexusStorageError: when it can't be written
     """
-    path = folder / f"reconciliation-{found.moment:%Y%m%dT%H%M%SZ}.json"
+    path = folder / f"reconciliation-{found.environment}-{found.moment:%Y%m%dT%H%M%SZ}.json"
     text = json.dumps(found.dump(), indent=2, ensure_ascii=False)
     store.put(path, io.BytesIO(f"{text}\n".encode()), f"the reconciliation {path}")
     return path

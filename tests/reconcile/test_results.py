@@ -153,7 +153,7 @@ def test_a_schema_can_be_named(engine: Engine) -> None:
 def test_a_file_has_all_and_is_replaced(tmp_path: Path) -> None:
     many = replace(MANY, lines=(*MANY.lines, line("A", opening="1E-40", stated="1E40")))
     path = store_file(tmp_path / "new", many)
-    assert path == tmp_path / "new" / "reconciliation-20260301T120000Z.json"
+    assert path == tmp_path / "new" / "reconciliation-test-20260301T120000Z.json"
     stored = json.loads(path.read_text())
     assert [each["place"] for each in stored["lines"]] == [*HOSTILE, "Exchange KRAKEN", "A"]
     assert stored["lines"][0]["difference"] == "-12345678901234"

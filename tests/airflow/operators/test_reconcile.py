@@ -90,8 +90,8 @@ def test_right_books_are_fine_and_stored(sandbox: Sandbox, root: Path, tmp_path:
     assert summary["is_fine"] is True
     assert summary["differences"] == []
     assert (summary["start"], summary["moment"]) == ("2026-02-25T12:00:00Z", "2026-03-01T12:00:00Z")
-    found = json.loads((tmp_path / "reconciliation-20260301T120000Z.json").read_text())
-    assert summary["results_file"].endswith("reconciliation-20260301T120000Z.json")
+    found = json.loads((tmp_path / "reconciliation-sandbox-20260301T120000Z.json").read_text())
+    assert summary["results_file"].endswith("reconciliation-sandbox-20260301T120000Z.json")
     with engine.connect() as connected:
         assert connected.execute(sa.text("SELECT count(*) FROM fine")).scalar_one() == len(found["lines"])
     assert {line["book"] for line in found["lines"]} == {
@@ -108,7 +108,7 @@ def test_differences_fail_at_once_with_the_results_stored(root: Path, tmp_path: 
     instance = run.get_task_instance("reconcile")
     assert instance
     assert instance.try_number == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["reconciliation-20260301T120000Z.json"]
+    assert [path.name for path in tmp_path.iterdir()] == ["reconciliation-sandbox-20260301T120000Z.json"]
     with engine.connect() as connected:
         query = sa.text("SELECT book, difference FROM wrong WHERE outcome = 'differs' ORDER BY book")
         books = connected.execute(query).all()
@@ -145,7 +145,7 @@ def test_all_template_fields_are_rendered(sandbox: Sandbox, root: Path, tmp_path
     summary = xcom_of(run_dag(dag), "reconcile")
     assert (summary["start"], summary["moment"]) == ("2026-02-25T12:00:00Z", "2026-02-28T00:00:00Z")
     assert summary["results_table"] == "rendered"
-    assert (tmp_path / "rendered" / "reconciliation-20260228T000000Z.json").exists()
+    assert (tmp_path / "rendered" / "reconciliation-sandbox-20260228T000000Z.json").exists()
 
 
 def test_moments_in_every_form(sandbox: Sandbox, root: Path) -> None:
