@@ -40,7 +40,7 @@ class NexusReconcileOperator(NexusBaseOperator):
     completed around the moment, the outcome is ``timing``, once a second look has shown that Nexus agrees with itself by now.
     Everything else that differs by more than the tolerance fails the task, with the records that could explain it.
 
-    .. seealso:: :doc:`/reconciliation`
+    .. seealso:: :doc:`reconciliation`
 
     :param copies: paths that syncs write to, or with ``sql_conn_id`` tables, by the resource's name (templated)
     :param sql_conn_id: connection of the database in which the copies are tables (templated)

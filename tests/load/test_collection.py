@@ -67,7 +67,7 @@ def test_a_name_that_can_be_no_window_stops_nothing(folder: Path, name: str) -> 
     assert list(windows_of(folder)) == [FIRST, LATER]
     assert name in content_of(folder).strangers
     assert any(f"its folder is called {name!r}" in problem.what for problem in verify(folder / name).problems)
-    assert "Of 3 windows and readings" in write_report(folder)
+    assert "3 of 3 windows are proved complete" in write_report(folder)
     before = previous_of(folder, windows_of(folder)[LATER])
     assert before
     assert before.window == FIRST
