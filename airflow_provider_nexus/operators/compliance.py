@@ -137,7 +137,8 @@ class NexusScreenCustomersOperator(NexusEvidenceBaseOperator):
         :raises NexusApiError: when a search failed; what was answered before it is stored
         :raises NexusConfigurationError: when no list is live, or a secret is missing
         """
-        refuse_wrong({name: getattr(self, name) for name in ("round_id", "lists", "personal", "nexus_conn_id")})
+        given = {name: getattr(self, name) for name in ("round_id", "lists", "personal", "nexus_conn_id")}
+        refuse_wrong({name: value for name, value in given.items() if value is not None or name != "lists"})
         days = self.review_days if isinstance(self.review_days, Mapping) else {"": self.review_days}
         with NexusHook(self.nexus_conn_id) as hook, self.evidence() as evidence:
             from airflow_provider_nexus.load.sql.screening import ScreeningRound

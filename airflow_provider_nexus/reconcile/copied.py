@@ -29,6 +29,8 @@ from airflow_provider_nexus.verify.readers import column_values
 from airflow_provider_nexus.verify.tables import open_table
 
 Values = tuple[Any, ...]
+READ_AT = "_read_at"
+"""Among the fields that are read of a copy: when the reading began that brought the version of a record that is stored."""
 _READ_WHOLE = ("created", "reread")
 """The feeds that read windows whole."""
 
@@ -55,7 +57,7 @@ class CopiedRecords:
     :param where: path or table
     :param base_url: where they were read
     :param windows: its proved windows
-    :param read: of each record that was created in a span the values of some fields, by their wire names
+    :param read: of each record that was created in a span the values of some fields, by their wire names or :data:`READ_AT`
     """
 
     resource: Resource
@@ -118,7 +120,7 @@ def copied_files(root: Any, name: str) -> CopiedRecords:
 
     def read(fields: Sequence[str], start: datetime, end: datetime) -> Iterator[Values]:
         table, since = Table(resource), start
-        names = [table.created, *(table.by_path[field].name for field in fields)]
+        names = [table.created, *(column_of(table, field) for field in fields)]
         for window in sorted(proved, key=lambda each: (each.start, each.end)):
             until = min(end, window.end)
             # windows can overlap, and each record counts once
@@ -165,13 +167,18 @@ def copied_table(engine: Engine, table: str, name: str) -> CopiedRecords:
                 proved[window] = ProvedWindow(window, row["read_at"], row["rejected"], frozenset(books.manifest(row).protected))
 
     def read(fields: Sequence[str], start: datetime, end: datetime) -> Iterator[Values]:
-        columns = [model.data.c[model.source.by_path[field].name] for field in fields]
+        columns = [model.data.c[column_of(model.source, field)] for field in fields]
         query = sa.select(*columns).where(current(model), created_in(model, start, end))
         with failing("read", model.name), snapshot(engine) as connection:
             for row in connection.execution_options(yield_per=10_000).execute(query):
                 yield tuple(row)
 
     return CopiedRecords(copy.resource, f"table {model.name}", copy.base_url, tuple(proved.values()), read)
+
+
+def column_of(table: Table, field: str) -> str:
+    """The column of a field, by its dotted wire name; one that is of no record, such as ``_read_at``, by its own."""
+    return field if field == READ_AT else table.by_path[field].name
 
 
 def common_span(copies: Iterable[CopiedRecords], start: datetime | None, moment: datetime | None) -> Window:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
+from airflow_provider_nexus.api.lifecycles import Phase
 from airflow_provider_nexus.api.records import at
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.timestamps import SECOND
@@ -24,6 +25,8 @@ from airflow_provider_nexus.reconcile.movements import TRANSACTION_FIELDS, Movem
 from airflow_provider_nexus.reconcile.statement import Amounts, Place, Statement
 
 _TRIES = 3
+_LONGEST_READING = timedelta(hours=1)
+"""A record is read at most so long after its reading has begun."""
 
 
 class SecondLook:
@@ -99,9 +102,25 @@ class SecondLook:
                 yield Explanation(code, each.movement.amount, f"the copy lacks it: {again}")
             elif code in stored and each.is_completed and stored[code].is_completed and stored[code].movement != each.movement:
                 yield Explanation(code, each.movement.amount, f"it has another mutation in the copy: {again}")
+            elif code in stored and self._is_stale(stored[code], each):
+                yield Explanation(code, each.movement.amount, f"it has another status in the copy: {again}, or capture changes")
         for code, each in stored.items():
             if each.movement.place == place and code not in seen:
                 yield Explanation(code, each.movement.amount, f"Nexus does not have it any more: {again}")
+
+    def _is_stale(self, stored: Transaction, seen: Transaction) -> bool:
+        """Whether a status in the copy can't be what Nexus had at the moment, by what it has now.
+
+        What has failed is never completed. What was still in flight when it was read before the moment can have been completed
+        by then. What is completed in a version that was read before the moment counted at it, even if it was taken back since.
+        """
+        if stored.is_completed:
+            return False
+        return seen.is_completed and (stored.phase is Phase.FAILED or not self._may_be_later(stored))
+
+    def _may_be_later(self, stored: Transaction) -> bool:
+        """Whether what the copy shows of a transaction may have come about after the moment."""
+        return stored.read_at is None or stored.read_at + _LONGEST_READING > self._span.end
 
     def _doubtful(
         self, seen: Mapping[str, Transaction], stored: Mapping[str, Transaction]
@@ -113,8 +132,10 @@ class SecondLook:
             if movement.at < self._span.start:
                 # completed after the moment; or completed by then, and taken back since
                 yield distance, movement if each.is_completed else other
-            elif code in stored:
-                yield distance, movement if stored[code].is_completed else other
-            elif movement.at < self._span.end + SECOND and each.is_completed:
-                # of the second of the moment, which Nexus may take in
-                yield distance, other
+            elif code not in stored:
+                if each.is_completed and movement.at < self._span.end + SECOND:
+                    # of the second of the moment, which Nexus may take in
+                    yield distance, other
+            elif self._may_be_later(stored[code]) and each.phase is stored[code].phase and each.phase.is_settled:
+                # completed after the moment; or completed by then, and taken back before it was read
+                yield distance, movement if each.is_completed else other

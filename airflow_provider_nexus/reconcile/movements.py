@@ -15,7 +15,7 @@ from airflow_provider_nexus.api import lifecycles
 from airflow_provider_nexus.api.lifecycles import Phase
 from airflow_provider_nexus.exceptions import NexusDataError
 from airflow_provider_nexus.extract.window import Window
-from airflow_provider_nexus.reconcile.copied import CopiedRecords, Values
+from airflow_provider_nexus.reconcile.copied import READ_AT, CopiedRecords, Values
 from airflow_provider_nexus.reconcile.statement import EXCHANGE, HOT_WALLET, Place, amount_of, place_name
 
 NOBODY = ""
@@ -45,10 +45,18 @@ class Transaction(NamedTuple):
     """A transaction.
 
     :param movement: what it moves once it is completed, 0 as long as that is not known
+    :param phase: of its status
+    :param read_at: when the copy's version of it was read; ``None`` for now
     """
 
     movement: Movement
-    is_completed: bool
+    phase: Phase
+    read_at: datetime | None = None
+
+    @property
+    def is_completed(self) -> bool:
+        """Whether it moves a balance."""
+        return self.phase is Phase.SUCCEEDED
 
 
 TRANSACTION_FIELDS = ("transactionCode", "customerCode", "status", "created", "cryptoCode", "balanceMutation.crypto")
@@ -56,11 +64,17 @@ TRANSACTION_FIELDS = ("transactionCode", "customerCode", "status", "created", "c
 
 def of_transactions(copy: CopiedRecords, span: Window) -> Iterator[Transaction]:
     """The transactions of a copy, each in the place of its customer."""
-    return (of_transaction(*values) for values in copy.read(TRANSACTION_FIELDS, span.start, span.end))
+    return (of_transaction(*values) for values in copy.read((*TRANSACTION_FIELDS, READ_AT), span.start, span.end))
 
 
 def of_transaction(
-    code: str, customer: str | None, status: str | None, created: datetime, crypto: str | None, amount: object
+    code: str,
+    customer: str | None,
+    status: str | None,
+    created: datetime,
+    crypto: str | None,
+    amount: object,
+    read_at: datetime | None = None,
 ) -> Transaction:
     """A transaction.
 
@@ -71,7 +85,7 @@ def of_transaction(
         raise NexusDataError("transactions", code, "status", status, "a status of which it is known whether it moves a balance")
     number = Decimal(0) if amount is None else amount_of(amount, "transactions", code, "balanceMutation.crypto")
     place = customer or NOBODY, crypto or ""
-    return Transaction(Movement(place, number, code, "its mutation", created), phase is Phase.SUCCEEDED)
+    return Transaction(Movement(place, number, code, "its mutation", created), phase, read_at)
 
 
 MUTATION_FIELDS = ("transactionCode", "type", "created", "cryptoCode", "cryptoAmount")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
 from typing import Any, cast
@@ -35,8 +34,6 @@ from airflow_provider_nexus.load.rows import TableConverter, content_of
 _HASH = re.compile(rb'"h:[0-9a-f]{32}"')
 _MASK = b'"***"'
 _NOTHING = (b"null", b'""')
-_ORIGIN = Origin(datetime(2000, 1, 1, tzinfo=UTC), "count")
-"""Of rows whose own values alone are looked at."""
 _AT_ONCE = 1000
 
 
@@ -234,9 +231,10 @@ def column_values(resource: Resource, folder: Any, manifest: Manifest, names: Se
         return
     reader, converter = RowReader(resource), TableConverter(resource)
     places = [converter.table.place(name) for name in names]
+    origin = Origin(manifest.read_moment, manifest.read_by)
     raws = (raw for file in manifest.files for raw in records_of(folder / file.name))
     while some := list(islice(raws, _AT_ONCE)):
-        for values in converter.rows(reader.page(some), _ORIGIN):
+        for values in converter.rows(reader.page(some), origin):
             yield None if isinstance(values, RejectedRecord) else tuple(values[place] for place in places)
 
 

@@ -74,8 +74,8 @@ class World:
     def files(self, file_format: str, names: tuple[str, ...] = COPIES) -> dict[str, CopiedRecords]:
         return {name: copied_files(self.root / file_format, name) for name in names}
 
-    def tables(self, engine: Engine) -> dict[str, CopiedRecords]:
-        return {name: copied_table(engine, name, name) for name in COPIES}
+    def tables(self, engine: Engine, names: tuple[str, ...] = COPIES) -> dict[str, CopiedRecords]:
+        return {name: copied_table(engine, name, name) for name in names}
 
     def reconcile(self, copies: dict[str, CopiedRecords], **options: Any) -> Reconciled:
         return Reconciliation(client=self.client, copies=copies, log=LOG, **options).run()
