@@ -44,7 +44,8 @@ _DELETED = "deleted"
 class Subject:
     """What is searched of a customer.
 
-    :param kind: ``customer``, ``company``, ``person`` or ``address``
+    :param kind: ``customer``, ``company``, ``person`` or ``address``; ``customer_parts`` or ``person_parts`` where first and last
+        name are another than the name
     :param code: of the customer, the person or the account, which identifies it without its name
     :param query: body of the search; empty where Nexus has nothing to search for
     """
@@ -115,6 +116,13 @@ def live_lists(client: NexusClient, log: Log) -> dict[str, str]:
     return found
 
 
+def is_listed(client: NexusClient, code: str, log: Log) -> bool:
+    """Whether a customer is in the list of customers, which is read and proved complete, as one that was not deleted."""
+    wanted = RecordsWanted(resource=get_resource("customers"), settle_lag=0)
+    states = [at(each, "status") for each in wanted.records(client, log) if is_same(code, at(each, "customerCode"))]
+    return any(not is_same(_DELETED, status) for status in states)
+
+
 def subjects_of(client: NexusClient, customer: Record, log: Log) -> Iterator[Subject]:
     """What is searched of a customer: its names, its persons, and the addresses of its own wallets.
 
@@ -127,11 +135,11 @@ def subjects_of(client: NexusClient, customer: Record, log: Log) -> Iterator[Sub
         personal = _personal_data(client, code, log)
         name, company = name or _name(personal), company or _text(at(personal, "companyName"))
     if name or not is_business:
-        yield Subject("customer", code, _person_query(name, at(customer, "dateOfBirth")))
+        yield from _people("customer", code, name, customer)
     if company or is_business:
         yield Subject("company", code, {"name": company} if company else {})
     for person in RecordsWanted(resource=get_resource("customer_persons"), parent=code).records(client, log):
-        yield Subject("person", str(at(person, "id")), _person_query(_name(person), at(person, "dateOfBirth")))
+        yield from _people("person", str(at(person, "id")), _name(person), person)
     asked = RecordsWanted(resource=get_resource("accounts"), filters={"customerCode": code}, settle_lag=0)
     for account in asked.records(client, log):
         address = _text(at(account, "customerCryptoAddress"))
@@ -199,9 +207,20 @@ def _personal_data(client: NexusClient, code: str, log: Log) -> Record:
         return {}
 
 
+def _people(kind: str, code: str, name: str, record: Record) -> Iterator[Subject]:
+    """A person by its name, and by its first and last name where those are another."""
+    born, parts = at(record, "dateOfBirth"), _parts(record)
+    yield Subject(kind, code, _person_query(name, born))
+    if parts and not is_same(parts, name):
+        yield Subject(f"{kind}_parts", code, _person_query(parts, born))
+
+
 def _name(record: Record) -> str:
-    whole = " ".join(filter(None, (_text(at(record, name)) for name in ("firstName", "lastName"))))
-    return _text(at(record, "name")) or whole
+    return _text(at(record, "name")) or _parts(record)
+
+
+def _parts(record: Record) -> str:
+    return " ".join(filter(None, (_text(at(record, name)) for name in ("firstName", "lastName"))))
 
 
 def _person_query(name: str, born: Any) -> dict[str, str]:
@@ -211,4 +230,6 @@ def _person_query(name: str, born: Any) -> dict[str, str]:
 
 
 def _text(value: Any) -> str:
-    return str(value or "").strip()
+    """A text; empty when there is nothing to be seen in it."""
+    text = str(value or "").strip()
+    return text if any(sign.isprintable() and not sign.isspace() for sign in text) else ""

@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.exceptions import NexusApiError, NexusConfigurationError
-from airflow_provider_nexus.extract.screening import count_hits, live_lists, search, subjects_of, why_due
+from airflow_provider_nexus.extract.screening import _name, _people, count_hits, live_lists, search, subjects_of, why_due
 from tests.client.serving import session_for
 from tests.client.socket_server import Asked, SocketServer, answer, drop
 
@@ -182,3 +182,18 @@ def test_every_subject_of_a_customer_is_found_or_listed() -> None:
         ("person", "p3", {"name": "x" * 300}),
         ("address", "A1", {"cryptoAddress": "bc1q1"}),
     ]
+
+
+@pytest.mark.parametrize("blank", [" ", "\u200b", "\u200b \u2060", "\ufeff", "\u00ad"])
+def test_a_name_in_which_nothing_can_be_seen_is_none(blank: str) -> None:
+    assert _name({"name": blank, "firstName": blank, "lastName": None}) == ""
+
+
+def test_first_and_last_name_are_searched_where_they_are_another() -> None:
+    record = {"name": "Somebody Clean", "firstName": "Elif", "lastName": "Jensen"}
+    assert [(each.kind, each.query["name"]) for each in _people("customer", "C", _name(record), record)] == [
+        ("customer", "Somebody Clean"),
+        ("customer_parts", "Elif Jensen"),
+    ]
+    same = record | {"name": "elif jensen"}
+    assert [each.kind for each in _people("customer", "C", _name(same), same)] == ["customer"]

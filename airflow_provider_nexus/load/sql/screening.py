@@ -84,8 +84,10 @@ class ScreeningRound:
             try:
                 self._client.get_record("customers", code)
             except NexusNotFoundError:
-                self._add(row, Searched(screening.GONE))
-                return
+                # A route that is away answers 404 as well.
+                if not screening.is_listed(self._client, code, self._log):
+                    self._add({**row, "kind": "deletion"}, Searched(screening.GONE))
+                    return
             raise
 
     def _search(self, row: Mapping[str, Any], query: Mapping[str, str]) -> None:

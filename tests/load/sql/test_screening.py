@@ -36,23 +36,30 @@ def page(*records: dict[str, Any]) -> bytes:
 
 
 @contextmanager
-def round_of(folder: Path, customers: list[str], gone: set[str]) -> Iterator[tuple[ScreeningRound, Evidence]]:
+def round_of(
+    folder: Path, customers: list[str], gone: set[str], *, lists_them: bool = False
+) -> Iterator[tuple[ScreeningRound, Evidence]]:
     """A round on a server.
 
     :param gone: codes of customers that are deleted once they are listed, or paths behind ``/customer/`` that it does not offer
+    :param lists_them: whether they are listed all the same
     """
+    deleted = set[str]()
 
     def reply(asked: Asked) -> bytes:
         path = asked.target.partition("?")[0]
         code = path.split("/")[2] if path.startswith("/customer/") else ""
         if code in gone or path.removeprefix("/customer/") in gone:
+            deleted.update({code} & gone - ({code} if lists_them else set()))
             return answer(status=404)
         if path == "/customer":
-            return page(*({"customerCode": code, "name": f"N {code}", "created": STAMP} for code in customers))
+            return page(
+                *({"customerCode": code, "name": f"N {code}", "created": STAMP} for code in customers if code not in deleted)
+            )
         if path == "/sanction/lists/uploads":
             return values([{"code": "EU", "version": "1", "status": "Live", "created": STAMP}])
         if path == "/sanction/search":
-            return values({"listResults": {"EU": []}})
+            return values({"listResults": {"EU": [{"name": "N hit"}] if b"N hit" in asked.body else []}})
         return page() if path.endswith("/person") or path == "/accounts" else values({"customerCode": code})
 
     evidence = Evidence(sa.create_engine(f"sqlite:///{folder / 'evidence.db'}"), "nexus_screening")
@@ -67,10 +74,23 @@ def test_a_customer_that_is_deleted_meanwhile_is_listed(tmp_path: Path) -> None:
         screening.screen(NOW, {"": 0})
         summary = evidence.summary("R")
     assert summary == {
-        **{"round": "R", "complete": True, "customers": 3, "clear": 2, "deleted": 1, "undecided": 0},
+        **{"round": "R", "complete": True, "customers": 3, "clear": 3, "deleted": 1, "undecided": 0},
         **FINDINGS,
         "decisions": {},
     }
+
+
+def test_what_was_found_of_a_deleted_customer_is_still_judged(tmp_path: Path) -> None:
+    with round_of(tmp_path, ["hit"], {"hit"}) as (screening, evidence):
+        screening.screen(NOW, {"": 0})
+        assert evidence.summary("R") | {"hit": 1, "deleted": 1, "undecided": 1} == evidence.summary("R")
+
+
+def test_a_customer_that_is_listed_was_not_deleted_whatever_a_route_answers(tmp_path: Path) -> None:
+    with round_of(tmp_path, ["a", "b"], {"a", "b"}, lists_them=True) as (screening, evidence):
+        with pytest.raises(NexusNotFoundError):
+            screening.screen(NOW, {"": 0})
+        assert evidence.summary("R") | {"complete": False, "deleted": 0} == evidence.summary("R")
 
 
 def test_persons_that_nexus_does_not_offer_are_no_deleted_customer(tmp_path: Path) -> None:
