@@ -65,7 +65,7 @@ def test_every_window_is_read_once_and_proved(tmp_path: Path, monkeypatch: pytes
             "window_end": end.isoformat(),
             "max_windows": WINDOWS,
         }
-        with standalone(tmp_path / "home", f"{sandbox.connection_uri}&rate_limit={RATE}", dags) as running:
+        with standalone(tmp_path / "home", f"{sandbox.connection_uri.partition('?')[0]}?rate_limit={RATE}", dags) as running:
             assert_read_side_by_side(run_to_its_end(running, conf))
         assert_rate(sandbox)
         expected = sandbox.truth("transactions", start, end)

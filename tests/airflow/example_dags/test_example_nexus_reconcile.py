@@ -39,7 +39,8 @@ def test_right_books_ask_nobody(sandbox: Sandbox, tmp_path: Path) -> None:
     assert run.state == "success"
     assert xcom_of(run, "reconcile")["is_fine"]
     assert state_of(run, "accept_differences") == "skipped"
-    (result,) = (tmp_path / "results").iterdir()
+    (result,) = (tmp_path / "results").glob("*.json")
+    assert (tmp_path / "results" / "reconciliation.html").is_file()
     assert {line["outcome"] for line in json.loads(result.read_bytes())["lines"]} <= {"agrees", "timing"}
 
 

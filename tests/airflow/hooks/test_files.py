@@ -156,7 +156,7 @@ def test_another_file_is_replaced_only_when_that_is_said(kind: str, tmp_path: Pa
         ("kyc/a.pdf", "which begins at no known folder"),
         ("/data/None/a.pdf", "'None' in it"),
         ("/data/None.pdf", "'None.pdf' in it"),
-        ("~/a.pdf", "write the home folder out"),
+        ("~/a.pdf", "write out the path of the home folder"),
         ("/tmp/", "target is /tmp/, a folder"),
         ("s3://laek-prod", "a folder: name the file in it"),
         ("s3://other/a.pdf", "there is no bucket or container 'other'"),

@@ -147,7 +147,8 @@ def test_a_role_that_may_not_read_the_tenant_still_connects(sandbox: Sandbox) ->
 
 
 def test_uri_and_form_connections_mean_the_same(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AIRFLOW_CONN_NEXUS_URI", sandbox.connection_uri + "&timeout=12.5&retries=2&environment=test")
+    extra = "allow_writes=true&timeout=12.5&retries=2&environment=test"
+    monkeypatch.setenv("AIRFLOW_CONN_NEXUS_URI", sandbox.connection_uri.partition("?")[0] + f"?{extra}")
     settings = NexusHook("nexus_uri").settings
     assert (settings.timeout, settings.retries, settings.allow_writes) == (12.5, 2, True)
     assert settings.environment.base_url == sandbox.base_url

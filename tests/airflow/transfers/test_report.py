@@ -91,7 +91,7 @@ def test_a_later_window_is_added(sandbox: Sandbox, tmp_path: Path) -> None:
     for start, end in (("2026-05-30", "2026-05-31"), ("2026-05-31", "2026-06-01")):
         run_dag(dag_of("added", tmp_path, report_path=str(page), window_start=start, window_end=end))
     assert len(manifests(page)) == 2
-    assert "Of 2 windows and readings, 2 are proved complete" in Page.of(page.read_text()).text
+    assert "2 of 2 windows are proved complete" in Page.of(page.read_text()).text
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_the_report_on_a_table_is_written_and_linked(sandbox: Sandbox, engine: E
     for changed in (True, False):
         run = run_dag(dag, run_conf={"site": "https://reports.example.com"})
         shown, summary = Page.of(page.read_text()), xcom_of(run, "sync")
-        assert "Of 1 windows and readings, 1 are proved complete" in shown.text
+        assert "1 of 1 window is proved complete" in shown.text
         assert [each for each in shown.ids if each.startswith("nexus_orders-")] == ["nexus_orders-1"]
         assert xcom_of(run, "sync", REPORT_KEY) == ADDRESS
         assert (summary["report"], summary["changed"]) == (page.as_uri(), changed)
