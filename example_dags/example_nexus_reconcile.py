@@ -1,13 +1,13 @@
 """Reconcile balances and reserves that Nexus states with what proved records add up to, to the last digit.
 
-Each run brings copies of transactions, orders, transfers and the hot wallet's ledger up to date. Then what Nexus states of the
+Each run brings tables of transactions, orders, transfers and the hot wallet's ledger up to date. Then what Nexus states of the
 moment up to which all of them are proved is compared with their sums. If anything differs, a person decides (*Required Actions*
 in Airflow's user interface) with the differences and the records that could explain them at hand; a rejection fails the run.
 
-- **Connection**: `nexus_default`, of type Quantoz Nexus.
-- **Params**: the copies go to `path`, each result to a file below `results`; the first run begins at `window_start`.
-- **Try it** without a Nexus: `airflow nexus ui` starts Airflow with a sandbox, its connection and this DAG in place. Give a
-  `window_start` within the last 30 days.
+- **Connections**: `nexus_default`, of type Quantoz Nexus, and `warehouse`, of a PostgreSQL, MySQL, MariaDB or SQLite database.
+- **Params**: records created from `window_start` on are loaded; each result is a file below `results`.
+- **Try it** without a Nexus: `airflow nexus ui` starts Airflow with a sandbox, its connections and this DAG in place. Its
+  connection `warehouse` is a SQLite file.
 - **More**: in the source of the provider, `docs/reconciliation.rst`.
   The API itself: [docs.quantoznexus.com](https://docs.quantoznexus.com)
 """
@@ -21,7 +21,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import DAG, Param, task
 
 from airflow_provider_nexus.operators.reconcile import NexusReconcileOperator
-from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObjectStorageOperator
+from airflow_provider_nexus.transfers.nexus_to_sql import NexusToSqlOperator
 
 RESOURCES = ("transactions", "hot_wallet_mutations", "orders", "transfers")
 
@@ -35,13 +35,12 @@ with DAG(
     doc_md=__doc__,
     params={
         "window_start": Param(
-            None,
+            "2020-01-01T00:00:00Z",
             type=["null", "string"],
             format="date-time",
             title="Start",
-            description_md="Records created from this moment on are loaded. Only the **first** run needs it.",
+            description_md="Before the tenant's **first** record. Later runs go on where the last one ended if it is **empty**.",
         ),
-        "path": Param("file:///tmp/nexus-reconcile", type="string", title="Path", description="Folder or URL of the copies"),
         "results": Param(
             "file:///tmp/nexus-reconcile-results", type="string", title="Results", description="Folder or URL of the results"
         ),
@@ -49,15 +48,15 @@ with DAG(
 ) as dag:
     # [START howto_reconcile]
     copies = [
-        NexusToObjectStorageOperator(
-            task_id=name, resource=name, path="{{ params.path }}", file_format="parquet", capture="changes"
-        )
+        NexusToSqlOperator(task_id=name, resource=name, sql_conn_id="warehouse", table=f"reconciled_{name}", capture="changes")
         for name in RESOURCES
     ]
     reconcile = NexusReconcileOperator(
         task_id="reconcile",
-        copies=dict.fromkeys(RESOURCES, "{{ params.path }}"),
+        sql_conn_id="warehouse",
+        copies={name: f"reconciled_{name}" for name in RESOURCES},
         fail_on_difference=False,
+        results_table="reconciliation",
         results_path="{{ params.results }}",
         report_path="{{ params.results }}/reconciliation.html",
     )
@@ -74,6 +73,7 @@ with DAG(
         subject="{{ ti.xcom_pull('reconcile')['differences'] | length }} differences: accept them?",
         body="{{ ti.xcom_pull('reconcile')['differences'] | join('\n\n') }}",
         fail_on_reject=True,  # the books of a run that nobody has accepted are not green
+        retries=0,  # a person was asked, and has answered
     )
     # [END howto_reconcile_approve]
     copies >> reconcile

@@ -50,8 +50,8 @@ def run(arguments: Namespace) -> int:
         return 0 if found.is_fine else running.PROBLEMS
     if lines := [line for line in found.lines if line.outcome in (Outcome.DIFFERS, Outcome.TIMING)]:
         rows = [(f"{line.book}, {line.place}", line.code, digits(line.difference, "+"), str(line.outcome)) for line in lines]
-        names = ("where", "code", "Nexus has", "outcome")
-        print_table("Differences", names, rows, right=("Nexus has",))
+        names = ("where", "code", "difference", "outcome")
+        print_table("Differences", names, rows, right=("difference",))
     for line in found.differences:
         for each in line.explanations[:_SHOWN]:
             print_text(printable(f"{line.place} {line.code}: {each.record}, {each.why}"), "  ")

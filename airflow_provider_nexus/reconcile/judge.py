@@ -170,6 +170,7 @@ def _all_but_one(nearest: Sequence[Movement], amount: Decimal) -> Iterator[list[
 
 def since(moment: datetime, movements: Iterable[Movement]) -> tuple[Explanation, ...]:
     """The movements of the second from which on a place differs."""
-    text = f"the place differs from {to_wire(moment)} on, when it ended"
-    found = tuple(Explanation(each.record, each.amount, f"{text}: see {each.what}") for each in movements)[:_SHOWN]
-    return found or (Explanation("no record", Decimal(0), f"{text}: what moved it then is not in the copies"),)
+    text = f"the place differs from {to_wire(moment)} on"
+    found = tuple(Explanation(each.record, each.amount, f"{text}, when it ended: see {each.what}") for each in movements)[:_SHOWN]
+    lacking = "and the copies have no record that ended then: it was created before they begin, or Nexus has moved without one"
+    return found or (Explanation("no record", Decimal(0), f"{text}, {lacking}"),)

@@ -60,8 +60,17 @@ class Reconciled:
         """The result in words, without the codes of customers."""
         differ = len(self.differences)
         more = f"; and {differ - _FIRST:,} more" if differ > _FIRST else ""
-        verdict = f"{differ:,} of {len(self.lines):,} places differ" if differ else f"all {len(self.lines):,} places agree"
+        verdict = f"{differ:,} of {len(self.lines):,} places differ" if differ else self._agreement
         return f"at {to_wire(self.moment)} {verdict}{': ' if differ else ''}{'; '.join(self.sentences()[:_FIRST])}{more}"
+
+    @property
+    def _agreement(self) -> str:
+        """How much agrees, when nothing differs."""
+        late, small = self.count(Outcome.TIMING), self.count(Outcome.TOLERATED)
+        if not (late or small):
+            return f"all {len(self.lines):,} places agree"
+        others = [f"{late:,} by now, {Outcome.TIMING}"] * bool(late) + [f"{small:,} within the tolerance"] * bool(small)
+        return f"{self.count(Outcome.AGREES):,} of {len(self.lines):,} places agree, {' and '.join(others)}; none differs"
 
     def summary(self) -> dict[str, Any]:
         """What later tasks and people need, without the codes of customers."""

@@ -25,7 +25,7 @@ def check_copies(copies: object) -> None:
         )
     for name in copies:
         if name not in COPIES:
-            raise NexusConfigurationError(f"copies has {name!r}, which is not reconciled: {did_you_mean(str(name), COPIES)}")
+            raise NexusConfigurationError(f"{name!r} in copies is not reconciled: {did_you_mean(str(name), COPIES)}")
     if {"orders", "transfers"} & set(copies) and (missing := sorted(_OF_RESERVES - set(copies))):
         raise NexusConfigurationError(
             f"reserves are moved by orders, transfers and hot wallet mutations: give the copy of {' and '.join(missing)} too"
@@ -58,4 +58,4 @@ def _amount(name: str, given: object) -> Decimal:
             found = Decimal("NaN")
         if found.is_finite() and found >= 0:
             return found
-    raise NexusConfigurationError(f"{name} is {given!r}: give an amount such as '0.01', 0 or more, as text or Decimal")
+    raise NexusConfigurationError(f"{name} is {given!r}: give an amount such as '0.01', 0 or more")

@@ -40,6 +40,7 @@ def write_reconciliation(found: Reconciled, *, made_at: datetime | None = None) 
         found=found,
         books=books,
         differing=[line for line in found.lines if line.outcome is Outcome.DIFFERS],
+        all_agree=all(line.outcome is Outcome.AGREES for line in found.lines),
         timing=[line for line in found.lines if line.outcome is Outcome.TIMING],
         most=_MOST_LINES,
         place_of=_place_of,

@@ -19,7 +19,6 @@ from tests.airflow.running import run_dag, state_of, xcom_of
 if TYPE_CHECKING:
     from fastapi.testclient import TestClient
 
-pytest.importorskip("pyarrow")
 DAG_ID = "example_nexus_reconcile"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -30,8 +29,13 @@ def sandbox() -> Iterator[Sandbox]:
         yield running
 
 
+@pytest.fixture(autouse=True)
+def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps({"conn_type": "sqlite", "host": str(tmp_path / "warehouse.db")}))
+
+
 def conf(tmp_path: Path) -> dict[str, str]:
-    return {"path": (tmp_path / "copies").as_uri(), "results": (tmp_path / "results").as_uri(), "window_start": "2026-02-01"}
+    return {"results": (tmp_path / "results").as_uri()}
 
 
 def test_right_books_ask_nobody(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -42,6 +46,10 @@ def test_right_books_ask_nobody(sandbox: Sandbox, tmp_path: Path) -> None:
     (result,) = (tmp_path / "results").glob("*.json")
     assert (tmp_path / "results" / "reconciliation.html").is_file()
     assert {line["outcome"] for line in json.loads(result.read_bytes())["lines"]} <= {"agrees", "timing"}
+    sandbox.advance(86_400)
+    later = run_dag(example(DAG_ID), run_conf={**conf(tmp_path), "window_start": None})
+    assert later.state == "success"
+    assert xcom_of(later, "reconcile")["is_fine"]
 
 
 @needs_questions
