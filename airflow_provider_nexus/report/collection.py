@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -150,6 +151,32 @@ class ResourceCopy:
     def gaps(self) -> list[tuple[datetime, datetime]]:
         """The spans between the first and the last window that no window covers."""
         return gaps_between((entry.start, entry.end) for entry in self.entries if entry.end)
+
+    @property
+    def within(self) -> list[WindowEntry]:
+        """The windows that lie within another one, whose records are those of that one."""
+        return [entry for entry, other in self._met() if entry.end and other.end and entry.end <= other.end]
+
+    @property
+    def overlaps(self) -> list[tuple[WindowEntry, WindowEntry]]:
+        """The windows that begin in another one and end after it, whose records are counted twice there, each with the other."""
+        return [(entry, other) for entry, other in self._met() if entry.end and other.end and entry.end > other.end]
+
+    @property
+    def counted(self) -> list[WindowEntry]:
+        """The entries whose records are added up."""
+        inside = {id(entry) for entry in self.within}
+        return [entry for entry in self.entries if id(entry) not in inside]
+
+    def _met(self) -> Iterator[tuple[WindowEntry, WindowEntry]]:
+        """The windows that begin before another one ends that begins before them, or with them and ends later."""
+        widest: WindowEntry | None = None
+        windows = [(entry.start, entry.end, entry) for entry in self.entries if entry.end]
+        for start, end, entry in sorted(windows, key=lambda each: (each[0], -each[1].timestamp())):
+            if widest and widest.end and start < widest.end:
+                yield entry, widest
+            if widest is None or widest.end is None or end > widest.end:
+                widest = entry
 
 
 def read_manifest(raw: bytes) -> tuple[Manifest | None, str]:

@@ -109,13 +109,14 @@ def _summary(sections: list[Section], bare: Sequence[str]) -> dict[str, Any]:
     found = {name: sum(section.counts[name] for section in sections) for name in ("proved", "proved_shrunk", "unproved")}
     kinds = {"window" if section.has_windows else "reading" for section in sections}
     gaps = sum(len(section.gaps) for section in sections)
+    overlaps = sum(len(section.collection.overlaps) + len(section.collection.within) for section in sections)
     problems = len(bare) + sum(section.problems for section in sections)
     unreadable = sum(entry.manifest is None for entry in entries)  # each of them is among the problems
     behind = min((section for section in sections if section.reaches), key=lambda each: each.reaches or each.now, default=None)
     return {
         **found,
-        "verdict": verdict_of(problems, found["unproved"] - unreadable, gaps),
-        "level": "look" if problems or found["unproved"] else "gap" if gaps else "sound",
+        "verdict": verdict_of(problems, found["unproved"] - unreadable, gaps, overlaps),
+        "level": "look" if problems or found["unproved"] else "gap" if gaps or overlaps else "sound",
         "behind": behind,
         "of": number_of(len(entries), kinds.pop()) if len(kinds) == 1 else f"{len(entries):,} windows and readings",
         "until": max((section.reaches for section in sections if section.reaches), default=None),

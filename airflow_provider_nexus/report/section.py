@@ -53,7 +53,7 @@ class Section:
     @property
     def records(self) -> int:
         """Records stored: of all windows, or of the last reading."""
-        entries = self.collection.entries if self.has_windows else self.collection.entries[-1:]
+        entries = self.collection.counted if self.has_windows else self.collection.entries[-1:]
         return sum(entry.records for entry in entries)
 
     @property
@@ -109,7 +109,7 @@ class Section:
     @cached_property
     def amounts(self) -> Amounts:
         """Records and money by day."""
-        return Amounts(self.collection.resource, self.collection.entries, adds_up=self.has_windows)
+        return Amounts(self.collection.resource, self.collection.counted, adds_up=self.has_windows)
 
     @cached_property
     def per_day(self) -> Bars:
@@ -128,6 +128,17 @@ class Section:
             *((f"r{self.place}-empty", f"{label} has no manifest") for label in self.collection.empty),
             *((f"r{self.place}-chain", f"{label}: {flaw}") for label, flaw in self.chain.broken),
             *((f"r{self.place}-g{place}", f"{span(*gap)} is in no window") for place, gap in reversed([*enumerate(self.gaps)])),
+            *(
+                (
+                    f"r{self.place}",
+                    f"{self.when(entry)} begins within {self.when(other)}: what lies in both is counted twice here",
+                )
+                for entry, other in self.collection.overlaps
+            ),
+            *(
+                (f"r{self.place}", f"{self.when(entry)} lies within another window, and is not added up")
+                for entry in self.collection.within
+            ),
         ]
 
     @property

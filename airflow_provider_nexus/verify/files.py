@@ -330,6 +330,7 @@ def note_overlaps(collection: Any, found: list[tuple[Window, str]], findings: Fi
     until = ordered[0][0].end if ordered else None
     for (_, before), (window, name) in pairwise(ordered):
         if until is not None and window.start < until:
+            findings.overlaps += 1
             findings.note(collection, f"an overlap: {name} begins before {before} ends, so some records lie in both")
         until = max(until, window.end) if until else window.end
 

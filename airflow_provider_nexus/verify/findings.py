@@ -12,16 +12,18 @@ from airflow_provider_nexus.client.log import number_of
 from airflow_provider_nexus.extract.window import Window
 
 
-def verdict_of(problems: int, unproved: int, gaps: int) -> str:
+def verdict_of(problems: int, unproved: int, gaps: int, overlaps: int) -> str:
     """What a check comes to in a few words: the one rule for ``verify`` and the report.
 
     :param problems: things that are not as they were stored
     :param unproved: windows and readings that were stored without a proof
     :param gaps: spans between windows that no window covers
+    :param overlaps: windows that begin within another one
     """
     if not (problems or unproved):
-        return f"All that is stored is proved, with {number_of(gaps, 'gap')} between windows" if gaps else "All is well"
-    parts = [(problems, "problem"), (unproved, "unproved window"), (gaps, "gap")]
+        between = " and ".join(number_of(number, word) for number, word in ((gaps, "gap"), (overlaps, "overlap")) if number)
+        return f"All that is stored is proved, with {between} between windows" if between else "All is well"
+    parts = [(problems, "problem"), (unproved, "unproved window"), (gaps, "gap"), (overlaps, "overlap")]
     *others, last = [number_of(number, word) for number, word in parts if number]
     return f"{', '.join(others)} and {last}" if others else last
 
@@ -55,6 +57,7 @@ class Report:
     :param problems: empty when all is well
     :param unproved: windows and readings that were stored without a proof
     :param gaps: spans between windows that no window covers
+    :param overlaps: windows that begin within another one
     :param windows: manifests that were checked, those of snapshots and of other readings included
     :param records: rows that were read
     :param bytes: bytes of files that were read; 0 for tables
@@ -65,6 +68,7 @@ class Report:
     notes: tuple[CheckFinding, ...] = ()
     unproved: int = 0
     gaps: int = 0
+    overlaps: int = 0
     windows: int = 0
     records: int = 0
     bytes: int = 0
@@ -78,7 +82,7 @@ class Report:
     @property
     def verdict(self) -> str:
         """What it comes to, in a few words."""
-        return verdict_of(len(self.problems), self.unproved, self.gaps)
+        return verdict_of(len(self.problems), self.unproved, self.gaps, self.overlaps)
 
     def plus(self, other: Report) -> Report:
         """Both together."""
@@ -90,7 +94,7 @@ class Report:
         return {"fine": self.is_fine, "verdict": self.verdict, **asdict(self)}
 
 
-_NUMBERS = ("unproved", "gaps", "windows", "records", "bytes", "calls")
+_NUMBERS = ("unproved", "gaps", "overlaps", "windows", "records", "bytes", "calls")
 
 
 class Findings:
@@ -98,7 +102,7 @@ class Findings:
 
     def __init__(self) -> None:
         self.problems, self.notes = list[CheckFinding](), list[CheckFinding]()
-        self.unproved = self.gaps = self.windows = self.records = self.bytes = self.calls = 0
+        self.unproved = self.gaps = self.overlaps = self.windows = self.records = self.bytes = self.calls = 0
 
     def problem(self, where: Any, what: str) -> None:
         """Something is wrong."""

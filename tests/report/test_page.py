@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from datetime import timedelta
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -12,9 +13,13 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.extract.window import RequestedWindow
 from airflow_provider_nexus.report import write_report
 from airflow_provider_nexus.report.amounts import exact, label_of, rounded
+from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.verify.files import verify
+from tests.extract.serving import client_of
+from tests.load.storing import put
 from tests.report.pages import Page
 from tests.report.trees import DAYS, ENVIRONMENT, GAP, MADE_AT, edit, midnight, spread, windows
 
@@ -352,3 +357,22 @@ def test_a_first_window_from_the_beginning_is_drawn_short(tree: Path) -> None:
     html = write_report(tree / ENVIRONMENT / "customers", made_at=MADE_AT)
     assert html.count("Windows by day, ") == 5
     assert len(html) < 200_000
+
+
+def test_windows_that_overlap_are_told_and_one_within_another_counts_once(tmp_path: Path) -> None:
+    end = midnight(20)
+    with Sandbox(now=end + timedelta(hours=1), clock_speed=0, customers=20, transactions=400, days=10) as sandbox:
+        client = client_of(sandbox)
+        for first, last in ((10, 6), (9, 8), (7, 4)):
+            window = RequestedWindow(end - timedelta(days=first), end - timedelta(days=last), "arguments")
+            put(client, tmp_path, "transactions", window)
+        client.session.close()
+        stored = [json.loads(raw)["created"] for raw in sandbox.truth("transactions")]
+    page = page_of(tmp_path)
+    assert "All that is stored is proved, with 2 overlaps between windows" in page.text
+    assert "lies within another window, and is not added up" in page.text
+    assert "what lies in both is counted twice here" in page.text
+    twice = [sum(f"{end - timedelta(days=first):%FT%T}" <= each < f"{end - timedelta(days=last):%FT%T}" for each in stored)
+             for first, last in ((10, 6), (7, 4))]  # fmt: skip
+    assert f"Records{sum(twice)}" in page.text
+    assert verify(tmp_path).verdict == "All that is stored is proved, with 2 overlaps between windows"
