@@ -61,7 +61,10 @@ RIGHT: dict[Any, dict[str, Any]] = {
     NexusCreateTransactionOperator: {"kind": "buy", "values": BUY},
     NexusCancelTransactionOperator: {"transaction_code": "T1"},
     NexusPayoutTransactionOperator: {"transaction_code": "T1"},
-    NexusReconcileOperator: {"copies": {"transactions": "{{ params.x }}"}, "results_conn_id": "warehouse"},
+    NexusReconcileOperator: {
+        **{"copies": {"transactions": "{{ params.x }}"}, "results_conn_id": "warehouse"},
+        "report_path": "/data/report.html",
+    },
     NexusStatusSensor: {"resource": "orders", "code": "O1"},
     NexusToObjectStorageOperator: {**SYNC, "path": "/data"},
     NexusToSqlOperator: {**SYNC, "sql_conn_id": "warehouse", "table": "t"},
