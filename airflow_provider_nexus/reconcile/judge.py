@@ -118,14 +118,19 @@ class Line:
 
 def alike(movements: Iterable[Movement], difference: Decimal) -> tuple[Explanation, ...]:
     """Single movements of the amount of a difference, newest first: lost, made twice, or with the other sign."""
+    reasons = reasons_of(difference)
+    found = sorted((each for each in movements if each.amount in reasons), key=lambda each: each.at, reverse=True)
+    return tuple(Explanation(each.record, each.amount, reasons[each.amount].format(each.what)) for each in found[:_SHOWN])
+
+
+def reasons_of(difference: Decimal) -> dict[Decimal, str]:
+    """The amounts that single movements can have to be a difference, and how they are."""
     less = difference.copy_negate()
-    reasons = {
+    return {
         less: "{} is the difference: Nexus lacks it",
         difference: "{} is the difference: Nexus has it twice",
         EXACT.divide(less, Decimal(2)): "{} is half of the difference: Nexus has it with the other sign",
     }
-    found = sorted((each for each in movements if each.amount in reasons), key=lambda each: each.at, reverse=True)
-    return tuple(Explanation(each.record, each.amount, reasons[each.amount].format(each.what)) for each in found[:_SHOWN])
 
 
 def together(movements: Iterable[tuple[timedelta, Movement]], difference: Decimal) -> tuple[Explanation, ...] | None:

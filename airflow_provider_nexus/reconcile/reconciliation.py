@@ -194,33 +194,35 @@ class Reconciliation:
             if line.at in moving:
                 continue
             of_it = [each for each in ledger() if each.place == line.at] if line.outcome is Outcome.DIFFERS else []
-            first = ((timedelta(0), each) for each in of_it if each.at < span.start + SECOND)
+            first = [each for each in of_it if each.at < span.start + SECOND]
             yield line if not of_it else self._explained(line, first, of_it)
 
     def _reserves(self) -> Iterator[Line]:
         if not {"orders", "transfers", "hot_wallet_mutations"} <= set(self.copies):
             return
         span, known, moved = self.span, self._statement.reserves, self._movements
-        for line in self._lines(RESERVES, known(span.start), moved.all(), known(span.end)):
+        lines = self._lines(RESERVES, known(span.start), moved.all(), known(span.end))
+        edges, alike_it = moved.of({line.at: line.difference for line in lines if line.outcome is Outcome.DIFFERS})
+        for line in lines:
             if line.outcome is not Outcome.DIFFERS:
                 yield line
                 continue
-            of_it = [each for each in moved.all() if each.place == line.at]
-            found = self._explained(line, moved.at_edges(line.at), of_it)
+            found = self._explained(line, edges.get(line.at, ()), alike_it.get(line.at, ()))
             if found.outcome is Outcome.DIFFERS and self._narrowed < _NARROWED:
                 self._narrowed += 1
+                of_it = [each for each in moved.all() if each.place == line.at]
                 second = self._second_of(line, of_it)
                 in_it = (each for each in of_it if second <= each.at < second + SECOND)
                 found = replace(found, explanations=(*since(second, in_it), *found.explanations))
             yield found
 
     @staticmethod
-    def _explained(line: Line, edges: Iterable[tuple[timedelta, Movement]], movements: Iterable[Movement]) -> Line:
+    def _explained(line: Line, edges: Iterable[Movement], movements: Iterable[Movement]) -> Line:
         """A line that differs, by the movements of its place.
 
         :param edges: those of which it is not known whether Nexus takes them in
         """
-        if explained := together(edges, line.difference):
+        if explained := together(((timedelta(0), each) for each in edges), line.difference):
             return replace(line, outcome=Outcome.TIMING, explanations=explained)
         return replace(line, explanations=alike(movements, line.difference))
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
-from functools import cached_property
 
 from airflow_provider_nexus.api.records import at
 from airflow_provider_nexus.api.resource import Resource
@@ -17,6 +17,7 @@ from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.extract.records import RecordsWanted
 from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.reconcile.copied import CopiedRecords, Values
+from airflow_provider_nexus.reconcile.judge import reasons_of
 from airflow_provider_nexus.reconcile.movements import (
     MUTATION_FIELDS,
     ORDER_FIELDS,
@@ -27,6 +28,8 @@ from airflow_provider_nexus.reconcile.movements import (
     of_transfers,
 )
 from airflow_provider_nexus.reconcile.statement import Place
+
+_ByPlace = Mapping[Place, Sequence[Movement]]
 
 
 class ReserveMovements:
@@ -53,17 +56,25 @@ class ReserveMovements:
         yield from of_transfers(self._ended("transfers", TRANSFER_FIELDS), self._span)
         yield from self.of_ledger()
 
-    def at_edges(self, place: Place) -> Iterator[tuple[timedelta, Movement]]:
-        """What the records have and Nexus perhaps not, or with the other sign the other way.
+    def of(self, differences: Mapping[Place, Decimal]) -> tuple[_ByPlace, _ByPlace]:
+        """Of places that differ the movements at the edges of the span, and those that are alike the difference: all in one pass.
 
-        No source tells whether Nexus takes in the second that it is asked for: then the second of the start is in the opening
-        already, and the second of the moment is stated though the span ends before it.
+        At an edge is what the records have and Nexus perhaps not, or with the other sign the other way. No source tells whether
+        Nexus takes in the second that it is asked for: then the second of the start is in the opening already, and the second of
+        the moment is stated though the span ends before it.
         """
-        edges = [movement for movement in self.all() if movement.at < self._span.start + SECOND]
-        edges += [each._replace(amount=-each.amount) for each in self._of_the_moment]
-        return ((timedelta(0), each) for each in edges if each.place == place)
+        edges, alike = defaultdict[Place, list[Movement]](list), defaultdict[Place, list[Movement]](list)
+        amounts = {place: reasons_of(difference) for place, difference in differences.items()}
+        for each in self.all() if amounts else ():
+            if each.place in amounts:
+                if each.at < self._span.start + SECOND:
+                    edges[each.place].append(each)
+                if each.amount in amounts[each.place]:
+                    alike[each.place].append(each)
+        for each in self._of_the_moment() if amounts else ():
+            edges[each.place].append(each._replace(amount=-each.amount))
+        return edges, alike
 
-    @cached_property
     def _of_the_moment(self) -> list[Movement]:
         start, end = self._span.end, self._span.end + SECOND
         second = Window(start, end)

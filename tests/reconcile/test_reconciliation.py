@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal, localcontext
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -29,6 +30,14 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Records that go on changing for weeks."""
     with world(tmp_path_factory.mktemp("long"), lives="long") as made:
         made.put("jsonl")
+        made.put("parquet")
+        yield made
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with world(tmp_path_factory.mktemp("short"), lives="short", transactions=800) as made:
+        made.put("jsonl")
         yield made
 
 
@@ -39,19 +48,17 @@ def right(request: pytest.FixtureRequest) -> Iterator[None]:
         request.getfixturevalue("long").sandbox.configure(wrong_books=[])
 
 
-@pytest.mark.parametrize("lives", ["short", "long"])
-@pytest.mark.parametrize("file_format", ["jsonl", "parquet"])
-def test_right_books_are_right_in_files(tmp_path: object, lives: str, file_format: str) -> None:
-    with world(tmp_path, lives=lives) as made:  # type: ignore[arg-type]
-        made.put(file_format)
-        found = made.reconcile(made.files(file_format))
-        assert found.differences == []
-        assert found.is_fine
-        assert (found.start, found.moment) == (made.start, made.end)
-        assert {line.book for line in found.lines} == {
-            "balances", "customer balances", "hot wallet", "reserves", "proof of reserves",
-        }  # fmt: skip
-        assert lives == "short" or found.count(Outcome.TIMING), "much was completed between the moment and the reading"
+@pytest.mark.parametrize(("lives", "file_format"), [("short", "jsonl"), ("long", "jsonl"), ("long", "parquet")])
+def test_right_books_are_right_in_files(request: pytest.FixtureRequest, lives: str, file_format: str) -> None:
+    made: World = request.getfixturevalue(lives)
+    found = made.reconcile(made.files(file_format))
+    assert found.differences == []
+    assert found.is_fine
+    assert (found.start, found.moment) == (made.start, made.end)
+    assert {line.book for line in found.lines} == {
+        "balances", "customer balances", "hot wallet", "reserves", "proof of reserves",
+    }  # fmt: skip
+    assert lives == "short" or found.count(Outcome.TIMING), "much was completed between the moment and the reading"
 
 
 @pytest.mark.parametrize("days", [1, 17, 40, 74])
@@ -100,14 +107,13 @@ def test_the_record_that_explains_a_difference_is_named(long: World) -> None:
 
 @pytest.mark.databases
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql+psycopg"])
-def test_tables(databases: Databases, tmp_path: object, kind: str) -> None:
-    engine = sa.create_engine(databases.url(kind, tmp_path))  # type: ignore[arg-type]
-    with world(tmp_path, lives="long", transactions=800) as made:  # type: ignore[arg-type]
-        made.load(engine)
-        assert made.reconcile(made.tables(engine)).differences == []
-        for wrong, books in WRONG.items():
-            made.sandbox.configure(wrong_books=[wrong])
-            assert {line.book for line in made.reconcile(made.tables(engine)).differences} == books
+def test_tables(long: World, databases: Databases, tmp_path: Path, kind: str) -> None:
+    engine = sa.create_engine(databases.url(kind, tmp_path))
+    long.load(engine)
+    assert long.reconcile(long.tables(engine)).differences == []
+    for wrong, books in WRONG.items():
+        long.sandbox.configure(wrong_books=[wrong])
+        assert {line.book for line in long.reconcile(long.tables(engine)).differences} == books
     engine.dispose()
 
 
