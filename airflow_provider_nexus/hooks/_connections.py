@@ -100,6 +100,8 @@ def opened(name: str, path: Any, conn_id: str | None = None) -> ObjectStoragePat
     try:
         # Airflow 3.1 takes a connection that is None for the answer, even where the URL names one
         found = ObjectStoragePath(text, conn_id=conn_id) if conn_id else ObjectStoragePath(text)
+        if found.conn_id:  # where it is missing, Amazon's provider takes what the machine itself may use
+            BaseHook.get_connection(found.conn_id)
         _ = found.fs  # Airflow 3.1 does not look for the store before
     except (ValueError, ImportError) as error:
         hint = "check the scheme, or install the provider of that store and what it needs"
