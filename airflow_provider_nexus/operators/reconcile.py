@@ -16,7 +16,7 @@ from airflow_provider_nexus.load.sql.name import split_name
 from airflow_provider_nexus.operators._arguments import known_part
 from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered
 from airflow_provider_nexus.reconcile.request import Tolerance, check_copies
-from airflow_provider_nexus.transfers._report import page_of
+from airflow_provider_nexus.transfers._report import link_report, page_of
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperatorLink, Context, XComArg
@@ -107,10 +107,7 @@ class NexusReconcileOperator(NexusBaseOperator):
                 self._target(name, target)
         if results_table is not None and results_conn_id is None and sql_conn_id is None:
             raise NexusConfigurationError("results_table needs a database: give results_conn_id, its connection")
-        if report_url is None:
-            self.operator_extra_links = ()
-        elif report_path is None:
-            raise NexusConfigurationError("report_url is where people read the report: give report_path, where to write it, too")
+        link_report(self)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Reconcile.

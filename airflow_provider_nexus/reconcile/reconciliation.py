@@ -93,7 +93,7 @@ class Reconciliation:
 
     @cached_property
     def span(self) -> Window:
-        """What is added up; without copies there is a moment alone."""
+        """What is added up: all that every copy proves, between the start and the moment where they are given."""
         return common_span(self.copies.values(), self.start, self.moment)
 
     @cached_property

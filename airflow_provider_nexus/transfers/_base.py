@@ -25,7 +25,7 @@ from airflow_provider_nexus.lineage.syncs import count_sync, lineage_of
 from airflow_provider_nexus.links.nexus import REPORT_KEY, NexusReportLink
 from airflow_provider_nexus.operators._arguments import check_address, known_part, refuse_backwards
 from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered, requested_window
-from airflow_provider_nexus.transfers._report import page_of
+from airflow_provider_nexus.transfers._report import link_report, page_of
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -124,10 +124,7 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         if readings > 1 and capture == "changes":
             hint = "single records are read again there, which is no window to compare. Leave one of the two out"
             raise NexusConfigurationError(f"readings is {readings} and capture is 'changes': {hint}")
-        if report_url is None:
-            self.operator_extra_links = ()
-        elif report_path is None:
-            raise NexusConfigurationError("report_url is where people read the report: give report_path, where to write it, too")
+        link_report(self)
         if isinstance(known := known_part(resource), str):
             self._refuse_unfit(get_resource(known))
 

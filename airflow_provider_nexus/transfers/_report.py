@@ -1,12 +1,35 @@
-"""Report page of a sync: the file that it is written to."""
+"""Report page of a sync or a reconciliation: the file that it is written to, and the button that leads to it."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_nexus import storage as store
+from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.hooks._connections import opened
 from airflow_provider_nexus.load.paths import place_of
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperatorLink
+
+
+class Reporting(Protocol):
+    """An operator that can write a report."""
+
+    report_path: Any
+    report_url: Any
+    operator_extra_links: tuple[BaseOperatorLink, ...]
+
+
+def link_report(operator: Reporting) -> None:
+    """Leave the button *Proof report* to an operator only where it leads somewhere: an address was given.
+
+    :raises NexusConfigurationError: when there is an address, and no file that people would read there
+    """
+    if operator.report_url is None:
+        operator.operator_extra_links = ()
+    elif operator.report_path is None:
+        raise NexusConfigurationError("report_url is where people read the report: give report_path, where to write it, too")
 
 
 def page_of(report_path: Any, beside: Any = "", conn_id: str | None = None) -> Any:

@@ -216,6 +216,7 @@ def test_other_tasks_and_mapping_give_the_arguments(sandbox: Sandbox, root: Path
         ({"results_conn_id": 3}, "results_conn_id"),
         ({"results_path": "relative"}, "results_path"),
         ({"results_path": 3}, "results_path"),
+        ({"report_url": "https://reports.example.com/x.html"}, "report_path"),
         ({"nexus_conn_id": ""}, "nexus_conn_id"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
@@ -224,6 +225,13 @@ def test_wrong_arguments_are_refused_where_the_dag_is_parsed(options: dict[str, 
     with pytest.raises((NexusConfigurationError, NexusWindowError)) as refused:
         NexusReconcileOperator(task_id="reconcile", **{"copies": {"transactions": "/data"}, **options})
     assert named in str(refused.value)
+
+
+@pytest.mark.parametrize(("options", "linked"), [({}, False), ({"report_url": "https://reports.example.com/x.html"}, True)])
+def test_the_button_is_there_where_it_leads_somewhere(options: dict[str, str], linked: bool) -> None:
+    copies = {"transactions": "/data"}
+    operator = NexusReconcileOperator(task_id="reconcile", copies=copies, report_path="/data/report.html", **options)  # type: ignore[arg-type]
+    assert bool(operator.operator_extra_links) is linked
 
 
 def test_an_unknown_argument_is_answered_with_the_nearest() -> None:
