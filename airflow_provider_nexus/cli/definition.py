@@ -49,6 +49,7 @@ def _whole(flag: str, default: int | None, text: str, *, least: int = 0, most: i
     return Argument(flag, text, {"type": read, "default": default})
 
 
+_TREATMENTS = ("keep", "hash", "mask", "drop")
 _LAST_PORT, _MOST_WARNING_DAYS, _MOST_PARALLEL = 65_535, 3_650, 16
 _OUTPUT = Argument(
     "--output", "table for a person, json for a program (default: table)", {"choices": ("table", "json"), "default": "table"}
@@ -68,6 +69,13 @@ def _read_moment(text: str) -> datetime:
         return moment(text, "MOMENT")
     except NexusWindowError as error:
         raise ArgumentTypeError(str(error)) from None
+
+
+def _read_protection(text: str) -> tuple[str, str]:
+    name, _, treatment = text.rpartition("=")
+    if not name or treatment not in _TREATMENTS:
+        raise ArgumentTypeError(f"{text!r}: give the name of a field, = and one of {', '.join(_TREATMENTS)}")
+    return name, treatment
 
 
 COMMANDS = (
@@ -180,7 +188,12 @@ COMMANDS = (
             Argument(
                 "--personal",
                 "what is done with personal data: keep, hash, mask or drop (default: keep)",
-                {"choices": ("keep", "hash", "mask", "drop"), "default": "keep"},
+                {"choices": _TREATMENTS, "default": "keep"},
+            ),
+            Argument(
+                "--protect",
+                "what is done with one field, such as email=drop, which wins over --personal; may be repeated",
+                {"action": "append", "default": [], "metavar": "NAME=TREATMENT", "type": _read_protection},
             ),
             _whole(
                 "--parallel",

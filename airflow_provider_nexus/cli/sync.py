@@ -13,7 +13,7 @@ from airflow_provider_nexus.cli.bar import following
 from airflow_provider_nexus.cli.output import print_json, print_text, short
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusWindowError, printable
 from airflow_provider_nexus.extract import checkpoint as staging
-from airflow_provider_nexus.extract.protect import Protection
+from airflow_provider_nexus.extract.protect import Protection, Treatment
 from airflow_provider_nexus.extract.request import SyncRequest
 from airflow_provider_nexus.extract.window import choose_window
 from airflow_provider_nexus.load.collection import refuse_another
@@ -73,6 +73,14 @@ def _last_end(watermark: Watermark, collection: Any) -> str:
     return found
 
 
+def _fields(protected: list[tuple[str, Treatment]]) -> dict[str, Treatment]:
+    """What is done with single fields."""
+    fields = dict(protected)
+    if len(fields) < len(protected):
+        raise NexusConfigurationError("--protect names a field twice: name each once")
+    return fields
+
+
 def _sync(hook: NexusHook, resource: Resource, arguments: Namespace) -> dict[str, Any] | None:
     from airflow import __version__ as airflow_version
 
@@ -96,7 +104,7 @@ def _sync(hook: NexusHook, resource: Resource, arguments: Namespace) -> dict[str
         readings=arguments.readings,
         parallel=arguments.parallel,
         max_rejected=arguments.max_rejected,
-        protection=Protection(arguments.personal, {}, hook.settings.hash_secret.reveal()),
+        protection=Protection(arguments.personal, _fields(arguments.protect), hook.settings.hash_secret.reveal()),
         run={"command": "airflow nexus sync"},
         airflow_version=airflow_version,
     )

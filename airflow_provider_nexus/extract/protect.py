@@ -248,7 +248,7 @@ def _key_is_treated(resource: Resource, wanted: Mapping[_Path, Treatment]) -> bo
         if treatments - {"hash"}:
             raise NexusConfigurationError(
                 f"{resource.name}.{name} tells one record from another and can't be masked or dropped: "
-                "give it 'hash' or 'keep' by its name"
+                "protect it by its name, with 'hash' or 'keep'"
             )
     return is_treated
 

@@ -126,6 +126,31 @@ def test_personal_data_is_dropped_where_that_is_asked(
     assert manifest["run"] == {"command": "airflow nexus sync"}
 
 
+def test_a_field_is_protected_by_its_name(sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Customers have a personal field in their key, so nothing but this flag lets their personal data be masked."""
+    asked = ("sync", "customers", tmp_path, "--window-start", "2000-01-01", "--personal", "mask")
+    code, _, err = run(capsys, *asked)
+    assert (code, "protect it by its name" in err) == (2, True)
+    assert run(capsys, *asked, "--protect", "customerCode=keep", "--protect", "bank_account=drop")[0] == 0
+    protected = json.loads(next(tmp_path.rglob(NAME)).read_bytes())["protected"]
+    assert "customerCode" not in protected
+    assert (protected["bankaccount"], protected["email"]) == ("drop", "mask")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("email",), ("=drop",), ("email=",), ("email=shred",), ("emial=drop",), ("created=drop",), ("email=drop", "email=keep")],
+    ids="; ".join,
+)
+def test_a_protection_that_is_none_is_refused(
+    sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...]
+) -> None:
+    flags = [part for option in options for part in ("--protect", option)]
+    code, out, err = run(capsys, "sync", "customers", tmp_path, *day(sandbox), *flags)
+    assert (code, out, list(tmp_path.iterdir())) == (2, "", [])
+    assert options[0].partition("=")[0] in err or "twice" in err or "--protect" in err
+
+
 OTHER_CONNECTIONS = {
     "IN_MEMORY": {"conn_type": "sqlite", "host": ":memory:"},
     "SNOW": {"conn_type": "snowflake"},
