@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -100,10 +100,12 @@ def choose_window(
     params: tuple[Moment, Moment] = (None, None),
     interval: tuple[Moment, Moment] = (None, None),
     watermark: Callable[[], Moment] = lambda: None,
+    form: Collection[str] = (),
 ) -> RequestedWindow:
     """What is asked for: explicit arguments, else DAG params, else a data interval that is not empty, else the watermark.
 
     :param watermark: looks up where the last sync ended; called only when that is needed
+    :param form: the params that the DAG declares, for the error: people fill them in when they trigger it
     :raises NexusWindowError: when nothing names a start, or one half is an argument and the other a param
     """
     _refuse_halves(arguments, params)
@@ -116,11 +118,11 @@ def choose_window(
         if not (is_missing(start) and is_missing(end)):
             first = known_end() if is_missing(start) else moment(start, f"start of the window in the {how}")
             last = None if is_missing(end) else moment(end, f"end of the window in the {how}")
-            return RequestedWindow(_needed(first), last, how)
+            return RequestedWindow(_needed(first, form), last, how)
     start, end = (None if is_missing(given) else moment(given, "data interval") for given in interval)
     if start and end and start < end:
         return RequestedWindow(start, end, "data interval")
-    return RequestedWindow(_needed(known_end()), None, "watermark")
+    return RequestedWindow(_needed(known_end(), form), None, "watermark")
 
 
 def settle(wanted: RequestedWindow, server_now: datetime, lag: timedelta) -> tuple[Window | None, float]:
@@ -180,12 +182,13 @@ def _refuse_halves(arguments: tuple[Moment, Moment], params: tuple[Moment, Momen
         )
 
 
-def _needed(start: datetime | None) -> datetime:
+def _needed(start: datetime | None, form: Collection[str]) -> datetime:
     if start is None:
-        raise NexusWindowError(
-            "no window: this run has no data interval and no earlier sync left a watermark. Give window_start (and window_end, "
-            "else up to now) as an argument of the operator or as a param of the run"
-        )
+        end = " (and window_end, else up to now)"
+        give = f"Give window_start{end} as an argument of the operator or as a param of the run"
+        if "window_start" in form:
+            give = f"Trigger the DAG again with its param window_start{end if 'window_end' in form else ''} filled in"
+        raise NexusWindowError(f"no window: this run has no data interval and no earlier sync left a watermark. {give}")
     return start
 
 

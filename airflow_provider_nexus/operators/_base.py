@@ -254,6 +254,7 @@ def requested_window(
         params=(params.get("window_start"), params.get("window_end")),
         interval=(context.get("data_interval_start"), context.get("data_interval_end")),
         watermark=watermark,
+        form=params,
     )
 
 

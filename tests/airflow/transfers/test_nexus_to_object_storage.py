@@ -3,7 +3,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -88,9 +88,26 @@ def test_without_an_asset_the_watermark_lies_beside_the_data(sandbox: Sandbox, t
     assert stored == {"watermark": "2026-06-01T00:00:00Z"}
 
 
-def test_no_window_at_all_says_what_to_do(sandbox: Sandbox, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert run_dag(dag_of("none", tmp_path)).state == "failed"
-    assert "window_start" in "".join(capfd.readouterr())
+FORMS: dict[str, tuple[dict[str, Any], str]] = {
+    "no form": ({}, "Give window_start (and window_end, else up to now) as an argument of the operator or as a param of the run"),
+    "of one field": ({"window_start": None}, "Trigger the DAG again with its param window_start filled in"),
+    "of both": (
+        {"window_start": None, "window_end": None},
+        "Trigger the DAG again with its param window_start (and window_end, else up to now) filled in",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_no_window_at_all_says_what_to_do_and_fails_at_once(
+    sandbox: Sandbox, tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str
+) -> None:
+    params, said = FORMS[name]
+    dag = dag_of("no_window", tmp_path, params=params, retries=2, retry_delay=timedelta(0))
+    run = run_dag(dag)
+    (instance,) = run.get_task_instances()
+    assert (run.state, instance.try_number) == ("failed", 1)
+    assert said in "".join(capfd.readouterr())
 
 
 def test_a_snapshot_has_no_window(sandbox: Sandbox, tmp_path: Path) -> None:
