@@ -16,13 +16,17 @@ To repeat windows that failed, clear those mapped tasks and not the plan.
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
+from pathlib import Path
 
 from airflow.sdk import DAG, Param
 
 from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.operators.plan import NexusPlanWindowsOperator
 from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObjectStorageOperator
+
+DATA = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser() / "nexus"
 
 with DAG(
     dag_id="example_nexus_backfill",
@@ -61,7 +65,7 @@ with DAG(
             description="Into how many the range is cut",
         ),
         "path": Param(
-            "file:///tmp/nexus", type="string", title="Path", description="Folder or URL that everything is published under"
+            f"file://{DATA}/files", type="string", title="Path", description="Folder or URL that everything is published under"
         ),
     },
 ) as dag:

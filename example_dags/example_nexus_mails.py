@@ -12,6 +12,7 @@ Without `deliver`, mails are sent by the Airflow connection `smtp_default`.
 
 from __future__ import annotations
 
+import os
 from email.message import EmailMessage
 from email.policy import SMTPUTF8
 from pathlib import Path
@@ -20,6 +21,8 @@ from typing import Any
 from airflow.sdk import DAG, Param, get_current_context
 
 from airflow_provider_nexus.operators.mails import NexusSendMailsOperator
+
+DATA = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser() / "nexus"
 
 
 # [START howto_mail_deliver]
@@ -46,7 +49,7 @@ with DAG(
     tags=["nexus", "example"],
     doc_md=__doc__,
     params={
-        "folder": Param("/tmp/nexus_mails", type="string", title="Folder", description="Where mails are written to"),  # noqa: S108
+        "folder": Param(f"{DATA}/mails", type="string", title="Folder", description="Where mails are written to"),
         "mail_types": Param([], type="array", title="Types of mails", description="One a line; all types if empty"),
     },
     render_template_as_native_obj=True,

@@ -13,6 +13,8 @@ Airflow's user interface), and each is paid out by its own task, which never pay
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
@@ -21,6 +23,8 @@ from airflow.sdk import DAG, Param, task
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators.transactions import NexusPayoutTransactionOperator
 from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObjectStorageOperator
+
+DATA = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser() / "nexus"
 
 with DAG(
     dag_id="example_nexus_payout",
@@ -46,7 +50,7 @@ with DAG(
         ),
         "limit": Param(5, type="integer", minimum=1, title="Payouts at most", description="In one run, the oldest first"),
         "path": Param(
-            "file:///tmp/nexus_payout", type="string", title="Path", description="Folder or URL that the proof is published under"
+            f"file://{DATA}/payouts", type="string", title="Path", description="Folder or URL that the proof is published under"
         ),
     },
 ) as dag:

@@ -14,7 +14,9 @@ in Airflow's user interface) with the differences and the records that could exp
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
@@ -23,6 +25,7 @@ from airflow.sdk import DAG, Param, task
 from airflow_provider_nexus.operators.reconcile import NexusReconcileOperator
 from airflow_provider_nexus.transfers.nexus_to_sql import NexusToSqlOperator
 
+DATA = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser() / "nexus"
 RESOURCES = ("transactions", "hot_wallet_mutations", "orders", "transfers")
 
 with DAG(
@@ -42,7 +45,7 @@ with DAG(
             description_md="Before the tenant's **first** record. Later runs go on where the last one ended if it is **empty**.",
         ),
         "results": Param(
-            "file:///tmp/nexus-reconcile-results", type="string", title="Results", description="Folder or URL of the results"
+            f"file://{DATA}/reconciliations", type="string", title="Results", description="Folder or URL of the results"
         ),
     },
 ) as dag:

@@ -13,6 +13,9 @@ then each run continues from the watermark of the last one. A run by hand takes 
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from airflow.sdk import DAG, Asset, Param, TaskGroup, task
 from airflow.timetables.interval import CronDataIntervalTimetable
 
@@ -20,6 +23,7 @@ from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObjectStorageOperator
 
+DATA = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser() / "nexus"
 WINDOWED = [name for name, resource in RESOURCES.items() if resource.is_windowed]
 SNAPSHOTS = [name for name, resource in RESOURCES.items() if not resource.is_windowed and not resource.parent] + ["prices"]
 PARENTS = ("customers", "transactions", "broker_transactions", "payment_methods")
@@ -55,7 +59,7 @@ with DAG(
             description="How many customers, transactions and payment methods are read with their children",
         ),
         "path": Param(
-            "file:///tmp/nexus", type="string", title="Path", description="Folder or URL that everything is published under"
+            f"file://{DATA}/files", type="string", title="Path", description="Folder or URL that everything is published under"
         ),
     },
     render_template_as_native_obj=True,

@@ -14,13 +14,16 @@ show what else has changed. Each of these readings is proved complete before it 
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
+from pathlib import Path
 
 from airflow.sdk import DAG, Asset, Param
 
 from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObjectStorageOperator
 from airflow_provider_nexus.transfers.nexus_to_sql import NexusToSqlOperator
 
+DATA = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser() / "nexus"
 RESOURCES = ("broker_transactions", "transactions", "orders", "transfers")
 
 with DAG(
@@ -41,7 +44,7 @@ with DAG(
             description_md="Records created from this moment on are loaded. Only the **first** run needs it.",
         ),
         "path": Param(
-            "file:///tmp/nexus-warehouse",
+            f"file://{DATA}/warehouse",
             type="string",
             title="Path",
             description="Folder or URL of Parquet files and reports",

@@ -12,6 +12,8 @@ The triggerer watches Nexus; the DAG starts when something changed. A run by han
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 from airflow.sdk import DAG, Asset, AssetWatcher, Param, task
@@ -19,6 +21,9 @@ from airflow.sdk import DAG, Asset, AssetWatcher, Param, task
 from airflow_provider_nexus.assets.nexus import create_asset, fresh_changes
 from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObjectStorageOperator
 from airflow_provider_nexus.triggers.nexus import NexusChangeTrigger
+
+DATA = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser() / "nexus"
+
 
 # [START howto_watch_asset]
 completed = Asset(
@@ -48,7 +53,7 @@ with DAG(
             description_md="For a run by hand: records created from this moment on are copied. Empty: nothing is copied.",
         ),
         "path": Param(
-            "file:///tmp/nexus_watch", type="string", title="Path", description="Folder or URL that windows are published under"
+            f"file://{DATA}/watch", type="string", title="Path", description="Folder or URL that windows are published under"
         ),
     },
 ) as dag:

@@ -39,6 +39,15 @@ def test_its_form_has_titles_help_and_date_pickers(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_it_writes_below_the_home_of_airflow(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A throw-away Airflow is gone when its folder is."""
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    places = [value for value in example(name).params.dump().values() if re.match(r"\w+://|/", str(value))]
+    assert [place for place in places if not str(place).removeprefix("file://").startswith(f"{tmp_path}/nexus/")] == []
+    assert places or name.removeprefix("example_nexus_") in ("compliance", "dbt", "wait"), "a database, or nothing"
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_its_lists_are_markdown(name: str) -> None:
     """A list needs an empty line before it, and its further lines are indented."""
     blocks = (example(name).doc_md or "").split("\n\n")
