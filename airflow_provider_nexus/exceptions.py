@@ -102,7 +102,7 @@ class NexusDataError(NexusError, ValueError):
 
 
 class NexusWindowError(NexusError, ValueError):
-    """No window could be resolved, or it is no window."""
+    """No window could be resolved, or it is none that can be taken."""
 
     is_permanent = True
 

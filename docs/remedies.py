@@ -10,7 +10,8 @@ REMEDIES = {
     "another connection where it is on.",
     "NexusDataError": "Look at the record and the field that the text names. If Nexus sends such values on purpose, report it, "
     "with the field and the form of the value, not the value itself. In a sync, max_rejected allows such records to be rejected.",
-    "NexusWindowError": "Give window_start and window_end, or a timetable with a data interval; see Which window in Syncing.",
+    "NexusWindowError": "Give window_start and window_end, or a timetable with a data interval; see Which window in Syncing. "
+    "In a reconciliation, sync or replay what the text names, or give a start and a moment between which all is proved.",
     "NexusUnprovedError": "Try again: the collection may have changed too fast to be read. If it fails again, the reasons say "
     "what does not match. strict=False stores the window with the verdict unproved.",
     "NexusReconciliationError": "Read the lines that the text names, and look up the records named beside them, in Nexus and in "

@@ -151,7 +151,8 @@ class Probe:
             return Finding("clock", Grade.WARNING, "the server sends no Date header: syncs can't know which records are settled")
         ahead = (server - self._now()).total_seconds()
         grade = Grade.OK if abs(ahead) <= DRIFT.total_seconds() else Grade.WARNING
-        return Finding("clock", grade, f"the server's is {abs(ahead):,.0f} s {'ahead' if ahead >= 0 else 'behind'}")
+        apart = timedelta(seconds=abs(round(ahead)))
+        return Finding("clock", grade, f"the server's is {_lasting(apart)} {'ahead' if ahead >= 0 else 'behind'}")
 
     def _role(self, resource: Resource) -> tuple[Finding, Page | None]:
         what = f"read {resource.name}"
@@ -192,6 +193,13 @@ class Probe:
         except NexusError:
             return Finding("api_version", Grade.OK, f"{resource.api_version} is answered, {other} is not")
         return Finding("api_version", Grade.NOTE, f"{resource.api_version} is answered, and so is {other}")
+
+
+def _lasting(span: timedelta) -> str:
+    """A span of time for a person: in the largest unit of which it is at least two."""
+    units = {"day": timedelta(days=1), "hour": timedelta(hours=1), "minute": timedelta(minutes=1), "second": timedelta(seconds=1)}
+    noun = next((noun for noun, unit in units.items() if span >= 2 * unit), "second")
+    return number_of(round(span / units[noun]), noun)
 
 
 def _sorting(resource: Resource, page: Page) -> Finding:

@@ -29,7 +29,8 @@ def verify(arguments: Namespace) -> int:
         for title, lines in (("Problems", report.problems), ("Notes", report.notes)):
             if lines:
                 print_table(title, ("where", "what"), [(short(line.where), line.what) for line in lines], whole=("where",))
-        seen = {"manifest": report.windows, "record": report.records, "byte": report.bytes, "call": report.calls}
+        of_it = {"row": report.records} if arguments.sql_conn_id else {"record": report.records, "byte": report.bytes}
+        seen = {"manifest": report.windows, **of_it, "call": report.calls}
         counts = (number_of(number, noun) for noun, number in seen.items() if number or noun != "call")
         print_text(f"{report.verdict}: {', '.join(counts)}")
     else:

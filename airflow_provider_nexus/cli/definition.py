@@ -51,6 +51,7 @@ def _whole(flag: str, default: int | None, text: str, *, least: int = 0, most: i
 
 _TREATMENTS = ("keep", "hash", "mask", "drop")
 _LAST_PORT, _MOST_WARNING_DAYS, _MOST_PARALLEL = 65_535, 3_650, 16
+_SETTLED = "default: five minutes ago, as younger records may not be seen yet"
 _OUTPUT = Argument(
     "--output", "table for a person, json for a program (default: table)", {"choices": ("table", "json"), "default": "table"}
 )
@@ -169,7 +170,7 @@ COMMANDS = (
         (
             _RESOURCE,
             _moment("--window-start", "start of the span, included", required=True),
-            _moment("--window-end", "end of the span, excluded (default: now)"),
+            _moment("--window-end", f"end of the span, excluded ({_SETTLED})"),
             _whole("--max-windows", 8, "windows at most (default: 8)", least=1),
             _CONN_ID,
             _OUTPUT,
@@ -183,7 +184,7 @@ COMMANDS = (
             _RESOURCE,
             Argument("path", "path or URL to write under", {"metavar": "PATH"}),
             _moment("--window-start", "start of the window, included (default: where the last sync ended)"),
-            _moment("--window-end", "end of the window, excluded (default: now)"),
+            _moment("--window-end", f"end of the window, excluded ({_SETTLED})"),
             Argument("--file-format", "jsonl or parquet (default: jsonl)", {"choices": ("jsonl", "parquet"), "default": "jsonl"}),
             Argument(
                 "--personal",

@@ -26,7 +26,7 @@ def run(arguments: Namespace) -> int:
 
     :return: 0 when all agrees, 1 when something differs
     :raises NexusConfigurationError: when a copy is none that can be reconciled, or a connection is missing
-    :raises NexusUnprovedError: when not all that is added up is proved
+    :raises NexusWindowError: when not all that is added up is proved, or records of it were put aside
     """
     tolerance, page = _tolerance(arguments.tolerance), running.place(arguments.out, "-o") if arguments.out else None
     with ExitStack() as stack:

@@ -51,7 +51,7 @@ def _show(summary: dict[str, Any]) -> None:
     if "path" not in summary:
         print_text(f"Nothing new of {summary['resource']} is settled yet")
         return
-    print_text(f"Synced {summary['resource']}", style="bold")
+    print_text(f"Synced {summary['resource']}{'' if summary['changed'] else ': nothing has changed'}", style="bold")
     window = [summary[name] for name in ("window_start", "window_end") if summary[name]]
     facts = {
         "window": " to ".join(window),

@@ -115,7 +115,8 @@ class NexusReconcileOperator(NexusBaseOperator):
         :return: a summary: moment, start, whether all is fine, how many places have which outcome, the differences in words
             without the codes of customers, where the results are, and calls
         :raises NexusReconciliationError: when something differs and ``fail_on_difference`` is on; the results are stored then
-        :raises NexusUnprovedError: when not all that is added up is proved
+        :raises NexusWindowError: when not all that is added up is proved, or records of it were put aside
+        :raises NexusUnprovedError: when what is read of Nexus itself changes too fast
         :raises NexusConfigurationError: when a copy is none that can be reconciled with the connection's server
         """
         self.refuse_missing()

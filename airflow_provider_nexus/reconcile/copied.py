@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.timestamps import to_wire
-from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusUnprovedError
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusWindowError
 from airflow_provider_nexus.extract.proof import Verdict
 from airflow_provider_nexus.extract.window import Window, joined
 from airflow_provider_nexus.load import manifest as manifests
@@ -78,17 +78,17 @@ class CopiedRecords:
     def within(self, span: Window) -> list[ProvedWindow]:
         """The windows that a span takes.
 
-        :raises NexusUnprovedError: when it is not proved from end to end, or records of it were put aside
+        :raises NexusWindowError: when it is not proved from end to end, or records of it were put aside
         """
         if not any(each.start <= span.start and span.end <= each.end for each in self.spans):
             proved = ", ".join(f"{to_wire(each.start)} to {to_wire(each.end)}" for each in self.spans) or "nothing"
-            raise NexusUnprovedError(
+            raise NexusWindowError(
                 f"{self.where} can't be reconciled from {to_wire(span.start)} to {to_wire(span.end)}: proved is {proved}. "
                 "Sync what is missing, or give a start and a moment between which all is proved"
             )
         found = [each for each in self.windows if each.window.meets(span)]
         if rejected := sum(each.rejected for each in found):
-            raise NexusUnprovedError(
+            raise NexusWindowError(
                 f"{self.where} lacks {rejected:,} records that were put aside, so its sums would not be those of all: "
                 "bring them in with airflow nexus replay first"
             )
@@ -130,7 +130,7 @@ def copied_files(root: Any, name: str) -> CopiedRecords:
                 refuse_damaged(folder, manifest)
                 for values in column_values(resource, folder, manifest, names):
                     if values is None:
-                        raise NexusUnprovedError(f"{folder} has a record that can't be added up: see airflow nexus verify")
+                        raise NexusWindowError(f"{folder} has a record that can't be added up: see airflow nexus verify")
                     if values[0] is not None and since <= values[0] < until:
                         yield values[1:]
                 since = until
@@ -186,17 +186,17 @@ def common_span(copies: Iterable[CopiedRecords], start: datetime | None, moment:
 
     :param start: ``None`` for the latest start of what is proved without a gap up to its end
     :param moment: ``None`` for the earliest end of what is proved
-    :raises NexusUnprovedError: when a copy has nothing that is proved, or the moment is not after the start
+    :raises NexusWindowError: when a copy has nothing that is proved, or the moment is not after the start
     """
     lasts = []
     for copy in copies:
         if not copy.spans:
-            raise NexusUnprovedError(f"{copy.where} has no window that is proved: sync one first")
+            raise NexusWindowError(f"{copy.where} has no window that is proved: sync one first")
         lasts.append(copy.spans[-1])
     end = (moment or min(each.end for each in lasts)).replace(microsecond=0)
     begin = (start or max(each.start for each in lasts)).replace(microsecond=0)
     if begin >= end:
-        raise NexusUnprovedError(
+        raise NexusWindowError(
             f"the moment {to_wire(end)} is not after the start {to_wire(begin)}: give a start before it, at which all copies "
             "are proved already"
         )

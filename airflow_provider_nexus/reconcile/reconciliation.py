@@ -67,7 +67,8 @@ class Reconciliation:
     def run(self) -> Reconciled:
         """Compare.
 
-        :raises NexusUnprovedError: when not all that is added up is proved
+        :raises NexusWindowError: when not all that is added up is proved, or records of it were put aside
+        :raises NexusUnprovedError: when what is read of Nexus itself changes too fast
         :raises NexusDataError: when an amount or a status can't be read
         :raises NexusApiError: one class per cause
         """

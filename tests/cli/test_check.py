@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,8 @@ from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.client.settings import read_settings
 from tests.client.serving import jwt
 from tests.extract.serving import QUICK, sandbox_and_client
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
 
 def found(client: NexusClient, **options: Any) -> dict[str, Finding]:
@@ -63,14 +66,24 @@ def test_a_role_that_is_missing_is_named() -> None:
     assert findings["read customers"].grade is Grade.WARNING
 
 
-def test_a_clock_that_is_off_is_told() -> None:
-    with sandbox_and_client() as (sandbox, client):
-        findings = found(client, now=lambda: sandbox.now - timedelta(minutes=5))
-    assert findings["clock"].grade is Grade.WARNING
-    assert "ahead" in findings["clock"].detail
-
-
-NOW = datetime(2026, 6, 1, tzinfo=UTC)
+@pytest.mark.parametrize(
+    ("seconds", "grade", "said"),
+    [
+        (30, Grade.OK, "3. seconds ahead"),
+        (-100, Grade.WARNING, "9. seconds behind"),
+        (300, Grade.WARNING, "5 minutes ahead"),
+        (-7_000, Grade.WARNING, "117 minutes behind"),
+        (-7_500, Grade.WARNING, "2 hours behind"),
+        (90_000, Grade.WARNING, "25 hours ahead"),
+        (-23_587_200, Grade.WARNING, "273 days behind"),
+        (86_400 * 4_000, Grade.WARNING, "4,000 days ahead"),
+    ],
+)
+def test_how_far_the_clocks_are_apart_is_said_in_words(seconds: int, grade: Grade, said: str) -> None:
+    with sandbox_and_client(now=NOW) as (_, client):
+        findings = found(client, now=lambda: NOW - timedelta(seconds=seconds))
+    assert findings["clock"].grade is grade
+    assert re.fullmatch(f"the server's is {said}", findings["clock"].detail)
 
 
 @pytest.mark.parametrize(

@@ -286,6 +286,7 @@ def test_a_table_by_the_name_of_its_connection(warehouse: str, capsys: pytest.Ca
     asked: tuple[Any, ...] = ("verify", "copied", "--sql-conn-id", "warehouse")
     code, out, _ = run(capsys, *asked, "--against-nexus", "--output", "json")
     assert (code, json.loads(out)["fine"], json.loads(out)["calls"]) == (0, True, 1)
+    assert run(capsys, *asked)[1] == f"All is well: 1 manifest, {json.loads(out)['records']:,} rows\n"
     assert run(capsys, "replay", *asked[1:])[:2] == (0, "Fit now: 0 records. Still do not: 0\n")
     engine = sa.create_engine(warehouse)
     with engine.begin() as changing:

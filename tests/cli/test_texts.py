@@ -36,6 +36,7 @@ plan transactions --window-start 2026-02-28T23:00:00Z --max-windows 1
 plan countries --window-start 2026-02-01
 sync transactions nexus
 sync transactions nexus --window-start 2026-02-01 --window-end 2026-02-15
+sync transactions nexus --window-start 2026-02-01 --window-end 2026-02-15
 sync transactions nexus
 sync transactions nexus
 sync transactions nexus --window-start 2026-02-15 --window-end 2026-02-01
@@ -53,7 +54,7 @@ report nexus -o proof.html
 """
 _DIFFERENT = {
     r"127\.0\.0\.1:\d+": "127.0.0.1:PORT",
-    r"the server's is [\d,]+ s": "the server's is N s",
+    r"the server's is [\d,]+ \w+": "the server's is N days",
     r"proof\.html: [\d,]+ bytes": "proof.html: N bytes",
 }
 """What is another each time."""

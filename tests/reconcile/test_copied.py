@@ -13,7 +13,13 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_nexus.api.resources import get_resource
-from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError, NexusStorageError, NexusUnprovedError
+from airflow_provider_nexus.exceptions import (
+    NexusConfigurationError,
+    NexusError,
+    NexusStorageError,
+    NexusUnprovedError,
+    NexusWindowError,
+)
 from airflow_provider_nexus.extract.protect import Protection
 from airflow_provider_nexus.extract.request import SyncRequest
 from airflow_provider_nexus.extract.window import RequestedWindow
@@ -70,11 +76,11 @@ def test_a_gap_is_left_out_by_default_and_refused_when_asked_for(at: Bench) -> N
     assert found.start == day(5)
     assert at.reconcile("transactions", start=day(1), moment=day(3)).is_fine
     for options in ({"start": day(0)}, {"start": day(4)}, {"moment": day(11)}, {"start": day(2), "moment": day(4)}):
-        with pytest.raises(NexusUnprovedError, match="proved is 2026-02-01T00:00:00Z to 2026-02-04"):
+        with pytest.raises(NexusWindowError, match="proved is 2026-02-01T00:00:00Z to 2026-02-04"):
             at.reconcile("transactions", **options)
-    with pytest.raises(NexusUnprovedError, match="is not after the start"):
+    with pytest.raises(NexusWindowError, match="is not after the start"):
         at.reconcile("transactions", start=day(7), moment=day(7))
-    with pytest.raises(NexusUnprovedError, match="is not after the start"):
+    with pytest.raises(NexusWindowError, match="is not after the start"):
         at.reconcile("transactions", moment=day(4))
 
 
@@ -102,7 +108,7 @@ def test_an_unproved_window_proves_nothing(at: Bench, kind: str) -> None:
 
     put(1)
     assert copied().windows == ()
-    with pytest.raises(NexusUnprovedError, match="sync one first"):
+    with pytest.raises(NexusWindowError, match="sync one first"):
         _reconcile(at, copied())
     put(0)
     assert _reconcile(at, copied()).is_fine
@@ -139,10 +145,10 @@ def test_records_that_were_put_aside_are_missed(at: Bench, kind: str) -> None:
         at.copy("transactions", file_format=kind, max_rejected=1)
         copy = copied_files(at.root, "transactions")
     if kind == "jsonl":  # lines take any digits
-        with pytest.raises(NexusUnprovedError, match="can't be added up"):
+        with pytest.raises(NexusWindowError, match="can't be added up"):
             _reconcile(at, copy)
     else:
-        with pytest.raises(NexusUnprovedError, match="lacks 1 record"):
+        with pytest.raises(NexusWindowError, match="lacks 1 record"):
             _reconcile(at, copy)
     engine.dispose()
 
