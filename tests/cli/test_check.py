@@ -70,7 +70,7 @@ def test_a_role_that_is_missing_is_named() -> None:
     ("seconds", "grade", "said"),
     [
         (30, Grade.OK, "3. seconds ahead"),
-        (-100, Grade.WARNING, "9. seconds behind"),
+        (-95, Grade.WARNING, "9. seconds behind"),
         (300, Grade.WARNING, "5 minutes ahead"),
         (-7_000, Grade.WARNING, "117 minutes behind"),
         (-7_500, Grade.WARNING, "2 hours behind"),
