@@ -21,7 +21,7 @@ from airflow_provider_nexus.client.client import collection_call, record_call, t
 from airflow_provider_nexus.client.core import HEADERS, ClientCore, unanswered
 from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.client.network import distrust, proxy_for, trusted
-from airflow_provider_nexus.client.reply import Answer
+from airflow_provider_nexus.client.reply import Answer, read
 from airflow_provider_nexus.client.retry import settle
 from airflow_provider_nexus.client.secret import bare
 from airflow_provider_nexus.client.settings import ClientSettings
@@ -133,7 +133,7 @@ class AsyncNexusClient(ClientCore):
         raise failure
 
     async def _send(self, call: Call, decode: Callable[[bytes], T]) -> Answer[T]:
-        if wait := self._limiter.reserve():
+        if wait := await self._limiter.areserve():
             await asyncio.sleep(wait)
         self.calls += 1
         departure, failure = Departure(), None
@@ -148,10 +148,12 @@ class AsyncNexusClient(ClientCore):
         if failure:
             raise failure  # out here, so that it has no reference to the original, whose request has the token
         self._clock.set_by(received.headers)
-        return self._read(call, received, decode)
+        async with self._limiter.aheeding():
+            return read(call, received, self._settings, decode)
 
     async def aclose(self) -> None:
         """Give the connections back."""
+        self._limiter.close()
         if self._http is not None:
             await self._http.aclose()
             self._http = None

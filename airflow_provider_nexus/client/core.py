@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TypeVar
 
 from airflow_provider_nexus import __version__
-from airflow_provider_nexus.client.body import CODING, MEGABYTE, Received
+from airflow_provider_nexus.client.body import CODING, MEGABYTE
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.expiry import Expiry, ExpiryLog
 from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.client.network import misconfigured, unreached
 from airflow_provider_nexus.client.rate_limit import RateLimiter
-from airflow_provider_nexus.client.reply import Answer, ServerClock, read
+from airflow_provider_nexus.client.reply import ServerClock
 from airflow_provider_nexus.client.settings import ClientSettings
 from airflow_provider_nexus.client.wire import Bounds
 from airflow_provider_nexus.exceptions import (
@@ -26,7 +25,6 @@ from airflow_provider_nexus.exceptions import (
     NexusWriteRefusedError,
 )
 
-T = TypeVar("T")
 CONNECT_TIMEOUT = 5.0
 """Seconds to wait for a connection."""
 HEADERS: Mapping[str, str] = {
@@ -65,7 +63,7 @@ class ClientCore:
 
     @property
     def rate_limit(self) -> float | None:
-        """Calls a second that all tasks of a machine make together; ``None`` for no limit."""
+        """Calls a second that all tasks of a machine, or of those that share it, make together; ``None`` for no limit."""
         return self._settings.rate_limit
 
     @property
@@ -85,10 +83,6 @@ class ClientCore:
                 f"{call.method} {call.label} would change something in Nexus ({self.environment.name}) and the connection does "
                 "not allow that: switch on 'Allow writes' in the connection, or use one that has it on"
             )
-
-    def _read(self, call: Call, received: Received, decode: Callable[[bytes], T]) -> Answer[T]:
-        with self._limiter.heeding():
-            return read(call, received, self._settings, decode)
 
     def _warn_of_expiry(self) -> None:
         """Called after a call, as the server's clock is known by then, if it can be."""

@@ -25,7 +25,7 @@ from airflow_provider_nexus.client.files import FOUND, SpooledFile, read_file
 from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.client.network import distrust, proxy_for, trusted
 from airflow_provider_nexus.client.rate_limit import RateLimiter
-from airflow_provider_nexus.client.reply import Answer, bad_body
+from airflow_provider_nexus.client.reply import Answer, bad_body, read
 from airflow_provider_nexus.client.secret import bare
 from airflow_provider_nexus.client.settings import ClientSettings
 from airflow_provider_nexus.client.wire import Bounds, Departure, HeldBackError, departing, noting_session, unlogged
@@ -86,7 +86,9 @@ class NexusSession(ClientCore):
             bounds = replace(bounds, seconds=bounds.seconds + len(call.form.content) / MEGABYTE)
 
         def once() -> Answer[T]:
-            return self._read(call, self._exchange(call, bounds, lambda head: Body(head.headers, bounds.size), before), decode)
+            received = self._exchange(call, bounds, lambda head: Body(head.headers, bounds.size), before)
+            with self._limiter.heeding():
+                return read(call, received, self._settings, decode)
 
         return self._run(call, once)
 
@@ -143,6 +145,7 @@ class NexusSession(ClientCore):
         """Give the connection back."""
         if "_http" in self.__dict__:
             self._http.close()
+        self._limiter.close()
 
     def _run(self, call: Call, once: Callable[[], T]) -> T:
         """Make a call, and once more when the token was refused and the connection has another one by now."""

@@ -16,11 +16,15 @@ from airflow_provider_nexus.api.environments import Environment, is_loopback, re
 from airflow_provider_nexus.api.records import NUMBER
 from airflow_provider_nexus.api.resource import words
 from airflow_provider_nexus.client.expiry import WARNING_DAYS, Expiry, expiry_of
+from airflow_provider_nexus.client.rate_store import RateStore
 from airflow_provider_nexus.client.secret import Secret
 from airflow_provider_nexus.exceptions import NexusConfigurationError, hide_in_errors
 
 EXTRAS = words(
-    "environment allow_writes key_expires key_warning_days timeout retries rate_limit max_answer_mb portal_url hash_secret"
+    """
+    environment allow_writes key_expires key_warning_days timeout retries rate_limit rate_limit_conn_id max_answer_mb portal_url
+    hash_secret
+    """
 )
 """The keys that the extra of a connection may have.
 
@@ -31,8 +35,8 @@ TIMEOUT, RETRIES = (1, 600), (0, 10)
 """Seconds to wait for the next piece of an answer, and attempts after the first: the least and the most."""
 
 _SECRET_LENGTH = 16
-_TELLING = re.compile(".{8,}", re.DOTALL)
-"""A secret that no word of ours contains by chance."""
+TELLING = re.compile(".{8,}", re.DOTALL)
+"""What a secret is like that no word of ours contains by chance."""
 _HASH_SECRET = re.compile(f".{{{_SECRET_LENGTH},}}", re.DOTALL)
 _TOKEN = re.compile("[!-~]+")
 _OPEN = frozenset(EXTRAS) - {"hash_secret"}
@@ -51,10 +55,12 @@ class ClientSettings:
     :param timeout: seconds without a byte after which an answer is given up; the whole of it has four times as long
     :param retries: attempts after the first
     :param rate_limit: calls a second that all tasks of a machine make together; ``None`` for no limit
+    :param rate_limit_conn_id: the connection of Airflow that leads to where machines share the limit; empty for none
     :param max_answer_mb: million bytes that one answer may have, packed and unpacked
     :param portal_url: what addresses of the portal look like, with ``{resource}`` and ``{code}``; empty when not known
     :param hash_secret: the key that personal data is hashed with; empty for none
     :param expiry: when the token ends; ``None`` when nothing states it
+    :param rate_limit_store: that connection, read; ``None`` where there is none, or where it has not been read yet
     """
 
     environment: Environment
@@ -64,9 +70,11 @@ class ClientSettings:
     retries: int = 5
     portal_url: str = ""
     rate_limit: float | None = None
+    rate_limit_conn_id: str = ""
     max_answer_mb: int = 64
     hash_secret: Secret = field(default=Secret(""))
     expiry: Expiry | None = None
+    rate_limit_store: RateStore | None = None
 
     def renewed_by(self, found: ClientSettings) -> ClientSettings | None:
         """These settings with the token of the same connection as it is by now; ``None`` when that brings no other token.
@@ -117,17 +125,18 @@ def read_settings(
     settings = ClientSettings(
         environment=environment,
         token=key,
-        allow_writes=_flag(given, "allow_writes", default=False),
+        allow_writes=flag(given.get("allow_writes", False), "the extra 'allow_writes'"),
         timeout=number(given.get("timeout", 30.0), "the extra 'timeout'", *TIMEOUT),
         retries=whole(given.get("retries", 5), "the extra 'retries'", *RETRIES),
         portal_url=check_template(str(given.get("portal_url", "")).strip()),
         rate_limit=number(given["rate_limit"], "the extra 'rate_limit'", 0.1, 1000) if "rate_limit" in given else None,
+        rate_limit_conn_id=_conn_id(given),
         max_answer_mb=whole(given.get("max_answer_mb", 64), "the extra 'max_answer_mb'", 1, 1024),
         hash_secret=_secret(given),
         expiry=_expiry(given, key),
     )
     for secret in (settings.token, settings.hash_secret):
-        if secret.matches(_TELLING):
+        if secret.matches(TELLING):
             hide_in_errors(secret)
     return settings
 
@@ -234,6 +243,20 @@ def _expiry(extra: Mapping[str, Any], key: Secret) -> Expiry | None:
         ) from None
 
 
+def _conn_id(extra: Mapping[str, Any]) -> str:
+    found = extra.get("rate_limit_conn_id", "")
+    if not isinstance(found, str) or "://" in found:  # a URL can have a password
+        raise NexusConfigurationError(
+            "the extra 'rate_limit_conn_id' is no connection's id: make one of type 'redis', and give its id"
+        )
+    if found and "rate_limit" not in extra:
+        raise NexusConfigurationError(
+            f"the extra 'rate_limit_conn_id' is {found!r}, and there is no rate limit to share: give 'rate_limit' as well, the "
+            "calls a second of all machines together"
+        )
+    return found.strip()
+
+
 def _secret(extra: Mapping[str, Any]) -> Secret:
     secret: Secret | None = extra.get("hash_secret")
     if secret is not None and not secret.matches(_HASH_SECRET):
@@ -244,10 +267,15 @@ def _secret(extra: Mapping[str, Any]) -> Secret:
     return secret or Secret("")
 
 
-def _flag(extra: Mapping[str, Any], key: str, *, default: bool) -> bool:
-    text = str(extra.get(key, default)).strip().lower()
+def flag(given: object, what: str) -> bool:
+    """Yes or no, also as text.
+
+    :param what: what it is called, for the error
+    :raises NexusConfigurationError: for anything else
+    """
+    text = str(given).strip().lower()
     if text not in (*_TRUE, *_FALSE):
-        raise NexusConfigurationError(f"the extra {key!r} is {extra[key]!r}: give true or false")
+        raise NexusConfigurationError(f"{what} is {given!r}: give true or false")
     return text in _TRUE
 
 

@@ -9,17 +9,28 @@ from typing import TYPE_CHECKING, Any
 from airflow.exceptions import AirflowException  # type: ignore[attr-defined]
 from airflow.sdk import BaseHook, ObjectStoragePath
 
+from airflow_provider_nexus.client.secret import Secret
 from airflow_provider_nexus.compat import AirflowNotFoundException, no_word_of_short_extras
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusStorageError
 from airflow_provider_nexus.load.paths import place_of
 
 if TYPE_CHECKING:
     from airflow.providers.common.sql.hooks.sql import DbApiHook
+    from airflow.sdk import Connection
     from sqlalchemy import Engine
 
 
 DATABASES = ("postgresql", "mysql", "mariadb", "sqlite")
 """Databases that tables can be stored in, by SQLAlchemy's names."""
+
+
+class Given:
+    """The fields of a connection. Airflow's own object shows its password wherever it, or a frame with it, is printed."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.conn_type, self.host, self.port = connection.conn_type, connection.host, connection.port
+        self.schema, self.login = connection.schema, Secret(connection.login or "")
+        self.password, self.extra = Secret(connection.password or ""), Secret(connection.extra or "{}")
 
 
 @contextmanager

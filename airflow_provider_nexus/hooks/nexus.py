@@ -14,7 +14,6 @@ from airflow.sdk import BaseHook
 from airflow_provider_nexus.api.moments import Moment
 from airflow_provider_nexus.api.records import as_plain
 from airflow_provider_nexus.api.resources import find_by_path, get_resource
-from airflow_provider_nexus.client.secret import Secret
 from airflow_provider_nexus.client.settings import RETRIES, TIMEOUT, ClientSettings, number, read_settings, record_address, whole
 from airflow_provider_nexus.compat import get_hook_lineage_collector
 from airflow_provider_nexus.exceptions import (
@@ -29,25 +28,15 @@ from airflow_provider_nexus.exceptions import (
 )
 from airflow_provider_nexus.extract.request import SETTLE_LAG
 from airflow_provider_nexus.extract.source import PAGE_SIZE
-from airflow_provider_nexus.hooks._connections import defined
+from airflow_provider_nexus.hooks._connections import Given, defined
 from airflow_provider_nexus.hooks._files import FileCalls, sent_once
+from airflow_provider_nexus.hooks._rate_store import store_of
 
 if TYPE_CHECKING:
-    from airflow.sdk import Connection
-
     from airflow_provider_nexus.client.aio import AsyncNexusClient
     from airflow_provider_nexus.client.client import NexusClient
     from airflow_provider_nexus.extract.records import RecordsWanted
     from airflow_provider_nexus.load.frames import FrameType
-
-
-class _Given:
-    """The fields of a connection. Airflow's own object shows its password wherever it, or a frame with it, is printed."""
-
-    def __init__(self, connection: Connection) -> None:
-        self.conn_type, self.host, self.port = connection.conn_type, connection.host, connection.port
-        self.schema, self.has_login = connection.schema, bool((connection.login or "").strip())
-        self.password, self.extra = Secret(connection.password or ""), Secret(connection.extra or "{}")
 
 
 TEST_TIMEOUT = 10.0
@@ -100,15 +89,25 @@ class NexusHook(FileCalls, BaseHook):
     def _read(self) -> ClientSettings:
         """The connection as it is at the moment."""
         with defined(self.nexus_conn_id, self.conn_type):
-            given = _Given(self.get_connection(self.nexus_conn_id))
-        return self._understood(given)
+            given = Given(self.get_connection(self.nexus_conn_id))
+        settings = self._understood(given)
+        if conn_id := settings.rate_limit_conn_id:
+            with defined(conn_id, "redis"):
+                store = Given(self.get_connection(conn_id))
+            return dataclasses.replace(settings, rate_limit_store=store_of(conn_id, store))
+        return settings
 
     async def _aread(self) -> ClientSettings:
         with defined(self.nexus_conn_id, self.conn_type):
-            given = _Given(await self.aget_connection(self.nexus_conn_id))
-        return self._understood(given)
+            given = Given(await self.aget_connection(self.nexus_conn_id))
+        settings = self._understood(given)
+        if conn_id := settings.rate_limit_conn_id:
+            with defined(conn_id, "redis"):
+                store = Given(await self.aget_connection(conn_id))
+            return dataclasses.replace(settings, rate_limit_store=store_of(conn_id, store))
+        return settings
 
-    def _understood(self, given: _Given) -> ClientSettings:
+    def _understood(self, given: Given) -> ClientSettings:
         if given.conn_type != self.conn_type:
             raise NexusConfigurationError(
                 f"connection {self.nexus_conn_id!r} is of type {given.conn_type!r}, and its password is not sent to Nexus: "
@@ -119,7 +118,7 @@ class NexusHook(FileCalls, BaseHook):
             host=given.host,
             port=given.port,
             schema=given.schema,
-            has_login=given.has_login,
+            has_login=bool(given.login),
             extra=given.extra,
             conn_id=self.nexus_conn_id,
         )
