@@ -15,6 +15,7 @@ _OPERATORS = (
     "mails",
     "documents",
     "plan",
+    "files",
     "reconcile",
     "compliance",
 )

@@ -10,6 +10,7 @@ import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -176,6 +177,23 @@ def size(path: Any) -> int | None:
             return int(path.stat().st_size)
         except (FileNotFoundError, NotADirectoryError):
             return None
+
+
+def modified(path: Any) -> datetime:
+    """When a file was written, by the clock of its store, in UTC.
+
+    :raises NexusConfigurationError: when the store does not tell
+    :raises NexusStorageError: when there is no such file
+    """
+    with storage_errors(path, "looked at"):
+        if is_local(path):
+            return datetime.fromtimestamp(Path(_local(path)).stat().st_mtime, UTC)
+        try:
+            found = path.fs.modified(path.path)
+        except NotImplementedError:
+            hint = "name the windows by their span"
+            raise NexusConfigurationError(f"the store of {path} does not tell when a file was written: {hint}") from None
+        return found if found.tzinfo else found.replace(tzinfo=UTC)  # type: ignore[no-any-return]
 
 
 def names(folder: Any) -> list[str]:

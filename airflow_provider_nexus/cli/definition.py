@@ -57,6 +57,7 @@ _OUTPUT = Argument(
 )
 _CONN_ID = Argument("--nexus-conn-id", "connection of Nexus (default: nexus_default)", {"default": "nexus_default"})
 _SQL_CONN_ID = Argument("--sql-conn-id", "connection of a database: TARGET is then the name of a table", {"default": None})
+_FORMS = ("list", "json", "redshift", "snowflake", "databricks", "bigquery")
 _TARGET = Argument("target", "path or URL that a sync writes under, or any folder below it", {"metavar": "TARGET"})
 _RESOURCE = Argument("resource", "name in the catalogue, such as transactions", {"metavar": "RESOURCE"})
 
@@ -162,6 +163,30 @@ COMMANDS = (
         "Try rejected records again, with the catalogue as it is now",
         "airflow_provider_nexus.cli.copies.replay",
         (_TARGET, _SQL_CONN_ID, _OUTPUT),
+    ),
+    Command(
+        "files",
+        "List the data files of proved windows, in the form that the loader of a warehouse takes",
+        "airflow_provider_nexus.cli.files.run",
+        (
+            _TARGET,
+            Argument("--form", f"{', '.join(_FORMS)} (default: list)", {"choices": _FORMS, "default": "list"}),
+            Argument("--resource", "name in the catalogue, where TARGET has several", {"default": "", "metavar": "RESOURCE"}),
+            _moment("--window-start", "windows that begin then or later (default: all)"),
+            _moment("--window-end", "windows that end then or earlier (default: all)"),
+            _moment("--changed-since", "windows that were written then or later, by the clock of the store (default: all)"),
+            Argument(
+                "--relative-to",
+                "what the stage leads to, for snowflake and databricks (default: TARGET)",
+                {"default": None, "metavar": "PLACE"},
+            ),
+            Argument("--allow-unproved", "take windows that were never proved, too", {"action": "store_true", "default": False}),
+            Argument(
+                "-o",
+                "path or URL of a file to write (default: standard output)",
+                {"default": None, "dest": "out", "metavar": "FILE"},
+            ),
+        ),
     ),
     Command(
         "plan",

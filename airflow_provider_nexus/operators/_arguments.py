@@ -20,6 +20,7 @@ from airflow_provider_nexus.extract.protect import Treatment
 from airflow_provider_nexus.extract.records import whole_number
 from airflow_provider_nexus.extract.request import CONTRACTS, MOST_PARALLEL
 from airflow_provider_nexus.extract.window import RequestedWindow
+from airflow_provider_nexus.load.forms import FORMS
 from airflow_provider_nexus.load.paths import place_of
 from airflow_provider_nexus.load.sql.name import LONGEST_ROUND, split_name
 from airflow_provider_nexus.reconcile.request import Tolerance
@@ -235,7 +236,7 @@ CHECKS: Mapping[str, Check] = {
     **_named(("source_exchange_code", "sink_exchange_code", "address", "bank_account_id", "payment_reference"), check_text),
     **_named(("customer_code", "transaction_code"), _code),
     **_named(("finding", "lists"), check_text),
-    **_named(("target", "source", "path", "report_path", "staging_path", "results_path"), place_of),
+    **_named(("target", "source", "path", "report_path", "staging_path", "results_path", "relative_to", "output_path"), place_of),
     **_named(("amount", "limit_price"), amount),
     **_named(("strict", "history", "overwrite", "simulate", "customers", "fail_on_difference", "fuzzy"), _flag),
     **_named(("wait_for_completion", "cancel_on_kill", "deferrable", "fire_on_held"), _flag),
@@ -245,7 +246,7 @@ CHECKS: Mapping[str, Check] = {
     "parallel": partial(whole_number, least=1, most=MOST_PARALLEL),
     **_named(("response_filter", "on_held_callback", "deliver", "hits_of"), _function),
     **_named(("source_type", "sink_type"), _PLACES),
-    **_named(("window_start", "window_end", "moment", "start"), _moment),
+    **_named(("window_start", "window_end", "moment", "start", "changed_since"), _moment),
     "answer": check_mapping,
     "action": _one_of("Buy", "Sell", with_case=False),
     "capture": _one_of("window", "changes"),
@@ -258,6 +259,7 @@ CHECKS: Mapping[str, Check] = {
     "fields": _all(check_mapping, lambda _, given: refuse_missing_parts("the field", given)),
     "fields_to_clear": lambda _, given: texts_of(given, "field to clear"),
     "file_format": _one_of("jsonl", "parquet"),
+    "form": _one_of(*FORMS),
     "headers": lambda _, given: in_headers(given),
     "json": _all(lambda _, given: refuse_bare(given), lambda name, given: in_body(given, name)),
     "mail_types": _mail_types,
