@@ -48,6 +48,11 @@ verify nexus
 verify nexus --against-nexus
 verify nothing
 verify orders --sql-conn-id nexus_default
+files nexus --resource transactions
+files nexus --resource transactions --form snowflake
+files nexus --resource transactions --form redshift
+files nexus --resource orders
+files nexus
 reconcile transactions=nexus
 replay nexus
 report nexus -o proof.html
