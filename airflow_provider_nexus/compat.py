@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -91,6 +92,12 @@ def no_word_of_short_extras() -> Iterator[None]:
         setattr(SecretsMasker, name, before)
 
 
+def is_dag_test() -> bool:
+    """Whether the task runs in the process of ``dag.test()``, whatever the executor."""
+    runner = sys.modules.get("airflow.sdk.execution_time.task_runner")
+    return type(getattr(runner, "SUPERVISOR_COMMS", None)).__name__ == "InProcessSupervisorComms"
+
+
 HAS_TASK_STATE = NEVER_EXPIRE is not None
 """Whether a task can store values from one try to the next (Airflow 3.3 on)."""
 
@@ -109,6 +116,7 @@ __all__ = [
     "ResumableJobMixin",
     "conf",
     "get_hook_lineage_collector",
+    "is_dag_test",
     "no_word_of_short_extras",
     "stats",
 ]

@@ -106,6 +106,7 @@ def get_provider_info() -> dict[str, object]:
                 "tags": ["software"],
             },
         ],
+        "config": {"nexus": _config()},
         "connection-types": [_connection_type()],
         "hooks": [_modules("airflow_provider_nexus.hooks.nexus")],
         "operators": [_modules(*(f"airflow_provider_nexus.operators.{name}" for name in _OPERATORS))],
@@ -134,6 +135,22 @@ def get_provider_info() -> dict[str, object]:
 
 def _modules(*names: str) -> dict[str, object]:
     return {"integration-name": _NEXUS, "python-modules": list(names)}
+
+
+def _config() -> dict[str, object]:
+    return {
+        "description": "Settings of the provider of Quantoz Nexus.",
+        "options": {
+            "shared_paths": {
+                "description": "Folders that all workers have in common, with commas between. Where the executor runs tasks on "
+                "several machines, other local paths are warned of, or refused where tasks have to share what is stored there.",
+                "version_added": "0.1.0",
+                "type": "string",
+                "example": "/mnt/nexus,/mnt/reports",
+                "default": "",
+            }
+        },
+    }
 
 
 def _asset_uri() -> dict[str, object]:

@@ -22,6 +22,7 @@ from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators._action import run_begin
 from airflow_provider_nexus.operators._arguments import refuse_wrong
 from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered
+from airflow_provider_nexus.operators._machines import look_at_database
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperatorLink, Context, XComArg
@@ -63,6 +64,7 @@ class NexusEvidenceBaseOperator(NexusBaseOperator):
         refuse_wrong({"sql_conn_id": self.sql_conn_id, "table": self.table})
         engine = engine_of(self.sql_conn_id)
         try:
+            look_at_database(self, "sql_conn_id", engine, needed="the tasks of a round store and read one evidence")
             from airflow_provider_nexus.load.sql.evidence import Evidence
 
             evidence = Evidence(engine, self.table)

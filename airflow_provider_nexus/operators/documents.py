@@ -13,6 +13,7 @@ from airflow_provider_nexus.hooks._files import sending_method, upload_call
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators._arguments import known_part
 from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered
+from airflow_provider_nexus.operators._machines import look_at_place
 from airflow_provider_nexus.operators._once import send_once
 from airflow_provider_nexus.writes.upload import DOCUMENT, LARGEST_UPLOAD, send
 
@@ -74,6 +75,7 @@ class NexusDownloadOperator(NexusBaseOperator):
         :raises NexusApiError: one class per cause
         """
         self.refuse_missing(query="the query's", headers="the header")
+        look_at_place(self, "target", self.target)
         with NexusHook(self.nexus_conn_id) as nexus:
             return nexus.download(
                 self.endpoint,
@@ -149,6 +151,7 @@ class NexusUploadOperator(NexusBaseOperator):
         :raises NexusApiError: one class per cause
         """
         self.refuse_missing(fields="the field", headers="the header")
+        look_at_place(self, "source", self.source)
         call = upload_call(
             self.endpoint,
             self.source,

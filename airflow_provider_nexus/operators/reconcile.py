@@ -15,6 +15,7 @@ from airflow_provider_nexus.load.paths import place_of
 from airflow_provider_nexus.load.sql.name import split_name
 from airflow_provider_nexus.operators._arguments import known_part
 from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered
+from airflow_provider_nexus.operators._machines import look_at_database, look_at_place
 from airflow_provider_nexus.reconcile.request import Tolerance, check_copies
 from airflow_provider_nexus.transfers._report import link_report, page_of
 
@@ -177,9 +178,13 @@ class NexusReconcileOperator(NexusBaseOperator):
 
         folder = None if self.results_path is None else opened("results_path", self.results_path)
         page = None if self.report_path is None else page_of(self.report_path)
+        for name, place in (("results_path", folder), ("report_path", page)):
+            if place is not None:
+                look_at_place(self, name, place)
         engine = None if self.results_table is None else engine_of(self.results_conn_id or self.sql_conn_id or "")
         if engine is not None:
             stack.callback(engine.dispose)
+            look_at_database(self, "results_conn_id", engine)
             make_table(engine, str(self.results_table))
 
         def store(found: Reconciled) -> dict[str, Any]:

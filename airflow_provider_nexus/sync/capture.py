@@ -89,7 +89,10 @@ class CaptureJob:
         if window is None:
             return None
         summary = self._bring(window)
-        advance(self._watermark, window, self._log)
+        if any(stored.end == window.end for stored, _ in self._copy.windows()):
+            advance(self._watermark, window, self._log)
+        else:
+            self._log.warning("%s is not proved: the watermark stays, and the next run reads it again", window.label)
         cost = {"calls": self._client.session.calls - calls, "seconds": round(time.monotonic() - began, 3)}
         found = {"feeds": self._feeds, "changed": any(self._changes.values()) or self._repaired > 0, **self._changes}
         return summary | cost | found | ({"repaired": self._repaired} if self._repaired else {})
@@ -97,7 +100,8 @@ class CaptureJob:
     def _bring(self, window: Window) -> dict[str, Any]:
         """All feeds. What was created comes after what ended: a table with the window counts as read up to its end."""
         torn = self._copy.torn(window)
-        parts = [*self._lost(window, torn), *self._parts(window, torn)]
+        self._refuse_another_place(window, torn)
+        parts = self._parts(window, torn)
         for again in torn:
             self._log.warning("%s to %s is not whole in the copy: it is read again", to_wire(again.start), to_wire(again.end))
             self._store(self._extractor.read(again, "reread"), None)
@@ -113,21 +117,30 @@ class CaptureJob:
             self._store(self._extractor.read(again, "reread"), min(since, window.start))
         return together(pieces)
 
-    def _lost(self, window: Window, torn: list[Window]) -> Iterator[Window]:
-        """What was read after the last window of the copy, and is not there any more: the watermark is the end of a window.
+    def _refuse_another_place(self, window: Window, torn: list[Window]) -> None:
+        """Refuse a copy that is not the one that the last run has left: the watermark is the end of a window in it.
+
+        A window that begins where the copy ends brings what is missing. One that begins before a copy without any window may be
+        the first one of a new copy, unless it is a data interval, which is no more than that of one run.
 
         :param torn: windows that are read again anyway
+        :raises NexusWindowError: when so
         """
-        text, stored = self._watermark.get(), [*(each for each, _ in self._copy.windows()), *torn]
-        if text is None:
+        if (text := self._watermark.get()) is None:
             return
+        stored = [*(each for each, _ in self._copy.windows()), *torn]
         known, end = moment(text, "watermark"), max((each.end for each in stored), default=None)
-        if end is None:
-            hint = "give window_start to read what lay before it"
-            self._log.warning("the last sync ended at %s, and the copy has no window any more: %s", text, hint)
-        elif end < known and not (lost := Window(end, known, window.how)).meets(window):
-            self._log.warning("%s to %s is not in the copy any more: it is read again", to_wire(end), text)
-            yield lost
+        if end is None and (window.start >= known or window.how == "data interval"):
+            what, begin = "no window at all", "window_start, from where the copy is to begin"
+        elif end is not None and end < known and window.start > end:
+            what, begin = f"none after {to_wire(end)}", f"window_start={to_wire(end)}"
+        else:
+            return
+        raise NexusWindowError(
+            f"the last sync of {self._request.resource.name} ended at {text}, and the copy has {what}: it was written somewhere "
+            "else, as on the disk of another worker, or was deleted since. Have all workers write to one place, or if what is "
+            f"missing is to be read again into this one, run once with {begin}"
+        )
 
     def _parts(self, window: Window, torn: list[Window]) -> list[Window]:
         """The window, parted where the copy's own begin and end: a run that was not finished has left such ones.

@@ -25,6 +25,7 @@ from airflow_provider_nexus.lineage.syncs import count_sync, lineage_of
 from airflow_provider_nexus.links.nexus import REPORT_KEY, NexusReportLink
 from airflow_provider_nexus.operators._arguments import check_address, known_part, refuse_backwards
 from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered, requested_window
+from airflow_provider_nexus.operators._machines import look_at_place
 from airflow_provider_nexus.transfers._report import link_report, page_of
 
 if TYPE_CHECKING:
@@ -159,6 +160,8 @@ class NexusSyncBaseOperator(NexusBaseOperator):
             check_address("report_url", self.report_url)
         has_report = self.report_path is not None or self.is_given("report_path")
         page = self.report_page(self.report_path) if has_report else None
+        if page is not None:
+            look_at_place(self, "report_path", page)
         with NexusHook(self.nexus_conn_id) as hook:
             summary = self.transfer(context, hook, resource)
             if summary is None:
@@ -196,6 +199,12 @@ class NexusSyncBaseOperator(NexusBaseOperator):
 
         :param page: the file that it will lie in
         """
+
+    def needed_by_others(self, context: Context) -> str:
+        """Why other tasks have to find what this one stores, as a clause; empty where none has to."""
+        if self.capture == "changes":
+            return "changes are merged into what earlier runs have stored"
+        return "tasks that are mapped store one copy together" if self._is_one_of_several(context) else ""
 
     def report_page(self, report_path: Any) -> Any:
         """The file of the report.
@@ -295,11 +304,14 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         Tasks that are mapped over windows, each with a start of its own, end in any order, so theirs could hide a gap. Those
         that are mapped over something else, such as resources, each go on from their own watermark and move it.
         """
-        is_mapped = getattr(context.get("ti"), "map_index", -1) not in (None, -1)
-        if is_mapped and not is_missing(self.window_start):
+        if self._is_one_of_several(context) and not is_missing(self.window_start):
             self.log.info("the watermark is not moved: this task is mapped, and was given the start of its window")
             return False
         return True
+
+    @staticmethod
+    def _is_one_of_several(context: Context) -> bool:
+        return getattr(context.get("ti"), "map_index", -1) not in (None, -1)
 
     def asset_store(self, context: Context) -> Any:
         """Airflow's state store of this task's asset (3.3 on); ``None`` where there is none, or the task has no asset."""

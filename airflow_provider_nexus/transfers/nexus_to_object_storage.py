@@ -18,6 +18,7 @@ from airflow_provider_nexus.hooks._connections import opened
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.lineage.syncs import file_target
 from airflow_provider_nexus.operators._base import rendered
+from airflow_provider_nexus.operators._machines import look_at_place
 from airflow_provider_nexus.transfers._base import Capture, NexusSyncBaseOperator
 from airflow_provider_nexus.transfers._memory import AssetMemory
 from airflow_provider_nexus.transfers._report import page_of
@@ -125,6 +126,7 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
         from airflow_provider_nexus.sync.watermark import file_watermark
 
         collection = self._collection(hook, resource)
+        look_at_place(self, "path", collection, needed=self.needed_by_others(context))
         store.refuse_unfit("path", collection)
         refuse_another(collection, hook.settings.environment.base_url)
         watermark: Watermark = file_watermark(collection)

@@ -15,6 +15,7 @@ from airflow_provider_nexus.hooks._connections import engine_of, opened, sql_hoo
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators._arguments import refuse_wrong
 from airflow_provider_nexus.operators._base import rendered
+from airflow_provider_nexus.operators._machines import look_at_database, look_at_place
 from airflow_provider_nexus.transfers._base import Capture, NexusSyncBaseOperator
 from airflow_provider_nexus.transfers._memory import AssetMemory
 
@@ -102,6 +103,7 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
         refuse_wrong({"sql_conn_id": self.sql_conn_id, "table": self.table})
         engine = engine_of(self.sql_conn_id)
         try:
+            look_at_database(self, "sql_conn_id", engine, needed=self.needed_by_others(context))
             from airflow_provider_nexus.load.columns import Table
             from airflow_provider_nexus.load.loader import Loader
             from airflow_provider_nexus.load.sql.copy import SqlCopy
@@ -124,6 +126,7 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
             staged = None
             if self.staging_path is not None or self.is_given("staging_path"):
                 staged = opened("staging_path", self.staging_path) / self.table / resource.name
+                look_at_place(self, "staging_path", staged)
                 store.refuse_unfit("staging_path", staged)
             loader = Loader(copy, self.max_rejected, contract=self.contract)
             return self.sync(context, hook, resource, copy, loader, watermark, staged)

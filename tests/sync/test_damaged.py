@@ -14,7 +14,6 @@ from airflow_provider_nexus.exceptions import NexusStorageError
 from airflow_provider_nexus.extract.request import SyncRequest
 from airflow_provider_nexus.extract.window import choose_window
 from airflow_provider_nexus.load.manifest import NAME
-from airflow_provider_nexus.load.parquet.index import FOLDER
 from airflow_provider_nexus.sync.capture import CaptureJob
 from airflow_provider_nexus.verify.files import verify
 from tests.extract.serving import client_of, sandbox_and_client
@@ -135,16 +134,6 @@ def test_windows_side_by_side_that_were_deleted_are_all_read_again(tmp_path: Pat
         assert all(folder.is_dir() for folder in folders)
         assert capture.wrong() == []
         assert verify(tmp_path).problems == ()
-
-
-def test_a_copy_without_any_window_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with living(per_day=20) as sandbox:
-        capture, folders = grown(tmp_path, sandbox, "orders", days=1)
-        shutil.rmtree(folders[0])
-        shutil.rmtree(tmp_path / FOLDER)
-        sandbox.advance(DAY)
-        capture.run()
-    assert "the copy has no window any more: give window_start" in caplog.text
 
 
 @pytest.mark.parametrize("resource", ["broker_transactions", "orders"])

@@ -11,6 +11,9 @@ from msgspec.structs import replace
 
 from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.api.resource import Resource
+from airflow_provider_nexus.api.timestamps import to_wire
+from airflow_provider_nexus.client.log import number_of
+from airflow_provider_nexus.exceptions import NexusWindowError
 from airflow_provider_nexus.extract.origin import Open
 from airflow_provider_nexus.extract.totals import Totals
 from airflow_provider_nexus.extract.window import ALL_TIME, Window
@@ -186,6 +189,8 @@ class ParquetCopy:
                     patches.append(Patch(self._collection / name, self._table, manifest, self._writer()))
                     read_by = sealed.manifest.read_by
                     patches[-1].rewrite(mine, read_at=sealed.read_at, read_by=read_by, scope=scope, spared=spared)
+            if sealed.feed == "open":
+                self._refuse_homeless(row[created] for row in versions.values())
             changes = [patch.counts.dump() for patch in patches]
             counts = ChangeCounts(**{word: sum(each[word] for each in changes) for word in ("inserted", "updated", "deleted")})
             for patch in patches:
@@ -201,6 +206,22 @@ class ParquetCopy:
         self._see(versions.values())
         self._forget(row[0] for patch in patches for row in patch.deleted)
         return _stored(folder, raw, counts, changed=any(counts.dump().values()))
+
+    def _refuse_homeless(self, stamps: Iterable[datetime]) -> None:
+        """Refuse changes of records that some window has brought, when that window is not in this copy.
+
+        :param stamps: when the records were created
+        :raises NexusWindowError: when so
+        """
+        windows = [window for window, _ in self._published().values()]
+        homeless = [stamp for stamp in stamps if not any(window.start <= stamp < window.end for window in windows)]
+        if homeless:
+            what = f"{number_of(len(homeless), 'record')} of {self._table.resource.name} that earlier runs have brought changed"
+            raise NexusWindowError(
+                f"{what}, and {self._collection} has no window for them: they were created from {to_wire(min(homeless))} to "
+                f"{to_wire(max(homeless))}. The windows were written elsewhere, as on the disk of another worker, or deleted "
+                "since. Have all workers write to one place, or read them again into this one, by window_start and window_end"
+            )
 
     def _see(self, rows: Iterable[TableRow]) -> None:
         """Learn which records may still change."""
