@@ -190,7 +190,7 @@ class ParquetCopy:
                     read_by = sealed.manifest.read_by
                     patches[-1].rewrite(mine, read_at=sealed.read_at, read_by=read_by, scope=scope, spared=spared)
             if sealed.feed == "open":
-                self._refuse_homeless(row[created] for row in versions.values())
+                self._refuse_without_window(row[created] for row in versions.values())
             changes = [patch.counts.dump() for patch in patches]
             counts = ChangeCounts(**{word: sum(each[word] for each in changes) for word in ("inserted", "updated", "deleted")})
             for patch in patches:
@@ -207,19 +207,19 @@ class ParquetCopy:
         self._forget(row[0] for patch in patches for row in patch.deleted)
         return _stored(folder, raw, counts, changed=any(counts.dump().values()))
 
-    def _refuse_homeless(self, stamps: Iterable[datetime]) -> None:
+    def _refuse_without_window(self, stamps: Iterable[datetime]) -> None:
         """Refuse changes of records that some window has brought, when that window is not in this copy.
 
         :param stamps: when the records were created
         :raises NexusWindowError: when so
         """
         windows = [window for window, _ in self._published().values()]
-        homeless = [stamp for stamp in stamps if not any(window.start <= stamp < window.end for window in windows)]
-        if homeless:
-            what = f"{number_of(len(homeless), 'record')} of {self._table.resource.name} that earlier runs have brought changed"
+        without = [stamp for stamp in stamps if not any(window.start <= stamp < window.end for window in windows)]
+        if without:
+            what = f"{number_of(len(without), 'record')} of {self._table.resource.name} that earlier runs have brought changed"
             raise NexusWindowError(
-                f"{what}, and {self._collection} has no window for them: they were created from {to_wire(min(homeless))} to "
-                f"{to_wire(max(homeless))}. The windows were written elsewhere, as on the disk of another worker, or deleted "
+                f"{what}, and {self._collection} has no window for them: they were created from {to_wire(min(without))} to "
+                f"{to_wire(max(without))}. The windows were written elsewhere, as on the disk of another worker, or deleted "
                 "since. Have all workers write to one place, or read them again into this one, by window_start and window_end"
             )
 
