@@ -1,0 +1,1 @@
+"""Delta copy: a table of Delta Lake, written without Spark."""

@@ -1,0 +1,313 @@
+"""Delta copy of a resource: one table of Delta Lake for all windows. Each load is one commit, rows and proof together."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from msgspec.structs import asdict, replace
+
+from airflow_provider_nexus.api.resource import Resource
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusStorageError, NexusUnprovedError
+from airflow_provider_nexus.extract.origin import Open
+from airflow_provider_nexus.extract.proof import Verdict
+from airflow_provider_nexus.extract.totals import Totals
+from airflow_provider_nexus.extract.window import ALL_TIME, Window
+from airflow_provider_nexus.load.account import Digest, Grouping
+from airflow_provider_nexus.load.collection import snapshots_of, windows_of
+from airflow_provider_nexus.load.columns import Table
+from airflow_provider_nexus.load.copy import Output, Sealed, Stored, TableRow
+from airflow_provider_nexus.load.delta.books import Books, Reading, Shelf
+from airflow_provider_nexus.load.delta.effects import Effects, is_inside
+from airflow_provider_nexus.load.delta.files import current_rows
+from airflow_provider_nexus.load.delta.incoming import Incoming
+from airflow_provider_nexus.load.delta.merge import Merge
+from airflow_provider_nexus.load.delta.table import PARTITIONS, DataFile, LakeTable, PartitionBy, Snapshot, VersionTable
+from airflow_provider_nexus.load.manifest import Manifest, TableLoad, TableState
+from airflow_provider_nexus.load.parquet.writer import rows_of
+from airflow_provider_nexus.load.rejects import digest_of
+from airflow_provider_nexus.load.rows import TableConverter
+
+FORMAT = "delta"
+WHOLE = "whole"
+"""Label of the reading of all records, where they have no window."""
+TRIES = 20
+"""How often a load is merged anew when other commits come in between."""
+_log = logging.getLogger(__name__)
+
+
+class DeltaCopy:
+    """A copy in one Delta table, with its books below ``_nexus/`` beside the files.
+
+    The table is made at the first load. Several tasks may load into one table at once: a commit that another one has outrun is
+    merged anew, on top of it.
+
+    :param collection: root of the table: the folder of the resource
+    :param table: the resource's columns
+    :param environment: whose records they are
+    :param base_url: where they are read
+    :param output: one row for each record, or one for each version that was seen
+    :param partition_by: ``month`` or ``day`` of creation, for a table that is made; ``None`` to take that of the table
+    :param storage_options: what deltalake needs to open the store
+    :raises NexusConfigurationError: when an argument is none of those that can be, or deltalake can't write to such a store
+    """
+
+    takes_streams = True
+
+    def __init__(
+        self,
+        collection: Any,
+        table: Table,
+        *,
+        environment: str,
+        base_url: str,
+        output: Output = "current",
+        partition_by: PartitionBy | None = None,
+        storage_options: Mapping[str, str] | None = None,
+    ) -> None:
+        if output not in ("current", "history") or partition_by not in (None, *PARTITIONS):
+            raise NexusConfigurationError(
+                f"output is current or history, and partition_by month or day: these are {output!r} and {partition_by!r}"
+            )
+        self.folder, self._is_history = collection, output == "history"
+        self._source = table
+        self._columns = VersionTable(table.resource) if self._is_history else table
+        self._belongs = {"resource": table.resource.name, "environment": environment, "base_url": base_url, "output": output}
+        self._lake = LakeTable(
+            collection, self._columns, self._belongs, partition_by=partition_by, storage_options=storage_options or {}
+        )
+        self.shelf = Shelf(collection)
+
+    def prepare(self) -> Snapshot:
+        """The table, made if there is none, with all columns of the catalogue.
+
+        :raises NexusConfigurationError: when something else lies there
+        :raises NexusContractError: when it can't take the rows
+        """
+        found = self._lake.opened()
+        if found is None:
+            if windows_of(self.folder) or snapshots_of(self.folder):
+                raise NexusConfigurationError(
+                    f"{self.folder} contains windows in files of their own: go on with their file_format, or give the Delta "
+                    "table another path"
+                )
+            found = self._lake.made()
+        return self._lake.fitted(found)
+
+    def snapshot(self) -> Snapshot | None:
+        """The table as it is; ``None`` before the first load."""
+        return self._lake.opened()
+
+    def books(self) -> Books:
+        """What is known of the table since the last load."""
+        found = self._lake.opened()
+        return self.shelf.books(found.books) if found else Books()
+
+    def converter(self, resource: Resource, *, keeps_untyped: bool) -> TableConverter:
+        """Makes records rows of the table."""
+        return TableConverter(resource, keeps_untyped=keeps_untyped)
+
+    def apply(self, batches: Iterable[Sequence[TableRow]], scope: Window | None, seal: Callable[[], Sealed]) -> Stored:
+        """Bring versions of records in, all or none; see :class:`~airflow_provider_nexus.load.copy.Copy`.
+
+        :raises NexusStorageError: when the store fails, or other commits have come in between at every try
+        :raises NexusUnprovedError: when its window is proved in the table, and this reading is not
+        """
+        self.prepare()
+        incoming = Incoming(self._source)
+        try:
+            for rows in filter(None, batches):
+                incoming.write(rows)
+            sealed = seal()
+            incoming.seal()
+            for _ in range(TRIES):
+                stored = self._load(incoming, scope, sealed)
+                if stored is not None:
+                    return stored
+                _log.info("%s was changed by another program in the meantime: the load is merged anew", self.folder)
+        finally:
+            incoming.close()
+        raise NexusStorageError(
+            f"{self.folder} was changed by other programs at each of {TRIES} tries, so nothing was stored: "
+            "let fewer of them write to one table at once, and run it again"
+        )
+
+    def _load(self, incoming: Incoming, scope: Window | None, sealed: Sealed) -> Stored | None:
+        """One try; ``None`` when another commit has come in between."""
+        snapshot = self.prepare()
+        books = self.shelf.books(snapshot.books)
+        label, own = _own(books, sealed, scope)
+        before = books.readings.get(label) if label else None
+        if before and sealed.verdict == Verdict.UNPROVED != before.verdict:
+            text = f"{label} in {self.folder} is proved, and what was read this time is not: it stays as it is. Run it again"
+            raise NexusUnprovedError(text, tuple(sealed.manifest.proof.reasons))
+        effects = Effects(self._source, books, self.shelf, label)
+        merge = Merge(
+            self.folder,
+            self._columns,
+            snapshot,
+            incoming,
+            sealed,
+            scope=scope,
+            own=own,
+            effects=effects,
+            number=books.number + 1,
+            is_history=self._is_history,
+        )
+        merge.run()
+        former = self.shelf.manifest(before.sha256) if before else None
+        repaired = merge.twice + (self._mended(merge, former, effects) if former else 0)
+        if before and former and not repaired and _is_rerun(former, sealed, effects):
+            return self._stored(before.sha256, effects, changed=False)
+        manifest = self._manifest(books, merge, sealed, effects, repaired=repaired, is_own=own is not None)
+        sha256 = self.shelf.put_manifest(manifest)
+        readings = effects.readings(sealed, scope)
+        if label:
+            window = sealed.window
+            ends = (window.start, window.end) if window else (None, None)
+            start, end, read_at = map(_plain, (*ends, sealed.read_at))
+            readings[label] = Reading(start, end, read_at, sealed.verdict, sha256)
+        number = self.shelf.put_books(
+            Books(books.number + 1, sha256, _state(books, merge, effects), readings, effects.unsettled, effects.months)
+        )
+        said = {"nexus.load": str(books.number + 1), "nexus.reading": sealed.label, "nexus.verdict": sealed.verdict}
+        said |= {"nexus.resource": self._belongs["resource"], "nexus.key_digest": manifest.key_digest, "nexus.manifest": sha256}
+        if not self._lake.commit(snapshot, merge.added, merge.removed, number, said):
+            return None
+        return self._stored(sha256, effects, repaired=repaired)
+
+    def _mended(self, merge: Merge, former: Manifest, effects: Effects) -> int:
+        """How many rows are put right, as somebody else has changed those of the window since its last load."""
+        stated = Digest.of(former.records, former.content)
+        if merge.found == stated:
+            return 0
+        lost = Digest(-stated.records, -stated.total)
+        effects.state = effects.state.plus(merge.found).plus(lost)
+        return max(1, effects.counts["inserted"] + effects.counts["deleted"])
+
+    def _manifest(self, books: Books, merge: Merge, sealed: Sealed, effects: Effects, *, repaired: int, is_own: bool) -> Manifest:
+        rejected = self.shelf.put_rejects(sealed.rejects)
+        whose = {name: value for name, value in self._belongs.items() if name != "output"}
+        said = TableLoad(
+            table_name=self.folder.name,
+            number=books.number + 1,
+            **whose,
+            feed=sealed.feed,
+            label=sealed.label,
+            content=sealed.content,
+            verdict=sealed.verdict,
+            records=sealed.records,
+            rejected=len(sealed.rejects),
+            columns=[column.name for column in self._columns.columns],
+            repaired=repaired,
+            rejects=digest_of(sealed.rejects),
+        )
+        members = merge.account.members() if is_own else {"content": sealed.account.contents.digest}
+        return replace(
+            sealed.manifest,
+            **members,
+            format=FORMAT,
+            rejected=rejected,
+            previous=books.last,
+            changes=effects.changes,
+            state=_state(books, merge, effects),
+            load=said,
+        )
+
+    def _stored(self, sha256: str, effects: Effects, *, changed: bool = True, repaired: int = 0) -> Stored:
+        return Stored(
+            path=str(self.folder),
+            manifest=str(self.shelf.manifest_path(sha256)),
+            changed=changed,
+            sha256=sha256,
+            inserted=effects.counts["inserted"],
+            updated=effects.counts["updated"],
+            deleted=effects.counts["deleted"],
+            repaired=repaired,
+        )
+
+    def fields_before(self, window: Window | None) -> dict[str, Any] | None:  # noqa: ARG002 - a table is one for all windows
+        """Member ``schema`` of the last load's manifest; ``None`` before the first."""
+        last = self.books().last
+        return self.shelf.manifest(last).schema.dump() if last else None
+
+    def unsettled(self) -> dict[str, Open]:
+        """The records whose end has not been seen, by key."""
+        return self.books().open
+
+    def windows(self) -> list[tuple[Window, datetime]]:
+        """The windows read whole, each with the time of its last reading, oldest reading first."""
+        return self.books().windows
+
+    def manifests(self) -> dict[str, Manifest]:
+        """The manifest of each window as it is now, by label, oldest window first; ``whole`` where records have no window.
+
+        :raises NexusStorageError: when one is missing, or was edited
+        """
+        readings = self.books().readings
+        return {label: self.shelf.manifest(readings[label].sha256) for label in sorted(readings)}
+
+    def torn(self, asked: Window) -> list[Window]:  # noqa: ARG002
+        """None: a load is one commit."""
+        return []
+
+    def totals(self, start: datetime, end: datetime) -> Totals:
+        """Counts and sums of the records that were created in a span, as they are stored now."""
+        totals, snapshot = Totals(), self._lake.opened()
+        if snapshot is None:
+            return totals
+        books, created = self.shelf.books(snapshot.books), self._source.created
+        files = [file for file in snapshot.files(created) if file.partition is not None]
+        months: dict[str, list[DataFile]] = {}
+        for file in files:
+            months.setdefault(str(file.partition)[:7], []).append(file)
+        for month, mine in months.items():
+            if all(file.first and file.last and start <= file.first and file.last < end for file in mine):
+                totals.merge(Totals.load(map(asdict, books.months.get(month, ()))))
+                continue
+            near = [file for file in mine if not (file.first and file.last) or (file.first < end and start <= file.last)]
+            self._count(totals, near, start, end)
+        return totals
+
+    def _count(self, totals: Totals, files: Sequence[DataFile], start: datetime, end: datetime) -> None:
+        """Add the records of files that were created in a span."""
+        grouping, created = Grouping(self._source), self._source.created
+        for rows in current_rows(self.folder, files, self._columns, [created, *grouping.columns]):
+            mine = rows.filter(is_inside(rows[created], start, end))
+            grouping.count(totals, rows_of(mine.select(list(grouping.columns))))
+
+
+def _state(books: Books, merge: Merge, effects: Effects) -> TableState:
+    """What the table contains after a load."""
+    state = TableState(records=effects.state.records, digest=effects.state.digest)
+    if not merge.is_history:
+        return state
+    before = Digest.of(books.state.versions or 0, books.state.versions_digest) if books.state.versions_digest else Digest()
+    after = before.plus(merge.versions)
+    return replace(state, versions=after.records, versions_digest=after.digest)
+
+
+def _own(books: Books, sealed: Sealed, scope: Window | None) -> tuple[str, Window | None]:
+    """Label and window of a reading that makes the account of a window anew; empty and ``None`` of another one."""
+    window = sealed.window
+    if window is None:
+        return (WHOLE, ALL_TIME) if scope == ALL_TIME else ("", None)
+    is_again = sealed.feed == "reread" and window.label in books.readings and scope == window
+    is_first = sealed.feed == "created" and sealed.label == window.label
+    return (window.label, window) if is_first or is_again else ("", None)
+
+
+def _is_rerun(former: Manifest, sealed: Sealed, effects: Effects) -> bool:
+    """Whether a reading has brought what the last one of its window did, and nothing is different."""
+    said = former.load
+    if said is None or any(effects.counts.values()) or sealed.feed == "reread":  # that it is still the same is news
+        return False
+    now = (sealed.content, sealed.verdict, digest_of(sealed.rejects))
+    return (said.content, said.verdict, said.rejects) == now
+
+
+def _plain(value: datetime | None) -> Any:
+    """A moment of the standard library's kind, as pendulum's would be stored otherwise."""
+    return None if value is None else datetime.fromisoformat(value.isoformat()).astimezone(UTC)

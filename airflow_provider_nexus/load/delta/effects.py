@@ -1,0 +1,170 @@
+"""Effects of a load on the books: accounts of the windows that rows come into or leave, totals by month, unsettled records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Literal
+
+from msgspec.structs import asdict as members_of
+from msgspec.structs import replace
+
+from airflow_provider_nexus.api.timestamps import to_wire
+from airflow_provider_nexus.extract.totals import Totals
+from airflow_provider_nexus.extract.window import ALL_TIME, Window
+from airflow_provider_nexus.load.account import Digest, Grouping, TableAccount
+from airflow_provider_nexus.load.columns import Table, UnsettledRule
+from airflow_provider_nexus.load.copy import Sealed
+from airflow_provider_nexus.load.delta.books import Books, Reading, Shelf
+from airflow_provider_nexus.load.delta.files import partition_of
+from airflow_provider_nexus.load.manifest import ChangeCounts, Manifest, PatchedBy
+from airflow_provider_nexus.load.parquet.index import IndexedTotals
+from airflow_provider_nexus.load.parquet.writer import Batch, load, rows_of
+
+Kind = Literal["inserted", "updated", "deleted"]
+_MONTH = 7
+
+
+class Effects:
+    """What a load changes of the books.
+
+    :param table: the resource's columns
+    :param books: as they are before
+    :param own: label of the window that the load reads whole, whose account is made anew
+    """
+
+    def __init__(self, table: Table, books: Books, shelf: Shelf, own: str) -> None:
+        self._table, self._shelf, self._readings = table, shelf, books.readings
+        self.state = Digest.of(books.state.records, books.state.digest)
+        self.counts = dict[Kind, int](inserted=0, updated=0, deleted=0)
+        self.unsettled = dict(books.unsettled)
+        self._rule = UnsettledRule(table) if table.resource.lifecycle else None
+        self._grouping = Grouping(table) if table.resource.totals_path else None
+        self._months = {month: Totals.load(map(members_of, every)) for month, every in books.months.items()}
+        self._others = {label: each.window or ALL_TIME for label, each in books.readings.items() if label != own}
+        self._patches = dict[str, Patched]()
+
+    def bring(self, batch: Batch, kind: Kind) -> None:
+        """Rows are stored."""
+        self._count(batch, 1, kind)
+        self.counts[kind] += batch.num_rows
+        if self._rule and batch.num_rows:
+            self._see(batch, self._rule)
+
+    def take(self, batch: Batch, kind: Kind) -> None:
+        """Rows are stored no more."""
+        self._count(batch, -1, kind)
+        if kind == "deleted":
+            self.counts[kind] += batch.num_rows
+            if self._rule:
+                for key in batch["_key"].to_pylist():
+                    self.unsettled.pop(key, None)
+
+    def _count(self, batch: Batch, sign: int, kind: Kind) -> None:
+        if not batch.num_rows:
+            return
+        self.state.add_all([bytes.fromhex(each) for each in batch["_content"].to_pylist()], sign)
+        if self._grouping:
+            for month, rows in self._by_month(batch):
+                self._grouping.count(self._months.setdefault(month, Totals()), rows_of(rows), sign)
+        for label in self._meeting(batch):
+            mine = inside(batch, self._table.created, self._others[label])
+            if mine.num_rows:
+                self._patched(label).count(mine, sign, kind)
+
+    def _meeting(self, batch: Batch) -> list[str]:
+        """The windows that lie between the first and the last stamp of a batch."""
+        if not self._table.created:
+            return list(self._others)
+        ends = load("pyarrow.compute").min_max(batch[self._table.created]).as_py()
+        first, last = ends["min"], ends["max"]
+        return [
+            label
+            for label, window in self._others.items()
+            if window == ALL_TIME or (first is not None and window.start <= last and first < window.end)
+        ]
+
+    def _by_month(self, batch: Batch) -> Iterator[tuple[str, Batch]]:
+        compute, columns = load("pyarrow.compute"), batch.select(list(self._grouping.columns)) if self._grouping else batch
+        months = partition_of(batch[self._table.created], _MONTH)
+        for month in compute.unique(months).to_pylist():
+            yield month or "", columns.filter(compute.is_null(months) if month is None else compute.equal(months, month))
+
+    def _see(self, batch: Batch, rule: UnsettledRule) -> None:
+        """Learn which records may still change."""
+        columns = [batch[name].to_pylist() if name else [None] * batch.num_rows for name in (rule.status, rule.ended)]
+        created = rows_of(batch.select([self._table.created])) if self._table.created else [(None,)] * batch.num_rows
+        for key, (stamp,), status, ended in zip(batch["_key"].to_pylist(), created, *columns, strict=True):
+            if stamp is not None and rule.is_unsettled(status, ended):
+                self.unsettled[key] = f"{to_wire(stamp)} {status or ''}"
+            else:
+                self.unsettled.pop(key, None)
+
+    def _patched(self, label: str) -> Patched:
+        if label not in self._patches:
+            self._patches[label] = Patched(self._table, self._shelf.manifest(self._readings[label].sha256))
+        return self._patches[label]
+
+    @property
+    def changes(self) -> ChangeCounts:
+        """How many rows were inserted, updated and deleted."""
+        return ChangeCounts(**self.counts)
+
+    @property
+    def months(self) -> dict[str, list[IndexedTotals]]:
+        """Counts and sums by month, as books have them."""
+        found = {month: [IndexedTotals(**each) for each in totals.dump()] for month, totals in sorted(self._months.items())}
+        return {month: every for month, every in found.items() if every}
+
+    def readings(self, sealed: Sealed, scope: Window | None) -> dict[str, Reading]:
+        """The readings as they are from now on, the manifests of those that were changed being written."""
+        found = dict(self._readings)
+        for label, patched in self._patches.items():
+            former = found[label]
+            sha256 = self._shelf.put_manifest(patched.manifest(sealed, former.sha256))
+            found[label] = replace(former, sha256=sha256)
+        for label, window in self._others.items() if scope else ():
+            if scope and scope.start <= window.start and window.end <= scope.end:
+                found[label] = replace(found[label], read_at=max(found[label].read_at, sealed.read_at))
+        return found
+
+
+class Patched:
+    """A window of which another reading changes rows.
+
+    :param stored: its manifest
+    """
+
+    def __init__(self, table: Table, stored: Manifest) -> None:
+        self._stored, self._account = stored, TableAccount(table, stored)
+        self._counts = dict[Kind, int](inserted=0, updated=0, deleted=0)
+
+    def count(self, batch: Batch, sign: int, kind: Kind) -> None:
+        """Rows come or go."""
+        self._account.add(rows_of(batch), sign)
+        if sign > 0 or kind == "deleted":
+            self._counts[kind] += batch.num_rows
+
+    def manifest(self, sealed: Sealed, former: str) -> Manifest:
+        """The manifest from now on.
+
+        :param former: SHA-256 of the one that it replaces
+        """
+        by = PatchedBy(read_at=to_wire(sealed.read_at), read_by=sealed.manifest.read_by, **self._counts)
+        patches = [*self._stored.patches, by]
+        return replace(self._stored, **self._account.members(), patches=patches, replaces=former)
+
+
+def inside(batch: Batch, created: str, window: Window) -> Batch:
+    """The rows of a batch that were created in a window; one without a stamp lies in all time only."""
+    if window == ALL_TIME:
+        return batch
+    return batch.filter(is_inside(batch[created], window.start, window.end))
+
+
+def is_inside(stamps: Any, start: datetime, end: datetime) -> Any:
+    """Which stamps lie in a span; none that are null."""
+    arrow, compute = load(), load("pyarrow.compute")
+    kind = arrow.timestamp("us", tz="UTC")
+    bounds = compute.greater_equal(stamps, arrow.scalar(start, kind)), compute.less(stamps, arrow.scalar(end, kind))
+    return compute.fill_null(compute.and_(*bounds), False)

@@ -1,0 +1,204 @@
+"""Files of a Delta table: rows as they are read back, whatever program has written the file, and new files with statistics."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from airflow_provider_nexus import storage as store
+from airflow_provider_nexus.exceptions import NexusError, NexusStorageError
+from airflow_provider_nexus.extract.jsonl import Part
+from airflow_provider_nexus.load.columns import Table
+from airflow_provider_nexus.load.delta.table import PARTITIONS, DataFile, NewFile
+from airflow_provider_nexus.load.parquet.writer import Batch, ParquetWriter, arrow_schema, batches, load, opened
+
+_AT_ONCE = 8
+"""Files that are written at once. Rows come in order of their creation, so most often one is."""
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def rows_in(folder: Any, file: DataFile, schema: Any, names: Sequence[str] | None = None) -> Iterator[Batch]:
+    """The rows of a file, one row group after the other, as batches of a schema; columns that the file lacks are null.
+
+    :param folder: root of the table
+    :param schema: of the batches
+    :param names: columns that are wanted; all by default
+    :raises NexusStorageError: when the file is missing or damaged
+    """
+    wanted = schema if names is None else load().schema([schema.field(name) for name in names])
+    path = folder / file.path
+    try:
+        with opened(path) as source:
+            there = [name for name in wanted.names if name in source.schema_arrow.names]
+            for batch in batches(source, there):
+                yield _fitted(batch, wanted)
+    except FileNotFoundError:
+        raise _damaged(path, "is missing") from None
+    except (load().ArrowException, OSError) as error:
+        raise _damaged(path, f"can't be read ({type(error).__name__})") from error
+    except NexusStorageError:
+        raise
+    except NexusError:
+        raise _damaged(path, "is no Parquet file, or not a whole one") from None
+
+
+def current_rows(folder: Any, files: Sequence[DataFile], table: Table, names: Sequence[str]) -> Iterator[Batch]:
+    """Some columns of the records as they are: all rows, and of a history the newest version of each that is not deleted.
+
+    :param table: the columns of the files
+    :param names: the columns that are wanted
+    """
+    schema, wanted = arrow_schema(table, {}), list(dict.fromkeys(names))
+    if "_deleted" not in schema.names:
+        for file in files:
+            yield from rows_in(folder, file, schema, wanted)
+        return
+    also = list(dict.fromkeys([*wanted, "_key", "_load", "_deleted"]))
+    pieces = [load().Table.from_batches([batch]) for file in files for batch in rows_in(folder, file, schema, also)]
+    if pieces:
+        found = newest(load().concat_tables(pieces))
+        yield from found.filter(load("pyarrow.compute").invert(found["_deleted"])).select(wanted).to_batches()
+
+
+def newest(versions: Any) -> Any:
+    """The newest version of each record, a table of them in one piece.
+
+    :param versions: a table with the columns ``_key`` and ``_load``
+    """
+    arrow, compute = load(), load("pyarrow.compute")
+    if not versions.num_rows:
+        return versions
+    order = compute.sort_indices(versions, [("_key", "ascending"), ("_load", "descending")])
+    versions = versions.take(order).combine_chunks()
+    keys = versions["_key"].combine_chunks()
+    is_first = arrow.concat_arrays([arrow.array([True]), compute.not_equal(keys[1:], keys[:-1])])
+    return versions.filter(is_first).combine_chunks()
+
+
+def _damaged(path: Any, what: str) -> NexusStorageError:
+    return NexusStorageError(
+        f"{path} {what}, and the table names it: take it back from a backup, or restore the table to a version without it. "
+        "Nothing was changed"
+    )
+
+
+def _fitted(batch: Batch, schema: Any) -> Batch:
+    arrow, names = load(), set(batch.schema.names)
+    columns = [
+        batch[each.name].cast(each.type) if each.name in names else arrow.nulls(batch.num_rows, each.type) for each in schema
+    ]
+    return arrow.RecordBatch.from_arrays(columns, schema=schema)
+
+
+class FileWriter:
+    """Writes rows into new files of a table, each of one partition.
+
+    :param folder: root of the table
+    :param table: the columns of its rows
+    :param partition_by: of the table; empty where it has no partitions
+    :ivar schema: of the batches that it takes
+    """
+
+    def __init__(self, folder: Any, table: Table, partition_by: str) -> None:
+        self._folder, self._table = folder, table
+        self._column, self._width = PARTITIONS[partition_by] if partition_by else ("", 0)
+        self._open: dict[str | None, ParquetWriter] = {}
+        self._made: list[NewFile] = []
+        self.schema = arrow_schema(table, {})
+
+    def write(self, batch: Batch) -> None:
+        """Add rows to the files of their partitions."""
+        if not batch.num_rows:
+            return
+        for value, rows in self._parted(batch):
+            writer = self._open.pop(value, None) or ParquetWriter(self._table, {})
+            self._open[value] = writer  # the last one is the one that was written to last
+            writer.write_batch(rows)
+            if len(self._open) > _AT_ONCE:
+                self._finish(next(iter(self._open)))
+
+    @property
+    def partitions(self) -> list[str | None]:
+        """Those that rows came for and that are not finished."""
+        return list(self._open)
+
+    def finish(self) -> list[NewFile]:
+        """Put all of them beside the table's; those that were made since this was asked last."""
+        for value in list(self._open):
+            self._finish(value)
+        made, self._made = self._made, []
+        return made
+
+    def close(self) -> None:
+        """Free the disk."""
+        for writer in self._open.values():
+            writer.close()
+        self._open.clear()
+
+    def _parted(self, batch: Batch) -> Iterator[tuple[str | None, Batch]]:
+        if not self._column:
+            yield None, batch
+            return
+        compute = load("pyarrow.compute")
+        values = partition_of(batch[self._table.created], self._width)
+        every = compute.unique(values).to_pylist()
+        for value in every:
+            if len(every) == 1:
+                yield value, batch
+            else:
+                yield value, batch.filter(compute.is_null(values) if value is None else compute.equal(values, value))
+
+    def _finish(self, value: str | None) -> None:
+        writer = self._open.pop(value)
+        try:
+            for part in writer.parts():
+                if part.records:
+                    self._made.append(self._put(part, value))
+        finally:
+            writer.close()
+
+    def _put(self, part: Part, value: str | None) -> NewFile:
+        name = f"part-{uuid.uuid4()}.parquet"
+        path = f"{self._column}={value or '__HIVE_DEFAULT_PARTITION__'}/{name}" if self._column else name
+        first, last, nulls = _ends(part, self._table.created)
+        stats: dict[str, Any] = {"numRecords": part.records}
+        if self._table.created:
+            # Statistics of times have milliseconds; the last one is rounded up, so that no record lies behind it.
+            ends = {"minValues": first, "maxValues": last and last + _MILLISECOND}
+            stats |= {word: {self._table.created: _stamp(end)} for word, end in ends.items() if end}
+            stats["nullCount"] = {self._table.created: nulls}
+        part.spool.seek(0)
+        store.put(self._folder / path, part.spool)
+        return NewFile(path, part.size, value, part.records, first, last, nulls, stats=msgspec.json.encode(stats).decode())
+
+
+def partition_of(created: Any, width: int) -> Any:
+    """The partitions of creation stamps: so many characters of their UTC text."""
+    arrow, compute = load(), load("pyarrow.compute")
+    plain = created.cast(arrow.timestamp("us"))
+    return compute.utf8_slice_codeunits(compute.strftime(plain, "%Y-%m-%d"), 0, width)
+
+
+def _ends(part: Part, created: str) -> tuple[datetime | None, datetime | None, int]:
+    """The first and the last stamp of a part that was written, and how many rows have none."""
+    if not created:
+        return None, None, 0
+    part.spool.seek(0)
+    metadata = load("pyarrow.parquet").ParquetFile(part.spool).metadata
+    place = metadata.schema.names.index(created)
+    groups = [metadata.row_group(number).column(place).statistics for number in range(metadata.num_row_groups)]
+    known = [each for each in groups if each.has_min_max]
+    ends = [_utc(end) for each in known for end in (each.min, each.max)]
+    return min(ends, default=None), max(ends, default=None), sum(each.null_count for each in groups)
+
+
+def _utc(value: datetime) -> datetime:
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _stamp(value: datetime) -> str:
+    return f"{value:%Y-%m-%dT%H:%M:%S}.{value.microsecond // 1000:03d}Z"

@@ -1,0 +1,130 @@
+"""Incoming rows of a load: on the disk as they came, and compared with what is stored by their keys, which are in memory."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from airflow_provider_nexus.load.columns import Table
+from airflow_provider_nexus.load.copy import TableRow
+from airflow_provider_nexus.load.delta.table import DataFile
+from airflow_provider_nexus.load.parquet.writer import Batch, ParquetWriter, batches, load
+
+NEW, UNCHANGED, UPDATE, OUTDATED = range(4)
+"""What comparing found of a row: it is in no file, it is there as it came, it replaces a version, or a later one is there."""
+_MINUTE = 60_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Incoming:
+    """Takes the rows of one reading.
+
+    :param table: their columns
+    """
+
+    def __init__(self, table: Table) -> None:
+        self.created = table.created
+        self._compared = [name for name in ("_key", "_read_at", "_content", table.created) if name]
+        self._writer = ParquetWriter(table, {})
+        self._files: list[Any] = []
+        self.marks = bytearray()
+        """What comparing found of each row, in order."""
+
+    def write(self, rows: Sequence[TableRow]) -> None:
+        """Take rows."""
+        self._writer.write(rows)
+
+    def seal(self) -> None:
+        """All rows have come."""
+        self._files = [part.spool for part in self._writer.parts()]
+        pieces = [batch for _, batch in self.rows(self._compared)]
+        self.index = load().Table.from_batches(pieces) if pieces else self._writer.schema.empty_table().select(self._compared)
+        self.index = self.index.replace_schema_metadata(None).combine_chunks()
+
+    def begin(self) -> None:
+        """Nothing has been compared yet."""
+        self.marks = bytearray(self.index.num_rows)
+
+    def rows(self, names: Sequence[str] | None = None) -> Iterator[tuple[int, Batch]]:
+        """All rows in batches, each with the number of its first row."""
+        first, parquet = 0, load("pyarrow.parquet")
+        for spool in self._files:
+            spool.seek(0)
+            for batch in batches(parquet.ParquetFile(spool), names):
+                yield first, batch
+                first += batch.num_rows
+
+    def close(self) -> None:
+        """Free the disk."""
+        self._writer.close()
+
+    @cached_property
+    def _minutes(self) -> list[int]:
+        """The minutes that rows were created in, in order."""
+        compute = load("pyarrow.compute")
+        stamps = self.index[self.created].drop_null().cast(load().int64())
+        return sorted(compute.unique(compute.divide(stamps, _MINUTE)).to_pylist())
+
+    @cached_property
+    def _has_nulls(self) -> bool:
+        return bool(self.index[self.created].null_count)
+
+    def may_meet(self, file: DataFile) -> bool:
+        """Whether a file may have a row of the same key: a record is created once."""
+        if not self.index.num_rows:
+            return False
+        if not self.created or file.first is None or file.last is None:
+            return True
+        if self._has_nulls and file.nulls != 0:
+            return True
+        place = bisect_left(self._minutes, (file.first - _EPOCH) // timedelta(minutes=1))
+        return place < len(self._minutes) and self._minutes[place] <= (file.last - _EPOCH) // timedelta(minutes=1)
+
+    def near(self, file: DataFile) -> Near:
+        """The rows that may be in a file."""
+        arrow, compute = load(), load("pyarrow.compute")
+        if not self.created or file.first is None or file.last is None:
+            return Near(self.index, None)
+        kind, stamps = arrow.timestamp("us", tz="UTC"), self.index[self.created]
+        is_near = compute.and_(
+            compute.greater_equal(stamps, arrow.scalar(file.first, kind)),
+            compute.less_equal(stamps, arrow.scalar(file.last, kind)),
+        )
+        is_near = compute.fill_null(is_near, True)
+        return Near(self.index.filter(is_near), compute.indices_nonzero(is_near))
+
+
+class Near:
+    """Incoming rows that are looked for among stored ones.
+
+    :param index: their keys, when they were read, and their contents
+    :param numbers: their numbers among all; ``None`` when they are all
+    """
+
+    def __init__(self, index: Any, numbers: Any) -> None:
+        self._index, self._numbers = index.combine_chunks(), numbers
+        self._keys = load().array([], load().string())
+        if self._index.num_rows:
+            self._keys = self._index["_key"].chunk(0)
+
+    def compare(self, stored: Batch) -> tuple[Any, list[tuple[int, int, int]]]:
+        """Look for the keys of stored rows.
+
+        :param stored: their columns ``_key``, ``_read_at`` and ``_content``
+        :return: which rows were found, and of each the number of the stored row, that of the incoming one, and its mark
+        """
+        compute = load("pyarrow.compute")
+        places = compute.index_in(stored["_key"], value_set=self._keys)
+        found = compute.is_valid(places)
+        if not found.true_count:
+            return found, []
+        mine, theirs = self._index.take(places.drop_null()), stored.filter(found)
+        is_same = compute.equal(mine["_content"], theirs["_content"])
+        is_newer = compute.greater_equal(mine["_read_at"], theirs["_read_at"])
+        marks = compute.if_else(is_same, UNCHANGED, compute.if_else(is_newer, UPDATE, OUTDATED))
+        numbers = places.drop_null() if self._numbers is None else self._numbers.take(places.drop_null())
+        rows = compute.indices_nonzero(found)
+        return found, list(zip(rows.to_pylist(), numbers.to_pylist(), marks.to_pylist(), strict=True))
