@@ -66,6 +66,11 @@ _FIELDS: dict[str, object] = {
         "description": "Calls a second that all tasks of a machine make together, 0.1 to 1000. Empty: no limit.",
         "schema": {"section": _CALLS, "type": ["number", "null"], "minimum": 0.1, "maximum": 1000, "default": None},
     },
+    "rate_limit_conn_id": {
+        "label": "Rate limit shared by",
+        "description": "Connection of type redis, by whose server all machines share the rate limit. Empty: each has its own.",
+        "schema": {"section": _CALLS, "type": ["string", "null"], "default": None},
+    },
     "max_answer_mb": {
         "label": "Largest answer",
         "description": "Megabytes that one answer may have at most, 1 to 1024. A larger one is refused.",

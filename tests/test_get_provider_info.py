@@ -136,6 +136,7 @@ def test_an_untouched_form_means_the_defaults_of_the_code() -> None:
         "timeout": defaults.timeout,
         "retries": defaults.retries,
         "rate_limit": defaults.rate_limit,
+        "rate_limit_conn_id": defaults.rate_limit_conn_id or None,
         "max_answer_mb": defaults.max_answer_mb,
         "portal_url": defaults.portal_url or None,
         "hash_secret": defaults.hash_secret.reveal() or None,

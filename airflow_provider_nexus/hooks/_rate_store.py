@@ -28,11 +28,10 @@ def store_of(conn_id: str, given: Given) -> RateStore:
         raise NexusConfigurationError(f"{where} is of type {given.conn_type!r}: give one of type 'redis'")
     host, extra = (given.host or "").strip(), _extra(where, given)
     if several := [f"the extra {name!r}" for name in extra if _SEVERAL.search(name)] + ["several hosts"] * ("," in host):
-        raise NexusConfigurationError(
-            f"{where} has {several[0]}, as a Redis Cluster or Sentinel has: give one Redis that stands alone"
-        )
+        hint = "as a Redis Cluster or Sentinel has: give one Redis that stands alone"
+        raise NexusConfigurationError(f"{where} has {several[0]}, {hint}")
     if not host or re.search(r"[\s/@]", host):  # such a text may be a URL with a password
-        raise NexusConfigurationError(f"{where} has no name of a machine as its host: give the bare name or address of the Redis")
+        raise NexusConfigurationError(f"{where} has no machine as its host: give the bare name or address of the Redis")
     if given.password.matches(TELLING):
         hide_in_errors(given.password)
     return RateStore(

@@ -62,6 +62,7 @@ def test_the_form_offers_the_environments(form: dict[str, Any]) -> None:
         ("timeout", 30, "number", 1, 600),
         ("retries", 5, "integer", 0, 10),
         ("rate_limit", None, "number", 0.1, 1000),
+        ("rate_limit_conn_id", None, "string", None, None),
         ("max_answer_mb", 64, "integer", 1, 1024),
         ("portal_url", None, "string", None, None),
         ("hash_secret", None, "string", None, None),

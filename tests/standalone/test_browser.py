@@ -120,6 +120,7 @@ def test_what_is_typed_is_what_is_stored(connection: dict[str, Any], sandbox: Sa
         "timeout": 45,
         "retries": 5,
         "rate_limit": None,
+        "rate_limit_conn_id": None,
         "max_answer_mb": 64,
         "portal_url": portal + PORTAL,
         "hash_secret": None,
