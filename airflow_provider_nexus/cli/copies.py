@@ -56,7 +56,7 @@ def _verify_table(arguments: Namespace) -> Report:
     with running.database(arguments.sql_conn_id) as engine:
         from airflow_provider_nexus.verify.tables import open_table, verify_table
 
-        stored = open_table(engine, arguments.target)
+        stored = open_table(engine, arguments.target, "TARGET")
         with following("checking", "rows") as follow:
             report = verify_table(stored, follow)
         if not arguments.against_nexus:
@@ -80,7 +80,7 @@ def replay(arguments: Namespace) -> int:
             from airflow_provider_nexus.replay.rejected import replay_table
             from airflow_provider_nexus.verify.tables import open_table
 
-            done = replay_table(open_table(engine, arguments.target), follow)
+            done = replay_table(open_table(engine, arguments.target, "TARGET"), follow)
     else:
         from airflow_provider_nexus.replay.rejected import replay as replay_files
 
@@ -112,7 +112,7 @@ def report(arguments: Namespace) -> int:
             from airflow_provider_nexus.report.table import put_table_report
             from airflow_provider_nexus.verify.tables import open_table
 
-            size = put_table_report(open_table(engine, arguments.target), page)
+            size = put_table_report(open_table(engine, arguments.target, "TARGET"), page)
     else:
         from airflow_provider_nexus.report import put_report
 

@@ -45,6 +45,13 @@ def _flag(found: re.Match[str]) -> str:
     return _FLAGS[found[1] or found[2]]
 
 
+def _text_of(error: NexusError | OSError) -> str:
+    """An error without the number that this machine has for it."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
+
+
 def command(function: Callable[[Namespace], int]) -> Callable[[Namespace], None]:
     """A command whose errors are one sentence, and whose end is the process' exit code, under Airflow too."""
 
@@ -57,7 +64,7 @@ def command(function: Callable[[Namespace], int]) -> Callable[[Namespace], None]
         except (NexusError, OSError) as error:
             place = f"{function.__module__}.{function.__name__}"
             name = next((each.name for each in COMMANDS if each.function == place), function.__name__)
-            print(printable(f"{name}: {_ARGUMENT.sub(_flag, str(error))}"), file=sys.stderr)
+            print(printable(f"{name}: {_ARGUMENT.sub(_flag, _text_of(error))}"), file=sys.stderr)
             code = PROBLEMS if isinstance(error, _OF_THE_DATA) else FAILED
         except KeyboardInterrupt:
             code = STOPPED
@@ -79,6 +86,8 @@ def nexus(conn_id: str) -> Iterator[NexusHook]:
         from airflow_provider_nexus.hooks.nexus import NexusHook
 
         hook = NexusHook(conn_id)
+        log: Any = log_to_stderr()
+        hook._log = log  # as a person reads it: Airflow's own is for the log of a task
         _ = hook.settings
     with hook, redirect_stdout(sys.stderr):
         yield hook

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import socket
 import time
 from collections.abc import Callable
@@ -32,6 +33,8 @@ from airflow_provider_nexus.client.wire import Bounds, Departure, HeldBackError,
 from airflow_provider_nexus.exceptions import NexusApiError, NexusAuthenticationError, NexusError
 
 T = TypeVar("T")
+_NUMBER = re.compile(r"\[Errno -?\d+\] ")
+"""What this machine calls a failure of its network, before what that is."""
 _OF_THE_CALL = "max_mb lets a file have: raise it"
 
 
@@ -247,5 +250,5 @@ def _typed(call: Call, error: Exception, bounds: Bounds, *, has_left: bool) -> N
         has_left=has_left,
         is_late=isinstance(error, requests.Timeout | ReadTimeoutError) or isinstance(cause, ReadTimeoutError),
         is_of_network=isinstance(error, requests.ConnectionError | requests.Timeout) and not is_distrust,
-        detail=envelope.redact(str(reason)) if reason else "",
+        detail=_NUMBER.sub("", envelope.redact(str(reason))) if reason else "",
     )

@@ -150,7 +150,7 @@ def copied_table(engine: Engine, table: str, name: str) -> CopiedRecords:
     :raises NexusConfigurationError: when no sync has made the table, or of another resource
     :raises NexusStorageError: when the database fails
     """
-    copy = open_table(engine, table)
+    copy = open_table(engine, table, f"the table of {name}")
     if copy.resource.name != name:
         raise NexusConfigurationError(f"{table} is a copy of {copy.resource.name}, not of {name}: give the table of {name}")
     model = copy.model

@@ -15,4 +15,5 @@ def bound(port: int, hint: str) -> socket.socket:
     try:
         return socket.create_server(("127.0.0.1", port))
     except OSError as error:
-        raise OSError(error.errno, f"port {port} can't be had ({os.strerror(error.errno or 0)}): {hint}") from None
+        why = os.strerror(error.errno or 0).lower()
+        raise OSError(f"port {port} can't be had ({why}): {hint}") from None

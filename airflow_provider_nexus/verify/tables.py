@@ -18,6 +18,7 @@ from airflow_provider_nexus.load.copy import Output
 from airflow_provider_nexus.load.sql.bookkeeping import BACKUP, Bookkeeping
 from airflow_provider_nexus.load.sql.copy import SqlCopy
 from airflow_provider_nexus.load.sql.errors import failing
+from airflow_provider_nexus.load.sql.name import split_name
 from airflow_provider_nexus.load.sql.place import placed
 from airflow_provider_nexus.load.sql.sessions import reading
 from airflow_provider_nexus.load.sql.tables import Model
@@ -26,14 +27,16 @@ from airflow_provider_nexus.verify.findings import Findings, Report
 _AGAIN = "sync the windows of these rows again, or the snapshot; what that does not put right, take back from a backup"
 
 
-def open_table(engine: Engine, name: str) -> SqlCopy:
+def open_table(engine: Engine, name: str, argument: str = "table") -> SqlCopy:
     """The copy in a table, as the tables beside it describe it.
 
     :param engine: of the database; it stays the caller's
     :param name: of the table, behind a schema and a point if it has one
+    :param argument: what the name was given as, for the error
     :raises NexusConfigurationError: when no sync has made it
     :raises NexusStorageError: when the database fails
     """
+    split_name(name, argument)
     given = Model(name, Table(next(iter(RESOURCES.values()))), "current")
     with failing("read", name), reading(engine) as connection:
         model, is_there = placed(connection, given)

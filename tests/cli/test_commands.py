@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -48,6 +49,33 @@ def test_a_port_that_is_taken_is_one_clear_sentence() -> None:
     assert "in use" in said
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "nexus: the following arguments are required: COMMAND"),
+        (("verfy",), "nexus: argument COMMAND: invalid choice: 'verfy'"),
+        (("verify",), "verify: the following arguments are required: TARGET"),
+        (("verify", "x", "--sql-conn"), "verify: argument --sql-conn-id: expected one argument"),
+        (("verify", "x", "--sql_conn_id", "w"), "verify: unrecognized arguments: --sql_conn_id w: did you mean '--sql-conn-id'?"),
+        (("sandbox", "--port", "99999"), "sandbox: argument --port: '99999': give a whole number from 0 to 65535"),
+        (("sync", "orders", "x", "--window-start", "soon"), "sync: argument --window-start: MOMENT: 'soon'"),
+        (("verify", "no-name", "--sql-conn-id", "warehouse"), "verify: TARGET is 'no-name', which is no name for a table"),
+        (("replay", "no-name", "--sql-conn-id", "warehouse"), "replay: TARGET is 'no-name', which is no name for a table"),
+        (("report", "no-name", "--sql-conn-id", "warehouse"), "report: TARGET is 'no-name', which is no name for a table"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_is_wrong_is_said_in_one_line_without_the_usage(
+    words: tuple[str, ...], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps({"conn_type": "sqlite", "host": str(tmp_path / "db")}))
+    with pytest.raises(SystemExit) as ended:
+        main(list(words))
+    out, err = capsys.readouterr()
+    assert (ended.value.code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(said)
+
+
 def test_a_demo_that_fails_says_so_in_a_sentence(tmp_path: Path) -> None:
     blocker = tmp_path / "home"
     blocker.write_text("a file where a folder is wanted")
@@ -55,6 +83,7 @@ def test_a_demo_that_fails_says_so_in_a_sentence(tmp_path: Path) -> None:
         _, said = process.communicate(timeout=120)
     assert process.returncode == 2
     assert said.count("\n") == 1, said
+    assert "Errno" not in said
 
 
 @pytest.mark.parametrize(("name", "place"), [("sandbox", "sandbox.run"), ("demo", "demo.run"), ("ui", "ui.run")])
@@ -119,7 +148,7 @@ def test_a_user_interface_without_its_ports_is_refused_at_once(
     said = capsys.readouterr().err
     assert (ended.value.code, said.count("\n")) == (2, 1)
     assert said.startswith("ui: ")
-    assert f"port {port} can't be had" in said
+    assert f"port {port} can't be had (address already in use): " in said
     assert f"ui needs it for --port {port - more}, so give another --port" in said
 
 

@@ -95,7 +95,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], Callable[[], Any], str]] 
         {},
         {"host": "http://127.0.0.1:9", "password": CANARY},
         lambda: copy(**WINDOW),
-        r"GET /transactions/custodian: .*Connection refused\. Check the base URL, .+",
+        r"GET /transactions/custodian: (?!.*Errno).*Connection refused\. Check the base URL, .+",
     ),
     "unknown record": (
         {},
