@@ -73,8 +73,8 @@ with DAG(
 
     approval = ApprovalOperator(
         task_id="accept_differences",
-        subject="{{ ti.xcom_pull('reconcile')['differences'] | length }} differences: accept them?",
-        body="{{ ti.xcom_pull('reconcile')['differences'] | join('\n\n') }}",
+        subject="{{ ti.xcom_pull('reconcile')['differences'] | length }} differences: accept the books as they are?",
+        body="{{ (ti.xcom_pull('reconcile')['differences'] + ti.xcom_pull('reconcile')['notes']) | join('\n\n') }}",
         fail_on_reject=True,  # the books of a run that nobody has accepted are not green
         retries=0,  # a person was asked, and has answered
     )

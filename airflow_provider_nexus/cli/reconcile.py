@@ -24,7 +24,7 @@ _SHOWN = 10
 def run(arguments: Namespace) -> int:
     """Reconcile.
 
-    :return: 0 when all agrees, 1 when something differs
+    :return: 0 when all agrees, 1 when something differs or moved each time it was read
     :raises NexusConfigurationError: when a copy is none that can be reconciled, or a connection is missing
     :raises NexusWindowError: when not all that is added up is proved, or records of it were put aside
     """

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_nexus.api.moments import Moment, is_missing, moment
-from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusReconciliationError
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusReconciliationError, NexusUnprovedError
 from airflow_provider_nexus.hooks._connections import engine_of, opened
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.links.nexus import REPORT_KEY, NexusReportLink
@@ -39,7 +39,8 @@ class NexusReconcileOperator(NexusBaseOperator):
 
     A copy has to be proved without a gap over the whole span. Where a customer's balance differs only as transactions were
     completed around the moment, the outcome is ``timing``, once a second look has shown that Nexus agrees with itself by now.
-    Everything else that differs by more than the tolerance fails the task, with the records that could explain it.
+    Everything else that differs by more than the tolerance fails the task, with the records that could explain it. So does a hot
+    wallet that moved each time it was read, as it was not compared.
 
     .. seealso:: :doc:`reconciliation`
 
@@ -117,7 +118,8 @@ class NexusReconcileOperator(NexusBaseOperator):
             without the codes of customers, where the results are, and calls
         :raises NexusReconciliationError: when something differs and ``fail_on_difference`` is on; the results are stored then
         :raises NexusWindowError: when not all that is added up is proved, or records of it were put aside
-        :raises NexusUnprovedError: when what is read of Nexus itself changes too fast
+        :raises NexusUnprovedError: when what is read of Nexus itself changes too fast, or a hot wallet did and
+            ``fail_on_difference`` is on
         :raises NexusConfigurationError: when a copy is none that can be reconciled with the connection's server
         """
         self.refuse_missing()
@@ -133,8 +135,10 @@ class NexusReconcileOperator(NexusBaseOperator):
             self.log.error(line)
         for note in found.notes:
             self.log.warning(note)
-        if not found.is_fine and self.fail_on_difference:
+        if found.differences and self.fail_on_difference:
             raise NexusReconciliationError(found.text)
+        if found.notes and self.fail_on_difference:  # another try may find it still
+            raise NexusUnprovedError(f"{found.text}: {'; '.join(found.notes)}", found.notes)
         return summary
 
     def _reconcile(self, hook: NexusHook, stack: ExitStack) -> Reconciled:

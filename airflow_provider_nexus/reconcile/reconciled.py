@@ -42,8 +42,8 @@ class Reconciled:
 
     @property
     def is_fine(self) -> bool:
-        """Whether nothing differs."""
-        return not self.differences
+        """Whether nothing differs, and there is nothing that could not be compared."""
+        return not (self.differences or self.notes)
 
     def count(self, outcome: Outcome) -> int:
         """How many lines have an outcome."""
@@ -61,7 +61,8 @@ class Reconciled:
         differ = len(self.differences)
         more = f"; and {differ - _FIRST:,} more" if differ > _FIRST else ""
         verdict = f"{differ:,} of {len(self.lines):,} places differ" if differ else self._agreement
-        return f"at {to_wire(self.moment)} {verdict}{': ' if differ else ''}{'; '.join(self.sentences()[:_FIRST])}{more}"
+        missed = f", and {len(self.notes):,} could not be compared" if self.notes else ""
+        return f"at {to_wire(self.moment)} {verdict}{missed}{': ' if differ else ''}{'; '.join(self.sentences()[:_FIRST])}{more}"
 
     @property
     def _agreement(self) -> str:

@@ -10,6 +10,7 @@ from decimal import Decimal, localcontext
 from functools import cached_property
 from heapq import heappush, heappushpop
 
+from airflow_provider_nexus.api.codes import did_you_mean
 from airflow_provider_nexus.api.environments import normal_form
 from airflow_provider_nexus.api.timestamps import SECOND, to_wire
 from airflow_provider_nexus.client.client import NexusClient
@@ -79,6 +80,7 @@ class Reconciliation:
                 "%s: %s, proved from %s to %s, read from %s on", name, copy.where, *map(to_wire, (span.start, span.end, read_at))
             )
         with localcontext(EXACT):
+            self._refuse_unknown_codes()
             lines = [line for book in (self._balances, self._hot_wallet, self._reserves, self._proof) for line in book()]
         environment = self.client.session.environment
         return Reconciled(
@@ -91,6 +93,26 @@ class Reconciliation:
             copies={name: copy.where for name, copy in self.copies.items()},
             calls=self.client.session.calls - before,
         )
+
+    def _refuse_unknown_codes(self) -> None:
+        """Refuse a tolerance of what nothing is known of, before customers are compared: it may be meant for another code.
+
+        :raises NexusConfigurationError: names the code
+        """
+        span, stated = self.span, self._statement
+        known = {code for at in (span.start, span.end) for book in (stated.balances, stated.reserves) for _, code in book(at)}
+        if not self.tolerance.codes - {code.upper() for code in known}:
+            return
+        if "transactions" in self.copies:
+            known |= {each.movement.place[1] for each in self._transactions()}
+        if "hot_wallet_mutations" in self.copies:
+            moved = self._movements.all() if "orders" in self.copies else self._movements.of_ledger()
+            known |= {each.place[1] for each in moved}
+        for code in sorted(self.tolerance.codes - {each.upper() for each in known}):
+            hint = did_you_mean(code, known)
+            raise NexusConfigurationError(
+                f"tolerance is given for {code}, of which neither Nexus nor the copies have anything: {hint}"
+            )
 
     @cached_property
     def span(self) -> Window:

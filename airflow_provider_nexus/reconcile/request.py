@@ -45,6 +45,11 @@ class Tolerance:
         self._each = {str(code).upper(): _amount(f"{name} of {code}", value) for code, value in each.items()}
         self._all = Decimal(0) if isinstance(given, Mapping) else _amount(name, given)
 
+    @property
+    def codes(self) -> set[str]:
+        """The currencies and cryptos that have an amount of their own, in upper case."""
+        return set(self._each)
+
     def of(self, code: str) -> Decimal:
         """That of a currency or crypto."""
         return self._each.get(code.upper(), self._all)

@@ -109,6 +109,7 @@ def test_a_wrong_book(sandbox: Sandbox, root: Path, capsys: pytest.CaptureFixtur
         (("transactions=ROOT", "--tolerance", "EUR=much"), 2, "--tolerance of EUR"),
         (("transactions=ROOT", "--tolerance", "1", "--tolerance", "EUR=1"), 2, "--tolerance"),
         (("transactions=ROOT", "--tolerance", "EUR=1", "--tolerance", "EUR=2"), 2, "--tolerance"),
+        (("transactions=ROOT", "--tolerance", "XBT=1"), 2, "--tolerance is given for XBT"),
         (("transactions=ROOT", "--moment", "soon"), 2, "--moment"),
         (("transactions=ROOT", "--start", "2026-02-30"), 2, "--start"),
         (("transactions=ROOT", "--moment", "2030-01-01"), 2, "proved is"),

@@ -11,9 +11,16 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_nexus.exceptions import NexusDataError, NexusError, NexusNotFoundError, NexusPermissionError
+from airflow_provider_nexus.exceptions import (
+    NexusConfigurationError,
+    NexusDataError,
+    NexusError,
+    NexusNotFoundError,
+    NexusPermissionError,
+)
 from airflow_provider_nexus.reconcile.judge import Line, Outcome
 from airflow_provider_nexus.reconcile.reconciled import BALANCES, CUSTOMERS, HOT, PROOF, RESERVES, Reconciled
+from airflow_provider_nexus.reconcile.request import Tolerance
 from tests.reconcile import scripted
 from tests.reconcile.scripted import LEDGER, MOMENT, ORDERS, START, TRANSACTIONS, TRANSFERS, Bench, balance, bench, day, values
 
@@ -333,6 +340,34 @@ def test_a_hot_wallet_that_moves_while_it_is_read_is_read_again(at: Bench) -> No
     found = at.reconcile("hot_wallet_mutations")
     assert outcomes(found, HOT) == {("HotWallet", "ETH"): Outcome.AGREES}
     assert [note for note in found.notes if "BTC" in note]
+    assert (found.is_fine, found.differences) == (False, [])
+    assert ", and 1 could not be compared" in found.text
+
+
+@pytest.mark.parametrize(
+    ("given", "refused"),
+    [
+        ({"BTC": 1}, ""),
+        ({"btc": 1, "EUR": 1}, ""),
+        ({"ETH": 1}, ""),
+        ({"XBT": 1}, "XBT"),
+        ({"BTC": 1, "USD": 0}, "USD"),
+        ({}, ""),
+        (1, ""),
+    ],
+)
+def test_a_tolerance_of_what_nobody_has_is_refused(at: Bench, given: Any, refused: str) -> None:
+    at.nexus.trade("T1", "3", day(1))
+    at.nexus.entry("E1", "2", day(1), cryptoCode="ETH", is_booked=False)
+    at.nexus.reserves = [(day(-1), {"type": "Coldstore"}, "BTC", Decimal(3)), (day(-1), {"type": "Coldstore"}, "EUR", Decimal(3))]
+    at.copy("transactions")
+    at.copy("hot_wallet_mutations")
+    if not refused:
+        at.reconcile("transactions", "hot_wallet_mutations", tolerance=Tolerance(given))
+        return
+    with pytest.raises(NexusConfigurationError, match=f"tolerance is given for {refused}, of which neither"):
+        at.reconcile("transactions", "hot_wallet_mutations", tolerance=Tolerance(given))
+    assert not [path for path in at.paths() if path.startswith("/customer")], "before customers are asked for"
 
 
 @pytest.mark.parametrize(("there", "differs"), [("2.9999999999999999999999", True), ("3", False), ("1000", False)])
