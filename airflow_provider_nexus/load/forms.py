@@ -33,21 +33,11 @@ def in_form(listing: Listing, form: str, relative_to: Any = None) -> list[Part]:
 
 
 def to_text(parts: Sequence[Part], form: str) -> str:
-    """Parts as a file has them: addresses one a line, ``FILES`` one clause a line, else JSON; of Redshift the one manifest."""
-    if form in RELATIVE:
-        return "".join(f"FILES = ({', '.join(_quoted(name, _QUOTES[form]) for name in part)})\n" for part in parts)
-    if form == "list":
+    """Parts as a file has them: a line for each that is text, else JSON; of Redshift the one manifest."""
+    if form in ("list", *RELATIVE):
         return "".join(f"{part}\n" for part in parts)
     whole: object = parts if form != "redshift" else parts[0] if parts else {"entries": []}
     return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
-
-
-def _quoted(name: str, quote: str) -> str:
-    r"""A name as a text of SQL.
-
-    :param quote: how an apostrophe is written within apostrophes, where ``\`` is written ``\\``
-    """
-    return "'" + name.replace("\\", "\\\\").replace("'", quote) + "'"
 
 
 def _addresses(listing: Listing, _: Any) -> list[Part]:
@@ -84,17 +74,29 @@ def _bigquery(listing: Listing, _: Any) -> list[Part]:
     return [*_parted(uris, MOST_URIS)]
 
 
-def _relative(listing: Listing, base: Any) -> list[Part]:
-    """Names relative to a place."""
-    names = [_below(address(path), address(base)) for path, _ in listing.files]
-    return [*_parted(names, MOST_NAMED)]
+def _snowflake(listing: Listing, base: Any) -> list[Part]:
+    return _clauses(listing, base, "''")
+
+
+def _databricks(listing: Listing, base: Any) -> list[Part]:
+    return _clauses(listing, base, r"\'")
+
+
+def _clauses(listing: Listing, base: Any, quote: str) -> list[Part]:
+    r"""``FILES = (...)`` with names relative to a place.
+
+    :param quote: how an apostrophe is written within apostrophes, where ``\`` is written ``\\``
+    """
+    names = [_relative(address(path), address(base)) for path, _ in listing.files]
+    texts = ["'" + name.replace("\\", "\\\\").replace("'", quote) + "'" for name in names]
+    return [f"FILES = ({', '.join(each)})" for each in _parted(texts, MOST_NAMED)]
 
 
 def _parted(texts: Sequence[str], most: int) -> list[Sequence[str]]:
     return [texts[start : start + most] for start in range(0, len(texts), most)]
 
 
-def _below(file: str, base: str) -> str:
+def _relative(file: str, base: str) -> str:
     name = file.removeprefix(f"{base.rstrip('/')}/")
     if name == file:
         raise NexusConfigurationError(f"{file} does not lie below {base}: let relative_to be the place that the stage names")
@@ -126,11 +128,10 @@ FORMS: Mapping[str, Callable[[Listing, Any], list[Part]]] = {
     "list": _addresses,
     "json": _json,
     "redshift": _redshift,
-    "snowflake": _relative,
-    "databricks": _relative,
+    "snowflake": _snowflake,
+    "databricks": _databricks,
     "bigquery": _bigquery,
 }
 """What each form is made by."""
-_QUOTES = {"snowflake": "''", "databricks": r"\'"}
-RELATIVE = tuple(_QUOTES)
+RELATIVE = ("snowflake", "databricks")
 """Forms that name files relative to the place that a stage or a ``FROM`` names."""

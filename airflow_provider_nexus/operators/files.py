@@ -39,7 +39,7 @@ class NexusListFilesOperator(NexusBaseOperator):
     * ``list``: the paths or URLs of the files;
     * ``json``: each window with its files, their sizes, records and SHA-256;
     * ``redshift``: the URL of the manifest that is written to ``output_path``;
-    * ``snowflake``, ``databricks``: lists of at most 1,000 names, for the argument ``files`` of their operators;
+    * ``snowflake``, ``databricks``: clauses ``FILES = (...)`` of at most 1,000 names;
     * ``bigquery``: lists of at most 10,000 ``gs://`` URIs.
 
     With ``output_path``, all of it is written into that file, as ``airflow nexus files`` prints it, and the only item is the
