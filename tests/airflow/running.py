@@ -54,6 +54,17 @@ def share_api_server() -> None:
     supervisor.in_process_api_server = functools.cache(supervisor.in_process_api_server)
 
 
+def stored_form(dag: DAG) -> dict[str, Any]:
+    """A DAG as Airflow stores it."""
+    from airflow.serialization import serialized_objects
+
+    try:
+        to_dict = serialized_objects.DagSerialization.to_dict
+    except AttributeError:  # Airflow 3.1
+        to_dict = serialized_objects.SerializedDAG.to_dict  # type: ignore[attr-defined]
+    return dict(to_dict(dag))
+
+
 def _store(dag: DAG) -> None:
     from airflow.dag_processing.bundles.manager import DagBundlesManager
     from airflow.models.serialized_dag import SerializedDagModel
@@ -62,16 +73,13 @@ def _store(dag: DAG) -> None:
 
     try:
         from airflow.serialization.definitions.dag import SerializedDAG
-
-        to_dict = serialized_objects.DagSerialization.to_dict
     except ImportError:  # Airflow 3.1
         SerializedDAG = serialized_objects.SerializedDAG  # type: ignore[attr-defined,misc]  # noqa: N806
-        to_dict = SerializedDAG.to_dict  # type: ignore[attr-defined]
 
     with create_session() as session:
         DagBundlesManager().sync_bundles_to_db(session=session)  # type: ignore[no-untyped-call]
         session.flush()
-        serialized = serialized_objects.LazyDeserializedDAG(data=to_dict(dag))
+        serialized = serialized_objects.LazyDeserializedDAG(data=stored_form(dag))
         SerializedDAG.bulk_write_to_db(_BUNDLE, None, [serialized], session=session)
         SerializedDagModel.write_dag(serialized, _BUNDLE, session=session)
 
