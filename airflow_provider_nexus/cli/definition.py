@@ -210,7 +210,11 @@ COMMANDS = (
             Argument("path", "path or URL to write under", {"metavar": "PATH"}),
             _moment("--window-start", "start of the window, included (default: where the last sync ended)"),
             _moment("--window-end", f"end of the window, excluded ({_SETTLED})"),
-            Argument("--file-format", "jsonl or parquet (default: jsonl)", {"choices": ("jsonl", "parquet"), "default": "jsonl"}),
+            Argument(
+                "--file-format",
+                "jsonl, parquet or delta (default: jsonl)",
+                {"choices": ("jsonl", "parquet", "delta"), "default": "jsonl"},
+            ),
             Argument(
                 "--personal",
                 "what is done with personal data: keep, hash, mask or drop (default: keep)",

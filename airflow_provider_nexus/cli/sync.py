@@ -16,12 +16,12 @@ from airflow_provider_nexus.extract import checkpoint as staging
 from airflow_provider_nexus.extract.protect import Protection, Treatment
 from airflow_provider_nexus.extract.request import SyncRequest
 from airflow_provider_nexus.extract.window import choose_window
-from airflow_provider_nexus.load.collection import refuse_another
+from airflow_provider_nexus.load.collection import refuse_another, refuse_table
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.jsonl.copy import JsonLinesCopy
 from airflow_provider_nexus.load.loader import Loader
 from airflow_provider_nexus.sync.job import SyncJob, collection_folder
-from airflow_provider_nexus.sync.watermark import Watermark, file_watermark
+from airflow_provider_nexus.sync.watermark import CopyWatermark, Watermark, file_watermark
 
 if TYPE_CHECKING:
     from airflow_provider_nexus.hooks.nexus import NexusHook
@@ -81,14 +81,38 @@ def _fields(protected: list[tuple[str, Treatment]]) -> dict[str, Treatment]:
     return fields
 
 
+def _target(hook: NexusHook, resource: Resource, arguments: Namespace, collection: Any) -> tuple[Loader[Any], Watermark]:
+    """What stores the records, and where the last sync ended."""
+    environment, rejected = hook.settings.environment, arguments.max_rejected
+    if arguments.file_format == "delta":
+        from airflow_provider_nexus.hooks._stores import delta_options
+        from airflow_provider_nexus.load.delta.copy import DeltaCopy
+
+        table = DeltaCopy(
+            collection,
+            Table(resource),
+            environment=environment.name,
+            base_url=environment.base_url,
+            storage_options=delta_options(collection),
+        )
+        return Loader(table, rejected), CopyWatermark(table)
+    refuse_table(collection)
+    refuse_another(collection, environment.base_url)
+    watermark = file_watermark(collection)
+    if arguments.file_format == "parquet":
+        from airflow_provider_nexus.load.parquet.copy import ParquetCopy
+
+        return Loader(ParquetCopy(collection, Table(resource)), rejected), watermark
+    return Loader(JsonLinesCopy(collection), rejected), watermark
+
+
 def _sync(hook: NexusHook, resource: Resource, arguments: Namespace) -> dict[str, Any] | None:
     from airflow import __version__ as airflow_version
 
     log, environment = running.log_to_stderr(), hook.settings.environment.name
     collection = collection_folder(running.place(arguments.path, "PATH"), environment, resource)
     store.refuse_unfit("PATH", collection)
-    refuse_another(collection, hook.settings.environment.base_url)
-    watermark = file_watermark(collection)
+    loader, watermark = _target(hook, resource, arguments, collection)
     if resource.is_windowed:
         asked = arguments.window_start, arguments.window_end
         wanted = choose_window(arguments=asked, watermark=lambda: _last_end(watermark, collection))
@@ -108,11 +132,6 @@ def _sync(hook: NexusHook, resource: Resource, arguments: Namespace) -> dict[str
         run={"command": "airflow nexus sync"},
         airflow_version=airflow_version,
     )
-    loader: Loader[Any] = Loader(JsonLinesCopy(collection), arguments.max_rejected)
-    if arguments.file_format == "parquet":
-        from airflow_provider_nexus.load.parquet.copy import ParquetCopy
-
-        loader = Loader(ParquetCopy(collection, Table(resource)), arguments.max_rejected)
     moved, staged = watermark if wanted else None, collection / staging.FOLDER
     with following(f"reading {resource.name}", "records") as follow:
         return SyncJob(hook.client, request, loader, watermark=moved, staging=staged, log=log, follow=follow).run()

@@ -186,6 +186,17 @@ def refuse_another(collection: Any, base_url: object, *, first: str = "") -> Non
             raise NexusConfigurationError(f"{text}. Give this one a path of its own.")
 
 
+def refuse_table(collection: Any) -> None:
+    """Refuse the folder of a Delta table, where windows in files of their own would be taken for its files.
+
+    :raises NexusConfigurationError: when so
+    """
+    if "_delta_log" in store.names(collection):
+        raise NexusConfigurationError(
+            f"{collection} contains a Delta table: go on with file_format='delta', or give another path. Nothing was changed"
+        )
+
+
 def _latest_first(collection: Any) -> Iterator[str]:
     """The folders of windows and snapshots, then those of readings; none is listed before it is asked for."""
     names = store.names(collection)

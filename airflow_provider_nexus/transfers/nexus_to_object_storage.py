@@ -47,12 +47,17 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
 
     With ``capture="changes"`` the folders of earlier windows are updated: see :doc:`/capture`.
 
+    With ``file_format="delta"`` all windows lie in one Delta table at ``path/environment/resource``, and each load is one commit:
+    see :doc:`/lakehouse`.
+
     A try that fails in a large window leaves its full parts under ``_staging/``, and the next one goes on from there.
 
     .. seealso:: :doc:`sync`, :doc:`report`
 
     :param path: folder, from ``/`` on, or URL that everything is published under; a bucket has to be there (templated)
-    :param file_format: ``jsonl``: gzip JSON lines; ``parquet``: typed columns, needs the extra ``parquet``
+    :param file_format: ``jsonl``: gzip JSON lines; ``parquet``: typed columns, needs the extra ``parquet``;
+        ``delta``: one table for all windows, needs the extra ``lakehouse``
+    :param partition_by: ``month`` or ``day`` of creation, for a Delta table that is made; by default by month
     :param storage_conn_id: connection of the object store (templated)
     """
 
@@ -64,7 +69,8 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
         *,
         resource: str | XComArg,
         path: str | PathLike[str] | XComArg,
-        file_format: Literal["jsonl", "parquet"] = "jsonl",
+        file_format: Literal["jsonl", "parquet", "delta"] = "jsonl",
+        partition_by: Literal["month", "day"] | None = None,
         storage_conn_id: str | XComArg | None = None,
         window_start: Moment | XComArg = None,
         window_end: Moment | XComArg = None,
@@ -107,18 +113,22 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
             **kwargs,
         )
         self.path, self.file_format, self.storage_conn_id = rendered(path), file_format, rendered(storage_conn_id)
+        self.partition_by = partition_by
         self.check(NexusToObjectStorageOperator)
         self._refuse_changes_in_lines()
 
     def _refuse_changes_in_lines(self) -> None:
-        if self.file_format != "parquet" and (self.capture == "changes" or self.history):
+        if self.partition_by is not None and self.file_format != "delta":
+            text = f"partition_by is {self.partition_by!r}, and only a Delta table has partitions"
+            raise NexusConfigurationError(f"{text}: use file_format='delta', or leave it out")
+        if self.file_format == "jsonl" and (self.capture == "changes" or self.history):
             what = "changes are captured" if self.capture == "changes" else "a history is stored"
-            raise NexusConfigurationError(f"{what} in typed rows: use file_format='parquet' (or a SQL table)")
+            raise NexusConfigurationError(f"{what} in typed rows: use file_format='parquet' or 'delta' (or a SQL table)")
 
     def transfer(self, context: Context, hook: NexusHook, resource: Resource) -> dict[str, Any] | None:
         """Read and publish."""
         from airflow_provider_nexus.extract.checkpoint import FOLDER
-        from airflow_provider_nexus.load.collection import refuse_another
+        from airflow_provider_nexus.load.collection import refuse_another, refuse_table
         from airflow_provider_nexus.load.columns import Table
         from airflow_provider_nexus.load.jsonl.copy import JsonLinesCopy
         from airflow_provider_nexus.load.loader import Loader
@@ -128,6 +138,9 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
         collection = self._collection(hook, resource)
         look_at_place(self, "path", collection, needed=self.needed_by_others(context))
         store.refuse_unfit("path", collection)
+        if self.file_format == "delta":
+            return self._into_table(context, hook, resource, collection)
+        refuse_table(collection)
         refuse_another(collection, hook.settings.environment.base_url)
         watermark: Watermark = file_watermark(collection)
         memory: Memory[dict[str, str]] = unsettled_file(collection)
@@ -148,6 +161,28 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
         loader = Loader(copy, self.max_rejected, contract=self.contract)
         return self.sync(context, hook, resource, copy, loader, watermark, staged)
 
+    def _into_table(self, context: Context, hook: NexusHook, resource: Resource, collection: Any) -> dict[str, Any] | None:
+        """Read and load into the Delta table at the folder of the resource, which itself says up to where it goes."""
+        from airflow_provider_nexus.extract.checkpoint import FOLDER
+        from airflow_provider_nexus.hooks._stores import delta_options
+        from airflow_provider_nexus.load.columns import Table
+        from airflow_provider_nexus.load.delta.copy import DeltaCopy
+        from airflow_provider_nexus.load.loader import Loader
+        from airflow_provider_nexus.sync.watermark import CopyWatermark
+
+        environment = hook.settings.environment
+        copy = DeltaCopy(
+            collection,
+            Table(resource),
+            environment=environment.name,
+            base_url=environment.base_url,
+            output="history" if self.history else "current",
+            partition_by=self.partition_by,
+            storage_options=delta_options(collection),
+        )
+        loader = Loader(copy, self.max_rejected, contract=self.contract)
+        return self.sync(context, hook, resource, copy, loader, CopyWatermark(copy), collection / FOLDER)
+
     def report(self, hook: NexusHook, resource: Resource, page: Any) -> str:
         """On all windows of the resource, with links to their manifests."""
         from airflow_provider_nexus.report.page import way, write_report
@@ -165,5 +200,5 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
         return collection_folder(opened("path", self.path, self.storage_conn_id), hook.settings.environment.name, resource)
 
     def data_set(self, summary: Mapping[str, Any]) -> tuple[tuple[str, str], bool]:
-        """The folder of the window."""
-        return file_target(str(summary["path"])), self.file_format == "parquet"
+        """The folder of the window, or of the table."""
+        return file_target(str(summary["path"])), self.file_format != "jsonl"

@@ -19,13 +19,14 @@ from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load.collection import windows_of
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import Copy, TableRow
+from airflow_provider_nexus.load.delta.copy import DeltaCopy
 from airflow_provider_nexus.load.parquet.copy import ParquetCopy
 from airflow_provider_nexus.load.parquet.unsettled import Unsettled, unsettled_file
 from airflow_provider_nexus.load.parquet.writer import read_rows
 from airflow_provider_nexus.load.rows import TableConverter
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.sync.capture import CaptureJob
-from airflow_provider_nexus.sync.watermark import Watermark, file_watermark
+from airflow_provider_nexus.sync.watermark import CopyWatermark, Watermark, file_watermark
 from tests.extract.serving import client_of
 
 BEGIN = datetime(2026, 1, 1, 0, 10, tzinfo=UTC)
@@ -107,6 +108,28 @@ def into_files(sandbox: Sandbox, folder: Path, resource: str = "broker_transacti
         return ParquetCopy(folder, table, unsettled=memory, keeps_versions=history), file_watermark(folder)
 
     return Capture(sandbox, resource, place, lambda: held_in(folder), **options)
+
+
+def into_delta(sandbox: Sandbox, folder: Path, resource: str = "broker_transactions", **options: Any) -> Capture:
+    """A capture into a Delta table."""
+
+    table, history = Table(get_resource(resource)), options.pop("history", False)
+
+    def place() -> tuple[DeltaCopy, Watermark]:
+        output: Any = "history" if history else "current"
+        copy = DeltaCopy(folder, table, environment="sandbox", base_url=sandbox.base_url, output=output)
+        return copy, CopyWatermark(copy)
+
+    return Capture(sandbox, resource, place, lambda: held_in_delta(place()[0]), **options)
+
+
+def held_in_delta(copy: DeltaCopy) -> dict[str, TableRow]:
+    """The records of a Delta table; fails where one is held twice, or a manifest lies."""
+    rows, width = copy.current(), len(Table(copy.resource).columns)
+    held = {row[0]: row[:width] for row in rows}
+    assert len(held) == len(rows), "a record is there twice"
+    assert copy.check().problems == ()
+    return held
 
 
 def held_in(folder: Path) -> dict[str, TableRow]:
