@@ -12,6 +12,7 @@ from msgspec.structs import asdict, replace
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusStorageError, NexusUnprovedError
 from airflow_provider_nexus.extract.origin import Open
+from airflow_provider_nexus.extract.progress import Follow, unheard
 from airflow_provider_nexus.extract.proof import Verdict
 from airflow_provider_nexus.extract.totals import Totals
 from airflow_provider_nexus.extract.window import ALL_TIME, Window
@@ -20,6 +21,7 @@ from airflow_provider_nexus.load.collection import snapshots_of, windows_of
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import Output, Sealed, Stored, TableRow
 from airflow_provider_nexus.load.delta.books import Books, Reading, Shelf
+from airflow_provider_nexus.load.delta.check import DeltaCheck, check
 from airflow_provider_nexus.load.delta.effects import Effects, is_inside
 from airflow_provider_nexus.load.delta.files import current_rows
 from airflow_provider_nexus.load.delta.incoming import Incoming
@@ -71,7 +73,7 @@ class DeltaCopy:
             raise NexusConfigurationError(
                 f"output is current or history, and partition_by month or day: these are {output!r} and {partition_by!r}"
             )
-        self.folder, self._is_history = collection, output == "history"
+        self.folder, self.resource, self._is_history = collection, table.resource, output == "history"
         self._source = table
         self._columns = VersionTable(table.resource) if self._is_history else table
         self._belongs = {"resource": table.resource.name, "environment": environment, "base_url": base_url, "output": output}
@@ -248,6 +250,22 @@ class DeltaCopy:
         """
         readings = self.books().readings
         return {label: self.shelf.manifest(readings[label].sha256) for label in sorted(readings)}
+
+    def check(self, follow: Follow = unheard) -> DeltaCheck:
+        """Whether the table contains what its last load left in it, and its manifests are whole. Nexus is not asked.
+
+        :param follow: called with the number of rows that were looked at
+        """
+        found = self._lake.opened()
+        if found is None:
+            return DeltaCheck((f"{self.folder} contains no Delta table",))
+        return check(self.folder, self._source, self._columns, found, follow)
+
+    def current(self) -> list[TableRow]:
+        """The records as they are, all at once, their values in the order of ``Table.columns``."""
+        found, names = self._lake.opened(), [column.name for column in self._source.columns]
+        files = found.files(self._source.created) if found else ()
+        return [row for batch in current_rows(self.folder, files, self._columns, names) for row in rows_of(batch)]
 
     def torn(self, asked: Window) -> list[Window]:  # noqa: ARG002
         """None: a load is one commit."""

@@ -1,0 +1,161 @@
+"""Check of a Delta table: whether it contains what its last load left in it, every value, and its manifests are whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_nexus.exceptions import NexusError
+from airflow_provider_nexus.extract.progress import Follow, unheard
+from airflow_provider_nexus.extract.window import ALL_TIME
+from airflow_provider_nexus.load.account import Digest, TableAccount
+from airflow_provider_nexus.load.columns import DIGESTED, Table
+from airflow_provider_nexus.load.delta.books import Books, Shelf
+from airflow_provider_nexus.load.delta.effects import inside
+from airflow_provider_nexus.load.delta.files import current_rows, rows_in
+from airflow_provider_nexus.load.delta.table import Snapshot
+from airflow_provider_nexus.load.manifest import Manifest
+from airflow_provider_nexus.load.parquet.writer import Batch, arrow_schema, rows_of
+from airflow_provider_nexus.load.rows import content_of
+
+_AGAIN = "sync its window again; what that does not put right, restore the table to a version before the change"
+_BATCH = 1000
+
+
+@dataclass(frozen=True)
+class DeltaCheck:
+    """What a check found.
+
+    :param problems: one line each, with what to do; empty when all is well
+    :param records: rows that were looked at
+    :param manifests: manifests that were looked at
+    """
+
+    problems: tuple[str, ...] = ()
+    records: int = 0
+    manifests: int = 0
+
+
+@dataclass
+class _Walk:
+    """The rows as they are found: in all, and of each window."""
+
+    accounts: dict[str, TableAccount]
+    state: Digest = field(default_factory=Digest)
+    problems: list[str] = field(default_factory=list)
+
+
+def check(folder: Any, table: Table, columns: Table, snapshot: Snapshot, follow: Follow = unheard) -> DeltaCheck:
+    """Look at every manifest and every row. Nexus is not asked.
+
+    :param table: the resource's columns
+    :param columns: those of the files
+    :param follow: called with the number of rows that were looked at
+    """
+    shelf = Shelf(folder)
+    try:
+        books = shelf.books(snapshot.books)
+    except NexusError as error:
+        return DeltaCheck((str(error),))
+    manifests, problems = dict[str, Manifest](), list(_of_the_loads(shelf, books))
+    for label, reading in books.readings.items():
+        try:
+            manifests[label] = shelf.manifest(reading.sha256)
+        except NexusError as error:
+            problems.append(str(error))
+    walk = _Walk({label: TableAccount(table) for label in manifests})
+    spans = {label: each.window or ALL_TIME for label, each in books.readings.items() if label in manifests}
+    files, names = snapshot.files(table.created), [column.name for column in table.columns]
+    keys = set[str]()
+    try:
+        for batch in current_rows(folder, files, columns, names):
+            for start in range(0, batch.num_rows, _BATCH):
+                _look(batch.slice(start, _BATCH), walk, keys)
+            for label, span in spans.items():
+                walk.accounts[label].add(rows_of(inside(batch, table.created, span)))
+            follow(walk.state.records, books.state.records)
+        problems += [*walk.problems, *_differences(walk, manifests, books)]
+        problems += _of_the_versions(folder, files, columns, books)
+    except NexusError as error:
+        problems.append(str(error))
+    return DeltaCheck(tuple(problems), walk.state.records, len(manifests) + books.number)
+
+
+def _of_the_loads(shelf: Shelf, books: Books) -> Iterator[str]:
+    """What is wrong with the manifests of all loads, the last one first."""
+    expected = books.number
+    try:
+        for sha256, manifest in shelf.loads(books.last):
+            if manifest.load is None or manifest.load.number != expected:
+                yield f"manifest {sha256} is of another load than number {expected}: take it back from a backup"
+                return
+            expected -= 1
+            shelf.rejects(manifest)
+    except NexusError as error:
+        yield str(error)
+        return
+    if expected:
+        yield f"the manifests of the first {expected} loads are not named by those after them: take them back from a backup"
+
+
+def _look(batch: Batch, walk: _Walk, keys: set[str]) -> None:
+    """Look at rows by themselves."""
+    for row in rows_of(batch):
+        key, stored = row[0], row[3]
+        if key in keys:
+            walk.problems.append(f"the record of key {key!r} is there twice: {_AGAIN}")
+        keys.add(key)
+        if not _is_sound(row, stored):
+            walk.problems.append(
+                f"the row of key {key!r} was edited: its values are not what its _content is of: restore the table to a version "
+                "before that"
+            )
+        try:
+            walk.state.add(stored)
+        except (ValueError, TypeError):
+            walk.state.add_text(str(stored).encode())
+
+
+def _is_sound(row: tuple[Any, ...], stored: str) -> bool:
+    """Whether the values are those of a digest that may be from before columns were added, which are null then."""
+    values = row[DIGESTED:]
+    last = len(values)
+    while True:
+        if content_of(values[:last]) == stored:
+            return True
+        if not last or values[last - 1] is not None:
+            return False
+        last -= 1
+
+
+def _differences(walk: _Walk, manifests: dict[str, Manifest], books: Books) -> Iterator[str]:
+    """Where rows and manifests say something else."""
+    for label, account in walk.accounts.items():
+        stated = manifests[label]
+        if account.records != stated.records:
+            yield f"window {label} has {account.records} records, and its manifest says {stated.records}: {_AGAIN}"
+        elif (account.key_digest, account.contents.digest) != (stated.key_digest, stated.content):
+            yield f"window {label} has other records than its manifest says: their digest differs: {_AGAIN}"
+        elif not account.days.same_as(stated.day_totals):
+            yield f"window {label} has other counts or sums by day than its manifest says: {_AGAIN}"
+    if walk.state != Digest.of(books.state.records, books.state.digest):
+        yield (
+            f"the table has {walk.state.records} records, and had {books.state.records} after its last load, or other ones: "
+            f"{_AGAIN}"
+        )
+
+
+def _of_the_versions(folder: Any, files: Any, columns: Table, books: Books) -> Iterator[str]:
+    """Whether a history has all versions that loads have brought."""
+    if books.state.versions is None:
+        return
+    found = Digest()
+    for file in files:
+        for batch in rows_in(folder, file, arrow_schema(columns, {}), ["_content"]):
+            found.add_all([bytes.fromhex(each) for each in batch["_content"].to_pylist()])
+    if found != Digest.of(books.state.versions, books.state.versions_digest or Digest().digest):
+        yield (
+            f"the history has {found.records} versions, and had {books.state.versions} after its last load, or other ones: "
+            "restore the table to a version before that"
+        )
