@@ -20,7 +20,7 @@ help:
 	@echo "make types        mypy"
 	@echo "make unit         the tests that need no Airflow and no database, and are fast"
 	@echo "make slow         those that take longer, with PostgreSQL and MariaDB where they are installed"
-	@echo "make databases    the tests of PostgreSQL and MariaDB alone"
+	@echo "make databases    the tests of PostgreSQL, MariaDB and Redis alone"
 	@echo "make airflow      the tests that run DAGs"
 	@echo "make standalone   the tests on whole Airflows, of pages and of what is published"
 	@echo "make browser      the tests of the report in Chromium"
