@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -35,6 +36,10 @@ class RedisServer:
     def admin(self) -> redis.Redis:
         """Speaks to it with all rights."""
         return redis.Redis(host="127.0.0.1", port=self.port, password=self.password or None, decode_responses=True)
+
+    def run(self, command: str) -> Any:
+        """What it answers to a command in words."""
+        return self.admin.execute_command(command)  # type: ignore[no-untyped-call]
 
     def freeze(self) -> None:
         """Let it take connections, as the kernel does, and answer nothing."""

@@ -29,6 +29,7 @@ from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.client.settings import ClientSettings, read_settings
 from airflow_provider_nexus.exceptions import NexusApiError, NexusConfigurationError
 from tests.client.socket_server import Asked, Reply, SocketServer, answer, free_port
+from tests.client.test_trust import Authority, authority  # noqa: F401 - a fixture
 from tests.lacking import find
 from tests.redis_server import RedisServer, redis_server
 
@@ -177,7 +178,7 @@ def test_the_key_is_a_digest_that_ends_by_itself(server: RedisServer, tmp_path: 
     found = limited(store_at(server.port), 0.1, token="token-canary-77e0")
     machines(tmp_path, found)[0].reserve()
     (key,) = server.admin.keys()
-    assert re.fullmatch("nexus-rate-[0-9a-f]{32}", key)
+    assert re.fullmatch("nexus-rate-[0-9a-f]{32}", str(key))
     assert 0 < server.admin.pttl(key) <= 10_000
     assert re.fullmatch(r"\d{16} \d{16}", str(server.admin.get(key)))
 
@@ -294,7 +295,7 @@ REFUSED = {
 def test_what_the_store_refuses_for_good_is_an_error(
     server: RedisServer, fields: dict[str, Any], words: str, told: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    server.admin.execute_command("ACL SETUSER weak on >weak-canary-62 ~other-* +@all")
+    server.run("ACL SETUSER weak on >weak-canary-62 ~other-* +@all")
     with SocketServer(answer(b"{}")) as nexus:
         with pytest.raises(NexusConfigurationError, match=words) as caught:
             told(limited(store_at(server.port, **fields), 50, nexus.base_url))
@@ -337,15 +338,35 @@ def test_a_sentinel_is_refused(tmp_path: Path) -> None:
 
 def test_a_node_of_a_cluster_is_refused() -> None:
     with redis_server("--cluster-enabled", "yes") as one, redis_server("--cluster-enabled", "yes") as other:
-        one.admin.execute_command("CLUSTER ADDSLOTSRANGE 0 16383")
-        other.admin.execute_command(f"CLUSTER MEET 127.0.0.1 {one.port}")
+        one.run("CLUSTER ADDSLOTSRANGE 0 16383")
+        other.run(f"CLUSTER MEET 127.0.0.1 {one.port}")
         assert "is a node of a Redis Cluster: name a Redis that stands alone" in refusal(other.port)
+
+
+def _tls(port: int, ca: Path, *, checks_name: bool) -> SharedBucket:
+    tls = (("ssl_cert_reqs", "required"), ("ssl_check_hostname", checks_name), ("ssl_ca_certs", str(ca)))
+    return SharedBucket(store_at(port, password=Secret(""), tls=tls), "nexus-rate-tls")
+
+
+@pytest.mark.parametrize(
+    ("which", "checks_name", "is_taken"),
+    [("sound", True, True), ("other", True, False), ("other", False, True), ("late", True, False)],
+)
+def test_certificates_are_checked(
+    request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture, which: str, checks_name: bool, is_taken: bool
+) -> None:
+    given_out: Authority = request.getfixturevalue("authority")
+    port, certificate = free_port(), str(getattr(given_out, which))
+    files = ["--tls-cert-file", certificate, "--tls-key-file", certificate, "--tls-ca-cert-file", str(given_out.trusted)]
+    with redis_server("--tls-port", str(port), *files, "--tls-auth-clients", "no"):
+        assert (_tls(port, given_out.trusted, checks_name=checks_name).change(0, 1) > 0) is is_taken
+    assert ("certificate verify failed" in caplog.text) is not is_taken
 
 
 def test_the_rights_that_the_docs_give_are_enough(server: RedisServer) -> None:
     page = (Path(__file__).parents[2] / "docs" / "connection.rst").read_text()
     (rights,) = re.findall(r"``(ACL SETUSER [^`]+)``", page)
-    server.admin.execute_command(rights)
+    server.run(rights)
     for db in (0, 1):
         store = store_at(server.port, user="nexus", password=Secret("the-password"), db=db)
         assert SharedBucket(store, "nexus-rate-rights").change(0, 1) > 0
