@@ -32,8 +32,8 @@ def run(arguments: Namespace) -> int:
         raise NexusConfigurationError(str(error)) from None
     with made as sandbox:
         print(f"A Nexus sandbox listens on {sandbox.base_url}")
-        print(f"  token       {sandbox.token}")
-        print(f"  connection  export AIRFLOW_CONN_NEXUS_DEFAULT='{sandbox.connection_uri}'")
+        print(f"Its token is {sandbox.token}")
+        print(f"export AIRFLOW_CONN_NEXUS_DEFAULT='{sandbox.connection_uri}'")
         print("Ctrl-C stops it.", flush=True)
         stop.wait()
     return 0

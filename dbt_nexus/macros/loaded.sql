@@ -50,6 +50,16 @@ read_parquet('{{ files }}', union_by_name = true)
 
 {% macro refuse_what_is_wrong() %}
 {%- set known, tables, histories = dbt_nexus.resources(), var('nexus_tables', {}), var('nexus_histories', []) or [] -%}
+{%- if tables is not mapping -%}
+{%- do exceptions.raise_compiler_error("nexus_tables is " ~ tables ~ ": give a mapping of resources and their tables, such as {orders: nexus_orders}") -%}
+{%- endif -%}
+{%- if histories is string or histories is mapping or histories is not iterable -%}
+{%- do exceptions.raise_compiler_error("nexus_histories is " ~ histories ~ ": give a list of resources, such as [customers]") -%}
+{%- endif -%}
+{%- set as_of = var('nexus_as_of', none) -%}
+{%- if as_of and not modules.re.fullmatch('\\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])([ T]([01]\\d|2[0-3]):[0-5]\\d(:[0-5]\\d(\\.\\d{1,6})?)?Z?)?', as_of | string) -%}
+{%- do exceptions.raise_compiler_error("nexus_as_of is " ~ as_of ~ ": give a moment in UTC, such as 2026-03-01 or 2026-03-01 12:00") -%}
+{%- endif -%}
 {%- for resource in tables if resource not in known -%}
 {%- do exceptions.raise_compiler_error("nexus_tables names " ~ resource ~ ", which has no model: it can be one of " ~ known | join(', ')) -%}
 {%- endfor -%}

@@ -43,7 +43,7 @@ def sandbox_of(line: str, folder: Path) -> Iterator[str]:
     """The line that a sandbox, started by a line of the README on a free port, says to run."""
     process = subprocess.Popen([*line.split(), "--port", "0"], cwd=folder, stdout=subprocess.PIPE, text=True, env=QUIET)
     try:
-        yield next(said for said in process.stdout or () if "export" in said).partition("connection")[2].strip()
+        yield next(said for said in process.stdout or () if said.startswith("export ")).strip()
     finally:
         process.terminate()
         process.wait(20)

@@ -30,10 +30,11 @@ def start(*arguments: str) -> subprocess.Popen[str]:
 def test_the_sandbox_says_how_to_reach_it_and_stops_when_told() -> None:
     with start("sandbox", "--port", "0", "--customers", "20", "--transactions", "50", "--set", "max_limit=7") as process:
         assert process.stdout is not None
-        url, token, connection = (process.stdout.readline().split()[-1] for _ in range(3))
+        lines = [process.stdout.readline() for _ in range(3)]
+        url, token, _ = (line.split()[-1] for line in lines)
         page = requests.get(f"{url}/customer", params={"limit": 50}, headers={"Authorization": f"Bearer {token}"}, timeout=10)
         assert len(page.json()["values"]["records"]) == 7
-        assert connection.startswith("AIRFLOW_CONN_NEXUS_DEFAULT='nexus://:")
+        assert lines[2].startswith("export AIRFLOW_CONN_NEXUS_DEFAULT='nexus://:"), "so that all of the line can be copied"
         process.send_signal(signal.SIGTERM)
         assert process.wait(120) == 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -58,12 +59,44 @@ def test_nothing_that_is_named_is_a_warning(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tables", "message"),
+    ("variables", "message"),
     [
-        ({"order": "nexus_orders"}, "nexus_tables names order, which has no model: it can be one of transactions, "),
-        ({"orders": "nexus_ordres"}, "which nexus_tables.orders leads to: load it with NexusToSqlOperator, name its table there"),
+        (
+            {"nexus_tables": {"order": "nexus_orders"}},
+            "nexus_tables names order, which has no model: it can be one of transactions, ",
+        ),
+        (
+            {"nexus_tables": {"orders": "nexus_ordres"}},
+            "which nexus_tables.orders leads to: load it with NexusToSqlOperator, name its table there",
+        ),
     ],
     ids=["unknown", "missing"],
 )
-def test_what_is_wrong_is_said(store: Store, tables: dict[str, str], message: str) -> None:
-    assert message in " ".join(store.dbt("build", fails=True, nexus_tables=tables).split())
+def test_what_is_wrong_is_said(store: Store, variables: dict[str, Any], message: str) -> None:
+    assert message in " ".join(store.dbt("build", fails=True, **variables).split())
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"nexus_tables": ["customers"]}, "nexus_tables is ['customers']: give a mapping"),
+        ({"nexus_tables": "customers"}, "nexus_tables is customers: give a mapping"),
+        ({"nexus_histories": "customers"}, "nexus_histories is customers: give a list"),
+        ({"nexus_histories": {"customers": True}}, "nexus_histories is {'customers': True}: give a list"),
+        ({"nexus_histories": 7}, "nexus_histories is 7: give a list"),
+        ({"nexus_histories": ["orders"]}, "nexus_histories names orders, of which nexus_tables has no table"),
+        ({"nexus_as_of": "yesterday"}, "nexus_as_of is yesterday: give a moment in UTC"),
+        ({"nexus_as_of": "2026-13-01"}, "nexus_as_of is 2026-13-01: give a moment in UTC"),
+        ({"nexus_as_of": "2026-03-01T12:00:00+02:00"}, "nexus_as_of is 2026-03-01T12:00:00+02:00: give a moment in UTC"),
+        ({"nexus_as_of": 20260301}, "nexus_as_of is 20260301: give a moment in UTC"),
+        ({"nexus_as_of": "2026-03-01' or true"}, "nexus_as_of is 2026-03-01' or true: give a moment in UTC"),
+    ],
+    ids=lambda value: str(value) if isinstance(value, dict) else "",
+)
+def test_a_variable_that_is_none_is_refused_by_its_name(store: Store, variables: dict[str, Any], message: str) -> None:
+    assert message in " ".join(store.dbt("parse", fails=True, **variables).split())
+
+
+@pytest.mark.parametrize("moment", ["2026-03-01", "2026-03-01 12:00", "2026-03-01T12:00:00Z", "2026-03-01T12:00:00.5"])
+def test_moments_are_taken_in_each_form(store: Store, moment: str) -> None:
+    store.dbt("parse", nexus_as_of=moment)

@@ -52,7 +52,7 @@ def started(words: list[str], said: list[str]) -> Iterator[str]:
         try:
             lines = [process.stdout.readline() for _ in range(4)] if process.stdout else []
             assert [_without_port(line) for line in said] == [_without_port(line) for line in lines[:1]]
-            yield next(line for line in lines if "export" in line)
+            yield next(line for line in lines if line.startswith("export "))
         finally:
             process.terminate()
             process.wait(20)
