@@ -1,0 +1,172 @@
+"""Two workers with homes and disks of their own, and two triggerers: backfills, killed workers, writes, waits and watchers."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from airflow_provider_nexus.sandbox import Sandbox
+from tests.cluster.cluster import Cluster, cluster
+from tests.extract.serving import client_of
+from tests.load.sql.loading import rows_of
+from tests.standalone.running import wait_for
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
+WORKERS = {"north", "south"}
+WAITS, PAGE, PART = 12, 25, 500
+"""How many waits there are, and of how many records the pages and the parts of the large window are, as in the DAG file."""
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    dags = Path(__file__).with_name("dags.py").read_text()
+    with (
+        Sandbox(customers=60, transactions=6000, days=90, clock_speed=0, arrivals_per_hour=0) as sandbox,
+        cluster(tmp_path_factory.mktemp("cluster"), sandbox, dags) as started,
+    ):
+        yield started
+
+
+def span_of(sandbox: Sandbox) -> tuple[datetime, datetime]:
+    """The ninety days, but for their last hour."""
+    end = sandbox.now.replace(microsecond=0) - timedelta(hours=1)
+    return end - timedelta(days=90), end
+
+
+def start(running: Cluster, dag_id: str, **conf: Any) -> str:
+    begin, end = span_of(running.sandbox)
+    return running.trigger(dag_id, window_start=begin.isoformat(), window_end=end.isoformat(), **conf)
+
+
+def hosts_of(running: Cluster, run: str) -> set[str]:
+    """Where windows of a backfill have been read by now."""
+    return {each["hostname"] for each in running.tasks("backfill", run) if each["state"] == "success" and each["map_index"] >= 0}
+
+
+def assert_complete(running: Cluster, resource: str, folder: str) -> int:
+    """The files hold what Nexus has, proved and without a gap.
+
+    :return: how many windows there are
+    """
+    found = running.objects(f"{folder}/sandbox/{resource}/")
+    manifests = [json.loads(data) for name, data in sorted(found.items()) if name.endswith("_manifest.json")]
+    begin, end = span_of(running.sandbox)
+    assert {each["proof"]["verdict"] for each in manifests} == {"proved"}
+    assert all(one["window"]["end"] == other["window"]["start"] for one, other in pairwise(manifests))
+    lines = [line for name, data in found.items() if "/part-" in name for line in gzip.decompress(data).splitlines()]
+    assert sorted(lines) == sorted(running.sandbox.truth(resource, begin, end))
+    assert not any("_staging" in name for name in found), "nothing is left of the tries that failed"
+    return len(manifests)
+
+
+def assert_in_table(running: Cluster, resource: str) -> None:
+    engine = sa.create_engine(running.warehouse)
+    with engine.connect() as connection:
+        held = {tuple(row) for row in connection.execute(sa.text(f"SELECT _key, _content FROM {resource}"))}
+    engine.dispose()
+    truth = rows_of(running.sandbox.truth(resource, *span_of(running.sandbox)), resource)
+    assert held == {(row[0], row[3]) for row in truth}
+
+
+def test_what_a_killed_worker_has_begun_the_other_one_ends(running: Cluster) -> None:
+    began, calls = time.monotonic(), running.sandbox.call_count
+    backfill = start(running, "backfill")
+    wait_for("windows of both workers", lambda: hosts_of(running, backfill) >= WORKERS, 60)
+    large = start(running, "large")
+    wait_for("two parts", lambda: len(running.names("large/sandbox/transactions/_staging/")) > 2, 60)
+    (task,) = running.tasks("large", large)
+    killed, other = task["hostname"], (WORKERS - {task["hostname"]}).pop()
+    assert running.state("backfill", backfill) == "running"
+    running.kill(killed)
+    running.wait_for_success("large", large, 90)
+    running.start_worker(killed)
+    running.wait_for_success("backfill", backfill, 90)
+    seconds, calls = time.monotonic() - began, running.sandbox.call_count - calls
+    (task,) = running.tasks("large", large)
+    assert (task["hostname"], task["try_number"] > 1) == (other, True)
+    assert "going on from" in running.logged(other)
+    pages = sum(call.query.get("limit") == str(PAGE) for call in running.sandbox.calls)
+    assert pages < (6000 + 2 * PART) / PAGE, "no more than a part is read twice"
+    assert_complete(running, "transactions", "large")
+    windows = assert_complete(running, "transactions", "backfill")
+    assert_in_table(running, "transactions")
+    print(f"killed: {windows} windows into each of 2 targets, {calls} calls, {seconds:.0f} s")
+
+
+def test_a_worker_that_is_asked_to_stop_ends_what_it_has_begun(running: Cluster) -> None:
+    backfill = start(running, "backfill", resource="orders")
+    wait_for("windows of both workers", lambda: hosts_of(running, backfill) >= WORKERS, 60)
+    assert running.state("backfill", backfill) == "running"
+    running.ask_to_stop("south")
+    running.wait_for_success("backfill", backfill, 90)
+    running.start_worker("south")
+    assert {each["try_number"] for each in running.tasks("backfill", backfill)} == {1}
+    assert_complete(running, "orders", "backfill")
+    assert_in_table(running, "orders")
+
+
+def test_one_reference_is_sent_once(running: Cluster) -> None:
+    run = running.trigger("once")
+    running.wait_for_success("once", run)
+    assert {each["task_id"]: each["hostname"] for each in running.tasks("once", run)} == {each: each for each in WORKERS}
+    north, south = (running.xcom("once", run, each) for each in sorted(WORKERS))
+    assert north == south
+    assert sum(call.method == "POST" for call in running.sandbox.calls) == 1
+
+
+def bought(sandbox: Sandbox) -> list[str]:
+    """Codes of transactions that are completed minutes later."""
+    client = client_of(sandbox, allow_writes=True)
+    client.run("POST", "/customer", json={"customerCode": "acme", "trustLevel": "Trusted", "status": "ACTIVE"})
+    body = {
+        "customerCode": "acme",
+        "cryptoCode": "BTC",
+        "currencyCode": "EUR",
+        "fiatValue": 10,
+        "paymentMethodCode": "CUST_BUY_IDEAL",
+    }
+    made = [client.run("POST", "/brokerbuy", json={**body, "data": {"n": str(number)}}) for number in range(WAITS)]
+    client.session.close()
+    return [str(each["transaction"]["transactionCode"]) for each in made]
+
+
+def completed(sandbox: Sandbox) -> set[str]:
+    records = [json.loads(raw) for raw in sandbox.truth("transactions")]
+    return {each["transactionCode"] for each in records if each["status"] == "COMPLETED"}
+
+
+def handled(running: Cluster) -> list[str]:
+    """The changes that runs of the watcher's DAG have handled."""
+    runs = running.airflow.ask("GET", "/api/v2/dags/watch/dagRuns").json()["dag_runs"]
+    ended = [each["dag_run_id"] for each in runs if each["state"] == "success"]
+    return [code for run in ended for code in running.xcom("watch", run, "handle") or ()]
+
+
+def test_two_triggerers_wake_each_wait_and_start_each_dag_once(running: Cluster) -> None:
+    sandbox = running.sandbox
+    before, polls = completed(sandbox), sandbox.call_count
+    running.unpause("watch")
+    wait_for("the first polls", lambda: sandbox.call_count > polls + 2, 60)
+    codes = bought(sandbox)
+    run = running.trigger("waits", codes=codes)
+    where = "SELECT triggerer_id FROM trigger WHERE triggerer_id IS NOT NULL"
+    wait_for("all waits", lambda: len(running.rows(where)) == WAITS + 1, 60)
+    assert len(set(running.rows(where))) == 2, "both triggerers wait"
+    sandbox.advance(600)
+    running.wait_for_success("waits", run)
+    expected = completed(sandbox) - before
+    assert expected >= set(codes)
+    wait_for("every change", lambda: expected <= set(handled(running)), 60)
+    begun = "SELECT map_index FROM log WHERE dag_id = 'waits' AND task_id = 'wait' AND event = 'running'"
+    assert Counter(running.rows(begun)) == {(number,): 2 for number in range(WAITS)}, "each begins, and goes on once"
+    assert sorted(handled(running)) == sorted(expected)
