@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.load.listing import ListedWindow, Listing
+from airflow_provider_nexus.load.manifest import File
 
 MOST_NAMED = 1_000
 """Files that ``FILES`` of Snowflake's and Databricks' ``COPY INTO`` may name."""
@@ -29,7 +30,11 @@ def in_form(listing: Listing, form: str, relative_to: Any = None) -> list[Part]:
     """
     if relative_to is not None and form not in RELATIVE:
         raise NexusConfigurationError(f"form is {form!r}, which names whole addresses: leave out relative_to")
-    return FORMS[form](listing, listing.root if relative_to is None else relative_to) if listing.files else []
+    return (
+        FORMS[form](listing, listing.root if relative_to is None else relative_to)
+        if any(window.manifest.files for window in listing.windows)
+        else []
+    )
 
 
 def to_text(parts: Sequence[Part], form: str) -> str:
@@ -40,8 +45,13 @@ def to_text(parts: Sequence[Part], form: str) -> str:
     return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
 
 
+def _files(windows: Iterable[ListedWindow]) -> list[tuple[str, File]]:
+    """The files of windows, each with its address."""
+    return [(f"{address(window.folder)}/{file.name}", file) for window in windows for file in window.manifest.files]
+
+
 def _addresses(listing: Listing, _: Any) -> list[Part]:
-    return [address(path) for path, _ in listing.files]
+    return [url for url, _ in _files(listing.windows)]
 
 
 def _json(listing: Listing, _: Any) -> list[Part]:
@@ -50,23 +60,21 @@ def _json(listing: Listing, _: Any) -> list[Part]:
 
 def _described(window: ListedWindow) -> dict[str, Any]:
     manifest = window.manifest
-    files = [
-        {"url": address(path), "bytes": file.bytes, "records": file.records, "sha256": file.sha256} for path, file in window.files
-    ]
+    files = [{"url": url, "bytes": file.bytes, "records": file.records, "sha256": file.sha256} for url, file in _files([window])]
     span = {"start": manifest.window.start, "end": manifest.window.end} if manifest.window else {}
     return {**span, "read_at": manifest.read_at, "verdict": manifest.proof.verdict, "format": manifest.format, "files": files}
 
 
 def _redshift(listing: Listing, _: Any) -> list[Part]:
     entries = [
-        {"url": _in_store(path, "s3", "Redshift"), "mandatory": True, "meta": {"content_length": file.bytes}}
-        for path, file in listing.files
+        {"url": _in_store(url, "s3", "Redshift"), "mandatory": True, "meta": {"content_length": file.bytes}}
+        for url, file in _files(listing.windows)
     ]
     return [{"entries": entries}]
 
 
 def _bigquery(listing: Listing, _: Any) -> list[Part]:
-    uris = [_in_store(path, "gs", "BigQuery") for path, _ in listing.files]
+    uris = [_in_store(url, "gs", "BigQuery") for url, _ in _files(listing.windows)]
     if starred := next((uri for uri in uris if "*" in uri), ""):
         raise NexusConfigurationError(
             f"{starred} has a star in its name, which BigQuery takes for any files: sync to another path"
@@ -87,7 +95,7 @@ def _clauses(listing: Listing, base: Any, quote: str) -> list[Part]:
 
     :param quote: how an apostrophe is written within apostrophes, where ``\`` is written ``\\``
     """
-    names = [_relative(address(path), address(base)) for path, _ in listing.files]
+    names = [_relative(url, address(base)) for url, _ in _files(listing.windows)]
     texts = ["'" + name.replace("\\", "\\\\").replace("'", quote) + "'" for name in names]
     return [f"FILES = ({', '.join(each)})" for each in _parted(texts, MOST_NAMED)]
 
@@ -115,12 +123,10 @@ def address(path: Any) -> str:
 _ALIASES = {"s3": ("s3", "s3a", "s3n"), "gs": ("gs", "gcs")}
 
 
-def _in_store(path: Any, scheme: str, loader: str) -> str:
-    own, mark, rest = address(path).partition("://")
+def _in_store(url: str, scheme: str, loader: str) -> str:
+    own, mark, rest = url.partition("://")
     if not mark or own not in _ALIASES[scheme]:
-        raise NexusConfigurationError(
-            f"{address(path)} can't be loaded by {loader}, which reads {scheme}:// alone: sync to a bucket there"
-        )
+        raise NexusConfigurationError(f"{url} can't be loaded by {loader}, which reads {scheme}:// alone: sync to a bucket there")
     return f"{scheme}://{rest}"
 
 

@@ -23,7 +23,7 @@ from airflow_provider_nexus.extract.window import RequestedWindow, joined
 from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load.claims import contradictions, other_name, refuse_damaged
 from airflow_provider_nexus.load.collection import ResourceFolder, collections
-from airflow_provider_nexus.load.manifest import NAME, SUPERSEDED, File, Manifest
+from airflow_provider_nexus.load.manifest import NAME, SUPERSEDED, Manifest
 
 _OF_PARENTS = "-of-"
 ANY_TIME = RequestedWindow(None, None, "arguments")
@@ -38,11 +38,6 @@ class ListedWindow:
 
     folder: Any
     manifest: Manifest
-
-    @property
-    def files(self) -> Iterator[tuple[Any, File]]:
-        """Its data files, each with its path."""
-        return ((self.folder / file.name, file) for file in self.manifest.files)
 
 
 @dataclass(frozen=True)
@@ -59,14 +54,10 @@ class Listing:
     notes: tuple[str, ...]
 
     @property
-    def files(self) -> list[tuple[Any, File]]:
-        """The data files of all windows, each with its path."""
-        return [each for window in self.windows for each in window.files]
-
-    @property
     def text(self) -> str:
         """What it comes to, for a log."""
-        counts = {"window": len(self.windows), "file": len(self.files), "record": sum(file.records for _, file in self.files)}
+        files = [file for window in self.windows for file in window.manifest.files]
+        counts = {"window": len(self.windows), "file": len(files), "record": sum(file.records for file in files)}
         return ", ".join(number_of(number, noun) for noun, number in counts.items())
 
 

@@ -25,7 +25,7 @@ def test_tables_and_files_are_as_nexus_is_day_after_day(tmp_path: Path) -> None:
         sql_connection(url),
     ):
         conf = {"path": files.as_uri()}
-        for first in ({"window_start": "2026-05-29"}, {}):
+        for first in ({"window_start": "2026-05-29T00:00:00Z"}, {}):
             assert run_dag(dag, run_conf=conf | first).state == "success"
             until = sandbox.now - timedelta(minutes=5)
             for name in RESOURCES:
