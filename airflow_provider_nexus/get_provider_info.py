@@ -17,6 +17,7 @@ _OPERATORS = (
     "plan",
     "files",
     "reconcile",
+    "lakehouse",
     "compliance",
 )
 _KEY, _CALLS = "Environment, writes, key expiry", "Calls, portal, hash secret"
