@@ -10,12 +10,12 @@ CODE := $(wildcard airflow_provider_nexus example_dags tests benchmarks docs)
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo ui test untold lint types unit slow databases airflow reliability bench browser standalone docs package matrix clean
+.PHONY: help demo ui test untold lint types unit slow databases airflow reliability bench browser standalone cluster docs package matrix clean
 
 help:
 	@echo "make demo         run a sync with its proof against a sandbox on this machine"
 	@echo "make ui           a show room: the example DAGs in Airflow's own user interface, with a sandbox"
-	@echo "make test         all that must hold: lint, types, unit, slow, airflow, standalone, docs"
+	@echo "make test         all that must hold: lint, types, unit, slow, airflow, standalone, cluster, docs"
 	@echo "make lint         ruff"
 	@echo "make types        mypy"
 	@echo "make unit         the tests that need no Airflow and no database, and are fast"
@@ -23,6 +23,7 @@ help:
 	@echo "make databases    the tests of PostgreSQL, MariaDB and Redis alone"
 	@echo "make airflow      the tests that run DAGs"
 	@echo "make standalone   the tests on whole Airflows, of pages and of what is published"
+	@echo "make cluster      the tests on an Airflow of several machines"
 	@echo "make browser      the tests of the report in Chromium"
 	@echo "make docs         build the documentation"
 	@echo "make reliability  a thousand runs of all that writes, with lost answers and killed workers; prints the figures"
@@ -39,7 +40,7 @@ ui: $(VENV)/run.stamp
 
 # The runs of pytest keep the tests that they skip for want of a database server or a browser in a file, and the last line tells.
 test: export NEXUS_NOT_TESTED := $(CURDIR)/.not-tested
-test: untold lint types unit slow airflow standalone docs
+test: untold lint types unit slow airflow standalone cluster docs
 	@$(BIN)/python -m tests.lacking
 
 untold:
@@ -53,7 +54,7 @@ types: $(VENV)/test.stamp
 	$(BIN)/mypy
 
 unit: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -n auto -m "not airflow and not standalone and not slow and not databases and not browser and not release" --ignore=tests/airflow --ignore=tests/standalone
+	$(BIN)/python -m pytest -n auto -m "not airflow and not standalone and not slow and not databases and not browser and not release and not cluster" --ignore=tests/airflow --ignore=tests/standalone
 
 # Those of databases among them: each kind ends with a test of a minute or more, during which the other core would stand still. Many
 # wait for servers that stall, so there is room for a third.
@@ -84,6 +85,10 @@ browser: $(VENV)/test.stamp
 standalone: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -n 3 --dist loadfile -m "standalone or browser or release" tests/standalone tests/report tests/release --ignore=tests/standalone/test_waits.py
 	$(BIN)/python -m pytest -m standalone tests/standalone/test_waits.py
+
+# Its ten processes and their tasks keep two cores busy, so it has the machine for itself. .ci/servers installs PostgreSQL and Redis.
+cluster: $(VENV)/test.stamp
+	$(BIN)/python -m pytest -m cluster tests/cluster
 
 docs: $(VENV)/test.stamp
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html

@@ -18,6 +18,8 @@ from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusErro
 
 TEMPORARY = r"\.{}\.[0-9a-f]{{16}}\.tmp"
 """Pattern of the names under which a file is written on a local disk before it has its own."""
+_SILENCE = 600.0
+"""Seconds after which a file that nothing was written to is no file that is being written."""
 _FRESH = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _KNOWN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
@@ -52,11 +54,10 @@ def put(path: Any, data: IO[bytes], what: str = "") -> None:
 
 def _put_here(path: Path, data: IO[bytes]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    for left in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 16}.tmp"):
-        remove(left)  # by a try that was killed; one that is still at it fails, and is tried again
     neighbour = path.parent / f".{path.name}.{secrets.token_hex(8)}.tmp"
     try:
         with os.fdopen(os.open(neighbour, _FRESH, 0o666), "wb") as target:
+            _remove_leftovers(path, os.fstat(target.fileno()).st_mtime)
             shutil.copyfileobj(data, target, 1 << 20)
             target.flush()
             os.fsync(target.fileno())
@@ -66,6 +67,17 @@ def _put_here(path: Path, data: IO[bytes]) -> None:
             raise another_run(f"{path} vanished while it was written") from None
     finally:
         remove(neighbour)
+
+
+def _remove_leftovers(path: Path, now: float) -> None:
+    """Remove what killed writes of a file have left, but nothing that is being written, be it on another machine.
+
+    :param now: by the clock of the disk, which may be that of a server
+    """
+    for left in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 16}.tmp"):
+        with suppress(FileNotFoundError):
+            if left.lstat().st_mtime < now - _SILENCE:
+                remove(left)
 
 
 def another_run(what: str) -> NexusStorageError:

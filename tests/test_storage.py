@@ -198,3 +198,19 @@ def test_the_temporary_name_can_not_be_laid_in_wait_for(tmp_path: Path) -> None:
         store.put(tmp_path / "_manifest.json", Watching(b"1"))
     assert victim.read_text() == "precious"
     assert len(seen) == 3, "the link and two others"
+
+
+def test_a_write_that_goes_on_elsewhere_is_left_alone_and_one_that_was_killed_is_not(tmp_path: Path) -> None:
+    target = tmp_path / "_watermark.json"
+    dead = tmp_path / f"._watermark.json.{16 * 'a'}.tmp"
+    dead.write_text("half")
+    os.utime(dead, (0, 0))
+
+    class OnAnotherHost(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            if not target.exists():
+                store.put(target, io.BytesIO(b"theirs"))
+            return super().read(size)
+
+    store.put(target, OnAnotherHost(b"ours"))
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {target.name: b"ours"}

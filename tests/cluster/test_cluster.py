@@ -16,25 +16,32 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_nexus.sandbox import Sandbox
-from tests.cluster.cluster import Cluster, cluster
+from tests.cluster.cluster import WORKERS, Cluster, cluster
 from tests.extract.serving import client_of
 from tests.load.sql.loading import rows_of
 from tests.standalone.running import wait_for
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
-WORKERS = {"north", "south"}
-WAITS, PAGE, PART = 12, 25, 500
+WAITS, PAGE, PART = 8, 25, 500
 """How many waits there are, and of how many records the pages and the parts of the large window are, as in the DAG file."""
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     dags = Path(__file__).with_name("dags.py").read_text()
     with (
         Sandbox(customers=60, transactions=6000, days=90, clock_speed=0, arrivals_per_hour=0) as sandbox,
-        cluster(tmp_path_factory.mktemp("cluster"), sandbox, dags) as started,
+        cluster(tmp_path_factory.mktemp("cluster"), sandbox, dags) as cluster_of_two,
     ):
-        yield started
+        yield cluster_of_two
+
+
+@pytest.fixture
+def running(started: Cluster) -> Cluster:
+    """The cluster with all of its workers, also where a test has ended without one."""
+    for name in WORKERS - started.parts.keys():
+        started.start_worker(name)
+    return started
 
 
 def span_of(sandbox: Sandbox) -> tuple[datetime, datetime]:
@@ -100,6 +107,7 @@ def test_what_a_killed_worker_has_begun_the_other_one_ends(running: Cluster) -> 
     assert_complete(running, "transactions", "large")
     windows = assert_complete(running, "transactions", "backfill")
     assert_in_table(running, "transactions")
+    assert windows == max(each["map_index"] for each in running.tasks("backfill", backfill, "files")) + 1
     print(f"killed: {windows} windows into each of 2 targets, {calls} calls, {seconds:.0f} s")
 
 
@@ -109,7 +117,6 @@ def test_a_worker_that_is_asked_to_stop_ends_what_it_has_begun(running: Cluster)
     assert running.state("backfill", backfill) == "running"
     running.ask_to_stop("south")
     running.wait_for_success("backfill", backfill, 90)
-    running.start_worker("south")
     assert {each["try_number"] for each in running.tasks("backfill", backfill)} == {1}
     assert_complete(running, "orders", "backfill")
     assert_in_table(running, "orders")
