@@ -12,6 +12,7 @@ from airflow_provider_nexus.cli.bar import following
 from airflow_provider_nexus.cli.output import print_json, print_table, print_text, short
 from airflow_provider_nexus.client.log import number_of
 from airflow_provider_nexus.exceptions import NexusConfigurationError, printable
+from airflow_provider_nexus.load.collection import tables_below
 
 if TYPE_CHECKING:
     from airflow_provider_nexus.verify.findings import Report
@@ -44,12 +45,17 @@ def _verify_files(arguments: Namespace) -> Report:
     root = running.place(arguments.target)
     with following("checking", "folders") as follow:
         report = verify_files(root, follow)
+    if tables_below(root):
+        from airflow_provider_nexus.verify.lake import verify_tables
+
+        with following("checking", "rows") as follow:
+            report = report.plus(verify_tables(root, running.delta_table, follow))
     if not arguments.against_nexus:
         return report
     from airflow_provider_nexus.verify.against_nexus import files_against_nexus
 
     with running.nexus(arguments.nexus_conn_id) as hook, following("asking Nexus", "windows") as follow:
-        return report.plus(files_against_nexus(root, hook.client, follow))
+        return report.plus(files_against_nexus(root, hook.client, follow, running.delta_table))
 
 
 def _verify_table(arguments: Namespace) -> Report:
@@ -116,6 +122,6 @@ def report(arguments: Namespace) -> int:
     else:
         from airflow_provider_nexus.report import put_report
 
-        size = put_report(running.place(arguments.target), page)
+        size = put_report(running.place(arguments.target), page, opened=running.delta_table)
     print(printable(f"{arguments.out}: {number_of(size, 'byte')}"))
     return 0

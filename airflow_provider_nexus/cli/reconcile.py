@@ -72,7 +72,7 @@ def _copies(arguments: Namespace, stack: ExitStack) -> dict[str, CopiedRecords]:
     if arguments.sql_conn_id:
         engine = stack.enter_context(running.database(arguments.sql_conn_id))
         return {name: copied_table(engine, table, name) for name, table in targets.items()}
-    return {name: copied_files(running.place(path), name) for name, path in targets.items()}
+    return {name: copied_files(running.place(path), name, running.delta_table) for name, path in targets.items()}
 
 
 def _tolerance(given: list[str]) -> Tolerance:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from airflow_provider_nexus.hooks.nexus import NexusHook
+    from airflow_provider_nexus.load.delta.copy import DeltaCopy
 
 
 PROBLEMS, FAILED, STOPPED = 1, 2, 130
@@ -141,6 +142,14 @@ def place(target: str, name: str = "TARGET") -> Any:
         from airflow_provider_nexus.hooks._connections import opened
 
         return opened(name, text)
+
+
+def delta_table(folder: Any) -> DeltaCopy:
+    """The copy in a Delta table, opened by the connection of its folder."""
+    with _connections():
+        from airflow_provider_nexus.hooks._stores import delta_table as opened
+
+        return opened(folder)
 
 
 def log_to_stderr() -> logging.Logger:

@@ -19,6 +19,8 @@ from airflow_provider_nexus.hooks._connections import defined
 if TYPE_CHECKING:
     from airflow.sdk import Connection, ObjectStoragePath
 
+    from airflow_provider_nexus.load.delta.copy import DeltaCopy
+
 
 def delta_options(folder: ObjectStoragePath) -> dict[str, str]:
     """What deltalake needs to open a folder.
@@ -38,6 +40,16 @@ def delta_options(folder: ObjectStoragePath) -> dict[str, str]:
     with defined(conn_id):
         connection = BaseHook.get_connection(conn_id)
     return kind(connection)
+
+
+def delta_table(folder: ObjectStoragePath) -> DeltaCopy:
+    """The copy in a Delta table, opened by the connection of its folder.
+
+    :raises NexusConfigurationError: when there is none that a sync has made, or the connection can't be followed
+    """
+    from airflow_provider_nexus.load.delta.found import open_table
+
+    return open_table(folder, delta_options(folder))
 
 
 _SAFE = {"aws_conditional_put": "etag"}

@@ -16,6 +16,8 @@ from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load.manifest import NAME, READINGS, SUPERSEDED, WINDOW_FOLDER, Manifest, Previous, digest_of
 
 _SNAPSHOT = re.compile(r"(\d{8}T\d{6}Z)(-of-[0-9a-f]{12})?")
+TABLE_LOG = "_delta_log"
+"""Folder by which the root of a Delta table is known."""
 _LEVELS = 2
 """Folders between the path of a sync and that of a resource."""
 
@@ -52,7 +54,8 @@ def collections(root: Any) -> list[ResourceFolder]:
     """The resources below a folder.
 
     :param root: path of a sync, or the folder of an environment, a resource or one window
-    :raises NexusConfigurationError: when there is none
+    :return: none where there are Delta tables alone
+    :raises NexusConfigurationError: when there is nothing
     """
     name, parent = root.name, root.parent
     windows, snapshots = windows_named([name]), _snapshots([name])
@@ -63,7 +66,7 @@ def collections(root: Any) -> list[ResourceFolder]:
         strangers = () if windows or snapshots else (name,)
         return [ResourceFolder(parent, "", windows, snapshots, strangers=strangers, is_whole=False)]
     found = list(below(root, _LEVELS))
-    if not found:
+    if not (found or tables_below(root)):
         raise NexusConfigurationError(f"there is no sync in {root}: give the path of a sync, or a folder below it")
     return found
 
@@ -81,6 +84,25 @@ def below(folder: Any, levels: int, path: str = "") -> Iterator[ResourceFolder]:
         for name in store.names(folder):
             if name[:1] not in "._" and (folder / name).is_dir():
                 yield from below(folder / name, levels - 1, f"{path}/{name}".lstrip("/"))
+
+
+def tables_below(folder: Any, levels: int = _LEVELS, path: str = "") -> list[tuple[str, Any]]:
+    """The roots of Delta tables at or below a folder, each with its path relative to the first one.
+
+    :param levels: how deep they may lie
+    """
+    names = store.names(folder)
+    if TABLE_LOG in names:
+        return [(path, folder)]
+    if not levels or windows_named(names) or _snapshots(names):
+        return []
+    within = [name for name in names if name[:1] not in "._"]
+    return [
+        found
+        for name in within
+        if (folder / name).is_dir()
+        for found in tables_below(folder / name, levels - 1, f"{path}/{name}".lstrip("/"))
+    ]
 
 
 def content_of(folder: Any, path: str = "") -> ResourceFolder:
@@ -191,7 +213,7 @@ def refuse_table(collection: Any) -> None:
 
     :raises NexusConfigurationError: when so
     """
-    if "_delta_log" in store.names(collection):
+    if TABLE_LOG in store.names(collection):
         raise NexusConfigurationError(
             f"{collection} contains a Delta table: go on with file_format='delta', or give another path. Nothing was changed"
         )

@@ -22,7 +22,7 @@ from airflow_provider_nexus.extract.proof import Verdict
 from airflow_provider_nexus.extract.window import RequestedWindow, joined
 from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load.claims import contradictions, other_name, refuse_damaged
-from airflow_provider_nexus.load.collection import ResourceFolder, collections
+from airflow_provider_nexus.load.collection import ResourceFolder, collections, tables_below
 from airflow_provider_nexus.load.manifest import NAME, SUPERSEDED, Manifest
 
 _OF_PARENTS = "-of-"
@@ -117,6 +117,10 @@ def _one(root: Any, resource: str) -> ResourceFolder:
     :raises NexusConfigurationError: when there is none, or there are several
     """
     every = collections(root)
+    if tables := [folder for _, folder in tables_below(root) if resource in ("", folder.name)]:
+        raise NexusConfigurationError(
+            f"{tables[0]} is a Delta table, whose files are no list of its rows: let the warehouse read it as a table"
+        )
     found = [each for each in every if (each.windows or each.snapshots) and resource in ("", each.folder.name)]
     if len(found) == 1:
         return found[0]

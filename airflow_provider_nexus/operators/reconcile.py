@@ -162,7 +162,9 @@ class NexusReconcileOperator(NexusBaseOperator):
 
         targets = {name: self._target(name, target) for name, target in self.copies.items()}
         if self.sql_conn_id is None:
-            return {name: copied_files(opened(_argument(name), path), name) for name, path in targets.items()}
+            from airflow_provider_nexus.hooks._stores import delta_table
+
+            return {name: copied_files(opened(_argument(name), path), name, delta_table) for name, path in targets.items()}
         engine = engine_of(self.sql_conn_id)
         stack.callback(engine.dispose)
         return {name: copied_table(engine, table, name) for name, table in targets.items()}

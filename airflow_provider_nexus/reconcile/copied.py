@@ -18,13 +18,16 @@ from airflow_provider_nexus.extract.proof import Verdict
 from airflow_provider_nexus.extract.window import Window, joined
 from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load.claims import refuse_damaged
-from airflow_provider_nexus.load.collection import collections
+from airflow_provider_nexus.load.collection import collections, tables_below
 from airflow_provider_nexus.load.columns import Table
+from airflow_provider_nexus.load.delta.copy import DeltaCopy
+from airflow_provider_nexus.load.delta.found import open_table as open_lake
 from airflow_provider_nexus.load.manifest import Manifest
 from airflow_provider_nexus.load.sql.bookkeeping import Bookkeeping
 from airflow_provider_nexus.load.sql.errors import failing
 from airflow_provider_nexus.load.sql.sessions import snapshot
 from airflow_provider_nexus.load.sql.tables import created_in, current
+from airflow_provider_nexus.verify.lake import OpenTable
 from airflow_provider_nexus.verify.readers import column_values
 from airflow_provider_nexus.verify.tables import open_table
 
@@ -95,13 +98,20 @@ class CopiedRecords:
         return found
 
 
-def copied_files(root: Any, name: str) -> CopiedRecords:
-    """The copy of a resource in files.
+def copied_files(root: Any, name: str, opened: OpenTable = open_lake) -> CopiedRecords:
+    """The copy of a resource in files, or in a Delta table.
 
     :param root: path of a sync, or a folder below it
     :param name: of the resource
-    :raises NexusConfigurationError: when there is none
+    :param opened: opens a Delta table; by default with the credentials that the machine has
+    :raises NexusConfigurationError: when there is none, or there are several
     """
+    tables = [copy for _, folder in tables_below(root) if (copy := opened(folder)).resource.name == name]
+    if tables:
+        others = [each for each in collections(root) if each.windows and each.folder.name == name]
+        if len(tables) + len(others) > 1:
+            raise NexusConfigurationError(f"{root} has several copies of {name}: give the folder of one")
+        return _copied_lake(tables[0])
     resource, found, servers = get_resource(name), dict[Window, tuple[Any, Manifest]](), set[str]()
     for collection in collections(root):
         for folder, window in collection.windows.items():
@@ -140,6 +150,25 @@ def copied_files(root: Any, name: str) -> CopiedRecords:
         for window, (_, manifest) in proved.items()
     )
     return CopiedRecords(resource, str(root), servers.pop(), tuple(windows), read)
+
+
+def _copied_lake(copy: DeltaCopy) -> CopiedRecords:
+    """The copy in a Delta table."""
+    table = Table(copy.resource)
+    proved = {
+        manifest.span: manifest
+        for manifest in copy.manifests().values()
+        if manifest.span and manifest.proof.verdict != Verdict.UNPROVED
+    }
+
+    def read(fields: Sequence[str], start: datetime, end: datetime) -> Iterator[Values]:
+        return copy.values([column_of(table, field) for field in fields], start, end)
+
+    windows = (
+        ProvedWindow(window, manifest.read_moment, manifest.put_aside, frozenset(manifest.protected))
+        for window, manifest in proved.items()
+    )
+    return CopiedRecords(copy.resource, str(copy.folder), copy.base_url, tuple(windows), read)
 
 
 def copied_table(engine: Engine, table: str, name: str) -> CopiedRecords:

@@ -14,7 +14,7 @@ from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.rows import Row, RowReader, in_order
-from airflow_provider_nexus.exceptions import NexusDataError, NexusStorageError
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusDataError, NexusStorageError
 from airflow_provider_nexus.extract.jsonl import JsonLinesWriter
 from airflow_provider_nexus.extract.origin import Origin
 from airflow_provider_nexus.extract.progress import Follow, Steps, unheard
@@ -22,7 +22,7 @@ from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load import rejects
 from airflow_provider_nexus.load.account import Digest, LineAccount, TableAccount
-from airflow_provider_nexus.load.collection import collections, refuse_another, windows_of
+from airflow_provider_nexus.load.collection import collections, refuse_another, tables_below, windows_of
 from airflow_provider_nexus.load.columns import CONTENT, KEY, Table
 from airflow_provider_nexus.load.copy import Reject, RejectedRecord, Sealed, TableRow
 from airflow_provider_nexus.load.manifest import READINGS, Manifest, end_record
@@ -96,6 +96,11 @@ def replay(root: Any, follow: Follow = unheard) -> list[Replayed]:
     :raises NexusStorageError: when a folder was tampered with
     :raises NexusError: when Parquet files have other columns than those of this version: sync such windows again
     """
+    if tables := tables_below(root):
+        raise NexusConfigurationError(
+            f"{tables[0][1]} is a Delta table, whose rejected records are not replayed: sync their windows again, which "
+            "brings in what fits by now; for copies in files give their own folders"
+        )
     found, done = collections(root), list[Replayed]()
     steps = Steps(sum(len(each.folders) for each in found), follow)
     for collection in found:

@@ -20,17 +20,19 @@ from airflow_provider_nexus import __version__
 from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.client.log import number_of
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError, NexusStorageError
+from airflow_provider_nexus.load.delta.found import open_table
 from airflow_provider_nexus.report.amounts import exact, label_of, rounded
 from airflow_provider_nexus.report.collection import ResourceCopy, Wording
 from airflow_provider_nexus.report.drawings import RECENT_TALL, RECENT_WIDE
 from airflow_provider_nexus.report.section import WORDS, Section, changes, span, stamp
 from airflow_provider_nexus.report.tree import FILES, copies
 from airflow_provider_nexus.verify.findings import verdict_of
+from airflow_provider_nexus.verify.lake import OpenTable
 
 _PACKAGE = "airflow_provider_nexus.report"
 
 
-def write_report(root: Any, *, made_at: datetime | None = None, links_from: str = "") -> str:
+def write_report(root: Any, *, made_at: datetime | None = None, links_from: str = "", opened: OpenTable = open_table) -> str:
     """A report on the manifests under a folder.
 
     :param root: the path that a sync was given, or the folder of an environment or of a resource; any path object that
@@ -38,10 +40,11 @@ def write_report(root: Any, *, made_at: datetime | None = None, links_from: str 
     :param made_at: when it is made; by default now. Ages count up to it, and nothing else on the page depends on the clock
     :param links_from: how to get from the folder that the page will lie in to ``root``, as in ``../data/``; empty when it
         will lie in ``root`` itself
+    :param opened: opens a Delta table at its root; by default with the credentials that the machine has
     :return: HTML, one page, the same for the same manifests and arguments
     :raises NexusConfigurationError: when there is no manifest
     """
-    every = copies(root)
+    every = copies(root, opened)
     found = [collection for collection in every if collection.entries]
     if not found:
         raise NexusConfigurationError(f"no manifest under {root}: give the path that a sync was given, or a folder under it")
@@ -132,7 +135,7 @@ def _summary(sections: list[Section], bare: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def put_report(root: Any, target: Any, *, made_at: datetime | None = None) -> int:
+def put_report(root: Any, target: Any, *, made_at: datetime | None = None, opened: OpenTable = open_table) -> int:
     """Write a report on the manifests under a folder into a file, whole or not at all.
 
     The links to the manifests lead from the file to the folder: relatively where both lie in one store, else by the folder's URL.
@@ -140,11 +143,12 @@ def put_report(root: Any, target: Any, *, made_at: datetime | None = None) -> in
     :param root: as :func:`~airflow_provider_nexus.report.write_report` takes it
     :param target: the file, any path object that behaves like ``pathlib.Path``; its folder is made if it is missing
     :param made_at: when it is made; by default now
+    :param opened: as :func:`~airflow_provider_nexus.report.write_report` takes it
     :return: its size in bytes
     :raises NexusConfigurationError: when there is no manifest
     :raises NexusStorageError: when the manifests can't be read, or the file can't be written
     """
-    return put_page(lambda: write_report(root, made_at=made_at, links_from=way(target, root)), target)
+    return put_page(lambda: write_report(root, made_at=made_at, links_from=way(target, root), opened=opened), target)
 
 
 def put_page(write: Callable[[], str], target: Any) -> int:

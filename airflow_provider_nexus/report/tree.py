@@ -20,6 +20,8 @@ from airflow_provider_nexus.load.copy import Reject
 from airflow_provider_nexus.load.manifest import NAME, READINGS, REJECTED, SUPERSEDED, Previous
 from airflow_provider_nexus.load.parquet.unsettled import NAME as UNSETTLED
 from airflow_provider_nexus.report.collection import Chain, ResourceCopy, WindowEntry, Wording, read_manifest
+from airflow_provider_nexus.report.lake import tables
+from airflow_provider_nexus.verify.lake import OpenTable
 
 _LEVELS = 4
 _YEARS = range(1900, 2200)
@@ -34,9 +36,13 @@ FILES = Wording(
 )
 
 
-def copies(root: Any) -> list[ResourceCopy]:
-    """The copies of resources at or below a folder, by path."""
-    return [_copy(found) for found in below(root, _LEVELS) if found.windows or found.snapshots or found.readings]
+def copies(root: Any, opened: OpenTable) -> list[ResourceCopy]:
+    """The copies of resources at or below a folder, by path; those in Delta tables too.
+
+    :param opened: opens a Delta table
+    """
+    found = [_copy(each) for each in below(root, _LEVELS) if each.windows or each.snapshots or each.readings]
+    return sorted([*found, *tables(root, opened)], key=lambda each: each.path)
 
 
 def _copy(found: ResourceFolder) -> ResourceCopy:

@@ -185,10 +185,11 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
 
     def report(self, hook: NexusHook, resource: Resource, page: Any) -> str:
         """On all windows of the resource, with links to their manifests."""
+        from airflow_provider_nexus.hooks._stores import delta_table
         from airflow_provider_nexus.report.page import way, write_report
 
         collection = self._collection(hook, resource)
-        return write_report(collection, links_from=way(page, collection))
+        return write_report(collection, links_from=way(page, collection), opened=delta_table)
 
     def report_page(self, report_path: Any) -> Any:
         """The file of the report, opened by the connection of the data where both are of one kind."""

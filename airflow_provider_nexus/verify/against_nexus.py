@@ -33,9 +33,11 @@ from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load.account import Grouping
 from airflow_provider_nexus.load.claims import contradictions
-from airflow_provider_nexus.load.collection import ResourceFolder, collections, is_same
+from airflow_provider_nexus.load.collection import ResourceFolder, collections, is_same, tables_below
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import RejectedRecord
+from airflow_provider_nexus.load.delta.copy import DeltaCopy
+from airflow_provider_nexus.load.delta.found import open_table
 from airflow_provider_nexus.load.manifest import Manifest
 from airflow_provider_nexus.load.parquet.scan import Scan
 from airflow_provider_nexus.load.rows import TableConverter
@@ -46,6 +48,7 @@ from airflow_provider_nexus.load.sql.sessions import reading
 from airflow_provider_nexus.load.sql.tables import created_in
 from airflow_provider_nexus.sync.compare import Comparison
 from airflow_provider_nexus.verify.findings import Findings, Report
+from airflow_provider_nexus.verify.lake import OpenTable
 from airflow_provider_nexus.verify.readers import column_values
 
 _ORIGIN = Origin(datetime(2000, 1, 1, tzinfo=UTC), "count")
@@ -83,11 +86,12 @@ class ComparedCopy:
     totals: Callable[[Sequence[StoredWindow], datetime, datetime], Totals]
 
 
-def files_against_nexus(root: Any, client: NexusClient, follow: Follow = unheard) -> Report:
-    """Compare the windows below a root with Nexus; snapshots, which have no window, can't be compared.
+def files_against_nexus(root: Any, client: NexusClient, follow: Follow = unheard, opened: OpenTable = open_table) -> Report:
+    """Compare the windows below a root with Nexus, those of Delta tables too; snapshots, which have none, can't be compared.
 
     :param root: as for :func:`~airflow_provider_nexus.verify.files.verify`
     :param follow: called with the number of windows compared
+    :param opened: opens a Delta table; by default with the credentials that the machine has
     :raises NexusConfigurationError: when all of it was read elsewhere than where the client calls
     :raises NexusApiError: one class per cause
     """
@@ -116,10 +120,29 @@ def files_against_nexus(root: Any, client: NexusClient, follow: Follow = unheard
                 findings.problem(collection.folder, str(error))
             for folder in sorted(totals.misfits):
                 findings.note(folder, "contains records that can't be counted as typed rows; their window may seem to differ")
+    for _, folder in tables_below(root):
+        is_from_here |= _compare_lake(opened(folder), client, findings, follow)
     if not is_from_here:
         raise NexusConfigurationError(f"nothing in {root} was read from {base_url}: give the connection that it was read with")
     findings.calls = client.session.calls - before
     return findings.report()
+
+
+def _compare_lake(stored: DeltaCopy, client: NexusClient, findings: Findings, follow: Follow) -> bool:
+    """Compare the windows of a Delta table; whether it was read where the client calls."""
+    if not is_same(stored.base_url, client.session.environment.base_url):
+        findings.note(stored.folder, f"not compared, as it was read from {stored.base_url}")
+        return False
+    windows = [
+        StoredWindow(f"{stored.folder}, {label}", manifest.span, manifest.records, manifest.put_aside, manifest.proof.outside)
+        for label, manifest in stored.manifests().items()
+        if manifest.span
+    ]
+    if not windows:
+        findings.note(stored.folder, "has no windows, so it is not compared: Nexus only shows its present state")
+    copy = ComparedCopy(stored.resource, windows, lambda _, start, end: stored.totals(start, end))
+    _compare(copy, client, findings, Steps(len(windows), follow))
+    return True
 
 
 def table_against_nexus(stored: SqlCopy, client: NexusClient, follow: Follow = unheard) -> Report:

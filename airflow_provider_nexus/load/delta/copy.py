@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,7 +22,7 @@ from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import Output, Sealed, Stored, TableRow
 from airflow_provider_nexus.load.delta.books import Books, Reading, Shelf
 from airflow_provider_nexus.load.delta.check import DeltaCheck, check
-from airflow_provider_nexus.load.delta.effects import Effects, is_inside
+from airflow_provider_nexus.load.delta.effects import Effects, inside, is_inside
 from airflow_provider_nexus.load.delta.files import current_rows
 from airflow_provider_nexus.load.delta.incoming import Incoming
 from airflow_provider_nexus.load.delta.merge import Merge
@@ -74,6 +74,7 @@ class DeltaCopy:
                 f"output is current or history, and partition_by month or day: these are {output!r} and {partition_by!r}"
             )
         self.folder, self.resource, self._is_history = collection, table.resource, output == "history"
+        self.base_url = base_url
         self._source = table
         self._columns = VersionTable(table.resource) if self._is_history else table
         self._belongs = {"resource": table.resource.name, "environment": environment, "base_url": base_url, "output": output}
@@ -266,6 +267,14 @@ class DeltaCopy:
         found, names = self._lake.opened(), [column.name for column in self._source.columns]
         files = found.files(self._source.created) if found else ()
         return [row for batch in current_rows(self.folder, files, self._columns, names) for row in rows_of(batch)]
+
+    def values(self, names: Sequence[str], start: datetime, end: datetime) -> Iterator[TableRow]:
+        """Some columns of the records as they are that were created in a span."""
+        found, created = self._lake.opened(), self._source.created
+        files = found.files(created) if found else ()
+        for batch in current_rows(self.folder, files, self._columns, [created, *names]):
+            for row in rows_of(inside(batch, created, Window(start, end)).select([created, *names])):
+                yield row[1:]
 
     def torn(self, asked: Window) -> list[Window]:  # noqa: ARG002
         """None: a load is one commit."""
