@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import DAG, Asset, AssetWatcher, task
+from airflow.sdk import DAG, Asset, AssetWatcher, get_current_context, task
 
 from airflow_provider_nexus.assets.nexus import fresh_changes
 from airflow_provider_nexus.extract import jsonl
@@ -63,7 +63,7 @@ changed = Asset("nexus://sandbox/transactions", watchers=[AssetWatcher(name="com
 with DAG("watch", schedule=[changed], max_active_runs=1):
 
     @task(inlets=[changed], **AGAIN)
-    def handle(**context: Any) -> list[str]:
-        return [change["code"] for change in fresh_changes(context, changed)]
+    def handle() -> list[str]:
+        return [change["code"] for change in fresh_changes(get_current_context(), changed)]
 
     handle()
