@@ -124,11 +124,10 @@ def into_delta(sandbox: Sandbox, folder: Path, resource: str = "broker_transacti
 
 
 def held_in_delta(copy: DeltaCopy) -> dict[str, TableRow]:
-    """The records of a Delta table; fails where one is held twice, or a manifest lies."""
+    """The records of a Delta table; fails where one is held twice."""
     rows, width = copy.current(), len(Table(copy.resource).columns)
     held = {row[0]: row[:width] for row in rows}
     assert len(held) == len(rows), "a record is there twice"
-    assert copy.check().problems == ()
     return held
 
 

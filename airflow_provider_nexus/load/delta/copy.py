@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -38,6 +39,15 @@ WHOLE = "whole"
 TRIES = 20
 """How often a load is merged anew when other commits come in between."""
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A table as it was found."""
+
+    snapshot: Snapshot | None
+    books: Books
+    files: tuple[DataFile, ...]
 
 
 class DeltaCopy:
@@ -82,6 +92,7 @@ class DeltaCopy:
             collection, self._columns, self._belongs, partition_by=partition_by, storage_options=storage_options or {}
         )
         self.shelf = Shelf(collection)
+        self._seen: _Seen | None = None
 
     def prepare(self) -> Snapshot:
         """The table, made if there is none, with all columns of the catalogue.
@@ -104,9 +115,16 @@ class DeltaCopy:
         return self._lake.opened()
 
     def books(self) -> Books:
-        """What is known of the table since the last load."""
-        found = self._lake.opened()
-        return self.shelf.books(found.books) if found else Books()
+        """What is known of the table since the last load; looked up once as long as nothing is loaded here."""
+        return self._look().books
+
+    def _look(self) -> _Seen:
+        """The table, its books and its files, looked up once as long as nothing is loaded here."""
+        if self._seen is None:
+            found = self._lake.opened()
+            books = self.shelf.books(found.books) if found else Books()
+            self._seen = _Seen(found, books, tuple(found.files(self._source.created)) if found else ())
+        return self._seen
 
     def converter(self, resource: Resource, *, keeps_untyped: bool) -> TableConverter:
         """Makes records rows of the table."""
@@ -131,6 +149,7 @@ class DeltaCopy:
                     return stored
                 _log.info("%s was changed by another program in the meantime: the load is merged anew", self.folder)
         finally:
+            self._seen = None
             incoming.close()
         raise NexusStorageError(
             f"{self.folder} was changed by other programs at each of {TRIES} tries, so nothing was stored: "
@@ -282,17 +301,13 @@ class DeltaCopy:
 
     def totals(self, start: datetime, end: datetime) -> Totals:
         """Counts and sums of the records that were created in a span, as they are stored now."""
-        totals, snapshot = Totals(), self._lake.opened()
-        if snapshot is None:
-            return totals
-        books, created = self.shelf.books(snapshot.books), self._source.created
-        files = [file for file in snapshot.files(created) if file.partition is not None]
+        totals, seen = Totals(), self._look()
         months: dict[str, list[DataFile]] = {}
-        for file in files:
+        for file in (each for each in seen.files if each.partition is not None):
             months.setdefault(str(file.partition)[:7], []).append(file)
         for month, mine in months.items():
             if all(file.first and file.last and start <= file.first and file.last < end for file in mine):
-                totals.merge(Totals.load(map(asdict, books.months.get(month, ()))))
+                totals.merge(Totals.load(map(asdict, seen.books.months.get(month, ()))))
                 continue
             near = [file for file in mine if not (file.first and file.last) or (file.first < end and start <= file.last)]
             self._count(totals, near, start, end)

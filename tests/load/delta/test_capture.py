@@ -30,7 +30,14 @@ def versions_of(folder: Path, capture: Capture) -> dict[str, list[tuple[Any, ...
     return {key: sorted(rows, key=lambda row: row[-2]) for key, rows in found.items()}
 
 
+def flaws_of(capture: Capture) -> tuple[str, ...]:
+    """Where the table is not as its books say."""
+    copy: Any = capture.place()[0]
+    return tuple(copy.check().problems)
+
+
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_copy_equals_the_truth_at_the_end_of_every_day(tmp_path: Path) -> None:
     with living(per_day=30, other_shapes=("transaction_sort",)) as sandbox:
         capture = into_delta(sandbox, tmp_path)
@@ -38,6 +45,7 @@ def test_a_copy_equals_the_truth_at_the_end_of_every_day(tmp_path: Path) -> None
             sandbox.advance(DAY if day else 0)
             capture.run()
             assert capture.wrong() == [], day
+        assert flaws_of(capture) == ()
         assert sandbox.records_served < 5 * len(capture.truth())
 
 
@@ -49,6 +57,7 @@ def test_a_copy_equals_the_truth_whatever_the_server_does(tmp_path: Path, server
             sandbox.advance(DAY if day else 0)
             capture.run()
             assert capture.wrong() == [], day
+            assert flaws_of(capture) == (), day
 
 
 @pytest.mark.parametrize("history", [False, True], ids=["current", "history"])
@@ -61,6 +70,7 @@ def test_what_is_deleted_leaves_the_copy(tmp_path: Path, resource: str, history:
             sandbox.advance(DAY if day else 0)
             deleted += (capture.run() or {})["deleted"]
             assert capture.wrong() == [], day
+            assert flaws_of(capture) == (), day
         assert deleted
         if history:
             gone = {key for key, versions in versions_of(tmp_path, capture).items() if versions[-1][-1]}
@@ -80,6 +90,7 @@ def test_a_history_holds_each_version_that_a_run_saw_once(tmp_path: Path, resour
                 if seen.setdefault(key, [""])[-1] != row[3]:
                     seen[key].append(row[3])
         assert capture.wrong() == []
+        assert flaws_of(capture) == ()
         held = versions_of(tmp_path, capture)
     assert {key: ["", *(row[3] for row in rows)] for key, rows in held.items()} == seen
     assert max(map(len, seen.values())) > 2
