@@ -92,7 +92,9 @@ class CaptureJob:
         if any(stored.end == window.end for stored, _ in self._copy.windows()):
             advance(self._watermark, window, self._log)
         else:
-            self._log.warning("%s is not proved: the watermark stays, and the next run reads it again", window.label)
+            self._log.warning(
+                "%s is no proved window of the copy: the watermark stays, the next run reads it again", window.label
+            )
         cost = {"calls": self._client.session.calls - calls, "seconds": round(time.monotonic() - began, 3)}
         found = {"feeds": self._feeds, "changed": any(self._changes.values()) or self._repaired > 0, **self._changes}
         return summary | cost | found | ({"repaired": self._repaired} if self._repaired else {})

@@ -212,15 +212,18 @@ class ParquetCopy:
 
         :param stamps: when the records were created
         :raises NexusWindowError: when so
+        :raises NexusStorageError: when another run is replacing that window
         """
         windows = [window for window, _ in self._published().values()]
         without = [stamp for stamp in stamps if not any(window.start <= stamp < window.end for window in windows)]
+        if any(window.start <= stamp < window.end for stamp in without for window in self._index.named.values()):
+            raise store.another_run(f"{self._collection} has a window without its manifest")
         if without:
-            what = f"{number_of(len(without), 'record')} of {self._table.resource.name} that earlier runs have brought changed"
+            what = f"{number_of(len(without), 'record')} that earlier runs have brought changed"
             raise NexusWindowError(
                 f"{what}, and {self._collection} has no window for them: they were created from {to_wire(min(without))} to "
-                f"{to_wire(max(without))}. The windows were written elsewhere, as on the disk of another worker, or deleted "
-                "since. Have all workers write to one place, or read them again into this one, by window_start and window_end"
+                f"{to_wire(max(without))}. The windows were written elsewhere, as on the disk of another worker, or deleted since. "
+                "Have all workers write to one place, or read them again into this one, by window_start and window_end"
             )
 
     def _see(self, rows: Iterable[TableRow]) -> None:
