@@ -204,7 +204,7 @@ def cluster(home: Path, sandbox: Sandbox, dags: str) -> Iterator[Cluster]:
         ):
             running.start(name, *command)
         for name in sorted(WORKERS):
-            running.start(f"triggerer-{name}", "triggerer", "--capacity", "5", "--skip-serve-logs")
+            running.start(f"triggerer-{name}", "triggerer", "--capacity", "4", "--skip-serve-logs")
             running.start_worker(name)
         wait_for("a healthy Airflow", running.airflow.is_healthy, 120)
         running.airflow.sign_in()

@@ -23,7 +23,7 @@ WINDOW = {"window_start": "", "window_end": ""}
 
 with DAG("backfill", schedule=None, params={**WINDOW, "resource": "transactions"}):
     given: dict[str, Any] = {"resource": "{{ params.resource }}", **AGAIN}
-    plan = NexusPlanWindowsOperator(task_id="plan", max_windows=12, **given)
+    plan = NexusPlanWindowsOperator(task_id="plan", max_windows=8, **given)
     files = NexusToObjectStorageOperator.partial(task_id="files", **LAKE, **given)
     table = NexusToSqlOperator.partial(task_id="table", sql_conn_id="warehouse", table="{{ params.resource }}", **given)
     files.expand_kwargs(plan.output) >> table.expand_kwargs(plan.output)

@@ -22,7 +22,7 @@ from tests.load.sql.loading import rows_of
 from tests.standalone.running import wait_for
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
-WAITS, PAGE, PART = 8, 25, 500
+WAITS, PAGE, PART = 6, 25, 500
 """How many waits there are, and of how many records the pages and the parts of the large window are, as in the DAG file."""
 
 

@@ -222,7 +222,7 @@ class ParquetCopy:
             what = f"{number_of(len(without), 'record')} that earlier runs have brought changed"
             raise NexusWindowError(
                 f"{what}, and {self._collection} has no window for them: they were created from {to_wire(min(without))} to "
-                f"{to_wire(max(without))}. The windows were written elsewhere, as on the disk of another worker, or deleted since. "
+                f"{to_wire(max(without))}. The windows were written elsewhere, as on the disk of another worker, or deleted. "
                 "Have all workers write to one place, or read them again into this one, by window_start and window_end"
             )
 
