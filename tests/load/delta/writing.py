@@ -33,7 +33,7 @@ def copy_in(folder: Path, **options: Any) -> DeltaCopy:
     return DeltaCopy(folder, TABLE, environment="sandbox", base_url="http://127.0.0.1:1", **options)
 
 
-def row(number: int, created: datetime, amount: Decimal, *, read_at: datetime, status: str = "COMPLETED") -> TableRow:
+def row(number: int, created: datetime, amount: Decimal, *, read_at: datetime, status: str = "BuyCompleted") -> TableRow:
     """One version of a record."""
     values = dict.fromkeys(NAMES)
     money = next(column for column in TABLE.columns if column.kind == "money")
