@@ -29,7 +29,7 @@ class NexusCompactOperator(NexusBaseOperator):
 
     Nexus is not called; its connection names the environment, which is a part of the path.
 
-    .. seealso:: :doc:`/lakehouse`
+    .. seealso:: :doc:`lakehouse`
 
     :param resource: name in the catalogue, such as ``transactions`` (templated)
     :param path: folder or URL that the sync writes under (templated)
