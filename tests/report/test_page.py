@@ -9,6 +9,7 @@ from datetime import timedelta
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ from tests.report.trees import DAYS, ENVIRONMENT, GAP, MADE_AT, edit, midnight, 
 HOSTILE = "</style></svg><script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7*7 }}"
 
 
-def page_of(root: Path, **arguments: str) -> Page:
+def page_of(root: Path, **arguments: Any) -> Page:
     return Page.of(write_report(root, made_at=MADE_AT, **arguments))
 
 
