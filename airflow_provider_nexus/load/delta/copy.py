@@ -276,8 +276,7 @@ class DeltaCopy:
 
         :param follow: called with the number of rows that were looked at
         """
-        found = self._lake.opened()
-        if found is None:
+        if (found := self._lake.opened()) is None:
             return DeltaCheck((f"{self.folder} contains no Delta table",))
         return check(self.folder, self._source, self._columns, found, follow)
 
