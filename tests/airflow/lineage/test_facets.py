@@ -37,8 +37,9 @@ def synced(sandbox: Sandbox, folder: Path, **options: Any) -> NexusToObjectStora
     return operator
 
 
-def test_openlineage_gets_both_ends_the_counts_and_the_verdict(sandbox: Sandbox, tmp_path: Path) -> None:
-    operator = synced(sandbox, tmp_path, file_format="parquet")
+@pytest.mark.parametrize("file_format", ["parquet", "delta"])
+def test_openlineage_gets_both_ends_the_counts_and_the_verdict(sandbox: Sandbox, tmp_path: Path, file_format: str) -> None:
+    operator = synced(sandbox, tmp_path, file_format=file_format)
     lineage = operator.get_openlineage_facets_on_complete(None)
     assert lineage is not None
     (source,), (target,) = lineage.inputs, lineage.outputs

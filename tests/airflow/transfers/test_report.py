@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.links.nexus import REPORT_KEY
+from airflow_provider_nexus.load.delta.found import open_table
 from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObjectStorageOperator
 from tests.airflow.nexus import connection
@@ -69,6 +70,15 @@ def test_the_report_is_written_and_linked(sandbox: Sandbox, tmp_path: Path, opti
     assert summary["report"] == page.as_uri()
     assert len(json.dumps(summary)) < 2_000
     assert asset_events_of(run)[0][1]["report"] == page.as_uri()
+
+
+def test_the_report_on_a_delta_table_leads_to_its_manifests(sandbox: Sandbox, tmp_path: Path) -> None:
+    page = tmp_path / "orders.html"
+    dag = dag_of("reporting_delta", tmp_path, report_path=str(page), file_format="delta", capture="changes", **WINDOW)
+    run = run_dag(dag)
+    readings = open_table(tmp_path / "data/sandbox/orders").books().readings
+    assert [path.stem for path in manifests(page)] == [each.sha256 for each in readings.values()]
+    assert xcom_of(run, "sync")["report"] == str(page)
 
 
 def test_unchanged_data_is_reported_again(sandbox: Sandbox, tmp_path: Path) -> None:
