@@ -121,10 +121,9 @@ def read_settings(
         if name not in EXTRAS:
             raise NexusConfigurationError(f"connection {conn_id!r} has an unknown extra {name!r}: {did_you_mean(name, EXTRAS)}")
     environment = resolve(str(given["environment"]) if "environment" in given else None, *_address(host, port, schema, conn_id))
-    key = _token(token, conn_id)
     settings = ClientSettings(
         environment=environment,
-        token=key,
+        token=(key := _token(token, conn_id)),
         allow_writes=flag(given.get("allow_writes", False), "the extra 'allow_writes'"),
         timeout=number(given.get("timeout", 30.0), "the extra 'timeout'", *TIMEOUT),
         retries=whole(given.get("retries", 5), "the extra 'retries'", *RETRIES),

@@ -123,9 +123,7 @@ def copied_files(root: Any, name: str, opened: OpenTable = open_lake) -> CopiedR
     if not found:
         raise NexusConfigurationError(f"{root} has no windows of {name}: give the path that a sync of {name} writes to")
     if len(servers) > 1:
-        raise NexusConfigurationError(
-            f"{root} has windows of several servers, {', '.join(sorted(servers))}: give the path of one"
-        )
+        raise NexusConfigurationError(f"{root} has windows of {', '.join(sorted(servers))}: give the path of one server")
     proved = {window: each for window, each in found.items() if each[1].proof.verdict != Verdict.UNPROVED}
 
     def read(fields: Sequence[str], start: datetime, end: datetime) -> Iterator[Values]:

@@ -93,6 +93,7 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
         **kwargs: Any,
     ) -> None:
         how: Any = {"strict": strict, "readings": readings, "parallel": parallel, "page_size": page_size}
+        how |= {"contract": contract, "max_rejected": max_rejected, "capture": capture}
         super().__init__(
             resource=resource,
             window_start=window_start,
@@ -100,9 +101,6 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
             parent=parent,
             settle_lag=settle_lag,
             **how,
-            contract=contract,
-            max_rejected=max_rejected,
-            capture=capture,
             history=history,
             rereads=rereads,
             personal=personal,
@@ -112,8 +110,8 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
             nexus_conn_id=nexus_conn_id,
             **kwargs,
         )
-        self.path, self.file_format, self.storage_conn_id = rendered(path), file_format, rendered(storage_conn_id)
-        self.partition_by = partition_by
+        self.path, self.storage_conn_id = rendered(path), rendered(storage_conn_id)
+        self.file_format, self.partition_by = file_format, partition_by
         self.check(NexusToObjectStorageOperator)
         self._refuse_changes_in_lines()
 

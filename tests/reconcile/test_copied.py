@@ -185,7 +185,7 @@ def test_copies_of_two_servers_are_not_mixed(at: Bench, tmp_path: Path) -> None:
         other.copy("transactions")
         (folder,) = (tmp_path / "other").iterdir()
         folder.rename(tmp_path / "another")
-        with pytest.raises(NexusConfigurationError, match="several servers"):
+        with pytest.raises(NexusConfigurationError, match="the path of one server"):
             copied_files(tmp_path, "transactions")
         with pytest.raises(NexusConfigurationError, match="the connection leads to"):
             _reconcile(at, copied_files(tmp_path / "another", "transactions"))
