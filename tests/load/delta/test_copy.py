@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pandas  # type: ignore[import-untyped]
 import polars as pl
 import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
@@ -243,19 +242,24 @@ def test_engines_read_every_digit(tmp_path: Path) -> None:
     table = DeltaTable(tmp_path)
     for found in (
         pl.read_delta(str(tmp_path)).sort("_key").to_dicts(),
-        table.to_pandas(types_mapper=pandas.ArrowDtype).sort_values("_key").to_dict("records"),
+        table.to_pandas(types_mapper=pd_arrow()).sort_values("_key").to_dict("records"),
         in_duckdb(table),
     ):
         assert [each[MONEY] for each in found] == exact
         assert [each[TABLE.created].timestamp() for each in found] == [each.timestamp() for each in created]
 
 
+def pd_arrow() -> Any:
+    import pandas as pd  # type: ignore[import-untyped]
+
+    return pd.ArrowDtype
+
+
 def in_duckdb(table: DeltaTable) -> list[dict[str, Any]]:
     source = table.to_pyarrow_dataset()
     connection = duckdb.connect()
     connection.register("source", source)
-    found = connection.execute(f'SELECT "_key", "{MONEY}", "{TABLE.created}" FROM source ORDER BY 1').to_arrow_table()
-    assert found is not None
+    found: Any = connection.execute(f'SELECT "_key", "{MONEY}", "{TABLE.created}" FROM source ORDER BY 1').to_arrow_table()
     return list(found.to_pylist())
 
 
