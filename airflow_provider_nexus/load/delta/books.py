@@ -10,8 +10,8 @@ import hashlib
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Annotated, Any
+from datetime import UTC, datetime
+from typing import Annotated, Any, cast
 
 import msgspec
 from msgspec import Meta, Struct
@@ -22,7 +22,7 @@ from airflow_provider_nexus.extract.origin import Open
 from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load import rejects
-from airflow_provider_nexus.load.copy import Reject
+from airflow_provider_nexus.load.copy import Reject, Sealed
 from airflow_provider_nexus.load.manifest import REJECTED, Manifest, RejectsFile, TableState
 from airflow_provider_nexus.load.members import Sha256
 from airflow_provider_nexus.load.parquet.index import IndexedTotals
@@ -47,6 +47,15 @@ class Reading(Struct, frozen=True):
     read_at: Annotated[datetime, Meta(tz=True)]
     verdict: str
     sha256: Sha256
+
+    @classmethod
+    def of(cls, sealed: Sealed, sha256: str) -> Reading:
+        """A reading that was just made. Its moments may be pendulum's, which would be stored in another way."""
+        ends = (sealed.window.start, sealed.window.end) if sealed.window else (None, None)
+        start, end, read_at = (
+            each and datetime.fromisoformat(each.isoformat()).astimezone(UTC) for each in (*ends, sealed.read_at)
+        )
+        return cls(start, end, cast(datetime, read_at), sealed.verdict, sha256)
 
     @property
     def window(self) -> Window | None:

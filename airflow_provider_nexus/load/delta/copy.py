@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from msgspec.structs import asdict, replace
@@ -187,10 +187,7 @@ class DeltaCopy:
         sha256 = self.shelf.put_manifest(manifest)
         readings = effects.readings(sealed, scope)
         if label:
-            window = sealed.window
-            ends = (window.start, window.end) if window else (None, None)
-            start, end, read_at = map(_plain, (*ends, sealed.read_at))
-            readings[label] = Reading(start, end, read_at, sealed.verdict, sha256)
+            readings[label] = Reading.of(sealed, sha256)
         number = self.shelf.put_books(
             Books(books.number + 1, sha256, _state(books, merge, effects), readings, effects.unsettled, effects.months)
         )
@@ -347,8 +344,3 @@ def _is_rerun(former: Manifest, sealed: Sealed, effects: Effects) -> bool:
         return False
     now = (sealed.content, sealed.verdict, digest_of(sealed.rejects))
     return (said.content, said.verdict, said.rejects) == now
-
-
-def _plain(value: datetime | None) -> Any:
-    """A moment of the standard library's kind, as pendulum's would be stored otherwise."""
-    return None if value is None else datetime.fromisoformat(value.isoformat()).astimezone(UTC)
