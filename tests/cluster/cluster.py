@@ -18,6 +18,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import boto3  # type: ignore[import-untyped]
 import psutil
@@ -34,7 +35,8 @@ from tests.standalone.running import QUICK, Airflow, free_port, wait_for
 BUCKET = "lake"
 WORKERS = {"north", "south"}
 RATE = 10
-"""Calls a second that each host makes at most."""
+_SHARED = urlencode({"__extra__": json.dumps({"allow_writes": True, "rate_limit": RATE, "rate_limit_conn_id": "rates"})})
+"""The connection: calls a second that all hosts make at most, by the Redis that they share."""
 _CHECKOUT = Path(__file__).parents[2]
 _NOTICED = {
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
@@ -173,11 +175,12 @@ def cluster(home: Path, sandbox: Sandbox, dags: str) -> Iterator[Cluster]:
         metadata, warehouse = (databases.url("postgresql+psycopg2", home) for _ in range(2))
         port = free_port()
         environment = {
-            **throwaway.environment(home / "main", f"{sandbox.connection_uri}&rate_limit={RATE}"),
+            **throwaway.environment(home / "main", f"{sandbox.connection_uri.partition('?')[0]}?{_SHARED}"),
             **throwaway.serving(port),
             **QUICK,
             **_NOTICED,
             **_connections(endpoint, warehouse),
+            "AIRFLOW_CONN_RATES": broker,
             "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
             "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
             "AIRFLOW__CORE__HOSTNAME_CALLABLE": f"{host.__name__}.{host.name.__name__}",

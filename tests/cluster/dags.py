@@ -21,12 +21,21 @@ AGAIN: dict[str, Any] = {"retries": 5, "retry_delay": timedelta(seconds=1)}
 LAKE: dict[str, Any] = {"path": "s3://lake/{{ dag.dag_id }}", "storage_conn_id": "lake"}
 WINDOW = {"window_start": "", "window_end": ""}
 
-with DAG("backfill", schedule=None, params={**WINDOW, "resource": "transactions"}):
-    given: dict[str, Any] = {"resource": "{{ params.resource }}", **AGAIN}
-    plan = NexusPlanWindowsOperator(task_id="plan", max_windows=8, **given)
-    files = NexusToObjectStorageOperator.partial(task_id="files", **LAKE, **given)
-    table = NexusToSqlOperator.partial(task_id="table", sql_conn_id="warehouse", table="{{ params.resource }}", **given)
-    files.expand_kwargs(plan.output) >> table.expand_kwargs(plan.output)
+TRANSACTIONS: dict[str, Any] = {"resource": "transactions", **AGAIN}
+ORDERS: dict[str, Any] = {"resource": "orders", **AGAIN}
+
+with DAG("backfill", schedule=None, params={**WINDOW}):
+    plan = NexusPlanWindowsOperator(task_id="plan", max_windows=6, **TRANSACTIONS)
+    files = NexusToObjectStorageOperator.partial(task_id="files", **LAKE, **TRANSACTIONS)
+    lake = NexusToObjectStorageOperator.partial(
+        task_id="lake", file_format="delta", **{**LAKE, "path": "s3://lake/delta"}, **TRANSACTIONS
+    )
+    table = NexusToSqlOperator.partial(task_id="table", sql_conn_id="warehouse", table="transactions", **TRANSACTIONS)
+    files.expand_kwargs(plan.output) >> [lake.expand_kwargs(plan.output), table.expand_kwargs(plan.output)]
+
+with DAG("stopped", schedule=None, params={**WINDOW}):
+    days = NexusPlanWindowsOperator(task_id="plan", max_windows=8, **ORDERS)
+    NexusToObjectStorageOperator.partial(task_id="files", **LAKE, **ORDERS).expand_kwargs(days.output)
 
 with DAG("large", schedule=None, params={**WINDOW}):
     NexusToObjectStorageOperator(

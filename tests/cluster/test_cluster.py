@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from deltalake import DeltaTable
 
 from airflow_provider_nexus.sandbox import Sandbox
 from tests.cluster.cluster import WORKERS, Cluster, cluster
@@ -55,9 +56,9 @@ def start(running: Cluster, dag_id: str, **conf: Any) -> str:
     return running.trigger(dag_id, window_start=begin.isoformat(), window_end=end.isoformat(), **conf)
 
 
-def hosts_of(running: Cluster, run: str) -> set[str]:
+def hosts_of(running: Cluster, dag_id: str, run: str) -> set[str]:
     """Where windows of a backfill have been read by now."""
-    return {each["hostname"] for each in running.tasks("backfill", run) if each["state"] == "success" and each["map_index"] >= 0}
+    return {each["hostname"] for each in running.tasks(dag_id, run) if each["state"] == "success" and each["map_index"] >= 0}
 
 
 def assert_complete(running: Cluster, resource: str, folder: str) -> int:
@@ -85,10 +86,20 @@ def assert_in_table(running: Cluster, resource: str) -> None:
     assert held == {(row[0], row[3]) for row in truth}
 
 
+def assert_in_lake(running: Cluster, resource: str) -> None:
+    options = {"endpoint_url": running.store.meta.endpoint_url, "aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    options |= {"region_name": "us-east-1", "allow_http": "true"}
+    found = DeltaTable(f"s3://lake/delta/sandbox/{resource}", storage_options=options).to_pyarrow_table(["_key", "_content"])
+    truth = rows_of(running.sandbox.truth(resource, *span_of(running.sandbox)), resource)
+    assert sorted(zip(found["_key"].to_pylist(), found["_content"].to_pylist(), strict=True)) == sorted(
+        (row[0], row[3]) for row in truth
+    )
+
+
 def test_what_a_killed_worker_has_begun_the_other_one_ends(running: Cluster) -> None:
     began, calls = time.monotonic(), running.sandbox.call_count
     backfill = start(running, "backfill")
-    wait_for("windows of both workers", lambda: hosts_of(running, backfill) >= WORKERS, 60)
+    wait_for("windows of both workers", lambda: hosts_of(running, "backfill", backfill) >= WORKERS, 60)
     large = start(running, "large")
     wait_for("two parts", lambda: len(running.names("large/sandbox/transactions/_staging/")) > 2, 60)
     (task,) = running.tasks("large", large)
@@ -112,14 +123,13 @@ def test_what_a_killed_worker_has_begun_the_other_one_ends(running: Cluster) -> 
 
 
 def test_a_worker_that_is_asked_to_stop_ends_what_it_has_begun(running: Cluster) -> None:
-    backfill = start(running, "backfill", resource="orders")
-    wait_for("windows of both workers", lambda: hosts_of(running, backfill) >= WORKERS, 60)
-    assert running.state("backfill", backfill) == "running"
+    backfill = start(running, "stopped")
+    wait_for("windows of both workers", lambda: hosts_of(running, "stopped", backfill) >= WORKERS, 60)
+    assert running.state("stopped", backfill) == "running"
     running.ask_to_stop("south")
-    running.wait_for_success("backfill", backfill, 90)
-    assert {each["try_number"] for each in running.tasks("backfill", backfill)} == {1}
-    assert_complete(running, "orders", "backfill")
-    assert_in_table(running, "orders")
+    running.wait_for_success("stopped", backfill, 90)
+    assert {each["try_number"] for each in running.tasks("stopped", backfill)} == {1}
+    assert_complete(running, "orders", "stopped")
 
 
 def test_one_reference_is_sent_once(running: Cluster) -> None:
