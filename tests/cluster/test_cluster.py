@@ -89,7 +89,9 @@ def assert_in_table(running: Cluster, resource: str) -> None:
 def assert_in_lake(running: Cluster, resource: str) -> None:
     options = {"endpoint_url": running.store.meta.endpoint_url, "aws_access_key_id": "test", "aws_secret_access_key": "test"}
     options |= {"region_name": "us-east-1", "allow_http": "true"}
-    found = DeltaTable(f"s3://lake/delta/sandbox/{resource}", storage_options=options).to_pyarrow_table(["_key", "_content"])
+    found = DeltaTable(f"s3://lake/delta/sandbox/{resource}", storage_options=options).to_pyarrow_table(
+        columns=["_key", "_content"]
+    )
     truth = rows_of(running.sandbox.truth(resource, *span_of(running.sandbox)), resource)
     assert sorted(zip(found["_key"].to_pylist(), found["_content"].to_pylist(), strict=True)) == sorted(
         (row[0], row[3]) for row in truth
