@@ -168,11 +168,13 @@ def _refusal(error: Exception) -> str:
         return "is a node of a Redis Cluster: name a Redis that stands alone"
     if isinstance(error, exceptions.AuthenticationError | exceptions.AuthenticationWrongNumberOfArgsError):
         return "does not take the user and the password: correct them in that connection"
-    if isinstance(error, exceptions.NoPermissionError):
+    text = str(error).lower() if isinstance(error, exceptions.ResponseError) else ""
+    if isinstance(error, exceptions.NoPermissionError) or "the user executing the script" in text:
         return "does not let its user change keys that begin with nexus-rate by a script: see the docs for what it needs"
-    text = str(error).lower()
-    if isinstance(error, exceptions.ResponseError) and text.startswith("unknown command"):
+    if "wrongtype" in text:
+        return "has a key that begins with nexus-rate and that another program has written: remove it, or name another database"
+    if text.startswith("unknown command"):
         return "runs no scripts, as a Sentinel does not: name the Redis itself"
-    if isinstance(error, exceptions.ResponseError) and "db index" in text:
+    if "db index" in text:
         return "has no database of that number: correct db in the extra of that connection"
     return ""

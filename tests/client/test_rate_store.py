@@ -343,6 +343,20 @@ def test_a_node_of_a_cluster_is_refused() -> None:
         assert "is a node of a Redis Cluster: name a Redis that stands alone" in refusal(other.port)
 
 
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("ACL SETUSER default resetpass nopass ~* -time", "does not let its user change keys"),
+        ("SADD nexus-rate-x other", "another program has written: remove it"),
+    ],
+    ids=["a script that may not ask for the time", "a key of another kind"],
+)
+def test_what_the_script_is_refused(setting: str, words: str) -> None:
+    with redis_server() as own:
+        own.run(setting)
+        assert words in refusal(own.port)
+
+
 def _tls(port: int, ca: Path, *, checks_name: bool) -> SharedBucket:
     tls = (("ssl_cert_reqs", "required"), ("ssl_check_hostname", checks_name), ("ssl_ca_certs", str(ca)))
     return SharedBucket(store_at(port, password=Secret(""), tls=tls), "nexus-rate-tls")
