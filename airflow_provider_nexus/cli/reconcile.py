@@ -48,7 +48,7 @@ def run(arguments: Namespace) -> int:
     if arguments.output == "json":
         print_json(found.dump())
         return 0 if found.is_fine else running.PROBLEMS
-    if lines := [line for line in found.lines if line.outcome in (Outcome.DIFFERS, Outcome.TIMING)]:
+    if lines := [line for line in found.lines if line.outcome is not Outcome.AGREES]:
         rows = [(f"{line.book}, {line.place}", line.code, digits(line.difference, "+"), str(line.outcome)) for line in lines]
         names = ("where", "code", "difference", "outcome")
         print_table("Differences", names, rows, right=("difference",))

@@ -109,7 +109,7 @@ class Reconciliation:
             moved = self._movements.all() if "orders" in self.copies else self._movements.of_ledger()
             known |= {each.place[1] for each in moved}
         for code in sorted(self.tolerance.codes - {each.upper() for each in known}):
-            hint = did_you_mean(code, known)
+            hint = did_you_mean(code, sorted(known))
             raise NexusConfigurationError(
                 f"tolerance is given for {code}, of which neither Nexus nor the copies have anything: {hint}"
             )

@@ -42,6 +42,8 @@ class Tolerance:
 
     def __init__(self, given: object = 0, name: str = "tolerance") -> None:
         each = given if isinstance(given, Mapping) else {}
+        if not all(isinstance(code, str) and code.strip() for code in each):
+            raise NexusConfigurationError(f"{name} has an amount without a code: name the currency or crypto of each")
         self._each = {str(code).upper(): _amount(f"{name} of {code}", value) for code, value in each.items()}
         self._all = Decimal(0) if isinstance(given, Mapping) else _amount(name, given)
 

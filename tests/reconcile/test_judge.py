@@ -80,7 +80,9 @@ def test_a_tolerance_is_exact(stated: Decimal, allowed: Decimal) -> None:
     assert outcome is (expected if stated else Outcome.AGREES)
 
 
-@pytest.mark.parametrize("given", [-1, "-0.01", "NaN", "Infinity", "1,5", "", None, 0.01, True, [], {"EUR": None}, {"EUR": 0.5}])
+@pytest.mark.parametrize(
+    "given", [-1, "-0.01", "NaN", "Infinity", "1,5", "", None, 0.01, True, [], {"EUR": None}, {"EUR": 0.5}, {"": 1}, {" ": 1}]
+)
 def test_what_is_no_tolerance_is_refused(given: object) -> None:
     with pytest.raises(NexusConfigurationError, match="tolerance"):
         Tolerance(given)
