@@ -121,7 +121,8 @@ def test_what_a_killed_worker_has_begun_the_other_one_ends(running: Cluster) -> 
     windows = assert_complete(running, "transactions", "backfill")
     assert_in_table(running, "transactions")
     assert windows == max(each["map_index"] for each in running.tasks("backfill", backfill, "files")) + 1
-    print(f"killed: {windows} windows into each of 2 targets, {calls} calls, {seconds:.0f} s")
+    assert_in_lake(running, "transactions")
+    print(f"killed: {windows} windows into each of 3 targets, {calls} calls, {seconds:.0f} s")
 
 
 def test_a_worker_that_is_asked_to_stop_ends_what_it_has_begun(running: Cluster) -> None:
