@@ -124,7 +124,7 @@ class Cluster:
         found = self.airflow.ask("GET", path).json()["task_instances"]
         return [each for each in found if task_id in ("", each["task_id"])]
 
-    def wait_for_success(self, dag_id: str, run: str, seconds: float = 60) -> None:
+    def wait_for_success(self, dag_id: str, run: str, seconds: float = 300) -> None:
         """Wait until a run is over, which must have gone well."""
         ended = wait_for(f"the end of {dag_id}", lambda: (s := self.state(dag_id, run)) in ("success", "failed") and s, seconds)
         assert ended == "success", [(each["task_id"], each["state"], each["try_number"]) for each in self.tasks(dag_id, run)]
