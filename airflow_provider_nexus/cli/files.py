@@ -12,7 +12,7 @@ from airflow_provider_nexus.cli.bar import following
 from airflow_provider_nexus.exceptions import printable
 from airflow_provider_nexus.extract.window import RequestedWindow
 from airflow_provider_nexus.load.forms import in_form, to_text
-from airflow_provider_nexus.load.listing import Wanted, listing
+from airflow_provider_nexus.load.listing import Wanted, listing, refuse_inside
 
 
 @running.command
@@ -36,5 +36,6 @@ def run(arguments: Namespace) -> int:
     if target is None:
         print(text, end="")
     else:
+        refuse_inside(found, target)
         store.put(target, io.BytesIO(text.encode()))
     return 0

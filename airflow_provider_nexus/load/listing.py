@@ -84,7 +84,7 @@ def listing(root: Any, wanted: Wanted, follow: Follow = unheard) -> Listing:
     :param follow: called with the number of windows checked
     :raises NexusConfigurationError: when there is no sync, there are windows of several resources or formats, or some overlap,
         as a load would take their records twice
-    :raises NexusWindowError: when a window lies only partly in the span
+    :raises NexusWindowError: when a window lies only partly in the span, or windows do not cover it
     :raises NexusUnprovedError: when a window is not proved, and that is not allowed
     :raises NexusStorageError: when a manifest or a file is not as it was published, or is missing
     """
@@ -92,6 +92,7 @@ def listing(root: Any, wanted: Wanted, follow: Follow = unheard) -> Listing:
     names = _windows(collection, wanted.span) if collection.windows else _snapshot(collection, wanted.span)
     published = [(name, raw) for name in names if (raw := _published(collection.folder / name)) is not None]
     notes = list(_around(collection, [name for name, _ in published], wanted.span))
+    _refuse_holes(collection, notes, wanted.span, is_empty=not published)
     steps, found = Steps(len(published), follow), list[ListedWindow]()
     for name, raw in published:
         if wanted.changed_since is None or store.modified(collection.folder / name / NAME) >= wanted.changed_since:
@@ -109,6 +110,33 @@ def listing(root: Any, wanted: Wanted, follow: Follow = unheard) -> Listing:
         if each.manifest.proof.verdict == Verdict.UNPROVED:
             notes.append(f"{each.folder.name} was never proved complete")
     return Listing(root, tuple(found), tuple(notes))
+
+
+def refuse_inside(found: Listing, target: Any) -> None:
+    """Refuse to write a list among the files that it names.
+
+    :raises NexusConfigurationError: when it would lie in the folder of the resource, where it could replace what was proved
+    """
+    for each in found.windows:
+        if str(target).startswith(f"{each.folder.parent}/"):
+            raise NexusConfigurationError(
+                f"{target} lies in the copy itself, {each.folder.parent}: write the list somewhere else"
+            )
+
+
+def _refuse_holes(collection: ResourceFolder, gaps: list[str], span: RequestedWindow, *, is_empty: bool) -> None:
+    """Refuse a span that is asked for and not covered: a load that replaces it would delete the rest.
+
+    :param gaps: in it
+    :raises NexusWindowError: when so
+    """
+    if span.start is None and span.end is None:
+        return
+    if gaps or is_empty:
+        what = gaps[0] if gaps else "nothing in the span that is asked for"
+        raise NexusWindowError(
+            f"{collection.folder} has {what}: sync what is missing, or let the span begin and end where windows do"
+        )
 
 
 def _one(root: Any, resource: str) -> ResourceFolder:
@@ -178,6 +206,11 @@ def _published(folder: Any) -> bytes | None:
     if raw is None and store.names(folder / SUPERSEDED):
         raise NexusStorageError(
             f"{folder} has no {NAME} any more: a run that replaces the window is at work, or was cut off. Sync the window again"
+        )
+    if raw is None and (there := store.names(folder)):
+        raise NexusStorageError(
+            f"{folder} has {there[0]} and no {NAME}: a run is at work or was cut off, or the manifest was lost. Sync the window "
+            "again, or remove the folder"
         )
     return raw
 

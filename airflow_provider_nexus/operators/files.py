@@ -14,9 +14,10 @@ from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.extract.window import RequestedWindow
 from airflow_provider_nexus.hooks._connections import opened
 from airflow_provider_nexus.load.forms import RELATIVE, Part, address, in_form, to_text
-from airflow_provider_nexus.load.listing import Wanted, listing
+from airflow_provider_nexus.load.listing import Wanted, listing, refuse_inside
 from airflow_provider_nexus.operators._arguments import refuse_backwards
 from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered
+from airflow_provider_nexus.operators._machines import look_at_place
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
@@ -111,14 +112,19 @@ class NexusListFilesOperator(NexusBaseOperator):
             None if (given := getattr(self, name)) is None else opened(name, given, self.storage_conn_id)
             for name in ("relative_to", "output_path")
         )
-        found = listing(opened("path", self.path, self.storage_conn_id), wanted)
+        root = opened("path", self.path, self.storage_conn_id)
+        look_at_place(self, "path", root, needed="a sync may have run on another one")
+        if target is not None:
+            look_at_place(self, "output_path", target)
+        found = listing(root, wanted)
         for note in found.notes:
             self.log.warning("%s", note)
         self.log.info("%s: %s", self.resource, found.text)
         parts = in_form(found, self.form, base)
-        if target is not None and parts:
+        if target is not None:
+            refuse_inside(found, target)
             store.put(target, io.BytesIO(to_text(parts, self.form).encode()))
-            return [address(target)]
+            return [address(target)] if parts else []
         size = len(json.dumps(parts).encode())
         if size > LARGEST_XCOM:
             raise NexusConfigurationError(

@@ -21,7 +21,7 @@ from airflow_provider_nexus.exceptions import (
     NexusWindowError,
 )
 from airflow_provider_nexus.extract.window import RequestedWindow, Window
-from airflow_provider_nexus.load.listing import Listing, Wanted, listing
+from airflow_provider_nexus.load.listing import Listing, Wanted, listing, refuse_inside
 from airflow_provider_nexus.load.manifest import NAME
 from airflow_provider_nexus.sandbox import Sandbox
 from tests.extract.serving import client_of, sandbox_and_client
@@ -125,9 +125,7 @@ def test_a_span_takes_the_windows_in_it(tree: Path) -> None:
         (second.start, None, [1, 2]),
         (None, second.end, [0, 1]),
         (second.start, second.end, [1]),
-        (first.start - timedelta(days=9), third.end + timedelta(days=9), [0, 1, 2]),
-        (third.end, None, []),
-        (None, first.start, []),
+        (first.start, third.end, [0, 1, 2]),
     ]:
         found = listed(tree, span=span(start, end))
         assert [window.folder for window in found.windows] == [windows_of(tree)[number] for number in expected]
@@ -142,13 +140,30 @@ def test_a_window_that_is_only_partly_in_the_span_is_refused(tree: Path) -> None
 
 
 @TWO
-def test_what_is_missing_in_a_span_is_told(tree: Path) -> None:
+def test_a_span_that_is_not_covered_is_refused(tree: Path) -> None:
     first, second, third = map(window_of, windows_of(tree))
+    for start, end in (
+        (first.start - timedelta(hours=1), third.end),
+        (first.start, third.end + timedelta(hours=2)),
+        (third.end, None),
+        (None, first.start),
+        (third.end, third.end + timedelta(days=1)),
+    ):
+        with pytest.raises(NexusWindowError, match="has no"):
+            listed(tree, span=span(start, end))
     shutil.rmtree(windows_of(tree)[1])
-    notes = listed(tree, span=span(first.start - timedelta(hours=1), third.end + timedelta(hours=2))).notes
-    gaps = [note for note in notes if note.startswith("no window")]
-    assert len(gaps) == 3
-    assert f"{second.start:%FT%TZ} to {second.end:%FT%TZ}" in gaps[1]
+    with pytest.raises(NexusWindowError, match=f"no window from {second.start:%FT%TZ} to {second.end:%FT%TZ}"):
+        listed(tree, span=span(first.start, third.end))
+    assert listed(tree).notes[0] == f"no window from {second.start:%FT%TZ} to {second.end:%FT%TZ}"
+
+
+@TWO
+def test_a_list_is_not_written_into_the_copy(tree: Path) -> None:
+    found = listed(tree)
+    for target in (windows_of(tree)[0] / NAME, windows_of(tree)[0].parent / "files.json"):
+        with pytest.raises(NexusConfigurationError, match="lies in the copy itself"):
+            refuse_inside(found, target)
+    refuse_inside(found, tree / "files.json")
 
 
 @TWO
@@ -176,11 +191,12 @@ def test_a_file_that_is_not_as_it_was_published_is_refused(tree: Path, which: st
 
 
 @TWO
-def test_a_folder_without_a_manifest_is_no_window(tree: Path) -> None:
-    (windows_of(tree)[1] / NAME).unlink()
-    found = listed(tree)
-    assert len(found.windows) == 2
-    assert any(note.startswith("no window from") for note in found.notes)
+def test_a_folder_that_has_lost_its_manifest_is_refused(tree: Path) -> None:
+    folder = windows_of(tree)[1]
+    (folder / NAME).unlink()
+    for root in (tree, folder):
+        with pytest.raises(NexusStorageError, match=f"{folder.name} has .* and no {NAME}"):
+            listed(root)
 
 
 @TWO
