@@ -81,8 +81,7 @@ def newest(versions: Any) -> Any:
 
 def _damaged(path: Any, what: str) -> NexusStorageError:
     return NexusStorageError(
-        f"{path} {what}, and the table names it: take it back from a backup, or restore the table to a version without it. "
-        "Nothing was changed"
+        f"{path} {what}, and the table names it: take it back from a backup, or restore the table to a version without it"
     )
 
 

@@ -30,7 +30,7 @@ def open_table(folder: Any, storage_options: Mapping[str, str] | None = None) ->
     library = load_library()
     with store.storage_errors(folder, "read"):
         try:
-            handle = library.DeltaTable(url_of(folder), storage_options=dict(storage_options or {}) or None, without_files=True)
+            handle = library.DeltaTable(url_of(folder), storage_options=dict(storage_options or {}) or None)
         except library.exceptions.TableNotFoundError:
             raise NexusConfigurationError(f"{folder} contains no Delta table: give the path of one") from None
         configuration = handle.metadata().configuration

@@ -54,7 +54,7 @@ def test_a_loading_task_is_mapped_over_the_list(root: Path) -> None:
 
 
 def test_a_load_without_files_is_skipped(root: Path) -> None:
-    run = run_dag(listing("no_files", root, window_end="2020-01-01"))
+    run = run_dag(listing("no_files", root, changed_since="2100-01-01"))
     assert (state_of(run, "files"), state_of(run, "load"), xcom_of(run, "files")) == ("success", "skipped", [])
 
 
