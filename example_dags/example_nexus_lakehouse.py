@@ -14,12 +14,16 @@ load into one table at once: a commit that another one has outrun is merged anew
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
+from pathlib import Path
 
 from airflow.sdk import DAG, Asset, Param
 
 from airflow_provider_nexus.operators.lakehouse import NexusCompactOperator
 from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObjectStorageOperator
+
+DATA = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser() / "nexus"
 
 RESOURCES = ("broker_transactions", "orders")
 
@@ -40,7 +44,7 @@ with DAG(
             description_md="Records created from this moment on are loaded. Only the **first** run needs it.",
         ),
         "path": Param(
-            "file:///tmp/nexus-lakehouse", type="string", title="Path", description="Folder or URL that the tables lie below"
+            f"file://{DATA}/lakehouse", type="string", title="Path", description="Folder or URL that the tables lie below"
         ),
     },
 ) as dag:

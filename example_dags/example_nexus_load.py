@@ -16,12 +16,16 @@ Redshift, Snowflake, Databricks, BigQuery and ClickHouse.
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
+from pathlib import Path
 
 from airflow.sdk import DAG, Param, task
 
 from airflow_provider_nexus.operators.files import NexusListFilesOperator
 from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObjectStorageOperator
+
+DATA = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser() / "nexus"
 
 with DAG(
     dag_id="example_nexus_load",
@@ -40,7 +44,7 @@ with DAG(
             description_md="Records created from this moment on are loaded. Only the **first** run needs it.",
         ),
         "path": Param(
-            "file:///tmp/nexus-load",
+            f"file://{DATA}/load",
             type="string",
             title="Path",
             description="Folder or URL that Parquet files are written under",

@@ -62,7 +62,7 @@ def test_each_run_builds_the_models_on_what_it_has_loaded(installed: Store) -> N
         dag = example("example_nexus_dbt")
         for task in dag.tasks:
             task.retries = 0  # a failure is told at once
-        assert run_dag(dag, run_conf={"window_start": "2026-05-29"}).state == "success"
+        assert run_dag(dag, run_conf={"window_start": "2026-05-29T00:00:00Z"}).state == "success"
         expected = len(sandbox.truth("transactions", None, NOW))
     with duckdb.connect(str(installed.built), read_only=True) as models:
         counted = models.execute("SELECT sum(transactions) FROM nexus_transactions_by_day").fetchall()

@@ -108,7 +108,11 @@ def test_a_later_window_is_added(sandbox: Sandbox, tmp_path: Path) -> None:
     ("report_path", "opened_by"),
     [("memory://lake/reports/orders.html", "lake"), ("memory://own@lake/reports/orders.html", "own")],
 )
-def test_the_connection_of_the_data_opens_the_report_too(sandbox: Sandbox, report_path: str, opened_by: str) -> None:
+def test_the_connection_of_the_data_opens_the_report_too(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, report_path: str, opened_by: str
+) -> None:
+    for name in ("LAKE", "OWN"):
+        monkeypatch.setenv(f"AIRFLOW_CONN_{name}", "generic://")
     stores = {name: attach(protocol="memory", fs=Apart(), conn_id=name).fs for name in ("lake", "own")}
     with DAG(f"stored_by_{opened_by}", schedule=None) as dag:
         NexusToObjectStorageOperator(
