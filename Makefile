@@ -15,7 +15,7 @@ CODE := $(wildcard airflow_provider_nexus example_dags tests benchmarks docs)
 help:
 	@echo "make demo         run a sync with its proof against a sandbox on this machine"
 	@echo "make ui           a show room: the example DAGs in Airflow's own user interface, with a sandbox"
-	@echo "make test         all that must hold: lint, types, unit, slow, airflow, standalone, cluster, docs"
+	@echo "make test         all that must hold: lint, types, unit, slow, airflow, standalone, docs"
 	@echo "make lint         ruff"
 	@echo "make types        mypy"
 	@echo "make unit         the tests that need no Airflow and no database, and are fast"
@@ -23,7 +23,7 @@ help:
 	@echo "make databases    the tests of PostgreSQL, MariaDB and Redis alone"
 	@echo "make airflow      the tests that run DAGs"
 	@echo "make standalone   the tests on whole Airflows, of pages and of what is published"
-	@echo "make cluster      the tests on an Airflow of several machines"
+	@echo "make cluster      the tests on an Airflow of several machines alone, which standalone runs too"
 	@echo "make browser      the tests of the report in Chromium"
 	@echo "make docs         build the documentation"
 	@echo "make reliability  a thousand runs of all that writes, with lost answers and killed workers; prints the figures"
@@ -40,7 +40,7 @@ ui: $(VENV)/run.stamp
 
 # The runs of pytest keep the tests that they skip for want of a database server or a browser in a file, and the last line tells.
 test: export NEXUS_NOT_TESTED := $(CURDIR)/.not-tested
-test: untold lint types unit slow airflow standalone cluster docs
+test: untold lint types unit slow airflow standalone docs
 	@$(BIN)/python -m tests.lacking
 
 untold:
@@ -83,7 +83,7 @@ browser: $(VENV)/test.stamp
 # Each whole Airflow waits for most of its time, so there is room for the tests of pages and of what is published beside them. The
 # one that measures delays has the machine for itself.
 standalone: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -n 3 --dist loadfile -m "standalone or browser or release" tests/standalone tests/report tests/release --ignore=tests/standalone/test_waits.py
+	$(BIN)/python -m pytest -n 3 --dist loadfile -m "standalone or cluster or browser or release" tests/cluster tests/standalone tests/report tests/release --ignore=tests/standalone/test_waits.py
 	$(BIN)/python -m pytest -m standalone tests/standalone/test_waits.py
 
 # Its ten processes and their tasks keep two cores busy, so it has the machine for itself. .ci/servers installs PostgreSQL and Redis.

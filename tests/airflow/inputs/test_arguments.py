@@ -19,6 +19,7 @@ from airflow_provider_nexus.operators.compliance import (
 )
 from airflow_provider_nexus.operators.customers import NexusCreateCustomerOperator, NexusUpdateCustomerOperator
 from airflow_provider_nexus.operators.documents import NexusDownloadOperator, NexusUploadOperator
+from airflow_provider_nexus.operators.files import NexusListFilesOperator
 from airflow_provider_nexus.operators.mails import NexusSendMailsOperator
 from airflow_provider_nexus.operators.nexus import NexusOperator
 from airflow_provider_nexus.operators.orders import NexusCreateOrderOperator
@@ -46,6 +47,7 @@ RIGHT: dict[Any, dict[str, Any]] = {
     NexusRecordDecisionOperator: {"sql_conn_id": "warehouse", "finding": "0:1", "answer": {}},
     NexusCloseScreeningOperator: {"sql_conn_id": "warehouse"},
     NexusPlanWindowsOperator: {"resource": "orders"},
+    NexusListFilesOperator: {"path": "/data", "resource": "orders", "form": "snowflake"},
     NexusCreateOrderOperator: {
         **{"exchange_code": "KR", "action": "buy", "order_type": "Market", "crypto_code": "BTC", "currency_code": "EUR"},
         "amount": "10",
@@ -95,13 +97,14 @@ WRONG: dict[str, tuple[Any, ...]] = {
     **dict.fromkeys(("storage_conn_id", "from_email", "api_version", "source_exchange_code", "sink_exchange_code"), TEXT),
     **dict.fromkeys(("address", "bank_account_id", "payment_reference"), TEXT),
     **dict.fromkeys(("target", "source", "path"), (*PLACE, None)),
-    **dict.fromkeys(("report_path", "staging_path", "results_path"), PLACE),
-    **dict.fromkeys(("capture", "contract", "file_format", "kind", "on_held", "personal", "step"), WORD),
+    **dict.fromkeys(("report_path", "staging_path", "results_path", "relative_to", "output_path"), PLACE),
+    **dict.fromkeys(("capture", "contract", "file_format", "form", "kind", "on_held", "personal", "step"), WORD),
     **dict.fromkeys(("action", "order_type", "source_type", "sink_type", "method"), WORD),
     **dict.fromkeys(("strict", "history", "overwrite", "simulate", "wait_for_completion", "cancel_on_kill", "fuzzy"), FLAG),
     **dict.fromkeys(("deferrable", "fire_on_held", "customers", "fail_on_difference"), FLAG),
     **dict.fromkeys(("poll_interval", "max_interval", "wait_timeout"), SECONDS),
     **dict.fromkeys(("resend_after", "search_back"), SPAN),
+    "partition_by": ("", "None", "year", 7, True, [7]),
     "page_size": (*COUNT, 0),
     "parallel": (*COUNT, 0, 17),
     **dict.fromkeys(("readings", "limit", "max_consecutive_failures", "max_mb"), (*WHOLE, 0)),
@@ -113,7 +116,7 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "lists": TEXT,
     "review_days": (*WHOLE, 3651, {}, {"High": None}, {"High": "30"}, {"High": -1}, {"High": True}),
     "round_id": (*TEXT, None, "r" * 251),
-    **dict.fromkeys(("window_start", "window_end", "moment", "start"), MOMENT),
+    **dict.fromkeys(("window_start", "window_end", "moment", "start", "changed_since"), MOMENT),
     **dict.fromkeys(("started", "deadline"), (*MOMENT, "", "None", None)),
     "amount": (*AMOUNT, None),
     "limit_price": AMOUNT,
