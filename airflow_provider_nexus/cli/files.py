@@ -11,8 +11,8 @@ from airflow_provider_nexus.cli import running
 from airflow_provider_nexus.cli.bar import following
 from airflow_provider_nexus.exceptions import printable
 from airflow_provider_nexus.extract.window import RequestedWindow
-from airflow_provider_nexus.load.forms import in_form, to_text
-from airflow_provider_nexus.load.listing import Wanted, listing, refuse_inside
+from airflow_provider_nexus.load.forms import in_form, refuse_inside, to_text
+from airflow_provider_nexus.load.listing import Wanted, listing
 
 
 @running.command

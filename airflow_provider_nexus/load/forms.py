@@ -120,6 +120,25 @@ def address(path: Any) -> str:
     return f"{scheme}://{authority.rpartition('@')[2]}{mark}{name}"
 
 
+def refuse_inside(found: Listing, target: Any) -> None:
+    """Refuse to write a list into a copy, where it could replace what was proved.
+
+    :raises NexusConfigurationError: when it would lie in the folder of a resource, however either of them is spelled
+    """
+    place = _real(target)
+    for folder in found.copies:
+        if f"{place}/".startswith(f"{_real(folder).rstrip('/')}/"):
+            raise NexusConfigurationError(f"{target} lies in the copy itself, {folder}: write the list somewhere else")
+
+
+def _real(path: Any) -> str:
+    """The address that all spellings of a place have in common."""
+    if store.is_local(path):
+        return os.path.realpath(address(path))
+    scheme, mark, rest = address(path).partition("://")
+    return next((name for name, others in _ALIASES.items() if scheme in others), scheme) + mark + rest
+
+
 _ALIASES = {"s3": ("s3", "s3a", "s3n"), "gs": ("gs", "gcs")}
 
 

@@ -47,11 +47,13 @@ class Listing:
     :param root: that was searched
     :param windows: oldest first; one without records has no files
     :param notes: what is true and yet to be known, such as a gap, one line each
+    :param copies: the folders of all resources and Delta tables at or below the root
     """
 
     root: Any
     windows: tuple[ListedWindow, ...]
     notes: tuple[str, ...]
+    copies: tuple[Any, ...]
 
     @property
     def text(self) -> str:
@@ -88,7 +90,8 @@ def listing(root: Any, wanted: Wanted, follow: Follow = unheard) -> Listing:
     :raises NexusUnprovedError: when a window is not proved, and that is not allowed
     :raises NexusStorageError: when a manifest or a file is not as it was published, or is missing
     """
-    collection = _one(root, wanted.resource)
+    every, tables = collections(root), [folder for _, folder in tables_below(root)]
+    collection = _one(root, wanted.resource, every, tables)
     names = _windows(collection, wanted.span) if collection.windows else _snapshot(collection, wanted.span)
     published = [(name, raw) for name in names if (raw := _published(collection.folder / name)) is not None]
     notes = list(_around(collection, [name for name, _ in published], wanted.span))
@@ -109,19 +112,7 @@ def listing(root: Any, wanted: Wanted, follow: Follow = unheard) -> Listing:
             notes.append(f"{each.folder.name} lacks {number_of(each.manifest.put_aside, 'record')} that did not fit")
         if each.manifest.proof.verdict == Verdict.UNPROVED:
             notes.append(f"{each.folder.name} was never proved complete")
-    return Listing(root, tuple(found), tuple(notes))
-
-
-def refuse_inside(found: Listing, target: Any) -> None:
-    """Refuse to write a list among the files that it names.
-
-    :raises NexusConfigurationError: when it would lie in the folder of the resource, where it could replace what was proved
-    """
-    for each in found.windows:
-        if str(target).startswith(f"{each.folder.parent}/"):
-            raise NexusConfigurationError(
-                f"{target} lies in the copy itself, {each.folder.parent}: write the list somewhere else"
-            )
+    return Listing(root, tuple(found), tuple(notes), (*(each.folder for each in every), *tables))
 
 
 def _refuse_holes(collection: ResourceFolder, gaps: list[str], span: RequestedWindow, *, is_empty: bool) -> None:
@@ -139,15 +130,14 @@ def _refuse_holes(collection: ResourceFolder, gaps: list[str], span: RequestedWi
         )
 
 
-def _one(root: Any, resource: str) -> ResourceFolder:
+def _one(root: Any, resource: str, every: list[ResourceFolder], tables: list[Any]) -> ResourceFolder:
     """The one folder of a resource at or below a root.
 
     :raises NexusConfigurationError: when there is none, or there are several
     """
-    every = collections(root)
-    if tables := [folder for _, folder in tables_below(root) if resource in ("", folder.name)]:
+    if table := next((folder for folder in tables if resource in ("", folder.name)), None):
         raise NexusConfigurationError(
-            f"{tables[0]} is a Delta table, whose files are no list of its rows: let the warehouse read it as a table"
+            f"{table} is a Delta table, whose files are no list of its rows: let the warehouse read it as a table"
         )
     found = [each for each in every if (each.windows or each.snapshots) and resource in ("", each.folder.name)]
     if len(found) == 1:
@@ -194,7 +184,9 @@ def _snapshot(collection: ResourceFolder, span: RequestedWindow) -> list[str]:
             f"{collection.folder / parts[-1]} was read for some parents only, so the latest reading is not the whole of "
             f"{collection.folder.name}: give the folder of one reading"
         )
-    return next(([name] for name in reversed(names) if store.size(collection.folder / name / NAME) is not None), [])
+    latest = next((name for name in reversed(names) if store.size(collection.folder / name / NAME) is not None), None)
+    # Where none has a manifest, the last one is looked at as a window without one is.
+    return [latest] if latest else names[-1:]
 
 
 def _published(folder: Any) -> bytes | None:
@@ -248,7 +240,7 @@ def _around(collection: ResourceFolder, names: list[str], span: RequestedWindow)
                 f"{collection.folder} has {first} and {second}, which overlap, so a load would take records twice: name a span "
                 "that has one of them, or move one away"
             )
-    if not collection.windows or not collection.is_whole:
+    if not collection.windows:
         return
     until = span.start
     for each in joined(window for window, _ in windows):

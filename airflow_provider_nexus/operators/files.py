@@ -13,8 +13,8 @@ from airflow_provider_nexus.api.moments import Moment, is_missing, moment
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.extract.window import RequestedWindow
 from airflow_provider_nexus.hooks._connections import opened
-from airflow_provider_nexus.load.forms import RELATIVE, Part, address, in_form, to_text
-from airflow_provider_nexus.load.listing import Wanted, listing, refuse_inside
+from airflow_provider_nexus.load.forms import RELATIVE, Part, address, in_form, refuse_inside, to_text
+from airflow_provider_nexus.load.listing import Wanted, listing
 from airflow_provider_nexus.operators._arguments import refuse_backwards
 from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered
 from airflow_provider_nexus.operators._machines import look_at_place

@@ -20,7 +20,7 @@ from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[impor
 from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.cli.definition import COMMANDS
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusStorageError
-from airflow_provider_nexus.load.forms import FORMS, RELATIVE, in_form, to_text
+from airflow_provider_nexus.load.forms import FORMS, RELATIVE, in_form, refuse_inside, to_text
 from airflow_provider_nexus.load.listing import ListedWindow, Listing
 from airflow_provider_nexus.load.manifest import File
 from tests.load.manifests import manifest_of
@@ -45,7 +45,7 @@ def made(root: str = "s3://lake/nexus", *, windows: int = 1, files: int = 2, bel
     names = [File(name=f"part-{number:05}.parquet", bytes=10 + number, records=3, sha256=SHA) for number in range(files)]
     manifest = manifest_of(files=[name.dump() for name in names], format="parquet")
     folders = [place / below / f"{WINDOW}" if windows == 1 else place / below / f"w{number}" for number in range(windows)]
-    return Listing(place, tuple(ListedWindow(folder, manifest) for folder in folders), ())
+    return Listing(place, tuple(ListedWindow(folder, manifest) for folder in folders), (), ())
 
 
 def names_in(clause: Any) -> list[str]:
@@ -163,3 +163,14 @@ def test_a_store_tells_when_a_file_was_written(tmp_path: Path) -> None:
     for missing in (tmp_path / "y.json", ObjectStoragePath("s3://lake/y.json")):
         with pytest.raises(NexusStorageError, match="can't be looked at"):
             store.modified(missing)
+
+
+@pytest.mark.parametrize("spelled", ["s3://lake/nexus/orders", "s3://conn@lake/nexus/orders", "s3a://lake/nexus/orders"])
+def test_a_bucket_is_the_same_one_by_any_connection(spelled: str) -> None:
+    folder = ObjectStoragePath(spelled)
+    found = Listing(folder, (), (), (folder,))
+    for target in ("s3://lake/nexus/orders/a.txt", "s3://other@lake/nexus/orders/w/a.txt", "s3a://lake/nexus/orders/a.txt"):
+        with pytest.raises(NexusConfigurationError, match="lies in the copy itself"):
+            refuse_inside(found, ObjectStoragePath(target))
+    for target in ("s3://lake/nexus/orders.txt", "s3://pond/nexus/orders/a.txt", "gs://lake/nexus/orders/a.txt"):
+        refuse_inside(found, ObjectStoragePath(target))

@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from airflow.sdk import ObjectStoragePath
 
 from airflow_provider_nexus.exceptions import (
     NexusConfigurationError,
@@ -21,7 +22,8 @@ from airflow_provider_nexus.exceptions import (
     NexusWindowError,
 )
 from airflow_provider_nexus.extract.window import RequestedWindow, Window
-from airflow_provider_nexus.load.listing import Listing, Wanted, listing, refuse_inside
+from airflow_provider_nexus.load.forms import refuse_inside
+from airflow_provider_nexus.load.listing import Listing, Wanted, listing
 from airflow_provider_nexus.load.manifest import NAME
 from airflow_provider_nexus.sandbox import Sandbox
 from tests.extract.serving import client_of, sandbox_and_client
@@ -60,7 +62,7 @@ def windows_of(root: Path) -> list[Path]:
     return sorted((root / "sandbox" / "transactions").glob("*Z-*Z"))
 
 
-def listed(root: Path, resource: str = "transactions", **wanted: Any) -> Listing:
+def listed(root: Any, resource: str = "transactions", **wanted: Any) -> Listing:
     return listing(root, Wanted(resource, **wanted))
 
 
@@ -159,11 +161,44 @@ def test_a_span_that_is_not_covered_is_refused(tree: Path) -> None:
 
 @TWO
 def test_a_list_is_not_written_into_the_copy(tree: Path) -> None:
-    found = listed(tree)
-    for target in (windows_of(tree)[0] / NAME, windows_of(tree)[0].parent / "files.json"):
-        with pytest.raises(NexusConfigurationError, match="lies in the copy itself"):
-            refuse_inside(found, target)
-    refuse_inside(found, tree / "files.json")
+    window, snapshot = windows_of(tree)[0], next((tree / "sandbox/prices").glob("2*"))
+    link = tree.parent / "link"
+    link.symlink_to(tree / "sandbox")
+    inside = [
+        *(window / NAME, window / "list.txt", window.parent / "files.json", snapshot / NAME),
+        tree / "x" / ".." / window.relative_to(tree) / NAME,
+        link / "transactions" / window.name / NAME,
+        ObjectStoragePath((window / NAME).as_uri()),
+    ]
+    outside = [tree / "files.json", tree.parent / "files.json", tree / "sandbox" / "transactions.txt"]
+    for root in (tree, window.parent, ObjectStoragePath(tree.as_uri())):
+        for since in (None, datetime(2100, 1, 1, tzinfo=UTC)):
+            found = listed(root, changed_since=since)
+            for target in inside:
+                if root != window.parent or "prices" not in str(target):
+                    with pytest.raises(NexusConfigurationError, match="lies in the copy itself"):
+                        refuse_inside(found, target)
+            for target in outside:
+                refuse_inside(found, target)
+
+
+@TWO
+def test_one_window_covers_no_wider_span(tree: Path) -> None:
+    first, second, third = map(window_of, windows_of(tree))
+    folder = windows_of(tree)[1]
+    assert len(listing(folder, Wanted(span=span(second.start, second.end))).windows) == 1
+    for start, end in ((first.start, second.end), (second.start, third.end)):
+        with pytest.raises(NexusWindowError, match="has no window from"):
+            listing(folder, Wanted(span=span(start, end)))
+
+
+@TWO
+def test_snapshots_that_have_all_lost_their_manifests_are_refused(tree: Path) -> None:
+    folder = next((tree / "sandbox/prices").glob("2*"))
+    (folder / NAME).unlink()
+    for root in (tree, folder):
+        with pytest.raises(NexusStorageError, match=f"{folder.name} has .* and no {NAME}"):
+            listed(root, "prices")
 
 
 @TWO

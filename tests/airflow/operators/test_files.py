@@ -153,3 +153,44 @@ def test_the_list_is_of_windows_alone(root: Path) -> None:
     assert [[file["sha256"] for file in each["files"]] for each in windows] == [
         [file["sha256"] for file in each["files"]] for each in manifests
     ]
+
+
+def test_the_disk_of_one_worker_is_refused(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "CeleryExecutor")
+    operator = NexusListFilesOperator(task_id="files", path=root.as_uri(), resource="transactions")
+    with pytest.raises(FAILURES, match="a place on this worker's own disk"):
+        operator.execute({})
+    monkeypatch.setenv("AIRFLOW__NEXUS__SHARED_PATHS", str(root))
+    assert operator.execute({}) == paths(root)
+
+
+def test_a_list_on_the_disk_of_one_worker_is_warned_of(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "CeleryExecutor")
+    monkeypatch.setenv("AIRFLOW__NEXUS__SHARED_PATHS", str(root))
+    target = str(tmp_path / "list.txt")
+    NexusListFilesOperator(task_id="files", path=root.as_uri(), resource="transactions", output_path=target).execute({})
+    assert f"output_path is {target}, a place on this worker's own disk" in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize("since", [None, "2100-01-01"])
+def test_a_list_does_not_replace_a_manifest(root: Path, since: str | None) -> None:
+    manifest = next(root.rglob(NAME))
+    before = manifest.read_bytes()
+    operator = NexusListFilesOperator(
+        task_id="files", path=root.as_uri(), resource="transactions", output_path=str(manifest), changed_since=since
+    )
+    with pytest.raises(FAILURES, match="lies in the copy itself"):
+        operator.execute({})
+    assert manifest.read_bytes() == before
+
+
+def test_an_older_list_does_not_outlive_one_without_files(root: Path, tmp_path: Path) -> None:
+    target = tmp_path / "list.txt"
+    target.write_text("old\n")
+    operator = NexusListFilesOperator(
+        task_id="files", path=root.as_uri(), resource="transactions", output_path=str(target), changed_since="2100-01-01"
+    )
+    assert operator.execute({}) == []
+    assert target.read_text() == ""
