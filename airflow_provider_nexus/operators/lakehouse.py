@@ -8,6 +8,7 @@ from datetime import timedelta
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_nexus.api.moments import span_of_time
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.log import number_of
 from airflow_provider_nexus.exceptions import NexusConfigurationError
@@ -18,7 +19,7 @@ from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
 
-_LEAST = timedelta(days=7)
+_LEAST, _LONGEST = timedelta(days=7), timedelta(days=36_500)
 
 
 class NexusCompactOperator(NexusBaseOperator):
@@ -55,7 +56,7 @@ class NexusCompactOperator(NexusBaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.resource, self.path = rendered(resource), rendered(path)
-        self.retention = retention if isinstance(retention, timedelta) else timedelta(seconds=retention)
+        self.retention = span_of_time(retention, "retention", longest=_LONGEST)
         self.storage_conn_id, self.nexus_conn_id = rendered(storage_conn_id), rendered(nexus_conn_id)
         self.check(NexusCompactOperator)
         if self.retention < _LEAST:

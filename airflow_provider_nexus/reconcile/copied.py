@@ -143,11 +143,12 @@ def copied_files(root: Any, name: str, opened: OpenTable = open_lake) -> CopiedR
                         yield values[1:]
                 since = until
 
-    windows = (
-        ProvedWindow(window, manifest.read_moment, manifest.put_aside, frozenset(manifest.protected))
-        for window, (_, manifest) in proved.items()
-    )
-    return CopiedRecords(resource, str(root), servers.pop(), tuple(windows), read)
+    windows = tuple(_proved(window, manifest) for window, (_, manifest) in proved.items())
+    return CopiedRecords(resource, str(root), servers.pop(), windows, read)
+
+
+def _proved(window: Window, manifest: Manifest) -> ProvedWindow:
+    return ProvedWindow(window, manifest.read_moment, manifest.put_aside, frozenset(manifest.protected))
 
 
 def _copied_lake(copy: DeltaCopy) -> CopiedRecords:
@@ -162,11 +163,8 @@ def _copied_lake(copy: DeltaCopy) -> CopiedRecords:
     def read(fields: Sequence[str], start: datetime, end: datetime) -> Iterator[Values]:
         return copy.values([column_of(table, field) for field in fields], start, end)
 
-    windows = (
-        ProvedWindow(window, manifest.read_moment, manifest.put_aside, frozenset(manifest.protected))
-        for window, manifest in proved.items()
-    )
-    return CopiedRecords(copy.resource, str(copy.folder), copy.base_url, tuple(windows), read)
+    windows = tuple(_proved(window, manifest) for window, manifest in proved.items())
+    return CopiedRecords(copy.resource, str(copy.folder), copy.base_url, windows, read)
 
 
 def copied_table(engine: Engine, table: str, name: str) -> CopiedRecords:

@@ -13,7 +13,7 @@ from airflow_provider_nexus.load.account import Digest, TableAccount
 from airflow_provider_nexus.load.columns import DIGESTED, Table
 from airflow_provider_nexus.load.delta.books import Books, Shelf
 from airflow_provider_nexus.load.delta.effects import inside
-from airflow_provider_nexus.load.delta.files import current_rows, rows_in
+from airflow_provider_nexus.load.delta.files import contents_of, current_rows, rows_in
 from airflow_provider_nexus.load.delta.table import Snapshot
 from airflow_provider_nexus.load.manifest import Manifest
 from airflow_provider_nexus.load.parquet.writer import Batch, arrow_schema, rows_of
@@ -153,7 +153,7 @@ def _of_the_versions(folder: Any, files: Any, columns: Table, books: Books) -> I
     found = Digest()
     for file in files:
         for batch in rows_in(folder, file, arrow_schema(columns, {}), ["_content"]):
-            found.add_all([bytes.fromhex(each) for each in batch["_content"].to_pylist()])
+            found.add_all(contents_of(batch))
     if found != Digest.of(books.state.versions, books.state.versions_digest or Digest().digest):
         yield (
             f"the history has {found.records} versions, and had {books.state.versions} after its last load, or other ones: "

@@ -27,7 +27,7 @@ from airflow_provider_nexus.load.delta.effects import Effects, inside, is_inside
 from airflow_provider_nexus.load.delta.files import current_rows
 from airflow_provider_nexus.load.delta.incoming import Incoming
 from airflow_provider_nexus.load.delta.merge import Merge
-from airflow_provider_nexus.load.delta.table import PARTITIONS, DataFile, LakeTable, PartitionBy, Snapshot, VersionTable
+from airflow_provider_nexus.load.delta.table import MONTH, PARTITIONS, DataFile, LakeTable, PartitionBy, Snapshot, VersionTable
 from airflow_provider_nexus.load.manifest import Manifest, TableLoad, TableState
 from airflow_provider_nexus.load.parquet.writer import rows_of
 from airflow_provider_nexus.load.rejects import digest_of
@@ -300,7 +300,7 @@ class DeltaCopy:
         totals, seen = Totals(), self._look()
         months: dict[str, list[DataFile]] = {}
         for file in (each for each in seen.files if each.partition is not None):
-            months.setdefault(str(file.partition)[:7], []).append(file)
+            months.setdefault(str(file.partition)[:MONTH], []).append(file)
         for month, mine in months.items():
             if all(file.first and file.last and start <= file.first and file.last < end for file in mine):
                 totals.merge(Totals.load(map(asdict, seen.books.months.get(month, ()))))

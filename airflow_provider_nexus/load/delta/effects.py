@@ -16,13 +16,13 @@ from airflow_provider_nexus.load.account import Digest, Grouping, TableAccount
 from airflow_provider_nexus.load.columns import Table, UnsettledRule
 from airflow_provider_nexus.load.copy import Sealed
 from airflow_provider_nexus.load.delta.books import Books, Reading, Shelf
-from airflow_provider_nexus.load.delta.files import partition_of
+from airflow_provider_nexus.load.delta.files import contents_of, partition_of
+from airflow_provider_nexus.load.delta.table import MONTH
 from airflow_provider_nexus.load.manifest import ChangeCounts, Manifest, PatchedBy
 from airflow_provider_nexus.load.parquet.index import IndexedTotals
 from airflow_provider_nexus.load.parquet.writer import Batch, load, rows_of
 
 Kind = Literal["inserted", "updated", "deleted"]
-_MONTH = 7
 
 
 class Effects:
@@ -63,7 +63,7 @@ class Effects:
     def _count(self, batch: Batch, sign: int, kind: Kind) -> None:
         if not batch.num_rows:
             return
-        self.state.add_all([bytes.fromhex(each) for each in batch["_content"].to_pylist()], sign)
+        self.state.add_all(contents_of(batch), sign)
         if self._grouping:
             for month, rows in self._by_month(batch):
                 self._grouping.count(self._months.setdefault(month, Totals()), rows_of(rows), sign)
@@ -86,7 +86,7 @@ class Effects:
 
     def _by_month(self, batch: Batch) -> Iterator[tuple[str, Batch]]:
         compute, columns = load("pyarrow.compute"), batch.select(list(self._grouping.columns)) if self._grouping else batch
-        months = partition_of(batch[self._table.created], _MONTH)
+        months = partition_of(batch[self._table.created], MONTH)
         for month in compute.unique(months).to_pylist():
             yield month or "", columns.filter(compute.is_null(months) if month is None else compute.equal(months, month))
 

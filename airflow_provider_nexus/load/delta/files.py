@@ -64,6 +64,11 @@ def current_rows(folder: Any, files: Sequence[DataFile], table: Table, names: Se
         yield from found.filter(load("pyarrow.compute").invert(found["_deleted"])).select(wanted).to_batches()
 
 
+def contents_of(batch: Batch) -> list[bytes]:
+    """The digests of the rows of a batch, by its column ``_content``."""
+    return [bytes.fromhex(each) for each in batch["_content"].to_pylist()]
+
+
 def newest(versions: Any) -> Any:
     """The newest version of each record, a table of them in one piece.
 

@@ -11,12 +11,7 @@ from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import Output
 from airflow_provider_nexus.load.delta.copy import DeltaCopy
-from airflow_provider_nexus.load.delta.table import APPLICATION, LOG, load_library, url_of
-
-
-def is_delta(folder: Any) -> bool:
-    """Whether a folder is the root of a Delta table."""
-    return LOG in store.names(folder)
+from airflow_provider_nexus.load.delta.table import APPLICATION, load_library, url_of
 
 
 def open_table(folder: Any, storage_options: Mapping[str, str] | None = None) -> DeltaCopy:

@@ -18,7 +18,7 @@ from airflow_provider_nexus.load.account import Digest, TableAccount
 from airflow_provider_nexus.load.columns import DIGESTED, Table
 from airflow_provider_nexus.load.copy import Sealed
 from airflow_provider_nexus.load.delta.effects import Effects, inside, is_inside
-from airflow_provider_nexus.load.delta.files import FileWriter, newest, rows_in
+from airflow_provider_nexus.load.delta.files import FileWriter, contents_of, newest, rows_in
 from airflow_provider_nexus.load.delta.incoming import NEW, OUTDATED, UPDATE, Incoming, Near
 from airflow_provider_nexus.load.delta.table import DataFile, NewFile, Snapshot
 from airflow_provider_nexus.load.parquet.writer import Batch, batch_of, load, rows_of
@@ -140,7 +140,7 @@ class Merge:
                 marks[row] = KEPT
         mine = self._inside(stored, self._own) if self._own else None
         if mine is not None:
-            self.found.add_all([bytes.fromhex(each) for each in stored["_content"].filter(mine).to_pylist()])
+            self.found.add_all(contents_of(stored.filter(mine)))
         deleted = self._deleted(stored, found)
         for row in compute.indices_nonzero(deleted).to_pylist() if deleted is not None else ():
             marks[row] = DELETED
@@ -214,7 +214,7 @@ class Merge:
             arrow, count = load(), batch.num_rows
             extra = [arrow.array([self._number] * count, arrow.int64()), arrow.array([is_deleted] * count, arrow.bool_())]
             batch = arrow.RecordBatch.from_arrays([*batch.columns, *extra], schema=self._schema)
-            self.versions.add_all([bytes.fromhex(each) for each in batch["_content"].to_pylist()])
+            self.versions.add_all(contents_of(batch))
         writer.write(batch)
 
     def _carry_out(self, plan: Plan, writer: FileWriter, updates: Updates) -> None:

@@ -21,11 +21,11 @@ from airflow_provider_nexus.load.collection import is_same
 from airflow_provider_nexus.load.columns import Column, Table
 from airflow_provider_nexus.load.parquet.writer import arrow_schema, load
 
-LOG = "_delta_log"
 APPLICATION = "nexus"
 """Name of the application whose version, in the table's state for ever, names the books of the last load."""
 PartitionBy = Literal["month", "day"]
-PARTITIONS: dict[str, tuple[str, int]] = {"month": ("_month", 7), "day": ("_day", 10)}
+MONTH = len("2026-11")
+PARTITIONS: dict[str, tuple[str, int]] = {"month": ("_month", MONTH), "day": ("_day", len("2026-11-28"))}
 """Column of the partitions, and how many characters of the UTC creation stamp are its value."""
 VERSIONING = (
     Column("_load", (), "integer", "Number of the load that brought this version"),
