@@ -8,16 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
-import boto3  # type: ignore[import-untyped]
 import pytest
 from airflow.sdk import ObjectStoragePath
-from moto.server import ThreadedMotoServer
 
 from airflow_provider_nexus.__main__ import main
 from airflow_provider_nexus.hooks._stores import delta_options
 from airflow_provider_nexus.sandbox import Sandbox
 from tests.airflow.nexus import connection
 from tests.load.delta.writing import copy_in, day, load_day
+from tests.object_store import PASSWORD, object_store
 from tests.report.pages import Page
 
 NOW = datetime(2026, 3, 1, 0, 30, tzinfo=UTC)
@@ -28,22 +27,8 @@ DAY = ("--window-start", "2026-02-28", "--window-end", "2026-03-01")
 @pytest.fixture(scope="module")
 def lake() -> Iterator[Any]:
     """A store with a bucket, and the connection to it, which alone knows the keys."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        extra = {"endpoint_url": f"http://{host}:{port}", "region_name": "eu-west-1"}
-        conn = {"conn_type": "aws", "login": "key", "password": "hidden", "extra": extra}
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("AIRFLOW_CONN_LAKE_CONN", json.dumps(conn))
-            for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL"):
-                patch.delenv(name, raising=False)
-            keys = {"aws_access_key_id": "key", "aws_secret_access_key": "hidden"}
-            client = boto3.client("s3", **extra, **keys)
-            client.create_bucket(Bucket="lake", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-            yield client
-    finally:
-        server.stop()
+    with object_store("lake_conn") as store:
+        yield store.client
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +43,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
     except SystemExit as ended:
         code = int(ended.code or 0)
     said = capsys.readouterr()
-    assert "hidden" not in said.out + said.err
+    assert PASSWORD not in said.out + said.err
     return code, said.out, said.err
 
 

@@ -23,13 +23,12 @@ from urllib.parse import urlencode
 import boto3  # type: ignore[import-untyped]
 import psutil
 import sqlalchemy as sa
-from redis import Redis
 
 from airflow_provider_nexus.cli import throwaway
 from airflow_provider_nexus.sandbox import Sandbox
 from tests.cluster import host
-from tests.lacking import find
 from tests.load.sql.databases import Databases
+from tests.redis_server import redis_server
 from tests.standalone.running import QUICK, Airflow, free_port, wait_for
 
 BUCKET = "lake"
@@ -170,7 +169,7 @@ def cluster(home: Path, sandbox: Sandbox, dags: str) -> Iterator[Cluster]:
     databases = Databases()
     with ExitStack() as stack:
         stack.callback(databases.close)
-        broker = stack.enter_context(_redis(home))
+        broker = f"redis://127.0.0.1:{stack.enter_context(redis_server()).port}/0"
         endpoint = stack.enter_context(_object_store(home))
         metadata, warehouse = (databases.url("postgresql+psycopg2", home) for _ in range(2))
         port = free_port()
@@ -212,25 +211,6 @@ def cluster(home: Path, sandbox: Sandbox, dags: str) -> Iterator[Cluster]:
         wait_for("a healthy Airflow", running.airflow.is_healthy, 120)
         running.airflow.sign_in()
         yield running
-
-
-@contextmanager
-def _redis(home: Path) -> Iterator[str]:
-    port = free_port()
-    command = [find("redis-server", "redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(home)]
-    with _serving(command, home / "redis.log"):
-        url = f"redis://127.0.0.1:{port}/0"
-        wait_for("Redis", lambda: _pings(url), 30)
-        yield url
-
-
-def _pings(url: str) -> bool:
-    try:
-        return bool(Redis.from_url(url).ping())
-    except OSError:
-        return False
-    except Exception as error:  # noqa: BLE001 - redis has its own ConnectionError
-        return "refused" not in str(error)
 
 
 @contextmanager

@@ -53,6 +53,7 @@ class Capture:
     :param place: gives copy and watermark anew, as each task has its own
     :param held: the rows of the copy by key
     :param options: members of the request
+    :param flaws: where the copy is not as it says of itself; ``held`` fails where files are not as their manifests say
     """
 
     sandbox: Sandbox
@@ -62,6 +63,7 @@ class Capture:
     options: Mapping[str, Any] = field(default_factory=lambda: {"page_size": 20})
     rereads: int = 1
     client: Callable[[], NexusClient] | None = None
+    flaws: Callable[[], tuple[str, ...]] = tuple
 
     def __post_init__(self) -> None:
         self.entry = get_resource(self.resource)
@@ -120,7 +122,9 @@ def into_delta(sandbox: Sandbox, folder: Path, resource: str = "broker_transacti
         copy = DeltaCopy(folder, table, environment="sandbox", base_url=sandbox.base_url, output=output)
         return copy, CopyWatermark(copy)
 
-    return Capture(sandbox, resource, place, lambda: held_in_delta(place()[0]), **options)
+    return Capture(
+        sandbox, resource, place, lambda: held_in_delta(place()[0]), flaws=lambda: place()[0].check().problems, **options
+    )
 
 
 def held_in_delta(copy: DeltaCopy) -> dict[str, TableRow]:

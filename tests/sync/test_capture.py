@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from airflow_provider_nexus.load.parquet.changes import DELETED
 from airflow_provider_nexus.sandbox.faults import Fault
 from airflow_provider_nexus.sync.capture import CaptureJob
 from tests.extract.serving import client_of
-from tests.sync.capturing import BEGIN, DAY, Capture, held_in, into_files, living, rows_of
+from tests.sync.capturing import BEGIN, DAY, Capture, held_in, into_delta, into_files, living, rows_of
 
 DAYS = 75
 WITHOUT_TOTALS = Fault("status", "/transaction/totals", status=404, times=-1)
@@ -39,6 +39,8 @@ ODD_SERVERS: dict[str, dict[str, Any]] = {
     "late rows": {"late_share": 0.3, "late_seconds": 200.0},
     "totals fail now and then": {"faults": (Fault("status", "/transaction/totals", status=503, first=3, times=2),)},
 }
+Into = Callable[..., Capture]
+KINDS = pytest.mark.parametrize("into", [into_files, into_delta], ids=["files", "delta"])
 
 
 def digest_of(keys: Iterable[str]) -> str:
@@ -48,27 +50,32 @@ def digest_of(keys: Iterable[str]) -> str:
     return digest.digest
 
 
+@KINDS
 @pytest.mark.slow
-def test_a_copy_equals_the_truth_at_the_end_of_every_day(tmp_path: Path) -> None:
+@pytest.mark.timeout(900)
+def test_a_copy_equals_the_truth_at_the_end_of_every_day(tmp_path: Path, into: Into) -> None:
     # where the server does not sort, windows are cut into parts, and those cost more
     with living(per_day=30, other_shapes=("transaction_sort",)) as sandbox:
-        capture = into_files(sandbox, tmp_path)
+        capture = into(sandbox, tmp_path)
         for day in range(DAYS):
             sandbox.advance(DAY if day else 0)
             capture.run()
             assert capture.wrong() == [], day
+        assert capture.flaws() == ()
         assert sandbox.records_served < 5 * len(capture.truth())
 
 
+@KINDS
 @pytest.mark.parametrize("server", ODD_SERVERS)
-def test_a_copy_equals_the_truth_whatever_the_server_does(tmp_path: Path, server: str) -> None:
+def test_a_copy_equals_the_truth_whatever_the_server_does(tmp_path: Path, server: str, into: Into) -> None:
     with living(per_day=50, **ODD_SERVERS[server]) as sandbox:
         # Totals that take no notice of dates tell nothing: then all is read again.
-        capture = into_files(sandbox, tmp_path, rereads=100 if server == "dates ignored" else 0)
+        capture = into(sandbox, tmp_path, rereads=100 if server == "dates ignored" else 0)
         for day in range(8):
             sandbox.advance(DAY if day else 0)
             capture.run()
             assert capture.wrong() == [], day
+            assert capture.flaws() == (), day
 
 
 @pytest.mark.parametrize("resource", ["broker_transactions", "orders"])
@@ -104,11 +111,12 @@ def test_a_history_holds_each_version_that_a_run_saw_once(tmp_path: Path, resour
     assert max(map(len, seen.values())) > 2
 
 
+@KINDS
 @pytest.mark.slow
 @pytest.mark.parametrize(("resource", "rereads"), [("orders", 2), ("transactions", 4)])
-def test_without_totals_each_window_is_read_again_in_its_turn(tmp_path: Path, resource: str, rereads: int) -> None:
+def test_without_totals_each_window_is_read_again_in_its_turn(tmp_path: Path, resource: str, rereads: int, into: Into) -> None:
     with living(per_day=40) as sandbox:
-        capture = into_files(sandbox, tmp_path, resource, rereads=rereads)
+        capture = into(sandbox, tmp_path, resource, rereads=rereads)
         stale: list[float] = []
         for day in range(25):
             sandbox.advance(DAY if day else 0)
@@ -127,9 +135,10 @@ def may_be_stale(capture: Capture, row: TableRow) -> bool:
     return not UnsettledRule(Table(capture.entry)).is_unsettled_row(row)
 
 
-def test_without_totals_old_windows_are_read_again(tmp_path: Path) -> None:
+@KINDS
+def test_without_totals_old_windows_are_read_again(tmp_path: Path, into: Into) -> None:
     with living(per_day=50, faults=(WITHOUT_TOTALS,)) as sandbox:
-        capture = into_files(sandbox, tmp_path, rereads=100)
+        capture = into(sandbox, tmp_path, rereads=100)
         for day in range(6):
             sandbox.advance(DAY if day else 0)
             summary = capture.run()

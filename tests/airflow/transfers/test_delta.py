@@ -7,17 +7,13 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import boto3  # type: ignore[import-untyped]
 import pytest
 from airflow.sdk import DAG
 from airflow.sdk.definitions.connection import Connection
-from moto.server import ThreadedMotoServer
 
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.hooks._connections import opened
@@ -28,6 +24,7 @@ from airflow_provider_nexus.transfers.nexus_to_object_storage import NexusToObje
 from tests.airflow.running import run_dag, state_of, xcom_of
 from tests.airflow.transfers.copies import files_dag, truth
 from tests.airflow.transfers.test_capture import CAPTURE, LAG, living, run_days
+from tests.object_store import object_store
 
 DELTA: dict[str, Any] = {**CAPTURE, "file_format": "delta"}
 
@@ -99,6 +96,12 @@ def test_arguments_that_can_not_be_are_refused(what: str) -> None:
         NexusToObjectStorageOperator(task_id="t", resource="orders", path="/tmp/x", **arguments)
 
 
+@pytest.mark.parametrize("retention", ["7 days", None, True, -1])
+def test_what_is_no_retention_is_refused(retention: Any) -> None:
+    with pytest.raises(NexusConfigurationError, match=r"^retention is "):
+        NexusCompactOperator(task_id="t", resource="orders", path="/tmp/x", retention=retention)
+
+
 def test_a_short_retention_is_refused() -> None:
     with pytest.raises(NexusConfigurationError, match="seven days at least"):
         NexusCompactOperator(task_id="t", resource="orders", path="/tmp/x", retention=timedelta(days=6))
@@ -129,28 +132,8 @@ def test_without_the_extra_it_is_said() -> None:
     assert "airflow-provider-nexus[lakehouse]" in done.stdout
 
 
-@contextmanager
-def s3() -> Iterator[str]:
-    """A store that imitates S3, and an Airflow connection to it."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
-    keys = {"aws_access_key_id": "key", "aws_secret_access_key": "secret", "region_name": "eu-west-1"}
-    place = {"LocationConstraint": "eu-west-1"}
-    boto3.client("s3", endpoint_url=url, **keys).create_bucket(Bucket="lake", CreateBucketConfiguration=place)
-    extra = {"endpoint_url": url, "region_name": "eu-west-1"}
-    stored = {"conn_type": "aws", "login": "key", "password": "secret", "extra": extra}
-    os.environ["AIRFLOW_CONN_LAKE"] = json.dumps(stored)
-    try:
-        yield url
-    finally:
-        os.environ.pop("AIRFLOW_CONN_LAKE")
-        server.stop()
-
-
 def test_a_table_in_an_object_store_is_kept_true() -> None:
-    with s3(), living() as sandbox:
+    with object_store("lake"), living() as sandbox:
         root = opened("path", "s3://lake/nexus", "lake")
         folder = root / "sandbox" / "broker_transactions"
         options = delta_options(folder)

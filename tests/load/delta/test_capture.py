@@ -1,10 +1,8 @@
-"""Changes captured into a Delta table: it equals the truth, whatever the server does, and says so of itself."""
+"""Histories and deletions captured into a Delta table. That it equals the truth is in tests/sync/test_capture, as of files."""
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,6 @@ from airflow_provider_nexus.load.delta.files import rows_in
 from airflow_provider_nexus.load.delta.table import VersionTable
 from airflow_provider_nexus.load.parquet.writer import arrow_schema, rows_of
 from tests.sync.capturing import DAY, Capture, into_delta, living
-from tests.sync.test_capture import DAYS, ODD_SERVERS, WITHOUT_TOTALS, may_be_stale
 
 
 def versions_of(folder: Path, capture: Capture) -> dict[str, list[tuple[Any, ...]]]:
@@ -30,36 +27,6 @@ def versions_of(folder: Path, capture: Capture) -> dict[str, list[tuple[Any, ...
     return {key: sorted(rows, key=lambda row: row[-2]) for key, rows in found.items()}
 
 
-def flaws_of(capture: Capture) -> tuple[str, ...]:
-    """Where the table is not as its books say."""
-    copy: Any = capture.place()[0]
-    return tuple(copy.check().problems)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_a_copy_equals_the_truth_at_the_end_of_every_day(tmp_path: Path) -> None:
-    with living(per_day=30, other_shapes=("transaction_sort",)) as sandbox:
-        capture = into_delta(sandbox, tmp_path)
-        for day in range(DAYS):
-            sandbox.advance(DAY if day else 0)
-            capture.run()
-            assert capture.wrong() == [], day
-        assert flaws_of(capture) == ()
-        assert sandbox.records_served < 5 * len(capture.truth())
-
-
-@pytest.mark.parametrize("server", ODD_SERVERS)
-def test_a_copy_equals_the_truth_whatever_the_server_does(tmp_path: Path, server: str) -> None:
-    with living(per_day=50, **ODD_SERVERS[server]) as sandbox:
-        capture = into_delta(sandbox, tmp_path, rereads=100 if server == "dates ignored" else 0)
-        for day in range(8):
-            sandbox.advance(DAY if day else 0)
-            capture.run()
-            assert capture.wrong() == [], day
-            assert flaws_of(capture) == (), day
-
-
 @pytest.mark.parametrize("history", [False, True], ids=["current", "history"])
 @pytest.mark.parametrize("resource", ["broker_transactions", "orders"])
 def test_what_is_deleted_leaves_the_copy(tmp_path: Path, resource: str, history: bool) -> None:
@@ -70,7 +37,7 @@ def test_what_is_deleted_leaves_the_copy(tmp_path: Path, resource: str, history:
             sandbox.advance(DAY if day else 0)
             deleted += (capture.run() or {})["deleted"]
             assert capture.wrong() == [], day
-            assert flaws_of(capture) == (), day
+            assert capture.flaws() == (), day
         assert deleted
         if history:
             gone = {key for key, versions in versions_of(tmp_path, capture).items() if versions[-1][-1]}
@@ -90,39 +57,10 @@ def test_a_history_holds_each_version_that_a_run_saw_once(tmp_path: Path, resour
                 if seen.setdefault(key, [""])[-1] != row[3]:
                     seen[key].append(row[3])
         assert capture.wrong() == []
-        assert flaws_of(capture) == ()
+        assert capture.flaws() == ()
         held = versions_of(tmp_path, capture)
     assert {key: ["", *(row[3] for row in rows)] for key, rows in held.items()} == seen
     assert max(map(len, seen.values())) > 2
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("resource", "rereads"), [("orders", 2), ("transactions", 4)])
-def test_without_totals_each_window_is_read_again_in_its_turn(tmp_path: Path, resource: str, rereads: int) -> None:
-    with living(per_day=40) as sandbox:
-        capture = into_delta(sandbox, tmp_path, resource, rereads=rereads)
-        stale: list[float] = []
-        for day in range(25):
-            sandbox.advance(DAY if day else 0)
-            capture.run()
-            held, truth, wrong = capture.held(), capture.truth(), capture.wrong()
-            assert held.keys() == truth.keys()
-            stale.append(len(wrong) / len(truth))
-            assert all(may_be_stale(capture, held[key]) for key in wrong), "only what had ended can be changed unseen"
-            proofs = [read_at for _, read_at in capture.place()[0].windows()]
-            assert (max(proofs) - min(proofs)) / timedelta(days=1) <= math.ceil(len(proofs) / rereads)
-    assert max(stale) < 0.05, stale
-
-
-def test_without_totals_old_windows_are_read_again(tmp_path: Path) -> None:
-    with living(per_day=50, faults=(WITHOUT_TOTALS,)) as sandbox:
-        capture = into_delta(sandbox, tmp_path, rereads=100)
-        for day in range(6):
-            sandbox.advance(DAY if day else 0)
-            summary = capture.run()
-            assert capture.wrong() == [], day
-        assert summary is not None
-        assert summary["feeds"]["reread"] > 0
 
 
 def test_the_files_of_a_history_are_never_changed(tmp_path: Path) -> None:
