@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -284,8 +284,14 @@ def test_copies_that_cannot_be_reconciled_are_refused(given: object) -> None:
 def test_copies_that_are_brought_up_to_date_are_right_each_day(tmp_path: Path, kind: str) -> None:
     """Windows are patched and read again, in files and tables that have each version too."""
     with Sandbox(
-        transactions=60, customers=6, days=1, arrivals_per_hour=2.5, lives="long", clock_speed=0
-    ) as sandbox:  # fmt: skip
+        transactions=60,
+        customers=6,
+        days=1,
+        arrivals_per_hour=2.5,
+        lives="long",
+        clock_speed=0,
+        now=datetime(2026, 6, 2, 0, 30, tzinfo=UTC),
+    ) as sandbox:
         begin = sandbox.now.replace(microsecond=0) - timedelta(days=1, hours=1)
         engine = sa.create_engine(f"sqlite:///{tmp_path}/db")
         client = client_of(sandbox)
