@@ -32,8 +32,12 @@ read_parquet('{{ files }}', union_by_name = true)
 )
 {%- endif -%}
 {%- else -%}
-{%- if execute and not adapter.get_relation(relation.database, relation.schema, relation.identifier) -%}
+{%- if execute -%}
+{#- Not by adapter.get_relation: while one thread fills its cache, another one finds a part of the relations there. -#}
+{%- set there = list_relations_without_caching(relation.without_identifier()).columns['name'].values() -%}
+{%- if relation.identifier | lower not in there | map('lower') -%}
 {%- do exceptions.raise_compiler_error("There is no " ~ relation ~ ", which nexus_tables." ~ resource ~ " leads to: load it with NexusToSqlOperator, name its table there, or take it out") -%}
+{%- endif -%}
 {%- endif -%}
 {{ relation }}
 {%- endif -%}
