@@ -27,7 +27,7 @@ from airflow_provider_nexus.load.frames import data_frame
 from airflow_provider_nexus.sync.job import Drift, check_contract
 from tests.client.serving import session_for
 from tests.client.socket_server import Asked, Reply, SocketServer, answer
-from tests.client.test_secret import BEARER, ECHOES, TOKEN, everything, shown
+from tests.client.test_secret import BEARER, ECHOES, SOME_ECHOES, TOKEN, everything, shown
 
 SOUND: dict[str, Any] = {
     "orderCode": "O1",
@@ -86,7 +86,7 @@ def by_frame(client: NexusClient) -> object:
 WAYS = [by_run, by_record, by_iterating, by_frame]
 
 
-@ECHOES
+@SOME_ECHOES
 def test_no_error_of_a_record_tells(form: Callable[[str], str], caplog: pytest.LogCaptureFixture) -> None:
     raised = []
     for place, record in spoilt(form(BEARER)).items():

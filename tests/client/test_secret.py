@@ -66,6 +66,9 @@ FORMS: dict[str, Callable[[str], str]] = {
     "base64, percent": lambda text: quote(b64(text), safe=""),
 }
 ECHOES = pytest.mark.parametrize("form", FORMS.values(), ids=list(FORMS))
+KINDS_OF_ECHOES = ("as it is", "percent twice", "JSON within JSON", "HTML, decimal", "base64 of more, by one")
+SOME_ECHOES = pytest.mark.parametrize("form", [FORMS[name] for name in KINDS_OF_ECHOES], ids=KINDS_OF_ECHOES)
+"""One of each kind, where each takes many calls."""
 
 
 def shown(text: str) -> list[str]:

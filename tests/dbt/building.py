@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +29,14 @@ from airflow_provider_nexus.sync.watermark import CopyWatermark, Watermark, file
 DBT = Path(sys.prefix) / "dbt"
 """The environment that `make .venv/dbt.stamp` makes in the one that the tests run in."""
 PACKAGE = Path(__file__).parents[2] / "dbt_nexus"
+IN_TURN = """
+import json, sys
+from dbt.cli.main import dbtRunner
+for command in json.load(sys.stdin):
+    outcome = dbtRunner().invoke(command).success
+    print(end=f"\\0{outcome}\\0", flush=True)
+"""
+"""Runs commands of dbt one after the other, each of which is told whether it went well."""
 FAR_AWAY = "Pacific/Auckland"
 """Half of a day of UTC is another day there."""
 
@@ -122,14 +130,34 @@ class Store:
 
     def dbt(self, *arguments: str, fails: bool = False, **variables: object) -> str:
         """What dbt says; it must end as is expected."""
-        profiles = {"dbt_nexus": {"target": "here", "outputs": {"here": self.profile()}}}
-        (self.folder / "profiles.yml").write_text(json.dumps(profiles))
-        run = [command(), "--no-use-colors", "--log-level-file", "none", *arguments, "--project-dir", str(PACKAGE)]
-        run += ["--profiles-dir", str(self.folder), "--target-path", str(self.folder / "target")]
-        run += ["--log-path", str(self.folder), "--vars", json.dumps(self.variables() | variables)]
-        ended = subprocess.run(run, capture_output=True, text=True, check=False, timeout=300, cwd=self.folder)
+        ended = subprocess.run(
+            [command(), *self._command(arguments, variables)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+            cwd=self.folder,
+        )
         assert (ended.returncode != 0) == fails, ended.stdout[-5000:] + ended.stderr[-2000:]
         return ended.stdout
+
+    def dbt_parses(self, each: Iterable[dict[str, object]]) -> list[tuple[bool, str]]:
+        """Whether dbt takes the project with variables, and what it says; in one process, as it is slow to start."""
+        commands = [self._command(["parse"], variables) for variables in each]
+        python = [str(DBT / "bin" / "python"), "-c", IN_TURN]
+        ended = subprocess.run(
+            python, input=json.dumps(commands), capture_output=True, text=True, check=False, timeout=600, cwd=self.folder
+        )
+        assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
+        parted = ended.stdout.split("\x00")[:-1]
+        return [(outcome == "True", said) for said, outcome in zip(parted[::2], parted[1::2], strict=True)]
+
+    def _command(self, arguments: Iterable[str], variables: dict[str, object]) -> list[str]:
+        profiles = {"dbt_nexus": {"target": "here", "outputs": {"here": self.profile()}}}
+        (self.folder / "profiles.yml").write_text(json.dumps(profiles))
+        run = ["--no-use-colors", "--log-level-file", "none", *arguments, "--project-dir", str(PACKAGE)]
+        run += ["--profiles-dir", str(self.folder), "--target-path", str(self.folder / "target")]
+        return [*run, "--log-path", str(self.folder), "--vars", json.dumps(self.variables() | variables)]
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Rows of the models."""

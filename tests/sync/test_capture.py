@@ -41,6 +41,9 @@ ODD_SERVERS: dict[str, dict[str, Any]] = {
 }
 Into = Callable[..., Capture]
 KINDS = pytest.mark.parametrize("into", [into_files, into_delta], ids=["files", "delta"])
+# What a server does is met before there is a copy, so those are enough for another kind that bring rows late, or again.
+ODD_IN_DELTA = ("statuses ignored", "late rows", "totals fail now and then")
+ODD_KINDS = [(server, into_files) for server in ODD_SERVERS] + [(server, into_delta) for server in ODD_IN_DELTA]
 
 
 def digest_of(keys: Iterable[str]) -> str:
@@ -55,7 +58,7 @@ def digest_of(keys: Iterable[str]) -> str:
 @pytest.mark.timeout(900)
 def test_a_copy_equals_the_truth_at_the_end_of_every_day(tmp_path: Path, into: Into) -> None:
     # where the server does not sort, windows are cut into parts, and those cost more
-    with living(per_day=30, other_shapes=("transaction_sort",)) as sandbox:
+    with living(per_day=20, other_shapes=("transaction_sort",)) as sandbox:
         capture = into(sandbox, tmp_path)
         for day in range(DAYS):
             sandbox.advance(DAY if day else 0)
@@ -65,8 +68,7 @@ def test_a_copy_equals_the_truth_at_the_end_of_every_day(tmp_path: Path, into: I
         assert sandbox.records_served < 5 * len(capture.truth())
 
 
-@KINDS
-@pytest.mark.parametrize("server", ODD_SERVERS)
+@pytest.mark.parametrize(("server", "into"), ODD_KINDS)
 def test_a_copy_equals_the_truth_whatever_the_server_does(tmp_path: Path, server: str, into: Into) -> None:
     with living(per_day=50, **ODD_SERVERS[server]) as sandbox:
         # Totals that take no notice of dates tell nothing: then all is read again.
@@ -98,7 +100,7 @@ def test_a_history_holds_each_version_that_a_run_saw_once(tmp_path: Path, resour
     kept: dict[Path, bytes] = {}
     with living(per_day=40) as sandbox:
         capture = into_files(sandbox, tmp_path, resource, history=True, rereads=100)
-        for day in range(20):
+        for day in range(14):
             sandbox.advance(DAY if day else 0)
             capture.run()
             for key, row in capture.truth().items():
@@ -111,9 +113,10 @@ def test_a_history_holds_each_version_that_a_run_saw_once(tmp_path: Path, resour
     assert max(map(len, seen.values())) > 2
 
 
-@KINDS
 @pytest.mark.slow
-@pytest.mark.parametrize(("resource", "rereads"), [("orders", 2), ("transactions", 4)])
+@pytest.mark.parametrize(
+    ("resource", "rereads", "into"), [("orders", 2, into_files), ("transactions", 4, into_files), ("orders", 2, into_delta)]
+)
 def test_without_totals_each_window_is_read_again_in_its_turn(tmp_path: Path, resource: str, rereads: int, into: Into) -> None:
     with living(per_day=40) as sandbox:
         capture = into(sandbox, tmp_path, resource, rereads=rereads)

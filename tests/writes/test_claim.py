@@ -90,14 +90,15 @@ STEPS = 8
 
 
 def schedules() -> Iterator[tuple[int, ...]]:
-    for places in itertools.combinations(range(2 * STEPS), STEPS):
-        yield tuple(0 if at in places else 1 for at in range(2 * STEPS))
+    """All orders in which the first try begins: the two are alike."""
+    for places in itertools.combinations(range(1, 2 * STEPS), STEPS - 1):
+        yield tuple(0 if at in (0, *places) else 1 for at in range(2 * STEPS))
 
 
 @pytest.mark.long
 def test_no_order_of_their_steps_lets_both_send() -> None:
     ended = Counter(under(schedule) for schedule in schedules())
-    assert sum(ended.values()) == 12870
+    assert sum(ended.values()) == 6435
     assert {sent for sent, _ in ended} == {0, 1}
     assert (1, False) not in ended, "something was sent, and the next try would not know"
     assert ended[0, True] + ended[0, False] < ended[1, True] / 10, "mostly one goes on"

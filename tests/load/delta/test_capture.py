@@ -50,7 +50,7 @@ def test_a_history_holds_each_version_that_a_run_saw_once(tmp_path: Path, resour
     seen: dict[str, list[str]] = {}
     with living(per_day=40) as sandbox:
         capture = into_delta(sandbox, tmp_path, resource, history=True, rereads=100)
-        for day in range(20):
+        for day in range(14):
             sandbox.advance(DAY if day else 0)
             capture.run()
             for key, row in capture.truth().items():

@@ -37,7 +37,7 @@ def held_in(engine: Engine, resource: str) -> dict[str, TableRow]:
 @pytest.mark.slow
 def test_a_table_equals_the_truth_at_the_end_of_every_day(databases: Databases, tmp_path: Path) -> None:
     engine = sa.create_engine(databases.url("postgresql+psycopg2", tmp_path))
-    with living(per_day=25, other_shapes=("transaction_sort",)) as sandbox:
+    with living(per_day=20, other_shapes=("transaction_sort",)) as sandbox:
         capture = into_table(sandbox, engine, "broker_transactions")
         for day in range(DAYS):
             sandbox.advance(DAY if day else 0)
