@@ -17,10 +17,11 @@ from typing import Any
 
 from airflow_provider_nexus.api.lifecycles import Phase
 from airflow_provider_nexus.api.moments import moment
+from airflow_provider_nexus.api.resource import DateFilter
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.log import Log, number_of
-from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusWindowError
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusDataError, NexusWindowError
 from airflow_provider_nexus.extract.extracted import Extracted
 from airflow_provider_nexus.extract.extractor import Extractor
 from airflow_provider_nexus.extract.request import SyncRequest
@@ -109,7 +110,7 @@ class CaptureJob:
             self._store(self._extractor.read(again, "reread"), None)
         since = min((stored.start for stored, _ in self._copy.windows()), default=window.start)
         if self._request.resource.finished and since < window.start:
-            self._store(self._extractor.read(window, "finished"), since)
+            self._bring_ended(window, self._request.resource.finished, since)
         pieces = []
         for part in parts:
             created = self._extractor.read(part)
@@ -118,6 +119,20 @@ class CaptureJob:
         for again in self._to_read_again(created.origin.read_at):
             self._store(self._extractor.read(again, "reread"), min(since, window.start))
         return together(pieces)
+
+    def _bring_ended(self, window: Window, ends: DateFilter, since: datetime) -> None:
+        """Those that ended in the window, unless the server takes no notice of that: then each one that was open is looked up."""
+        try:
+            self._store(self._extractor.read(window, "finished"), since)
+        except NexusDataError as error:
+            if error.field != ends.stamp or error.value:
+                raise
+            self._log.warning(
+                "%s: asked for those that ended in the window (%s), the server shows records without an end: each record that "
+                "was open is looked up",
+                self._request.resource.name,
+                ends.since,
+            )
 
     def _refuse_another_place(self, window: Window, torn: list[Window]) -> None:
         """Refuse a copy that is not the one that the last run has left: the watermark is the end of a window in it.

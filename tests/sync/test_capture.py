@@ -80,6 +80,17 @@ def test_a_copy_equals_the_truth_whatever_the_server_does(tmp_path: Path, server
             assert capture.flaws() == (), day
 
 
+@pytest.mark.parametrize("resource", ["orders", "transfers"])
+def test_ends_that_a_server_takes_no_notice_of_are_looked_up(tmp_path: Path, resource: str, caplog: Any) -> None:
+    with living(per_day=30, filters="ignored") as sandbox:
+        capture = into_files(sandbox, tmp_path, resource, rereads=100)
+        for day in range(5):
+            sandbox.advance(DAY if day else 0)
+            capture.run()
+            assert capture.wrong() == [], day
+    assert "the server shows records without an end: each record that was open is looked up" in caplog.text
+
+
 @pytest.mark.parametrize("resource", ["broker_transactions", "orders"])
 def test_what_is_deleted_leaves_the_copy(tmp_path: Path, resource: str) -> None:
     with living(per_day=60, delete_share=0.1, delete_seconds=5.0 * DAY) as sandbox:
