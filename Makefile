@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 TEST_EXTRAS := test,docs,parquet,sql,openlineage
+# One more than there are processors, as many tests wait for a server or a process now and then.
+WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 CODE := $(wildcard airflow_provider_nexus example_dags tests benchmarks docs)
 
 .NOTPARALLEL:
@@ -54,19 +56,18 @@ types: $(VENV)/test.stamp
 	$(BIN)/mypy
 
 unit: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -n auto -m "not airflow and not standalone and not slow and not databases and not browser and not release and not cluster" --ignore=tests/airflow --ignore=tests/standalone
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not airflow and not standalone and not slow and not databases and not browser and not release and not cluster" --ignore=tests/airflow --ignore=tests/standalone
 
-# Those of databases among them: each kind ends with a test of a minute or more, during which the other core would stand still. Many
-# wait for servers that stall, so there is room for a third.
+# Those of databases among them: each kind ends with a test of a minute or more, during which the other core would stand still.
 slow: $(VENV)/test.stamp $(VENV)/dbt.stamp
-	NEXUS_SERVERS=20 $(BIN)/python -m pytest -n 3 --dist worksteal -m "slow or servers or databases" --ignore=tests/airflow --ignore=tests/standalone
+	NEXUS_SERVERS=20 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "slow or servers or databases" --ignore=tests/airflow --ignore=tests/standalone
 
 # PostgreSQL and MariaDB are started by the tests; .ci/servers installs them.
 databases: $(VENV)/test.stamp $(VENV)/dbt.stamp
 	$(BIN)/python -m pytest -n auto --dist loadfile -m databases --ignore=tests/airflow
 
 airflow: $(VENV)/test.stamp $(VENV)/dbt.stamp
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "airflow and not standalone"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "airflow and not standalone"
 
 # `make test` makes forty of these runs with each memory.
 reliability: $(VENV)/test.stamp
@@ -83,7 +84,7 @@ browser: $(VENV)/test.stamp
 # Each whole Airflow waits for most of its time, so there is room for the tests of pages and of what is published beside them. The
 # one that measures delays has the machine for itself.
 standalone: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -n 3 --dist loadfile -m "standalone or cluster or browser or release" tests/cluster tests/standalone tests/report tests/release --ignore=tests/standalone/test_waits.py
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "standalone or cluster or browser or release" tests/cluster tests/standalone tests/report tests/release --ignore=tests/standalone/test_waits.py
 	$(BIN)/python -m pytest -m standalone tests/standalone/test_waits.py
 
 # Its ten processes and their tasks keep two cores busy, so it has the machine for itself. .ci/servers installs PostgreSQL and Redis.
