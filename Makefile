@@ -56,7 +56,7 @@ types: $(VENV)/test.stamp
 	$(BIN)/mypy
 
 unit: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -n $(WORKERS) -m "not airflow and not standalone and not slow and not databases and not browser and not release and not cluster" --ignore=tests/airflow --ignore=tests/standalone
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not airflow and not standalone and not slow and not databases and not browser and not release and not cluster" --ignore=tests/airflow --ignore=tests/standalone
 
 # Those of databases among them: each kind ends with a test of a minute or more, during which the other core would stand still.
 slow: $(VENV)/test.stamp $(VENV)/dbt.stamp

@@ -294,7 +294,7 @@ def test_copies_that_are_brought_up_to_date_are_right_each_day(tmp_path: Path, k
     ) as sandbox:
         begin = sandbox.now.replace(microsecond=0) - timedelta(days=1, hours=1)
         engine = sa.create_engine(f"sqlite:///{tmp_path}/db")
-        for _ in range(6):
+        for _ in range(4):
             client = client_of(sandbox)  # a client's clock goes on from its latest answer, so it knows nothing of the day between
             environment = client.session.environment
             for name in COPIES:
