@@ -11,7 +11,8 @@ from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import Output
 from airflow_provider_nexus.load.delta.copy import DeltaCopy
-from airflow_provider_nexus.load.delta.table import APPLICATION, load_library, url_of
+from airflow_provider_nexus.load.delta.log import APPLICATION
+from airflow_provider_nexus.load.delta.table import load_library, url_of
 
 
 def open_table(folder: Any, storage_options: Mapping[str, str] | None = None) -> DeltaCopy:

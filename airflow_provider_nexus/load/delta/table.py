@@ -19,10 +19,9 @@ from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusContractError, NexusStorageError
 from airflow_provider_nexus.load.collection import is_same
 from airflow_provider_nexus.load.columns import Column, Table
+from airflow_provider_nexus.load.delta.log import APPLICATION, books_at
 from airflow_provider_nexus.load.parquet.writer import arrow_schema, load
 
-APPLICATION = "nexus"
-"""Name of the application whose version, in the table's state for ever, names the books of the last load."""
 PartitionBy = Literal["month", "day"]
 MONTH = len("2026-11")
 PARTITIONS: dict[str, tuple[str, int]] = {"month": ("_month", MONTH), "day": ("_day", len("2026-11-28"))}
@@ -87,14 +86,14 @@ class Snapshot:
     :param handle: the library's table
     """
 
+    folder: Any
     handle: Any
     partition_by: str
 
-    @property
+    @cached_property
     def books(self) -> int | None:
-        """Names the books of the last load; ``None`` before the first one."""
-        found = self.handle.transaction_version(APPLICATION)
-        return None if found is None else int(found)
+        """Names the books of the load that its rows are of; ``None`` before the first one."""
+        return books_at(self.folder, self.version)
 
     @property
     def version(self) -> int:
@@ -167,7 +166,7 @@ class LakeTable:
                 f"{self.folder} uses {what}, which this version does not read: another program has switched it on. Restore the "
                 "table to a version before that, or sync into another path"
             )
-        return Snapshot(handle, partition_by)
+        return Snapshot(self.folder, handle, partition_by)
 
     def made(self) -> Snapshot:
         """The table as it is now, made if there is none."""
