@@ -17,7 +17,7 @@ from airflow_provider_nexus.extract.progress import Follow, unheard
 from airflow_provider_nexus.extract.proof import Verdict
 from airflow_provider_nexus.extract.totals import Totals
 from airflow_provider_nexus.extract.window import ALL_TIME, Window
-from airflow_provider_nexus.load.account import Digest, Grouping
+from airflow_provider_nexus.load.account import Digest, Grouping, TableAccount
 from airflow_provider_nexus.load.collection import snapshots_of, windows_of
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import Output, Sealed, Stored, TableRow
@@ -26,6 +26,7 @@ from airflow_provider_nexus.load.delta.check import DeltaCheck, check
 from airflow_provider_nexus.load.delta.effects import Effects, inside, is_inside
 from airflow_provider_nexus.load.delta.files import current_rows
 from airflow_provider_nexus.load.delta.incoming import Incoming
+from airflow_provider_nexus.load.delta.mend import Mend
 from airflow_provider_nexus.load.delta.merge import Merge
 from airflow_provider_nexus.load.delta.table import MONTH, PARTITIONS, DataFile, LakeTable, PartitionBy, Snapshot, VersionTable
 from airflow_provider_nexus.load.manifest import Manifest, TableLoad, TableState
@@ -180,33 +181,26 @@ class DeltaCopy:
         )
         merge.run()
         former = self.shelf.manifest(before.sha256) if before else None
-        repaired = merge.twice + (self._mended(merge, former, effects) if former else 0)
+        mend = Mend(self.folder, self._source, self._columns, merge, effects)
+        mend.run(own, former)
+        repaired, state = mend.repaired, _state(books, merge, mend, effects)
         if before and former and not repaired and _is_rerun(former, sealed, effects):
             return self._stored(before.sha256, effects, changed=False)
-        manifest = self._manifest(books, merge, sealed, effects, repaired=repaired, is_own=own is not None)
+        manifest = self._manifest(books, sealed, effects, mend, state=state, account=merge.account if own else None)
         sha256 = self.shelf.put_manifest(manifest)
         readings = effects.readings(sealed, scope)
         if label:
             readings[label] = Reading.of(sealed, sha256)
-        number = self.shelf.put_books(
-            Books(books.number + 1, sha256, _state(books, merge, effects), readings, effects.unsettled, effects.months)
-        )
+        number = self.shelf.put_books(Books(books.number + 1, sha256, state, readings, effects.unsettled, effects.months))
         said = {"nexus.load": str(books.number + 1), "nexus.reading": sealed.label, "nexus.verdict": sealed.verdict}
         said |= {"nexus.resource": self._belongs["resource"], "nexus.key_digest": manifest.key_digest, "nexus.manifest": sha256}
         if not self._lake.commit(snapshot, merge.added, merge.removed, number, said):
             return None
         return self._stored(sha256, effects, repaired=repaired)
 
-    def _mended(self, merge: Merge, former: Manifest, effects: Effects) -> int:
-        """How many rows are put right, as somebody else has changed those of the window since its last load."""
-        stated = Digest.of(former.records, former.content)
-        if merge.found == stated:
-            return 0
-        lost = Digest(-stated.records, -stated.total)
-        effects.state = effects.state.plus(merge.found).plus(lost)
-        return max(1, effects.counts["inserted"] + effects.counts["deleted"])
-
-    def _manifest(self, books: Books, merge: Merge, sealed: Sealed, effects: Effects, *, repaired: int, is_own: bool) -> Manifest:
+    def _manifest(
+        self, books: Books, sealed: Sealed, effects: Effects, mend: Mend, *, state: TableState, account: TableAccount | None
+    ) -> Manifest:
         rejected = self.shelf.put_rejects(sealed.rejects)
         whose = {name: value for name, value in self._belongs.items() if name != "output"}
         said = TableLoad(
@@ -220,10 +214,10 @@ class DeltaCopy:
             records=sealed.records,
             rejected=len(sealed.rejects),
             columns=[column.name for column in self._columns.columns],
-            repaired=repaired,
+            repaired=mend.repaired,
             rejects=digest_of(sealed.rejects),
         )
-        members = merge.account.members() if is_own else {"content": sealed.account.contents.digest}
+        members = account.members() if account else {"content": sealed.account.contents.digest}
         return replace(
             sealed.manifest,
             **members,
@@ -231,7 +225,7 @@ class DeltaCopy:
             rejected=rejected,
             previous=books.last,
             changes=effects.changes,
-            state=_state(books, merge, effects),
+            state=state,
             load=said,
         )
 
@@ -317,13 +311,13 @@ class DeltaCopy:
             grouping.count(totals, rows_of(mine.select(list(grouping.columns))))
 
 
-def _state(books: Books, merge: Merge, effects: Effects) -> TableState:
+def _state(books: Books, merge: Merge, mend: Mend, effects: Effects) -> TableState:
     """What the table contains after a load."""
     state = TableState(records=effects.state.records, digest=effects.state.digest)
     if not merge.is_history:
         return state
     before = Digest.of(books.state.versions or 0, books.state.versions_digest) if books.state.versions_digest else Digest()
-    after = before.plus(merge.versions)
+    after = before.plus(merge.versions) if mend.versions is None else mend.versions
     return replace(state, versions=after.records, versions_digest=after.digest)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, Literal
 
@@ -105,6 +105,15 @@ class Effects:
             self._patches[label] = Patched(self._table, self._shelf.manifest(self._readings[label].sha256))
         return self._patches[label]
 
+    def patched(self) -> list[tuple[Window, Patched]]:
+        """The windows of which rows are changed that are read whole by others, the longest one first."""
+        found = [(self._others[label], patched) for label, patched in self._patches.items()]
+        return sorted(found, key=lambda each: each[0].end - each[0].start, reverse=True)
+
+    def recount(self, months: Iterable[tuple[str, Totals]]) -> None:
+        """Take counts and sums by month as they were counted anew."""
+        self._months |= dict(months)
+
     @property
     def changes(self) -> ChangeCounts:
         """How many rows were inserted, updated and deleted."""
@@ -136,7 +145,7 @@ class Patched:
     """
 
     def __init__(self, table: Table, stored: Manifest) -> None:
-        self._stored, self._account = stored, TableAccount(table, stored)
+        self._table, self.stored, self._account = table, stored, TableAccount(table, stored)
         self._counts = dict[Kind, int](inserted=0, updated=0, deleted=0)
 
     def count(self, batch: Batch, sign: int, kind: Kind) -> None:
@@ -145,14 +154,25 @@ class Patched:
         if sign > 0 or kind == "deleted":
             self._counts[kind] += batch.num_rows
 
+    @property
+    def shifted(self) -> int:
+        """Rows that came into it, or left it."""
+        return self._counts["inserted"] + self._counts["deleted"]
+
+    def recount(self, batches: Iterable[Batch]) -> None:
+        """Take the rows as they are from now on."""
+        self._account = TableAccount(self._table)
+        for batch in batches:
+            self._account.add(rows_of(batch))
+
     def manifest(self, sealed: Sealed, former: str) -> Manifest:
         """The manifest from now on.
 
         :param former: SHA-256 of the one that it replaces
         """
         by = PatchedBy(read_at=to_wire(sealed.read_at), read_by=sealed.manifest.read_by, **self._counts)
-        patches = [*self._stored.patches, by]
-        return replace(self._stored, **self._account.members(), patches=patches, replaces=former)
+        patches = [*self.stored.patches, by]
+        return replace(self.stored, **self._account.members(), patches=patches, replaces=former)
 
 
 def inside(batch: Batch, created: str, window: Window) -> Batch:

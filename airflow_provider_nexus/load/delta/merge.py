@@ -107,8 +107,19 @@ class Merge:
         finally:
             writer.close()
 
+    @property
+    def before(self) -> list[DataFile]:
+        """The files that were the table."""
+        return self._files
+
+    @property
+    def after(self) -> list[DataFile]:
+        """The files that are the table from now on."""
+        gone = {file.path for file in self.removed}
+        return [*(file for file in self._files if file.path not in gone), *self.added]
+
     def _may_change(self, file: DataFile) -> bool:
-        return self._incoming.may_meet(file) or any(_meets(span, file) for span in (self._scope, self._own) if span)
+        return self._incoming.may_meet(file) or any(meets(span, file) for span in (self._scope, self._own) if span)
 
     def _plan(self, file: DataFile) -> Plan:
         """Compare the rows of a file with those that came."""
@@ -140,6 +151,8 @@ class Merge:
                 marks[row] = KEPT
         mine = self._inside(stored, self._own) if self._own else None
         if mine is not None:
+            if TWICE in marks:
+                mine = compute.and_(mine, load().array([mark != TWICE for mark in marks], load().bool_()))
             self.found.add_all(contents_of(stored.filter(mine)))
         deleted = self._deleted(stored, found)
         for row in compute.indices_nonzero(deleted).to_pylist() if deleted is not None else ():
@@ -177,7 +190,7 @@ class Merge:
                 plans[-1].marks += bytearray(count)
         if not pieces:
             return plans
-        latest = newest(arrow.concat_tables(pieces))
+        latest = newest(_each_once(arrow.concat_tables(pieces), plans))
         near = Near(self._incoming.index, None)
         for batch in latest.filter(latest["_deleted"]).combine_chunks().to_batches():
             for _, number, mark in near.compare(batch)[1]:
@@ -222,7 +235,7 @@ class Merge:
         if not any(plan.marks):
             return
         anew = FileWriter(self._folder, self._table, self._partition_by)
-        is_written, first = plan.is_changed and not self.is_history, 0
+        is_written, first = TWICE in plan.marks if self.is_history else plan.is_changed, 0
         try:
             for batch in rows_in(self._folder, plan.file, self._schema):
                 of_batch = plan.marks[first : first + batch.num_rows]
@@ -241,14 +254,14 @@ class Merge:
         """Tell the books of the rows that leave a file; those that stay."""
         deleted, twice = marked(batch, marks, DELETED), marked(batch, marks, TWICE)
         self._effects.take(marked(batch, marks, REPLACED), "updated")
-        self._effects.take(twice, "updated")
         self._effects.take(deleted, "deleted")
         self.twice += twice.num_rows
         if self.is_history and deleted.num_rows:
             self._store(self._tombstones(deleted), writer, is_deleted=True)
         if self._own:
             self.account.add(rows_of(inside(marked(batch, marks, KEPT), self._table.created, self._own)))
-        return batch.filter(load().array([mark in (0, KEPT) for mark in marks], load().bool_()))
+        leaving = (TWICE,) if self.is_history else (REPLACED, DELETED, TWICE)
+        return batch.filter(load().array([mark not in leaving for mark in marks], load().bool_()))
 
     def _tombstones(self, deleted: Batch) -> Batch:
         """Versions that say that records were deleted: their key and when they were created."""
@@ -304,7 +317,26 @@ def marked(batch: Batch, marks: bytearray, mark: int) -> Batch:
     return batch.filter(load().array([each == mark for each in marks], load().bool_()))
 
 
-def _meets(window: Window, file: DataFile) -> bool:
+def _each_once(versions: Any, plans: Sequence[Plan]) -> Any:
+    """The versions of a history, without those that are there twice: no load brings two of a record."""
+    arrow, compute = load(), load("pyarrow.compute")
+    if not versions.num_rows:
+        return versions
+    order = compute.sort_indices(
+        versions, [("_key", "ascending"), ("_load", "ascending"), ("file", "ascending"), ("row", "ascending")]
+    )
+    versions = versions.take(order).combine_chunks()
+    keys, loads = versions["_key"].combine_chunks(), versions["_load"].combine_chunks()
+    is_again = compute.and_(compute.equal(keys[1:], keys[:-1]), compute.equal(loads[1:], loads[:-1]))
+    is_again = arrow.concat_arrays([arrow.array([False]), is_again])
+    again = versions.filter(is_again)
+    for number, row in zip(again["file"].to_pylist(), again["row"].to_pylist(), strict=True):
+        plans[number].marks[row] = TWICE
+    return versions.filter(compute.invert(is_again)).combine_chunks()
+
+
+def meets(window: Window, file: DataFile) -> bool:
+    """Whether a file may have records that were created in a window."""
     if window == ALL_TIME or file.first is None or file.last is None:
         return True
     return file.first < window.end and window.start <= file.last

@@ -1,0 +1,106 @@
+"""What other programs have done to the rows of a Delta table, put right by loads: rows, counts and books are as they were."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as pc  # type: ignore[import-untyped]
+import pytest
+from deltalake import DeltaTable, write_deltalake
+
+from airflow_provider_nexus.extract.window import Window
+from airflow_provider_nexus.load.copy import Stored
+from airflow_provider_nexus.load.delta.books import Books
+from tests.load.delta.writing import NAMES, TABLE, copy_in, day, load_day, load_some, sealed_of, window_of
+from tests.sync.capturing import DAY, into_delta, living
+
+OUTPUTS = ("current", "history")
+LOST = [day(1, 20)[place][0] for place in (3, 7, 11)]
+
+
+def lose(folder: Path) -> None:
+    """Rows of the second day are deleted."""
+    DeltaTable(folder).delete(f"_key IN ({', '.join(map(repr, LOST))})")
+
+
+def double(folder: Path) -> None:
+    """Rows of the second day are added again."""
+    rows = DeltaTable(folder).to_pyarrow_table()
+    write_deltalake(folder, rows.filter(pc.is_in(rows["_key"], pa.array(LOST))), mode="append")
+
+
+def books_of(folder: Path, output: str) -> Books:
+    """All that is known of the table, but for what tells one load from another."""
+    copy: Any = copy_in(folder, output=output)
+    return copy.books()  # type: ignore[no-any-return]
+
+
+def again(folder: Path, output: str) -> Stored:
+    """The window that they are of."""
+    return load_day(folder, 1, day(1, 20), output=output)
+
+
+def wider(folder: Path, output: str) -> Stored:
+    """A window around it."""
+    span = Window(window_of(0).start, window_of(2).end)
+    rows = [row for number in range(3) for row in day(number, 20)]
+    copy: Any = copy_in(folder, output=output)
+    return copy.apply([rows], span, lambda: sealed_of(rows, span, rows[0][1], feed="reread"))  # type: ignore[no-any-return]
+
+
+def narrower(folder: Path, output: str) -> Stored:
+    """A part of it that they lie in, as a comparison of totals names it."""
+    created = NAMES.index(TABLE.created)
+    rows = day(1, 20)[2:15]
+    span = Window(rows[0][created].replace(microsecond=0), day(1, 20)[15][created].replace(microsecond=0))
+    assert span.end < window_of(1).end
+    copy: Any = copy_in(folder, output=output)
+    return copy.apply([rows], span, lambda: sealed_of(rows, span, rows[0][1], feed="reread"))  # type: ignore[no-any-return]
+
+
+def by_key(folder: Path, output: str) -> Stored:
+    """They alone, as they are unsettled."""
+    return load_some(folder, [row for row in day(1, 20) if row[0] in LOST], output=output)
+
+
+READINGS = {each.__name__: each for each in (again, wider, narrower, by_key)}
+
+
+@pytest.mark.parametrize("reading", READINGS)
+@pytest.mark.parametrize("output", OUTPUTS)
+@pytest.mark.parametrize("harm", [lose, double])
+def test_rows_and_books_are_as_they_were(tmp_path: Path, harm: Any, output: Any, reading: str) -> None:
+    for number in range(3):
+        load_day(tmp_path, number, day(number, 20), output=output)
+    before = books_of(tmp_path, output)
+    harm(tmp_path)
+    assert copy_in(tmp_path, output=output).check().problems != ()
+    stored = READINGS[reading](tmp_path, output)
+    assert stored.repaired == len(LOST)
+    assert stored.inserted == (len(LOST) if harm is lose else 0)
+    copy, after = copy_in(tmp_path, output=output), books_of(tmp_path, output)
+    assert copy.check().problems == ()
+    assert sorted(row[0] for row in copy.current()) == sorted(row[0] for number in range(3) for row in day(number, 20))
+    assert after.months == before.months
+    assert (after.state.records, after.state.digest) == (before.state.records, before.state.digest)
+    assert (after.state.versions, after.state.versions_digest) == (before.state.versions, before.state.versions_digest)
+    assert READINGS[reading](tmp_path, output).repaired == 0
+
+
+@pytest.mark.parametrize("history", [False, True], ids=OUTPUTS)
+@pytest.mark.parametrize("resource", ["broker_transactions", "orders"])
+def test_a_run_says_how_many_it_put_right(tmp_path: Path, resource: str, history: bool) -> None:
+    with living(per_day=40) as sandbox:
+        capture = into_delta(sandbox, tmp_path, resource, history=history, rereads=100)
+        for number in range(4):
+            sandbox.advance(DAY if number else 0)
+            assert "repaired" not in (capture.run() or {})
+        gone = sorted(capture.held())[:5]
+        DeltaTable(tmp_path).delete(f"_key IN ({', '.join(map(repr, gone))})")
+        sandbox.advance(DAY)
+        summary = capture.run() or {}
+        assert capture.wrong() == []
+        assert summary["repaired"] >= len(gone)
+        assert capture.flaws() == ()
