@@ -93,7 +93,10 @@ def _damaged(path: Any, what: str) -> NexusStorageError:
 def _fitted(batch: Batch, schema: Any) -> Batch:
     arrow, names = load(), set(batch.schema.names)
     columns = [
-        batch[each.name].cast(each.type) if each.name in names else arrow.nulls(batch.num_rows, each.type) for each in schema
+        (there if (there := batch[each.name]).type == each.type else there.cast(each.type))
+        if each.name in names
+        else arrow.nulls(batch.num_rows, each.type)
+        for each in schema
     ]
     return arrow.RecordBatch.from_arrays(columns, schema=schema)
 
@@ -104,22 +107,23 @@ class FileWriter:
     :param folder: root of the table
     :param table: the columns of its rows
     :param partition_by: of the table; empty where it has no partitions
-    :ivar schema: of the batches that it takes
+    :param others: fields that somebody has added to the table; null in batches that lack them
+    :ivar schema: of its files
     """
 
-    def __init__(self, folder: Any, table: Table, partition_by: str) -> None:
-        self._folder, self._table = folder, table
+    def __init__(self, folder: Any, table: Table, partition_by: str, others: Sequence[Any] = ()) -> None:
+        self._folder, self._table, self._others = folder, table, others
         self._column, self._width = PARTITIONS[partition_by] if partition_by else ("", 0)
         self._open: dict[str | None, ParquetWriter] = {}
         self._made: list[NewFile] = []
-        self.schema = arrow_schema(table, {})
+        self.schema = load().schema([*arrow_schema(table, {}), *others])
 
     def write(self, batch: Batch) -> None:
         """Add rows to the files of their partitions."""
         if not batch.num_rows:
             return
-        for value, rows in self._parted(batch):
-            writer = self._open.pop(value, None) or ParquetWriter(self._table, {})
+        for value, rows in self._parted(_fitted(batch, self.schema) if self._others else batch):
+            writer = self._open.pop(value, None) or ParquetWriter(self._table, {}, others=self._others)
             self._open[value] = writer  # the last one is the one that was written to last
             writer.write_batch(rows)
             if len(self._open) > _AT_ONCE:

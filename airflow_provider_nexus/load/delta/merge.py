@@ -86,7 +86,7 @@ class Merge:
         self._scope, self._own, self._effects = scope, own, effects
         self._number, self.is_history, self._partition_by = number, is_history, snapshot.partition_by
         self._files = snapshot.files(columns.created)
-        self._schema = FileWriter(folder, columns, "").schema
+        self._schema, self._others = FileWriter(folder, columns, "").schema, snapshot.others(columns)
         self._spared = load().array(sorted({each.key for each in sealed.rejects}), load().string())
         self.account = TableAccount(columns, replace(sealed.manifest, **sealed.account.members()))
         self.added, self.removed = list[NewFile](), list[DataFile]()
@@ -97,7 +97,7 @@ class Merge:
         self._incoming.begin()
         near = [file for file in self._files if self._may_change(file)]
         plans = self._plans_of_versions(near) if self.is_history else [self._plan(file) for file in near]
-        writer = FileWriter(self._folder, self._table, self._partition_by)
+        writer = self._writer()
         try:
             updates = self._bring(writer)
             for plan in plans:
@@ -106,6 +106,9 @@ class Merge:
             self.added += writer.finish()
         finally:
             writer.close()
+
+    def _writer(self) -> FileWriter:
+        return FileWriter(self._folder, self._table, self._partition_by, self._others)
 
     @property
     def before(self) -> list[DataFile]:
@@ -234,10 +237,10 @@ class Merge:
         """Write a file anew without the rows that leave it, and tell the books of them."""
         if not any(plan.marks):
             return
-        anew = FileWriter(self._folder, self._table, self._partition_by)
+        anew = self._writer()
         is_written, first = TWICE in plan.marks if self.is_history else plan.is_changed, 0
         try:
-            for batch in rows_in(self._folder, plan.file, self._schema):
+            for batch in rows_in(self._folder, plan.file, anew.schema):
                 of_batch = plan.marks[first : first + batch.num_rows]
                 first += batch.num_rows
                 staying = self._leave(batch, of_batch, writer) if any(of_batch) else batch
@@ -250,8 +253,9 @@ class Merge:
         finally:
             anew.close()
 
-    def _leave(self, batch: Batch, marks: bytearray, writer: FileWriter) -> Batch:
-        """Tell the books of the rows that leave a file; those that stay."""
+    def _leave(self, whole: Batch, marks: bytearray, writer: FileWriter) -> Batch:
+        """Tell the books of the rows that leave a file; those that stay, with the columns that others have added."""
+        batch = whole.select(self._schema.names)
         deleted, twice = marked(batch, marks, DELETED), marked(batch, marks, TWICE)
         self._effects.take(marked(batch, marks, REPLACED), "updated")
         self._effects.take(deleted, "deleted")
@@ -261,7 +265,7 @@ class Merge:
         if self._own:
             self.account.add(rows_of(inside(marked(batch, marks, KEPT), self._table.created, self._own)))
         leaving = (TWICE,) if self.is_history else (REPLACED, DELETED, TWICE)
-        return batch.filter(load().array([mark not in leaving for mark in marks], load().bool_()))
+        return whole.filter(load().array([mark not in leaving for mark in marks], load().bool_()))
 
     def _tombstones(self, deleted: Batch) -> Batch:
         """Versions that say that records were deleted: their key and when they were created."""
@@ -280,7 +284,7 @@ class Merge:
             mine = [each for each in self._files if each.partition == partition and each.path not in gone]
             small = [each for each in mine if each.records is not None and each.records < _SMALL]
             for file in small if len(small) >= _MANY_SMALL else ():
-                for batch in rows_in(self._folder, file, self._schema):
+                for batch in rows_in(self._folder, file, writer.schema):
                     writer.write(batch)
                 self.removed.append(file)
 

@@ -95,6 +95,14 @@ class Snapshot:
         """Names the books of the load that its rows are of; ``None`` before the first one."""
         return books_at(self.folder, self.version)
 
+    def others(self, table: Table) -> list[Any]:
+        """The fields of the table that somebody has added to it.
+
+        :param table: its columns else
+        """
+        known = {*(column.name for column in table.columns), *(PARTITIONS[self.partition_by][:1] if self.partition_by else ())}
+        return [each for each in load().schema(self.handle.schema().to_arrow()) if each.name not in known]
+
     @property
     def version(self) -> int:
         """Number of the last commit."""

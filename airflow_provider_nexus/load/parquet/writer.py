@@ -39,13 +39,17 @@ class ParquetWriter:
     :param table: whose rows they are
     :param metadata: the metadata of each file, see :func:`~airflow_provider_nexus.load.parquet.writer.arrow_schema`
     :param part_records: records in a part at most
+    :param others: fields that batches have behind those of the table
     :raises NexusConfigurationError: when pyarrow is not installed
     """
 
     suffix = ".parquet"
 
-    def __init__(self, table: Table, metadata: Mapping[str, str], part_records: int = PART_RECORDS) -> None:
-        self.table, self.schema = table, arrow_schema(table, metadata)
+    def __init__(
+        self, table: Table, metadata: Mapping[str, str], part_records: int = PART_RECORDS, others: Sequence[Any] = ()
+    ) -> None:
+        known = arrow_schema(table, metadata)
+        self.table, self.schema = table, load().schema([*known, *others], metadata=known.metadata)
         self._most = part_records
         self._rows: list[TableRow] = []
         self._waiting = self.schema.empty_table()
