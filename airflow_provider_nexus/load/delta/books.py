@@ -30,6 +30,10 @@ from airflow_provider_nexus.load.parquet.index import IndexedTotals
 FOLDER = "_nexus"
 BOOKS, MANIFESTS, REJECTS = f"{FOLDER}/books", f"{FOLDER}/manifests", f"{FOLDER}/rejected"
 VERSION = 1
+_BACK = (
+    "take it back from a backup, restore the table to a version before it was written, or move the table away and sync its "
+    "windows again"
+)
 _DAMAGED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
@@ -121,8 +125,8 @@ class Shelf:
             pass
         what = "is missing" if raw is None else "is not what the last load has written"
         raise NexusStorageError(
-            f"{path} {what}, so it is not known which windows the table contains: take it back from a backup, or move the "
-            "table away and sync its windows again"
+            f"{path} {what}, so it is not known which windows the table contains: {_BACK}. Compactions remove the books of "
+            "versions before their retention"
         )
 
     def put_books(self, books: Books) -> int:
@@ -149,7 +153,7 @@ class Shelf:
         raw = store.read(path)
         if raw is None or manifests.digest_of(raw) != sha256:
             what = "is missing" if raw is None else "was edited: its text is not what its name is the digest of"
-            raise NexusStorageError(f"{path} {what}. Take it back from a backup, or sync its window again")
+            raise NexusStorageError(f"{path} {what}: {_BACK}")
         return manifests.parse(raw, str(path))
 
     def put_manifest(self, manifest: Manifest) -> str:
@@ -179,7 +183,7 @@ class Shelf:
             raw = store.read(path)
             if raw is None or hashlib.sha256(raw).hexdigest() != file.sha256:
                 what = "is missing" if raw is None else "was edited"
-                raise NexusStorageError(f"{path} {what}: sync its window again, or take it back from a backup")
+                raise NexusStorageError(f"{path} {what}: sync its window again; what that does not put right, {_BACK}")
             found += rejects.load(raw)
         return found
 

@@ -185,6 +185,7 @@ class DeltaCopy:
         mend.run(own, former)
         repaired, state = mend.repaired, _state(books, merge, mend, effects)
         if before and former and not repaired and _is_rerun(former, sealed, effects):
+            self.shelf.put_rejects(sealed.rejects)  # they may have been lost
             return self._stored(before.sha256, effects, changed=False)
         manifest = self._manifest(books, sealed, effects, mend, state=state, account=merge.account if own else None)
         sha256 = self.shelf.put_manifest(manifest)

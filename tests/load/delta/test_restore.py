@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from airflow_provider_nexus.exceptions import NexusStorageError
-from tests.load.delta.writing import copy_in, day, held, load_day, window_of
+from airflow_provider_nexus.load.copy import Reject
+from tests.load.delta.writing import copy_in, day, held, load_day, sealed_of, window_of
 from tests.sync.capturing import DAY, into_delta, living
 
 
@@ -137,3 +139,48 @@ def test_the_next_run_brings_what_was_lost(tmp_path: Path, resource: str) -> Non
         capture.run()
         assert capture.wrong() == []
         assert capture.flaws() == ()
+
+
+def lost(path: Path) -> None:
+    path.unlink()
+
+
+def edited(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b"2026", b"2025", 1))
+
+
+@pytest.mark.parametrize("load", [2, 4])
+@pytest.mark.parametrize("what", ["manifests", "books"])
+@pytest.mark.parametrize("harm", [lost, edited])
+def test_what_is_told_of_a_file_of_a_load_works(tmp_path: Path, harm: Callable[[Path], None], what: str, load: int) -> None:
+    """Of a load that was not the last one too: the one before it is whole."""
+    paths = [set[Path]()]
+    for number in range(4):
+        loaded_before = set((tmp_path / "_nexus" / what).glob("*"))
+        load_day(tmp_path, number, day(number, 20))
+        paths.append(set((tmp_path / "_nexus" / what).glob("*")) - loaded_before)
+    harm(paths[load].pop())
+    if what == "books" and load == 2:
+        to_version(tmp_path, 2)
+    problems = copy_in(tmp_path).check().problems
+    assert any("restore the table to a version before it was written" in each for each in problems)
+    to_version(tmp_path, load - 1)
+    for number in range(load - 1, 4):
+        load_day(tmp_path, number, day(number, 20))
+    assert len(held(tmp_path)) == 80
+
+
+@pytest.mark.parametrize("harm", [lost, edited])
+def test_records_that_were_put_aside_come_back_with_their_window(tmp_path: Path, harm: Callable[[Path], None]) -> None:
+    rows, window = day(0, 10), window_of(0)
+    aside = (Reject(rows[0][0], "amount", "a number", '{"of": 2026}'),)
+
+    def load() -> None:
+        sealed = replace(sealed_of(rows[1:], window, rows[0][1]), rejects=aside)
+        copy_in(tmp_path).apply([rows[1:]], window, lambda: sealed)
+
+    load()
+    harm(next((tmp_path / "_nexus" / "rejected").iterdir()))
+    assert any("sync its window again" in each for each in copy_in(tmp_path).check().problems)
+    load()
+    assert copy_in(tmp_path).check().problems == ()
