@@ -113,6 +113,7 @@ class Probe:
         if first.grade is Grade.FAILED:
             return
         yield self._clock()
+        yield from self._rate_limit()
         pages: dict[str, Page] = {}
         for resource in RESOURCES.values():
             if not resource.parent:
@@ -153,6 +154,13 @@ class Probe:
         grade = Grade.OK if abs(ahead) <= DRIFT.total_seconds() else Grade.WARNING
         apart = timedelta(seconds=abs(round(ahead)))
         return Finding("clock", grade, f"the server's is {_lasting(apart)} {'ahead' if ahead >= 0 else 'behind'}")
+
+    def _rate_limit(self) -> Iterator[Finding]:
+        session = self._client.session
+        if store := session.rate_limit_store:
+            how = "for this machine alone, as it can't be shared through" if store.is_lost else "shared through"
+            grade = Grade.WARNING if store.is_lost else Grade.OK
+            yield Finding("rate limit", grade, f"{session.rate_limit:g} calls a second, {how} {store}")
 
     def _role(self, resource: Resource) -> tuple[Finding, Page | None]:
         what = f"read {resource.name}"

@@ -14,6 +14,7 @@ from airflow_provider_nexus.client.expiry import Expiry, ExpiryLog
 from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.client.network import misconfigured, unreached
 from airflow_provider_nexus.client.rate_limit import RateLimiter
+from airflow_provider_nexus.client.rate_store import RateStore
 from airflow_provider_nexus.client.reply import ServerClock
 from airflow_provider_nexus.client.settings import ClientSettings
 from airflow_provider_nexus.client.wire import Bounds
@@ -65,6 +66,11 @@ class ClientCore:
     def rate_limit(self) -> float | None:
         """Calls a second that all tasks of a machine, or of those that share it, make together; ``None`` for no limit."""
         return self._settings.rate_limit
+
+    @property
+    def rate_limit_store(self) -> RateStore | None:
+        """Where machines share the rate limit; ``None`` where each has its own."""
+        return self._settings.rate_limit_store
 
     @property
     def server_now(self) -> datetime | None:

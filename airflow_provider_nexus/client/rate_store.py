@@ -65,6 +65,11 @@ class RateStore:
     password: Secret = field(default=Secret(""))
     tls: tuple[tuple[str, str | bool], ...] | None = None
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether this process could not reach it the last time, so that the rate limit is for each machine alone."""
+        return self in _lost
+
     def __str__(self) -> str:
         return f"connection {self.conn_id!r} ({self.host}:{self.port}, database {self.db})"
 

@@ -19,15 +19,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_nexus.api import envelope
+from airflow_provider_nexus.cli.check import Grade, Probe
 from airflow_provider_nexus.client import rate_store
 from airflow_provider_nexus.client.aio import AsyncNexusClient
 from airflow_provider_nexus.client.call import Call
+from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.rate_limit import RateLimiter
 from airflow_provider_nexus.client.rate_store import RateStore, SharedBucket
 from airflow_provider_nexus.client.secret import Secret
 from airflow_provider_nexus.client.session import NexusSession
 from airflow_provider_nexus.client.settings import ClientSettings, read_settings
 from airflow_provider_nexus.exceptions import NexusApiError, NexusConfigurationError
+from airflow_provider_nexus.sandbox import Sandbox
 from tests.client.socket_server import Asked, Reply, SocketServer, answer, free_port
 from tests.client.test_trust import Authority, authority  # noqa: F401 - a fixture
 from tests.lacking import find
@@ -64,6 +67,20 @@ def machines(folder: Path, found: ClientSettings, count: int = 2) -> list[RateLi
     for number in range(count):
         (folder / str(number)).mkdir(exist_ok=True)
     return [RateLimiter(found, folder=folder / str(number)) for number in range(count)]
+
+
+@pytest.mark.parametrize(("is_there", "grade", "how"), [(True, Grade.OK, ", shared through"), (False, Grade.WARNING, "alone")])
+def test_the_check_of_a_connection_says_how_it_is_shared(server: RedisServer, is_there: bool, grade: Grade, how: str) -> None:
+    store = store_at(server.port if is_there else free_port())
+    with Sandbox(transactions=10) as sandbox:
+        session = NexusSession(limited(store, 50, sandbox.base_url, sandbox.token))
+        findings = {each.what: each for each in Probe(NexusClient(session)).findings()}
+        session.close()
+    assert findings["rate limit"].grade is grade
+    assert findings["rate limit"].detail.startswith("50 calls a second, ")
+    assert how in findings["rate limit"].detail
+    assert "connection 'nexus_rate' (127.0.0.1:" in findings["rate limit"].detail
+    assert PASSWORD not in str(findings)
 
 
 @settings(max_examples=60)
