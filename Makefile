@@ -10,6 +10,9 @@ TEST_EXTRAS := test,docs,parquet,sql,openlineage
 WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 CODE := $(wildcard airflow_provider_nexus example_dags tests benchmarks docs)
 
+# Hundreds of processes of the tests import the package, and each worker of pytest all tests: what is compiled is kept for them.
+unexport PYTHONDONTWRITEBYTECODE
+
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .PHONY: help demo ui test untold lint types unit slow databases airflow reliability bench browser standalone cluster docs package matrix clean
