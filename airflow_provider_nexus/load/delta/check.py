@@ -10,14 +10,13 @@ from airflow_provider_nexus.exceptions import NexusError
 from airflow_provider_nexus.extract.progress import Follow, unheard
 from airflow_provider_nexus.extract.window import ALL_TIME
 from airflow_provider_nexus.load.account import Digest, TableAccount
-from airflow_provider_nexus.load.columns import DIGESTED, Table
+from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.delta.books import Books, Shelf
 from airflow_provider_nexus.load.delta.effects import inside
-from airflow_provider_nexus.load.delta.files import contents_of, current_rows, rows_in
+from airflow_provider_nexus.load.delta.files import contents_of, current_rows, is_sound, rows_in
 from airflow_provider_nexus.load.delta.table import Snapshot
 from airflow_provider_nexus.load.manifest import Manifest
 from airflow_provider_nexus.load.parquet.writer import Batch, arrow_schema, rows_of
-from airflow_provider_nexus.load.rows import content_of
 
 _AGAIN = "sync its window again; what that does not put right, restore the table to a version before the change"
 _BATCH = 1000
@@ -106,7 +105,7 @@ def _look(batch: Batch, walk: _Walk, keys: set[str]) -> None:
         if key in keys:
             walk.problems.append(f"the record of key {key!r} is there twice: {_AGAIN}")
         keys.add(key)
-        if not _is_sound(row, stored):
+        if not is_sound(row):
             walk.problems.append(
                 f"the row of key {key!r} was edited: its values are not what its _content is of: restore the table to a version "
                 "before that"
@@ -115,18 +114,6 @@ def _look(batch: Batch, walk: _Walk, keys: set[str]) -> None:
             walk.state.add(stored)
         except (ValueError, TypeError):
             walk.state.add_text(str(stored).encode())
-
-
-def _is_sound(row: tuple[Any, ...], stored: str) -> bool:
-    """Whether the values are those of a digest that may be from before columns were added, which are null then."""
-    values = row[DIGESTED:]
-    last = len(values)
-    while True:
-        if content_of(values[:last]) == stored:
-            return True
-        if not last or values[last - 1] is not None:
-            return False
-        last -= 1
 
 
 def _differences(walk: _Walk, manifests: dict[str, Manifest], books: Books) -> Iterator[str]:

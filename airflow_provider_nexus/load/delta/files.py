@@ -12,9 +12,11 @@ import msgspec
 from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.exceptions import NexusError, NexusStorageError
 from airflow_provider_nexus.extract.jsonl import Part
-from airflow_provider_nexus.load.columns import Table
+from airflow_provider_nexus.load.columns import CONTENT, DIGESTED, Table
+from airflow_provider_nexus.load.copy import TableRow
 from airflow_provider_nexus.load.delta.table import PARTITIONS, DataFile, NewFile
 from airflow_provider_nexus.load.parquet.writer import Batch, ParquetWriter, arrow_schema, batches, load, opened
+from airflow_provider_nexus.load.rows import content_of
 
 _AT_ONCE = 8
 """Files that are written at once. Rows come in order of their creation, so most often one is."""
@@ -69,6 +71,18 @@ def contents_of(batch: Batch) -> list[bytes]:
     return [bytes.fromhex(each) for each in batch["_content"].to_pylist()]
 
 
+def is_sound(row: TableRow) -> bool:
+    """Whether the values are those of the row's digest, which may be from before columns were added, which are null then."""
+    values = row[DIGESTED:]
+    last = len(values)
+    while True:
+        if content_of(values[:last]) == row[CONTENT]:
+            return True
+        if not last or values[last - 1] is not None:
+            return False
+        last -= 1
+
+
 def newest(versions: Any) -> Any:
     """The newest version of each record, a table of them in one piece.
 
@@ -82,6 +96,21 @@ def newest(versions: Any) -> Any:
     keys = versions["_key"].combine_chunks()
     is_first = arrow.concat_arrays([arrow.array([True]), compute.not_equal(keys[1:], keys[:-1])])
     return versions.filter(is_first).combine_chunks()
+
+
+def each_once(versions: Any) -> tuple[Any, Any]:
+    """The versions of a history, and those of them that are there again: no load brings two of a record.
+
+    :param versions: a table with the columns ``_key`` and ``_load``
+    """
+    arrow, compute = load(), load("pyarrow.compute")
+    if not versions.num_rows:
+        return versions, versions
+    versions = versions.take(compute.sort_indices(versions, [("_key", "ascending"), ("_load", "ascending")])).combine_chunks()
+    keys, loads = versions["_key"].combine_chunks(), versions["_load"].combine_chunks()
+    is_again = compute.and_(compute.equal(keys[1:], keys[:-1]), compute.equal(loads[1:], loads[:-1]))
+    is_again = arrow.concat_arrays([arrow.array([False]), is_again])
+    return versions.filter(compute.invert(is_again)).combine_chunks(), versions.filter(is_again)
 
 
 def _damaged(path: Any, what: str) -> NexusStorageError:

@@ -13,8 +13,9 @@ from airflow_provider_nexus.load.copy import TableRow
 from airflow_provider_nexus.load.delta.table import DataFile
 from airflow_provider_nexus.load.parquet.writer import Batch, ParquetWriter, batches, load
 
-NEW, UNCHANGED, UPDATE, OUTDATED = range(4)
-"""What comparing found of a row: it is in no file, it is there as it came, it replaces a version, or a later one is there."""
+NEW, UNCHANGED, UPDATE, OUTDATED, MOVED = range(5)
+"""What comparing found of a row: it is in no file, it is there as it came, it replaces a version, a later one is there, or it is
+there as it came but for its creation stamp, which its digest is not of."""
 _MINUTE = 60_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -87,14 +88,14 @@ class Incoming:
         """The rows that may be in a file."""
         arrow, compute = load(), load("pyarrow.compute")
         if not self.created or file.first is None or file.last is None:
-            return Near(self.index, None)
+            return Near(self.index, None, self.created)
         kind, stamps = arrow.timestamp("us", tz="UTC"), self.index[self.created]
         is_near = compute.and_(
             compute.greater_equal(stamps, arrow.scalar(file.first, kind)),
             compute.less_equal(stamps, arrow.scalar(file.last, kind)),
         )
         is_near = compute.fill_null(is_near, True)
-        return Near(self.index.filter(is_near), compute.indices_nonzero(is_near))
+        return Near(self.index.filter(is_near), compute.indices_nonzero(is_near), self.created)
 
 
 class Near:
@@ -102,10 +103,11 @@ class Near:
 
     :param index: their keys, when they were read, and their contents
     :param numbers: their numbers among all; ``None`` when they are all
+    :param created: the column of the creation stamp; empty where there is none
     """
 
-    def __init__(self, index: Any, numbers: Any) -> None:
-        self._index, self._numbers = index.combine_chunks(), numbers
+    def __init__(self, index: Any, numbers: Any, created: str) -> None:
+        self._index, self._numbers, self._created = index.combine_chunks(), numbers, created
         self._keys = load().array([], load().string())
         if self._index.num_rows:
             self._keys = self._index["_key"].chunk(0)
@@ -113,7 +115,7 @@ class Near:
     def compare(self, stored: Batch) -> tuple[Any, list[tuple[int, int, int]]]:
         """Look for the keys of stored rows.
 
-        :param stored: their columns ``_key``, ``_read_at`` and ``_content``
+        :param stored: their columns ``_key``, ``_read_at``, ``_content`` and that of the creation stamp
         :return: which rows were found, and of each the number of the stored row, that of the incoming one, and its mark
         """
         compute = load("pyarrow.compute")
@@ -123,8 +125,13 @@ class Near:
             return found, []
         mine, theirs = self._index.take(places.drop_null()), stored.filter(found)
         is_same = compute.equal(mine["_content"], theirs["_content"])
+        same = load().scalar(UNCHANGED)
+        if self._created:
+            same = compute.if_else(
+                compute.fill_null(compute.equal(mine[self._created], theirs[self._created]), True), same, MOVED
+            )
         is_newer = compute.greater_equal(mine["_read_at"], theirs["_read_at"])
-        marks = compute.if_else(is_same, UNCHANGED, compute.if_else(is_newer, UPDATE, OUTDATED))
+        marks = compute.if_else(is_same, same, compute.if_else(is_newer, UPDATE, OUTDATED))
         numbers = places.drop_null() if self._numbers is None else self._numbers.take(places.drop_null())
         rows = compute.indices_nonzero(found)
         return found, list(zip(rows.to_pylist(), numbers.to_pylist(), marks.to_pylist(), strict=True))

@@ -1,7 +1,7 @@
 """Rows of proved windows that another program has deleted, added or changed: what a load puts right of them is counted anew.
 
-A window is looked at when rows come into it or leave it although it was read whole before. Its digest shows whether it is as its
-manifest says; if not, the books go on from the rows that are there.
+A window is looked at when rows come into it or leave it although it was read whole before, or when rows go that were edited. Its
+digest shows whether it is as its manifest says; if not, the books go on from the rows that are there.
 """
 
 from __future__ import annotations
@@ -45,13 +45,16 @@ class Mend:
         :param own: the window that was read whole
         :param former: its manifest before
         """
-        counts, repaired = self._effects.counts, 0
+        counts, repaired = self._effects.counts, self._merge.edited
         if own and former and self._correct(own, self._merge.found, former):
             repaired += counts["inserted"] + counts["deleted"] or counts["updated"]
         for window, patched in self._effects.patched():
-            if patched.shifted and self._correct(window, self._found(window), patched.stored):
+            is_doubtful = patched.shifted or self._merge.edited
+            if is_doubtful and (self._correct(window, self._found(window), patched.stored) or self._merge.edited):
                 patched.recount(self._rows(self._merge.after, window, [column.name for column in self._source.columns]))
                 repaired += patched.shifted
+        if self._merge.edited:  # it is not known what they were, and so of which month
+            self._damaged.append(ALL_TIME)
         self.repaired = self._merge.twice
         if self._damaged:
             self.repaired += max(1, min(repaired, sum(counts.values())))
@@ -80,7 +83,10 @@ class Mend:
 
     def _rows(self, files: Sequence[DataFile], window: Window, names: Sequence[str]) -> Iterator[Batch]:
         wanted = [*names, *([self._source.created] if self._source.created and self._source.created not in names else [])]
-        for batch in current_rows(self._folder, [file for file in files if meets(window, file)], self._columns, wanted):
+        # A version that was edited may lie where the later ones of its record don't.
+        is_anywhere = self._merge.is_history and self._merge.edited
+        near = [file for file in files if is_anywhere or meets(window, file)]
+        for batch in current_rows(self._folder, near, self._columns, wanted):
             yield inside(batch, self._source.created, window).select(list(names))
 
     def _months(self) -> Iterator[tuple[str, Totals]]:

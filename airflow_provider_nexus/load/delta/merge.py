@@ -18,14 +18,15 @@ from airflow_provider_nexus.load.account import Digest, TableAccount
 from airflow_provider_nexus.load.columns import DIGESTED, Table
 from airflow_provider_nexus.load.copy import Sealed
 from airflow_provider_nexus.load.delta.effects import Effects, inside, is_inside
-from airflow_provider_nexus.load.delta.files import FileWriter, contents_of, newest, rows_in
-from airflow_provider_nexus.load.delta.incoming import NEW, OUTDATED, UPDATE, Incoming, Near
-from airflow_provider_nexus.load.delta.table import DataFile, NewFile, Snapshot
+from airflow_provider_nexus.load.delta.files import FileWriter, contents_of, each_once, is_sound, newest, rows_in
+from airflow_provider_nexus.load.delta.incoming import MOVED, NEW, OUTDATED, UPDATE, Incoming, Near
+from airflow_provider_nexus.load.delta.table import VERSIONING, DataFile, NewFile, Snapshot
 from airflow_provider_nexus.load.parquet.writer import Batch, batch_of, load, rows_of
 from airflow_provider_nexus.load.rows import content_of
 
-REPLACED, DELETED, TWICE, KEPT = range(1, 5)
-"""What becomes of a stored row: another version comes, or none; it is there twice; it stays though it did not come, or older."""
+REPLACED, DELETED, TWICE, KEPT, EDITED = range(1, 6)
+"""What becomes of a stored row: another version comes, or none; it is there twice; it stays though it did not come, or older; it
+goes even from a history, as somebody has given it another creation stamp."""
 _IN_PLACE = 50_000
 """Versions that are put where those before them were. More would be in memory at once: they go to files of their own."""
 _SMALL, _MANY_SMALL = 10_000, 16
@@ -66,6 +67,8 @@ class Merge:
     :ivar removed: files to be removed
     :ivar found: the rows of the own window as they were stored before
     :ivar versions: the rows that were added to a history
+    :ivar twice: rows that went as they were there twice
+    :ivar edited: rows that went whose values were not those that a load has brought
     """
 
     def __init__(
@@ -90,7 +93,7 @@ class Merge:
         self._spared = load().array(sorted({each.key for each in sealed.rejects}), load().string())
         self.account = TableAccount(columns, replace(sealed.manifest, **sealed.account.members()))
         self.added, self.removed = list[NewFile](), list[DataFile]()
-        self.found, self.versions, self.twice = Digest(), Digest(), 0
+        self.found, self.versions, self.twice, self.edited = Digest(), Digest(), 0, 0
 
     def run(self) -> None:
         """Compare, and write the files; nothing is committed."""
@@ -146,9 +149,9 @@ class Merge:
             if incoming[number]:
                 marks[row] = TWICE
                 continue
-            incoming[number] = mark
-            if mark == UPDATE:
-                marks[row] = REPLACED
+            incoming[number] = UPDATE if mark == MOVED else mark
+            if mark in (UPDATE, MOVED):
+                marks[row] = EDITED if self.is_history and mark == MOVED else REPLACED
                 updates.append(number)
             elif mark == OUTDATED:
                 marks[row] = KEPT
@@ -193,8 +196,11 @@ class Merge:
                 plans[-1].marks += bytearray(count)
         if not pieces:
             return plans
-        latest = newest(_each_once(arrow.concat_tables(pieces), plans))
-        near = Near(self._incoming.index, None)
+        versions, again = each_once(arrow.concat_tables(pieces))
+        for number, row in zip(again["file"].to_pylist(), again["row"].to_pylist(), strict=True):
+            plans[number].marks[row] = TWICE
+        latest = newest(versions)
+        near = Near(self._incoming.index, None, self._table.created)
         for batch in latest.filter(latest["_deleted"]).combine_chunks().to_batches():
             for _, number, mark in near.compare(batch)[1]:
                 self._incoming.marks[number] = OUTDATED if mark == OUTDATED else NEW
@@ -238,7 +244,8 @@ class Merge:
         if not any(plan.marks):
             return
         anew = self._writer()
-        is_written, first = TWICE in plan.marks if self.is_history else plan.is_changed, 0
+        is_written = TWICE in plan.marks or EDITED in plan.marks if self.is_history else plan.is_changed
+        first = 0
         try:
             for batch in rows_in(self._folder, plan.file, anew.schema):
                 of_batch = plan.marks[first : first + batch.num_rows]
@@ -257,14 +264,17 @@ class Merge:
         """Tell the books of the rows that leave a file; those that stay, with the columns that others have added."""
         batch = whole.select(self._schema.names)
         deleted, twice = marked(batch, marks, DELETED), marked(batch, marks, TWICE)
-        self._effects.take(marked(batch, marks, REPLACED), "updated")
+        replaced = marked(batch, bytearray(REPLACED if mark == EDITED else mark for mark in marks), REPLACED)
+        self._effects.take(replaced, "updated")
         self._effects.take(deleted, "deleted")
         self.twice += twice.num_rows
+        names = [column.name for column in self._table.columns if column not in VERSIONING]
+        self.edited += sum(not is_sound(row) for rows in (replaced, deleted) for row in rows_of(rows.select(names)))
         if self.is_history and deleted.num_rows:
             self._store(self._tombstones(deleted), writer, is_deleted=True)
         if self._own:
             self.account.add(rows_of(inside(marked(batch, marks, KEPT), self._table.created, self._own)))
-        leaving = (TWICE,) if self.is_history else (REPLACED, DELETED, TWICE)
+        leaving = (TWICE, EDITED) if self.is_history else (REPLACED, DELETED, TWICE)
         return whole.filter(load().array([mark not in leaving for mark in marks], load().bool_()))
 
     def _tombstones(self, deleted: Batch) -> Batch:
@@ -319,24 +329,6 @@ def marked(batch: Batch, marks: bytearray, mark: int) -> Batch:
     if not count:
         return batch.slice(0, 0)
     return batch.filter(load().array([each == mark for each in marks], load().bool_()))
-
-
-def _each_once(versions: Any, plans: Sequence[Plan]) -> Any:
-    """The versions of a history, without those that are there twice: no load brings two of a record."""
-    arrow, compute = load(), load("pyarrow.compute")
-    if not versions.num_rows:
-        return versions
-    order = compute.sort_indices(
-        versions, [("_key", "ascending"), ("_load", "ascending"), ("file", "ascending"), ("row", "ascending")]
-    )
-    versions = versions.take(order).combine_chunks()
-    keys, loads = versions["_key"].combine_chunks(), versions["_load"].combine_chunks()
-    is_again = compute.and_(compute.equal(keys[1:], keys[:-1]), compute.equal(loads[1:], loads[:-1]))
-    is_again = arrow.concat_arrays([arrow.array([False]), is_again])
-    again = versions.filter(is_again)
-    for number, row in zip(again["file"].to_pylist(), again["row"].to_pylist(), strict=True):
-        plans[number].marks[row] = TWICE
-    return versions.filter(compute.invert(is_again)).combine_chunks()
 
 
 def meets(window: Window, file: DataFile) -> bool:
