@@ -12,6 +12,9 @@ from airflow_provider_nexus.exceptions import NexusConfigurationError
 _MISSING = ("None", "null", "undefined", "NaN", "NaT")
 """What templates make of a value that is not there."""
 
+_WITH_BUCKETS = ("s3", "s3a", "gs", "gcs", "abfs", "abfss", "adl", "az", "wasb", "wasbs")
+"""Stores whose paths begin with a bucket or container."""
+
 
 def place_of(name: str, value: Any, *, relative: bool = False) -> str:
     """A path or URL as a text.
@@ -51,3 +54,7 @@ def _refuse_vague(name: str, text: str, *, relative: bool) -> None:
         raise NexusConfigurationError(f"{name} is {text!r}, which begins at no known folder: {hint}")
     if not (rest if mark else text).strip("/"):
         raise NexusConfigurationError(f"{name} is {text!r}, which names no place in the store: give a bucket or folder, too")
+    if mark and scheme in _WITH_BUCKETS and not rest.partition("/")[0].rpartition("@")[2]:
+        raise NexusConfigurationError(
+            f"{name} is {text!r}, which names no bucket or container: give it behind {scheme}://, as in {scheme}://lake/nexus"
+        )

@@ -12,7 +12,7 @@ from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.load.delta.books import BOOKS, MANIFESTS, REJECTS, named
 from airflow_provider_nexus.load.delta.copy import DeltaCopy
-from airflow_provider_nexus.load.delta.table import load_library
+from airflow_provider_nexus.load.delta.library import lake_errors, load_library
 
 RETENTION = timedelta(days=7)
 """How long a reader may take, and a load: what is younger is never removed."""
@@ -49,7 +49,7 @@ def compact(copy: DeltaCopy, retention: timedelta = RETENTION) -> Compacted:
             f"retention is {retention}: at least seven days, as a load or a reader that still runs may need what is removed"
         )
     library = load_library()
-    with store.storage_errors(copy.folder, "compacted"):
+    with lake_errors(copy.folder, "compacted"):
         for left in reversed(range(_TRIES)):
             try:
                 counts = _handle(copy).optimize.compact()

@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec.structs import asdict, replace
 
+from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusStorageError, NexusUnprovedError
 from airflow_provider_nexus.extract.origin import Open
@@ -21,7 +22,7 @@ from airflow_provider_nexus.load.account import Digest, Grouping, TableAccount
 from airflow_provider_nexus.load.collection import snapshots_of, windows_of
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import Output, Sealed, Stored, TableRow
-from airflow_provider_nexus.load.delta.books import Books, Reading, Shelf
+from airflow_provider_nexus.load.delta.books import BOOKS, Books, Reading, Shelf
 from airflow_provider_nexus.load.delta.check import DeltaCheck, check
 from airflow_provider_nexus.load.delta.effects import Effects, inside, is_inside
 from airflow_provider_nexus.load.delta.files import current_rows
@@ -100,6 +101,7 @@ class DeltaCopy:
 
         :raises NexusConfigurationError: when something else lies there
         :raises NexusContractError: when it can't take the rows
+        :raises NexusStorageError: when its log is lost
         """
         found = self._lake.opened()
         if found is None:
@@ -107,6 +109,11 @@ class DeltaCopy:
                 raise NexusConfigurationError(
                     f"{self.folder} contains windows in files of their own: go on with their file_format, or give the Delta "
                     "table another path"
+                )
+            if store.names(self.folder / BOOKS) and self._lake.opened() is None:
+                raise NexusStorageError(
+                    f"{self.folder} has the books of a Delta table and not its log: take _delta_log back from a backup, or move "
+                    "the table away and sync its windows again"
                 )
             found = self._lake.made()
         return self._lake.fitted(found)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import Output
 from airflow_provider_nexus.load.delta.copy import DeltaCopy
+from airflow_provider_nexus.load.delta.library import lake_errors, load_library, url_of
 from airflow_provider_nexus.load.delta.log import APPLICATION
-from airflow_provider_nexus.load.delta.table import load_library, url_of
 
 
 def open_table(folder: Any, storage_options: Mapping[str, str] | None = None) -> DeltaCopy:
@@ -24,7 +23,7 @@ def open_table(folder: Any, storage_options: Mapping[str, str] | None = None) ->
     :raises NexusStorageError: when the store fails
     """
     library = load_library()
-    with store.storage_errors(folder, "read"):
+    with lake_errors(folder, "read"):
         try:
             handle = library.DeltaTable(url_of(folder), storage_options=dict(storage_options or {}) or None)
         except library.exceptions.TableNotFoundError:

@@ -15,10 +15,10 @@ from functools import cached_property
 from typing import Any, Literal
 from urllib.parse import unquote
 
-from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusContractError, NexusStorageError
 from airflow_provider_nexus.load.collection import is_same
 from airflow_provider_nexus.load.columns import Column, Table
+from airflow_provider_nexus.load.delta.library import lake_errors, load_library, url_of
 from airflow_provider_nexus.load.delta.log import APPLICATION, books_at
 from airflow_provider_nexus.load.parquet.writer import arrow_schema, load
 
@@ -35,6 +35,7 @@ _PROPERTIES = {
     "delta.logRetentionDuration": "interval 36500 days",
     "delta.checkpointInterval": "10",
 }
+_APPEND_ONLY = "delta.appendOnly"
 _WITH_COLUMN_MAPPING = 2
 _READABLE = {"timestampNtz", "v2Checkpoint", "vacuumProtocolCheck"}
 """Features that change nothing in how files of rows are read."""
@@ -159,7 +160,7 @@ class LakeTable:
         :raises NexusStorageError: when the store fails
         """
         library = load_library()
-        with store.storage_errors(self.folder, "read"):
+        with lake_errors(self.folder, "read"):
             try:
                 handle = library.DeltaTable(self.url, storage_options=self._options or None)
             except library.exceptions.TableNotFoundError:
@@ -185,7 +186,7 @@ class LakeTable:
         kept[f"{APPLICATION}.partition_by"] = (self._asked or "month") if column else ""
         if self.table.created:
             kept["delta.dataSkippingStatsColumns"] = f"_key,{self.table.created}"
-        with store.storage_errors(self.folder, "written"), suppress(library.exceptions.DeltaError):
+        with lake_errors(self.folder, "written"), suppress(library.exceptions.DeltaError):
             # When it fails as another run was faster, that one's is opened; any other cause shows where nothing can be.
             library.DeltaTable.create(
                 self.url,
@@ -204,8 +205,14 @@ class LakeTable:
     def fitted(self, snapshot: Snapshot) -> Snapshot:
         """The table with a column for each one of the catalogue; missing ones are added, empty, at its end.
 
+        :raises NexusConfigurationError: when files of the table may not be replaced
         :raises NexusContractError: when a column has another type: nothing is changed then
         """
+        if snapshot.handle.metadata().configuration.get(_APPEND_ONLY, "").lower() == "true":
+            hint = f"switch it off, as by ALTER TABLE ... SET TBLPROPERTIES ('{_APPEND_ONLY}' = 'false')"
+            raise NexusConfigurationError(
+                f"{self.folder} has {_APPEND_ONLY}=true, and loads and compactions replace files: {hint}"
+            )
         library, stored = load_library(), load().schema(snapshot.handle.schema().to_arrow())
         wanted = self._schema(PARTITIONS[snapshot.partition_by][0] if snapshot.partition_by else "")
         types = {each.name: each.type for each in stored}
@@ -225,7 +232,7 @@ class LakeTable:
         if not missing:
             return snapshot
         fields = library.Schema.from_arrow(load().schema([each.with_nullable(True) for each in missing])).fields
-        with store.storage_errors(self.folder, "written"), suppress(library.exceptions.CommitFailedError):
+        with lake_errors(self.folder, "written"), suppress(library.exceptions.CommitFailedError):
             snapshot.handle.alter.add_columns(fields)  # another run may just have done the same
         found = self.opened()
         return self.fitted(found or snapshot)
@@ -260,7 +267,7 @@ class LakeTable:
             custom_metadata=dict(said), max_commit_retries=0, app_transactions=[library.Transaction(APPLICATION, books)]
         )
         partitions = [column] if column else None
-        with store.storage_errors(self.folder, "written"):
+        with lake_errors(self.folder, "written"):
             try:
                 schema = snapshot.handle.schema()
                 snapshot.handle.create_write_transaction(actions, "append", schema, partitions, commit_properties=properties)
@@ -298,46 +305,6 @@ class LakeTable:
             return schema
         meaning = "Partition: the UTC month or day of creation"
         return schema.append(arrow.field(column, arrow.string(), metadata={"meaning": meaning}))
-
-
-def load_library() -> Any:
-    """Import deltalake, which takes half a second, and which not everybody needs.
-
-    :raises NexusConfigurationError: when it is not installed
-    """
-    try:
-        importlib.import_module("deltalake.exceptions")
-        return importlib.import_module("deltalake")
-    except ImportError:
-        hint = "pip install 'airflow-provider-nexus[lakehouse]'"
-        raise NexusConfigurationError(f"Delta tables need deltalake: install the 'lakehouse' extra, {hint}") from None
-
-
-_SCHEMES = {
-    "s3": "s3",
-    "s3a": "s3",
-    "gs": "gs",
-    "gcs": "gs",
-    "abfs": "az",
-    "abfss": "az",
-    "adl": "az",
-    "az": "az",
-    "wasb": "az",
-    "wasbs": "az",
-}
-
-
-def url_of(folder: Any) -> str:
-    """The address of a folder, as the library takes it.
-
-    :raises NexusConfigurationError: when it can't write to that kind of store
-    """
-    if store.is_local(folder):
-        return str(getattr(folder, "path", folder))
-    if folder.protocol not in _SCHEMES:
-        known = "a folder, s3, gs or abfs"
-        raise NexusConfigurationError(f"path is {folder}, and Delta tables are written to {known}: give such a path")
-    return f"{_SCHEMES[folder.protocol]}://{str(folder.path).lstrip('/')}"
 
 
 def _utc(value: Any) -> datetime | None:

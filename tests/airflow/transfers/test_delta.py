@@ -123,7 +123,7 @@ def test_a_folder_has_one_kind(tmp_path: Path, first: str, second: str) -> None:
 def test_without_the_extra_it_is_said() -> None:
     code = (
         "import sys; sys.modules['deltalake'] = None\n"
-        "from airflow_provider_nexus.load.delta.table import load_library\n"
+        "from airflow_provider_nexus.load.delta.library import load_library\n"
         "from airflow_provider_nexus.exceptions import NexusConfigurationError\n"
         "try: load_library()\n"
         "except NexusConfigurationError as error: print(error)\n"
