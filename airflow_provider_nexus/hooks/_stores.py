@@ -56,6 +56,10 @@ _SAFE = {"aws_conditional_put": "etag"}
 """A commit is put only where there is none yet, so that of two writers one is refused."""
 
 
+_AZURE = "core.windows.net"
+"""Where accounts of Azure are that no other place is said of."""
+
+
 def s3_options(connection: Connection) -> dict[str, str]:
     """Those of S3. Roles are assumed by Airflow's own hook; what it finds is valid for an hour most often, and for one load."""
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
@@ -100,12 +104,13 @@ def azure_options(connection: Connection) -> dict[str, str]:
     known = {"connection_string", "sas_token", "tenant_id", "account_name", "account_key", "account_url"}
     _refuse_others(connection, extra, known)
     if text := extra.get("connection_string"):
-        parts = dict(part.split("=", 1) for part in str(text).split(";") if "=" in part)
-        names = {"AccountName": "azure_storage_account_name", "AccountKey": "azure_storage_account_key"}
-        return {ours: parts[theirs] for theirs, ours in names.items() if theirs in parts}
-    host = (extra.get("account_url") or connection.host or "").removeprefix("https://").partition(".")[0]
+        return _of_a_connection_string(connection, str(text))
+    where = str(extra.get("account_url") or connection.host or "").removeprefix("https://").rstrip("/")
+    host, _, domain = where.partition(".")
     account = extra.get("account_name") or host or connection.login or ""
     options = {"azure_storage_account_name": str(account)}
+    if domain and not domain.endswith(_AZURE):
+        options["azure_storage_endpoint"] = f"https://{where}"
     if sas := extra.get("sas_token"):
         return options | {"azure_storage_sas_token": str(sas)}
     if tenant := extra.get("tenant_id"):
@@ -113,6 +118,25 @@ def azure_options(connection: Connection) -> dict[str, str]:
         return options | client | {"azure_storage_tenant_id": str(tenant)}
     key = extra.get("account_key") or connection.password
     return options | ({"azure_storage_account_key": str(key)} if key else {})
+
+
+def _of_a_connection_string(connection: Connection, text: str) -> dict[str, str]:
+    """Those of a connection string, whose names may be written in any case. Places of other services don't matter."""
+    parts = {name.strip().lower(): value.strip() for name, _, value in (each.partition("=") for each in text.split(";") if each)}
+    for other in ("file", "queue", "table"):
+        parts = {name: value for name, value in parts.items() if name not in (f"{other}endpoint", f"{other}secondaryendpoint")}
+    named = {"accountname": "account_name", "accountkey": "account_key", "sharedaccesssignature": "sas_token"}
+    options = {f"azure_storage_{ours}": parts.pop(theirs).removeprefix("?") for theirs, ours in named.items() if theirs in parts}
+    scheme, suffix = parts.pop("defaultendpointsprotocol", "https").lower(), parts.pop("endpointsuffix", _AZURE)
+    place = parts.pop("blobendpoint", "").rstrip("/")
+    if not place and (suffix != _AZURE or scheme != "https"):
+        place = f"{scheme}://{options.get('azure_storage_account_name', '')}.blob.{suffix}"
+    if parts:
+        raise _refusal(connection, f"{', '.join(sorted(parts))} in its connection_string")
+    if place:
+        name = place.partition("://")[2].partition(".")[0]
+        options = {"azure_storage_account_name": name, **options, "azure_storage_endpoint": place}
+    return options | ({"azure_allow_http": "true"} if place.startswith("http://") else {})
 
 
 def _extra(connection: Connection) -> dict[str, Any]:

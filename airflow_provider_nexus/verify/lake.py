@@ -30,6 +30,7 @@ def verify_tables(root: Any, opened: OpenTable = open_table, follow: Follow = un
         checked = copy.check(follow)
         findings.windows += checked.manifests
         findings.records += checked.records
+        findings.bytes += checked.bytes
         for line in checked.problems:
             findings.problem(folder, line)
         try:

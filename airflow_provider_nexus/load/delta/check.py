@@ -29,11 +29,13 @@ class DeltaCheck:
     :param problems: one line each, with what to do; empty when all is well
     :param records: rows that were looked at
     :param manifests: manifests that were looked at
+    :param bytes: size of the files that were looked at
     """
 
     problems: tuple[str, ...] = ()
     records: int = 0
     manifests: int = 0
+    bytes: int = 0
 
 
 @dataclass
@@ -78,7 +80,7 @@ def check(folder: Any, table: Table, columns: Table, snapshot: Snapshot, follow:
         problems += _of_the_versions(folder, files, columns, books)
     except NexusError as error:
         problems.append(str(error))
-    return DeltaCheck(tuple(problems), walk.state.records, len(manifests) + books.number)
+    return DeltaCheck(tuple(problems), walk.state.records, len(manifests) + books.number, sum(file.size for file in files))
 
 
 def _of_the_loads(shelf: Shelf, books: Books) -> Iterator[str]:

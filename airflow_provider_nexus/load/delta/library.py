@@ -16,6 +16,7 @@ _DECODED, _CUT = "%\\", "#?"
 _COLOURS, _SHOWN = re.compile(r"\x1b\[[0-9;]*m"), 300
 _BACK = "take it back from a backup, or move the table away and sync its windows again"
 _HOLE = re.compile("contiguous commit files|Gap between checkpoint|No table metadata or protocol")
+_FEATURES = re.compile(r"Unsupported table features required: \[(.*?)\]")
 _DAMAGE = re.compile("Json error|Arrow error|Parquet error|Invalid Checkpoint|Invalid JSON")
 
 
@@ -85,6 +86,15 @@ def lake_errors(folder: Any, verb: str) -> Iterator[None]:
             raise NexusStorageError(f"{folder} can't be {verb}: {_meaning(folder, error)}") from None
 
 
+def without(features: str) -> str:
+    """What to do about features that somebody has switched on for a table: they are no part of what a ``RESTORE`` takes back."""
+    return (
+        f"{features}, which another program has switched on, and a RESTORE does not take back. With Spark: ALTER TABLE ... DROP "
+        "FEATURE ... TRUNCATE HISTORY, before that for deletionVectors SET TBLPROPERTIES ('delta.enableDeletionVectors' = "
+        "'false') and REORG TABLE ... APPLY (PURGE); or sync into another path"
+    )
+
+
 def _meaning(folder: Any, error: Exception) -> str:
     text = " ".join(_COLOURS.sub("", str(error)).replace("\u21b3", ":").split()).partition(" 0: <unknown>")[0]
     log = folder / "_delta_log"
@@ -93,6 +103,8 @@ def _meaning(folder: Any, error: Exception) -> str:
         missing = sorted(set(range(min(there, default=0), max(there, default=0))) - there)
         which = f"version {', '.join(map(str, missing[:10]))}" if missing else "a version"
         return f"{which} is missing in {log}: {_BACK}"
+    if found := _FEATURES.search(text):
+        return f"deltalake can't write a table with {without(found[1])}"
     if _DAMAGE.search(text):
         return f"a file of {log} is damaged ({text[:_SHOWN]}): {_BACK}"
     return f"{type(error).__name__}: {text[:_SHOWN]}"

@@ -20,11 +20,16 @@ APPLICATION = "nexus"
 _RESTORE = "RESTORE"
 
 
+class LogCutError(NexusStorageError):
+    """The log does not go back to the last load, so that it is not known whether the table was restored since."""
+
+
 def books_at(folder: Any, version: int) -> int | None:
     """Names the books of the rows that a version of the table has; ``None`` before the first load.
 
     :param folder: root of the table
-    :raises NexusStorageError: when the log does not go back to the load that brought them
+    :raises LogCutError: when the log does not go back to the load that brought them
+    :raises NexusStorageError: when it is damaged
     """
     while version >= 0:
         entry = _entry(folder, version)
@@ -72,8 +77,9 @@ def _entry(folder: Any, version: int) -> list[dict[str, Any]]:
         ) from None
 
 
-def _lost(folder: Any, version: int) -> NexusStorageError:
-    return NexusStorageError(
-        f"the log of {folder} has no version {version} any more, so it is not known whether the table was restored after its "
-        "last load: take the files of _delta_log back from a backup, or move the table away and sync its windows again"
+def _lost(folder: Any, version: int) -> LogCutError:
+    return LogCutError(
+        f"the log of {folder} has no version {version} any more, and the table has other rows than after its last load, so it "
+        "may have been restored since: take the files of _delta_log back from a backup, or move the table away and sync its "
+        "windows again"
     )

@@ -18,8 +18,9 @@ from urllib.parse import unquote
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusContractError, NexusStorageError
 from airflow_provider_nexus.load.collection import is_same
 from airflow_provider_nexus.load.columns import Column, Table
-from airflow_provider_nexus.load.delta.library import lake_errors, load_library, url_of
-from airflow_provider_nexus.load.delta.log import APPLICATION, books_at
+from airflow_provider_nexus.load.delta.books import Shelf
+from airflow_provider_nexus.load.delta.library import lake_errors, load_library, url_of, without
+from airflow_provider_nexus.load.delta.log import APPLICATION, LogCutError, books_at
 from airflow_provider_nexus.load.parquet.writer import arrow_schema, load
 
 PartitionBy = Literal["month", "day"]
@@ -93,8 +94,25 @@ class Snapshot:
 
     @cached_property
     def books(self) -> int | None:
-        """Names the books of the load that its rows are of; ``None`` before the first one."""
-        return books_at(self.folder, self.version)
+        """Names the books of the load that its rows are of; ``None`` before the first one.
+
+        :raises NexusStorageError: when it can't be known, as the log was cut off
+        """
+        try:
+            return books_at(self.folder, self.version)
+        except LogCutError:
+            last, sizes = self.handle.transaction_version(APPLICATION), self._records
+            if last is None or None in sizes:
+                raise
+            state = Shelf(self.folder).books(last).state
+            if sum(sizes) != (state.records if state.versions is None else state.versions):
+                raise
+            return int(last)
+
+    @property
+    def _records(self) -> list[Any]:
+        """How many rows each file has, as far as that is known."""
+        return [each.get("num_records") for each in load().table(self.handle.get_add_actions(flatten=True)).to_pylist()]
 
     def others(self, table: Table) -> list[Any]:
         """The fields of the table that somebody has added to it.
@@ -170,11 +188,8 @@ class LakeTable:
             protocol = handle.protocol()
         unreadable = sorted({*(protocol.reader_features or ())} - _READABLE)
         if unreadable or protocol.min_reader_version == _WITH_COLUMN_MAPPING:
-            what = ", ".join(unreadable) or "column mapping"
-            raise NexusConfigurationError(
-                f"{self.folder} uses {what}, which this version does not read: another program has switched it on. Restore the "
-                "table to a version before that, or sync into another path"
-            )
+            what = ", ".join(unreadable) or "columnMapping"
+            raise NexusConfigurationError(f"{self.folder} can't be read here: it has {without(what)}")
         return Snapshot(self.folder, handle, partition_by)
 
     def made(self) -> Snapshot:

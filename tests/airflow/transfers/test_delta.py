@@ -189,6 +189,54 @@ CONNECTIONS: dict[str, tuple[Any, dict[str, Any], dict[str, str]]] = {
         {"extra": json.dumps({"connection_string": "DefaultEndpointsProtocol=https;AccountName=acc;AccountKey=a2V5Cg=="})},
         {"azure_storage_account_name": "acc", "azure_storage_account_key": "a2V5Cg=="},
     ),
+    "azure, connection string of a signature": (
+        azure_options,
+        {
+            "extra": json.dumps(
+                {"connection_string": "BlobEndpoint=https://acc.blob.core.windows.net/;SharedAccessSignature=?sv=1&sig=a%3D;"}
+            )
+        },
+        {
+            "azure_storage_account_name": "acc",
+            "azure_storage_sas_token": "sv=1&sig=a%3D",
+            "azure_storage_endpoint": "https://acc.blob.core.windows.net",
+        },
+    ),
+    "azure, connection string of another cloud": (
+        azure_options,
+        {"extra": json.dumps({"connection_string": "accountname=acc;AccountKey=k==;EndpointSuffix=core.chinacloudapi.cn"})},
+        {
+            "azure_storage_account_name": "acc",
+            "azure_storage_account_key": "k==",
+            "azure_storage_endpoint": "https://acc.blob.core.chinacloudapi.cn",
+        },
+    ),
+    "azure, connection string of this machine": (
+        azure_options,
+        {
+            "extra": json.dumps(
+                {
+                    "connection_string": "DefaultEndpointsProtocol=http;AccountName=acc;AccountKey=k==;"
+                    "BlobEndpoint=http://127.0.0.1:1/acc;QueueEndpoint=http://127.0.0.1:2/acc"
+                }
+            )
+        },
+        {
+            "azure_storage_account_name": "acc",
+            "azure_storage_account_key": "k==",
+            "azure_storage_endpoint": "http://127.0.0.1:1/acc",
+            "azure_allow_http": "true",
+        },
+    ),
+    "azure, host of another cloud": (
+        azure_options,
+        {"host": "https://acc.blob.core.chinacloudapi.cn", "extra": json.dumps({"sas_token": "s"})},
+        {
+            "azure_storage_account_name": "acc",
+            "azure_storage_sas_token": "s",
+            "azure_storage_endpoint": "https://acc.blob.core.chinacloudapi.cn",
+        },
+    ),
     "azure, signature": (
         azure_options,
         {"host": "https://acc.blob.core.windows.net", "extra": json.dumps({"sas_token": "s"})},
@@ -223,3 +271,12 @@ def test_a_field_that_can_not_be_followed_is_refused(made: Any) -> None:
     stored = Connection(conn_id="lake", conn_type="x", extra=json.dumps({"impersonation_chain": "somebody"}))
     with pytest.raises(NexusConfigurationError, match="sets impersonation_chain, which deltalake can't follow"):
         made(stored)
+
+
+@pytest.mark.parametrize("part", ["UseDevelopmentStorage=true", "DevelopmentStorageProxyUri=http://h", "Nonsense=1"])
+def test_a_part_of_a_connection_string_that_can_not_be_followed_is_refused(part: str) -> None:
+    text = f"AccountName=acc;AccountKey=k==;{part}"
+    stored = Connection(conn_id="lake", conn_type="wasb", extra=json.dumps({"connection_string": text}))
+    name = part.partition("=")[0].lower()
+    with pytest.raises(NexusConfigurationError, match=f"sets {name} in its connection_string, which deltalake can't follow"):
+        azure_options(stored)

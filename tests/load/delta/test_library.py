@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusStor
 from airflow_provider_nexus.hooks._stores import delta_options
 from airflow_provider_nexus.load.delta.found import open_table
 from airflow_provider_nexus.load.paths import place_of
+from airflow_provider_nexus.verify.lake import verify_tables
 from tests.load.delta.writing import day, load_day
 from tests.object_store import object_store
 
@@ -119,3 +121,24 @@ def test_a_log_that_is_not_whole(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "whole" / "_delta_log")
     with pytest.raises(NexusStorageError, match="has the books of a Delta table and not its log: take _delta_log back"):
         load_day(tmp_path / "whole", 0, day(0, 2))
+
+
+@pytest.mark.parametrize("feature", ["deletionVectors", "columnMapping", "rowTracking", "checkpointProtection"])
+def test_a_feature_that_the_library_lacks_is_named_with_what_helps(tmp_path: Path, feature: str) -> None:
+    load_day(tmp_path, 0, day(0, 5))
+    is_read = feature in ("deletionVectors", "columnMapping")
+    protocol: dict[str, Any] = {"minReaderVersion": 3 if is_read else 1, "minWriterVersion": 7, "writerFeatures": [feature]}
+    protocol |= {"readerFeatures": [feature]} if is_read else {}
+    (tmp_path / "_delta_log" / f"{2:020}.json").write_text(json.dumps({"protocol": protocol}) + "\n")
+    with pytest.raises((NexusConfigurationError, NexusStorageError), match=r"DROP FEATURE ... TRUNCATE HISTORY") as info:
+        load_day(tmp_path, 1, day(1, 5))
+    assert feature.lower() in str(info.value).lower()
+    assert len(list((tmp_path / "_delta_log").glob("*.json"))) == 3
+
+
+def test_a_check_counts_the_bytes_of_all_files(tmp_path: Path) -> None:
+    for number in range(2):
+        load_day(tmp_path, number, day(number, 5))
+    DeltaTable(tmp_path).optimize.compact()
+    (live,) = DeltaTable(tmp_path).file_uris()
+    assert verify_tables(tmp_path).bytes == Path(live).stat().st_size

@@ -114,15 +114,28 @@ def test_other_commits_are_passed_over(tmp_path: Path) -> None:
     assert len(held(tmp_path)) == 40
 
 
-def test_a_log_that_was_cut_off_is_refused(tmp_path: Path) -> None:
-    loaded(tmp_path, 2)
-    table = DeltaTable(tmp_path)
-    table.optimize.compact()
+def cut_off(folder: Path) -> None:
+    """What DROP FEATURE ... TRUNCATE HISTORY leaves: a checkpoint, and the log from there on."""
+    table = DeltaTable(folder)
     table.create_checkpoint()
-    for version in range(3):
-        (tmp_path / "_delta_log" / f"{version:020}.json").unlink()
-    with pytest.raises(NexusStorageError, match="has no version 2 any more, so it is not known whether the table was restored"):
-        copy_in(tmp_path).windows()
+    for version in range(table.version()):
+        (folder / "_delta_log" / f"{version:020}.json").unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("output", ["current", "history"])
+def test_a_log_that_was_cut_off(tmp_path: Path, output: Any) -> None:
+    """It is not known then whether it was restored; the number of its rows tells."""
+    loaded(tmp_path, 2, output=output)
+    DeltaTable(tmp_path).optimize.compact()
+    cut_off(tmp_path)
+    assert windows(tmp_path, output=output) == [window_of(0), window_of(1)]
+    load_day(tmp_path, 2, day(2, 20), output=output)
+    assert copy_in(tmp_path, output=output).check().problems == ()
+    to_version(tmp_path, DeltaTable(tmp_path).version() - 1)
+    DeltaTable(tmp_path).optimize.compact()
+    cut_off(tmp_path)
+    with pytest.raises(NexusStorageError, match=r"has no version \d any more, and the table has other rows"):
+        windows(tmp_path, output=output)
 
 
 @pytest.mark.parametrize("resource", ["broker_transactions", "orders"])
