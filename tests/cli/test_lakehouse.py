@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from deltalake import DeltaTable, write_deltalake
 
 from airflow_provider_nexus.__main__ import main
 from airflow_provider_nexus.load.delta.found import open_table
@@ -149,3 +150,72 @@ def test_a_table_takes_no_windows_in_files(root: Path, file_format: str, capsys:
     span = ("--window-start", DAYS[0][0], "--window-end", DAYS[0][1])
     code, _, err = run(capsys, "sync", "transactions", root, *span, "--file-format", file_format)
     assert (code, "contains a Delta table" in err) == (2, True)
+
+
+@pytest.mark.parametrize("harm", ["delete", "double"])
+def test_rows_that_somebody_has_harmed_are_right_for_nexus_when_synced_again(
+    root: Path, harm: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake = DeltaTable(table(root))
+    rows = lake.to_pyarrow_table().slice(0, 5)
+    if harm == "delete":
+        lake.delete(f"_key IN ({', '.join(map(repr, rows['_key'].to_pylist()))})")
+    else:
+        write_deltalake(table(root), rows, mode="append")
+    assert verified(capsys, root, "--against-nexus")[0] == 1
+    repaired = 0
+    for start, end in DAYS:
+        options = ("--window-start", start, "--window-end", end, "--output", "json")
+        code, out, _ = run(capsys, "sync", "transactions", root, *options, *DELTA)
+        assert code == 0
+        repaired += json.loads(out).get("repaired", 0)
+    assert repaired == 5
+    assert verified(capsys, root, "--against-nexus")[0] == 0
+
+
+@pytest.mark.parametrize("name", ["a b", "ü", "a#b"])
+def test_a_path_of_strange_signs_is_one_folder_for_all_commands(
+    sandbox: Sandbox, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    places = [str(tmp_path / name), f"file://{tmp_path}/{name}"]
+    for (start, end), place in zip(DAYS, places, strict=True):
+        options = ("--window-start", start, "--window-end", end, *DELTA)
+        assert run(capsys, "sync", "transactions", place, *options)[0] == 0
+    assert [each.name for each in tmp_path.iterdir()] == [name]
+    found = [verified(capsys, Path(places[0]))[1]["records"]]
+    code, out, _ = run(capsys, "verify", places[1], "--output", "json")
+    assert code == 0
+    assert [json.loads(out)["records"]] == found
+    for number, place in enumerate(places):
+        page = tmp_path / f"page{number}.html"
+        assert run(capsys, "report", place, "-o", page)[0] == 0
+        assert page.is_file()
+
+
+@pytest.mark.parametrize("name", ["a%20b", "a\\b"])
+def test_a_path_that_would_be_two_folders_is_refused(
+    sandbox: Sandbox, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start, end = DAYS[0]
+    for place in (str(tmp_path / name), f"file://{tmp_path}/{name}"):
+        code, _, said = run(capsys, "sync", "transactions", place, "--window-start", start, "--window-end", end, *DELTA)
+        assert code != 0
+        assert "in a path otherwise than Airflow does" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_check_ends_with_the_bytes_of_the_table(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "verify", root)
+    assert code == 0
+    assert ", 0 bytes" not in out
+    live = [Path(file) for name in ("transactions", "prices") for file in DeltaTable(root / "sandbox" / name).file_uris()]
+    assert f"{sum(file.stat().st_size for file in live):,} bytes" in out
+
+
+@pytest.mark.parametrize("place", ["s3:///nexus", "s3://aws_default@/nexus"])
+def test_a_place_without_a_bucket_is_refused_in_plain_words(place: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (("sync", "transactions", place, *DELTA), ("verify", place), ("report", place)):
+        code, _, said = run(capsys, *arguments)
+        assert code != 0
+        assert "names no bucket or container" in said
+        assert "\x1b" not in said
