@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.request import Request, urlopen
 
 import boto3  # type: ignore[import-untyped]
 import pytest
@@ -34,11 +35,14 @@ class ObjectStore:
 def object_store(conn_id: str) -> Iterator[ObjectStore]:
     """A store; its keys are in a connection alone.
 
-    :param conn_id: of that connection
+    :param conn_id: of that connection, of its own for each test module: Airflow remembers where it leads
     """
     server, calls = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False), list[str]()
     server.start()
     try:
+        host, port = server.get_host_and_port()
+        # What it imitates lives as long as the process: a store of a test before may have the bucket.
+        urlopen(Request(f"http://{host}:{port}/moto-api/reset", method="POST")).close()
         running: Any = server._server
         application = running.app
 
@@ -47,7 +51,6 @@ def object_store(conn_id: str) -> Iterator[ObjectStore]:
             return application(environ, start)
 
         running.app = noted
-        host, port = server.get_host_and_port()
         extra = {"endpoint_url": f"http://{host}:{port}", "region_name": _REGION}
         client = boto3.client("s3", **extra, aws_access_key_id="key", aws_secret_access_key=PASSWORD)
         client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": _REGION})

@@ -50,21 +50,21 @@ def test_a_folder_that_the_library_understands_otherwise_is_refused(tmp_path: Pa
 
 
 def test_keys_of_a_bucket() -> None:
-    with object_store("lake"):
+    with object_store("library"):
         for name in ("a b", "ü", "a+b"):
-            folder: Any = ObjectStoragePath(f"s3://lake@lake/{name}/t")
+            folder: Any = ObjectStoragePath(f"s3://library@lake/{name}/t")
             options = delta_options(folder)
             load_day(folder, 0, day(0, 5), storage_options=options)
             assert len(open_table(folder, options).current()) == 5
         for name in ("a%20b", "a#b", "a?b"):
             with pytest.raises(NexusConfigurationError, match=r"in a path otherwise than Airflow does"):
-                open_table(ObjectStoragePath(f"s3://lake@lake/{name}/t"))
-        folder = ObjectStoragePath("s3://lake@nolake/t")
+                open_table(ObjectStoragePath(f"s3://library@lake/{name}/t"))
+        folder = ObjectStoragePath("s3://library@nolake/t")
         with pytest.raises(NexusConfigurationError, match="there is no bucket or container 'nolake'"):
             open_table(folder, delta_options(folder))
 
 
-@pytest.mark.parametrize("path", ["s3:///nexus", "s3://lake@/nexus", "gs:///nexus", "abfs://@/nexus"])
+@pytest.mark.parametrize("path", ["s3:///nexus", "s3://library@/nexus", "gs:///nexus", "abfs://@/nexus"])
 def test_a_path_without_a_bucket_is_refused(path: str) -> None:
     with pytest.raises(NexusConfigurationError, match="names no bucket or container"):
         place_of("path", path)
