@@ -6,8 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 TEST_EXTRAS := test,docs,parquet,sql,openlineage
-# One more than there are processors, as many tests wait for a server or a process now and then.
-WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+# More than there are processors, as many tests wait for a server or a process now and then.
+WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)
 CODE := $(wildcard airflow_provider_nexus example_dags tests benchmarks docs)
 
 # Hundreds of processes of the tests import the package, and each worker of pytest all tests: what is compiled is kept for them.
@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo ui test untold lint types unit slow databases airflow reliability bench browser standalone cluster docs package matrix clean
+.PHONY: help demo ui test untold lint types unit slow unit-and-slow databases airflow reliability bench browser standalone cluster docs package matrix clean
 
 help:
 	@echo "make demo         run a sync with its proof against a sandbox on this machine"
@@ -45,7 +45,7 @@ ui: $(VENV)/run.stamp
 
 # The runs of pytest keep the tests that they skip for want of a database server or a browser in a file, and the last line tells.
 test: export NEXUS_NOT_TESTED := $(CURDIR)/.not-tested
-test: untold lint types unit slow airflow standalone docs
+test: untold lint types unit-and-slow airflow standalone docs
 	@$(BIN)/python -m tests.lacking
 
 untold:
@@ -58,12 +58,19 @@ lint: $(VENV)/test.stamp
 types: $(VENV)/test.stamp
 	$(BIN)/mypy
 
-unit: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not airflow and not standalone and not slow and not databases and not browser and not release and not cluster" --ignore=tests/airflow --ignore=tests/standalone
+UNIT := not airflow and not standalone and not slow and not databases and not browser and not release and not cluster
+SLOW := slow or servers or databases
 
-# Those of databases among them: each kind ends with a test of a minute or more, during which the other core would stand still.
+unit: $(VENV)/test.stamp
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "$(UNIT)" --ignore=tests/airflow --ignore=tests/standalone
+
+# Those of databases are among them.
 slow: $(VENV)/test.stamp $(VENV)/dbt.stamp
-	NEXUS_SERVERS=20 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "slow or servers or databases" --ignore=tests/airflow --ignore=tests/standalone
+	NEXUS_SERVERS=20 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "$(SLOW)" --ignore=tests/airflow --ignore=tests/standalone
+
+# In one run, as to collect the tests takes long, and as the others go on while the last slow one ends.
+unit-and-slow: $(VENV)/test.stamp $(VENV)/dbt.stamp
+	NEXUS_SERVERS=20 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "($(UNIT)) or $(SLOW)" --ignore=tests/airflow --ignore=tests/standalone
 
 # PostgreSQL and MariaDB are started by the tests; .ci/servers installs them.
 databases: $(VENV)/test.stamp $(VENV)/dbt.stamp
@@ -72,7 +79,7 @@ databases: $(VENV)/test.stamp $(VENV)/dbt.stamp
 airflow: $(VENV)/test.stamp $(VENV)/dbt.stamp
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "airflow and not standalone"
 
-# `make test` makes forty of these runs with each memory.
+# `make test` makes 24 of these runs with each memory.
 reliability: $(VENV)/test.stamp
 	NEXUS_RUNS=$${NEXUS_RUNS:-1000} $(BIN)/python -m pytest -n auto --timeout 3600 tests/airflow/operators/test_never_twice.py
 

@@ -67,8 +67,16 @@ def served() -> Iterator[Sandbox]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put what takes long first; all else stays in its order."""
+    """Put what takes long first, and of slow tests where each worker begins; all else stays in its order."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
+    longest = [item for item in items if item.get_closest_marker("long") and item.get_closest_marker("slow")]
+    if not longest:
+        return
+    others = [item for item in items if item not in longest]
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    share = -(-len(others) // workers)
+    parts = [(*longest[each::workers], *others[each * share : (each + 1) * share]) for each in range(workers)]
+    items[:] = [item for part in parts for item in part]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -24,7 +24,7 @@ from airflow_provider_nexus.sync.capture import CaptureJob
 from tests.extract.serving import client_of
 from tests.sync.capturing import BEGIN, DAY, Capture, held_in, into_delta, into_files, living, rows_of
 
-DAYS = 75
+DAYS = 40
 WITHOUT_TOTALS = Fault("status", "/transaction/totals", status=404, times=-1)
 ODD_SERVERS: dict[str, dict[str, Any]] = {
     "dates ignored": {"filters": "ignored"},
@@ -53,14 +53,15 @@ def digest_of(keys: Iterable[str]) -> str:
     return digest.digest
 
 
-@KINDS
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(900)
-def test_a_copy_equals_the_truth_at_the_end_of_every_day(tmp_path: Path, into: Into) -> None:
+@pytest.mark.parametrize(("into", "days"), [(into_delta, 75), (into_files, DAYS)], ids=["delta", "files"])
+def test_a_copy_equals_the_truth_at_the_end_of_every_day(tmp_path: Path, into: Into, days: int) -> None:
     # where the server does not sort, windows are cut into parts, and those cost more
     with living(per_day=20, other_shapes=("transaction_sort",)) as sandbox:
         capture = into(sandbox, tmp_path)
-        for day in range(DAYS):
+        for day in range(days):
             sandbox.advance(DAY if day else 0)
             capture.run()
             assert capture.wrong() == [], day

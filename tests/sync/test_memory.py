@@ -56,6 +56,7 @@ def peak(sandbox: Sandbox, hours: float, kind: str = "jsonl", parallel: int = 1)
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_memory_of_a_read_does_not_grow() -> None:
     with Sandbox(customers=1_000, transactions=1_100_000, days=11, clock_speed=0) as sandbox:
         few, small = peak(sandbox, 9.6)

@@ -30,7 +30,7 @@ from airflow_provider_nexus.writes.transactions import cancel_write, payout_writ
 from tests.airflow.nexus import connection
 from tests.airflow.running import run_dag, state_of, xcom_of
 
-RUNS = 100
+RUNS = 40
 ONCE = RetryPolicy(retries=0, base=0.001, cap=0.001, deadline=1)
 _MONEY = {"customerCode": "giver", "cryptoCode": "BTC", "currencyCode": "EUR"}
 _SOURCE = {"source": {**_MONEY, "cryptoAmount": "0.0001"}}

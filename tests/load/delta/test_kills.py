@@ -48,6 +48,7 @@ def expected(loads: int) -> dict[str, TableRow]:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_a_load_that_is_killed_leaves_the_table_before_it_or_after_it(tmp_path: Path) -> None:
     chance, cut, loads = random.Random(17), 0, 0
@@ -93,6 +94,7 @@ def newer(number: int) -> list[TableRow]:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_two_writers_at_once_lose_nothing_and_store_nothing_twice(tmp_path: Path) -> None:
     together, told = FORKS.Barrier(2), FORKS.Queue()

@@ -18,7 +18,7 @@ from tests.load.sql.loading import copy_of, stored
 from tests.sync.capturing import DAY, Capture, living
 
 pytestmark = pytest.mark.databases
-DAYS = 75
+DAYS = 40
 
 
 def into_table(sandbox: Sandbox, engine: Engine, resource: str, **options: Any) -> Capture:
@@ -35,6 +35,7 @@ def held_in(engine: Engine, resource: str) -> dict[str, TableRow]:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_table_equals_the_truth_at_the_end_of_every_day(databases: Databases, tmp_path: Path) -> None:
     engine = sa.create_engine(databases.url("postgresql+psycopg2", tmp_path))
     with living(per_day=20, other_shapes=("transaction_sort",)) as sandbox:
