@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo ui test untold lint types unit slow unit-and-slow databases airflow reliability bench browser standalone cluster docs package matrix clean
+.PHONY: help demo ui test untold lint types unit slow unit_and_slow databases airflow reliability bench browser standalone cluster docs package matrix clean
 
 help:
 	@echo "make demo         run a sync with its proof against a sandbox on this machine"
@@ -25,6 +25,7 @@ help:
 	@echo "make types        mypy"
 	@echo "make unit         the tests that need no Airflow and no database, and are fast"
 	@echo "make slow         those that take longer, with PostgreSQL and MariaDB where they are installed"
+	@echo "make unit_and_slow both in one run, as make test does"
 	@echo "make databases    the tests of PostgreSQL, MariaDB and Redis alone"
 	@echo "make airflow      the tests that run DAGs"
 	@echo "make standalone   the tests on whole Airflows, of pages and of what is published"
@@ -45,7 +46,7 @@ ui: $(VENV)/run.stamp
 
 # The runs of pytest keep the tests that they skip for want of a database server or a browser in a file, and the last line tells.
 test: export NEXUS_NOT_TESTED := $(CURDIR)/.not-tested
-test: untold lint types unit-and-slow airflow standalone docs
+test: untold lint types unit_and_slow airflow standalone docs
 	@$(BIN)/python -m tests.lacking
 
 untold:
@@ -69,7 +70,7 @@ slow: $(VENV)/test.stamp $(VENV)/dbt.stamp
 	NEXUS_SERVERS=20 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "$(SLOW)" --ignore=tests/airflow --ignore=tests/standalone
 
 # In one run, as to collect the tests takes long, and as the others go on while the last slow one ends.
-unit-and-slow: $(VENV)/test.stamp $(VENV)/dbt.stamp
+unit_and_slow: $(VENV)/test.stamp $(VENV)/dbt.stamp
 	NEXUS_SERVERS=20 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "($(UNIT)) or $(SLOW)" --ignore=tests/airflow --ignore=tests/standalone
 
 # PostgreSQL and MariaDB are started by the tests; .ci/servers installs them.
