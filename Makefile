@@ -6,8 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 TEST_EXTRAS := test,docs,parquet,sql,openlineage
-# More than there are processors, as many tests wait for a server or a process now and then.
-WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)
+# One more than there are processors, as many tests wait for a server or a process now and then.
+WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 CODE := $(wildcard airflow_provider_nexus example_dags tests benchmarks docs)
 
 # Hundreds of processes of the tests import the package, and each worker of pytest all tests: what is compiled is kept for them.
