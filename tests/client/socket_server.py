@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.client import parse_headers
@@ -80,6 +81,13 @@ class SocketServer:
         self._listener.close()
         for connection in self._open:
             connection.close()
+
+    def wait_until_asked(self) -> None:
+        """On a busy machine a client gives up before the server has read what it was sent."""
+        for _ in range(3000):
+            if self.asked:
+                return
+            time.sleep(0.01)
 
     def _accept(self) -> None:
         while True:

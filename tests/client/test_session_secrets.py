@@ -49,6 +49,7 @@ def check(error: NexusError, caplog: pytest.LogCaptureFixture) -> None:
 def test_no_error_tells(call: Call, reply: Reply, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG), SocketServer(reply) as server:
         error = failure(server.base_url, call)
+        server.wait_until_asked()
     assert server.asked[0].headers["authorization"] == f"Bearer {CANARY}"
     check(error, caplog)
 

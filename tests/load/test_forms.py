@@ -33,6 +33,7 @@ SCHEMES = ("s3", "s3a", "gs", "gcs", "abfs")
 @pytest.fixture(autouse=True)
 def stores() -> Iterator[None]:
     before = dict(_STORE_CACHE)
+    _STORE_CACHE.clear()  # what is there already is not replaced
     for scheme in SCHEMES:
         attach(protocol=scheme, fs=MemoryFileSystem())
     yield

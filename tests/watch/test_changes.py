@@ -106,7 +106,7 @@ def test_every_change_is_told_exactly_once_and_kills_miss_none(server: str, reso
         position, known = begin(blocking.poll()), truth(sandbox, resource)
         stored, stored_known = kept(position), known
         seen: dict[str, tuple[str, str]] = {}
-        for _ in range(8):
+        for _ in range(12):
             sandbox.advance(chance.choice((1, 30, 61, 600, 4000)))
             if chance.random() < 0.3:  # killed, so the poll before is repeated
                 blocking, position, known = Blocking(client, resource), Position.load(stored), stored_known
