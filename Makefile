@@ -67,11 +67,11 @@ unit: $(VENV)/test.stamp
 
 # Those of databases are among them.
 slow: $(VENV)/test.stamp $(VENV)/dbt.stamp
-	NEXUS_SERVERS=20 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "$(SLOW)" --ignore=tests/airflow --ignore=tests/standalone
+	NEXUS_SERVERS=12 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "$(SLOW)" --ignore=tests/airflow --ignore=tests/standalone
 
 # In one run, as to collect the tests takes long, and as the others go on while the last slow one ends.
 unit_and_slow: $(VENV)/test.stamp $(VENV)/dbt.stamp
-	NEXUS_SERVERS=20 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "($(UNIT)) or $(SLOW)" --ignore=tests/airflow --ignore=tests/standalone
+	NEXUS_SERVERS=12 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "($(UNIT)) or $(SLOW)" --ignore=tests/airflow --ignore=tests/standalone
 
 # PostgreSQL and MariaDB are started by the tests; .ci/servers installs them.
 databases: $(VENV)/test.stamp $(VENV)/dbt.stamp

@@ -78,18 +78,15 @@ def test_what_is_wrong_is_said(store: Store, variables: dict[str, Any], message:
 
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"nexus_tables": ["customers"]}, "nexus_tables is ['customers']: give a mapping"),
-    ({"nexus_tables": "customers"}, "nexus_tables is customers: give a mapping"),
     ({"nexus_histories": "customers"}, "nexus_histories is customers: give a list"),
-    ({"nexus_histories": {"customers": True}}, "nexus_histories is {'customers': True}: give a list"),
     ({"nexus_histories": 7}, "nexus_histories is 7: give a list"),
     ({"nexus_histories": ["orders"]}, "nexus_histories names orders, of which nexus_tables has no table"),
-    ({"nexus_as_of": "yesterday"}, "nexus_as_of is yesterday: give a moment in UTC"),
     ({"nexus_as_of": "2026-13-01"}, "nexus_as_of is 2026-13-01: give a moment in UTC"),
     ({"nexus_as_of": "2026-03-01T12:00:00+02:00"}, "nexus_as_of is 2026-03-01T12:00:00+02:00: give a moment in UTC"),
     ({"nexus_as_of": 20260301}, "nexus_as_of is 20260301: give a moment in UTC"),
     ({"nexus_as_of": "2026-03-01' or true"}, "nexus_as_of is 2026-03-01' or true: give a moment in UTC"),
 ]
-MOMENTS = ("2026-03-01", "2026-03-01 12:00", "2026-03-01T12:00:00Z", "2026-03-01T12:00:00.5")
+MOMENTS = ("2026-03-01", "2026-03-01 12:00", "2026-03-01T12:00:00.5")
 
 
 def test_a_variable_that_is_none_is_refused_by_its_name(store: Store, subtests: pytest.Subtests) -> None:

@@ -133,7 +133,7 @@ def test_without_totals_each_window_is_read_again_in_its_turn(tmp_path: Path, re
     with living(per_day=40) as sandbox:
         capture = into(sandbox, tmp_path, resource, rereads=rereads)
         stale: list[float] = []
-        for day in range(25):
+        for day in range(16):
             sandbox.advance(DAY if day else 0)
             capture.run()
             held, truth, wrong = capture.held(), capture.truth(), capture.wrong()
