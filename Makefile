@@ -29,7 +29,7 @@ help:
 	@echo "make databases    the tests of PostgreSQL, MariaDB and Redis alone"
 	@echo "make airflow      the tests that run DAGs"
 	@echo "make standalone   the tests on whole Airflows, of pages and of what is published"
-	@echo "make cluster      the tests on an Airflow of several machines alone, which standalone runs too"
+	@echo "make cluster      the tests on an Airflow of several machines, for which test has no time"
 	@echo "make browser      the tests of the report in Chromium"
 	@echo "make docs         build the documentation"
 	@echo "make reliability  a thousand runs of all that writes, with lost answers and killed workers; prints the figures"
@@ -95,7 +95,7 @@ browser: $(VENV)/test.stamp
 # Each whole Airflow waits for most of its time, so there is room for the tests of pages and of what is published beside them. The
 # one that measures delays has the machine for itself.
 standalone: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "standalone or cluster or browser or release" tests/cluster tests/standalone tests/report tests/release --ignore=tests/standalone/test_waits.py
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "standalone or browser or release" tests/standalone tests/report tests/release --ignore=tests/standalone/test_waits.py
 	$(BIN)/python -m pytest -m standalone tests/standalone/test_waits.py
 
 # Its ten processes and their tasks keep two cores busy, so it has the machine for itself. .ci/servers installs PostgreSQL and Redis.
