@@ -62,16 +62,18 @@ types: $(VENV)/test.stamp
 UNIT := not airflow and not standalone and not slow and not databases and not browser and not release and not cluster
 SLOW := slow or servers or databases
 
+WITHOUT_AIRFLOW := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --ignore=tests/airflow --ignore=tests/standalone
+
 unit: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "$(UNIT)" --ignore=tests/airflow --ignore=tests/standalone
+	$(WITHOUT_AIRFLOW) -m "$(UNIT)"
 
 # Those of databases are among them.
 slow: $(VENV)/test.stamp $(VENV)/dbt.stamp
-	NEXUS_SERVERS=12 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "$(SLOW)" --ignore=tests/airflow --ignore=tests/standalone
+	NEXUS_SERVERS=12 $(WITHOUT_AIRFLOW) -m "$(SLOW)"
 
 # In one run, as to collect the tests takes long, and as the others go on while the last slow one ends.
 unit_and_slow: $(VENV)/test.stamp $(VENV)/dbt.stamp
-	NEXUS_SERVERS=12 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "($(UNIT)) or $(SLOW)" --ignore=tests/airflow --ignore=tests/standalone
+	NEXUS_SERVERS=12 $(WITHOUT_AIRFLOW) -m "($(UNIT)) or $(SLOW)"
 
 # PostgreSQL and MariaDB are started by the tests; .ci/servers installs them.
 databases: $(VENV)/test.stamp $(VENV)/dbt.stamp

@@ -13,10 +13,10 @@ from airflow_provider_nexus.load.account import Digest, TableAccount
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.delta.books import Books, Shelf
 from airflow_provider_nexus.load.delta.effects import inside
-from airflow_provider_nexus.load.delta.files import contents_of, current_rows, is_sound, rows_in
+from airflow_provider_nexus.load.delta.files import current_rows, digest_of_rows, is_sound
 from airflow_provider_nexus.load.delta.table import Snapshot
 from airflow_provider_nexus.load.manifest import Manifest
-from airflow_provider_nexus.load.parquet.writer import Batch, arrow_schema, rows_of
+from airflow_provider_nexus.load.parquet.writer import Batch, rows_of
 
 _AGAIN = "sync its window again; what that does not put right, restore the table to a version before the change"
 _BATCH = 1000
@@ -139,10 +139,7 @@ def _of_the_versions(folder: Any, files: Any, columns: Table, books: Books) -> I
     """Whether a history has all versions that loads have brought."""
     if books.state.versions is None:
         return
-    found = Digest()
-    for file in files:
-        for batch in rows_in(folder, file, arrow_schema(columns, {}), ["_content"]):
-            found.add_all(contents_of(batch))
+    found = digest_of_rows(folder, files, columns)
     if found != Digest.of(books.state.versions, books.state.versions_digest or Digest().digest):
         yield (
             f"the history has {found.records} versions, and had {books.state.versions} after its last load, or other ones: "

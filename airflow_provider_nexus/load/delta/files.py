@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ import msgspec
 from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.exceptions import NexusError, NexusStorageError
 from airflow_provider_nexus.extract.jsonl import Part
+from airflow_provider_nexus.load.account import Digest
 from airflow_provider_nexus.load.columns import CONTENT, DIGESTED, Table
 from airflow_provider_nexus.load.copy import TableRow
 from airflow_provider_nexus.load.delta.table import PARTITIONS, DataFile, NewFile
@@ -69,6 +70,18 @@ def current_rows(folder: Any, files: Sequence[DataFile], table: Table, names: Se
 def contents_of(batch: Batch) -> list[bytes]:
     """The digests of the rows of a batch, by its column ``_content``."""
     return [bytes.fromhex(each) for each in batch["_content"].to_pylist()]
+
+
+def digest_of_rows(folder: Any, files: Iterable[DataFile], table: Table) -> Digest:
+    """The digest of all rows of files, of a history of all versions.
+
+    :param table: the columns of the files
+    """
+    found = Digest()
+    for file in files:
+        for batch in rows_in(folder, file, arrow_schema(table, {}), ["_content"]):
+            found.add_all(contents_of(batch))
+    return found
 
 
 def is_sound(row: TableRow) -> bool:

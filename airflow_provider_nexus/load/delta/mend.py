@@ -14,11 +14,11 @@ from airflow_provider_nexus.extract.window import ALL_TIME, Window
 from airflow_provider_nexus.load.account import Digest, Grouping
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.delta.effects import Effects, inside
-from airflow_provider_nexus.load.delta.files import contents_of, current_rows, rows_in
+from airflow_provider_nexus.load.delta.files import contents_of, current_rows, digest_of_rows
 from airflow_provider_nexus.load.delta.merge import Merge, meets
 from airflow_provider_nexus.load.delta.table import MONTH, DataFile
 from airflow_provider_nexus.load.manifest import Manifest
-from airflow_provider_nexus.load.parquet.writer import Batch, arrow_schema, rows_of
+from airflow_provider_nexus.load.parquet.writer import Batch, rows_of
 
 
 class Mend:
@@ -59,7 +59,8 @@ class Mend:
         if self._damaged:
             self.repaired += max(1, min(repaired, sum(counts.values())))
             self._effects.recount(self._months())
-            self.versions = self._versions() if self._merge.is_history else None
+            if self._merge.is_history:
+                self.versions = digest_of_rows(self._folder, self._merge.after, self._columns)
 
     def _correct(self, window: Window, found: Digest, manifest: Manifest) -> bool:
         """Whether a window was not as its manifest says; the state goes on from what was found then."""
@@ -102,11 +103,3 @@ class Mend:
                 for batch in current_rows(self._folder, months.get(month, []), self._columns, grouping.columns):
                     grouping.count(totals, rows_of(batch))
                 yield month, totals
-
-    def _versions(self) -> Digest:
-        """The versions of a history, as they are from now on."""
-        found = Digest()
-        for file in self._merge.after:
-            for batch in rows_in(self._folder, file, arrow_schema(self._columns, {}), ["_content"]):
-                found.add_all(contents_of(batch))
-        return found
