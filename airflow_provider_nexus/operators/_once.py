@@ -12,7 +12,7 @@ from airflow.sdk import Variable
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.compat import NEVER_EXPIRE, AirflowFailException, AirflowSkipException, AirflowTaskTimeout, conf
 from airflow_provider_nexus.exceptions import NexusAmbiguousWriteError, NexusError
-from airflow_provider_nexus.writes.ledger import KEYS, LEDGER_KEY, OWNER_KEY, Claim, Known, known_to, settle
+from airflow_provider_nexus.writes.ledger import CLAIM_KEYS, KEYS, LEDGER_KEY, OWNER_KEY, Claim, Known, known_to, settle
 from airflow_provider_nexus.writes.once import reference_of
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ class AirflowLedger:
     """Stores what is known of a write in a task's state store, in Airflow Variables, or in both.
 
     A state store (Airflow 3.3) outlives retries and a manual clear, and serves one task. Variables serve all tasks that mean the
-    same write, and tasks without a store. They are deleted once the write is carried out and can be found in Nexus.
+    same write, and tasks without a store. They are deleted once the write is carried out and can be found in Nexus. A claim is
+    in the Variables alone, where there are some: one that is gone shows its try that another task has ended meanwhile.
 
     :param store: ``context["task_state_store"]``; ``None`` to use Variables alone
     :param names: what makes the write of the Variables unique; none to use the store alone
@@ -50,11 +51,11 @@ class AirflowLedger:
         text = Variable.get(self._name(key), default=None) if self._id else None
         if text is not None:
             return json.loads(text)
-        return None if self._store is None else self._store.get(key)
+        return self._store.get(key) if self._is_in_store(key) else None
 
     def set(self, key: str, value: Any) -> None:
         """Store a value. It never expires."""
-        if self._store is not None:
+        if self._is_in_store(key):
             self._store.set(key, value, retention=NEVER_EXPIRE)
         if self._id:
             Variable.set(self._name(key), json.dumps(value), description=_ABOUT)
@@ -69,6 +70,9 @@ class AirflowLedger:
         for key in KEYS if self._store is not None else ():
             self._store.delete(key)
         self.release()
+
+    def _is_in_store(self, key: str) -> bool:
+        return self._store is not None and not (self._id and key in CLAIM_KEYS)
 
     def _name(self, key: str) -> str:
         return f"{key}__{self._id}"

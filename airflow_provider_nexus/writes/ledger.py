@@ -17,7 +17,9 @@ OWNER_KEY = "nexus_write_owner"
 """The entry with the try that has claimed the write; one of its own, so that a claim never wipes out that something was sent."""
 WITHDRAWN_KEY = "nexus_write_withdrawn"
 """The entry with the try whose mark does not count, as it found another in its place and sent nothing."""
-KEYS = (LEDGER_KEY, OWNER_KEY, WITHDRAWN_KEY)
+CLAIM_KEYS = (OWNER_KEY, WITHDRAWN_KEY)
+"""The entries that tries claim a write with. They must be where all tries of it look, and there alone."""
+KEYS = (LEDGER_KEY, *CLAIM_KEYS)
 """All entries of a write."""
 
 
@@ -85,7 +87,7 @@ def settle(ledger: Ledger, code: str, *, release: bool = True) -> None:
     """Store that the write is carried out.
 
     :param code: the one that Nexus gave it
-    :param release: whether the ledger may delete what only guards it
+    :param release: whether the ledger may delete what only guards it, as every look-up finds it in Nexus by now
     """
     remember(ledger, code=code, sent="")
     if release:
@@ -123,6 +125,11 @@ class Claim:
             remember(self._ledger)  # that a try was here, and has sent nothing yet
         known = _known(stored)
         return replace(known, sent="") if self.was_withdrawn(known) else known
+
+    @property
+    def is_over(self) -> bool:
+        """Whether another try has carried the write out since this one claimed it."""
+        return bool(known_to(self._ledger).code) or self._ledger.get(OWNER_KEY) is None
 
     def was_withdrawn(self, known: Known) -> bool:
         """Whether a mark is that of the try which this one replaced, and which noticed that in time.

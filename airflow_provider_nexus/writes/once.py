@@ -35,6 +35,10 @@ _STILL_AT_IT = timedelta(minutes=1)
 """How long after its mark another try can still be sending."""
 _MARGIN = timedelta(minutes=1)
 """How much earlier than the look-up a record can have been made that the look-up did not show yet."""
+_POLL = 2.0
+"""Seconds between two looks at whether another try has carried a write out."""
+_SLACK = 10.0
+"""Seconds that such a try gets beside the time that its look-up takes."""
 _ANEW = "A new one takes another reference, or a new run where the reference is that of the run"
 _NAMESPACE = UUID("6f1f63a4-52d5-5b0e-9a86-6f27f7f6c1c1")
 
@@ -116,10 +120,11 @@ class Once:
         pauses: tuple[float, ...] = PAUSES,
         log: Log | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client, self._ledger, self._pauses = client, ledger, pauses
         self._quiet = timedelta.max if quiet is None else timedelta(seconds=quiet)
-        self._log, self._sleep = log or logging.getLogger(__name__), sleep
+        self._log, self._sleep, self._clock = log or logging.getLogger(__name__), sleep, clock
 
     def carry_out(self, write: Write, since: datetime) -> Record:
         """The record that the write made, now or in an earlier try.
@@ -128,12 +133,35 @@ class Once:
         :raises NexusAmbiguousWriteError: when it may or may not have been carried out; another try looks again
         :raises NexusConflictError: when several records carry the reference, or one that is not as asked for
         :raises NexusConfigurationError: when the body can't be sent as it is; nothing was looked up
-        :raises NexusClaimLostError: when another try has claimed it meanwhile; this one sent nothing
+        :raises NexusClaimLostError: when another try has claimed it meanwhile, and did not end within about the time that its
+            look-up takes; this one sent nothing
         :raises NexusApiError: when Nexus refused it
         """
         call = Call(write.method, write.path, json=write.body)
         _ = call.body  # what can't be sent is refused before anything is looked up
-        claim = Claim(self._ledger, write.reference)
+        while True:
+            claim, began = Claim(self._ledger, write.reference), self._clock()
+            try:
+                return self._claim_and_carry_out(write, call, claim, since)
+            except NexusClaimLostError:
+                if not self._ends_elsewhere(claim, 2 * (self._clock() - began) + _SLACK):
+                    raise
+
+    def _ends_elsewhere(self, claim: Claim, seconds: float) -> bool:
+        """Whether the try that has claimed the write since carries it out within some time.
+
+        It looks the write up first, for about as long as this one did. Whoever claims the write again before that takes it from
+        the other one, which does the same, so that neither of two that are tried again soon would ever send.
+        """
+        self._log.info("another try has claimed this write: waiting up to %.0f s for what becomes of it", seconds)
+        until = self._clock() + seconds
+        while not claim.is_over:
+            if self._clock() >= until:
+                return False
+            self._sleep(_POLL)
+        return True
+
+    def _claim_and_carry_out(self, write: Write, call: Call, claim: Claim, since: datetime) -> Record:
         known = claim.take()
         if known.first:
             since = min(since, datetime.fromisoformat(known.first))
@@ -142,7 +170,7 @@ class Once:
             record = write.read(known.code)
             self._refuse_twins(write, known.code, since)
             return record
-        began = time.monotonic()
+        began = self._clock()
         found = write.find(since) if write.find else ()
         if found:
             self._log.info("found in Nexus, so it is not sent")
@@ -151,7 +179,7 @@ class Once:
             found = self._look_for_earlier_try(write, claim, known, since)
             if found:
                 return self._found(write, found)
-        looked = self._now() - timedelta(seconds=time.monotonic() - began)
+        looked = self._now() - timedelta(seconds=self._clock() - began)
         return self._send(write, call, claim, since, looked - _MARGIN)
 
     def _look_for_earlier_try(self, write: Write, claim: Claim, known: Known, since: datetime) -> Sequence[Record]:
@@ -190,7 +218,7 @@ class Once:
         code = write.code_of(answer)
         if not code:
             return self._look_again(write, since, "the answer names no code, or another than the one that was asked for")
-        self._settle(write, code)
+        self._settle(write, code, release=write.find is not None and not write.reference)
         record = write.record_of(answer) or write.read(code)
         self._refuse_twins(write, code, looked)
         if write.reference and not write.carries(record) and not write.carries(write.read(code)):
@@ -222,13 +250,19 @@ class Once:
             fault = f"{record.get('status')}: nothing came of it. {_ANEW}"
         if fault:
             raise self._conflict(write, f"{write.shown(code)} carries its reference and is {fault}")
-        self._settle(write, code)
+        self._settle(write, code, release=True)
         return record
 
     def _refuse_twins(self, write: Write, code: str, since: datetime) -> None:
-        """Look whether another try, or another task, made one with the same reference at the same time."""
+        """Look whether another try, or another task, made one with the same reference at the same time.
+
+        A list can show a new record late. What guards it goes when a look-up shows it, as others find it from then on.
+        """
         if write.reference and write.find:
-            self._refuse_several(write, {code, *(write.code_of(record) for record in write.find(since))})
+            found = {write.code_of(record) for record in write.find(since)}
+            self._refuse_several(write, {code, *found})
+            if code in found:
+                self._ledger.release()
 
     def _refuse_several(self, write: Write, codes: set[str]) -> None:
         if len(codes) > 1:
@@ -238,8 +272,8 @@ class Once:
                 "look at them, and cancel or reverse what is too much",
             )
 
-    def _settle(self, write: Write, code: str) -> None:
-        settle(self._ledger, code, release=write.find is not None)
+    def _settle(self, write: Write, code: str, *, release: bool) -> None:
+        settle(self._ledger, code, release=release)
         self._log.info("carried out as %s", write.shown(code))
 
     def _now(self) -> datetime:
