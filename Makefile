@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo ui test untold lint types unit slow unit_and_slow databases airflow reliability bench browser standalone cluster docs package matrix clean
+.PHONY: help demo ui test untold lint types unit slow unit_and_slow databases airflow reliability thorough bench browser standalone cluster docs package matrix clean
 
 help:
 	@echo "make demo         run a sync with its proof against a sandbox on this machine"
@@ -33,6 +33,7 @@ help:
 	@echo "make browser      the tests of the report in Chromium"
 	@echo "make docs         build the documentation"
 	@echo "make reliability  a thousand runs of all that writes, with lost answers and killed workers; prints the figures"
+	@echo "make thorough     the slow tests as often as the documentation states it, for some hours"
 	@echo "make bench        measure the speed beside that of other tools, and write docs/performance.rst"
 	@echo "make package      build what is published, and try the wheel in an Airflow of its own"
 	@echo "make matrix       the unit and airflow tests on the oldest and the newest Airflow and Python"
@@ -60,7 +61,7 @@ types: $(VENV)/test.stamp
 	$(BIN)/mypy
 
 UNIT := not airflow and not standalone and not slow and not databases and not browser and not release and not cluster
-SLOW := slow or servers or databases
+SLOW := (slow or servers or databases) and not airflow
 
 WITHOUT_AIRFLOW := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --ignore=tests/airflow --ignore=tests/standalone
 
@@ -69,11 +70,11 @@ unit: $(VENV)/test.stamp
 
 # Those of databases are among them.
 slow: $(VENV)/test.stamp $(VENV)/dbt.stamp
-	NEXUS_SERVERS=12 $(WITHOUT_AIRFLOW) -m "$(SLOW)"
+	$(WITHOUT_AIRFLOW) -m "$(SLOW)"
 
 # In one run, as to collect the tests takes long, and as the others go on while the last slow one ends.
 unit_and_slow: $(VENV)/test.stamp $(VENV)/dbt.stamp
-	NEXUS_SERVERS=12 $(WITHOUT_AIRFLOW) -m "($(UNIT)) or $(SLOW)"
+	$(WITHOUT_AIRFLOW) -m "($(UNIT)) or $(SLOW)"
 
 # PostgreSQL and MariaDB are started by the tests; .ci/servers installs them.
 databases: $(VENV)/test.stamp $(VENV)/dbt.stamp
@@ -85,6 +86,11 @@ airflow: $(VENV)/test.stamp $(VENV)/dbt.stamp
 # `make test` makes 24 of these runs with each memory.
 reliability: $(VENV)/test.stamp
 	NEXUS_RUNS=$${NEXUS_RUNS:-1000} $(BIN)/python -m pytest -n auto --timeout 3600 tests/airflow/operators/test_never_twice.py
+
+# What a run of all tests does some dozen times, as `tests/repeated.py` says.
+thorough: $(VENV)/test.stamp $(VENV)/dbt.stamp
+	NEXUS_THOROUGH=1 $(WITHOUT_AIRFLOW) --timeout 7200 -m "slow or databases"
+	NEXUS_THOROUGH=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --timeout 7200 tests/airflow/operators
 
 # The other tools are installed into environments of their own in .bench.
 bench: $(VENV)/test.stamp

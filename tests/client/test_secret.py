@@ -24,7 +24,7 @@ from airflow_provider_nexus.client.secret import Secret
 from airflow_provider_nexus.client.settings import read_settings
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError
 from tests.client.serving import GET, POST, all_that_it_says, chain, session_for
-from tests.client.socket_server import SocketServer, answer
+from tests.client.socket_server import Reply, SocketServer, answer
 
 TOKEN = "ca-nary/5b7e+0d91.c3_Zq=8"
 BEARER = f"Bearer {TOKEN}"
@@ -157,8 +157,9 @@ def in_first_line(said: str) -> bytes:
     return f"{said}\r\n\r\n".encode()
 
 
-def in_bad_header(said: str) -> bytes:
-    return f"HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n {said}\r\n{said}\r\nX: 1\r\n\r\n".encode()
+def in_bad_header(said: str) -> Reply:
+    reply = f"HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n {said}\r\n{said}\r\nX: 1\r\n\r\n".encode()
+    return lambda connection: connection.sendall(reply)  # and no more: its length can't be read
 
 
 PLACES = [

@@ -29,8 +29,9 @@ from airflow_provider_nexus.sandbox import Sandbox
 from tests.extract.serving import client_of, lines_job, sandbox_and_client
 from tests.load.manifests import WHOLE, manifest_of
 from tests.load.storing import capture, hours_of, put
+from tests.repeated import times
 
-KILLS = 12
+KILLS = times(8, 50)
 FOREVER = """
 import sys
 from datetime import datetime

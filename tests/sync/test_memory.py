@@ -9,7 +9,9 @@ from datetime import timedelta
 import pytest
 
 from airflow_provider_nexus.sandbox import Sandbox
+from tests.repeated import times
 
+DAYS = times(5, 44)
 SYNC = """
 import resource, sys, tempfile
 from datetime import datetime, timedelta
@@ -58,15 +60,16 @@ def peak(sandbox: Sandbox, hours: float, kind: str = "jsonl", parallel: int = 1)
 @pytest.mark.slow
 @pytest.mark.long
 def test_the_memory_of_a_read_does_not_grow() -> None:
-    with Sandbox(customers=1_000, transactions=1_100_000, days=11, clock_speed=0) as sandbox:
+    hours = 24 * (DAYS - 1)
+    with Sandbox(customers=1_000, transactions=100_000 * DAYS, days=DAYS, clock_speed=0) as sandbox:
         few, small = peak(sandbox, 9.6)
         connections = sandbox.connection_count
-        many, large = peak(sandbox, 240)
+        many, large = peak(sandbox, hours)
         assert sandbox.connection_count - connections == 1
         some, beside = peak(sandbox, 96, parallel=4)
         assert sandbox.connection_count - connections in (2 + 4, 2 + 5)  # the first one can be too old for the last count
     assert 9_000 < few < 11_000
-    assert many >= 245_000
+    assert many >= 1_020 * hours
     assert some >= 95_000
     assert beside - small <= 5 * 4, f"{small:.1f} MB for {few:,} records, {beside:.1f} MB for {some:,} in four parts at once"
     assert large - small <= 5, f"{small:.1f} MB for {few:,} records, {large:.1f} MB for {many:,}"

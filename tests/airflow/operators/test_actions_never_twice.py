@@ -29,8 +29,9 @@ from airflow_provider_nexus.writes.once import Once, Write, reference_of
 from airflow_provider_nexus.writes.transactions import cancel_write, payout_write, transaction_write
 from tests.airflow.nexus import connection
 from tests.airflow.running import run_dag, state_of, xcom_of
+from tests.repeated import times
 
-RUNS = 40
+RUNS = times(25, 100)
 ONCE = RetryPolicy(retries=0, base=0.001, cap=0.001, deadline=1)
 _MONEY = {"customerCode": "giver", "cryptoCode": "BTC", "currencyCode": "EUR"}
 _SOURCE = {"source": {**_MONEY, "cryptoAmount": "0.0001"}}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +17,7 @@ from airflow_provider_nexus.extract.source import Source
 from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.sandbox import Sandbox
 from tests.extract.serving import client_of
+from tests.repeated import times
 
 WINDOWED = [name for name, resource in RESOURCES.items() if resource.is_windowed]
 PLAIN: dict[str, Any] = {
@@ -110,8 +110,8 @@ def test_each_setting(server: Sandbox, name: str, resource: str) -> None:
     assert len(result.before) > 5, "a window with nothing in it proves nothing"
 
 
-EXAMPLES = int(os.environ.get("NEXUS_SERVERS", "30"))
-"""How many servers are drawn; more by NEXUS_SERVERS."""
+EXAMPLES = times(10, 100)
+"""How many servers are drawn."""
 CHURN = st.sampled_from(
     [
         {},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import threading
 import time
 import tracemalloc
@@ -41,8 +40,9 @@ from tests.client.serving import QUICK
 from tests.client.socket_server import Asked, Reply, SocketServer, answer
 from tests.extract.test_checkpoint import attempt, broken, checkpoint_of, day, stored
 from tests.extract.walks.test_on_any_server import CHURN, PLAIN, SETTINGS, outcome
+from tests.repeated import times
 
-EXAMPLES = int(os.environ.get("NEXUS_SERVERS", "8"))
+EXAMPLES = times(8, 30)
 START, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
 SPAN = Window(START, END)
 LIMIT = 10

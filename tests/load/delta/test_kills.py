@@ -14,11 +14,12 @@ import pytest
 
 from airflow_provider_nexus.load.copy import TableRow
 from tests.load.delta.writing import DAY, START, copy_in, day, held, load_day, load_some
+from tests.repeated import times
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["tests.load.delta.writing", "deltalake", "pyarrow.parquet", "pyarrow.compute"])
 DAYS, RECORDS = 4, 30
-KILLS, PAIRS = 100, 100
+KILLS = PAIRS = times(25, 100)
 FILES = 12
 """Files after which a load is killed at most: each load puts some five, its commit last."""
 

@@ -15,10 +15,11 @@ from airflow_provider_nexus.sync.capture import CaptureJob
 from airflow_provider_nexus.sync.watermark import CopyWatermark, Watermark
 from tests.load.sql.databases import Databases
 from tests.load.sql.loading import copy_of, stored
+from tests.repeated import times
 from tests.sync.capturing import DAY, Capture, living
 
 pytestmark = pytest.mark.databases
-DAYS = 40
+DAYS = times(20, 75)
 
 
 def into_table(sandbox: Sandbox, engine: Engine, resource: str, **options: Any) -> Capture:
