@@ -13,9 +13,12 @@ CODE := $(wildcard airflow_provider_nexus example_dags tests benchmarks docs)
 # Hundreds of processes of the tests import the package, and each worker of pytest all tests: what is compiled is kept for them.
 unexport PYTHONDONTWRITEBYTECODE
 
+# Two targets, each of which keeps one processor busy.
+AT_ONCE = $(MAKE) --no-print-directory $(1) & $(MAKE) --no-print-directory $(2); second=$$?; wait $$!; exit $$(($$? + second))
+
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo ui test untold lint types unit slow unit_and_slow databases airflow reliability thorough bench browser standalone cluster docs package matrix clean
+.PHONY: help demo ui test untold environments lint types types_and_docs unit slow unit_and_slow databases airflow all_airflow reliability thorough bench browser standalone cluster docs package matrix clean
 
 help:
 	@echo "make demo         run a sync with its proof against a sandbox on this machine"
@@ -23,13 +26,16 @@ help:
 	@echo "make test         all that must hold: lint, types, unit, slow, airflow, standalone, docs"
 	@echo "make lint         ruff"
 	@echo "make types        mypy"
+	@echo "make environments what the tests need, which each target installs by itself too"
+	@echo "make types_and_docs both at once, as make test does"
 	@echo "make unit         the tests that need no Airflow and no database, and are fast"
 	@echo "make slow         those that take longer, with PostgreSQL and MariaDB where they are installed"
 	@echo "make unit_and_slow both in one run, as make test does"
 	@echo "make databases    the tests of PostgreSQL, MariaDB and Redis alone"
 	@echo "make airflow      the tests that run DAGs"
-	@echo "make standalone   the tests on whole Airflows, of pages and of what is published"
-	@echo "make cluster      the tests on an Airflow of several machines, for which test has no time"
+	@echo "make all_airflow  those, and those on whole Airflows, in one run, as make test does"
+	@echo "make standalone   the tests on whole Airflows, one of several machines too, of pages and of what is published"
+	@echo "make cluster      the tests on an Airflow of several machines alone"
 	@echo "make browser      the tests of the report in Chromium"
 	@echo "make docs         build the documentation"
 	@echo "make reliability  a thousand runs of all that writes, with lost answers and killed workers; prints the figures"
@@ -47,7 +53,7 @@ ui: $(VENV)/run.stamp
 
 # The runs of pytest keep the tests that they skip for want of a database server or a browser in a file, and the last line tells.
 test: export NEXUS_NOT_TESTED := $(CURDIR)/.not-tested
-test: untold lint types unit_and_slow airflow standalone docs
+test: untold environments lint types_and_docs unit_and_slow all_airflow
 	@$(BIN)/python -m tests.lacking
 
 untold:
@@ -59,6 +65,12 @@ lint: $(VENV)/test.stamp
 
 types: $(VENV)/test.stamp
 	$(BIN)/mypy
+
+types_and_docs: $(VENV)/test.stamp
+	@$(call AT_ONCE,docs,types)
+
+environments: $(VENV)/made.stamp
+	@$(call AT_ONCE,$(VENV)/dbt.stamp,$(VENV)/test.stamp)
 
 UNIT := not airflow and not standalone and not slow and not databases and not browser and not release and not cluster
 SLOW := (slow or servers or databases) and not airflow
@@ -80,10 +92,23 @@ unit_and_slow: $(VENV)/test.stamp $(VENV)/dbt.stamp
 databases: $(VENV)/test.stamp $(VENV)/dbt.stamp
 	$(BIN)/python -m pytest -n auto --dist loadfile -m databases --ignore=tests/airflow
 
-airflow: $(VENV)/test.stamp $(VENV)/dbt.stamp
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "airflow and not standalone"
+AIRFLOW := airflow and not standalone
+WHOLE := standalone or cluster or browser or release
+WITH_AIRFLOW := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-# `make test` makes 24 of these runs with each memory.
+airflow: $(VENV)/test.stamp $(VENV)/dbt.stamp
+	$(WITH_AIRFLOW) -m "$(AIRFLOW)"
+
+# Each whole Airflow waits now and then, so there is room for others beside it. .ci/servers installs Chromium, and PostgreSQL and
+# Redis for the cluster.
+standalone: $(VENV)/test.stamp
+	$(WITH_AIRFLOW) -m "$(WHOLE)" tests/cluster tests/standalone tests/release tests/report
+
+# Both in one run: what takes longest begins first.
+all_airflow: $(VENV)/test.stamp $(VENV)/dbt.stamp
+	$(WITH_AIRFLOW) -m "($(AIRFLOW)) or $(WHOLE)" tests/cluster tests/standalone tests/release tests/report tests/airflow tests
+
+# `make test` makes 16 of these runs with each memory.
 reliability: $(VENV)/test.stamp
 	NEXUS_RUNS=$${NEXUS_RUNS:-1000} $(BIN)/python -m pytest -n auto --timeout 3600 tests/airflow/operators/test_never_twice.py
 
@@ -100,13 +125,6 @@ bench: $(VENV)/test.stamp
 browser: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -m browser tests/report
 
-# Each whole Airflow waits for most of its time, so there is room for the tests of pages and of what is published beside them. The
-# one that measures delays has the machine for itself.
-standalone: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "standalone or browser or release" tests/standalone tests/report tests/release --ignore=tests/standalone/test_waits.py
-	$(BIN)/python -m pytest -m standalone tests/standalone/test_waits.py
-
-# Its ten processes and their tasks keep two cores busy, so it has the machine for itself. .ci/servers installs PostgreSQL and Redis.
 cluster: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -m cluster tests/cluster
 

@@ -32,7 +32,7 @@ from tests.redis_server import redis_server
 from tests.standalone.running import QUICK, Airflow, free_port, wait_for
 
 BUCKET = "lake"
-WORKERS = {"north", "south"}
+WORKERS, TRIGGERERS = {"north", "south"}, {"east", "west"}
 RATE = 10
 _SHARED = urlencode({"__extra__": json.dumps({"allow_writes": True, "rate_limit": RATE, "rate_limit_conn_id": "rates"})})
 """The connection: calls a second that all hosts make at most, by the Redis that they share."""
@@ -79,6 +79,10 @@ class Cluster:
         """Start a Celery worker that takes what is for all, and what is for it alone."""
         options = ("--queues", f"default,{name}", "--concurrency", "2", "--celery-hostname", f"worker@{name}")
         self.start(name, "celery", "worker", *options, "--skip-serve-logs", "--without-gossip", "--without-mingle")
+
+    def start_triggerer(self, name: str) -> None:
+        """Start a triggerer, which has no room for all waits."""
+        self.start(name, "triggerer", "--capacity", "4", "--skip-serve-logs")
 
     def kill(self, name: str) -> None:
         """End all processes of a host without a word, as where its power fails."""
@@ -205,8 +209,9 @@ def cluster(home: Path, sandbox: Sandbox, dags: str) -> Iterator[Cluster]:
             ("processor", "dag-processor"),
         ):
             running.start(name, *command)
+        for name in sorted(TRIGGERERS):
+            running.start_triggerer(name)
         for name in sorted(WORKERS):
-            running.start(f"triggerer-{name}", "triggerer", "--capacity", "4", "--skip-serve-logs")
             running.start_worker(name)
         wait_for("a healthy Airflow", running.airflow.is_healthy, 120)
         running.airflow.sign_in()

@@ -25,7 +25,7 @@ TRANSACTIONS: dict[str, Any] = {"resource": "transactions", **AGAIN}
 ORDERS: dict[str, Any] = {"resource": "orders", **AGAIN}
 
 with DAG("backfill", schedule=None, params={**WINDOW}):
-    plan = NexusPlanWindowsOperator(task_id="plan", max_windows=6, **TRANSACTIONS)
+    plan = NexusPlanWindowsOperator(task_id="plan", max_windows=4, **TRANSACTIONS)
     files = NexusToObjectStorageOperator.partial(task_id="files", **LAKE, **TRANSACTIONS)
     lake = NexusToObjectStorageOperator.partial(
         task_id="lake", file_format="delta", **{**LAKE, "path": "s3://lake/delta"}, **TRANSACTIONS
@@ -34,7 +34,7 @@ with DAG("backfill", schedule=None, params={**WINDOW}):
     files.expand_kwargs(plan.output) >> [lake.expand_kwargs(plan.output), table.expand_kwargs(plan.output)]
 
 with DAG("stopped", schedule=None, params={**WINDOW}):
-    days = NexusPlanWindowsOperator(task_id="plan", max_windows=8, **ORDERS)
+    days = NexusPlanWindowsOperator(task_id="plan", max_windows=4, **ORDERS)
     NexusToObjectStorageOperator.partial(task_id="files", **LAKE, **ORDERS).expand_kwargs(days.output)
 
 with DAG("large", schedule=None, params={**WINDOW}):
@@ -54,6 +54,7 @@ with DAG("once", schedule=None):
             currency_code="EUR",
             amount="100.50",
             reference="invoice 17",
+            search_back=timedelta(days=3),
             **AGAIN,
         )
 

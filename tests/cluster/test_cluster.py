@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from deltalake import DeltaTable
 
 from airflow_provider_nexus.sandbox import Sandbox
-from tests.cluster.cluster import WORKERS, Cluster, cluster
+from tests.cluster.cluster import TRIGGERERS, WORKERS, Cluster, cluster
 from tests.extract.serving import client_of
 from tests.load.sql.loading import rows_of
 from tests.standalone.running import wait_for
@@ -39,9 +39,11 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture
 def running(started: Cluster) -> Cluster:
-    """The cluster with all of its workers, also where a test has ended without one."""
+    """The cluster with all of its hosts, also where a test has ended without one."""
     for name in WORKERS - started.parts.keys():
         started.start_worker(name)
+    for name in TRIGGERERS - started.parts.keys():
+        started.start_triggerer(name)
     return started
 
 
@@ -172,17 +174,31 @@ def handled(running: Cluster) -> list[str]:
     return [code for run in ended for code in running.xcom("watch", run, "handle") or ()]
 
 
-def test_two_triggerers_wake_each_wait_and_start_each_dag_once(running: Cluster) -> None:
+def triggers(running: Cluster, name: str = "%") -> Counter[str]:
+    """How many triggers each triggerer has.
+
+    :param name: of their class, in part
+    """
+    rows = running.rows(
+        "SELECT job.hostname FROM trigger JOIN job ON job.id = trigger.triggerer_id "
+        f"WHERE job.state = 'running' AND trigger.classpath LIKE '%{name}'"
+    )
+    return Counter(host for (host,) in rows)
+
+
+def test_two_triggerers_wake_each_wait_and_start_each_dag_once_though_one_is_killed(running: Cluster) -> None:
     sandbox = running.sandbox
     before, polls = completed(sandbox), sandbox.call_count
     running.unpause("watch")
     wait_for("the first polls", lambda: sandbox.call_count > polls + 2, 300)
     codes = bought(sandbox)
     run = running.trigger("waits", codes=codes)
-    where = "SELECT triggerer_id FROM trigger WHERE triggerer_id IS NOT NULL"
-    wait_for("all waits", lambda: len(running.rows(where)) == WAITS + 1, 300)
-    assert len(set(running.rows(where))) == 2, "both triggerers wait"
+    wait_for("all waits", lambda: triggers(running).total() == WAITS + 1 and triggers(running).keys() == TRIGGERERS, 300)
+    (watching,) = triggers(running, "NexusChangeTrigger")
+    (other,) = TRIGGERERS - {watching}
+    running.kill(watching)
     sandbox.advance(600)
+    wait_for("the other one", lambda: triggers(running).keys() <= {other}, 300)
     running.wait_for_success("waits", run)
     expected = completed(sandbox) - before
     assert expected >= set(codes)

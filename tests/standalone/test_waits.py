@@ -1,4 +1,4 @@
-"""Two thousand waits in a real triggerer: what they cost Nexus, and in how many looks each hears of its record's end."""
+"""Hundreds of waits in a real triggerer: what they cost Nexus, and in how many looks each hears of its record's end."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.triggers.nexus import NexusStatusTrigger
 from tests.airflow.nexus import connection
 from tests.extract.serving import client_of
+from tests.repeated import times
 from tests.standalone import triggerer
 
 pytestmark = pytest.mark.standalone
-WAITS, BATCHES, INTERVAL = 2000, 40, 5.0
+WAITS, BATCHES, INTERVAL = times(600, 2000), 40, 5.0
 SETTLES = 300
 """Seconds after which the sandbox settles what was ordered."""
 
@@ -57,7 +58,7 @@ def _buy(client: NexusClient, batch: int, number: int) -> dict[str, str]:
     }
 
 
-def test_two_thousand_waits(sandbox: Sandbox, tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
+def test_many_waits(sandbox: Sandbox, tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
     client = client_of(sandbox, allow_writes=True)
     client.run("POST", "/customer", json={"customerCode": "acme", "trustLevel": "Trusted", "status": "ACTIVE"})
     made = ordered(sandbox, client)
@@ -74,7 +75,7 @@ def test_two_thousand_waits(sandbox: Sandbox, tmp_path: Path, record_property: C
         )
         for each in made
     ]
-    triggerer.defer_all("two_thousand_waits", waits)
+    triggerer.defer_all("many_waits", waits)
     with triggerer.triggerer(tmp_path / "triggerer.log", WAITS + 100) as process:
         _after_looks(sandbox, 2)  # until all are there
         calls, cpu, began = sandbox.call_count, triggerer.cpu_seconds(process), time.monotonic()
@@ -84,7 +85,7 @@ def test_two_thousand_waits(sandbox: Sandbox, tmp_path: Path, record_property: C
         share = (triggerer.cpu_seconds(process) - cpu) / seconds
         early = _settle(sandbox, SETTLES - BATCHES // 2, until=WAITS // 2)
         late = _settle(sandbox, BATCHES, until=WAITS)
-    ended = triggerer.states("two_thousand_waits")
+    ended = triggerer.states("many_waits")
     assert {state for state, _ in ended.values()} == {"scheduled"}
     print(f"calls an interval {steady:.2f}, triggerer {share:.1%} of a core, looks until all heard: {early}, {late}")
     record_property("calls_an_interval", steady)
@@ -116,4 +117,4 @@ def _settle(sandbox: Sandbox, seconds: float, until: int) -> int:
 
 
 def _waiting() -> list[int]:
-    return [index for index, (state, _) in triggerer.states("two_thousand_waits").items() if state == "deferred"]
+    return [index for index, (state, _) in triggerer.states("many_waits").items() if state == "deferred"]

@@ -95,8 +95,10 @@ SERVERS: Mapping[str, dict[str, Any]] = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("server", SERVERS)
-@pytest.mark.parametrize("resource", ["transactions", "orders"])
+@pytest.mark.parametrize(
+    ("server", "resource"),
+    [*((server, "transactions") for server in SERVERS), *((server, "orders") for server in ("well-behaved", "ignores statuses"))],
+)
 def test_every_change_is_told_exactly_once_and_kills_miss_none(server: str, resource: str) -> None:
     chance = random.Random(f"{server} {resource}")
     lifecycle = get_resource(resource).lifecycle

@@ -28,7 +28,7 @@ from tests.airflow.trials import MEMORIES, Trial, begin, how_it_ended, open_kept
 from tests.extract.serving import client_of
 from tests.relay import ConnectionPlace, Loss, Manner, Relay, Relayed, RequestPlace, make_certificate
 
-RUNS = int(os.environ.get("NEXUS_RUNS", "24"))
+RUNS = int(os.environ.get("NEXUS_RUNS", "16"))
 _MONEY = {"customerCode": "giver", "cryptoCode": "BTC", "currencyCode": "EUR"}
 _SOURCE = {"source": {**_MONEY, "cryptoAmount": "0.0001"}}
 _TRADES: dict[str, tuple[str, dict[str, Any]]] = {

@@ -11,10 +11,11 @@ from airflow.sdk import ObjectStoragePath
 from airflow_provider_nexus.hooks._stores import delta_options
 from tests.load.delta.writing import day, load_day
 from tests.object_store import object_store
+from tests.repeated import times
 
 pytestmark = pytest.mark.slow
-SPAN = 20
-"""Loads that are counted together: two of the log's checkpoints lie in each span, and a month of small files that become one."""
+SPAN = times(10, 40)
+"""Loads that are counted together: as many of the log's checkpoints lie in each span, and small files that become one."""
 
 
 @pytest.fixture
