@@ -77,6 +77,8 @@ def _read_protection(text: str) -> tuple[str, str]:
     name, _, treatment = text.rpartition("=")
     if not name or treatment not in _TREATMENTS:
         raise ArgumentTypeError(f"{text!r}: give the name of a field, = and one of {', '.join(_TREATMENTS)}")
+    if "=" in name or "," in name:
+        raise ArgumentTypeError(f"{text!r} names several fields: give --protect once for each of them")
     return name, treatment
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from decimal import Decimal
 
 from airflow_provider_nexus.api.codes import did_you_mean
+from airflow_provider_nexus.api.records import money
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 
 COPIES = ("transactions", "hot_wallet_mutations", "orders", "transfers")
@@ -59,10 +61,7 @@ class Tolerance:
 
 def _amount(name: str, given: object) -> Decimal:
     if isinstance(given, Decimal | str | int) and not isinstance(given, bool):
-        try:
-            found = Decimal(given)
-        except ArithmeticError:
-            found = Decimal("NaN")
-        if found.is_finite() and found >= 0:
-            return found
+        with suppress(TypeError, ValueError):
+            if (found := money(given)) >= 0:
+                return found
     raise NexusConfigurationError(f"{name} is {given!r}: give an amount such as '0.01', 0 or more")

@@ -81,7 +81,25 @@ def test_a_tolerance_is_exact(stated: Decimal, allowed: Decimal) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [-1, "-0.01", "NaN", "Infinity", "1,5", "", None, 0.01, True, [], {"EUR": None}, {"EUR": 0.5}, {"": 1}, {" ": 1}]
+    "given",
+    [
+        -1,
+        "-0.01",
+        "NaN",
+        "Infinity",
+        "1,5",
+        "1_000",
+        "\u0663",
+        "",
+        None,
+        0.01,
+        True,
+        [],
+        {"EUR": None},
+        {"EUR": 0.5},
+        {"": 1},
+        {" ": 1},
+    ],
 )
 def test_what_is_no_tolerance_is_refused(given: object) -> None:
     with pytest.raises(NexusConfigurationError, match="tolerance"):

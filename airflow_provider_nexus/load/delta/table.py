@@ -37,6 +37,13 @@ _PROPERTIES = {
     "delta.checkpointInterval": "10",
 }
 _APPEND_ONLY = "delta.appendOnly"
+_CHECK = "delta.constraints."
+_RULES = {
+    "delta.generationExpression": "the generating expression",
+    "delta.identity.start": "the identity",
+    "delta.invariants": "the invariant",
+}
+"""Rules in the metadata of a column."""
 _WITH_COLUMN_MAPPING = 2
 _READABLE = {"timestampNtz", "v2Checkpoint", "vacuumProtocolCheck"}
 """Features that change nothing in how files of rows are read."""
@@ -220,9 +227,10 @@ class LakeTable:
     def fitted(self, snapshot: Snapshot) -> Snapshot:
         """The table with a column for each one of the catalogue; missing ones are added, empty, at its end.
 
-        :raises NexusConfigurationError: when files of the table may not be replaced
+        :raises NexusConfigurationError: when files of the table may not be replaced, or it has rules that are not checked
         :raises NexusContractError: when a column has another type: nothing is changed then
         """
+        self._refuse_rules(snapshot.handle)
         if snapshot.handle.metadata().configuration.get(_APPEND_ONLY, "").lower() == "true":
             hint = f"switch it off, as by ALTER TABLE ... SET TBLPROPERTIES ('{_APPEND_ONLY}' = 'false')"
             raise NexusConfigurationError(
@@ -251,6 +259,19 @@ class LakeTable:
             snapshot.handle.alter.add_columns(fields)  # another run may just have done the same
         found = self.opened()
         return self.fitted(found or snapshot)
+
+    def _refuse_rules(self, handle: Any) -> None:
+        """Refuse a table with rules that its readers rely on, as the library checks none of them in a commit of files."""
+        rules = [
+            f"the CHECK constraint {name[len(_CHECK) :]}" for name in handle.metadata().configuration if name.startswith(_CHECK)
+        ]
+        for column in handle.schema().fields:
+            rules += [f"{_RULES[each]} of {column.name}" for each in _RULES if each in column.metadata]
+        if rules:
+            raise NexusConfigurationError(
+                f"{self.folder} has {', '.join(sorted(rules))}, which no load checks: drop it, as by ALTER TABLE ... DROP "
+                "CONSTRAINT, and check the rows by a query after each load"
+            )
 
     def commit(
         self,

@@ -17,7 +17,7 @@ from airflow_provider_nexus.hooks._stores import delta_options
 from airflow_provider_nexus.load.delta.found import open_table
 from airflow_provider_nexus.load.paths import place_of
 from airflow_provider_nexus.verify.lake import verify_tables
-from tests.load.delta.writing import day, load_day
+from tests.load.delta.writing import day, held, load_day
 from tests.object_store import object_store
 
 KINDS: dict[str, Callable[[Path], Any]] = {
@@ -77,6 +77,31 @@ def test_a_table_that_may_only_be_added_to_is_refused(tmp_path: Path) -> None:
         load_day(tmp_path, 1, day(1, 5))
     DeltaTable(tmp_path).alter.set_table_properties({"delta.appendOnly": "false"})
     assert load_day(tmp_path, 1, day(1, 5)).inserted == 5
+
+
+def test_a_table_with_rules_for_its_rows_is_refused(tmp_path: Path) -> None:
+    """The library checks constraints when it writes rows, and not in a commit of files."""
+    load_day(tmp_path, 0, day(0, 5))
+    DeltaTable(tmp_path).alter.add_constraint({"named": "_key <> 'x'"})
+    with pytest.raises(NexusConfigurationError, match=r"the CHECK constraint named, which no load checks.*DROP CONSTRAINT"):
+        load_day(tmp_path, 1, day(1, 5))
+    assert len(held(tmp_path)) == 5
+    DeltaTable(tmp_path).alter.drop_constraint("named")
+    assert load_day(tmp_path, 1, day(1, 5)).inserted == 5
+
+
+def test_a_table_that_makes_values_by_itself_is_refused(tmp_path: Path) -> None:
+    load_day(tmp_path, 0, day(0, 5))
+    commits = sorted((tmp_path / "_delta_log").glob("*.json"))
+    actions = [json.loads(line) for commit in commits for line in commit.read_text().splitlines()]
+    metadata = [action for action in actions if "metaData" in action][-1]
+    schema = json.loads(metadata["metaData"]["schemaString"])
+    schema["fields"][0]["metadata"] = {"delta.generationExpression": "upper(_content)"}
+    metadata["metaData"]["schemaString"] = json.dumps(schema)
+    (tmp_path / "_delta_log" / f"{len(commits):020}.json").write_text(json.dumps(metadata))
+    with pytest.raises(NexusConfigurationError, match="has the generating expression of _key, which no load checks"):
+        load_day(tmp_path, 1, day(1, 5))
+    assert len(held(tmp_path)) == 5
 
 
 def hole(log: Path) -> None:
