@@ -4,7 +4,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# To compile all files takes longer than to install them; the quarter that is imported is compiled then.
+PIP := python -m pip install --quiet --disable-pip-version-check --no-compile
+INSTALL := $(BIN)/$(PIP) --constraint constraints.txt
 TEST_EXTRAS := test,docs,parquet,sql,openlineage
 # One more than there are processors, as many tests wait for a server or a process now and then.
 WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
@@ -167,8 +169,8 @@ $(VENV)/test.stamp: $(VENV)/made.stamp pyproject.toml constraints.txt
 $(VENV)/dbt.stamp: $(VENV)/made.stamp dbt_nexus/constraints.txt
 	@echo "Installing dbt into $(VENV)/dbt; this happens once and takes a quarter of a minute."
 	@$(PYTHON) -m venv --clear $(VENV)/dbt
-	$(VENV)/dbt/bin/python -m pip install --quiet --disable-pip-version-check --constraint dbt_nexus/constraints.txt \
+	$(VENV)/dbt/bin/$(PIP) --constraint dbt_nexus/constraints.txt \
 	  dbt-core dbt-postgres dbt-duckdb duckdb-extension-sqlite-scanner
-	$(VENV)/dbt/bin/python -m pip install --quiet --disable-pip-version-check --constraint dbt_nexus/constraints.txt --no-deps \
+	$(VENV)/dbt/bin/$(PIP) --constraint dbt_nexus/constraints.txt --no-deps \
 	  --target $(VENV)/dbt/cosmos astronomer-cosmos aenum deprecation msgpack
 	@touch $@

@@ -8,7 +8,7 @@ rows came back or went that had been read before.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -80,11 +80,16 @@ class Merge:
             newer = [row for row in known if _replaces(row)]
             old = [row for row in newer if not row.is_deleted]
             new = [*unseen, *((row.its_key, row.content, row.created) for row in newer if row.is_deleted)]
-            self._take_away({row.its_key: row.stored for row in old})
+            self._discount(row.stored for row in old)
+            replaced, added = [row.its_key for row in old], [row[0] for row in new]
+            if self.model.is_history:
+                added += replaced
+            elif replaced:
+                self._replace(replaced)
             if is_all_new:  # and needs no list of keys
                 self._insert(piece)
-            elif new or old:
-                self._insert(key.in_([*(row[0] for row in new), *(row.its_key for row in old)]))
+            elif added:
+                self._insert(key.in_(added))
             self._count(old, new)
         if self.inserted or self.updated:
             self._confirm()
@@ -186,6 +191,16 @@ class Merge:
         names = [*self.model.names, *extra]
         self.connection.execute(sa.insert(self.model.data).from_select(names, query, include_defaults=False))
 
+    def _replace(self, keys: Sequence[str]) -> None:
+        """Write rows that were read in the place of other versions. Columns that somebody has added keep their values.
+
+        :raises NexusContractError: when the table does not take them
+        """
+        data, staged = self.model.data, self.staged
+        values = {data.c[name]: staged.c[name] for name in self.model.names if name != "_key"}
+        update = sa.update(data).values(values).where(data.c["_key"] == staged.c["_key"], data.c["_key"].in_(keys))
+        refuse_swallowed(self.model.name, "rows to be replaced", len(keys), self.connection.execute(update).rowcount)
+
     def _count(self, replacing: Sequence[sa.Row[Any]], new: Sequence[tuple[str, str, datetime | None]]) -> None:
         """Bring the state up to date with rows that were inserted.
 
@@ -222,16 +237,13 @@ class Merge:
         missing = sum(not row.is_same for row in self.connection.execute(self._known.where(key.in_(loads))))
         refuse_swallowed(self.model.name, "rows to be put right", len(damaged), len(damaged) - missing)
 
-    def _take_away(self, rows: Mapping[str, str]) -> None:
-        """They are no longer what the record is; only a history goes on storing them.
+    def _discount(self, contents: Iterable[str]) -> None:
+        """Rows are no longer what the record is; only a history goes on storing them.
 
-        :param rows: their digests by key
+        :param contents: their digests
         """
-        for content in rows.values():
+        for content in contents:
             count(self.state.current, content, -1)
-        if rows and not self.model.is_history:
-            found = self.connection.execute(sa.delete(self.model.data).where(self.model.data.c["_key"].in_(rows))).rowcount
-            refuse_swallowed(self.model.name, "rows to be replaced or taken away", len(rows), found)
 
     def _confirm(self) -> None:
         """Make sure that what was brought lies there, value by value: a trigger can swallow or change it without an error.
@@ -274,9 +286,12 @@ class Merge:
         return self.connection.execute(query).mappings().all()
 
     def _delete(self, rows: Sequence[sa.RowMapping], sealed: Sealed) -> None:
-        self._take_away({row["_key"]: row["_content"] for row in rows})
-        columns = self.model.data.c
-        query = sa.select(sa.func.count()).where(columns["_key"].in_([row["_key"] for row in rows]))
+        self._discount(row["_content"] for row in rows)
+        columns, keys = self.model.data.c, [row["_key"] for row in rows]
+        if not self.model.is_history:
+            found = self.connection.execute(sa.delete(self.model.data).where(columns["_key"].in_(keys))).rowcount
+            refuse_swallowed(self.model.name, "rows to be taken away", len(rows), found)
+        query = sa.select(sa.func.count()).where(columns["_key"].in_(keys))
         wanted = 0
         if self.model.is_history:
             # The version that states that a record was deleted: nothing but its key and when it was created.

@@ -40,9 +40,11 @@ def test_columns_of_others_stay(engine: Engine) -> None:
     change(engine, "ALTER TABLE nexus_copy ADD COLUMN mine VARCHAR(20)")
     change(engine, "UPDATE nexus_copy SET mine = 'x'")
     assert copy.prepare() == ["column mine is not ours and stays as it is"]
-    load(copy, small(("T1", "Initiated"), ("T2", "Initiated"), read_at=later(1)))
-    with engine.connect() as connection:
-        assert connection.execute(sa.text("SELECT mine FROM nexus_copy ORDER BY _key")).scalars().all() == ["x", None]
+    for number, status in enumerate(("Initiated", "Completed", "Cancelled"), 1):
+        load(copy, small(("T1", status), ("T2", "Initiated"), read_at=later(number)))
+        with engine.connect() as connection:
+            found = connection.execute(sa.text("SELECT status, mine FROM nexus_copy ORDER BY _key")).all()
+        assert found == [(status, "x"), ("Initiated", None)], "also where the row is another version"
     with pytest.raises(NexusContractError, match="column mine is not ours"):
         copy_of(engine, contract="freeze").prepare()
 
