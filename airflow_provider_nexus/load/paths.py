@@ -12,8 +12,19 @@ from airflow_provider_nexus.exceptions import NexusConfigurationError
 _MISSING = ("None", "null", "undefined", "NaN", "NaT")
 """What templates make of a value that is not there."""
 
-_WITH_BUCKETS = ("s3", "s3a", "gs", "gcs", "abfs", "abfss", "adl", "az", "wasb", "wasbs")
-"""Stores whose paths begin with a bucket or container."""
+BUCKET_STORES = {
+    "s3": "s3",
+    "s3a": "s3",
+    "gs": "gs",
+    "gcs": "gs",
+    "abfs": "az",
+    "abfss": "az",
+    "adl": "az",
+    "az": "az",
+    "wasb": "az",
+    "wasbs": "az",
+}
+"""Stores whose paths begin with a bucket or container: of each scheme the one that names them all."""
 
 
 def place_of(name: str, value: Any, *, relative: bool = False) -> str:
@@ -54,7 +65,7 @@ def _refuse_vague(name: str, text: str, *, relative: bool) -> None:
         raise NexusConfigurationError(f"{name} is {text!r}, which begins at no known folder: {hint}")
     if not (rest if mark else text).strip("/"):
         raise NexusConfigurationError(f"{name} is {text!r}, which names no place in the store: give a bucket or folder, too")
-    if mark and scheme in _WITH_BUCKETS and not rest.partition("/")[0].rpartition("@")[2]:
+    if mark and scheme in BUCKET_STORES and not rest.partition("/")[0].rpartition("@")[2]:
         raise NexusConfigurationError(
             f"{name} is {text!r}, which names no bucket or container: give it behind {scheme}://, as in {scheme}://lake/nexus"
         )

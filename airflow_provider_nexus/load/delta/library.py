@@ -10,6 +10,7 @@ from typing import Any
 
 from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusStorageError
+from airflow_provider_nexus.load.paths import BUCKET_STORES
 
 _DECODED, _CUT = "%\\", "#?"
 """Signs that the library decodes, or takes for a separator, in one place and not in another; and those that end a URL's path."""
@@ -33,20 +34,6 @@ def load_library() -> Any:
         raise NexusConfigurationError(f"Delta tables need deltalake: install the 'lakehouse' extra, {hint}") from None
 
 
-_SCHEMES = {
-    "s3": "s3",
-    "s3a": "s3",
-    "gs": "gs",
-    "gcs": "gs",
-    "abfs": "az",
-    "abfss": "az",
-    "adl": "az",
-    "az": "az",
-    "wasb": "az",
-    "wasbs": "az",
-}
-
-
 def url_of(folder: Any) -> str:
     """The address of a folder, as the library takes it.
 
@@ -60,10 +47,10 @@ def url_of(folder: Any) -> str:
         )
     if is_local:
         return str(getattr(folder, "path", folder))
-    if folder.protocol not in _SCHEMES:
+    if folder.protocol not in BUCKET_STORES:
         known = "a folder, s3, gs or abfs"
         raise NexusConfigurationError(f"path is {folder}, and Delta tables are written to {known}: give such a path")
-    return f"{_SCHEMES[folder.protocol]}://{str(folder.path).lstrip('/')}"
+    return f"{BUCKET_STORES[folder.protocol]}://{str(folder.path).lstrip('/')}"
 
 
 @contextmanager
