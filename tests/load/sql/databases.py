@@ -67,13 +67,13 @@ class Server:
     :param command: to which its port is added
     :param url: with ``PORT`` for the port
     :param whose: a query that tells the folder of its data
-    :param stop: the signal that stops it without waiting for its clients
+    :param stop: the signal that stops it at once: its data are thrown away
     """
 
     command: list[str]
     url: str
     whose: str
-    stop: int = signal.SIGTERM
+    stop: int
 
 
 @contextmanager
@@ -145,7 +145,7 @@ def postgresql() -> Iterator[str]:
             *(part for each in settings for part in ("-c", each)),
         ]
         url = "postgresql+psycopg2://nexus@127.0.0.1:PORT/postgres"
-        with running(Server(command, url, "SHOW data_directory", signal.SIGINT), folder) as found:
+        with running(Server(command, url, "SHOW data_directory", signal.SIGQUIT), folder) as found:
             yield found
 
 
@@ -169,7 +169,7 @@ def mysql(*settings: str) -> Iterator[str]:
         net = ["--port=PORT", "--bind-address=127.0.0.1", "--innodb-flush-log-at-trx-commit=0", "--skip-name-resolve"]
         command = [find("mariadbd", "mariadb-server"), "--no-defaults", *files, *net, *settings]
         url = "mysql+pymysql://root@127.0.0.1:PORT/test?charset=utf8mb4"
-        with running(Server(command, url, "SELECT @@datadir"), folder) as found:
+        with running(Server(command, url, "SELECT @@datadir", signal.SIGKILL), folder) as found:
             yield found
 
 
