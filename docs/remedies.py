@@ -26,8 +26,8 @@ REMEDIES = {
     "NexusWaitError": "Look at the triggerer's log, then clear the task: it reads the record again and continues to wait.",
     "NexusWaitTimeoutError": "Look at the record. Give the wait a longer timeout, or clear the task to wait once more.",
     "NexusApiError": "Catch one of its subclasses; each says what to do.",
-    "NexusClaimLostError": "Nothing: another try, or another task with the same reference, has claimed the write, and did not end "
-    "while this one waited for it. The next try finds what it made.",
+    "NexusClaimLostError": "Nothing: another try, or another task with the same reference, has claimed the write, and did not "
+    "end while this one waited for it. The next try finds what it made.",
     "NexusUnsentMailError": "Read which mails the text names and why. The next try continues with them.",
     "NexusAmbiguousMailError": "Look in the outbox of the mail server, then mark the mail as sent or release it, as Acting "
     "in Nexus describes.",
