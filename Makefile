@@ -108,7 +108,7 @@ standalone: $(VENV)/test.stamp
 
 # Both in one run: what takes longest begins first.
 all_airflow: $(VENV)/test.stamp $(VENV)/dbt.stamp
-	$(WITH_AIRFLOW) -m "($(AIRFLOW)) or $(WHOLE)" tests/cluster tests/standalone tests/release tests/report tests/airflow tests
+	$(WITH_AIRFLOW) -m "($(AIRFLOW)) or $(WHOLE)"
 
 # `make test` makes 16 of these runs with each memory.
 reliability: $(VENV)/test.stamp

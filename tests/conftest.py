@@ -26,6 +26,10 @@ settings.register_profile("any machine", parent=settings(), deadline=None, suppr
 settings.load_profile("any machine")
 
 
+LONGEST_FIRST = ("cluster", "standalone", "release", "browser", "long")
+"""Markers of tests, those of which a file takes longest first: at the end the other workers would wait for it."""
+
+
 def _use_own_airflow_home() -> None:
     """Give this process an Airflow of its own; Airflow reads this once, when it is first imported."""
     home = Path(tempfile.mkdtemp(prefix="nexus-tests-"))
@@ -68,7 +72,7 @@ def served() -> Iterator[Sandbox]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put what takes long first, and of slow tests where each worker begins; all else stays in its order."""
-    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+    items.sort(key=lambda item: [item.get_closest_marker(name) is None for name in LONGEST_FIRST])
     longest = [item for item in items if item.get_closest_marker("long") and item.get_closest_marker("slow")]
     if not longest:
         return
