@@ -20,8 +20,9 @@ QUICK = {
     "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
     "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "4",
     "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "2",
+    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "10",
 }
-"""A triggerer that is dead is noticed in seconds, and so is a new DAG."""
+"""A triggerer that is dead is noticed in seconds, and so are a new DAG and the watcher of one that is turned on."""
 
 
 def wait_for(what: str, look: Callable[[], Any], seconds: float) -> Any:
