@@ -196,8 +196,7 @@ class Once:
             if write.find and (found := write.find(since)):
                 return found
         if write.find is None or not write.is_proof or age < self._quiet:
-            why = "an earlier try may have sent it, and it can't be found; only when Nexus did not carry it out, "
-            raise self._ambiguous(write, since, why + self._ledger.way_out)
+            raise self._ambiguous(write, since, "an earlier try may have sent it, and it can't be found")
         self._log.info("sent %d s ago and not found: it was not carried out", age.total_seconds())
         return ()
 
@@ -284,4 +283,5 @@ class Once:
 
     def _ambiguous(self, write: Write, since: datetime, why: str) -> NexusAmbiguousWriteError:
         lookup = write.lookup_by_hand.replace("{since}", f"{since:%Y-%m-%dT%H:%M:%SZ}")
+        lookup = f"{lookup} Only when Nexus did not carry it out, {self._ledger.way_out}.".lstrip()
         return NexusAmbiguousWriteError(write.method, Call(write.method, write.path).label, detail=why, lookup=lookup)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -49,6 +50,7 @@ def check(connection: Connection, model: Model, follow: Follow = unheard) -> Che
     stored = manifests.state
     found, total = TableDigests(), stored.versions.records if stored else None
     lines = list(_row_problems(connection, model, manifests.shapes, found, lambda seen: follow(seen, total)))
+    lines += [(line, False) for line in _of_no_load(connection, model, manifests)]
     follow(found.versions.records, total)
     if stored is not None:
         lines += _differences(found, stored, model)
@@ -81,6 +83,8 @@ class ManifestCheck:
     def __init__(self, books: Bookkeeping, model: Model) -> None:
         self._books, self._name = books, model.name
         self.count = 0
+        self.latest: datetime | None = None
+        """When the last reading began."""
         self.state: TableDigests | None = TableDigests()
         """What the table contains by its last manifest; ``None`` when that can't be read."""
         self.shapes: set[tuple[str, ...]] = {model.names[DIGESTED:]}
@@ -98,6 +102,7 @@ class ManifestCheck:
                 flaws.append("does not carry the digest of the one before it")
             yield row, [*flaws, *self.flaws(row)]
             self.count, before = row["number"], row["sha256"]
+            self.latest = max(filter(None, (self.latest, row["read_at"])), default=None)
 
     def lost(self) -> Iterator[str]:
         """Whether the last ones are missing, once all have been walked."""
@@ -129,6 +134,18 @@ class ManifestCheck:
         differing += [name for name, text in times.items() if text and (row[name] is None or to_wire(row[name]) != text)]
         if differing:
             yield f"was edited: its text says something else than its columns {', '.join(differing)}"
+
+
+def _of_no_load(connection: Connection, model: Model, manifests: ManifestCheck) -> Iterator[str]:
+    """Rows that no load can have written as they are. No newer version takes the place of one that claims to be later."""
+    columns, after = model.data.c, manifests.latest
+    marks = {"_read_at": columns["_read_at"] > after} if after else {}
+    if model.is_history:
+        marks["_load"] = sa.or_(columns["_load"] > manifests.count, columns["_load"] < 1)
+    for name, is_wrong in marks.items():
+        for key in connection.execute(sa.select(columns["_key"]).where(is_wrong).order_by(columns["_key"])).scalars():
+            hint = "set it right, or delete the row and sync its window again"
+            yield f"the row of key {key!r} was edited: its {name} is of no load, so no newer version replaces it: {hint}"
 
 
 def _row_problems(

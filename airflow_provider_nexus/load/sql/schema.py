@@ -38,7 +38,9 @@ def prepare(connection: Connection, given: Model, contract: Contract, belongs: d
     model, is_there = placed(connection, given)
     books = Bookkeeping(connection, model)
     books.refuse_other(belongs, is_there=is_there)
-    if not is_there:
+    if is_there:
+        _refuse_replaced(connection, model, books)
+    else:
         _refuse_taken(connection, model, books)
     create(connection, model.data)
     if not is_there:
@@ -101,8 +103,7 @@ def _create_view(connection: Connection, model: Model, books: Bookkeeping) -> No
     kind, names = connection.dialect.name, connection.dialect.identifier_preparer
     view, quote = names.format_table(sa.table(model.view, schema=model.schema)), names.quote
     is_there = sa.inspect(connection).has_table(model.view, schema=model.schema)
-    # To look at a view in another way, MySQL wants one more privilege.
-    columns = list(connection.execute(sa.text(f"SELECT * FROM {view} WHERE 1 = 0")).keys()) if is_there else []  # noqa: S608 - quoted
+    columns = _columns_of_view(connection, model) if is_there else []
     missing = [column.name for column in model.source.fields if column.name not in columns]
     if not missing:
         return
@@ -122,6 +123,36 @@ def _create_view(connection: Connection, model: Model, books: Bookkeeping) -> No
         for what, meaning in {f"VIEW {view}": f"{model.source.resource.meaning}, each record once", **meanings}.items():
             text = meaning.replace("'", "''")
             _run(connection, f"COMMENT ON {what} IS '{text}'")
+
+
+def _refuse_replaced(connection: Connection, model: Model, books: Bookkeeping) -> None:
+    """Refuse a view that somebody has put in the place of ours: to replace it would show its readers what they may not see.
+
+    Ours has each column of the table that the last load had too. One that was added since may be missing.
+
+    :raises NexusConfigurationError: when it is another one
+    """
+    if kind_of_view(connection, model) != "a view":
+        return
+    columns = _columns_of_view(connection, model)
+    there = {column["name"] for column in sa.inspect(connection).get_columns(model.bare, schema=model.schema)}
+    other = [name for name in columns if name not in there or name.startswith("_")]
+    lacking = [each.name for each in model.source.fields if each.name in there and each.name not in columns]
+    last = books.last() if lacking else None
+    load = books.manifest(last).load if last else None
+    other += [f"no {name}" for name in lacking if load and name in load.columns]
+    connection.rollback()
+    if other:
+        raise NexusConfigurationError(
+            f"{model.view} is not the view of table {model.name} that a sync has made: it has {', '.join(other[:5])}. It stays "
+            "as it is: give it another name, and the next load makes the view anew"
+        )
+
+
+def _columns_of_view(connection: Connection, model: Model) -> list[str]:
+    view = connection.dialect.identifier_preparer.format_table(sa.table(model.view, schema=model.schema))
+    # To look at a view in another way, MySQL wants one more privilege.
+    return list(connection.execute(sa.text(f"SELECT * FROM {view} WHERE 1 = 0")).keys())  # noqa: S608 - quoted
 
 
 def _run(connection: Connection, statement: str) -> None:

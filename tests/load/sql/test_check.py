@@ -176,3 +176,24 @@ def test_verify_names_a_bookkeeping_table_that_is_missing(engine: Engine) -> Non
     with engine.begin() as connection:
         connection.execute(sa.text("DROP TABLE nexus_manifest"))
     assert any("table nexus_manifest is not there" in problem.what for problem in verify_table(copy).problems)
+
+
+@pytest.mark.parametrize(
+    ("output", "values"), [("current", {"_read_at": later(500)}), ("history", {"_load": 99}), ("history", {"_load": 0})]
+)
+def test_rows_that_claim_to_be_of_no_load_are_found(engine: Engine, output: Any, values: dict[str, Any]) -> None:
+    """They would be taken for newer than all that is read, or for the current version, for ever."""
+    copy = loaded(engine, output)
+    assert copy.check().problems == ()
+    data = copy.model.data
+    with engine.begin() as connection:
+        assert connection.execute(sa.update(data).where(data.c["_key"] == "T2").values(**values)).rowcount == 1
+    (problem,) = copy.check().problems
+    assert f"row of key 'T2' was edited: its {next(iter(values))} is of no load" in problem
+    with engine.begin() as connection:
+        if output == "history":
+            connection.execute(sa.update(data).where(data.c["_key"] == "T2").values(_load=1))
+        else:
+            connection.execute(sa.delete(data).where(data.c["_key"] == "T2"))
+    load(copy, small(("T1", "Initiated"), ("T2", "Initiated"), read_at=later(4)), label="a")
+    assert copy.check().problems == ()

@@ -34,6 +34,23 @@ def change(engine: Engine, *statements: str) -> None:
             connection.execute(sa.text(statement))
 
 
+@pytest.mark.parametrize("columns", ["_key, transaction_code", "transaction_code", "1 AS one"])
+def test_a_view_that_took_its_place_is_never_replaced(engine: Engine, columns: str) -> None:
+    """Its readers may not be allowed to see more than it shows."""
+    copy = copy_of(engine)
+    load(copy, small(("T1", "Initiated")))
+    change(engine, "DROP VIEW nexus_copy_records", f"CREATE VIEW nexus_copy_records AS SELECT {columns} FROM nexus_copy")
+    before = query(engine, "SELECT * FROM nexus_copy_records")
+    with pytest.raises(
+        NexusConfigurationError, match=r"nexus_copy_records is not the view .* that a sync has made: it has .*anew"
+    ):
+        load(copy, small(("T1", "Completed"), read_at=later(1)))
+    assert query(engine, "SELECT * FROM nexus_copy_records") == before
+    change(engine, "DROP VIEW nexus_copy_records")
+    load(copy, small(("T1", "Completed"), read_at=later(1)))
+    assert query(engine, "SELECT status FROM nexus_copy_records") == [("Completed",)]
+
+
 @NAMING
 @pytest.mark.parametrize("output", ["current", "history"])
 def test_it_has_the_records_as_they_are(engine: Engine, output: Any) -> None:
