@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ TableRow = tuple[Any, ...]
 R = TypeVar("R")
 Output = Literal["current", "history"]
 """``current``: one row for each record, as it is. ``history``: one for each version that was seen, none ever changed."""
+_log = logging.getLogger(__name__)
 
 
 class RejectedRecord(Exception):  # noqa: N818 - it is the record's fault, and never leaves this package
@@ -167,3 +169,16 @@ class Copy(Target[TableRow], Protocol):
 
         :param asked: the window of the run; the windows in it are to be read again also where their files are damaged
         """
+
+
+def warn_outdated(where: str, count: int) -> None:
+    """Log that records came in an older version than the stored one, which stays.
+
+    :param where: the table, with its kind
+    """
+    _log.warning(
+        "%s has %s of these records in a version that was read later, which stays: another run has read them, or the clock of "
+        "Nexus has stepped back, and then they are stale until it has caught up",
+        where,
+        f"{count:,}",
+    )

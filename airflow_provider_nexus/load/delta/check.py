@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from airflow_provider_nexus.exceptions import NexusError
@@ -42,7 +43,9 @@ class DeltaCheck:
 class _Walk:
     """The rows as they are found: in all, and of each window."""
 
-    accounts: dict[str, TableAccount]
+    accounts: dict[str, TableAccount] = field(default_factory=dict)
+    latest: datetime | None = None
+    """When the last reading began."""
     state: Digest = field(default_factory=Digest)
     problems: list[str] = field(default_factory=list)
 
@@ -59,13 +62,14 @@ def check(folder: Any, table: Table, columns: Table, snapshot: Snapshot, follow:
         books = shelf.books(snapshot.books)
     except NexusError as error:
         return DeltaCheck((str(error),))
-    manifests, problems = dict[str, Manifest](), list(_of_the_loads(shelf, books))
+    walk = _Walk()
+    manifests, problems = dict[str, Manifest](), list(_of_the_loads(shelf, books, walk))
     for label, reading in books.readings.items():
         try:
             manifests[label] = shelf.manifest(reading.sha256)
         except NexusError as error:
             problems.append(str(error))
-    walk = _Walk({label: TableAccount(table) for label in manifests})
+    walk.accounts = {label: TableAccount(table) for label in manifests}
     spans = {label: each.window or ALL_TIME for label, each in books.readings.items() if label in manifests}
     files, names = snapshot.files(table.created), [column.name for column in table.columns]
     keys = set[str]()
@@ -83,7 +87,7 @@ def check(folder: Any, table: Table, columns: Table, snapshot: Snapshot, follow:
     return DeltaCheck(tuple(problems), walk.state.records, len(manifests) + books.number, sum(file.size for file in files))
 
 
-def _of_the_loads(shelf: Shelf, books: Books) -> Iterator[str]:
+def _of_the_loads(shelf: Shelf, books: Books, walk: _Walk) -> Iterator[str]:
     """What is wrong with the manifests of all loads, the last one first."""
     expected = books.number
     try:
@@ -92,6 +96,7 @@ def _of_the_loads(shelf: Shelf, books: Books) -> Iterator[str]:
                 yield f"manifest {sha256} is of another load than number {expected}: take it back from a backup"
                 return
             expected -= 1
+            walk.latest = max(walk.latest or manifest.read_moment, manifest.read_moment)
             shelf.rejects(manifest)
     except NexusError as error:
         yield str(error)
@@ -111,6 +116,11 @@ def _look(batch: Batch, walk: _Walk, keys: set[str]) -> None:
             walk.problems.append(
                 f"the row of key {key!r} was edited: its values are not what its _content is of: restore the table to a version "
                 "before that"
+            )
+        if walk.latest and row[1] > walk.latest:
+            walk.problems.append(
+                f"the row of key {key!r} was edited: its _read_at is later than all loads, so no newer version replaces it: "
+                "restore the table to a version before that"
             )
         try:
             walk.state.add(stored)

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from airflow_provider_nexus.extract.window import ALL_TIME, Window
 from airflow_provider_nexus.load.account import Digest, TableAccount
 from airflow_provider_nexus.load.columns import DIGESTED, Table
-from airflow_provider_nexus.load.copy import Sealed
+from airflow_provider_nexus.load.copy import Sealed, warn_outdated
 from airflow_provider_nexus.load.delta.effects import Effects, inside, is_inside
 from airflow_provider_nexus.load.delta.files import FileWriter, contents_of, each_once, is_sound, newest, rows_in
 from airflow_provider_nexus.load.delta.incoming import MOVED, NEW, OUTDATED, UPDATE, Incoming, Near
@@ -229,6 +229,8 @@ class Merge:
             if self._own and self._sealed.manifest.proof.outside:
                 outside = batch.filter(load("pyarrow.compute").invert(self._inside(batch, self._own)))
                 self.account.add(rows_of(outside), -1)
+        if outdated_count := marks.count(OUTDATED):
+            warn_outdated(f"Delta table {self._folder}", outdated_count)
         return updates
 
     def _store(self, batch: Batch, writer: FileWriter, *, is_deleted: bool = False) -> None:

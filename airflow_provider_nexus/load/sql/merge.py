@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.extract.window import ALL_TIME, Window
 from airflow_provider_nexus.load.columns import DIGESTED
-from airflow_provider_nexus.load.copy import Sealed
+from airflow_provider_nexus.load.copy import Sealed, warn_outdated
 from airflow_provider_nexus.load.rows import content_of
 from airflow_provider_nexus.load.sql.errors import refuse_swallowed
 from airflow_provider_nexus.load.sql.state import Doubts, Ground, TableDigests, count, counted
@@ -96,12 +96,7 @@ class Merge:
         self.updated += restored
         self.repaired = restored
         if self.outdated:
-            _log.warning(
-                "Table %s has %s of these records in a version that was read later, which stays: another run has read them, or "
-                "the clock of Nexus has stepped back, and then they are stale until it has caught up",
-                self.model.name,
-                f"{self.outdated:,}",
-            )
+            warn_outdated(f"Table {self.model.name}", self.outdated)
 
     def delete(self, scope: Window, sealed: Sealed) -> None:
         """Take away what lies in a scope and was not read; what was read and did not fit stays as it was.

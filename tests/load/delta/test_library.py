@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,17 @@ def test_a_table_that_makes_values_by_itself_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NexusConfigurationError, match="has the generating expression of _key, which no load checks"):
         load_day(tmp_path, 1, day(1, 5))
     assert len(held(tmp_path)) == 5
+
+
+def test_rows_that_claim_to_be_later_than_all_loads_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """No newer version would take their place."""
+    load_day(tmp_path, 0, day(0, 5))
+    DeltaTable(tmp_path).update(new_values={"_read_at": datetime(2099, 1, 1, tzinfo=UTC)})
+    load_day(tmp_path, 0, day(0, 5, version=1))
+    assert "Delta table" in caplog.text
+    assert "5 of these records in a version that was read later, which stays" in caplog.text
+    problems = open_table(tmp_path).check().problems
+    assert sum("its _read_at is later than all loads" in problem for problem in problems) == 5
 
 
 def hole(log: Path) -> None:
