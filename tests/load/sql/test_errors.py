@@ -183,7 +183,7 @@ def test_two_loads_that_wait_for_each_other_are_no_locks_that_are_held(server: E
         asked: list[Future[Any]] = []
 
         def meet(statement: str) -> None:
-            if statement.startswith("DELETE") and "nexus_copy" in statement and not asked:
+            if statement.startswith("UPDATE") and "nexus_copy" in statement and not asked:
                 other.execute(sa.text("UPDATE nexus_copy SET status = status"))
                 asked.append(pool.submit(other.execute, sa.text("UPDATE nexus_table SET loads = loads")))
 
