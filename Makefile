@@ -116,8 +116,8 @@ reliability: $(VENV)/test.stamp
 
 # What a run of all tests does some dozen times, as `tests/repeated.py` says.
 thorough: $(VENV)/test.stamp $(VENV)/dbt.stamp
-	NEXUS_THOROUGH=1 $(WITHOUT_AIRFLOW) --timeout 7200 -m "slow or databases"
-	NEXUS_THOROUGH=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --timeout 7200 tests/airflow/operators
+	NEXUS_THOROUGH=1 $(WITHOUT_AIRFLOW) --timeout 7200 -m "$(SLOW)"
+	NEXUS_THOROUGH=1 $(WITH_AIRFLOW) --timeout 7200 tests/airflow/operators tests/standalone/test_waits.py
 
 # The other tools are installed into environments of their own in .bench.
 bench: $(VENV)/test.stamp

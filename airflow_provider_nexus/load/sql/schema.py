@@ -134,13 +134,15 @@ def _refuse_replaced(connection: Connection, model: Model, books: Bookkeeping) -
     """
     if kind_of_view(connection, model) != "a view":
         return
-    columns = _columns_of_view(connection, model)
+    columns, fields = _columns_of_view(connection, model), [each.name for each in model.source.fields]
+    if {*columns} == {*fields}:
+        connection.rollback()
+        return
     there = {column["name"] for column in sa.inspect(connection).get_columns(model.bare, schema=model.schema)}
     other = [name for name in columns if name not in there or name.startswith("_")]
-    lacking = [each.name for each in model.source.fields if each.name in there and each.name not in columns]
-    last = books.last() if lacking else None
+    last = books.last()
     load = books.manifest(last).load if last else None
-    other += [f"no {name}" for name in lacking if load and name in load.columns]
+    other += [f"no {name}" for name in fields if name in there and name not in columns and load and name in load.columns]
     connection.rollback()
     if other:
         raise NexusConfigurationError(

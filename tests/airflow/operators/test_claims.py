@@ -19,9 +19,7 @@ from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.writes.exchange import order_write
 from airflow_provider_nexus.writes.once import Once, Record
 from tests.extract.serving import client_of
-
-ORDER = {"exchangeCode": "KRAKEN", "action": "Buy", "type": "Market", "crypto": "BTC", "currency": "EUR", "amount": "100.50"}
-
+from tests.writes.test_claim import ORDER
 
 TRIES = 6
 Found = Sequence[Record]
