@@ -158,9 +158,13 @@ def installed(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     venv.create(folder / "venv")
     binaries, home = folder / "venv" / "bin", folder / "home"
     home.mkdir()
-    # Most of Airflow's modules are never imported here, so compiling all of them would be the longest part.
-    pip = (sys.executable, "-m", "pip", "--python", binaries / "python", "--quiet", "--disable-pip-version-check")
-    run(*pip, "install", "--no-compile", "--constraint", ROOT / "constraints.txt", built.wheel, cwd=home, timeout=600)
+    what = ("--constraint", ROOT / "constraints.txt", built.wheel)
+    try:
+        run(sys.executable, "-m", "uv", "pip", "install", "--python", binaries / "python", *what, cwd=home, timeout=600)
+    except AssertionError:  # uv knows nothing of pip's settings, as of another index
+        pip = (sys.executable, "-m", "pip", "--python", binaries / "python", "--quiet", "--disable-pip-version-check")
+        # Most of Airflow's modules are never imported here, so compiling all of them would be the longest part.
+        run(*pip, "install", "--no-compile", *what, cwd=home, timeout=600)
     made = Installed(binaries, home)
     made.run("airflow", "db", "migrate")
     yield made
