@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 import sqlalchemy as sa
+from deltalake import DeltaTable
 
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import RESOURCES
@@ -20,6 +21,8 @@ from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.extract.request import SyncRequest
 from airflow_provider_nexus.extract.window import RequestedWindow
 from airflow_provider_nexus.load.columns import Table
+from airflow_provider_nexus.load.copy import Output
+from airflow_provider_nexus.load.delta.copy import DeltaCopy
 from airflow_provider_nexus.load.jsonl.copy import JsonLinesCopy
 from airflow_provider_nexus.load.loader import Loader
 from airflow_provider_nexus.load.parquet.copy import ParquetCopy
@@ -70,7 +73,7 @@ def truth_of(sandbox: Sandbox, resource: Resource, parents: tuple[str, ...] | No
     return len(sandbox.truth(resource.name, requested.start, requested.end)) if requested else len(sandbox.truth(resource.name))
 
 
-@pytest.mark.parametrize("kind", ["jsonl", "parquet", "sql"])
+@pytest.mark.parametrize("kind", ["jsonl", "parquet", "sql", "delta"])
 @pytest.mark.parametrize("name", sorted(RESOURCES))
 def test_all_records_arrive(sandbox: Sandbox, client: NexusClient, tmp_path: Path, name: str, kind: str) -> None:
     resource = RESOURCES[name]
@@ -83,7 +86,7 @@ def test_all_records_arrive(sandbox: Sandbox, client: NexusClient, tmp_path: Pat
         summary = SyncJob(client, request, Loader(JsonLinesCopy(tmp_path / "copy"))).run()
     elif kind == "parquet":
         summary = SyncJob(client, request, Loader(ParquetCopy(tmp_path / "copy", Table(resource)))).run()
-    else:
+    elif kind == "sql":
         engine = sa.create_engine(f"sqlite:///{tmp_path / 'copy.db'}")
         base_url = client.session.environment.base_url
         copy = SqlCopy(engine, "copied", Table(resource), environment="sandbox", base_url=base_url)
@@ -91,9 +94,16 @@ def test_all_records_arrive(sandbox: Sandbox, client: NexusClient, tmp_path: Pat
         with engine.connect() as connection:
             stored = connection.execute(sa.text("SELECT COUNT(*) FROM copied")).scalar_one()
         engine.dispose()
+    else:
+        output: Output = "history" if sandbox.settings.other_shapes else "current"
+        base_url = client.session.environment.base_url
+        lake = DeltaCopy(tmp_path / "copy", Table(resource), environment="sandbox", base_url=base_url, output=output)
+        summary = SyncJob(client, request, Loader(lake)).run()
+        assert lake.check().problems == ()
+        stored = DeltaTable(tmp_path / "copy").to_pyarrow_table().num_rows
     assert summary is not None
     assert (summary["verdict"], summary["rejected"]) == ("proved", 0)
-    found = stored if kind == "sql" else count_in(summary)
+    found = count_in(summary) if kind in ("jsonl", "parquet") else stored
     assert found == summary["records"] == expected > 0
 
 
