@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from airflow_provider_nexus.api.lifecycles import BROKER_TRANSACTION, TRANSACTION, Phase
 from airflow_provider_nexus.api.resources import get_resource
@@ -138,6 +139,14 @@ def check_orders_by_day(built: Built) -> None:
         " FROM nexus_orders_by_day GROUP BY 1, 2, 3, 4"
     )
     assert by_key(rows, 4) == expected
+
+
+def check_a_table_whose_last_load_is_of_open_records_is_among_them(built: Built) -> None:
+    """Its manifest states the sums of a few records, which are no window and no snapshot."""
+    if built.store.url:
+        last = sa.text("SELECT feed FROM nexus_manifest WHERE resource = 'orders' ORDER BY number DESC LIMIT 1")
+        with built.store.engine.connect() as connection:
+            assert connection.execute(last).scalar_one() == "open"
 
 
 def completed(sandbox: Sandbox) -> dict[str, dict[str, Any]]:

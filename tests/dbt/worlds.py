@@ -28,9 +28,9 @@ from tests.dbt.building import Store
 from tests.extract.serving import QUICK, client_of
 from tests.sync.capturing import BEGIN, DAY, living
 
-CAPTURED = ("transactions", "broker_transactions")
+CAPTURED = ("transactions", "broker_transactions", "orders")
 """Loaded day after day with all changes."""
-IN_WINDOWS = ("orders", "transfers", "hot_wallet_mutations", "customers", "accounts", "mails")
+IN_WINDOWS = ("transfers", "hot_wallet_mutations", "customers", "accounts", "mails")
 WHOLE = ("customer_compliance_history", "payment_methods", "currencies", "prices", "reserves", "balances", "customer_balances")
 NUMBERS = msgspec.json.Encoder(decimal_format="number")
 FEW = 6
@@ -61,7 +61,10 @@ def capture(sandbox: Sandbox, store: Store, name: str) -> None:
     copy, watermark = store.copy(name, sandbox.base_url)
     client = client_of(sandbox)  # a new one each time, as each task has its own
     wanted = choose_window(watermark=watermark.get) if watermark.get() else choose_window(arguments=(BEGIN, None))
-    CaptureJob(client, SyncRequest(resource=get_resource(name), requested=wanted), copy, watermark=watermark).run()
+    rereads = 0 if name == "orders" else 1  # so that the last load of one table is that of its open records
+    CaptureJob(
+        client, SyncRequest(resource=get_resource(name), requested=wanted), copy, watermark=watermark, rereads=rereads
+    ).run()
     client.session.close()
 
 

@@ -9,9 +9,11 @@
 with manifests as (
     {{ dbt_nexus.manifests(resource) }}
 ), undisturbed as (
+    -- Those of open or finished records alone are of no window and no snapshot.
     select *
     from manifests
-    where not exists (
+    where feed in ('created', 'whole')
+    and not exists (
         select 1
         from manifests as later
         where later.number > manifests.number
