@@ -6,7 +6,8 @@ Airflow and dbt is where this file is read, each model is a task of its own; els
 - **Connections**: `nexus_default`, of type Quantoz Nexus, and `warehouse`, of a PostgreSQL or SQLite database. dbt has a profile
   of its own for the same database: `profiles.yml` in the folder of the project.
 - **Environment variables**: `NEXUS_DBT` is dbt's command, `NEXUS_DBT_PROJECT` the folder of `dbt_nexus`, and `NEXUS_DBT_TARGET`
-  the target of the profile `dbt_nexus`.
+  the target of the profile `dbt_nexus`. Where the tables are not where the models are built, `NEXUS_DBT_DATABASE` and
+  `NEXUS_DBT_SCHEMA` say where: for SQLite that is `nexus` and `main`.
 - **Params**: the first run begins at `window_start`.
 - **Try it** without a Nexus: `airflow nexus ui` starts Airflow with a sandbox, its connections and this DAG in place. Its
   connection `warehouse` is a SQLite file. Install dbt, and give a `window_start` within the last 30 days.
@@ -32,7 +33,11 @@ CAPTURED = ("transactions", "customers", "orders")
 DBT = os.environ.get("NEXUS_DBT", "/opt/dbt/bin/dbt")
 PROJECT = os.environ.get("NEXUS_DBT_PROJECT", "/opt/dbt/dbt_nexus")
 TARGET = os.environ.get("NEXUS_DBT_TARGET", "warehouse")
-VARIABLES = {"nexus_tables": {name: f"nexus_{name}" for name in (*CAPTURED, "payment_methods")}}
+VARIABLES = {
+    "nexus_tables": {name: f"nexus_{name}" for name in (*CAPTURED, "payment_methods")},
+    "nexus_database": os.environ.get("NEXUS_DBT_DATABASE"),
+    "nexus_schema": os.environ.get("NEXUS_DBT_SCHEMA"),
+}
 
 
 # [START howto_dbt_command]

@@ -43,11 +43,8 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     shutil.copytree(PACKAGE, project)
     profile = {"dbt_nexus": {"target": "warehouse", "outputs": {"warehouse": store.profile()}}}
     (project / "profiles.yml").write_text(json.dumps(profile))
-    variables = (project / "dbt_project.yml").read_text()
-    variables = variables.replace("nexus_database: null", "nexus_database: nexus").replace(
-        "nexus_schema: null", "nexus_schema: main"
-    )
-    (project / "dbt_project.yml").write_text(variables)
+    monkeypatch.setenv("NEXUS_DBT_DATABASE", "nexus")
+    monkeypatch.setenv("NEXUS_DBT_SCHEMA", "main")
     monkeypatch.setenv("NEXUS_DBT_PROJECT", str(project))
     return store
 
