@@ -124,7 +124,7 @@ async def _call(request: Request) -> ApiCall:
 def _control_routes(state: SandboxState) -> list[WebRoute]:
     """Counts, clock, settings and reset. Those that change something answer with the time after it."""
     changes: dict[str, Callable[[dict[str, Any]], object]] = {
-        "clock": lambda body: state.advance(float(body.get("advance", 0))),
+        "clock": lambda body: state.advance(_seconds(body)),
         "settings": lambda body: state.configure(**from_json(body)),
         "reset": lambda body: state.reset(),  # noqa: ARG005
     }
@@ -146,6 +146,12 @@ def _control_routes(state: SandboxState) -> list[WebRoute]:
         WebRoute("/_sandbox/stats", endpoint, methods=["GET"]),
         *(WebRoute(f"/_sandbox/{name}", endpoint, methods=["POST"]) for name in changes),
     ]
+
+
+def _seconds(body: Any) -> float:
+    if not isinstance(body, dict) or body.keys() - {"advance"}:
+        raise ValueError('give the seconds by which the clock moves, and nothing else, as {"advance": 86400}')
+    return float(body.get("advance", 0))
 
 
 class LoopbackOnly:

@@ -169,6 +169,19 @@ def test_no_page_of_a_browser_controls_it(make: Make, path: str, page: str) -> N
 
 
 @pytest.mark.parametrize(
+    "body", ['{"seconds": 60}', '{"advance": 60, "by": 1}', '{"advance": "soon"}', '{"advance": null}', "[60]"]
+)
+def test_what_does_not_move_the_clock_is_refused(make: Make, body: str) -> None:
+    client = make()
+    before = client.sandbox.now
+    answer = requests.post(f"{client.sandbox.base_url}/_sandbox/clock", data=body, headers=JSON, timeout=60)
+    assert (answer.status_code, client.sandbox.now) == (400, before)
+    moved = requests.post(f"{client.sandbox.base_url}/_sandbox/clock", data='{"advance": 60}', headers=JSON, timeout=60)
+    assert moved.json() == {"now": client.sandbox.now.isoformat()}
+    assert (client.sandbox.now - before).total_seconds() == 60
+
+
+@pytest.mark.parametrize(
     "host", ["127.0.0.1", "127.0.0.1:PORT", "localhost", "LOCALHOST:PORT", "localhost.:PORT", "127.5.6.7", "[::1]:PORT"]
 )
 @pytest.mark.parametrize("path", ["/_sandbox/stats", "/customer"])
