@@ -36,8 +36,8 @@ def rows_in(folder: Any, file: DataFile, schema: Any, names: Sequence[str] | Non
     path = folder / file.path
     try:
         with opened(path) as source:
-            there = [name for name in wanted.names if name in source.schema_arrow.names]
-            for batch in batches(source, there):
+            there = set(source.schema_arrow.names)  # made anew each time it is asked for
+            for batch in batches(source, [name for name in wanted.names if name in there]):
                 yield _fitted(batch, wanted)
     except FileNotFoundError:
         raise _damaged(path, "is missing") from None

@@ -148,7 +148,8 @@ def read_columns(path: Any, names: Sequence[str]) -> Iterator[list[tuple[Any, ..
     :raises NexusError: when it is no Parquet file or lacks a column
     """
     with opened(path) as file:
-        missing = [name for name in names if name not in file.schema_arrow.names]
+        there = set(file.schema_arrow.names)  # made anew each time it is asked for
+        missing = [name for name in names if name not in there]
         if missing:
             raise NexusError(f"{path} has no column {', '.join(missing)}: it was written by another version, write it anew")
         for batch in batches(file, names):

@@ -21,7 +21,7 @@ from airflow_provider_nexus.extract.proof import Proof, Verdict
 from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load.account import TableAccount
 from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.copy import Reject, Sealed, Stored, TableRow
+from airflow_provider_nexus.load.copy import Reject, RejectedRecord, Sealed, Stored, TableRow
 from airflow_provider_nexus.load.rows import TableConverter
 from airflow_provider_nexus.load.sql.copy import SqlCopy
 from airflow_provider_nexus.sandbox import Sandbox
@@ -46,8 +46,9 @@ def truth(resource: str, transactions: int = 300) -> tuple[bytes, ...]:
 
 def rows_of(raws: Iterable[bytes], resource: str = "transactions", read_at: datetime = READ_AT) -> list[TableRow]:
     entry = get_resource(resource)
-    reader, converter = RowReader(entry), TableConverter(entry)
-    return [converter.row(reader.read(raw), Origin(read_at, "created")) for raw in raws]
+    rows = TableConverter(entry).rows(RowReader(entry).page(list(raws)), Origin(read_at, "created"))
+    assert not [row for row in rows if isinstance(row, RejectedRecord)]
+    return [row for row in rows if not isinstance(row, RejectedRecord)]
 
 
 def transaction(code: str, status: str = "Initiated", hour: int = 1, **members: Any) -> bytes:
