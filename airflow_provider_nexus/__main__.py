@@ -23,7 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     parsed, unknown = parser.parse_known_args(arguments)
     if unknown:
         command = next(each for each in COMMANDS if each.function == parsed.function)
-        options = [each.flag for each in command.arguments if each.flag.startswith("--")]
+        options = [each.flag for each in command.arguments if each.flag.startswith("-")]
         hint = did_you_mean(unknown[0].partition("=")[0], options, f"its options are {', '.join(options)}")
         parser.prog = f"{_PROGRAM} {command.name}"
         parser.error(f"unrecognized arguments: {' '.join(unknown)}: {hint}")

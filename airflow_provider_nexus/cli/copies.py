@@ -6,12 +6,11 @@ from argparse import Namespace
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.cli import running
 from airflow_provider_nexus.cli.bar import following
 from airflow_provider_nexus.cli.output import print_json, print_table, print_text, short
 from airflow_provider_nexus.client.log import number_of
-from airflow_provider_nexus.exceptions import NexusConfigurationError, printable
+from airflow_provider_nexus.exceptions import printable
 from airflow_provider_nexus.load.collection import tables_below
 
 if TYPE_CHECKING:
@@ -110,9 +109,7 @@ def report(arguments: Namespace) -> int:
     :raises NexusConfigurationError: when there is no manifest, no such table or connection, or no folder for the page
     :raises NexusStorageError: when the page can't be written, or the database fails
     """
-    page = running.place(arguments.out, "-o")
-    if store.is_local(page) and not page.parent.is_dir():
-        raise NexusConfigurationError(f"there is no folder {page.parent} to write {page.name} into: make it first")
+    page = running.page_at(arguments.out)
     if arguments.sql_conn_id:
         with running.database(arguments.sql_conn_id) as engine:
             from airflow_provider_nexus.report.table import put_table_report

@@ -25,10 +25,10 @@ def run(arguments: Namespace) -> int:
     """Reconcile.
 
     :return: 0 when all agrees, 1 when something differs or moved each time it was read
-    :raises NexusConfigurationError: when a copy is none that can be reconciled, or a connection is missing
+    :raises NexusConfigurationError: when a copy is none that can be reconciled, or a connection or the page's folder is missing
     :raises NexusWindowError: when not all that is added up is proved, or records of it were put aside
     """
-    tolerance, page = _tolerance(arguments.tolerance), running.place(arguments.out, "-o") if arguments.out else None
+    tolerance, page = _tolerance(arguments.tolerance), running.page_at(arguments.out) if arguments.out else None
     with ExitStack() as stack:
         copies = _copies(arguments, stack)
         hook = stack.enter_context(running.nexus(arguments.nexus_conn_id))

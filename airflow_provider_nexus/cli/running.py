@@ -14,9 +14,17 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.cli.definition import COMMANDS
 from airflow_provider_nexus.client.settings import EXTRAS
-from airflow_provider_nexus.exceptions import NexusContractError, NexusError, NexusRejectedError, NexusUnprovedError, printable
+from airflow_provider_nexus.exceptions import (
+    NexusConfigurationError,
+    NexusContractError,
+    NexusError,
+    NexusRejectedError,
+    NexusUnprovedError,
+    printable,
+)
 from airflow_provider_nexus.load.paths import place_of
 
 if TYPE_CHECKING:
@@ -142,6 +150,17 @@ def place(target: str, name: str = "TARGET") -> Any:
         from airflow_provider_nexus.hooks._connections import opened
 
         return opened(name, text)
+
+
+def page_at(target: str) -> Any:
+    """The file of a page that ``-o`` names.
+
+    :raises NexusConfigurationError: when it can't be a place, or its folder is missing
+    """
+    page = place(target, "-o")
+    if store.is_local(page) and not page.parent.is_dir():
+        raise NexusConfigurationError(f"there is no folder {page.parent} to write {page.name} into: make it first")
+    return page
 
 
 def delta_table(folder: Any) -> DeltaCopy:

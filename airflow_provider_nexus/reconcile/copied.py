@@ -13,11 +13,11 @@ from sqlalchemy import Engine
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.timestamps import to_wire
-from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusWindowError
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusStorageError, NexusWindowError
 from airflow_provider_nexus.extract.proof import Verdict
 from airflow_provider_nexus.extract.window import Window, joined
 from airflow_provider_nexus.load import manifest as manifests
-from airflow_provider_nexus.load.claims import refuse_damaged
+from airflow_provider_nexus.load.claims import contradictions, refuse_damaged
 from airflow_provider_nexus.load.collection import collections, tables_below
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.delta.copy import DeltaCopy
@@ -135,6 +135,10 @@ def copied_files(root: Any, name: str, opened: OpenTable = open_lake) -> CopiedR
             since = max(since, window.start)
             if since < until:
                 folder, manifest = proved[window]
+                if flaw := next(contradictions(manifest, manifest.put_aside), ""):
+                    raise NexusStorageError(
+                        f"{folder / manifests.NAME} was edited, {flaw}: take it back, or sync the window again"
+                    )
                 refuse_damaged(folder, manifest)
                 for values in column_values(resource, folder, manifest, names):
                     if values is None:
@@ -209,17 +213,20 @@ def column_of(table: Table, field: str) -> str:
 def common_span(copies: Iterable[CopiedRecords], start: datetime | None, moment: datetime | None) -> Window:
     """The span that all copies are reconciled over, in whole seconds, as Nexus is asked.
 
-    :param start: ``None`` for the latest start of what is proved without a gap up to its end
+    :param start: ``None`` for the latest start of what is proved without a gap up to the moment
     :param moment: ``None`` for the earliest end of what is proved
-    :raises NexusWindowError: when a copy has nothing that is proved, or the moment is not after the start
+    :raises NexusWindowError: when a copy has nothing that is proved before the moment, or the moment is not after the start
     """
-    lasts = []
+    stretches = []
     for copy in copies:
         if not copy.spans:
             raise NexusWindowError(f"{copy.where} has no window that is proved: sync one first")
-        lasts.append(copy.spans[-1])
-    end = (moment or min(each.end for each in lasts)).replace(microsecond=0)
-    begin = (start or max(each.start for each in lasts)).replace(microsecond=0)
+        before = [each for each in copy.spans if moment is None or each.start < moment]
+        if moment and not before:
+            raise NexusWindowError(f"{copy.where} is proved from {to_wire(copy.spans[0].start)} on: give a moment after that")
+        stretches.append(before[-1])
+    end = (moment or min(each.end for each in stretches)).replace(microsecond=0)
+    begin = (start or max(each.start for each in stretches)).replace(microsecond=0)
     if begin >= end:
         raise NexusWindowError(
             f"the moment {to_wire(end)} is not after the start {to_wire(begin)}: give a start before it, at which all copies "

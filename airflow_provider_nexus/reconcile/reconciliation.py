@@ -79,6 +79,12 @@ class Reconciliation:
             self.log.info(
                 "%s: %s, proved from %s to %s, read from %s on", name, copy.where, *map(to_wire, (span.start, span.end, read_at))
             )
+            if self.start is None and (left := [each for each in copy.spans if each.end < span.start]):
+                self.log.warning(
+                    "%s: what is proved up to %s is not added up, as a gap is behind it: sync what is missing",
+                    name,
+                    to_wire(left[-1].end),
+                )
         with localcontext(EXACT):
             self._refuse_unknown_codes()
             lines = [line for book in (self._balances, self._hot_wallet, self._reserves, self._proof) for line in book()]

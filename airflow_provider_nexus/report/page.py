@@ -21,6 +21,7 @@ from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.client.log import number_of
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError, NexusStorageError
 from airflow_provider_nexus.load.delta.found import open_table
+from airflow_provider_nexus.load.manifest import NAME
 from airflow_provider_nexus.report.amounts import exact, label_of, rounded
 from airflow_provider_nexus.report.collection import ResourceCopy, Wording
 from airflow_provider_nexus.report.drawings import RECENT_TALL, RECENT_WIDE
@@ -47,6 +48,8 @@ def write_report(root: Any, *, made_at: datetime | None = None, links_from: str 
     every = copies(root, opened)
     found = [collection for collection in every if collection.entries]
     if not found:
+        if store.read(root / NAME) is not None:
+            raise NexusConfigurationError(f"{root} is the folder of one window: give that of its resource, {root.parent}")
         raise NexusConfigurationError(f"no manifest under {root}: give the path that a sync was given, or a folder under it")
     bare = [collection.path for collection in every if not collection.entries]
     return render(found, FILES, made_at=made_at, links_from=links_from, bare=bare)

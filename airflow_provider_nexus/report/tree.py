@@ -15,6 +15,7 @@ from airflow_provider_nexus.api.moments import moment
 from airflow_provider_nexus.exceptions import NexusWindowError
 from airflow_provider_nexus.extract.origin import Open
 from airflow_provider_nexus.load import manifest as manifests
+from airflow_provider_nexus.load.claims import contradictions
 from airflow_provider_nexus.load.collection import ResourceFolder, below
 from airflow_provider_nexus.load.copy import Reject
 from airflow_provider_nexus.load.manifest import NAME, READINGS, REJECTED, SUPERSEDED, Previous
@@ -55,13 +56,16 @@ def _copy(found: ResourceFolder) -> ResourceCopy:
     entries = [(label, _entry(found, label, start, end)) for label, start, end in spans]
     published = [entry for _, entry in entries if entry]
     readings = [(name, read_manifest(store.read(found.folder / READINGS / name / NAME) or b"")[0]) for name in found.readings]
+    chain = follow(published)
+    for name, manifest in readings:
+        chain.broken += [(name, flaw) for flaw in contradictions(manifest, manifest.put_aside, has_all=False)] if manifest else []
     return ResourceCopy(
         found.path,
         published,
         [label for label, entry in entries if not entry],
         sorted(((name, manifest) for name, manifest in readings if manifest), key=lambda each: each[1].read_moment),
         _unsettled(found.folder),
-        follow(published),
+        chain,
     )
 
 
@@ -77,6 +81,7 @@ def _entry(found: ResourceFolder, label: str, start: datetime, end: datetime | N
         return entry
     if end and manifest.span != found.windows[label]:
         entry.flaws.append("its manifest is of another window than its folder's name")
+    entry.flaws += contradictions(manifest, manifest.put_aside)
     entry.replaces = manifest.replaces
     for name in store.names(folder / SUPERSEDED) if manifest.replaces or manifest.patches else ():
         raw = store.read(folder / SUPERSEDED / name) or b""

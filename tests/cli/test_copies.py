@@ -197,6 +197,10 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
     "store": (("verify", "gopher://x/y"), "gopher"),
     "nothing to report": (("report", "HERE", "-o", "HERE/report.html"), "no manifest under"),
     "no folder for the page": (("report", "HERE", "-o", "HERE/missing/report.html"), "there is no folder"),
+    "no folder for the page of a reconciliation": (
+        ("reconcile", "transactions=HERE", "-o", "HERE/missing/report.html"),
+        "there is no folder",
+    ),
     "store of the page": (("report", "HERE", "-o", "gopher://x/y.html"), "gopher"),
 }
 
@@ -226,6 +230,8 @@ def test_each_link_of_a_report_leads_to_its_manifest(
     links = [link for link in Page.of(page.read_text()).links if not link.startswith("#")]
     assert [(page.parent / link).resolve() for link in links] == list((tmp_path / "copy").rglob(NAME))
     assert run(capsys, "verify", tmp_path / "copy")[0] == 0
+    code, _, err = run(capsys, "report", next((tmp_path / "copy").rglob(NAME)).parent, "-o", page)
+    assert (code, "is the folder of one window: give that of its resource" in err) == (2, True)
 
 
 def test_a_report_that_fails_leaves_the_one_before(sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -75,13 +75,39 @@ def test_a_gap_is_left_out_by_default_and_refused_when_asked_for(at: Bench) -> N
     assert found.is_fine
     assert found.start == day(5)
     assert at.reconcile("transactions", start=day(1), moment=day(3)).is_fine
-    for options in ({"start": day(0)}, {"start": day(4)}, {"moment": day(11)}, {"start": day(2), "moment": day(4)}):
+    for options in (
+        {"start": day(0)},
+        {"start": day(4)},
+        {"moment": day(4)},
+        {"moment": day(11)},
+        {"start": day(2), "moment": day(4)},
+    ):
         with pytest.raises(NexusWindowError, match="proved is 2026-02-01T00:00:00Z to 2026-02-04"):
             at.reconcile("transactions", **options)
+    in_the_first = at.reconcile("transactions", moment=day(3))
+    assert (in_the_first.is_fine, in_the_first.start, in_the_first.moment) == (True, day(0), day(3))
+    with pytest.raises(NexusWindowError, match="proved from 2026-02-01T00:00:00Z on: give a moment after that"):
+        at.reconcile("transactions", moment=day(-1))
     with pytest.raises(NexusWindowError, match="is not after the start"):
         at.reconcile("transactions", start=day(7), moment=day(7))
-    with pytest.raises(NexusWindowError, match="is not after the start"):
-        at.reconcile("transactions", moment=day(4))
+
+
+def test_a_stretch_that_is_left_out_is_said(at: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    at.copy("transactions", start=day(0), end=day(3))
+    at.copy("transactions", start=day(5), end=day(10))
+    at.reconcile("transactions", start=day(5))
+    assert "is not added up" not in caplog.text
+    at.reconcile("transactions")
+    assert f"what is proved up to {day(3):%FT%TZ} is not added up, as a gap is behind it" in caplog.text
+
+
+def test_a_manifest_that_contradicts_itself_is_refused(at: Bench) -> None:
+    at.copy("transactions")
+    (path,) = at.root.rglob(NAME)
+    manifest = json.loads(path.read_bytes())
+    path.write_text(json.dumps({**manifest, "records": manifest["records"] + 1}))
+    with pytest.raises(NexusStorageError, match="was edited, its days don't add up to its records and sums"):
+        at.reconcile("transactions")
 
 
 def test_fractions_of_a_second_are_cut_as_nexus_is_asked(at: Bench) -> None:

@@ -232,7 +232,18 @@ def test_a_manifest_changed_by_hand_breaks_the_chain(tree: Path) -> None:
     edit(path, lambda manifest: manifest.update(records=1))
     text = page_of(tree).text
     assert f"the manifest of {path.parent.name} is not the one that was published" in text
-    assert "The chain of manifests is broken in 1 place." in text
+    assert "The chain of manifests is broken in 3 places." in text
+
+
+@pytest.mark.parametrize("resource", ["customers", "transactions"])
+def test_a_manifest_that_contradicts_itself_is_no_proof(tree: Path, resource: str) -> None:
+    """The newest one has no other behind it that knows its digest."""
+    path = windows(tree, resource)[-1]
+    edit(path, lambda manifest: manifest.update(records=manifest["records"] + 5))
+    text = page_of(tree).text
+    assert "its days don't add up to its records and sums" in text
+    assert "it has" in text
+    assert "All is well" not in text
 
 
 def test_a_lost_manifest_is_told_as_gap_and_broken_link(tree: Path) -> None:

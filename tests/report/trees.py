@@ -78,11 +78,13 @@ def spread(
         start = datetime(2025, 1, 1, tzinfo=UTC) + timedelta(hours=hours) * place
         end = start + timedelta(hours=hours)
         window = {"start": f"{start:%FT%TZ}", "end": f"{end:%FT%TZ}", "how": "arguments"}
-        days = [{"day": f"{start:%F}", "records": model["records"]}]
+        days = [{**day, "day": f"{start + timedelta(days=later):%F}"} for later, day in enumerate(model["days"])]
         for resource in resources if place not in missing else ():
-            folder = root / "test" / resource / f"{start:%Y%m%dT%H%M%SZ}-{end:%Y%m%dT%H%M%SZ}"
+            label = f"{start:%Y%m%dT%H%M%SZ}-{end:%Y%m%dT%H%M%SZ}"
+            folder = root / "test" / resource / label
             folder.mkdir(parents=True)
-            changed = {"resource": resource, "window": window, "days": days}
+            read = {"read_by": f"{model['feed']} {label}", "read_at": window["end"]}
+            changed = {"resource": resource, "window": window, "days": days, **read}
             (folder / "_manifest.json").write_text(json.dumps({**model, **changed}))
 
 
