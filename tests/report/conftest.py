@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,14 +10,12 @@ import sqlalchemy as sa
 
 from tests.report.tables import Grown, grow_both
 from tests.report.trees import grow
+from tests.shared import made_once
 
 
 @pytest.fixture(scope="session")
-def grown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    root = tmp_path_factory.mktemp("tree")
-    grow(root)
-    yield root
-    shutil.rmtree(root, ignore_errors=True)
+def grown(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made_once(tmp_path_factory, "grown-tree", grow)
 
 
 @pytest.fixture
@@ -28,8 +25,12 @@ def tree(grown: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Grown:
-    folder = tmp_path_factory.mktemp("both")
+    folder = made_once(tmp_path_factory, "grown-both", _grow_both)
+    return folder / "books.db", folder / "files"
+
+
+def _grow_both(folder: Path) -> None:
+    folder.mkdir()
     engine = sa.create_engine(f"sqlite:///{folder / 'books.db'}")
     grow_both(engine, folder / "files")
     engine.dispose()
-    return folder / "books.db", folder / "files"
