@@ -32,11 +32,14 @@ PACKAGE = Path(__file__).parents[2] / "dbt_nexus"
 IN_TURN = """
 import json, sys
 from dbt.cli.main import dbtRunner
-for command in json.load(sys.stdin):
-    outcome = dbtRunner().invoke(command).success
-    print(end=f"\\0{outcome}\\0", flush=True)
+parse, *commands = json.load(sys.stdin)
+runner = dbtRunner(manifest=dbtRunner().invoke(parse).result)
+for command in commands:
+    print(end="\\0", flush=True)
+    outcome = runner.invoke(command).success
+    print(end=f"\\0{outcome}", flush=True)
 """
-"""Runs commands of dbt one after the other, each of which is told whether it went well."""
+"""Reads the project once, and runs commands of dbt one after the other, each of which is told whether it went well."""
 FAR_AWAY = "Pacific/Auckland"
 """Half of a day of UTC is another day there."""
 
@@ -141,15 +144,16 @@ class Store:
         assert (ended.returncode != 0) == fails, ended.stdout[-5000:] + ended.stderr[-2000:]
         return ended.stdout
 
-    def dbt_parses(self, each: Iterable[dict[str, object]]) -> list[tuple[bool, str]]:
-        """Whether dbt takes the project with variables, and what it says; in one process, as it is slow to start."""
-        commands = [self._command(["parse"], variables) for variables in each]
+    def dbt_takes(self, each: Iterable[dict[str, object]]) -> list[tuple[bool, str]]:
+        """Whether the package takes variables, and what it says; in one process, as dbt is slow to start."""
+        check = ["run-operation", "dbt_nexus.refuse_what_is_wrong"]
+        commands = [self._command(["parse"], {}), *(self._command(check, variables) for variables in each)]
         python = [str(DBT / "bin" / "python"), "-c", IN_TURN]
         ended = subprocess.run(
             python, input=json.dumps(commands), capture_output=True, text=True, check=False, timeout=600, cwd=self.folder
         )
         assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
-        parted = ended.stdout.split("\x00")[:-1]
+        parted = ended.stdout.split("\x00")[1:]
         return [(outcome == "True", said) for said, outcome in zip(parted[::2], parted[1::2], strict=True)]
 
     def _command(self, arguments: Iterable[str], variables: dict[str, object]) -> list[str]:
