@@ -47,7 +47,7 @@ class DateFilter:
     stamp: str = "created"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)  # of each there is one, which is itself alone
 class Resource:
     """One collection or snapshot of Nexus.
 

@@ -124,7 +124,14 @@ def test_what_a_killed_worker_has_begun_the_other_one_ends(running: Cluster) -> 
     assert_in_table(running, "transactions")
     assert windows == max(each["map_index"] for each in running.tasks("backfill", backfill, "files")) + 1
     assert_in_lake(running, "transactions")
-    print(f"killed: {windows} windows into each of 3 targets, {calls} calls, {seconds:.0f} s")
+    most = busiest(running.sandbox, 10)
+    print(f"killed: {windows} windows into each of 3 targets, {calls} calls, {seconds:.0f} s, at most {most} calls in 10 s")
+
+
+def busiest(sandbox: Sandbox, seconds: int) -> int:
+    """The most calls that came within so many seconds."""
+    times = [call.at for call in sandbox.calls]
+    return max(sum(0 <= (each - first).total_seconds() < seconds for each in times) for first in times)
 
 
 def test_a_worker_that_is_asked_to_stop_ends_what_it_has_begun(running: Cluster) -> None:

@@ -311,11 +311,11 @@ def test_an_example_dag_runs_and_the_commands_work_without_airflow_s(installed: 
             "path": tmp_path.as_uri(),
             "window_start": (end - timedelta(days=1)).isoformat(),
             "window_end": end.isoformat(),
-            "sample": 1,
+            "max_windows": 2,
         }
         airflow = {"AIRFLOW__CORE__LOAD_EXAMPLES": "True", "AIRFLOW_CONN_NEXUS_DEFAULT": sandbox.connection_uri}
-        installed.run("airflow", "dags", "test", "example_nexus_sync", "--conf", json.dumps(conf), **airflow)
+        installed.run("airflow", "dags", "test", "example_nexus_backfill", "--conf", json.dumps(conf), **airflow)
     manifests = [json.loads(path.read_bytes()) for path in tmp_path.rglob("_manifest.json")]
-    assert {manifest["resource"] for manifest in manifests} == set(RESOURCES)
-    assert {manifest["proof"]["verdict"] for manifest in manifests} == {"proved"}
+    assert [manifest["proof"]["verdict"] for manifest in manifests] == ["proved"] * len(manifests)
+    assert sum(manifest["records"] for manifest in manifests) > 0
     assert json.loads(installed.run("python", "-m", PACKAGE, "verify", tmp_path.as_uri(), "--output", "json"))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 VIEWPORT: ViewportSize = {"width": 1280, "height": 800}
-PATIENCE = 30_000
+PATIENCE = 120_000
 """Milliseconds until an element has to be there: Airflow's pages are large, and the machine may be busy."""
 RUN = 240_000
 """Milliseconds until a run has to be over."""

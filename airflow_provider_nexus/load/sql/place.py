@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,7 +9,7 @@ from sqlalchemy import Connection
 
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.load.sql.bookkeeping import Bookkeeping
-from airflow_provider_nexus.load.sql.tables import Model
+from airflow_provider_nexus.load.sql.tables import Model, in_place
 
 _KINDS = {"v": "a view", "m": "a materialized view", "f": "a foreign table", "S": "a sequence", "c": "a type"}
 _KINDS |= {"i": "an index", "I": "an index"}
@@ -25,9 +24,9 @@ def placed(connection: Connection, given: Model) -> tuple[Model, bool]:
     schema, bare, kind = _find(connection, given)
     if kind:
         raise NexusConfigurationError(f"{given.name} is {kind} in the database, and no table: name another one in table")
-    own = replace(given, place=(schema, bare or given.bare))
+    own = in_place(given, schema, bare or given.bare)
     if not bare and _folds(connection):
-        own = replace(given, place=(schema, Bookkeeping(connection, own).known_name()))
+        own = in_place(given, schema, Bookkeeping(connection, own).known_name())
     connection.rollback()
     return own, bool(bare)
 
@@ -37,7 +36,7 @@ def kind_of_view(connection: Connection, model: Model) -> str:
 
     :param model: the table, as the database calls it
     """
-    _, bare, kind = _find(connection, replace(model, place=(str(model.schema), model.view)))
+    _, bare, kind = _find(connection, in_place(model, str(model.schema), model.view))
     connection.rollback()
     return (kind or "a table") if bare else ""
 

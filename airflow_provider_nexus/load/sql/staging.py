@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from airflow_provider_nexus.load.copy import TableRow
 from airflow_provider_nexus.load.sql.sessions import transaction
-from airflow_provider_nexus.load.sql.tables import Model
+from airflow_provider_nexus.load.sql.tables import Model, staging
 from airflow_provider_nexus.load.sql.types import JsonType, KeyType, TextType
 
 _NULL = r"\N"
@@ -34,7 +34,7 @@ class Staging:
 
     def __init__(self, connection: Connection, model: Model) -> None:
         self._connection, dialect = connection, connection.dialect
-        self.table = model.staging(dialect.name)
+        self.table = staging(model, dialect.name)
         with transaction(connection):
             self.table.create(connection, checkfirst=False)
         kinds = [column.type.dialect_impl(dialect) for column in self.table.columns]

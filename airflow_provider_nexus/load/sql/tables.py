@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,6 +26,7 @@ from airflow_provider_nexus.load.values import LONGEST_KEY
 
 ENGINE: dict[str, Any] = {"mysql_engine": "InnoDB", "mariadb_engine": "InnoDB"}
 """A server's own default may be one without transactions."""
+_REMEMBERED = 64
 _INDEXED = 64
 """Characters of a status in an index of MySQL, which has none of texts of any length."""
 _LAST = "\U0010ffff" * 8
@@ -93,7 +94,7 @@ class Model:
         return sa.Table(
             self.bare,
             sa.MetaData(),
-            *self._columns(),
+            *self.columns(),
             *extra,
             sa.PrimaryKeyConstraint(*keys),
             *self._indexes(),
@@ -102,15 +103,8 @@ class Model:
             **ENGINE,
         )
 
-    def staging(self, dialect: str) -> sa.Table:
-        """A table of this session alone, for the rows of one load."""
-        # MySQL makes it in a database like any other table; PostgreSQL and SQLite have a schema of their own for such.
-        schema = self.schema if dialect in ("mysql", "mariadb") else None
-        name = f"nexus_staging_{uuid.uuid4().hex}"
-        columns = (*self._columns(has_comments=False), sa.PrimaryKeyConstraint("_key"))
-        return sa.Table(name, sa.MetaData(), *columns, prefixes=["TEMPORARY"], schema=schema, **ENGINE)
-
-    def _columns(self, *, has_comments: bool = True) -> list[sa.Column[Any]]:
+    def columns(self, *, has_comments: bool = True) -> list[sa.Column[Any]]:
+        """The columns of a row, for one table."""
         needed = {"_key", "_read_at", "_read_by", "_content"}
         return [
             sa.Column(
@@ -160,6 +154,25 @@ class Model:
         starts = [sa.true(), *(status >= f"{each}\0" for each in spelt)]
         ends = [*(status <= each[:-1] + chr(ord(each[-1]) - 1) + _LAST for each in spelt), sa.true()]
         return sa.or_(status.is_(None), *(sa.and_(*span) for span in zip(starts, ends, strict=True)))
+
+
+# SQLAlchemy compiles a statement once for the tables that it is of, so these are made once.
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def in_place(given: Model, schema: str, bare: str) -> Model:
+    """A model with the schema and the name that the database has for it."""
+    return replace(given, place=(schema, bare))
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def staging(model: Model, dialect: str) -> sa.Table:
+    """A table of a session alone, for the rows of a load. No other process has one of its name."""
+    # MySQL makes it in a database like any other table; PostgreSQL and SQLite have a schema of their own for such.
+    schema = model.schema if dialect in ("mysql", "mariadb") else None
+    name = f"nexus_staging_{uuid.uuid4().hex}"
+    columns = (*model.columns(has_comments=False), sa.PrimaryKeyConstraint("_key"))
+    return sa.Table(name, sa.MetaData(), *columns, prefixes=["TEMPORARY"], schema=schema, **ENGINE)
 
 
 def latest(model: Model) -> sa.ColumnElement[bool]:
@@ -237,6 +250,7 @@ def totals_of(connection: Connection, model: Model, start: datetime, end: dateti
     return totals
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def table_of_tables(schema: str | None) -> sa.Table:
     """``nexus_table``."""
     return sa.Table(
@@ -253,6 +267,7 @@ def table_of_tables(schema: str | None) -> sa.Table:
     )
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def table_of_manifests(schema: str | None) -> sa.Table:
     """``nexus_manifest``."""
     return sa.Table(
@@ -274,6 +289,7 @@ def table_of_manifests(schema: str | None) -> sa.Table:
     )
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def table_of_rejected(schema: str | None) -> sa.Table:
     """``nexus_rejected``."""
     return sa.Table(
