@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
-import time
+import threading
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -101,19 +102,17 @@ def assert_in_lake(running: Cluster, resource: str) -> None:
 
 
 def test_what_a_killed_worker_has_begun_the_other_one_ends(running: Cluster) -> None:
-    began, calls = time.monotonic(), running.sandbox.call_count
-    backfill = start(running, "backfill")
-    wait_for("windows of both workers", lambda: hosts_of(running, "backfill", backfill) >= WORKERS, 300)
-    large = start(running, "large")
-    wait_for("two parts", lambda: len(running.names("large/sandbox/transactions/_staging/")) > 2, 300)
-    (task,) = running.tasks("large", large)
-    killed, other = task["hostname"], (WORKERS - {task["hostname"]}).pop()
-    assert running.state("backfill", backfill) == "running"
-    running.kill(killed)
-    running.wait_for_success("large", large)
-    running.start_worker(killed)
-    running.wait_for_success("backfill", backfill)
-    seconds, calls = time.monotonic() - began, running.sandbox.call_count - calls
+    with counted(running.sandbox) as calls:
+        backfill = start(running, "backfill")
+        wait_for("windows of both workers", lambda: hosts_of(running, "backfill", backfill) >= WORKERS, 300)
+        large = start(running, "large")
+        wait_for("two parts", lambda: len(running.names("large/sandbox/transactions/_staging/")) > 2, 300)
+        (task,) = running.tasks("large", large)
+        killed, other = task["hostname"], (WORKERS - {task["hostname"]}).pop()
+        running.kill(killed)
+        running.wait_for_success("large", large)
+        running.start_worker(killed)
+        running.wait_for_success("backfill", backfill)
     (task,) = running.tasks("large", large)
     assert (task["hostname"], task["try_number"] > 1) == (other, True)
     assert "going on from" in running.logged(other)
@@ -124,20 +123,37 @@ def test_what_a_killed_worker_has_begun_the_other_one_ends(running: Cluster) -> 
     assert_in_table(running, "transactions")
     assert windows == max(each["map_index"] for each in running.tasks("backfill", backfill, "files")) + 1
     assert_in_lake(running, "transactions")
-    most = busiest(running.sandbox, 10)
-    print(f"killed: {windows} windows into each of 3 targets, {calls} calls, {seconds:.0f} s, at most {most} calls in 10 s")
+    most = max(later - before for before, later in zip(calls, calls[10:], strict=False))
+    told = f"{calls[-1] - calls[0]} calls in {len(calls)} s, {most} in the busiest 10 s"
+    print(f"killed: {windows} windows into each of 3 targets, {told}")
 
 
-def busiest(sandbox: Sandbox, seconds: int) -> int:
-    """The most calls that came within so many seconds."""
-    times = [call.at for call in sandbox.calls]
-    return max(sum(0 <= (each - first).total_seconds() < seconds for each in times) for first in times)
+@contextmanager
+def counted(sandbox: Sandbox) -> Iterator[list[int]]:
+    """The number of calls so far, second by second, while the block lasts."""
+    counts, is_over = [sandbox.call_count], threading.Event()
+
+    def look() -> None:
+        while not is_over.wait(1):
+            counts.append(sandbox.call_count)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield counts
+    finally:
+        is_over.set()
+        thread.join()
+
+
+def has_begun(running: Cluster, dag_id: str, run: str, worker: str) -> bool:
+    """Whether a worker is at a task."""
+    return any((each["state"], each["hostname"]) == ("running", worker) for each in running.tasks(dag_id, run))
 
 
 def test_a_worker_that_is_asked_to_stop_ends_what_it_has_begun(running: Cluster) -> None:
     backfill = start(running, "stopped")
-    wait_for("windows of both workers", lambda: hosts_of(running, "stopped", backfill) >= WORKERS, 300)
-    assert running.state("stopped", backfill) == "running"
+    wait_for("a task of the worker", lambda: has_begun(running, "stopped", backfill, "south"), 300)
     running.ask_to_stop("south")
     running.wait_for_success("stopped", backfill)
     assert {each["try_number"] for each in running.tasks("stopped", backfill)} == {1}
