@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from airflow_provider_nexus.api.codes import did_you_mean
 from airflow_provider_nexus.api.records import money
+from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 
 COPIES = ("transactions", "hot_wallet_mutations", "orders", "transfers")
@@ -27,7 +28,9 @@ def check_copies(copies: object) -> None:
         )
     for name in copies:
         if name not in COPIES:
-            raise NexusConfigurationError(f"{name!r} in copies is not reconciled: {did_you_mean(str(name), COPIES)}")
+            known = f"copies can be of {', '.join(COPIES)}"
+            hint = known if name in RESOURCES else did_you_mean(str(name), COPIES)
+            raise NexusConfigurationError(f"{name!r} is not reconciled: {hint}")
     if {"orders", "transfers"} & set(copies) and (missing := sorted(_OF_RESERVES - set(copies))):
         raise NexusConfigurationError(
             f"reserves are moved by orders, transfers and hot wallet mutations: give the copy of {' and '.join(missing)} too"

@@ -306,6 +306,13 @@ def test_copies_that_cannot_be_reconciled_are_refused(given: object) -> None:
         check_copies(given)
 
 
+def test_the_hint_is_no_guess_where_the_name_is_that_of_a_resource() -> None:
+    with pytest.raises(NexusConfigurationError, match="'customers' is not reconciled: copies can be of transactions, "):
+        check_copies({"customers": "a"})
+    with pytest.raises(NexusConfigurationError, match="'transaction' is not reconciled: did you mean 'transactions'"):
+        check_copies({"transaction": "a"})
+
+
 @pytest.mark.parametrize("kind", ["parquet", "parquet history", "table", "table history"])
 def test_copies_that_are_brought_up_to_date_are_right_each_day(tmp_path: Path, kind: str) -> None:
     """Windows are patched and read again, in files and tables that have each version too."""
