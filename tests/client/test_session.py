@@ -250,13 +250,13 @@ class TestReadsAreTriedAgain:
             Fault("truncate", times=3),
             Fault("garbage", times=3),
             Fault("empty", times=3),
-            Fault("slow", seconds=0.4, times=2),
+            Fault("slow", seconds=4, times=1),
         ],
         ids=lambda fault: f"{fault.kind} {fault.status}",
     )
     def test_until_it_passes(self, sandbox: Sandbox, fault: Fault) -> None:
         sandbox.configure(faults=[fault])
-        with session_for(sandbox.base_url, token=sandbox.token, timeout=0.2) as session:
+        with session_for(sandbox.base_url, token=sandbox.token, timeout=3 if fault.kind == "slow" else 60) as session:
             found = session.send(Call("GET", "/portfolios"), lambda body: envelope.records(get_resource("portfolios"), body))
         assert found.value.raw == sandbox.truth("portfolios")
         assert sandbox.call_count == session.calls == fault.times + 1

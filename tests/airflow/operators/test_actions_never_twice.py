@@ -287,8 +287,8 @@ def test_an_answer_that_comes_too_late(sandbox: Sandbox, kind: str) -> None:
     client = client_of(sandbox)
     job = Job(sandbox, kind, f"late {kind}", prepared(sandbox, client, kind), sandbox.now)
     before = counted(sandbox)
-    sandbox.configure(faults=(Fault(kind="slow", path=_PATHS[kind], method="POST", seconds=1.3),))
-    assert first_text(job.attempt(client_of(sandbox, timeout=1)))
+    sandbox.configure(faults=(Fault(kind="slow", path=_PATHS[kind], method="POST", seconds=4),))
+    assert first_text(job.attempt(client_of(sandbox, timeout=3)))
     assert counted(sandbox) - before == 1
 
 
