@@ -100,10 +100,12 @@ databases: $(VENV)/test.stamp $(VENV)/dbt.stamp
 
 AIRFLOW := airflow and not standalone
 WHOLE := standalone or cluster or browser or release
+# Where such tests are: to collect all others takes each worker a quarter of a minute.
+PLACES := tests/airflow tests/cli tests/cluster tests/release tests/report tests/standalone
 WITH_AIRFLOW := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 airflow: $(VENV)/test.stamp $(VENV)/dbt.stamp
-	$(WITH_AIRFLOW) -m "$(AIRFLOW)"
+	$(WITH_AIRFLOW) -m "$(AIRFLOW)" $(PLACES)
 
 # Each whole Airflow waits now and then, so there is room for others beside it. .ci/servers installs Chromium, and PostgreSQL and
 # Redis for the cluster.
@@ -112,7 +114,7 @@ standalone: $(VENV)/test.stamp
 
 # Both in one run: what takes longest begins first.
 all_airflow: $(VENV)/test.stamp $(VENV)/dbt.stamp
-	$(WITH_AIRFLOW) -m "($(AIRFLOW)) or $(WHOLE)"
+	$(WITH_AIRFLOW) -m "($(AIRFLOW)) or $(WHOLE)" $(PLACES)
 
 # `make test` makes 16 of these runs with each memory.
 reliability: $(VENV)/test.stamp
@@ -121,7 +123,7 @@ reliability: $(VENV)/test.stamp
 # What a run of all tests does some dozen times, as `tests/repeated.py` says.
 thorough: $(VENV)/test.stamp $(VENV)/dbt.stamp
 	NEXUS_THOROUGH=1 $(WITHOUT_AIRFLOW) --timeout 7200 -m "$(SLOW)"
-	NEXUS_THOROUGH=1 $(WITH_AIRFLOW) --timeout 7200 tests/airflow/operators tests/standalone/test_waits.py
+	NEXUS_THOROUGH=1 $(WITH_AIRFLOW) --timeout 7200 tests/airflow/operators tests/standalone/test_waits.py tests/standalone/test_ui.py
 
 # The other tools are installed into environments of their own in .bench.
 bench: $(VENV)/test.stamp

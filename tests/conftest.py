@@ -17,12 +17,19 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import lacking
+from tests.repeated import times
 
 if TYPE_CHECKING:
     from airflow_provider_nexus.sandbox import Sandbox
 
 # How long an example takes says something of the machine, not of the code.
-settings.register_profile("any machine", parent=settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "any machine",
+    parent=settings(),
+    deadline=None,
+    max_examples=times(50, 100),
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("any machine")
 
 

@@ -89,3 +89,11 @@ def test_what_is_owned_is_there() -> None:
     for place, *owners in lines:
         assert place == "*" or (ROOT / place.strip("/")).exists(), place
         assert all(owner.startswith("@") for owner in owners)
+
+
+def test_all_tests_that_need_an_airflow_are_where_make_looks_for_them() -> None:
+    (places,) = re.findall(r"^PLACES := (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    marks = re.compile(r"pytest\.mark\.(airflow|standalone|cluster|browser|release)\b")
+    found = [path.relative_to(ROOT) for path in (ROOT / "tests").rglob("test_*.py") if marks.search(path.read_text())]
+    assert found
+    assert [path for path in found if not any(path.is_relative_to(place) for place in places.split())] == []

@@ -21,6 +21,7 @@ from tests.dbt.building import Store, command, in_another_zone
 from tests.dbt.worlds import at, load_month, month, records_of
 from tests.extract.serving import client_of
 from tests.load.sql.databases import Databases
+from tests.repeated import times
 
 pytestmark = pytest.mark.databases
 AS_OF = datetime(2026, 2, 1)
@@ -239,7 +240,7 @@ def check_customers_by_status_at_the_end_of_a_day(built: Built) -> None:
 CHECKS = [check for name, check in globals().items() if name.startswith("check_")]
 
 
-@pytest.mark.parametrize("kind", ["postgresql+psycopg2", "sqlite", "parquet"])
+@pytest.mark.parametrize("kind", ["postgresql+psycopg2", "parquet", *["sqlite"] * times(0, 1)])
 def test_a_month(kind: str, databases: Databases, tmp_path: Path, subtests: pytest.Subtests) -> None:
     """One test for each kind, as the worker that has the models must have them all."""
     command()

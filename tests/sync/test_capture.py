@@ -25,7 +25,7 @@ from tests.extract.serving import client_of
 from tests.repeated import times
 from tests.sync.capturing import BEGIN, DAY, Capture, held_in, into_delta, into_files, living, rows_of
 
-DAYS = times(20, 75)
+DAYS = times(15, 75)
 WITHOUT_TOTALS = Fault("status", "/transaction/totals", status=404, times=-1)
 ODD_SERVERS: dict[str, dict[str, Any]] = {
     "dates ignored": {"filters": "ignored"},
@@ -57,7 +57,7 @@ def digest_of(keys: Iterable[str]) -> str:
 @pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize(("into", "days"), [(into_delta, times(30, 75)), (into_files, DAYS)], ids=["delta", "files"])
+@pytest.mark.parametrize(("into", "days"), [(into_delta, times(20, 75)), (into_files, DAYS)], ids=["delta", "files"])
 def test_a_copy_equals_the_truth_at_the_end_of_every_day(tmp_path: Path, into: Into, days: int) -> None:
     # where the server does not sort, windows are cut into parts, and those cost more
     with living(per_day=20, other_shapes=("transaction_sort",)) as sandbox:
@@ -75,7 +75,7 @@ def test_a_copy_equals_the_truth_whatever_the_server_does(tmp_path: Path, server
     with living(per_day=50, **ODD_SERVERS[server]) as sandbox:
         # Totals that take no notice of dates tell nothing: then all is read again.
         capture = into(sandbox, tmp_path, rereads=100 if server == "dates ignored" else 0)
-        for day in range(times(5, 8)):
+        for day in range(times(4, 8)):
             sandbox.advance(DAY if day else 0)
             capture.run()
             assert capture.wrong() == [], day

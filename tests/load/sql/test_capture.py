@@ -19,7 +19,7 @@ from tests.repeated import times
 from tests.sync.capturing import DAY, Capture, living
 
 pytestmark = pytest.mark.databases
-DAYS = times(20, 75)
+DAYS = times(15, 75)
 
 
 def into_table(sandbox: Sandbox, engine: Engine, resource: str, **options: Any) -> Capture:
