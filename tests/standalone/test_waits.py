@@ -18,7 +18,7 @@ from tests.repeated import times
 from tests.standalone import triggerer
 
 pytestmark = pytest.mark.standalone
-WAITS, BATCHES, INTERVAL = times(600, 2000), 40, 5.0
+WAITS, BATCHES, INTERVAL = times(400, 2000), 40, 5.0
 SETTLES = 300
 """Seconds after which the sandbox settles what was ordered."""
 
