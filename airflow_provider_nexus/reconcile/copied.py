@@ -151,6 +151,16 @@ def copied_files(root: Any, name: str, opened: OpenTable = open_lake) -> CopiedR
     return CopiedRecords(resource, str(root), servers.pop(), windows, read)
 
 
+def _refuse_unsound(folder: Any, manifest: Manifest) -> None:
+    """Refuse a window whose manifest contradicts itself, or whose files are not those that it names.
+
+    :raises NexusStorageError: says which
+    """
+    if flaw := next(contradictions(manifest, manifest.put_aside), ""):
+        raise NexusStorageError(f"{folder / manifests.NAME} was edited, {flaw}: sync the window again")
+    refuse_damaged(folder, manifest)
+
+
 def _proved(window: Window, manifest: Manifest) -> ProvedWindow:
     return ProvedWindow(window, manifest.read_moment, manifest.put_aside, frozenset(manifest.protected))
 
