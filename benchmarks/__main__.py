@@ -19,8 +19,9 @@ from benchmarks.ways import BARE, CONDITIONS, COPY, WAYS
 
 PROFILED = {"json": "json_lines", "parquet": "parquet"}
 SIZES = (10_000, 100_000)
+ROWS, LOADS = (10_000, 100_000, 1_000_000, 10_000_000), 1_000
 _IN_MEMORY = ("json", "json8", "parquet")
-PARTS = ("speed", "memory", "imports", "task", "profiles", "floors")
+PARTS = ("speed", "memory", "imports", "task", "profiles", "floors", "growth")
 
 
 def measure(results: Results, parts: list[str], ways: list[str], portion: float) -> None:
@@ -40,6 +41,9 @@ def measure(results: Results, parts: list[str], ways: list[str], portion: float)
     if "task" in parts:
         with server.running(1000) as url:
             results.task = _asked("benchmarks.task", url)
+    if "growth" in parts:
+        results.growth = {size: _asked("benchmarks.growth", "rows", str(size)) for size in (int(each * portion) for each in ROWS)}
+        results.loads = _asked("benchmarks.growth", "loads", str(int(LOADS * portion)))
     with server.running(int(20_000 * portion)) as url:
         if "profiles" in parts:
             results.profiles = {name: _asked("benchmarks.profile", work, url) for name, work in PROFILED.items()}

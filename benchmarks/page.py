@@ -59,6 +59,8 @@ def page(results: Results) -> str:
         "task": _task(results),
         "profiles": _profiles(results),
         "floors": _floors(results),
+        "growth": _growth(results),
+        "loads": _loads(results),
     }
     return Template(_TEMPLATE.read_text()).substitute(parts)
 
@@ -202,6 +204,29 @@ def _floors(results: Results) -> str:
         "record and its key, and what Python takes to go from one step to the next."
     )
     return f"{table}\n\n{told}"
+
+
+def _growth(results: Results) -> str:
+    """For each size of a table: what a load takes, by where its changes lie."""
+    if not results.growth:
+        return _NOT_MEASURED
+    spans = next(iter(results.growth.values()))["changes"]
+    rows = []
+    for size, took in results.growth.items():
+        cells = [f"| {seconds:.1f} s\n| {_megabytes(memory)}" for seconds, memory in took["changes"].values()]
+        rows.append([f"{size:,}", f"{took['megabytes']:,} MB", *cells])
+    return _table(["rows", "table", *spans], rows, [16, 15, 23, 23, 23])
+
+
+def _loads(results: Results) -> str:
+    """Loads into one table, one after the other."""
+    if not results.loads:
+        return _NOT_MEASURED
+    seconds, files = results.loads["seconds"], results.loads["files"]
+    cells = [[f"{took / seconds[0]:.2f}", f"{number:.0f}"] for took, number in zip(seconds, files, strict=True)]
+    rows = [[str(place), *each] for place, each in enumerate(cells, 1)]
+    head = ["tenth of the loads", "median load to that of the first tenth", "files of the table after it"]
+    return _paragraph(f"The median of the first tenth is {seconds[0]:.2f} s.") + "\n\n" + _table(head, rows, [30, 40, 30])
 
 
 def _paragraph(text: str) -> str:

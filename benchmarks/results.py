@@ -76,6 +76,8 @@ class Results:
     :param task: seconds of an empty task and of a sync, by round
     :param profiles: module, function, library and share, by way
     :param floors: CPU microseconds a record of what can't be done without
+    :param growth: of loads into Delta tables, by rows of the table: seconds and MB by where the changes lie
+    :param loads: of loads into one Delta table: median seconds of each tenth, and files after it
     """
 
     rounds: int = 0
@@ -88,6 +90,8 @@ class Results:
     task: list[dict[str, float]] = field(default_factory=list)
     profiles: dict[str, list[tuple[str, str, str, float]]] = field(default_factory=dict)
     floors: dict[str, float] = field(default_factory=dict)
+    growth: dict[int, dict[str, Any]] = field(default_factory=dict)
+    loads: dict[str, list[float]] = field(default_factory=dict)
 
     @property
     def undelayed(self) -> Measured | None:
@@ -103,7 +107,8 @@ class Results:
         """What was dumped."""
         measured = [Measured(Conditions(**each["conditions"]), each["runs"]) for each in stored.pop("measured")]
         memory = {way: {int(size): took for size, took in found.items()} for way, found in stored.pop("memory").items()}
-        return cls(measured=measured, memory=memory, **stored)
+        growth = {int(size): took for size, took in stored.pop("growth", {}).items()}
+        return cls(measured=measured, memory=memory, growth=growth, **stored)
 
 
 def machine() -> str:
