@@ -135,11 +135,7 @@ def copied_files(root: Any, name: str, opened: OpenTable = open_lake) -> CopiedR
             since = max(since, window.start)
             if since < until:
                 folder, manifest = proved[window]
-                if flaw := next(contradictions(manifest, manifest.put_aside), ""):
-                    raise NexusStorageError(
-                        f"{folder / manifests.NAME} was edited, {flaw}: take it back, or sync the window again"
-                    )
-                refuse_damaged(folder, manifest)
+                _refuse_unsound(folder, manifest)
                 for values in column_values(resource, folder, manifest, names):
                     if values is None:
                         raise NexusWindowError(f"{folder} has a record that can't be added up: see airflow nexus verify")
@@ -157,7 +153,7 @@ def _refuse_unsound(folder: Any, manifest: Manifest) -> None:
     :raises NexusStorageError: says which
     """
     if flaw := next(contradictions(manifest, manifest.put_aside), ""):
-        raise NexusStorageError(f"{folder / manifests.NAME} was edited, {flaw}: sync the window again")
+        raise NexusStorageError(f"{folder / manifests.NAME} was edited, {flaw}: take it back, or sync the window again")
     refuse_damaged(folder, manifest)
 
 

@@ -55,15 +55,16 @@ def _copy(found: ResourceFolder) -> ResourceCopy:
     spans.sort(key=lambda each: (each[1], each[2] or each[1], each[0]))
     entries = [(label, _entry(found, label, start, end)) for label, start, end in spans]
     published = [entry for _, entry in entries if entry]
-    readings = [(name, read_manifest(store.read(found.folder / READINGS / name / NAME) or b"")[0]) for name in found.readings]
+    read = ((name, read_manifest(store.read(found.folder / READINGS / name / NAME) or b"")[0]) for name in found.readings)
+    readings = sorted(((name, manifest) for name, manifest in read if manifest), key=lambda each: each[1].read_moment)
     chain = follow(published)
     for name, manifest in readings:
-        chain.broken += [(name, flaw) for flaw in contradictions(manifest, manifest.put_aside, has_all=False)] if manifest else []
+        chain.broken += [(name, flaw) for flaw in contradictions(manifest, manifest.put_aside, has_all=False)]
     return ResourceCopy(
         found.path,
         published,
         [label for label, entry in entries if not entry],
-        sorted(((name, manifest) for name, manifest in readings if manifest), key=lambda each: each[1].read_moment),
+        readings,
         _unsettled(found.folder),
         chain,
     )

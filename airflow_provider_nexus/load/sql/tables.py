@@ -27,6 +27,7 @@ from airflow_provider_nexus.load.values import LONGEST_KEY
 ENGINE: dict[str, Any] = {"mysql_engine": "InnoDB", "mariadb_engine": "InnoDB"}
 """A server's own default may be one without transactions."""
 _REMEMBERED = 64
+"""Tables of each kind that a process keeps; a run has a few."""
 _INDEXED = 64
 """Characters of a status in an index of MySQL, which has none of texts of any length."""
 _LAST = "\U0010ffff" * 8
@@ -167,7 +168,7 @@ def in_place(given: Model, schema: str, bare: str) -> Model:
 
 @lru_cache(maxsize=_REMEMBERED)
 def staging(model: Model, dialect: str) -> sa.Table:
-    """A table of a session alone, for the rows of a load. No other process has one of its name."""
+    """A table of a session alone, for the rows of a load; other sessions may have one of the same name."""
     # MySQL makes it in a database like any other table; PostgreSQL and SQLite have a schema of their own for such.
     schema = model.schema if dialect in ("mysql", "mariadb") else None
     name = f"nexus_staging_{uuid.uuid4().hex}"
