@@ -22,14 +22,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_nexus.api.rows import RowReader
 from airflow_provider_nexus.extract.origin import Origin
 from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load.columns import DIGESTED
 from airflow_provider_nexus.load.copy import TableRow
-from airflow_provider_nexus.load.rows import TableConverter, content_of
+from airflow_provider_nexus.load.rows import content_of
 from airflow_provider_nexus.sandbox import Sandbox
 from benchmarks.environments import ROOT
+from tests.load.converting import converted
 from tests.load.delta.writing import DAY, NAMES, START, TABLE, copy_in, load_some, sealed_of
 
 DAYS = 360
@@ -47,9 +47,7 @@ def _records() -> list[TableRow]:
     """Rows of transactions of the sandbox."""
     entry = TABLE.resource
     with Sandbox(customers=500, transactions=5_000, days=30, clock_speed=0, amounts="awkward") as sandbox:
-        raws = sandbox.truth(entry.name)
-    rows = TableConverter(entry).rows(RowReader(entry).page(raws), Origin(START + DAYS * DAY, "created"))
-    return [row for row in rows if isinstance(row, tuple)]
+        return converted(entry, sandbox.truth(entry.name), Origin(START + DAYS * DAY, "created"))
 
 
 def _row(number: int, count: int, *, version: int = 0) -> TableRow:

@@ -13,11 +13,11 @@ from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.rows import RowReader
 from airflow_provider_nexus.extract.origin import Origin
-from airflow_provider_nexus.load.copy import RejectedRecord, TableRow
+from airflow_provider_nexus.load.copy import TableRow
 from airflow_provider_nexus.load.parquet.writer import ParquetWriter, read_rows
-from airflow_provider_nexus.load.rows import TableConverter
 from airflow_provider_nexus.sandbox import Sandbox
 from tests.extract.serving import client_of
+from tests.load.converting import converted
 
 READ_AT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 
@@ -29,10 +29,7 @@ def origin(hours: float = 0) -> Origin:
 
 def rows_of(sandbox: Sandbox, resource: str) -> list[TableRow]:
     """All records of a resource, those of all parents where it has them."""
-    entry = get_resource(resource)
-    rows = TableConverter(entry).rows(RowReader(entry).page(list(_records(sandbox, resource))), origin())
-    assert not [row for row in rows if isinstance(row, RejectedRecord)]
-    return [row for row in rows if not isinstance(row, RejectedRecord)]
+    return converted(get_resource(resource), _records(sandbox, resource), origin())
 
 
 def _records(sandbox: Sandbox, resource: str) -> Iterator[bytes]:

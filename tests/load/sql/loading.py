@@ -14,17 +14,16 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from airflow_provider_nexus.api.resources import get_resource
-from airflow_provider_nexus.api.rows import RowReader
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.extract.origin import Origin
 from airflow_provider_nexus.extract.proof import Proof, Verdict
 from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load.account import TableAccount
 from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.copy import Reject, RejectedRecord, Sealed, Stored, TableRow
-from airflow_provider_nexus.load.rows import TableConverter
+from airflow_provider_nexus.load.copy import Reject, Sealed, Stored, TableRow
 from airflow_provider_nexus.load.sql.copy import SqlCopy
 from airflow_provider_nexus.sandbox import Sandbox
+from tests.load.converting import converted
 from tests.load.manifests import manifest_of
 
 TABLE = "nexus_copy"
@@ -45,10 +44,7 @@ def truth(resource: str, transactions: int = 300) -> tuple[bytes, ...]:
 
 
 def rows_of(raws: Iterable[bytes], resource: str = "transactions", read_at: datetime = READ_AT) -> list[TableRow]:
-    entry = get_resource(resource)
-    rows = TableConverter(entry).rows(RowReader(entry).page(list(raws)), Origin(read_at, "created"))
-    assert not [row for row in rows if isinstance(row, RejectedRecord)]
-    return [row for row in rows if not isinstance(row, RejectedRecord)]
+    return converted(get_resource(resource), raws, Origin(read_at, "created"))
 
 
 def transaction(code: str, status: str = "Initiated", hour: int = 1, **members: Any) -> bytes:
