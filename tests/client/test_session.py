@@ -250,7 +250,7 @@ class TestReadsAreTriedAgain:
             Fault("truncate", times=3),
             Fault("garbage", times=3),
             Fault("empty", times=3),
-            Fault("slow", seconds=4, times=1),
+            Fault("slow", seconds=4, times=2),
         ],
         ids=lambda fault: f"{fault.kind} {fault.status}",
     )

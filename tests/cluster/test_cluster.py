@@ -109,6 +109,7 @@ def test_what_a_killed_worker_has_begun_the_other_one_ends(running: Cluster) -> 
         wait_for("two parts", lambda: len(running.names("large/sandbox/transactions/_staging/")) > 2, 300)
         (task,) = running.tasks("large", large)
         killed, other = task["hostname"], (WORKERS - {task["hostname"]}).pop()
+        assert has_begun(running, "large", large, killed)
         running.kill(killed)
         running.wait_for_success("large", large)
         running.start_worker(killed)

@@ -17,7 +17,6 @@ from airflow_provider_nexus.sandbox import Sandbox
 from airflow_provider_nexus.watch.changes import Position, RecordChange, Snapshot, Watch, begin, compare, spelt, unseen
 from airflow_provider_nexus.watch.statuses import SeenStatus
 from tests.extract.serving import sandbox_and_client
-from tests.repeated import times
 
 T = TypeVar("T")
 LAG = 120
@@ -109,7 +108,7 @@ def test_every_change_is_told_exactly_once_and_kills_miss_none(server: str, reso
         position, known = begin(blocking.poll()), truth(sandbox, resource)
         stored, stored_known = kept(position), known
         seen: dict[str, tuple[str, str]] = {}
-        for _ in range(times(8, 12)):
+        for _ in range(12):
             sandbox.advance(chance.choice((1, 30, 61, 600, 4000)))
             if chance.random() < 0.3:  # killed, so the poll before is repeated
                 blocking, position, known = Blocking(client, resource), Position.load(stored), stored_known
@@ -120,7 +119,7 @@ def test_every_change_is_told_exactly_once_and_kills_miss_none(server: str, reso
             assert len({change.id for change in changes}) == len(changes)
             assert all(seen.get(change.id, (change.code, change.status)) == (change.code, change.status) for change in changes)
             seen |= {change.id: (change.code, change.status) for change in changes}
-        assert seen
+        assert len(seen) > 5
 
 
 def test_a_repeated_poll_gives_the_same_ids() -> None:
