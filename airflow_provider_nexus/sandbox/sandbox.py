@@ -23,7 +23,7 @@ _EXTRA = ("starlette", "uvicorn")
 """What the extra ``sandbox`` brings, if Airflow did not; imported when a sandbox starts."""
 
 
-class Sandbox:
+class Sandbox(SandboxState):
     """A Nexus of one's own on 127.0.0.1, for as long as the ``with`` block lasts.
 
     :param port: 0 for a free one
@@ -41,7 +41,7 @@ class Sandbox:
             )
         if not 0 <= port <= _LAST_PORT:
             raise ValueError(f"port is {port}: give one up to {_LAST_PORT}, or 0 for a free one")
-        self._state = SandboxState(SandboxSettings(**settings))
+        super().__init__(SandboxSettings(**settings))
         self._port = port
         self._server: SandboxServer | None = None
 
@@ -59,7 +59,7 @@ class Sandbox:
         """
         from airflow_provider_nexus.sandbox.server import SandboxServer
 
-        self._server = SandboxServer(self._state, self._port)
+        self._server = SandboxServer(self, self._port)
         self._port = self._server.port
 
     def close(self) -> None:
@@ -74,56 +74,26 @@ class Sandbox:
         return f"http://127.0.0.1:{self._port}"
 
     @property
-    def token(self) -> str:
-        """A token with all roles; new for every sandbox."""
-        return self._state.token
-
-    @property
     def connection_uri(self) -> str:
         """An Airflow connection to it, for ``AIRFLOW_CONN_NEXUS_DEFAULT``."""
         extra = quote('{"allow_writes": true}', safe="")  # as a parameter it is a text, which Airflow takes for a secret
         return f"nexus://:{quote(self.token, safe='')}@{quote(self.base_url, safe='')}/?__extra__={extra}"
 
     @property
-    def settings(self) -> SandboxSettings:
-        """The settings in force."""
-        return self._state.settings
-
-    def configure(self, **changes: Any) -> SandboxSettings:
-        """Change settings while it runs; see ``SandboxState.configure``.
-
-        :raises ValueError: for an unknown setting or a bad value
-        """
-        return self._state.configure(**changes)
-
-    def reset(self) -> None:
-        """Drop writes, counts and recorded calls, and put the clock back."""
-        self._state.reset()
-
-    @property
-    def now(self) -> datetime:
-        """The virtual time."""
-        return self._state.now
-
-    def advance(self, seconds: float) -> None:
-        """Move the virtual clock on."""
-        self._state.advance(seconds)
-
-    @property
     def calls(self) -> list[RecordedCall]:
         """The last calls, oldest first, at most ten thousand."""
-        with self._state.lock:
-            return list(self._state.journal.calls)
+        with self.lock:
+            return list(self.journal.calls)
 
     @property
     def call_count(self) -> int:
         """All calls since the start or the last reset."""
-        return self._state.journal.count
+        return self.journal.count
 
     @property
     def connection_count(self) -> int:
         """All connections opened since the start or the last reset."""
-        return self._state.journal.connections
+        return self.journal.connections
 
     @property
     def records_served(self) -> int:
@@ -131,7 +101,7 @@ class Sandbox:
 
         One that was served twice counts twice; answers that did not arrive whole by a fault do not count.
         """
-        return self._state.journal.records
+        return self.journal.records
 
     def truth(
         self,
@@ -148,6 +118,6 @@ class Sandbox:
         :param parent: code of the parent for a child's collection
         :raises LookupError: for an unknown resource or parent
         """
-        with self._state.lock:
-            moment = self._state.clock.now if at is None else to_micros(at)
-            return truth(self._state.world, resource, start, end, parent, moment)
+        with self.lock:
+            moment = self.clock.now if at is None else to_micros(at)
+            return truth(self.world, resource, start, end, parent, moment)

@@ -43,17 +43,6 @@ def given(body: Body, *names: str) -> dict[str, Any]:
     return {name: body[name.lower()] for name in names if body.get(name.lower()) is not None}
 
 
-def part(body: Body, name: str) -> Body:
-    """An object inside the body.
-
-    :raises Refusal: when it is missing or something else
-    """
-    value = body.get(name.lower())
-    if not isinstance(value, dict):
-        raise invalid(f"{name} is required")
-    return value
-
-
 def units(body: Body, name: str, scale: int) -> int | None:
     """An amount above zero as whole units at a scale, or ``None`` when it is not given.
 

@@ -59,7 +59,7 @@ def _method(world: World, body: Body, call: ApiCall) -> str | None:
 
 def _single(kind: Kind, simulated: bool, world: World, call: ApiCall) -> ApiAnswer:
     body = call.json()
-    asked = checks.part(body, "source") if kind.is_sourced else body
+    asked = body["source"] if kind.is_sourced else body
     named = checks.text(asked, "customerCode")
     customer = None if named is None and kind.kind == "RECEIVEIN" else checks.active_customer(world, named, call)
     made = trade.asked(world, call, kind.kind, asked, customer)
@@ -78,7 +78,7 @@ def _single(kind: Kind, simulated: bool, world: World, call: ApiCall) -> ApiAnsw
 
 def _send_internal(simulated: bool, world: World, call: ApiCall) -> ApiAnswer:
     body = call.json()
-    source, destination = checks.part(body, "source"), checks.part(body, "destination")
+    source, destination = body["source"], body["destination"]
     giver = checks.active_customer(world, checks.text(source, "customerCode"), call)
     taker = checks.active_customer(world, checks.text(destination, "customerCode"), call)
     sent = trade.asked(world, call, "SENDINTERNAL", source, giver)
@@ -91,10 +91,10 @@ def _swap(simulated: bool, world: World, call: ApiCall) -> ApiAnswer:
     body = {name: value for name, value in call.json().items() if name != "data"}  # the only trade that takes none
     customer = checks.active_customer(world, checks.text(body, "customerCode"), call)
     currency = world.customers.currency(customer)
-    source = {**checks.part(body, "source"), "currencycode": currency.code}
+    source = {**body["source"], "currencycode": currency.code}
     given = trade.asked(world, call, "SWAP", source, customer)
     trade.refuse_low_balance(world, call, given)
-    crypto = checks.crypto(checks.part(body, "destination"))
+    crypto = checks.crypto(body["destination"])
     price = world.market.price(crypto, currency, call.at)
     taken = replace(given, account=None, crypto=crypto, units=units_for(given.cents, price), price=price)
     return _both(world, call, given, taken, body, simulated=simulated)

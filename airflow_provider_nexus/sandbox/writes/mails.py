@@ -15,10 +15,10 @@ _BAD = {"email": "InvalidEmailAddress", "cc": "InvalidCCEmailAddress", "bcc": "I
 
 def _create(world: World, call: ApiCall) -> ApiAnswer:
     body = call.json()
-    references = checks.texts(checks.part(body, "references"), ("accountCode", "customerCode", "transactionCode"))
+    references = checks.texts(body["references"], ("accountCode", "customerCode", "transactionCode"))
     if not any(references.values()):
         raise checks.invalid("references needs one code at least")
-    recipient = checks.texts(checks.part(body, "recipient"), _BAD)
+    recipient = checks.texts(body["recipient"], _BAD)
     for name, code in _BAD.items():
         given = recipient[name]
         if (name == "email" and not given) or (given and not all(map(checks.email_like, given.split(",")))):
@@ -40,7 +40,7 @@ def _patched(world: World, call: ApiCall, **values: object) -> ApiAnswer:
 
 
 def _change(world: World, call: ApiCall) -> ApiAnswer:
-    return _patched(world, call, content=checks.texts(checks.part(call.json(), "content"), _CONTENT))
+    return _patched(world, call, content=checks.texts(call.json()["content"], _CONTENT))
 
 
 ROUTES = (

@@ -56,7 +56,7 @@ def mails_of(sandbox: Sandbox, status: str = "ReadyToSend") -> list[Mail]:
 
 def lay(sandbox: Sandbox, code: str, **values: Mail) -> None:
     """Change a mail in Nexus."""
-    world, clock = sandbox._state.world, sandbox._state.clock
+    world, clock = sandbox.world, sandbox.clock
     row = world.mails.find(code, clock.now)
     assert row is not None
     world.mails.patch(row, **values)
