@@ -16,8 +16,7 @@ from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.api.rows import Row
 from airflow_provider_nexus.api.timestamps import SECOND
 from airflow_provider_nexus.cli import running
-from airflow_provider_nexus.cli.bar import following
-from airflow_provider_nexus.cli.output import print_json, print_table
+from airflow_provider_nexus.cli.output import following, print_json, print_table
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.expiry import Stage
 from airflow_provider_nexus.client.log import number_of

@@ -7,8 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from airflow_provider_nexus.cli import running
-from airflow_provider_nexus.cli.bar import following
-from airflow_provider_nexus.cli.output import print_json, print_table, print_text, short
+from airflow_provider_nexus.cli.output import following, print_json, print_table, print_text, short
 from airflow_provider_nexus.client.log import number_of
 from airflow_provider_nexus.exceptions import printable
 from airflow_provider_nexus.load.collection import tables_below

@@ -16,8 +16,7 @@ from typing import Any
 
 from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.cli import running, throwaway
-from airflow_provider_nexus.cli.bar import following
-from airflow_provider_nexus.cli.output import console, print_table, print_text, short
+from airflow_provider_nexus.cli.output import console, following, print_table, print_text, short
 from airflow_provider_nexus.client.log import number_of
 from airflow_provider_nexus.exceptions import NexusError
 from airflow_provider_nexus.extract.proof import Verdict

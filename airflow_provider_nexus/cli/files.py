@@ -8,7 +8,7 @@ from argparse import Namespace
 
 from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.cli import running
-from airflow_provider_nexus.cli.bar import following
+from airflow_provider_nexus.cli.output import following
 from airflow_provider_nexus.exceptions import printable
 from airflow_provider_nexus.extract.window import RequestedWindow
 from airflow_provider_nexus.load.forms import in_form, refuse_inside, to_text

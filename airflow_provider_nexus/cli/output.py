@@ -1,4 +1,4 @@
-"""Output of the commands: tables for a person, and JSON for a program."""
+"""Output of the commands: tables for a person, JSON for a program, and a progress bar on the last line of a terminal."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote
 
-from airflow_provider_nexus.exceptions import printable
+from rich.cells import cell_len
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeRemainingColumn
+from rich.table import Column
+from rich.text import Text
 
-if TYPE_CHECKING:
-    from rich.console import Console
+from airflow_provider_nexus.exceptions import printable
+from airflow_provider_nexus.extract.progress import Follow
 
 Cell = str | Sequence[str]
 """A text, or several that stand below each other."""
@@ -23,8 +28,6 @@ _WIDTH_OF_A_FILE = 10_000
 
 def console() -> Console:
     """The standard output. Where that is no terminal, lines are as long as they need to be, unless ``COLUMNS`` is set."""
-    from rich.console import Console
-
     found = Console(highlight=False, markup=False, emoji=False)  # text of data is no markup
     if not found.is_terminal and not os.environ.get("COLUMNS"):
         found.width = _WIDTH_OF_A_FILE
@@ -86,16 +89,10 @@ def _pieces(cell: Cell) -> list[str]:
     return [printable(each) for each in ([cell] if isinstance(cell, str) else cell)] or [""]
 
 
-def _width(text: str) -> int:
-    from rich.cells import cell_len
-
-    return cell_len(text)
-
-
 def _wrapped(text: str, width: int) -> list[str]:
     lines = [""]
     for word in text.split(" "):
-        if lines[-1] and _width(lines[-1]) + 1 + _width(word) > width:
+        if lines[-1] and cell_len(lines[-1]) + 1 + cell_len(word) > width:
             lines.append(word)
         else:
             lines[-1] = f"{lines[-1]} {word}" if lines[-1] else word
@@ -105,11 +102,11 @@ def _wrapped(text: str, width: int) -> list[str]:
 def _widths(names: Sequence[str], table: list[list[list[str]]], room: int, whole: Sequence[str]) -> list[int] | None:
     """The width of each column; ``None`` where they don't fit. Columns of sentences give way, down to their longest word."""
     columns = [[[name], *cells] for name, cells in zip(names, zip(*table, strict=True), strict=True)]
-    widths = [max(_width(text) for cell in column for text in cell) for column in columns]
+    widths = [max(cell_len(text) for cell in column for text in cell) for column in columns]
     least = [
         width
         if name in whole
-        else max(min(width, _NARROW), *(_width(word) for cell in column for text in cell for word in text.split(" ")))
+        else max(min(width, _NARROW), *(cell_len(word) for cell in column for text in cell for word in text.split(" ")))
         for name, width, column in zip(names, widths, columns, strict=True)
     ]
     if sum(least) + _GAP * (len(least) - 1) > room:
@@ -129,7 +126,7 @@ def _columns(
             parts = []
             for name, width, cell in zip(names, widths, wrapped, strict=True):
                 text = cell[number] if number < len(cell) else ""
-                blank = " " * (width - _width(text))
+                blank = " " * (width - cell_len(text))
                 parts.append(f"{blank}{text}" if name in right else f"{text}{blank}")
             yield (" " * _GAP).join(parts).rstrip()
 
@@ -140,10 +137,48 @@ def _columns(
 
 
 def _paragraphs(names: Sequence[str], table: list[list[list[str]]], room: int) -> Iterator[str]:
-    label = max(map(_width, names[1:]), default=0)
+    label = max(map(cell_len, names[1:]), default=0)
     for row in table:
         yield from row[0]
         for name, cell in zip(names[1:], row[1:], strict=True):
             texts = [line for text in cell for line in _wrapped(text, room - _INDENT - label - _GAP)] if any(cell) else []
             for number, text in enumerate(texts):
                 yield f"{' ' * _INDENT}{'' if number else name:{label}}{' ' * _GAP}{text}".rstrip()
+
+
+@contextmanager
+def following(what: str, unit: str, console: Console | None = None) -> Iterator[Follow]:
+    """A bar that is removed at the end. Where the console is no terminal, nothing is written.
+
+    On a narrow terminal the bar is short, so that the numbers stay whole.
+
+    :param what: is done
+    :param unit: what is counted, such as ``records``
+    :param console: to be on; stderr if left out
+    :return: to be called with how much is done, and of how much
+    """
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        _Done(unit),
+        TimeRemainingColumn(elapsed_when_finished=True, table_column=Column(no_wrap=True)),
+    )
+    where = console or Console(stderr=True)
+    is_shown = where.is_terminal and not where.is_dumb_terminal
+    with Progress(*columns, console=where, transient=True, disable=not is_shown) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+class _Done(ProgressColumn):
+    """How much is done, and of how much where that is known."""
+
+    def __init__(self, unit: str) -> None:
+        self._unit = unit
+        super().__init__(Column(no_wrap=True))
+
+    def render(self, task: Task) -> Text:
+        """The text of the column."""
+        of = "" if task.total is None else f" of {task.total:,.0f}"
+        return Text(f"{task.completed:,.0f}{of} {self._unit}", style="progress.download")

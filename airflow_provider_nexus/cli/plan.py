@@ -7,8 +7,7 @@ from argparse import Namespace
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.cli import running
-from airflow_provider_nexus.cli.bar import following
-from airflow_provider_nexus.cli.output import print_json, print_table, print_text
+from airflow_provider_nexus.cli.output import following, print_json, print_table, print_text
 from airflow_provider_nexus.client.log import number_of
 from airflow_provider_nexus.extract.plan import plan
 from airflow_provider_nexus.extract.request import SETTLE_LAG

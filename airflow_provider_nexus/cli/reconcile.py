@@ -6,8 +6,7 @@ from argparse import Namespace
 from contextlib import ExitStack
 
 from airflow_provider_nexus.cli import running
-from airflow_provider_nexus.cli.bar import following
-from airflow_provider_nexus.cli.output import print_json, print_table, print_text
+from airflow_provider_nexus.cli.output import following, print_json, print_table, print_text
 from airflow_provider_nexus.client.log import number_of
 from airflow_provider_nexus.exceptions import NexusConfigurationError, printable
 from airflow_provider_nexus.reconcile.copied import CopiedRecords, copied_files, copied_table

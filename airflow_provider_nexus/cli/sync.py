@@ -9,8 +9,7 @@ from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.cli import running
-from airflow_provider_nexus.cli.bar import following
-from airflow_provider_nexus.cli.output import print_json, print_text, short
+from airflow_provider_nexus.cli.output import following, print_json, print_text, short
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusWindowError, printable
 from airflow_provider_nexus.extract import checkpoint as staging
 from airflow_provider_nexus.extract.protect import Protection, Treatment

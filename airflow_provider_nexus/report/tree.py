@@ -1,4 +1,4 @@
-"""Finds the manifests under a folder, and follows their digests. No data file is opened."""
+"""Finds the manifests under a folder, in the books of Delta tables too, and follows their digests. No data file is opened."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ import msgspec
 
 from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.api.moments import moment
-from airflow_provider_nexus.exceptions import NexusWindowError
+from airflow_provider_nexus.exceptions import NexusError, NexusWindowError
 from airflow_provider_nexus.extract.origin import Open
 from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load.claims import contradictions
-from airflow_provider_nexus.load.collection import ResourceFolder, below
+from airflow_provider_nexus.load.collection import ResourceFolder, below, tables_below
 from airflow_provider_nexus.load.copy import Reject
-from airflow_provider_nexus.load.manifest import NAME, READINGS, REJECTED, SUPERSEDED, Previous
+from airflow_provider_nexus.load.delta.books import MANIFESTS, Reading
+from airflow_provider_nexus.load.delta.copy import DeltaCopy
+from airflow_provider_nexus.load.manifest import NAME, READINGS, REJECTED, SUPERSEDED, Manifest, Previous
 from airflow_provider_nexus.load.parquet.unsettled import NAME as UNSETTLED
 from airflow_provider_nexus.report.collection import Chain, ResourceCopy, WindowEntry, Wording, read_manifest
-from airflow_provider_nexus.report.lake import tables
 from airflow_provider_nexus.verify.lake import OpenTable
 
 _LEVELS = 4
@@ -38,12 +39,14 @@ FILES = Wording(
 
 
 def copies(root: Any, opened: OpenTable) -> list[ResourceCopy]:
-    """The copies of resources at or below a folder, by path; those in Delta tables too.
+    """The copies of resources at or below a folder, by path; those in Delta tables too, of which no row is read.
 
-    :param opened: opens a Delta table
+    :raises NexusConfigurationError: when a table can't be opened, or deltalake is not installed
+    :raises NexusStorageError: when its books are missing or damaged
     """
     found = [_copy(each) for each in below(root, _LEVELS) if each.windows or each.snapshots or each.readings]
-    return sorted([*found, *tables(root, opened)], key=lambda each: each.path)
+    tables = [_copy_of_table(path, opened(folder)) for path, folder in tables_below(root)]
+    return sorted([*found, *tables], key=lambda each: each.path)
 
 
 def _copy(found: ResourceFolder) -> ResourceCopy:
@@ -143,3 +146,36 @@ def follow(entries: Sequence[WindowEntry]) -> Chain:
             chain.superseded += 1
             digest = entry.replaced[digest]
     return chain
+
+
+def _copy_of_table(path: str, copy: DeltaCopy) -> ResourceCopy:
+    books, chain = copy.books(), Chain()
+    loads = list[tuple[str, Manifest]]()
+    try:
+        for sha256, manifest in copy.shelf.loads(books.last):
+            loads.append((sha256, manifest))
+    except NexusError as error:
+        chain.broken.append(("the table", str(error)))
+    loads.reverse()
+    labels = [manifest.load.label if manifest.load else "" for _, manifest in loads]
+    entries = [_entry_of_table(path, copy, label, reading, labels) for label, reading in books.readings.items()]
+    entries.sort(key=lambda each: (each.start, each.end or each.start))
+    chain.links = max(0, len(loads) - 1)
+    chain.superseded = sum(label in books.readings and label in labels[place + 1 :] for place, label in enumerate(labels))
+    chain.broken += [(entry.label, flaw) for entry in entries for flaw in entry.flaws]
+    readings = [(label, manifest) for label, (_, manifest) in zip(labels, loads, strict=True) if label not in books.readings]
+    follows = copy.resource.lifecycle is not None
+    return ResourceCopy(path, entries, [], readings, books.open if follows else None, chain)
+
+
+def _entry_of_table(path: str, copy: DeltaCopy, label: str, reading: Reading, labels: list[str]) -> WindowEntry:
+    place = f"{path}/{MANIFESTS}/{reading.sha256}.json".lstrip("/")
+    entry = WindowEntry(label, place, reading.start or reading.read_at, reading.end, None, reading.sha256)
+    try:
+        entry.manifest = copy.shelf.manifest(reading.sha256)
+        entry.put_aside = Counter((each.field, each.reason) for each in copy.shelf.rejects(entry.manifest))
+    except NexusError as error:
+        entry.flaws.append(str(error))
+    if labels.count(label) > 1 and entry.manifest and isinstance(entry.manifest.previous, str):
+        entry.replaces = entry.manifest.previous
+    return entry

@@ -10,12 +10,10 @@ from typing import Any
 from airflow_provider_nexus.api.resource import Resource, Shape
 from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.sandbox.call import ApiCall, Refusal
-from airflow_provider_nexus.sandbox.data.accounts import EACH, Accounts
-from airflow_provider_nexus.sandbox.data.balances import Balances
-from airflow_provider_nexus.sandbox.data.books import Books
+from airflow_provider_nexus.sandbox.data.books import Balances, Books
 from airflow_provider_nexus.sandbox.data.broker import BrokerTransactions
 from airflow_provider_nexus.sandbox.data.children import CustomerChildren
-from airflow_provider_nexus.sandbox.data.customers import Customers
+from airflow_provider_nexus.sandbox.data.customers import EACH, Accounts, Customers
 from airflow_provider_nexus.sandbox.data.exchange import HotWalletMutations, Orders, Transfers
 from airflow_provider_nexus.sandbox.data.mails import Mails
 from airflow_provider_nexus.sandbox.data.market import Market

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_nexus.sandbox.data.accounts import BROKER_PLACE
+from airflow_provider_nexus.sandbox.data.customers import BROKER_PLACE
 from tests.sandbox.conftest import NOW, Client, decoded
 from tests.sandbox.writing import BUY, CUSTODIAN, codes, new_customer, ok, transaction
 

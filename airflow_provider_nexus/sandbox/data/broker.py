@@ -6,9 +6,8 @@ from airflow_provider_nexus.sandbox import money
 from airflow_provider_nexus.sandbox.data import progress
 from airflow_provider_nexus.sandbox.data.customers import Customers
 from airflow_provider_nexus.sandbox.data.exchange import Orders
-from airflow_provider_nexus.sandbox.data.trades import TradeFacts, Trades
+from airflow_provider_nexus.sandbox.data.trades import TradeFacts, Trades, TradeView
 from airflow_provider_nexus.sandbox.data.transactions import METHODS, NETWORK_FEE_UNITS, chain_id
-from airflow_provider_nexus.sandbox.data.views import TradeView
 from airflow_provider_nexus.sandbox.data.vocabulary import EXCHANGES, PORTFOLIOS
 from airflow_provider_nexus.sandbox.rows import Record
 from airflow_provider_nexus.sandbox.stamps import DAY, Stamp

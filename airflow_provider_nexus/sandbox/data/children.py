@@ -11,7 +11,6 @@ from airflow_provider_nexus.api.schemas.compliance import PERSONAL_DATA
 from airflow_provider_nexus.sandbox import codes
 from airflow_provider_nexus.sandbox.call import ApiCall
 from airflow_provider_nexus.sandbox.chance import salt_of, scatter
-from airflow_provider_nexus.sandbox.codes import WRITTEN
 from airflow_provider_nexus.sandbox.data import vocabulary as words
 from airflow_provider_nexus.sandbox.data.customers import Customers, iban_of
 from airflow_provider_nexus.sandbox.data.registers import Banks
@@ -54,7 +53,7 @@ class CustomerChildren:
 
     def _persons(self, customer: int, at: int) -> Iterable[ListedRow]:  # noqa: ARG002
         """One to three persons of a business; nobody else has any."""
-        is_seeded_business = customer < WRITTEN and self._customers.is_business(customer)
+        is_seeded_business = customer < codes.WRITTEN and self._customers.is_business(customer)
         for place in range(1 + scatter(self._salt, customer) % 3 if is_seeded_business else 0):
             bits, guid = scatter(self._salt + 1, customer * 8 + place), self._guid("person", customer, place)
             stamp = self._customers.stamp(customer) + place * MINUTE
@@ -77,7 +76,7 @@ class CustomerChildren:
 
     def _bank_accounts(self, customer: int, at: int) -> Iterable[ListedRow]:  # noqa: ARG002
         """One or two; the first is the primary one."""
-        for place in range(1 + customer % 2 if customer < WRITTEN else 0):
+        for place in range(1 + customer % 2 if customer < codes.WRITTEN else 0):
             guid, stamp = self._guid("bank", customer, place), self._customers.stamp(customer)
             record: Record = {
                 "id": guid,
@@ -110,7 +109,7 @@ class CustomerChildren:
 
     def _documents(self, customer: int, at: int) -> Iterable[ListedRow]:  # noqa: ARG002
         """None to two."""
-        for place in range(scatter(self._salt + 4, customer) % 3 if customer < WRITTEN else 0):
+        for place in range(scatter(self._salt + 4, customer) % 3 if customer < codes.WRITTEN else 0):
             code, stamp = self._customers.code(customer), self._customers.stamp(customer) + place * HOUR
             name, kind = f"passport & proof {place}.pdf", words.DOCUMENT_TYPES[0]
             record: Record = {
@@ -134,7 +133,7 @@ class CustomerChildren:
         made, now = customers.stamp(customer), customers.status(customer, at)
         changes: list[tuple[int, str, str | None]] = [(made, "NEW", "created")]
         if now != "NEW":
-            is_seeded = 0 < customer < WRITTEN and "status" not in customers.patches.get(customer, {})
+            is_seeded = 0 < customer < codes.WRITTEN and "status" not in customers.patches.get(customer, {})
             reason = customers.value(customer, at, ("latestComplianceHistoryReason",))
             changes.append((made + (HOUR if is_seeded else SECOND), now, reason))
         record = customers.record(customer, at)
@@ -152,7 +151,7 @@ class CustomerChildren:
     def _comments(self, customer: int, at: int) -> Iterable[ListedRow]:  # noqa: ARG002
         """None to three; every thirteenth customer has more than a page of them."""
         salt = self._compliance_salt
-        count = 0 if customer >= WRITTEN else _MANY_COMMENTS if customer % 13 == 0 else scatter(salt, customer) % 4
+        count = 0 if customer >= codes.WRITTEN else _MANY_COMMENTS if customer % 13 == 0 else scatter(salt, customer) % 4
         for place in range(count):
             bits, guid = scatter(salt + 1, customer * 64 + place), codes.guid(customer * 64 + place, salt)
             stamp = self._customers.stamp(customer) + place * HOUR + bits % HOUR

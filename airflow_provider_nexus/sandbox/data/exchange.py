@@ -5,18 +5,19 @@ See docs/api_facts.rst, Orders and transfers.
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from airflow_provider_nexus.sandbox import codes, money
-from airflow_provider_nexus.sandbox.chance import scatter
-from airflow_provider_nexus.sandbox.codes import WRITTEN
-from airflow_provider_nexus.sandbox.data.accounts import address_of
+from airflow_provider_nexus.sandbox.chance import salt_of, scatter
+from airflow_provider_nexus.sandbox.data.customers import address_of
 from airflow_provider_nexus.sandbox.data.market import CRYPTOS
-from airflow_provider_nexus.sandbox.data.progress import Course
-from airflow_provider_nexus.sandbox.data.trades import TradeFacts, Trades
-from airflow_provider_nexus.sandbox.data.views import SerialView, TradeView
+from airflow_provider_nexus.sandbox.data.progress import Course, long_life
+from airflow_provider_nexus.sandbox.data.trades import TradeFacts, Trades, TradeView
 from airflow_provider_nexus.sandbox.data.vocabulary import EXCHANGES
 from airflow_provider_nexus.sandbox.rows import Record, blank
+from airflow_provider_nexus.sandbox.settings import SandboxSettings
 from airflow_provider_nexus.sandbox.stamps import DAY, HOUR, MINUTE, Stamp, compact
-from airflow_provider_nexus.sandbox.timeline import Presence, several
+from airflow_provider_nexus.sandbox.timeline import Presence, every, several
 
 _VALID = {"short": DAY, "long": 60 * DAY}
 _REASONS = {"REJECTED": "EOrder:Insufficient funds", "EXPIRED": "", "CANCELLED": "Cancelled by user"}
@@ -35,6 +36,85 @@ _BOOKED_AS = {
     "RECEIVEIN": "RECEIVEIN",
 }
 _FEE_UNITS = 1_000
+_REJECTED_PERCENT = 3
+
+
+class SerialView(TradeView):
+    """Rows with a serial code and a status that moves with the clock, which can also be made over the API.
+
+    Long-lived rows that are taken back after they succeeded show as ``CANCELLED``, the nearest that the documents have.
+
+    :cvar noun: what a row is: the resource's name in the singular
+    :cvar stride: how many trades there are for each row
+    :cvar offset: the first trade that has one
+    :cvar steps: statuses in flight, in three equal parts of the time
+    :cvar succeeded: the status of success
+    """
+
+    noun: str
+    stride: int
+    offset: int
+    steps: tuple[str, ...]
+    succeeded: str
+
+    def __init__(self, settings: SandboxSettings, trades: Trades, presence: Presence) -> None:
+        super().__init__(trades, every(trades.timeline, self.stride, self.offset), presence)
+        self._lives = settings.lives
+        self._salt, self._life_salt = salt_of(settings.seed, self.noun), salt_of(settings.seed, f"{self.noun}-life")
+        self.quick = {"status": self.status}
+
+    def course(self, row: int) -> Course:
+        """The course of a row; its fate is the status at its end."""
+        if self._lives == "short":
+            return self.short_course(row)
+        life = long_life(scatter(self._life_salt, row))
+        if life.is_cancelled:
+            return Course(life.ends, "CANCELLED", is_stamped=False)
+        if scatter(self._life_salt, row) % 100 < _REJECTED_PERCENT:
+            return Course(life.ends, "REJECTED")
+        return Course(life.ends, self.succeeded, taken_back=life.taken_back)
+
+    @abstractmethod
+    def short_course(self, row: int) -> Course:
+        """The course of a row of a short life."""
+
+    @abstractmethod
+    def code(self, row: int) -> str:
+        """The code of a row."""
+
+    @abstractmethod
+    def details(self, row: int, status: str, age: int) -> Record:
+        """What a row has besides code, status and the stamps of its start and end."""
+
+    def step(self, course: Course, age: int) -> str:
+        """The status in flight at an age."""
+        return self.steps[max(0, age) * 3 // course.settles]
+
+    def status(self, row: int, at: int) -> str:
+        """The status at a moment: settled ones in upper case."""
+        pinned = self.patches.get(row, {}).get("status")
+        if pinned:
+            return str(pinned)
+        course, age = self.course(row), at - self.stamp(row)
+        if age < course.settles:
+            return self.step(course, age)
+        return "CANCELLED" if course.is_taken_back(age) else course.fate
+
+    def record(self, row: int, at: int) -> Record:
+        """The row as it is at a moment."""
+        status, course, created = self.status(row, at), self.course(row), self.stamp(row)
+        known = {
+            f"{self.noun}Code": self.code(row),
+            "status": status,
+            "created": Stamp(created),
+            "finished": Stamp(created + course.settles) if status.isupper() and course.is_stamped else None,
+        }
+        return self.patched(row, blank(f"{self.noun}s", **known, **self.details(row, status, at - created)))
+
+    def find(self, code: str, at: int) -> int | None:
+        """The row of a code."""
+        row = codes.serial_row(code)
+        return row if row is not None and self.is_seen(row, at) and self.code(row) == code else None
 
 
 class Orders(SerialView):
@@ -45,7 +125,7 @@ class Orders(SerialView):
 
     def code(self, row: int) -> str:
         """The order code of a row."""
-        crypto = int(self.patches[row]["_crypto"]) if row >= WRITTEN else self.trade(row).crypto
+        crypto = int(self.patches[row]["_crypto"]) if row >= codes.WRITTEN else self.trade(row).crypto
         return codes.serial(f"ORD-{CRYPTOS[crypto].code.partition('-')[0]}", row, compact(self.stamp(row)))
 
     def code_for(self, trade_row: int) -> str | None:
@@ -72,7 +152,7 @@ class Orders(SerialView):
             "originalValidTill": Stamp(self.stamp(row) + _VALID[self._lives]),
             "executed": self._executed(row, status, age),
             "reason": _REASONS.get(status),
-            **({"exchangeTradeCode": f"{row - WRITTEN:012d}"} if row >= WRITTEN else self._seeded(row)),
+            **({"exchangeTradeCode": f"{row - codes.WRITTEN:012d}"} if row >= codes.WRITTEN else self._seeded(row)),
         }
 
     def _seeded(self, row: int) -> Record:
@@ -97,7 +177,7 @@ class Orders(SerialView):
         filled = status == "FILLED" or self.course(row).is_taken_back(age)
         if not filled and not (status == "EXPIRED" and partial):
             return blank("orders", "executed", partial=False)
-        trade: TradeFacts = self.patches[row]["_trade"] if row >= WRITTEN else self.trade(row)
+        trade: TradeFacts = self.patches[row]["_trade"] if row >= codes.WRITTEN else self.trade(row)
         part = 2 if partial else 1
         return {
             "amount": money.crypto(trade.units // part, trade.spelt),
@@ -125,7 +205,7 @@ class Transfers(SerialView):
 
     def cause(self, trade_row: int) -> tuple[str, str] | None:
         """The code and type of the transfer that a trade starts, if it starts one."""
-        starts = trade_row < WRITTEN and trade_row % self.stride == self.offset
+        starts = trade_row < codes.WRITTEN and trade_row % self.stride == self.offset
         row = self.row_of(trade_row) if starts else None
         return None if row is None else (self.code(row), self.kind(row))
 
@@ -138,8 +218,8 @@ class Transfers(SerialView):
 
     def details(self, row: int, status: str, age: int) -> Record:  # noqa: ARG002
         """What a transfer has besides."""
-        if row >= WRITTEN:
-            return {"txId": f"{row - WRITTEN + 10**15}"}
+        if row >= codes.WRITTEN:
+            return {"txId": f"{row - codes.WRITTEN + 10**15}"}
         trade, bits, kind = self.trade(row), scatter(self._salt + 2, row), self.kind(row)
         (source, sink), exchange, chain = _ENDS[kind], EXCHANGES[bits % 3][0], bits >> 8
         return {

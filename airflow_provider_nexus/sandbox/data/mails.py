@@ -5,10 +5,8 @@ from __future__ import annotations
 from airflow_provider_nexus.api.resource import words
 from airflow_provider_nexus.sandbox import codes
 from airflow_provider_nexus.sandbox.chance import salt_of, scatter
-from airflow_provider_nexus.sandbox.codes import WRITTEN
 from airflow_provider_nexus.sandbox.data.customers import Customers
-from airflow_provider_nexus.sandbox.data.trades import Trades
-from airflow_provider_nexus.sandbox.data.views import TradeView
+from airflow_provider_nexus.sandbox.data.trades import Trades, TradeView
 from airflow_provider_nexus.sandbox.rows import Record, blank
 from airflow_provider_nexus.sandbox.stamps import HOUR, MINUTE, Stamp
 from airflow_provider_nexus.sandbox.timeline import Presence, every
@@ -37,7 +35,7 @@ class Mails(TradeView):
         if "status" in self.patches.get(row, {}):
             return str(self.patches[row]["status"])
         pick = scatter(self._salt, row) % 100
-        if row >= WRITTEN or pick < 4 or at < self._sent(row):
+        if row >= codes.WRITTEN or pick < 4 or at < self._sent(row):
             return "ReadyToSend"
         return "Deleted" if pick < 6 else "Sent"
 
@@ -51,9 +49,9 @@ class Mails(TradeView):
             "mails",
             code=codes.guid(row, self._salt),
             created=Stamp(self.stamp(row)),
-            sent=Stamp(self._sent(row)) if status == "Sent" and row < WRITTEN else "",
+            sent=Stamp(self._sent(row)) if status == "Sent" and row < codes.WRITTEN else "",
             status=status,
-            **(self._seeded(row) if row < WRITTEN else {}),
+            **(self._seeded(row) if row < codes.WRITTEN else {}),
         )
         return self.patched(row, record)
 

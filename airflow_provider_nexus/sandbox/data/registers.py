@@ -9,7 +9,6 @@ from msgspec import Raw
 
 from airflow_provider_nexus.sandbox import codes, money
 from airflow_provider_nexus.sandbox.chance import salt_of, scatter
-from airflow_provider_nexus.sandbox.codes import WRITTEN
 from airflow_provider_nexus.sandbox.data import vocabulary as words
 from airflow_provider_nexus.sandbox.data.customers import code_of
 from airflow_provider_nexus.sandbox.data.market import CRYPTOS, CURRENCIES, Market
@@ -52,7 +51,7 @@ class Banks(Listed):
         """The bank with that BIC, or a new one."""
         records = (entry.record(0) for entry in self.entries)
         known = next((record for record in records if wanted.bic and record["bicCode"] == wanted.bic), None)
-        return known or self._add(codes.guid(WRITTEN + self._next_serial(), self._salt), wanted)
+        return known or self._add(codes.guid(codes.WRITTEN + self._next_serial(), self._salt), wanted)
 
     def _add(self, guid: str, bank: words.Bank) -> Record:
         record = {"id": guid, "name": bank.name, "country": bank.country, "bicCode": bank.bic, "city": bank.city}

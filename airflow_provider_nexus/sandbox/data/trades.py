@@ -1,4 +1,4 @@
-"""Trades: the facts beneath transactions, in both generations' views, and beneath the hot wallet's ledger.
+"""Trades: the facts beneath transactions, in both generations' views, beneath the hot wallet's ledger, orders and transfers.
 
 Rows go in tens. Places 1, 3, 6 and 8 are broker trades; 4 and 5 have one stamp and are often both ends of a swap or
 send; the others are custodian trades of all kinds.
@@ -13,14 +13,14 @@ from typing import Any
 
 from airflow_provider_nexus.sandbox import codes, money
 from airflow_provider_nexus.sandbox.chance import SCALE, Words, dealer
-from airflow_provider_nexus.sandbox.codes import WRITTEN
-from airflow_provider_nexus.sandbox.data import accounts, progress
-from airflow_provider_nexus.sandbox.data.customers import Customers
+from airflow_provider_nexus.sandbox.data import progress
+from airflow_provider_nexus.sandbox.data.customers import BROKER_PLACE, EACH, Customers, crypto_of
 from airflow_provider_nexus.sandbox.data.market import CRYPTOS, Currency, Market
 from airflow_provider_nexus.sandbox.data.progress import Course
+from airflow_provider_nexus.sandbox.rows import Timed
 from airflow_provider_nexus.sandbox.settings import SandboxSettings
 from airflow_provider_nexus.sandbox.stamps import HOUR, compact
-from airflow_provider_nexus.sandbox.timeline import Timeline
+from airflow_provider_nexus.sandbox.timeline import Presence, Timeline
 
 _KINDS = ("BUY",) * 7 + ("SELL",) * 4 + ("SENDOUT",) * 2 + ("RECEIVEIN",) * 3 + ("GIFT", "SENDTOBUCKET", "INTEREST", "CLAWBACK")
 _BROKER = (1, 3, 6, 8)
@@ -111,7 +111,7 @@ class Trades:
 
     def get(self, row: int) -> TradeFacts:
         """The facts of a row."""
-        return self.written[row - WRITTEN] if row >= WRITTEN else self._seeded(row)
+        return self.written[row - codes.WRITTEN] if row >= codes.WRITTEN else self._seeded(row)
 
     def code(self, row: int) -> str:
         """The transaction code of a row."""
@@ -119,7 +119,7 @@ class Trades:
 
     def stamp(self, row: int) -> int:
         """When the row was made."""
-        return self.written[row - WRITTEN].created if row >= WRITTEN else self.timeline.stamp(row)
+        return self.written[row - codes.WRITTEN].created if row >= codes.WRITTEN else self.timeline.stamp(row)
 
     def customer_code(self, trade: TradeFacts) -> str | None:
         """The code of a trade's customer."""
@@ -128,7 +128,7 @@ class Trades:
     def find(self, code: str) -> int | None:
         """The row of a transaction code."""
         row = codes.transaction_row(code.upper())
-        if row is None or (row >= WRITTEN and row - WRITTEN >= len(self.written)):
+        if row is None or (row >= codes.WRITTEN and row - codes.WRITTEN >= len(self.written)):
             return None
         return row if self.code(row) == code.upper() else None
 
@@ -163,7 +163,7 @@ class Trades:
             return self._end_of_pair(row, created, dealt)
         if place in _BROKER:
             kind = "BROKERBUY" if dealt[0] % 5 < 3 else "BROKERSELL"
-            return self._trade(row, created, kind, self._pick(created, dealt), accounts.BROKER_PLACE, dealt)
+            return self._trade(row, created, kind, self._pick(created, dealt), BROKER_PLACE, dealt)
         return self._trade(row, created, _KINDS[dealt[0] % 20], self._pick(created, dealt), dealt[3] % 2, dealt)
 
     def _pick(self, created: int, dealt: Words) -> int:
@@ -188,7 +188,7 @@ class Trades:
         return trade
 
     def _trade(self, row: int, created: int, kind: str, customer: int, place: int, dealt: Words) -> TradeFacts:
-        crypto = accounts.crypto_of(customer, place)
+        crypto = crypto_of(customer, place)
         currency = self._customers.currency(customer)
         price = self._market.price(crypto, currency, created)
         spelt = money.spelling(dealt[6])
@@ -196,7 +196,7 @@ class Trades:
         if not self._is_awkward and spelt != money.WHOLE:
             spelt = money.PLAIN
         cents, units = _size(dealt, spelt, price, currency, CRYPTOS[crypto].decimals)
-        account = customer * accounts.EACH + place
+        account = customer * EACH + place
         return TradeFacts(row, created, kind, customer, account, crypto, currency, cents, units, price, spelt, course, dealt)
 
 
@@ -216,3 +216,30 @@ def _size(dealt: Words, spelt: int, price: int, currency: Currency, decimals: in
         cents = -(-cents // 100) * 100
     units = money.units_for(cents, price)
     return cents, units - units % 10 ** (money.UNITS - decimals)
+
+
+class TradeView(Timed):
+    """Rows that come from trades, and appear and vanish with them."""
+
+    def __init__(self, trades: Trades, timeline: Timeline, presence: Presence) -> None:
+        super().__init__(timeline, presence)
+        self._trades = trades
+        self._links: list[int] = []
+
+    def link(self, trade: TradeFacts) -> int:
+        """A row for a trade made over the API."""
+        self._links.append(trade.row)
+        return self.add(trade.created)
+
+    def trade(self, row: int) -> TradeFacts:
+        """The trade that a row comes from."""
+        return self._trades.get(self.timeline.origin(row) if row < codes.WRITTEN else self._links[row - codes.WRITTEN])
+
+    def row_of(self, trade_row: int) -> int | None:
+        """The row that shows a trade, if one does."""
+        if trade_row >= codes.WRITTEN:
+            return codes.WRITTEN + self._links.index(trade_row) if trade_row in self._links else None
+        row = self.timeline.first(self._trades.stamp(trade_row))
+        while self.timeline.origin(row) < trade_row:
+            row += 1
+        return row if self.timeline.origin(row) == trade_row else None

@@ -14,7 +14,7 @@ from airflow_provider_nexus.api.schemas.field import Field
 from airflow_provider_nexus.sandbox import money
 from airflow_provider_nexus.sandbox.codes import WRITTEN
 from airflow_provider_nexus.sandbox.data import progress
-from airflow_provider_nexus.sandbox.data.accounts import address_of
+from airflow_provider_nexus.sandbox.data.customers import address_of
 from airflow_provider_nexus.sandbox.data.trades import TradeFacts, Trades
 from airflow_provider_nexus.sandbox.data.vocabulary import LABEL_PARTNER
 from airflow_provider_nexus.sandbox.rows import ListedRow, Record, Timed, blank

@@ -13,8 +13,7 @@ from airflow_provider_nexus.sandbox import money
 from airflow_provider_nexus.sandbox.call import ApiCall, not_found
 from airflow_provider_nexus.sandbox.chance import salt_of, scatter
 from airflow_provider_nexus.sandbox.data import vocabulary as words
-from airflow_provider_nexus.sandbox.data.balances import Balances
-from airflow_provider_nexus.sandbox.data.books import COLD_STORE, EXCHANGE, HOT_WALLET, Books, Place, opening
+from airflow_provider_nexus.sandbox.data.books import COLD_STORE, EXCHANGE, HOT_WALLET, Balances, Books, Place, opening
 from airflow_provider_nexus.sandbox.data.customers import Customers
 from airflow_provider_nexus.sandbox.data.market import CRYPTOS, CURRENCIES, Currency, Market, crypto_index, currency_of
 from airflow_provider_nexus.sandbox.rows import Listed, ListedRow, Record

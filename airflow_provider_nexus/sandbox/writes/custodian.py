@@ -11,7 +11,7 @@ from functools import partial
 
 from airflow_provider_nexus.sandbox.call import ApiAnswer, ApiCall, success
 from airflow_provider_nexus.sandbox.data import progress
-from airflow_provider_nexus.sandbox.data.accounts import address_of
+from airflow_provider_nexus.sandbox.data.customers import address_of
 from airflow_provider_nexus.sandbox.data.market import CRYPTOS
 from airflow_provider_nexus.sandbox.data.trades import TradeFacts
 from airflow_provider_nexus.sandbox.money import units_for
