@@ -48,11 +48,7 @@ class Grade(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was found out.
-
-    :param what: what was looked at
-    :param detail: what was seen, for a person
-    """
+    """One thing that was found out: what was looked at, and what was seen, for a person."""
 
     what: str
     grade: Grade
@@ -65,11 +61,7 @@ _OF_STAGE = {Stage.FAR: Grade.OK, Stage.SOON: Grade.WARNING, Stage.OVER: Grade.F
 
 @running.command
 def run(arguments: Namespace) -> int:
-    """Look at a connection.
-
-    :return: 1 when something is a failure, or a warning and ``--strict`` is given
-    :raises NexusConfigurationError: when there is no such connection
-    """
+    """Look at a connection; 1 when something is a failure, or a warning and ``--strict`` is given."""
     findings = list[Finding]()
     with running.nexus(arguments.nexus_conn_id) as hook, following("looking", "findings") as follow:
         probe = Probe(hook.client, warning_days=arguments.key_warning_days)
@@ -103,10 +95,7 @@ class Probe:
         self._client, self._warning_days, self._now = client, warning_days, now
 
     def findings(self) -> Iterator[Finding]:
-        """All findings as they are made; none of them after a failure to reach or to be let in.
-
-        Nothing is changed: all calls are reads.
-        """
+        """All findings as they are made, by reads alone; none of them after a failure to reach or to be let in."""
         yield (first := self._reach())
         yield self._expiry()
         if first.grade is Grade.FAILED:

@@ -18,11 +18,7 @@ if TYPE_CHECKING:
 
 @running.command
 def verify(arguments: Namespace) -> int:
-    """Check a copy.
-
-    :return: 0 when there is no problem, 1 when there are problems
-    :raises NexusConfigurationError: when there is nothing to check, or a connection is missing
-    """
+    """Check a copy; 1 when there are problems."""
     report = _verify_table(arguments) if arguments.sql_conn_id else _verify_files(arguments)
     if arguments.output == "table":
         for title, lines in (("Problems", report.problems), ("Notes", report.notes)):
@@ -73,12 +69,7 @@ def _verify_table(arguments: Namespace) -> Report:
 
 @running.command
 def replay(arguments: Namespace) -> int:
-    """Try again.
-
-    :return: 0 when all records fit now, 1 when some do not
-    :raises NexusConfigurationError: when there is nothing to replay into, or a connection is missing
-    :raises NexusStorageError: when the files are not those of the manifest
-    """
+    """Try again; 1 when some records still do not fit."""
     if arguments.sql_conn_id:
         with running.database(arguments.sql_conn_id) as engine, following("replaying", "readings") as follow:
             from airflow_provider_nexus.replay.rejected import replay_table
@@ -103,11 +94,7 @@ def replay(arguments: Namespace) -> int:
 
 @running.command
 def report(arguments: Namespace) -> int:
-    """Write the page.
-
-    :raises NexusConfigurationError: when there is no manifest, no such table or connection, or no folder for the page
-    :raises NexusStorageError: when the page can't be written, or the database fails
-    """
+    """Write the page."""
     page = running.page_at(arguments.out)
     if arguments.sql_conn_id:
         with running.database(arguments.sql_conn_id) as engine:

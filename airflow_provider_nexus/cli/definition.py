@@ -26,10 +26,7 @@ class Argument:
 
 @dataclass(frozen=True)
 class Command:
-    """One command.
-
-    :param function: dotted path of the function that carries it out; it takes the parsed arguments
-    """
+    """One command; its function is the dotted path of what carries it out, and takes the parsed arguments."""
 
     name: str
     help: str

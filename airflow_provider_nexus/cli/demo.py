@@ -35,10 +35,7 @@ _MOST_SUMS = 4
 
 @running.command
 def run(arguments: Namespace) -> int:
-    """Run the demonstration.
-
-    :raises NexusError: when any of it fails
-    """
+    """Run the demonstration; an error when any of it fails."""
     began, shown = time.monotonic(), console()
     home = Path(arguments.home).resolve()
     data, airflow_home, log = home / "data", home / "airflow-demo", home / "demo.log"
@@ -95,10 +92,7 @@ def _lines(command: list[str], environment: dict[str, str], log: Any) -> Iterato
 
 
 def show(manifests: list[Manifest], data: Path) -> None:
-    """Show what is in the files.
-
-    :param data: the folder above all windows
-    """
+    """Show what is in the files below a folder."""
     order = list(RESOURCES)
     known = sorted(manifests, key=lambda each: order.index(each.resource))
     rows = [(each.resource, f"{each.records:,}", str(each.proof.verdict), _sums(each.sums)) for each in known]

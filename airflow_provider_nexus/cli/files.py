@@ -17,13 +17,7 @@ from airflow_provider_nexus.load.listing import Wanted, listing
 
 @running.command
 def run(arguments: Namespace) -> int:
-    """List them on standard output or into a file; what else is to be known goes to standard error.
-
-    :return: 0, also when there are none
-    :raises NexusConfigurationError: when there is no sync, or the loader can't take what is there
-    :raises NexusUnprovedError: when a window is not proved
-    :raises NexusStorageError: when a file is not as its manifest states
-    """
+    """List them on standard output or into a file; what else is to be known goes to standard error."""
     span = RequestedWindow(arguments.window_start, arguments.window_end, "arguments")
     wanted = Wanted(arguments.resource, span, arguments.changed_since, strict=not arguments.allow_unproved)
     base = running.place(arguments.relative_to, "--relative-to") if arguments.relative_to else None

@@ -35,10 +35,7 @@ def console() -> Console:
 
 
 def print_text(text: str, indent: str = "", *, on: Console | None = None, style: str = "") -> None:
-    """A sentence, broken between words.
-
-    :param indent: before the lines after the first
-    """
+    """A sentence, broken between words; the lines after the first are indented."""
     where = on or console()
     lines = _wrapped(text, where.width - len(indent))
     where.print(f"\n{indent}".join(lines), style=style, soft_wrap=True)

@@ -16,12 +16,7 @@ from airflow_provider_nexus.extract.window import choose_window
 
 @running.command
 def run(arguments: Namespace) -> int:
-    """Show the windows.
-
-    :raises NexusConfigurationError: when the resource has no windows, or there is no such connection
-    :raises NexusWindowError: when the span is none
-    :raises NexusApiError: one class per cause
-    """
+    """Show the windows."""
     resource, wanted = get_resource(arguments.resource), choose_window(arguments=(arguments.window_start, arguments.window_end))
     with running.nexus(arguments.nexus_conn_id) as hook, following("planning", "counts") as follow:
         windows = plan(hook.client, resource, wanted, arguments.max_windows, settle_lag=SETTLE_LAG, follow=follow)

@@ -21,12 +21,7 @@ _SHOWN = 10
 
 @running.command
 def run(arguments: Namespace) -> int:
-    """Reconcile.
-
-    :return: 0 when all agrees, 1 when something differs or moved each time it was read
-    :raises NexusConfigurationError: when a copy is none that can be reconciled, or a connection or the page's folder is missing
-    :raises NexusWindowError: when not all that is added up is proved, or records of it were put aside
-    """
+    """Reconcile; 1 when something differs or moved each time it was read."""
     tolerance, page = _tolerance(arguments.tolerance), running.page_at(arguments.out) if arguments.out else None
     with ExitStack() as stack:
         copies = _copies(arguments, stack)

@@ -30,10 +30,7 @@ def run(arguments: Namespace) -> int:
 
 @running.command
 def describe(arguments: Namespace) -> int:
-    """Show the fields of a resource.
-
-    :raises NexusUnknownResourceError: when there is none of that name
-    """
+    """Show the fields of a resource."""
     resource = get_resource(arguments.resource)
     columns = [_column(path, column) for path, column in Table(resource).by_path.items()]
     if arguments.output != "table":

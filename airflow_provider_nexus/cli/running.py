@@ -104,10 +104,7 @@ def nexus(conn_id: str) -> Iterator[NexusHook]:
 
 @contextmanager
 def database(conn_id: str) -> Iterator[Engine]:
-    """The database of a connection.
-
-    :raises NexusConfigurationError: when there is no such connection, or it is of no database that tables can be stored in
-    """
+    """The database of a connection; ``NexusConfigurationError`` where there is none, or tables can't be stored in it."""
     with _connections():
         from airflow_provider_nexus.hooks._connections import engine_of
 
@@ -153,10 +150,7 @@ def place(target: str, name: str = "TARGET") -> Any:
 
 
 def page_at(target: str) -> Any:
-    """The file of a page that ``-o`` names.
-
-    :raises NexusConfigurationError: when it can't be a place, or its folder is missing
-    """
+    """The file of a page that ``-o`` names; ``NexusConfigurationError`` when it can't be a place, or its folder is missing."""
     page = place(target, "-o")
     if store.is_local(page) and not page.parent.is_dir():
         raise NexusConfigurationError(f"there is no folder {page.parent} to write {page.name} into: make it first")

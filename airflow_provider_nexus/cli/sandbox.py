@@ -18,11 +18,7 @@ _OWN = ("seed", "customers", "transactions", "days", "port")
 
 @running.command
 def run(arguments: Namespace) -> int:
-    """Serve until interrupted.
-
-    :raises NexusConfigurationError: when a setting is wrong
-    :raises OSError: when the port is taken
-    """
+    """Serve until interrupted."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

@@ -28,12 +28,7 @@ if TYPE_CHECKING:
 
 @running.command
 def run(arguments: Namespace) -> int:
-    """Sync, and print the summary.
-
-    :raises NexusConfigurationError: when an argument is wrong, or there is no such connection
-    :raises NexusUnprovedError: when it can't be proved complete; nothing is stored then
-    :raises NexusApiError: one class per cause
-    """
+    """Sync, and print the summary. What can't be proved complete is an error, and not stored."""
     resource = get_resource(arguments.resource)
     with running.nexus(arguments.nexus_conn_id) as hook:
         summary = _sync(hook, resource, arguments)

@@ -21,10 +21,7 @@ _PLAIN = re.compile(r"\*|[\w.-]+(:\d+)?|[\d.]+/\d+")
 
 
 def example_dags() -> Path:
-    """The folder of the example DAGs: in the installed package, or beside it in a checkout.
-
-    :raises NexusError: when they are in neither place
-    """
+    """The folder of the example DAGs: in the installed package, or beside it in a checkout; an error when in neither."""
     package = Path(__file__).resolve().parents[1]
     for folder in (package / "example_dags", package.parent / "example_dags"):
         if folder.is_dir():
@@ -33,11 +30,7 @@ def example_dags() -> Path:
 
 
 def environment(home: Path, connection_uri: str | None = None) -> dict[str, str]:
-    """The environment variables of a throw-away Airflow.
-
-    :param home: its folder
-    :param connection_uri: of `nexus_default`; without it, connections are those of its database
-    """
+    """The environment variables of a throw-away Airflow; without a URI for `nexus_default`, connections are its database's."""
     binaries = str(Path(sys.executable).parent)
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")},
@@ -85,11 +78,7 @@ def serving(port: int) -> dict[str, str]:
 
 
 def airflow(command: Sequence[str], environment: dict[str, str], log: IO[str]) -> None:
-    """Run a command of Airflow.
-
-    :param log: takes its output
-    :raises NexusError: when it fails
-    """
+    """Run a command of Airflow, its output into the log; an error when it fails."""
     ended = subprocess.run(["airflow", *command], env=environment, stdout=log, stderr=subprocess.STDOUT, check=False)  # noqa: S603, S607
     if ended.returncode:
         raise NexusError(f"airflow {' '.join(command[:2])} ended with status {ended.returncode}; its output is in {log.name}")

@@ -32,11 +32,7 @@ _LOCAL_SETTINGS = "from airflow_provider_nexus.cli.ui import dag_policy  # noqa:
 
 @running.command
 def run(arguments: Namespace) -> int:
-    """Run `airflow standalone` until it is stopped.
-
-    :raises OSError: when a port is taken
-    :raises NexusError: when Airflow can't start, or ends by itself
-    """
+    """Run `airflow standalone` until it is stopped; an error when it can't start, or ends by itself."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     home, url = Path(arguments.home).resolve() / "airflow-ui", f"http://127.0.0.1:{arguments.port}"
     (home / "config").mkdir(parents=True, exist_ok=True)
@@ -72,10 +68,7 @@ def run(arguments: Namespace) -> int:
 
 
 def _sandbox(began: Path, port: int) -> Sandbox:
-    """The sandbox of the first start, as it is now: what was stored of it still fits.
-
-    :param began: file with the time of the first start
-    """
+    """The sandbox of the first start, whose time is in a file, as it is now: what was stored of it still fits."""
     now = datetime.now(UTC).replace(microsecond=0)
     if not began.exists():
         began.write_text(now.isoformat())

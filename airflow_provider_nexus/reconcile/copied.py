@@ -148,10 +148,7 @@ def copied_files(root: Any, name: str, opened: OpenTable = open_lake) -> CopiedR
 
 
 def _refuse_unsound(folder: Any, manifest: Manifest) -> None:
-    """Refuse a window whose manifest contradicts itself, or whose files are not those that it names.
-
-    :raises NexusStorageError: says which
-    """
+    """Refuse a window whose manifest contradicts itself, or whose files are not those that it names."""
     if flaw := next(contradictions(manifest, manifest.put_aside), ""):
         raise NexusStorageError(f"{folder / manifests.NAME} was edited, {flaw}: take it back, or sync the window again")
     refuse_damaged(folder, manifest)

@@ -30,21 +30,13 @@ _LONGEST_READING = timedelta(hours=1)
 
 
 class SecondLook:
-    """Looks again at customers.
-
-    :param client: makes the calls
-    :param span: the span that is reconciled
-    """
+    """Looks again at customers, over the span that is reconciled."""
 
     def __init__(self, client: NexusClient, statement: Statement, span: Window, log: Log) -> None:
         self._client, self._statement, self._span, self._log = client, statement, span, log
 
     def at(self, customer: str, lines: Iterable[Line], copied: Iterable[Transaction]) -> list[Line]:
-        """The lines of a customer with their outcomes after a second look.
-
-        :param lines: those that differ
-        :param copied: the customer's transactions by the copy
-        """
+        """Lines that differ with their outcomes after a second look, given the customer's transactions by the copy."""
         seen, balance = self._now(customer)
         stored = {each.movement.record: each for each in copied}
         return [self._judged(line, seen, balance, stored) for line in lines]

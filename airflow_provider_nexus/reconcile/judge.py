@@ -22,10 +22,7 @@ _SHOWN = 10
 
 
 def digits(value: Decimal, sign: str = "") -> str:
-    """A number with all its digits, without zeros at its end.
-
-    :param sign: ``+`` to show that of a number above zero too
-    """
+    """A number with all its digits, without zeros at its end; with the sign ``+`` that of a number above zero too."""
     text = f"{value:{sign}f}" if value else "0"
     return text.rstrip("0").rstrip(".") if "." in text else text
 

@@ -76,10 +76,7 @@ def of_transaction(
     amount: object,
     read_at: datetime | None = None,
 ) -> Transaction:
-    """A transaction.
-
-    :raises NexusDataError: when it is not known whether it is completed, or what it moves
-    """
+    """A transaction; ``NexusDataError`` when it is not known whether it is completed, or what it moves."""
     phase = lifecycles.TRANSACTION.phase(status)
     if amount and phase is Phase.UNKNOWN:
         raise NexusDataError("transactions", code, "status", status, "a status of which it is known whether it moves a balance")
@@ -107,20 +104,14 @@ FIELDS = {
 
 
 def of_mutations(rows: Iterable[Values]) -> Iterator[Movement]:
-    """The entries of the hot wallet's ledger.
-
-    :param rows: values of :data:`MUTATION_FIELDS`
-    """
+    """The entries of the hot wallet's ledger, by values of :data:`MUTATION_FIELDS`."""
     for code, kind, created, crypto, amount in rows:
         number = amount_of(amount, "hot_wallet_mutations", code or "", "cryptoAmount")
         yield Movement((HOT_WALLET, crypto or ""), number, code or "", f"its entry {kind}", created)
 
 
 def of_orders(rows: Iterable[Values], span: Window) -> Iterator[Movement]:
-    """What orders executed that ended in a span: coins one way, money the other, and the fee in money.
-
-    :param rows: values of :data:`ORDER_FIELDS`
-    """
+    """What orders that ended in a span moved, by :data:`ORDER_FIELDS`: coins one way, money the other, and the fee in money."""
     for code, action, finished, exchange, crypto, currency, amount, value, fee in rows:
         if finished is None or not span.start <= finished < span.end or amount is None:
             continue

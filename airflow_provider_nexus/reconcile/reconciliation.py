@@ -101,10 +101,7 @@ class Reconciliation:
         )
 
     def _refuse_unknown_codes(self) -> None:
-        """Refuse a tolerance of what nothing is known of, before customers are compared: it may be meant for another code.
-
-        :raises NexusConfigurationError: names the code
-        """
+        """Refuse a tolerance of what nothing is known of, before customers are compared: it may be meant for another code."""
         span, stated = self.span, self._statement
         known = {code for at in (span.start, span.end) for book in (stated.balances, stated.reserves) for _, code in book(at)}
         if not self.tolerance.codes - {code.upper() for code in known}:
@@ -247,10 +244,7 @@ class Reconciliation:
 
     @staticmethod
     def _explained(line: Line, edges: Iterable[Movement], movements: Iterable[Movement]) -> Line:
-        """A line that differs, by the movements of its place.
-
-        :param edges: those of which it is not known whether Nexus takes them in
-        """
+        """A line that differs, by the movements of its place; of those at the edges it is not known if Nexus takes them in."""
         if explained := together(((timedelta(0), each) for each in edges), line.difference):
             return replace(line, outcome=Outcome.TIMING, explanations=explained)
         return replace(line, explanations=alike(movements, line.difference))

@@ -33,10 +33,7 @@ _ByPlace = Mapping[Place, Sequence[Movement]]
 
 
 class ReserveMovements:
-    """Reads what moved reserves in a span.
-
-    :param copies: by resource; those of orders and transfers can be missing
-    """
+    """Reads what moved reserves in a span; copies of orders and transfers can be missing."""
 
     def __init__(self, client: NexusClient, copies: Mapping[str, CopiedRecords], span: Window, log: Log) -> None:
         self._client, self._copies, self._span, self._log = client, copies, span, log

@@ -33,10 +33,7 @@ def place_name(kind: str | None, exchange: str | None) -> str:
 
 
 def amount_of(given: object, resource: str, code: str, field: str) -> Decimal:
-    """An amount that can be added up.
-
-    :raises NexusDataError: when it is none
-    """
+    """An amount that can be added up, or ``NexusDataError``."""
     if isinstance(given, Decimal):
         exponent = given.as_tuple().exponent
         if isinstance(exponent, int) and exponent >= -_MOST_DIGITS and given.adjusted() <= _MOST_DIGITS:
@@ -45,10 +42,7 @@ def amount_of(given: object, resource: str, code: str, field: str) -> Decimal:
 
 
 class Statement:
-    """Asks Nexus, each question about all customers once.
-
-    :param client: makes the calls
-    """
+    """Asks Nexus, each question about all customers once."""
 
     def __init__(self, client: NexusClient) -> None:
         self._client, self._known = client, dict[tuple[str, datetime | None], list[dict[str, Any]]]()

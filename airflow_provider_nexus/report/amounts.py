@@ -100,11 +100,7 @@ def _is_sane(value: Decimal) -> bool:
 
 @dataclass(frozen=True)
 class Sum:
-    """One amount in one currency.
-
-    :param name: wire name of the amount
-    :param total: of all days, or of the last reading
-    """
+    """One amount, by its wire name, in one currency: of all days, or of the last reading."""
 
     name: str
     currency: str

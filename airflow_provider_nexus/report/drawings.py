@@ -123,10 +123,7 @@ def draw(spans: list[CalendarSpan]) -> list[Panel]:
 
 
 def recent(spans: Iterable[CalendarSpan], until: datetime) -> list[Mark]:
-    """A mark for each of the last four weeks' days that has something, which shows the worst of it.
-
-    :param until: the end of the last day
-    """
+    """A mark for each day of the four weeks until then that has something, which shows the worst of it."""
     last, worst = (until - timedelta(microseconds=1)).date(), dict[date, CalendarSpan]()
     for span in spans:
         for day in days_of(span.start, span.end):
@@ -217,10 +214,7 @@ class Bars:
 
 
 def bars(values: Sequence[Decimal], width: int, height: int, *, adds_up: bool = True) -> Bars:
-    """Bars of a series from left to right, those below nought downwards.
-
-    :param adds_up: where days share a bar, whether it is their sum; else it is the last of them
-    """
+    """Bars of a series, those below nought downwards. Where days share a bar, it is their sum if they add up, else the last."""
     room = width // 3
     days = max(1, -(-len(values) // room))
     shared = [values[first : first + days] for first in range(0, len(values), days)]

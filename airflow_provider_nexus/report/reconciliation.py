@@ -28,11 +28,7 @@ _MOST_LINES = 200
 
 
 def write_reconciliation(found: Reconciled, *, made_at: datetime | None = None) -> str:
-    """The page. It names no customer.
-
-    :param made_at: when it is made; by default now
-    :return: HTML, one page that loads nothing else
-    """
+    """The page: HTML that loads nothing else, and names no customer; ``made_at`` is now by default."""
     books = [_book(name, list(lines)) for name, lines in groupby(found.lines, lambda line: line.book)]
     return filled(
         "reconciliation.html",

@@ -90,11 +90,7 @@ def collection_of(copy: SqlCopy) -> ResourceCopy:
 
 @dataclass(frozen=True)
 class _LoadRow:
-    """One row of the books.
-
-    :param columns: by name
-    :param flaws: what is wrong with its manifest
-    """
+    """One row of the books: its columns by name, and what is wrong with its manifest."""
 
     columns: dict[str, Any]
     flaws: tuple[str, ...]

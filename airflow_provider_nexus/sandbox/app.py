@@ -54,10 +54,7 @@ class CaselessRoute(WebRoute):
 
 
 class Broken(Response):
-    """An answer that ends before its time.
-
-    :param sends: whether half of the body is sent first
-    """
+    """An answer that ends before its time: half of the body is sent first, or nothing."""
 
     def __init__(self, answer: ApiAnswer, closer: Closer, *, sends: bool) -> None:
         super().__init__(answer.body, answer.status, dict(answer.headers), answer.media or None)

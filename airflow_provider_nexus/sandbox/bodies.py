@@ -154,11 +154,7 @@ _FIELDS = {name.lower(): (name, _fields(text)) for name, text in DECLARED.items(
 
 
 def check(method: str, path: str, call: ApiCall) -> None:
-    """Refuse a body that is not as declared.
-
-    :param path: template of a route
-    :raises Refusal: 400 with what is wrong
-    """
+    """Refuse a body that is not as declared for the template of a route: 400 with what is wrong."""
     name, fields = _FIELDS.get(f"{method} {re.sub(r'{.*?}', '{}', path)}".lower(), ("", ()))
     if not fields:
         return

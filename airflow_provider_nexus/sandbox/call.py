@@ -48,18 +48,12 @@ class ApiCall:
         return zulu if self.iso8601 else FORMS.get(resource, zulu_millis)
 
     def moment(self, name: str) -> int | None:
-        """A date of the query in microseconds, ``None`` for none.
-
-        :raises Refusal: when it is no date
-        """
+        """A date of the query in microseconds, ``None`` for none; a refusal when it is no date."""
         text = self.query.get(name.lower())
         return None if text is None else read_moment(name, text)
 
     def whole(self, name: str, default: int) -> int:
-        """A whole number of the query.
-
-        :raises Refusal: when it is none
-        """
+        """A whole number of the query; a refusal when it is none."""
         text = self.query.get(name)
         try:
             return default if text is None else int(text)
@@ -67,10 +61,7 @@ class ApiCall:
             raise bad_query(f"The value {text!r} of {name} is not a whole number") from None
 
     def json(self) -> dict[str, Any]:
-        """The body with names in lower case, as Nexus binds names without case; ``{}`` for none.
-
-        :raises Refusal: when the body is not a JSON object
-        """
+        """The body with names in lower case, as Nexus binds names without case; ``{}`` for none, a refusal for no JSON object."""
         if not self.body.strip():
             return {}
         try:
@@ -94,10 +85,7 @@ def _folded(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class ApiAnswer:
-    """What goes back.
-
-    :param records: how many records of a list, or 1 for a single one, are in it
-    """
+    """What goes back; ``records`` is how many records of a list, or 1 for a single one, are in it."""
 
     status: int = 200
     body: bytes = b""
@@ -107,10 +95,7 @@ class ApiAnswer:
 
 
 class Refusal(Exception):  # noqa: N818
-    """An error answer in the envelope.
-
-    :param values: help for the caller, in the shapes of docs/api_facts.rst, Errors
-    """
+    """An error answer in the envelope; ``values`` help the caller, in the shapes of docs/api_facts.rst, Errors."""
 
     def __init__(self, status: int, code: str, message: str, values: object = None) -> None:
         super().__init__(message)
@@ -123,10 +108,7 @@ class Refusal(Exception):  # noqa: N818
 
 
 def envelope(values: object, *, message: str = SUCCESS, errors: list[str] | None = None, form: Form | None = None) -> bytes:
-    """The three members that almost every answer has. See docs/api_facts.rst, Envelope.
-
-    :param form: of the stamps in it
-    """
+    """The three members that almost every answer has, stamps in that form. See docs/api_facts.rst, Envelope."""
     return msgspec.json.encode({"message": message, "errors": errors, "values": values}, enc_hook=form)
 
 
@@ -151,10 +133,7 @@ def bad_query(message: str, values: object = None) -> Refusal:
 
 
 def read_moment(name: str, text: str) -> int:
-    """A date of a call in microseconds; no zone means UTC.
-
-    :raises Refusal: when it is none
-    """
+    """A date of a call in microseconds, no zone meaning UTC; a refusal when it is none."""
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:

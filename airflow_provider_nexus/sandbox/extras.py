@@ -52,10 +52,7 @@ def _totals(world: World, call: ApiCall) -> ApiAnswer:
 
 
 def customer_row(world: World, call: ApiCall) -> int:
-    """The customer that the path names.
-
-    :raises Refusal: 404 when there is none
-    """
+    """The customer that the path names, or 404."""
     return world.found("customers", call.parts["customer"], call.at)
 
 

@@ -44,10 +44,7 @@ class Selection:
 
 
 def select(resource: Resource, collection: RowSet, call: ApiCall, settings: SandboxSettings) -> Selection:
-    """Read the filters of a call.
-
-    :raises Refusal: for a value that can't be read
-    """
+    """Read the filters of a call; a refusal for a value that can't be read."""
     chosen, more = Selection(), MORE_DATES.get(resource.name, ())
     if settings.filters == "honoured":
         if resource.created is not None:

@@ -7,11 +7,7 @@ import socket
 
 
 def bound(port: int, hint: str) -> socket.socket:
-    """A socket on a port of this machine.
-
-    :param hint: what to do when it can't be had
-    :raises OSError: then
-    """
+    """A socket on a port of this machine; where it can't be had, ``OSError`` with the hint what to do."""
     try:
         return socket.create_server(("127.0.0.1", port))
     except OSError as error:

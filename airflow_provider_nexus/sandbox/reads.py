@@ -82,11 +82,7 @@ def _list(resource: Resource, world: World, call: ApiCall) -> ApiAnswer:
 
 
 def page_answer(world: World, resource: Resource, collection: RowSet, call: ApiCall, *tests: Test) -> ApiAnswer:
-    """One page of a list.
-
-    :param tests: what rows have to pass besides the filters
-    :raises Refusal: for a query that can't be read
-    """
+    """One page of a list of the rows that pass the filters and the tests; a refusal for a query that can't be read."""
     settings = world.settings
     page, limit = _page_and_limit(call, settings)
     sort = _sort(resource, call, settings)

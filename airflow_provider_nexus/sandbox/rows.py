@@ -44,11 +44,7 @@ class RowSet(ABC):
         """The row with that key, if it can be seen."""
 
     def found(self, noun: str, code: str, at: int) -> int:
-        """The row with that key.
-
-        :param noun: what a row is called
-        :raises Refusal: 404 when there is none that can be seen
-        """
+        """The row with that key, or 404 when there is none that can be seen; ``noun`` is what a row is called."""
         row = self.find(code, at)
         if row is None:
             raise not_found(noun, code)
@@ -64,11 +60,7 @@ class RowSet(ABC):
 
 
 class Timed(RowSet):
-    """A collection on a timeline, with what was written over the API after it.
-
-    :param timeline: stamps of the seeded rows
-    :param presence: which rows of the timeline beneath are hidden
-    """
+    """A collection on the timeline of its seeded rows, with what was written over the API after it."""
 
     def __init__(self, timeline: Timeline, presence: Presence) -> None:
         self.timeline, self._presence = timeline, presence

@@ -53,10 +53,7 @@ class Sandbox(SandboxState):
         self.close()
 
     def start(self) -> None:
-        """Serve in a thread of this process.
-
-        :raises OSError: when the port is taken
-        """
+        """Serve in a thread of this process; ``OSError`` when the port is taken."""
         from airflow_provider_nexus.sandbox.server import SandboxServer
 
         self._server = SandboxServer(self, self._port)

@@ -165,11 +165,7 @@ _UNSHOWN = {
 
 @dataclass(frozen=True)
 class Taken:
-    """What one call takes, all in lower case.
-
-    :param names: query names
-    :param sorts: names to sort by
-    """
+    """What one call takes, all in lower case: query names, and names to sort by."""
 
     names: frozenset[str] = frozenset()
     sorts: frozenset[str] = frozenset()
@@ -187,11 +183,7 @@ _TAKEN = {_plain(path): Taken(_folded(names), _folded(SORTS.get(path, ""))) for 
 
 
 def taken(path: str, other_shapes: Collection[str] = ()) -> Taken:
-    """What calls of a path take.
-
-    :param path: template of a route
-    :param other_shapes: the setting of that name: ``transaction_sort`` and ``trace_pages`` add what no source shows
-    """
+    """What calls of a route take, by the template of its path; some ``other_shapes`` add what no source shows."""
     found = _TAKEN.get(_plain(path), Taken())
     for shape, (where, names, sorts) in _UNSHOWN.items():
         if shape in other_shapes and _plain(path) == where:

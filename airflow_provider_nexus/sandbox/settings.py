@@ -204,10 +204,7 @@ class SandboxSettings:
                 raise ValueError(f"no record has a field {name!r} to be removed: {hint}")
 
     def replace(self, **changes: Any) -> SandboxSettings:
-        """A copy with other values.
-
-        :raises ValueError: for an unknown name, naming the nearest, or a value that makes no sense
-        """
+        """A copy with other values; ``ValueError`` for an unknown name, naming the nearest, or a value that makes no sense."""
         refuse_unknown(changes)
         return dataclasses.replace(self, **changes)
 
@@ -244,10 +241,7 @@ def refuse_unknown(names: Collection[str]) -> None:
 
 
 def from_json(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings as JSON has them: moments as ISO 8601, faults as objects.
-
-    :raises ValueError: for a moment or a fault that is none
-    """
+    """Settings as JSON has them: moments as ISO 8601, faults as objects; ``ValueError`` for one that is none."""
     settings = dict(values)
     for name in ("now", "token_expires"):
         if isinstance(text := settings.get(name), str):

@@ -99,11 +99,7 @@ def http_date(micros: int) -> str:
 
 
 class Clock:
-    """Virtual time in microseconds.
-
-    :param start: where it starts
-    :param speed: virtual seconds per real second; 0 for a clock that does not move
-    """
+    """Virtual time in microseconds from a start on, by virtual seconds per real second; 0 for a clock that does not move."""
 
     def __init__(self, start: int, speed: float) -> None:
         self.start = start

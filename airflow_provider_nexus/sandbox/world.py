@@ -119,18 +119,11 @@ class World:
         """The ``values`` of resources without pages that are no collections."""
 
     def found(self, name: str, code: str, at: int) -> int:
-        """The row of a collection with that key.
-
-        :raises Refusal: 404 when there is none
-        """
+        """The row of a collection with that key, or 404."""
         return self.collections[name].found(noun(name), code, at)
 
     def children(self, name: str, row: int, at: int, *, to_change: bool = False) -> Listed:
-        """The collection of one parent.
-
-        :param row: the parent's row
-        :param to_change: whether it is about to be changed: then what is done to it lasts
-        """
+        """The collection of one parent. What is done to one that is taken to be changed lasts."""
         changed = self._changed.get((name, row))
         if changed is None:
             changed = Listed(self._children[name](row, at))
@@ -139,10 +132,7 @@ class World:
         return changed
 
     def collection_of(self, resource: Resource, parent: str, at: int) -> RowSet:
-        """The collection of a resource; a child's belongs to the parent of that code.
-
-        :raises Refusal: 404 when there is no such parent
-        """
+        """The collection of a resource; a child's belongs to the parent of that code, or 404."""
         if not resource.parent:
             return self.collections[resource.name]
         return self.children(resource.name, self.found(resource.parent, parent, at), at)
@@ -167,10 +157,7 @@ class World:
         return self.answered(call, name, self.collections[name].record(row, call.at))
 
     def sent(self, resource: Resource, rows: RowSet, row: int, at: int, *, single: bool = False) -> Record:
-        """The record of a row as lists and calls for one record send it, with all that is wrong with it.
-
-        Its stamps are written in a form when the answer is encoded.
-        """
+        """The record of a row as reads send it, with all that is wrong with it; stamps are written with the answer."""
         record = spoiled(resource, rows, row, self.fitted(resource.name, rows.record(row, at), single=single), self.settings)
         for name in removed(resource, self.settings):
             record.pop(name, None)
@@ -199,10 +186,7 @@ class World:
         return [{**dict(zip(names, key, strict=True)), "count": times} for key, times in seen.items()]
 
     def known_store(self) -> Record:
-        """The settings of the document store.
-
-        :raises Refusal: 404 when there is none
-        """
+        """The settings of the document store, or 404."""
         if self.store is None:
             raise Refusal(404, "DocumentStoreNotFound", "There is no document store")
         return self.store

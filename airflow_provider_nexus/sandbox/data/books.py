@@ -32,11 +32,7 @@ Effect = Callable[[Record, int], Iterable[tuple[Place, Decimal]]]
 
 
 class Books:
-    """What lies in each place at a moment.
-
-    :param start: end of the seeded span, in microseconds
-    :param wrong: the setting ``wrong_books``, as it is at the moment
-    """
+    """What lies in each place at a moment; the seeded span ends at ``start``, and ``wrong`` is the setting ``wrong_books``."""
 
     def __init__(
         self,
@@ -156,11 +152,7 @@ def late_rows(view: Timed, start: int) -> Iterable[int]:
 
 
 class Events:
-    """What the rows of a collection have moved up to a moment. What a row moves in its life is worked out once.
-
-    :param moments: when what a row has moved changes
-    :param effect: what a row has moved
-    """
+    """What the rows of a collection have moved up to a moment. What a row moves in its life is worked out once."""
 
     def __init__(self, view: Timed, moments: Callable[[int], Iterable[int]], effect: Effect) -> None:
         self._view, self._moments, self._effect = view, moments, effect
@@ -194,11 +186,7 @@ Sums = dict[int, Decimal]
 
 
 class Balances:
-    """Sums over trades. Chunks of old trades, which do not change any more, are summed once.
-
-    :param start: end of the seeded span, in microseconds
-    :param wrong: the setting ``wrong_books``, as it is at the moment
-    """
+    """Sums over trades. Chunks of old trades, which do not change any more, are summed once."""
 
     def __init__(
         self, start: int, lives: str, trades: Trades, transactions: Transactions, wrong: Callable[[], Collection[str]]

@@ -25,11 +25,7 @@ _COMMENTS = ("Called, number confirmed", "Asked for proof of income\nby mail", '
 
 
 class CustomerChildren:
-    """Makes what belongs to one customer.
-
-    :param lists: collections by the resource's name, made for (customer's row, moment)
-    :param snapshots: ``values`` of resources without pages, by the resource's name
-    """
+    """Makes what belongs to one customer: collections for (customer's row, moment), and the ``values`` of snapshots."""
 
     def __init__(self, seed: int, customers: Customers, banks: Banks) -> None:
         self._customers, self._banks = customers, banks

@@ -80,10 +80,7 @@ class Life:
 
 
 def long_life(seed: int, cancelled: float = CANCELLED_SHARE) -> Life:
-    """The life of a row by its own seed.
-
-    :param cancelled: share of such rows that ends cancelled
-    """
+    """The life of a row by its own seed; a share of such rows ends cancelled."""
     pick = share(scatter(seed, 0))
     _, low, high = next(band for band in _BANDS if pick < band[0])
     within = scatter(seed, 1)
@@ -133,10 +130,7 @@ class Course:
 
 
 def course_of(dealt: Words, kind: str, lives: Literal["short", "long"], *, spoiled: bool) -> Course:
-    """The course of a seeded trade.
-
-    :param spoiled: it may not succeed: of a long life, it is one of those that are cancelled
-    """
+    """The course of a seeded trade. A spoiled one may not succeed: of a long life, it is one of those that are cancelled."""
     if lives == "short":
         return _short_course(dealt, kind, spoiled=spoiled)
     life = long_life(dealt[8] << 32 | dealt[9], 1 if spoiled else _CANCELLED_SHARE)

@@ -35,10 +35,7 @@ _TEMPLATES: tuple[Record, ...] = (
 
 
 class Banks(Listed):
-    """The register of banks.
-
-    :param next_serial: gives a number that was not given before
-    """
+    """The register of banks; each new one is made of a number that was not given before."""
 
     def __init__(self, seed: int, next_serial: Callable[[], int]) -> None:
         super().__init__()
@@ -59,10 +56,7 @@ class Banks(Listed):
 
 
 class Registers:
-    """Makes the short lists and registers.
-
-    :param start: where the clock starts, in microseconds
-    """
+    """Makes the short lists and registers, with stamps before ``start``, where the clock starts."""
 
     def __init__(self, settings: SandboxSettings, start: int, market: Market) -> None:
         self._settings, self._start, self._market = settings, start, market

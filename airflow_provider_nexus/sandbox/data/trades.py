@@ -95,10 +95,7 @@ class TradeFacts:
 
 
 class Trades:
-    """All trades, seeded and written.
-
-    :param start: start of the clock, in microseconds
-    """
+    """All trades, seeded and written; ``start`` is where the clock starts."""
 
     def __init__(self, settings: SandboxSettings, timeline: Timeline, customers: Customers, market: Market, start: int) -> None:
         self._lives, self._is_awkward = settings.lives, settings.amounts == "awkward"

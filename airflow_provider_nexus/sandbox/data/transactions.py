@@ -157,10 +157,7 @@ def flow(trade: TradeFacts) -> Record:
 
 
 def callbacks(trades: Trades, trade: TradeFacts, at: int) -> Iterator[ListedRow]:
-    """The callbacks of a transaction so far: one at its start and one at its end, for those with a callback URL.
-
-    They can only be read back; the sandbox sends none.
-    """
+    """The callbacks of a transaction so far, at its start and end, if it has a callback URL. They are never sent."""
     url = trade.extra.get("callbackUrl") or (_URL if trade.dealt[11] % 4 == 0 and not trade.extra else None)
     moments = [trade.created + SECOND, trade.created + trade.course.ends + 2 * SECOND] if url else []
     return (ListedRow("", _callback(trades, trade, moment, str(url)), moment) for moment in moments if moment <= at)

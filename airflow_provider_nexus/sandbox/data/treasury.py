@@ -61,10 +61,7 @@ class Treasury:
         return {"baseCurrency": {"name": base.name, "code": base.code}, "currencies": currencies}
 
     def _prices(self, call: ApiCall) -> Record:
-        """Prices of all cryptos in a currency, or of the one named.
-
-        :raises Refusal: 404 for a currency that is unknown or not in use, or an unknown crypto
-        """
+        """Prices of all cryptos in a currency, or of the one named; 404 for what is unknown, or a currency that is not in use."""
         currency = currency_of(call.parts["parent"])
         if currency is None or not currency.is_active:
             raise not_found("Currency", call.parts["parent"])

@@ -44,10 +44,7 @@ def given(body: Body, *names: str) -> dict[str, Any]:
 
 
 def units(body: Body, name: str, scale: int) -> int | None:
-    """An amount above zero as whole units at a scale, or ``None`` when it is not given.
-
-    :raises Refusal: when it is no number, or not above zero
-    """
+    """An amount above zero as whole units at a scale, ``None`` when it is not given; any other is refused."""
     value = body.get(name.lower())
     if value is None:
         return None
@@ -61,10 +58,7 @@ def units(body: Body, name: str, scale: int) -> int | None:
 
 
 def choice(body: Body, name: str, known: Mapping[str, str] | tuple[str, ...]) -> str:
-    """One of the known words, in any case, as it is spelt.
-
-    :raises Refusal: when it is none of them
-    """
+    """One of the known words, in any case, as it is spelt; any other is refused."""
     words = known if isinstance(known, Mapping) else {word.casefold(): word for word in known}
     found = words.get((text(body, name) or "").casefold())
     if found is None:
@@ -78,10 +72,7 @@ def email_like(value: str) -> bool:
 
 
 def active_customer(world: World, code: str | None, call: ApiCall) -> int:
-    """The row of a customer that may trade.
-
-    :raises Refusal: 404 for an unknown one; 400 for one that is not active
-    """
+    """The row of a customer that may trade; 404 for an unknown one, 400 for one that is not active."""
     row = world.found("customers", code or "", call.at)
     if world.customers.status(row, call.at) != "ACTIVE":
         raise refuse("InvalidCustomerStatus", f"The customer is {world.customers.status(row, call.at)}")
@@ -89,10 +80,7 @@ def active_customer(world: World, code: str | None, call: ApiCall) -> int:
 
 
 def crypto(body: Body, name: str = "cryptoCode") -> int:
-    """The place in the list of the crypto that the body names.
-
-    :raises Refusal: when it names none
-    """
+    """The place in the list of the crypto that the body names; refused when it names none."""
     place = crypto_index(text(body, name) or "")
     if place is None:
         raise refuse("CryptoCurrencyNotFound", f"{name} is no known crypto currency", f"{name} is not valid")
@@ -100,10 +88,7 @@ def crypto(body: Body, name: str = "cryptoCode") -> int:
 
 
 def currency(body: Body, name: str = "currencyCode") -> Currency:
-    """The currency that the body names.
-
-    :raises Refusal: when it names none that is in use
-    """
+    """The currency that the body names; refused when it names none that is in use."""
     found = currency_of(text(body, name) or "")
     if found is None or not found.is_active:
         raise refuse("CurrencyNotFound", f"{name} is no currency in use", f"{name} is not valid")
@@ -111,10 +96,7 @@ def currency(body: Body, name: str = "currencyCode") -> Currency:
 
 
 def payment_method(world: World, body: Body, call: ApiCall) -> str:
-    """The code of the payment method that the body names.
-
-    :raises Refusal: when it names none
-    """
+    """The code of the payment method that the body names; refused when there is none."""
     code = text(body, "paymentMethodCode") or ""
     if world.collections["payment_methods"].find(code, call.at) is None:
         raise refuse("PaymentMethodNotFound", f"Payment method {code!r} was not found")

@@ -102,10 +102,7 @@ def _delete(world: World, call: ApiCall) -> ApiAnswer:
 
 
 def add_account(world: World, customer: int, body: Body, call: ApiCall) -> Record:
-    """Make an account; its record is answered.
-
-    :raises Refusal: for an unknown type or crypto, or a bad address
-    """
+    """Make an account; its record is answered. An unknown type or crypto and a bad address are refused."""
     kind = checks.choice(body, "accountType", _TYPES)
     crypto = checks.crypto(body, "cryptoCode" if body.get("cryptocode") else "dcCode")
     address = checks.text(body, "customerCryptoAddress")

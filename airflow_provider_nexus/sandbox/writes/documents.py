@@ -46,10 +46,7 @@ def _delete_store(world: World, call: ApiCall) -> ApiAnswer:  # noqa: ARG001
 
 
 def _form(call: ApiCall) -> dict[str, Message]:
-    """The parts of a multipart form by their names in lower case.
-
-    :raises Refusal: when the body is no such form
-    """
+    """The parts of a multipart form by their names in lower case; any other body is refused."""
     kind = call.headers.get("content-type", "")
     message = BytesParser(policy=HTTP).parsebytes(f"Content-Type: {kind}\r\n\r\n".encode("latin-1") + call.body)
     if message.get_content_type() != "multipart/form-data":
@@ -96,10 +93,7 @@ def _type_named(world: World, code: str, call: ApiCall) -> Record:
 
 
 def _file(world: World, path: str, call: ApiCall) -> tuple[Listed, int]:
-    """The files of a customer and the place of the one at a path.
-
-    :raises Refusal: 404 when there is none
-    """
+    """The files of a customer and the place of the one at a path, or 404."""
     for customer in world.customers.rows(None, None, call.at):
         place = world.children(DOCUMENTS, customer, call.at).find(path, call.at)
         if place is not None:

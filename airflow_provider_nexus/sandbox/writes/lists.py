@@ -13,10 +13,7 @@ from airflow_provider_nexus.sandbox.world import World, noun
 
 
 def to_change(world: World, call: ApiCall, name: str) -> Listed:
-    """The list of a resource; of a child, that of the parent which the path names.
-
-    :raises Refusal: 404 when there is no such parent
-    """
+    """The list of a resource; of a child, that of the parent which the path names, or 404."""
     parent = RESOURCES[name].parent
     if not parent:
         return world.lists[name]
@@ -24,10 +21,7 @@ def to_change(world: World, call: ApiCall, name: str) -> Listed:
 
 
 def row_of(world: World, call: ApiCall, name: str) -> ListedRow:
-    """The row that the path names.
-
-    :raises Refusal: 404 when there is none
-    """
+    """The row that the path names, or 404."""
     rows = to_change(world, call, name)
     return rows.entries[_place(rows, call, name)]
 
@@ -56,10 +50,7 @@ def refuse_known(world: World, call: ApiCall, name: str, code: str) -> None:
 
 
 def removal(name: str, *, shows: bool = False) -> Handler:
-    """Removes the row that the path names.
-
-    :param shows: whether the row comes back
-    """
+    """Removes the row that the path names; it comes back where it is to be shown."""
 
     def remove(world: World, call: ApiCall) -> ApiAnswer:
         rows = to_change(world, call, name)

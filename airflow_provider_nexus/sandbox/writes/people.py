@@ -28,11 +28,7 @@ def _add(world: World, resource: str, customer: int, at: int, values: Record) ->
 
 
 def _country(code: str, name: str) -> Record:
-    """A country by its code.
-
-    :param name: of the field that has the code
-    :raises Refusal: when there is none
-    """
+    """A country by its code; refused, naming the field that has the code, when there is none."""
     found = dict(COUNTRIES).get(code.upper())
     if found is None:
         raise checks.invalid(f"{name} is not valid")
@@ -85,10 +81,7 @@ def _change_person(world: World, call: ApiCall) -> ApiAnswer:
 
 
 def add_bank_account(world: World, customer: int, body: Body, call: ApiCall) -> Record:
-    """Make a bank account, from the present body or the older one of a broker.
-
-    :raises Refusal: for a missing number or currency
-    """
+    """Make a bank account, from the present body or the older one of a broker; it needs a number."""
     number = checks.text(body, "number") or checks.text(body, "bankAccountNumber")
     if not number:
         raise checks.invalid("number is required")

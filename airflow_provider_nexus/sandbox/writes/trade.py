@@ -27,12 +27,7 @@ NOBODY = -1
 
 
 def asked(world: World, call: ApiCall, kind: str, body: Body, customer: int | None) -> TradeFacts:
-    """The trade that a body asks for by crypto, currency, amount and price, not written yet.
-
-    It settles in minutes and succeeds.
-
-    :raises Refusal: for whatever is wrong with them
-    """
+    """The trade that a body asks for, not written yet; it settles in minutes and succeeds. What is wrong with it is refused."""
     crypto, currency = checks.crypto(body), checks.currency(body)
     price = _price(world, call, kind, crypto, currency, body)
     cents, units = checks.units(body, "fiatValue", money.CENTS), checks.units(body, "cryptoAmount", money.UNITS)
@@ -64,10 +59,7 @@ def _price(world: World, call: ApiCall, kind: str, crypto: int, currency: Curren
 
 
 def find_account(world: World, call: ApiCall, code: str | None) -> int | None:
-    """The row of an account code, or of a crypto code, a dash and an address.
-
-    :raises Refusal: 404 when there is none
-    """
+    """The row of an account code, or of a crypto code, a dash and an address; 404 when there is none."""
     if not code:
         return None
     row = world.accounts.find(code, call.at)
@@ -94,11 +86,7 @@ def refuse_low_balance(world: World, call: ApiCall, wanted: TradeFacts) -> None:
 
 
 def described(body: Body, method: str | None, address: str | None = None) -> Record:
-    """What a call gives besides, for the ``extra`` of its trade.
-
-    :param method: code of the payment method
-    :param address: that crypto is sent to
-    """
+    """What a call gives besides, for the ``extra`` of its trade: a payment method, and the address that crypto is sent to."""
     given = {name: body.get(name.lower()) for name in _GIVEN}
     return {**given, "paymentMethodCode": method, "destinationCryptoAddress": address}
 
