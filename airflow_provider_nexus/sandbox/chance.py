@@ -42,6 +42,6 @@ def dealer(seed: int, kind: str) -> Callable[[int], Words]:
     return deal
 
 
-def share(bits: int, of: int = SCALE) -> float:
+def share(bits: int) -> float:
     """A word as a fraction from 0 to 1."""
-    return (bits % of) / of
+    return (bits % SCALE) / SCALE

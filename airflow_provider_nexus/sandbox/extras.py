@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import Raw
 
+from airflow_provider_nexus.api.resource import words
 from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.sandbox import money
 from airflow_provider_nexus.sandbox.call import ApiAnswer, ApiCall, bad_query, bare, not_found, success
@@ -18,12 +19,8 @@ from airflow_provider_nexus.sandbox.shapes import spoiled
 from airflow_provider_nexus.sandbox.stamps import HOUR, MINUTE
 from airflow_provider_nexus.sandbox.world import World
 
-_SUMMED = {
-    "payoutValue": "payout",
-    "tradeValue": "tradeValue",
-    "bankCommission": "bankCommission",
-    "partnerCommission": "partnerCommission",
-    "networkCommission": "networkCommission",
+_SUMMED = {"payoutValue": "payout"} | {
+    name: name for name in words("tradeValue bankCommission partnerCommission networkCommission")
 }
 _STEP = 10 * MINUTE
 _LONGEST_CHART = 1440

@@ -77,8 +77,7 @@ def cents_for(units: int, price: int) -> int:
 def plain(units: int, scale: int) -> str:
     """Digits at the scale, zeros at the end included: ``199.99998000``."""
     whole, part = divmod(abs(units), 10**scale)
-    sign = "-" if units < 0 else ""
-    return f"{sign}{whole}.{part:0{scale}d}" if scale else f"{sign}{whole}"
+    return f"{'-' if units < 0 else ''}{whole}.{part:0{scale}d}"
 
 
 def scientific(units: int, scale: int) -> str:

@@ -19,7 +19,7 @@ from airflow_provider_nexus.sandbox.chance import scatter
 from airflow_provider_nexus.sandbox.filters import Test, select
 from airflow_provider_nexus.sandbox.rows import Record, RowSet
 from airflow_provider_nexus.sandbox.settings import SandboxSettings
-from airflow_provider_nexus.sandbox.stamps import Stamp, ceil_second, to_micros, zulu
+from airflow_provider_nexus.sandbox.stamps import SECOND, Stamp, to_micros, zulu
 from airflow_provider_nexus.sandbox.world import World
 
 Handler = Callable[[World, ApiCall], ApiAnswer]
@@ -77,8 +77,8 @@ def _list(resource: Resource, world: World, call: ApiCall) -> ApiAnswer:
     collection = world.collection_of(resource, parent, call.at)
     if resource.shape is Shape.PAGED:
         return page_answer(world, resource, collection, call)
-    found = whole(world, resource, collection, call)
-    return success(found, len(found), form) if resource.envelope else bare(found, records=len(found), form=form)
+    values = whole(world, resource, collection, call)
+    return success(values, len(values), form) if resource.envelope else bare(values, records=len(values), form=form)
 
 
 def page_answer(world: World, resource: Resource, collection: RowSet, call: ApiCall, *tests: Test) -> ApiAnswer:
@@ -200,4 +200,4 @@ def truth(world: World, name: str, start: datetime | None, end: datetime | None,
 
 def _displayed(moment: datetime | None) -> int | None:
     """A bound on displayed stamps, which are cut to seconds, as a bound on true ones."""
-    return None if moment is None else ceil_second(to_micros(moment))
+    return None if moment is None else -(-to_micros(moment) // SECOND) * SECOND

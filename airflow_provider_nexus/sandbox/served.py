@@ -79,13 +79,14 @@ SORTS: Mapping[str, str] = {
     "/customer": "customerCode email countryCode currencyCode created status trustlevel portFolioCode isBusiness bankAccount"
     " name firstName lastName dateOfBirth phone companyName address city zipCode state tag externalCustomerCode"
     " firstTransaction latestTransaction latestReview isReviewRecommended riskQualification",
-    "/customer/{}/accounts": "guid accountCode customerCode created activated dcReceiveAddress customerCryptoAddress dcCode"
-    " accountStatus accountType bucketCode",
     "/customer/{}/person": "id customerCode firstName lastName dateOfBirth ownershipPercentage createdOn createdBy updatedOn"
     " updatedBy",
     "/customer/{}/bankaccounts": "id number name customerCode currencyCode isPrimary created createdBy updated updatedBy",
-    "/accounts": "guid accountCode customerCode created activated dcReceiveAddress customerCryptoAddress dcCode accountStatus"
-    " accountType bucketCode",
+    **dict.fromkeys(
+        ("/accounts", "/customer/{}/accounts"),
+        "guid accountCode customerCode created activated dcReceiveAddress customerCryptoAddress dcCode accountStatus accountType"
+        " bucketCode",
+    ),
     "/transactions/custodian": "transactionCode linkedTransactionCode customerCode accountCode type direction status cryptoCode"
     " currencyCode paymentMethodCode paymentReference callbackUrl destinationCryptoAddress blockchainMessage"
     " blockchainTransactionId created swapMarginAmountCrypto",

@@ -47,11 +47,6 @@ def to_datetime(micros: int) -> datetime:
     return _EPOCH + timedelta(microseconds=micros)
 
 
-def ceil_second(micros: int) -> int:
-    """The next whole second, or the moment itself when it is one."""
-    return -(-micros // SECOND) * SECOND
-
-
 @lru_cache(maxsize=4096)
 def _day(number: int) -> str:
     return (_EPOCH + timedelta(days=number)).strftime("%Y-%m-%dT")
@@ -86,11 +81,6 @@ def zulu_ticks(micros: int) -> str:
 def compact(micros: int) -> str:
     """``yyyyMMddHHmmss``, as it is in codes."""
     return naive(micros).translate(_NO_MARKS)
-
-
-def date_only(micros: int) -> str:
-    """``yyyy-MM-dd``."""
-    return _day(micros // DAY)[:10]
 
 
 def http_date(micros: int) -> str:

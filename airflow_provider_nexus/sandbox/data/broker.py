@@ -6,14 +6,13 @@ from airflow_provider_nexus.sandbox import money
 from airflow_provider_nexus.sandbox.data import progress
 from airflow_provider_nexus.sandbox.data.customers import Customers
 from airflow_provider_nexus.sandbox.data.exchange import Orders
-from airflow_provider_nexus.sandbox.data.trades import TradeFacts, Trades, TradeView
+from airflow_provider_nexus.sandbox.data.trades import BROKER_PLACES, TradeFacts, Trades, TradeView
 from airflow_provider_nexus.sandbox.data.transactions import METHODS, NETWORK_FEE_UNITS, chain_id
 from airflow_provider_nexus.sandbox.data.vocabulary import EXCHANGES, PORTFOLIOS
 from airflow_provider_nexus.sandbox.rows import Record
 from airflow_provider_nexus.sandbox.stamps import DAY, Stamp
 from airflow_provider_nexus.sandbox.timeline import Presence, Timeline, derived
 
-_PLACES = (1, 3, 6, 8)
 _BELOW = (0, 0, 1, 1, 2, 2, 2, 3, 3, 4)
 _REASONS = {"PayoutOnHold": "DailySellLimit", "Blocked": "UnidentifiedBusiness"}
 
@@ -22,7 +21,7 @@ def broker_timeline(trades: Timeline) -> Timeline:
     """The four broker trades of every ten."""
     return derived(
         trades,
-        lambda row: row // 4 * 10 + _PLACES[row % 4],
+        lambda row: row // 4 * 10 + BROKER_PLACES[row % 4],
         lambda count: count // 10 * 4 + _BELOW[count % 10],
     )
 

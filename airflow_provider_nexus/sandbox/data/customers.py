@@ -13,13 +13,13 @@ from airflow_provider_nexus.sandbox.chance import dealer, salt_of, scatter
 from airflow_provider_nexus.sandbox.data import vocabulary as words
 from airflow_provider_nexus.sandbox.data.market import CRYPTOS, CURRENCIES, Currency, currency_of
 from airflow_provider_nexus.sandbox.rows import Record, Timed
-from airflow_provider_nexus.sandbox.stamps import DAY, HOUR, Stamp, date_only
+from airflow_provider_nexus.sandbox.stamps import DAY, HOUR, Stamp, naive
 from airflow_provider_nexus.sandbox.timeline import Presence, Timeline
 
 _STYLES = ("C{:07d}", "NL20NEXS{:010d}", "cust_{:05d}", "WEB-SHOP-{:06d}", "Klant{:d}")
 _RISKS = ("None", "Low", "Low", "Medium", "High", "VeryHigh")
 EACH = 4
-SPARE_PLACE = 3
+_SPARE_PLACE = 3
 """The place of an account without trades, of any status."""
 _SPARE = ("ACTIVE", "ACTIVE", "VALID", "NEW", "INVALID", "DELETED")
 _SPREAD = 0x9E3779B97F4A7C15F39CC0605CEDC8341082276BF3A27251F86C6A11D0C18E95
@@ -116,7 +116,7 @@ class Customers(Timed):
             "riskQualification": risk,
             "hasPhotoId": dealt[7] % 3 > 0,
             "comment": "" if dealt[8] % 3 else "called on \t monday\nasked for a refund",
-            "dateOfBirth": None if business else date_only((dealt[9] % 18_000) * DAY),
+            "dateOfBirth": None if business else naive(dealt[9] % 18_000 * DAY)[:10],
             "phone": f"+31 6 {dealt[10] % 10**8:08d}" if dealt[10] % 4 else None,
             "address": f"{words.STREETS[dealt[11] % 5]} {dealt[11] % 300 + 1}  ",
             "city": words.CITIES[row % 5],
@@ -183,7 +183,7 @@ class Accounts(Timed):
         age = at - self.stamp(row)
         if row >= EACH and age < HOUR // 2:
             return "NEW" if age < HOUR // 4 else "VALID"
-        return _SPARE[scatter(self._salt, row) % len(_SPARE)] if row % EACH == SPARE_PLACE else "ACTIVE"
+        return _SPARE[scatter(self._salt, row) % len(_SPARE)] if row % EACH == _SPARE_PLACE else "ACTIVE"
 
     def register(self, stamp: int, values: Record) -> int:
         """An account made over the API, with the row of its customer as ``_customer``."""

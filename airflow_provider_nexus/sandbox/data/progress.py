@@ -64,35 +64,6 @@ _BROKER_SELL = words("ToPayout ToPayout PayoutConfirming PayoutOnHold SellComple
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
-    """The life of a row.
-
-    :param ends: microseconds from its start to its end
-    :param settles: microseconds until it is on hold, or to its end for one that never is
-    :param is_cancelled: whether it ends cancelled, without a stamp
-    :param taken_back: microseconds from its start until it is taken back; 0 for never
-    """
-
-    ends: int
-    settles: int
-    is_cancelled: bool
-    taken_back: int
-
-
-def long_life(seed: int, cancelled: float = CANCELLED_SHARE) -> Life:
-    """The life of a row by its own seed; a share of such rows ends cancelled."""
-    pick = share(scatter(seed, 0))
-    _, low, high = next(band for band in _BANDS if pick < band[0])
-    within = scatter(seed, 1)
-    ends = low + within % (high - low)
-    settles = ends if high < 45 * DAY else _BANDS[0][1] + within % (_BANDS[0][2] - _BANDS[0][1])
-    is_cancelled = share(scatter(seed, 2)) < cancelled
-    later = _SOONEST_BACK + scatter(seed, 4) % (_LATEST_BACK - _SOONEST_BACK)
-    taken = not is_cancelled and share(scatter(seed, 3)) < _TAKEN_BACK_SHARE
-    return Life(ends, settles, is_cancelled, ends + later if taken else 0)
-
-
-@dataclass(frozen=True, slots=True)
 class Course:
     """The course of a trade.
 
@@ -114,6 +85,11 @@ class Course:
         """Microseconds until its end."""
         return self.settles + self.hold
 
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether it ends cancelled."""
+        return self.fate == CANCELLED
+
     def is_taken_back(self, age: int) -> bool:
         """Whether it has been taken back at an age in microseconds."""
         return 0 < self.taken_back <= age
@@ -126,7 +102,21 @@ class Course:
             return STOPPED
         if self.is_taken_back(age):
             return TAKEN_BACK
-        return FAILED if self.fate == CANCELLED else DONE
+        return FAILED if self.is_cancelled else DONE
+
+
+def long_life(seed: int, cancelled: float = CANCELLED_SHARE) -> Course:
+    """The life of a row by its own seed; a share of such rows ends cancelled, without a stamp."""
+    pick = share(scatter(seed, 0))
+    _, low, high = next(band for band in _BANDS if pick < band[0])
+    within = scatter(seed, 1)
+    ends = low + within % (high - low)
+    settles = ends if high < 45 * DAY else _BANDS[0][1] + within % (_BANDS[0][2] - _BANDS[0][1])
+    if share(scatter(seed, 2)) < cancelled:
+        return Course(settles, CANCELLED, ends - settles, is_stamped=False)
+    later = _SOONEST_BACK + scatter(seed, 4) % (_LATEST_BACK - _SOONEST_BACK)
+    taken_back = ends + later if share(scatter(seed, 3)) < _TAKEN_BACK_SHARE else 0
+    return Course(settles, ON_HOLD if ends > settles else COMPLETED, ends - settles, taken_back)
 
 
 def course_of(dealt: Words, kind: str, lives: Literal["short", "long"], *, spoiled: bool) -> Course:
@@ -134,10 +124,7 @@ def course_of(dealt: Words, kind: str, lives: Literal["short", "long"], *, spoil
     if lives == "short":
         return _short_course(dealt, kind, spoiled=spoiled)
     life = long_life(dealt[8] << 32 | dealt[9], 1 if spoiled else _CANCELLED_SHARE)
-    if life.is_cancelled:
-        return Course(life.ends, CANCELLED, is_stamped=False)
-    hold = life.ends - life.settles
-    return Course(life.settles, ON_HOLD if hold else COMPLETED, hold, life.taken_back)
+    return Course(life.ends, CANCELLED, is_stamped=False) if life.is_cancelled else life
 
 
 def _short_course(dealt: Words, kind: str, *, spoiled: bool) -> Course:
@@ -158,7 +145,7 @@ def custodian_status(kind: str, course: Course, phase: int) -> str:
     """The status under ``/transactions/custodian``: settled ones in upper case, those in flight in Pascal case."""
     if phase in _SETTLED:
         return _SETTLED[phase]
-    if phase == THIRD and course.fate == CANCELLED:
+    if phase == THIRD and course.is_cancelled:
         return "ToCancel"
     return _STEPS.get(kind, _ONE_STEP)[phase]
 
@@ -171,7 +158,7 @@ def broker_status(kind: str, course: Course, phase: int) -> str:
     """
     if kind == "BROKERBUY":
         return _BROKER_BUY[phase]
-    if phase == THIRD and course.fate == CANCELLED:
+    if phase == THIRD and course.is_cancelled:
         return "SellToBeReturned"
     if phase == STOPPED and course.fate == BLOCKED:
         return "Blocked"

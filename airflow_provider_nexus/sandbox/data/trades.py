@@ -23,8 +23,9 @@ from airflow_provider_nexus.sandbox.stamps import HOUR, compact
 from airflow_provider_nexus.sandbox.timeline import Presence, Timeline
 
 _KINDS = ("BUY",) * 7 + ("SELL",) * 4 + ("SENDOUT",) * 2 + ("RECEIVEIN",) * 3 + ("GIFT", "SENDTOBUCKET", "INTEREST", "CLAWBACK")
-_BROKER = (1, 3, 6, 8)
-_OUTGOING = frozenset({"SELL", "SENDOUT", "SENDTOBUCKET", "CLAWBACK", "SENDINTERNAL-SOURCE", "SWAP-SOURCE"})
+BROKER_PLACES = (1, 3, 6, 8)
+OUTGOING = frozenset({"SELL", "SENDOUT", "SENDTOBUCKET", "CLAWBACK", "SENDINTERNAL-SOURCE", "SWAP-SOURCE"})
+"""Types that take crypto from the customer's balance."""
 _MEDIAN, _SPREAD, _SIZES = 25_000, 1.2, 256
 _CENTS = [round(_MEDIAN * math.exp(_SPREAD * NormalDist().inv_cdf(step / (_SIZES + 2)))) for step in range(1, _SIZES + 2)]
 """Values of trades in cents of a euro, each as likely as the next: log-normal, half of them below 250 euros."""
@@ -91,7 +92,7 @@ class TradeFacts:
     def signed_units(self) -> int:
         """The change of the customer's balance, at scale 8."""
         name = f"{self.kind}-{self.direction}" if self.kind in ("SENDINTERNAL", "SWAP") else self.kind
-        return -self.units if name in _OUTGOING else self.units
+        return -self.units if name in OUTGOING else self.units
 
 
 class Trades:
@@ -158,7 +159,7 @@ class Trades:
         dealt = self._deal(row)
         if place in (4, 5):
             return self._end_of_pair(row, created, dealt)
-        if place in _BROKER:
+        if place in BROKER_PLACES:
             kind = "BROKERBUY" if dealt[0] % 5 < 3 else "BROKERSELL"
             return self._trade(row, created, kind, self._pick(created, dealt), BROKER_PLACE, dealt)
         return self._trade(row, created, _KINDS[dealt[0] % 20], self._pick(created, dealt), dealt[3] % 2, dealt)

@@ -42,7 +42,13 @@ class Treasury:
             "broker_balances": lambda call: {
                 each.code: self._broker_balance(place, call.at) for place, each in enumerate(CRYPTOS)
             },
-            "label_partner": self._label_partner,
+            "label_partner": lambda call: {  # noqa: ARG005
+                "labelPartnerCode": words.LABEL_PARTNER,
+                "baseCurrencyCode": CURRENCIES[0].code,
+                "businessModel": "Custodian",
+                "features": {"orders": True, "interest": False},
+                "maximumAllowedYieldDeviationValue": Raw(b"0.0500"),
+            },
         }
 
     def _currencies(self, call: ApiCall) -> Record:
@@ -130,9 +136,6 @@ class Treasury:
             "updated": Stamp(at // MINUTE * MINUTE),
         }
 
-    def _amount(self, place: int, at: int) -> int:
-        return 10**10 + scatter(self._salt + place, at // HOUR) % 10**12
-
     def _custodian_balances(self, call: ApiCall, customer: int | None = None) -> Record:
         """Custodian balances, now or at ``balanceDateTime``, of all or of one customer."""
         asked = call.moment("balanceDateTime")
@@ -156,7 +159,8 @@ class Treasury:
 
     def _broker_balance(self, place: int, at: int) -> Record:
         """The classic broker balance of a crypto."""
-        units, updated, market = self._amount(place, at), Stamp(at // MINUTE * MINUTE), self._market
+        units, updated = 10**10 + scatter(self._salt + place, at // HOUR) % 10**12, Stamp(at // MINUTE * MINUTE)
+        market = self._market
         return {
             "balanceCurrencyCode": CRYPTOS[place].code,
             "availableBalance": money.crypto(units),
@@ -177,14 +181,4 @@ class Treasury:
                 }
                 for each in CURRENCIES[:2]
             ],
-        }
-
-    def _label_partner(self, call: ApiCall) -> Record:  # noqa: ARG002
-        """The tenant."""
-        return {
-            "labelPartnerCode": words.LABEL_PARTNER,
-            "baseCurrencyCode": CURRENCIES[0].code,
-            "businessModel": "Custodian",
-            "features": {"orders": True, "interest": False},
-            "maximumAllowedYieldDeviationValue": Raw(b"0.0500"),
         }

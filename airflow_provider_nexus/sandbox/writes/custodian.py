@@ -6,14 +6,14 @@ See docs/api_facts.rst, Trading calls and Custodian lifecycle.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from airflow_provider_nexus.sandbox.call import ApiAnswer, ApiCall, success
 from airflow_provider_nexus.sandbox.data import progress
 from airflow_provider_nexus.sandbox.data.customers import address_of
 from airflow_provider_nexus.sandbox.data.market import CRYPTOS
-from airflow_provider_nexus.sandbox.data.trades import TradeFacts
+from airflow_provider_nexus.sandbox.data.trades import OUTGOING, TradeFacts
 from airflow_provider_nexus.sandbox.money import units_for
 from airflow_provider_nexus.sandbox.reads import Route
 from airflow_provider_nexus.sandbox.rows import Record
@@ -24,53 +24,41 @@ from airflow_provider_nexus.sandbox.writes.checks import Body
 _SELLS = ("SELL", "BROKERSELL")
 
 
-@dataclass(frozen=True)
-class Kind:
-    """One trading call that makes one transaction.
-
-    :param takes: whether crypto is taken from the customer's balance
-    :param simulates: whether it has a twin that changes nothing
-    :param is_sourced: whether the customer and the amount are in an object ``source``
-    """
-
-    path: str
-    kind: str
-    takes: bool = False
-    simulates: bool = True
-    is_sourced: bool = False
-
-
-_SINGLE = (
-    Kind("/buy/custodian", "BUY"),
-    Kind("/sell/custodian", "SELL", takes=True),
-    Kind("/gift/custodian", "GIFT"),
-    Kind("/clawback/custodian", "CLAWBACK", takes=True, simulates=False),
-    Kind("/brokerbuy", "BROKERBUY"),
-    Kind("/paymentrequest/brokersell", "BROKERSELL"),
-    Kind("/paymentrequest/custodian", "RECEIVEIN"),
-    Kind("/sendout/custodian", "SENDOUT", takes=True, is_sourced=True),
-    Kind("/sendtobucket/custodian", "SENDTOBUCKET", takes=True, simulates=False, is_sourced=True),
-)
+_SINGLE = {
+    "/buy/custodian": "BUY",
+    "/sell/custodian": "SELL",
+    "/gift/custodian": "GIFT",
+    "/clawback/custodian": "CLAWBACK",
+    "/brokerbuy": "BROKERBUY",
+    "/paymentrequest/brokersell": "BROKERSELL",
+    "/paymentrequest/custodian": "RECEIVEIN",
+    "/sendout/custodian": "SENDOUT",
+    "/sendtobucket/custodian": "SENDTOBUCKET",
+}
+"""Trading calls that make one transaction, and its type."""
+_SOURCED = ("SENDOUT", "SENDTOBUCKET")
+"""Types whose customer and amount are in an object ``source``."""
+_NOT_SIMULATED = ("/clawback/custodian", "/sendtobucket/custodian")
 
 
 def _method(world: World, body: Body, call: ApiCall) -> str | None:
     return checks.payment_method(world, body, call) if body.get("paymentmethodcode") else None
 
 
-def _single(kind: Kind, simulated: bool, world: World, call: ApiCall) -> ApiAnswer:
+def _single(kind: str, simulated: bool, world: World, call: ApiCall) -> ApiAnswer:
     body = call.json()
-    asked = body["source"] if kind.is_sourced else body
+    asked = body["source"] if kind in _SOURCED else body
     named = checks.text(asked, "customerCode")
-    customer = None if named is None and kind.kind == "RECEIVEIN" else checks.active_customer(world, named, call)
-    made = trade.asked(world, call, kind.kind, asked, customer)
-    if kind.takes:
+    customer = None if named is None and kind == "RECEIVEIN" else checks.active_customer(world, named, call)
+    made = trade.asked(world, call, kind, asked, customer)
+    if kind in OUTGOING:
         trade.refuse_low_balance(world, call, made)
     address = checks.text(body, "destinationAddress") or checks.text(body.get("destination") or {}, "address")
     made.extra = trade.described(body, _method(world, body, call), address)
     if not simulated:
         trade.write(world, call, made, staged=bool(body.get("stage")))
     values: Record = {"transaction": trade.shown(world, call, made)}
-    if kind.kind == "RECEIVEIN":
+    if kind == "RECEIVEIN":
         address = checks.text(body, "receiveAddress") or address_of(made.dealt[0])
         values["paymentUri"] = f"{CRYPTOS[made.crypto].name.lower().replace(' ', '')}:{address}"
     return success(values)
@@ -120,10 +108,6 @@ def _trade(world: World, call: ApiCall) -> TradeFacts:
     return world.trades.get(world.found("transactions", call.parts["code"], call.at))
 
 
-def _answer(world: World, call: ApiCall, found: TradeFacts) -> ApiAnswer:
-    return success({"transaction": world.answered(call, "transactions", world.transactions.shown(found, call.at))})
-
-
 def _cancel(world: World, call: ApiCall) -> ApiAnswer:
     """Both ends of a swap or send are cancelled."""
     found = _trade(world, call)
@@ -134,7 +118,7 @@ def _cancel(world: World, call: ApiCall) -> ApiAnswer:
     for row in (found.row, found.twin):
         if row is not None:
             world.trades.pin(row, call.at, progress.FAILED)
-    return _answer(world, call, found)
+    return success({"transaction": world.answered_row(call, "transactions", found.row)})
 
 
 def _pay_out(phase: int, world: World, call: ApiCall) -> ApiAnswer:
@@ -144,19 +128,19 @@ def _pay_out(phase: int, world: World, call: ApiCall) -> ApiAnswer:
     if body.get("paymentreference"):
         world.transactions.patch(found.row, paymentReference=checks.text(body, "paymentReference"))
     world.trades.pin(found.row, call.at, phase)
-    return _answer(world, call, found)
+    return success({"transaction": world.answered_row(call, "transactions", found.row)})
 
 
-def _twins(path: str, handler: Callable[[bool, World, ApiCall], ApiAnswer], *, simulates: bool = True) -> Iterator[Route]:
-    """A trading call, and its twin that changes nothing."""
+def _twins(path: str, handler: Callable[[bool, World, ApiCall], ApiAnswer]) -> Iterator[Route]:
+    """A trading call, and its twin that changes nothing if it has one."""
     yield Route("POST", path, partial(handler, False), "B", writes=True)
-    if simulates:
+    if path not in _NOT_SIMULATED:
         yield Route("POST", f"{path}/simulate", partial(handler, True), "B", writes=True)
 
 
 _TRANSACTION = "/transactions/custodian/{code}"
 ROUTES = (
-    *(route for kind in _SINGLE for route in _twins(kind.path, partial(_single, kind), simulates=kind.simulates)),
+    *(route for path, kind in _SINGLE.items() for route in _twins(path, partial(_single, kind))),
     *_twins("/sendinternal/custodian", _send_internal),
     *_twins("/swap/custodian", _swap),
     Route("POST", f"{_TRANSACTION}/cancel", _cancel, writes=True),

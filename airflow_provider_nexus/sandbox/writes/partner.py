@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from decimal import Decimal
+from functools import partial
 
 from airflow_provider_nexus.sandbox import codes, money
 from airflow_provider_nexus.sandbox.call import ApiAnswer, ApiCall, not_found, success
@@ -93,35 +93,17 @@ def _change_schedule(world: World, call: ApiCall) -> ApiAnswer:
     return lists.changed(world, call, SCHEDULES, _schedule_values(call))
 
 
-def _intervals(world: World, call: ApiCall) -> list[Record]:
-    """The intervals of all schedules."""
-    return [each for row in world.lists[SCHEDULES].entries for each in row.record(call.at).get("intervals", ())]
-
-
-def _parts(world: World, call: ApiCall) -> list[Record]:
-    """The parts of all intervals."""
-    return [part for each in _intervals(world, call) for part in each["subIntervals"]]
-
-
-def _named(records: Iterable[Record], call: ApiCall, noun: str) -> Record:
-    """The one that the path names."""
-    found = next((each for each in records if each["id"] == call.parts["id"].lower()), None)
+def _interval(noun: str, world: World, call: ApiCall) -> ApiAnswer:
+    """The interval of a schedule, or the part of one, that the path names; as the call changes it."""
+    known = [each for row in world.lists[SCHEDULES].entries for each in row.record(call.at).get("intervals", ())]
+    if noun == "SubInterval":
+        known = [part for each in known for part in each["subIntervals"]]
+    found = next((each for each in known if each["id"] == call.parts["id"].lower()), None)
     if found is None:
         raise not_found(noun, call.parts["id"])
-    return found
-
-
-def _interval(world: World, call: ApiCall) -> ApiAnswer:
-    return success(_named(_intervals(world, call), call, "Interval"), 1, call.form(SCHEDULES))
-
-
-def _part(world: World, call: ApiCall) -> ApiAnswer:
-    return success(_named(_parts(world, call), call, "SubInterval"), 1, call.form(SCHEDULES))
-
-
-def _change_part(world: World, call: ApiCall) -> ApiAnswer:
-    _named(_parts(world, call), call, "SubInterval").update(checks.given(call.json(), "adjustedRate"))
-    return _part(world, call)
+    if call.method == "PUT":
+        found.update(checks.given(call.json(), "adjustedRate"))
+    return success(found, 1, call.form(SCHEDULES))
 
 
 def _latest_uploads(world: World, call: ApiCall) -> ApiAnswer:
@@ -206,9 +188,9 @@ ROUTES = (
     Route("POST", "/notifications", _notify, "B", writes=True),
     Route("POST", f"{_INTEREST}/schedules", _schedule, "B", writes=True),
     Route("PUT", f"{_INTEREST}/schedules/{{code}}", _change_schedule, "B", writes=True),
-    Route("GET", f"{_INTEREST}/intervals/{{id}}", _interval, "B"),
-    Route("GET", f"{_INTEREST}/subintervals/{{id}}", _part, "B"),
-    Route("PUT", f"{_INTEREST}/subintervals/{{id}}", _change_part, "B", writes=True),
+    Route("GET", f"{_INTEREST}/intervals/{{id}}", partial(_interval, "Interval"), "B"),
+    Route("GET", f"{_INTEREST}/subintervals/{{id}}", partial(_interval, "SubInterval"), "B"),
+    Route("PUT", f"{_INTEREST}/subintervals/{{id}}", partial(_interval, "SubInterval"), "B", writes=True),
     Route("PUT", f"{_FEES}/customer", _set_fee(_CUSTOMER_FEES, "customerCode"), "B", writes=True),
     Route("DELETE", f"{_FEES}/customer/{{code}}", lists.removal(_CUSTOMER_FEES, shows=True), "B", writes=True),
     Route("PUT", f"{_FEES}/tag", _set_fee(_TAG_FEES, "customerTag"), "B", writes=True),
