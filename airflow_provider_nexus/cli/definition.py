@@ -49,18 +49,21 @@ def _whole(flag: str, default: int | None, text: str, *, least: int = 0, most: i
 _TREATMENTS = ("keep", "hash", "mask", "drop")
 _LAST_PORT, _MOST_WARNING_DAYS, _MOST_PARALLEL = 65_535, 3_650, 16
 _SETTLED = "default: five minutes ago, as younger records may not be seen yet"
+_SWITCH = {"action": "store_true"}
+_FILE = {"dest": "out", "metavar": "FILE"}
+_HOME = Argument("--home", "folder for the throw-away Airflow and the data (default: .demo)", {"default": ".demo"})
 _OUTPUT = Argument(
     "--output", "table for a person, json for a program (default: table)", {"choices": ("table", "json"), "default": "table"}
 )
 _CONN_ID = Argument("--nexus-conn-id", "connection of Nexus (default: nexus_default)", {"default": "nexus_default"})
-_SQL_CONN_ID = Argument("--sql-conn-id", "connection of a database: TARGET is then the name of a table", {"default": None})
+_SQL_CONN_ID = Argument("--sql-conn-id", "connection of a database: TARGET is then the name of a table")
 _FORMS = ("list", "json", "redshift", "snowflake", "databricks", "bigquery")
 _TARGET = Argument("target", "path or URL that a sync writes under, or any folder below it", {"metavar": "TARGET"})
 _RESOURCE = Argument("resource", "name in the catalogue, such as transactions", {"metavar": "RESOURCE"})
 
 
 def _moment(flag: str, text: str, *, required: bool = False) -> Argument:
-    return Argument(flag, text, {"default": None, "required": required, "metavar": "MOMENT", "type": _read_moment})
+    return Argument(flag, text, {"required": required, "metavar": "MOMENT", "type": _read_moment})
 
 
 def _read_moment(text: str) -> datetime:
@@ -101,14 +104,14 @@ COMMANDS = (
         "demo",
         "Sync a month of a sandbox through real Airflow and show the proof",
         "airflow_provider_nexus.cli.demo.run",
-        (Argument("--home", "folder for the throw-away Airflow and the data (default: .demo)", {"default": ".demo"}),),
+        (_HOME,),
     ),
     Command(
         "ui",
         "Start Airflow's user interface with a sandbox, its connections and the example DAGs in place",
         "airflow_provider_nexus.cli.ui.run",
         (
-            Argument("--home", "folder for the throw-away Airflow and the data (default: .demo)", {"default": ".demo"}),
+            _HOME,
             # the three ports from 713 above it on are taken, too
             _whole("--port", 8080, "port of the user interface on 127.0.0.1 (default: 8080)", least=1, most=_LAST_PORT - 715),
         ),
@@ -120,11 +123,7 @@ COMMANDS = (
         (
             _TARGET,
             _SQL_CONN_ID,
-            Argument(
-                "--against-nexus",
-                "compare counts and totals with those of Nexus now as well",
-                {"action": "store_true", "default": False},
-            ),
+            Argument("--against-nexus", "compare counts and totals with those of Nexus now as well", _SWITCH),
             _CONN_ID,
             _OUTPUT,
         ),
@@ -150,9 +149,9 @@ COMMANDS = (
             Argument(
                 "--totals-only",
                 "compare single customers only where a total differs; by default each is, by a call of its own",
-                {"action": "store_true", "default": False},
+                _SWITCH,
             ),
-            Argument("-o", "path or URL of an HTML file to write as well", {"default": None, "dest": "out", "metavar": "FILE"}),
+            Argument("-o", "path or URL of an HTML file to write as well", _FILE),
             _CONN_ID,
             _OUTPUT,
         ),
@@ -175,16 +174,10 @@ COMMANDS = (
             _moment("--window-end", "windows that end then or earlier (default: all)"),
             _moment("--changed-since", "windows that were written then or later, by the clock of the store (default: all)"),
             Argument(
-                "--relative-to",
-                "what the stage leads to, for snowflake and databricks (default: TARGET)",
-                {"default": None, "metavar": "PLACE"},
+                "--relative-to", "what the stage leads to, for snowflake and databricks (default: TARGET)", {"metavar": "PLACE"}
             ),
-            Argument("--allow-unproved", "take windows that were never proved, too", {"action": "store_true", "default": False}),
-            Argument(
-                "-o",
-                "path or URL of a file to write (default: standard output)",
-                {"default": None, "dest": "out", "metavar": "FILE"},
-            ),
+            Argument("--allow-unproved", "take windows that were never proved, too", _SWITCH),
+            Argument("-o", "path or URL of a file to write (default: standard output)", _FILE),
         ),
     ),
     Command(
@@ -249,7 +242,7 @@ COMMANDS = (
                 "days before a token's end from which on it is a warning (default: the connection's)",
                 most=_MOST_WARNING_DAYS,
             ),
-            Argument("--strict", "let warnings count as failures", {"action": "store_true", "default": False}),
+            Argument("--strict", "let warnings count as failures", _SWITCH),
             _OUTPUT,
         ),
     ),
@@ -272,11 +265,7 @@ COMMANDS = (
         (
             _TARGET,
             _SQL_CONN_ID,
-            Argument(
-                "-o",
-                "path or URL of the file to write (default: report.html)",
-                {"default": "report.html", "dest": "out", "metavar": "FILE"},
-            ),
+            Argument("-o", "path or URL of the file to write (default: report.html)", _FILE | {"default": "report.html"}),
         ),
     ),
 )

@@ -49,11 +49,6 @@ _ARGUMENT = re.compile(
 )
 
 
-def _flag(found: re.Match[str]) -> str:
-    """An argument as it is named at a shell."""
-    return _FLAGS[found[1] or found[2]]
-
-
 def _text_of(error: NexusError | OSError) -> str:
     """An error without the number that this machine has for it."""
     if isinstance(error, OSError) and error.strerror:
@@ -73,7 +68,8 @@ def command(function: Callable[[Namespace], int]) -> Callable[[Namespace], None]
         except (NexusError, OSError) as error:
             place = f"{function.__module__}.{function.__name__}"
             name = next((each.name for each in COMMANDS if each.function == place), function.__name__)
-            print(printable(f"{name}: {_ARGUMENT.sub(_flag, _text_of(error))}"), file=sys.stderr)
+            text = _ARGUMENT.sub(lambda found: _FLAGS[found[1] or found[2]], _text_of(error))  # as it is named at a shell
+            print(printable(f"{name}: {text}"), file=sys.stderr)
             code = PROBLEMS if isinstance(error, _OF_THE_DATA) else FAILED
         except KeyboardInterrupt:
             code = STOPPED
