@@ -107,11 +107,6 @@ class Sum:
     unit: str
     total: Decimal
 
-    @property
-    def label(self) -> str:
-        """The amount's name for people."""
-        return label_of(self.name)
-
 
 @dataclass(frozen=True)
 class MoneyTable:

@@ -10,14 +10,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Context, Decimal, Inexact, Overflow
+from decimal import Decimal, localcontext
 from itertools import groupby
 from statistics import median_low
+
+from airflow_provider_nexus.extract.totals import EXACT
 
 DAY = timedelta(days=1)
 LONGEST = 366 * DAY
 """As much of a window is drawn, its end: the first sync of a resource may go back to its beginning."""
-_EXACT = Context(prec=2000, traps=[Inexact, Overflow])
 
 
 def midnight(day: date) -> datetime:
@@ -40,10 +41,8 @@ def days_of(start: datetime, end: datetime | None) -> list[date]:
 
 def total(values: Iterable[Decimal]) -> Decimal:
     """An exact sum."""
-    found = Decimal(0)
-    for value in values:
-        found = _EXACT.add(found, value)
-    return found
+    with localcontext(EXACT):
+        return sum(values, Decimal(0))
 
 
 _PITCH, _CELL, _LEFT, _TOP = 17, 15, 32, 20

@@ -23,7 +23,7 @@ from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusErro
 from airflow_provider_nexus.load.delta.found import open_table
 from airflow_provider_nexus.load.manifest import NAME
 from airflow_provider_nexus.report.amounts import exact, label_of, rounded
-from airflow_provider_nexus.report.collection import ResourceCopy, Wording
+from airflow_provider_nexus.report.collection import VERDICTS, ResourceCopy, Wording
 from airflow_provider_nexus.report.drawings import RECENT_TALL, RECENT_WIDE
 from airflow_provider_nexus.report.section import WORDS, Section, changes, span, stamp
 from airflow_provider_nexus.report.tree import FILES, copies
@@ -112,7 +112,7 @@ def filled(template: str, sheets: Iterable[str], *, links_from: str = "", **valu
 def _summary(sections: list[Section], bare: Sequence[str]) -> dict[str, Any]:
     """The top of the page, of all resources together."""
     entries = [entry for section in sections for entry in section.collection.entries]
-    found = {name: sum(section.counts[name] for section in sections) for name in ("proved", "proved_shrunk", "unproved")}
+    found = {name: sum(section.counts[name] for section in sections) for name in VERDICTS}
     kinds = {"window" if section.has_windows else "reading" for section in sections}
     gaps = sum(len(section.gaps) for section in sections)
     overlaps = sum(len(section.collection.overlaps) + len(section.collection.within) for section in sections)

@@ -11,7 +11,7 @@ from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.client.log import number_of
 from airflow_provider_nexus.load.manifest import ChangeCounts
 from airflow_provider_nexus.report.amounts import Amounts
-from airflow_provider_nexus.report.collection import ResourceCopy, WindowEntry
+from airflow_provider_nexus.report.collection import VERDICTS, ResourceCopy, WindowEntry
 from airflow_provider_nexus.report.drawings import Bars, CalendarSpan, Mark, Panel, draw, recent
 
 _WIDE, _TALL = 720, 72
@@ -48,7 +48,7 @@ class Section:
     def counts(self) -> dict[str, int]:
         """How many windows of each verdict."""
         found = [entry.verdict for entry in self.collection.entries]
-        return {verdict: found.count(verdict) for verdict in ("proved", "proved_shrunk", "unproved")}
+        return {verdict: found.count(verdict) for verdict in VERDICTS}
 
     @property
     def records(self) -> int:
