@@ -145,13 +145,8 @@ def _paragraphs(names: Sequence[str], table: list[list[list[str]]], room: int) -
 
 @contextmanager
 def following(what: str, unit: str, console: Console | None = None) -> Iterator[Follow]:
-    """A bar that is removed at the end. Where the console is no terminal, nothing is written.
+    """A bar that is removed at the end, short where the terminal is narrow; where the console is no terminal, nothing is written.
 
-    On a narrow terminal the bar is short, so that the numbers stay whole.
-
-    :param what: is done
-    :param unit: what is counted, such as ``records``
-    :param console: to be on; stderr if left out
     :return: to be called with how much is done, and of how much
     """
     columns = (

@@ -130,10 +130,8 @@ def _connections() -> Iterator[None]:
 
 
 def place(target: str, name: str = "TARGET") -> Any:
-    """A folder of this machine, or one of any store that Airflow knows.
+    """A folder of this machine, or one of any store that Airflow knows, by path or URL; the error has the argument's name.
 
-    :param target: path or URL
-    :param name: of the argument, for the error
     :raises NexusConfigurationError: when it can't be a place, or the store or its connection is not known
     """
     text = place_of(name, target, relative=True)

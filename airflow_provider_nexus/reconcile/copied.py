@@ -40,12 +40,7 @@ _READ_WHOLE = ("created", "reread")
 
 @dataclass(frozen=True)
 class ProvedWindow:
-    """A window of a copy, whose proof is sound.
-
-    :param read_at: when it was read
-    :param rejected: records that were put aside
-    :param protected: what was done with personal fields, by wire name
-    """
+    """A window of a copy, whose proof is sound: how many records were put aside, and what fields were protected, by wire name."""
 
     window: Window
     read_at: datetime

@@ -40,12 +40,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Explanation:
-    """A record that could explain a difference.
-
-    :param record: its code
-    :param amount: what it moved
-    :param why: in words
-    """
+    """A record that could explain a difference, by its code: what it moved, and why, in words."""
 
     record: str
     amount: Decimal
@@ -133,9 +128,8 @@ def reasons_of(difference: Decimal) -> dict[Decimal, str]:
 def together(movements: Iterable[tuple[timedelta, Movement]], difference: Decimal) -> tuple[Explanation, ...] | None:
     """The movements that are the difference together, so that Nexus did not have them yet; ``None`` when none are found.
 
-    Tried are single ones, few of those that are near, any of those that are nearest, and all up to a distance but for one.
-
-    :param movements: each with its distance
+    Tried are single ones, few of those that are near, by their distances, any of those that are nearest, and all up to a distance
+    but for one.
     """
     if not difference:
         return ()

@@ -25,13 +25,9 @@ _ELSEWHERE = (HOT_WALLET, "Other", "")
 
 
 class Movement(NamedTuple):
-    """An amount that a record moved.
+    """An amount that a record moved, with its sign: the code of the record, what of it, for a person, and when.
 
-    :param place: where, and which currency or crypto
-    :param amount: with its sign
-    :param record: its code
-    :param what: what of the record, for a person
-    :param at: when; for a transaction when it was created, as Nexus does not tell when it was completed
+    That is for a transaction when it was created, as Nexus does not tell when it was completed.
     """
 
     place: Place
@@ -42,12 +38,7 @@ class Movement(NamedTuple):
 
 
 class Transaction(NamedTuple):
-    """A transaction.
-
-    :param movement: what it moves once it is completed, 0 as long as that is not known
-    :param phase: of its status
-    :param read_at: when the copy's version of it was read; ``None`` for now
-    """
+    """A transaction: what it moves once completed, 0 while unknown; ``read_at`` is when a copy's version was read."""
 
     movement: Movement
     phase: Phase

@@ -71,8 +71,6 @@ class Statement:
         """What was confirmed in the hot wallet at a moment, and the places that moved each time they were read.
 
         Nexus shows it as it is now, so what the ledger has had since is taken off: both are read until nothing comes in between.
-
-        :param since: reads what the ledger has had since the moment
         """
         found, stated = Amounts(), self._confirmed()
         for _ in range(_TRIES):

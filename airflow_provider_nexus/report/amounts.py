@@ -110,12 +110,7 @@ class Sum:
 
 @dataclass(frozen=True)
 class MoneyTable:
-    """The amounts that matter, in one kind of currency.
-
-    :param title: of the kind
-    :param names: wire names of the amounts
-    :param rows: currency, the sum of each amount, and a chart of the first one by day
-    """
+    """The amounts that matter, in one kind of currency: for each currency their sums, and a chart of the first one by day."""
 
     title: str
     names: list[str]

@@ -48,12 +48,7 @@ class Chain:
 
 @dataclass(frozen=True)
 class ShownManifest:
-    """A manifest that the page shows in full.
-
-    :param anchor: where
-    :param title: what it is of
-    :param text: its JSON
-    """
+    """A manifest that the page shows in full: at which anchor, what it is of, and its JSON."""
 
     anchor: str
     title: str

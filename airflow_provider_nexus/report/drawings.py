@@ -60,13 +60,7 @@ RECENT_WIDE = _RECENT * _RECENT_CELL
 
 @dataclass(frozen=True)
 class CalendarSpan:
-    """Something to be marked.
-
-    :param kind: ``proved``, ``proved_shrunk``, ``unproved`` or ``gap``
-    :param title: what it is, in words
-    :param href: where it is shown
-    :param again: whether it was read again or patched
-    """
+    """Something to be marked: its kind, of :data:`_WORST`, in words, where it is shown, and if it was read again or patched."""
 
     start: datetime
     end: datetime | None
@@ -89,12 +83,7 @@ class Mark:
 
 @dataclass
 class Panel:
-    """A drawing.
-
-    :param name: the time that it shows
-    :param axis: ``day`` or ``time of day (UTC)``
-    :param labels: x, y and text
-    """
+    """A drawing of a time: the axis is ``day`` or ``time of day (UTC)``, and labels are x, y and text."""
 
     name: str
     axis: str
@@ -198,12 +187,7 @@ def _pieces(spans: Iterable[CalendarSpan]) -> Iterator[tuple[date, timedelta, ti
 
 @dataclass(frozen=True)
 class Bars:
-    """A drawing of a series, as one path.
-
-    :param path: of the bars, as SVG has it
-    :param zero: height of the line of nought
-    :param days: days in one bar
-    """
+    """A drawing of a series, as one path of SVG, with the height of the line of nought, and the days in one bar."""
 
     path: str
     width: int

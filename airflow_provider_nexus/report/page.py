@@ -63,15 +63,7 @@ def render(
     links_from: str = "",
     bare: Sequence[str] = (),
 ) -> str:
-    """The page on copies, be they files or tables.
-
-    :param found: each with an entry
-    :param wording: how to speak of what stores them
-    :param made_at: when it is made; by default now
-    :param links_from: what comes before the paths of manifests
-    :param bare: folders of windows, none of which has a manifest
-    :return: HTML
-    """
+    """The page on copies, each with an entry, be they files or tables; of bare folders of windows none has a manifest."""
     now = made_at or datetime.now(UTC)
     ordered = sorted(found, key=lambda each: (each.environment, each.resource, each.path))
     sections = [Section(place, collection, now) for place, collection in enumerate(ordered)]
@@ -89,12 +81,7 @@ def render(
 
 
 def filled(template: str, sheets: Iterable[str], *, links_from: str = "", **values: Any) -> str:
-    """A template as a page that loads nothing else.
-
-    :param sheets: names of its style sheets
-    :param links_from: what comes before the paths of its links
-    :param values: what the template takes
-    """
+    """A template as a page that loads nothing else, with its style sheets; ``links_from`` comes before the paths of its links."""
     environment = Environment(
         loader=PackageLoader(_PACKAGE), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
     )

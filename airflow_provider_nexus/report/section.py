@@ -21,12 +21,7 @@ WORDS = {"proved": "proved", "proved_shrunk": "proved though shrunk", "unproved"
 
 
 class Section:
-    """All that is shown of one resource.
-
-    :param place: number of the resource on the page
-    :param collection: its manifests
-    :param now: when the report is made
-    """
+    """All that is shown of one resource, whose number on the page is its place, at the moment when the report is made."""
 
     def __init__(self, place: int, collection: ResourceCopy, now: datetime) -> None:
         self.place, self.collection, self.now = place, collection, now
@@ -163,12 +158,7 @@ def changes(counts: ChangeCounts | None) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class OpenRecords:
-    """The records whose end has not been seen.
-
-    :param ages: words for an age, with the count of each status in it
-    :param statuses: all statuses, sorted
-    :param oldest: key, creation stamp, age and status of the oldest; without keys where those are personal
-    """
+    """The records whose end has not been seen: counts by age and status, and the oldest, without personal keys."""
 
     number: int
     ages: list[tuple[str, list[int]]]

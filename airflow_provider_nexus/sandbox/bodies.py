@@ -123,12 +123,7 @@ _FIELD = re.compile(r"(\^?)([\w.]+)(!?)(?::(\w+))?(?:<(\d+))?(?:=(\S+))?")
 
 @dataclass(frozen=True)
 class Declared:
-    """One field of a body.
-
-    :param path: its name, with the name of the object that it lies in before it
-    :param longest: characters that a text may have; 0 for any number
-    :param choices: words that a text is one of, in any case; none for any text
-    """
+    """One field of a body by its path; a text has at most ``longest`` characters, if not 0, and is one of any choices."""
 
     path: tuple[str, ...]
     is_exact: bool

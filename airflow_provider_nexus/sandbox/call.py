@@ -18,14 +18,9 @@ SUCCESS = "Successfully processed your request"
 
 @dataclass(frozen=True, kw_only=True)
 class ApiCall:
-    """One call as the handlers see it.
+    """One call as the handlers see it, at a virtual time in microseconds.
 
-    :param query: query names in lower case; empty values are left out
-    :param headers: header names in lower case
-    :param parts: values of the path's placeholders
-    :param at: virtual time in microseconds
-    :param serial: number of the call
-    :param sorts: names that the list can be sorted by, in lower case
+    Names of the query, without empty values, of headers, and those that a list can be sorted by are in lower case.
     """
 
     method: str

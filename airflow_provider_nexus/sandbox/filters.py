@@ -22,13 +22,7 @@ _AMOUNTS = {"amountFrom": 1, "amountTo": -1}
 
 @dataclass
 class Selection:
-    """What a call asks for.
-
-    :param since: first microsecond wanted
-    :param until: first microsecond not wanted any more
-    :param tests: what a row has to pass besides
-    :param echo: the filters applied, for ``filteringParameters``
-    """
+    """What a call asks for: rows from ``since`` till before ``until``, in microseconds, that pass the tests; ``echo`` has the filters."""
 
     since: int | None = None
     until: int | None = None

@@ -33,12 +33,7 @@ _OWN_SHAPE = ("trade_pairs", "exchanges")
 
 @dataclass(frozen=True)
 class Route:
-    """One endpoint.
-
-    :param path: template; placeholders match one piece of a path
-    :param surface: generations that it was seen in
-    :param writes: whether it changes something, and so takes the role ``write``
-    """
+    """One endpoint: its template, the generations that it was seen in, and whether it takes the role ``write``."""
 
     method: str
     path: str

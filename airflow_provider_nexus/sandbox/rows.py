@@ -124,13 +124,7 @@ class Timed(RowSet):
 
 @dataclass(slots=True)
 class ListedRow:
-    """One row of a short list.
-
-    :param code: its key
-    :param values: its record, or what makes it for a moment
-    :param stamp: when it was made; 0 where that is not shown
-    :param changes: values set by calls
-    """
+    """One row of a short list: its key, its record or what makes it for a moment, its stamp if shown, and changes by calls."""
 
     code: str
     values: Record | Callable[[int], Record]

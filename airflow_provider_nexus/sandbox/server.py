@@ -72,7 +72,6 @@ class _QuickServer(uvicorn.Server):
 class SandboxServer:
     """The server of one sandbox. It serves in a thread of this process, and answers calls once it is made.
 
-    :param port: 0 for a free one
     :raises OSError: when the port is taken
     :raises RuntimeError: when the server does not come up
     """

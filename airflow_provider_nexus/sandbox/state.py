@@ -125,13 +125,9 @@ class SandboxState:
             self.clock.advance(seconds)
 
     def meet(self, route: Route | None, call: ApiCall, connection: int) -> tuple[ApiAnswer, Fault | None]:
-        """Answer a call and record it.
+        """Answer a call and record it; the answer, and the fault that it met. Without a route, the path does not exist.
 
         A call passes faults, token, role, generation and version on its way to the handler.
-
-        :param route: ``None`` for a path that does not exist
-        :param connection: the client's port
-        :returns: the answer, and the fault that the call met
         """
         with self.lock:
             call = replace(call, at=self.clock.now, serial=self.journal.count)

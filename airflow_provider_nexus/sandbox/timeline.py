@@ -27,10 +27,6 @@ class Timeline:
 def ticks(salt: int, start: int, end: int, count: int, gap_after: int, tie: int) -> Timeline:
     """Evenly spread rows, each but the first a bit off its place: ``count`` up to ``end``, then on, ``gap_after`` apart.
 
-    :param salt: for the bits that each row is off
-    :param start: start of the span, in microseconds
-    :param end: end of the span
-    :param count: rows in the span
     :param gap_after: microseconds between rows after the span; 0 for no more rows
     :param tie: stamps are cut to multiples of this, counted from ``start``: downwards in the span and upwards after it, so that
         no row is seen early; 0 for no cut
@@ -88,7 +84,6 @@ def twins(base: Timeline, lone: int) -> Timeline:
 def derived(base: Timeline, origin: Callable[[int], int], below: Callable[[int], int]) -> Timeline:
     """Rows that each come from a row of another timeline, and share its stamp.
 
-    :param base: the other timeline
     :param origin: row here to row there; never falls
     :param below: how many rows here come from the first so many there
     """
