@@ -77,22 +77,18 @@ def run(arguments: Namespace) -> int:
     return running.PROBLEMS if any(finding.grade in bad for finding in findings) else 0
 
 
+@dataclass(frozen=True)
 class Probe:
     """Looks at a connection.
 
-    :param client: makes the calls
     :param warning_days: days before a token's end from which on it is a warning; by default the connection's
     :param now: the time by this machine's clock
     """
 
-    def __init__(
-        self,
-        client: NexusClient,
-        *,
-        warning_days: int | None = None,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:
-        self._client, self._warning_days, self._now = client, warning_days, now
+    client: NexusClient
+    _: dataclasses.KW_ONLY
+    warning_days: int | None = None
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def findings(self) -> Iterator[Finding]:
         """All findings as they are made, by reads alone; none of them after a failure to reach or to be let in."""
@@ -113,10 +109,10 @@ class Probe:
             yield from self._server(known, pages[known.name].rows[0])
 
     def _reach(self) -> Finding:
-        environment = self._client.session.environment
+        environment = self.client.session.environment
         where = f"{environment.name} ({environment.base_url})"
         try:
-            values = self._client.run("GET", "/labelpartner")
+            values = self.client.run("GET", "/labelpartner")
         except NexusPermissionError:
             return Finding("connection", Grade.OK, f"{where} takes the token; its roles do not let it read the tenant")
         except NexusError as error:
@@ -125,26 +121,26 @@ class Probe:
         return Finding("connection", Grade.OK, f"{where} answers as tenant {without_secrets(str(code or '?'))}")
 
     def _expiry(self) -> Finding:
-        session = self._client.session
-        expiry, now = session.expiry, session.server_now or self._now()
+        session = self.client.session
+        expiry, now = session.expiry, session.server_now or self.now()
         if expiry is None:
             detail = "it is not known when it ends: look it up in the Nexus Identity portal, and put it into key_expires"
             return Finding("token", Grade.NOTE, detail)
-        if self._warning_days is not None:
-            expiry = dataclasses.replace(expiry, warning_days=self._warning_days)
+        if self.warning_days is not None:
+            expiry = dataclasses.replace(expiry, warning_days=self.warning_days)
         return Finding("token", _OF_STAGE[expiry.stage(now)], expiry.warning(now) or expiry.words(now))
 
     def _clock(self) -> Finding:
-        server = self._client.session.server_now
+        server = self.client.session.server_now
         if server is None:
             return Finding("clock", Grade.WARNING, "the server sends no Date header: syncs can't know which records are settled")
-        ahead = (server - self._now()).total_seconds()
+        ahead = (server - self.now()).total_seconds()
         grade = Grade.OK if abs(ahead) <= DRIFT.total_seconds() else Grade.WARNING
         apart = timedelta(seconds=abs(round(ahead)))
         return Finding("clock", grade, f"the server's is {_lasting(apart)} {'ahead' if ahead >= 0 else 'behind'}")
 
     def _rate_limit(self) -> Iterator[Finding]:
-        session = self._client.session
+        session = self.client.session
         if store := session.rate_limit_store:
             how = "for this machine alone, as it can't be shared through" if store.is_lost else "shared through"
             grade = Grade.WARNING if store.is_lost else Grade.OK
@@ -152,7 +148,7 @@ class Probe:
 
     def _role(self, resource: Resource) -> tuple[Finding, Page | None]:
         what = f"read {resource.name}"
-        source = Source(self._client, resource)
+        source = Source(self.client, resource)
         try:
             page = source.page(limit=1) if resource.shape is Shape.PAGED else source.whole()
         except NexusPermissionError:
@@ -167,7 +163,7 @@ class Probe:
         return Finding(what, Grade.OK, count), page
 
     def _server(self, resource: Resource, row: Row) -> Iterator[Finding]:
-        source, second = Source(self._client, resource), second_of(row.stamp)
+        source, second = Source(self.client, resource), second_of(row.stamp)
         looks: dict[str, Callable[[], Finding]] = {
             "sorting": lambda: _sorting(resource, source.page(limit=50)),
             "lower bound": lambda: _bound("lower bound", source.page(second, second + 2 * SECOND), row),
@@ -185,7 +181,7 @@ class Probe:
     def _version(self, resource: Resource) -> Finding:
         other = "1.1" if resource.api_version != "1.1" else "1.0"
         try:
-            self._client.run("GET", resource.path, params={"page": 1, "limit": 1}, api_version=other)
+            self.client.run("GET", resource.path, params={"page": 1, "limit": 1}, api_version=other)
         except NexusError:
             return Finding("api_version", Grade.OK, f"{resource.api_version} is answered, {other} is not")
         return Finding("api_version", Grade.NOTE, f"{resource.api_version} is answered, and so is {other}")

@@ -171,6 +171,5 @@ class _Done(ProgressColumn):
         super().__init__(Column(no_wrap=True))
 
     def render(self, task: Task) -> Text:
-        """The text of the column."""
         of = "" if task.total is None else f" of {task.total:,.0f}"
         return Text(f"{task.completed:,.0f}{of} {self._unit}", style="progress.download")

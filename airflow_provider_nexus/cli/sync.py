@@ -61,14 +61,12 @@ def _show(summary: dict[str, Any]) -> None:
 
 
 def _last_end(watermark: Watermark, collection: Any) -> str:
-    """Where the last sync ended."""
     if (found := watermark.get()) is None:
         raise NexusWindowError(f"no earlier sync is in {short(collection)} that could be continued: give --window-start")
     return found
 
 
 def _fields(protected: list[tuple[str, Treatment]]) -> dict[str, Treatment]:
-    """What is done with single fields."""
     fields = dict(protected)
     if len(fields) < len(protected):
         raise NexusConfigurationError("--protect names a field twice: name each once")

@@ -154,7 +154,6 @@ def _proved(window: Window, manifest: Manifest) -> ProvedWindow:
 
 
 def _copied_lake(copy: DeltaCopy) -> CopiedRecords:
-    """The copy in a Delta table."""
     table = Table(copy.resource)
     proved = {
         manifest.span: manifest

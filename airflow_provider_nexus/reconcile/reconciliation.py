@@ -21,8 +21,7 @@ from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.reconcile import movements as rules
 from airflow_provider_nexus.reconcile.copied import CopiedRecords, common_span
 from airflow_provider_nexus.reconcile.customers import SecondLook
-from airflow_provider_nexus.reconcile.judge import Explanation, Line, Outcome, alike, since, together
-from airflow_provider_nexus.reconcile.movements import FIELDS, Movement
+from airflow_provider_nexus.reconcile.judge import Line, Outcome, alike, since, together
 from airflow_provider_nexus.reconcile.reconciled import BALANCES, CUSTOMERS, HOT, PROOF, RESERVES, Reconciled
 from airflow_provider_nexus.reconcile.request import Tolerance, check_copies
 from airflow_provider_nexus.reconcile.reserves import ReserveMovements
@@ -126,7 +125,7 @@ class Reconciliation:
     def _statement(self) -> Statement:
         return Statement(self.client)
 
-    def _lines(self, book: str, opening: Amounts, moved: Iterable[Movement], stated: Amounts) -> list[Line]:
+    def _lines(self, book: str, opening: Amounts, moved: Iterable[rules.Movement], stated: Amounts) -> list[Line]:
         """A line for each place that has anything."""
         sums = defaultdict[Place, Decimal](Decimal)
         for movement in moved:
@@ -150,13 +149,15 @@ class Reconciliation:
             return
         span, sums = self.span, self._sums()
         opening, stated = self._statement.balances(span.start), self._statement.balances(span.end)
-        moved = (Movement((ALL, code), amount, "", "", span.start) for (_, code), amount in sums.items())
+        moved = (rules.Movement((ALL, code), amount, "", "", span.start) for (_, code), amount in sums.items())
         totals = self._lines(BALANCES, opening, moved, stated)
         lines = list(self._by_customer(sums, totals, has_opening=any(opening.values())))
         for total in totals:
             of_it = [line for line in lines if line.code == total.code and line.outcome in (Outcome.TIMING, Outcome.DIFFERS)]
             if total.outcome is Outcome.DIFFERS and of_it and sum(line.difference for line in of_it) == total.difference:
-                yield replace(total, outcome=_worst(of_it), explanations=_of_all(of_it))
+                worst = Outcome.DIFFERS if any(line.outcome is Outcome.DIFFERS for line in of_it) else Outcome.TIMING
+                why = tuple(each for line in of_it if line.outcome is worst for each in line.explanations)
+                yield replace(total, outcome=worst, explanations=why)
             else:
                 yield total
         yield from lines
@@ -175,9 +176,9 @@ class Reconciliation:
     def _by_customer(self, sums: Amounts, totals: list[Line], *, has_opening: bool) -> Iterator[Line]:
         wanted = {customer for customer, _ in sums} if self.customers else self._newest(totals)
         wanted.discard(rules.NOBODY)
-        moved = defaultdict[str, list[Movement]](list)
+        moved = defaultdict[str, list[rules.Movement]](list)
         for place, amount in sums.items():
-            moved[place[0]].append(Movement(place, amount, "", "", self.span.start))
+            moved[place[0]].append(rules.Movement(place, amount, "", "", self.span.start))
         doubtful = list[tuple[str, list[Line]]]()
         for done, customer in enumerate(sorted(wanted)):
             self.follow(done, len(wanted))
@@ -243,7 +244,7 @@ class Reconciliation:
             yield found
 
     @staticmethod
-    def _explained(line: Line, edges: Iterable[Movement], movements: Iterable[Movement]) -> Line:
+    def _explained(line: Line, edges: Iterable[rules.Movement], movements: Iterable[rules.Movement]) -> Line:
         """A line that differs, by the movements of its place; of those at the edges it is not known if Nexus takes them in."""
         if explained := together(((timedelta(0), each) for each in edges), line.difference):
             return replace(line, outcome=Outcome.TIMING, explanations=explained)
@@ -253,7 +254,7 @@ class Reconciliation:
     def _movements(self) -> ReserveMovements:
         return ReserveMovements(self.client, self.copies, self.span, self.log)
 
-    def _second_of(self, line: Line, moved: list[Movement]) -> datetime:
+    def _second_of(self, line: Line, moved: list[rules.Movement]) -> datetime:
         """The second in which a place began to differ: Nexus is asked for moments in between, by halving."""
         place, right, wrong = line.at, self.span.start, self.span.end
         while wrong - right > SECOND:
@@ -277,19 +278,7 @@ class Reconciliation:
             yield line.judged(self.tolerance) if line.difference < 0 else line
 
 
-def _worst(lines: Iterable[Line]) -> Outcome:
-    return Outcome.DIFFERS if any(line.outcome is Outcome.DIFFERS for line in lines) else Outcome.TIMING
-
-
-def _of_all(lines: Iterable[Line]) -> tuple[Explanation, ...]:
-    """Those of the lines that differ, or where none does, of all."""
-    some = list(lines)
-    worst = [line for line in some if line.outcome is _worst(some)]
-    return tuple(each for line in worst for each in line.explanations)
-
-
 def _refuse_unfit(copies: Mapping[str, CopiedRecords], base_url: str) -> None:
-    """Refuse copies that can't be reconciled with a server."""
     check_copies(copies)
     for name, copy in copies.items():
         if normal_form(copy.base_url) != normal_form(base_url):
@@ -298,7 +287,7 @@ def _refuse_unfit(copies: Mapping[str, CopiedRecords], base_url: str) -> None:
                 "it was read with"
             )
         treated = {each.lower() for window in copy.windows for each in window.protected}
-        if lacking := [each for each in FIELDS[name] if treated & {each.lower(), each.lower().partition(".")[0]}]:
+        if lacking := [each for each in rules.FIELDS[name] if treated & {each.lower(), each.lower().partition(".")[0]}]:
             raise NexusConfigurationError(
                 f"{copy.where} does not have {', '.join(lacking)} as Nexus sends it, by the protection that it was synced with: "
                 f"nothing can be compared. Reconcile a copy of {name} that has it"

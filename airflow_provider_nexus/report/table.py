@@ -98,7 +98,6 @@ class _LoadRow:
 
     @property
     def label(self) -> str:
-        """Of the reading."""
         return str(self.columns["label"])
 
     @cached_property
@@ -118,12 +117,10 @@ class _LoadRow:
         return Window(start, end).label if start and end and start < end else ""
 
     def title(self, *, hides_keys: bool) -> str:
-        """What it is of."""
         title = f"Load {self.columns['number']}: {self.label}, SHA-256 {self.sha256}"
         return f"{title}, without keys, as those are personal" if hides_keys else title
 
     def text(self, *, hides_keys: bool) -> str:
-        """The manifest's."""
         if not hides_keys:
             return str(self.columns["manifest"])
         if not self.manifest:

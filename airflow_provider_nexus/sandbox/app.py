@@ -26,12 +26,12 @@ from airflow_provider_nexus.sandbox.call import ApiAnswer, ApiCall
 from airflow_provider_nexus.sandbox.reads import Route, catalogue_routes
 from airflow_provider_nexus.sandbox.settings import from_json
 from airflow_provider_nexus.sandbox.state import SandboxState
-from airflow_provider_nexus.sandbox.writes import broker, custodian, customers, documents, exchange, mails, partner, people
+from airflow_provider_nexus.sandbox.writes import broker, customers, documents, exchange, mails, partner, people, trade
 
 Closer = Callable[[Scope, bool], None]
 """Closes the connection of a scope: at once, or after what was written has been sent."""
 
-_WRITES = (broker, custodian, customers, documents, exchange, mails, partner, people)
+_WRITES = (broker, customers, documents, exchange, mails, partner, people, trade)
 _JSON = "application/json"
 _METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH"]
 

@@ -22,7 +22,7 @@ _AMOUNTS = {"amountFrom": 1, "amountTo": -1}
 
 @dataclass
 class Selection:
-    """What a call asks for: rows from ``since`` till before ``until``, in microseconds, that pass the tests; ``echo`` has the filters."""
+    """What a call asks for: rows from ``since`` till before ``until``, in microseconds, that pass the tests; and the filters."""
 
     since: int | None = None
     until: int | None = None

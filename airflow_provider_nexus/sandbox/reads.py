@@ -26,6 +26,7 @@ Handler = Callable[[World, ApiCall], ApiAnswer]
 """Answers a call, or raises ``Refusal``."""
 
 _STAMP = "stamp"
+Sort = tuple[str, bool]
 _STAMP_NAMES = ("created", "createdon", "createddate")
 _OWN_SHAPE = ("trade_pairs", "exchanges")
 """Lists whose shape is not certain: their routes are in ``extras``."""
@@ -40,14 +41,6 @@ class Route:
     handler: Handler
     surface: str = "AB"
     writes: bool = False
-
-
-@dataclass(frozen=True)
-class Sort:
-    """What to sort by: a field of the record, or the row's own stamp."""
-
-    field: str
-    descending: bool
 
 
 def catalogue_routes() -> Iterator[Route]:
@@ -108,39 +101,40 @@ def _page_and_limit(call: ApiCall, settings: SandboxSettings) -> tuple[int, int]
 
 
 def _sort(resource: Resource, call: ApiCall, settings: SandboxSettings) -> Sort:
+    """The field of the record to sort by, or the row's own stamp, and whether downwards."""
     direction = call.query.get("sortdirection", "").lower()
     if direction not in ("", "asc", "desc"):
         raise bad_query("The sort direction is Asc or Desc")
     if settings.sort == "ignored":
-        return Sort(_STAMP, descending=True)
+        return _STAMP, True
     wanted = call.query.get("sortby", "").lower()
     if not wanted:
         is_dated = resource.created is not None or bool(resource.stamp) or resource.name == "buckets"
-        return Sort(_STAMP if is_dated else resource.key[0], direction == "desc" if direction else is_dated)
+        return (_STAMP if is_dated else resource.key[0]), (direction == "desc" if direction else is_dated)
     if wanted not in call.sorts:
         raise bad_query(f"{resource.schema.name} can't be sorted by {wanted!r}")
     if wanted in _STAMP_NAMES:
-        return Sort(_STAMP, direction == "desc")
-    return Sort(resource.schema.by_folded_name[wanted].name, direction == "desc")
+        return _STAMP, direction == "desc"
+    return resource.schema.by_folded_name[wanted].name, direction == "desc"
 
 
 def _cut(collection: RowSet, rows: Sequence[int], sort: Sort, start: int, stop: int, at: int, salt: int | None) -> Iterable[int]:
     """The rows from ``start`` till ``stop`` in the order asked for."""
-    size = len(rows)
-    if sort.field != _STAMP:
+    size, (field, descending) = len(rows), sort
+    if field != _STAMP:
         return _by_field(collection, rows, sort, at, salt)[start:stop]
-    if sort.descending:
+    if descending:
         start, stop = max(0, size - stop), max(0, size - start)
     cut = rows[start:stop] if salt is None else _shuffled(collection, rows, start, min(stop, size), salt)
-    return reversed(cut) if sort.descending else cut
+    return reversed(cut) if descending else cut
 
 
 def _by_field(collection: RowSet, rows: Sequence[int], sort: Sort, at: int, salt: int | None) -> list[int]:
     def key(row: int) -> tuple[Any, ...]:
-        value = collection.value(row, at, (sort.field,))
+        value = collection.value(row, at, (sort[0],))
         return (*_ranked(value), scatter(salt, row) if salt is not None else (collection.stamp(row), row))
 
-    return sorted(rows, key=key, reverse=sort.descending)
+    return sorted(rows, key=key, reverse=sort[1])
 
 
 def _ranked(value: object) -> tuple[int, Any]:

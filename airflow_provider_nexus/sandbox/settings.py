@@ -151,7 +151,9 @@ class SandboxSettings:
     def __post_init__(self) -> None:
         object.__setattr__(self, "faults", tuple(self.faults))
         for name in ("misfits", "removed_fields", "ignored_filters", "other_shapes", "revoked", "sanctioned", "wrong_books"):
-            object.__setattr__(self, name, _items(name, getattr(self, name)))
+            if isinstance(value := getattr(self, name), str):
+                raise ValueError(f"{name} is a list, not {value!r}")  # noqa: TRY004
+            object.__setattr__(self, name, tuple(value))
         self._check_kinds()
         self._check_numbers()
         self._check_shapes()
@@ -213,12 +215,6 @@ def _refuse_others(name: str, given: Collection[str], known: Sequence[str]) -> N
     unknown = sorted(set(given) - set(known))
     if unknown:
         raise ValueError(f"unknown {name} {', '.join(unknown)}: known are {', '.join(known[:-1])} and {known[-1]}")
-
-
-def _items(name: str, value: Collection[str]) -> tuple[str, ...]:
-    if isinstance(value, str):
-        raise ValueError(f"{name} is a list, not {value!r}")  # noqa: TRY004
-    return tuple(value)
 
 
 _HINTS = get_type_hints(SandboxSettings)

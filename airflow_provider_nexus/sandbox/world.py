@@ -78,10 +78,6 @@ class World:
         self._offspring = CustomerChildren(seed, self.customers, self.banks)
         self._treasury = Treasury(seed, self.market, self.balances, books, self.customers)
         self._changed: dict[tuple[str, int], Listed] = {}
-        self._name()
-
-    def _name(self) -> None:
-        """Sort all there is by the names of the resources."""
         self.lists: dict[str, Listed] = {
             **self._registers.lists(),
             "banks": self.banks,
@@ -198,7 +194,6 @@ def noun(name: str) -> str:
 
 
 def _records_in(resource: Resource, values: Any) -> list[Record]:
-    """The records in the ``values`` of a snapshot."""
     if resource.shape is Shape.OBJECT:
         return [values]
     if isinstance(values, list):

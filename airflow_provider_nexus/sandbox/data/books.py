@@ -96,7 +96,6 @@ class Books:
         return found[:2]
 
     def _at_the_price_of_the_day_before(self, row: int, record: Record) -> Decimal:
-        """How much more the currency has by the price of the day before."""
         trade, executed = self._orders.trade(row), record["executed"]
         price = Decimal(self._market.price(trade.crypto, trade.currency, trade.created - DAY)).scaleb(-money.PRICE_SCALE)
         more = round(money.decimal(executed["amount"]) * price, money.CENTS) - money.decimal(executed["value"])

@@ -64,11 +64,12 @@ class Registers:
 
     def lists(self) -> dict[str, Listed]:
         """All but the banks, by the resource's name."""
-        names = ("code", "name")
         return {
             "payment_methods": listed("code", sorted(_payment_methods(), key=lambda record: str(record["code"]))),
             "trust_levels": listed("name", (_trust_level(place, name) for place, name in enumerate(words.TRUST_LEVELS))),
-            "portfolios": listed("code", (_portfolio(code, name) for code, name in words.PORTFOLIOS)),
+            "portfolios": listed(
+                "code", ({"code": code, "name": name, "mailsEnabled": code != "PRIVATE"} for code, name in words.PORTFOLIOS)
+            ),
             "buckets": Listed(self._bucket(place) for place in range(_BUCKETS)),
             "exchanges": Listed(_exchange(code, name) for code, name in words.EXCHANGES),
             "trade_pairs": Listed(self._pairs()),
@@ -78,7 +79,7 @@ class Registers:
             "data_templates": listed("code", _TEMPLATES),
             "document_types": Listed(self._document_type(place) for place in range(len(words.DOCUMENT_TYPES))),
             "interest_schedules": listed("id", (self._schedule(place) for place in range(2))),
-            "sanction_lists": listed("code", (dict(zip(names, each, strict=True)) for each in words.SANCTION_LISTS)),
+            "sanction_lists": listed("code", ({"code": code, "name": name} for code, name in words.SANCTION_LISTS)),
         }
 
     def _bucket(self, place: int) -> ListedRow:
@@ -249,10 +250,6 @@ def _trust_level(place: int, name: str) -> Record:
     }
 
 
-def _portfolio(code: str, name: str) -> Record:
-    return {"code": code, "name": name, "mailsEnabled": code != "PRIVATE"}
-
-
 def bucket(code: str, name: str, customer: str | None, stamp: int) -> ListedRow:
     """One bucket."""
     made = Stamp(stamp)
@@ -275,7 +272,6 @@ _NO_PRICE: Record = {"bid": None, "ask": None, "updated": None}
 
 
 def _priced(record: Record, bid: Callable[[int], int], ask: Callable[[int], int], at: int) -> Record:
-    """A trade pair with its price at a moment."""
     price = {"bid": money.price(bid(at)), "ask": money.price(ask(at)), "updated": Stamp(at // MINUTE * MINUTE)}
     return record | {"price": price}
 

@@ -196,7 +196,6 @@ def _callback(trades: Trades, trade: TradeFacts, moment: int, url: str) -> Recor
 
 
 def _of_block(trade: TradeFacts, field: Field) -> str | Raw | None:
-    """A value of a callback by what its field is."""
     if field.kind == "money":
         return money.crypto(trade.units) if field.unit == "crypto" else money.fiat(trade.cents)
     if field.name == "blockchainMessage":

@@ -52,7 +52,6 @@ class Treasury:
         }
 
     def _currencies(self, call: ApiCall) -> Record:
-        """The base currency and the rates."""
         base, rated = CURRENCIES[0], Stamp(call.at // HOUR * HOUR)
         currencies = [
             {
@@ -158,7 +157,6 @@ class Treasury:
         }
 
     def _broker_balance(self, place: int, at: int) -> Record:
-        """The classic broker balance of a crypto."""
         units, updated = 10**10 + scatter(self._salt + place, at // HOUR) % 10**12, Stamp(at // MINUTE * MINUTE)
         market = self._market
         return {

@@ -1,3 +1,1 @@
 """Calls that change something. What they write is in memory and lost with a reset."""
-
-from __future__ import annotations

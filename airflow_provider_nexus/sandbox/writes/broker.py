@@ -14,12 +14,11 @@ from airflow_provider_nexus.sandbox.reads import Route
 from airflow_provider_nexus.sandbox.rows import Record
 from airflow_provider_nexus.sandbox.world import World
 from airflow_provider_nexus.sandbox.writes import checks, trade
-from airflow_provider_nexus.sandbox.writes.checks import Body
 
 _FIXED_MINUTES = 15
 
 
-def _ordered(world: World, call: ApiCall, kind: str, body: Body) -> TradeFacts:
+def _ordered(world: World, call: ApiCall, kind: str, body: checks.Body) -> TradeFacts:
     account = trade.find_account(world, call, checks.text(body, "accountCode"))
     if account is None or world.accounts.status(account, call.at) != "ACTIVE":
         raise checks.refuse("InvalidAccountStatus", "The account is not active")

@@ -18,7 +18,6 @@ from airflow_provider_nexus.sandbox.rows import Record
 from airflow_provider_nexus.sandbox.stamps import Stamp
 from airflow_provider_nexus.sandbox.world import World
 from airflow_provider_nexus.sandbox.writes import checks
-from airflow_provider_nexus.sandbox.writes.checks import Body
 from airflow_provider_nexus.sandbox.writes.people import BANK_ACCOUNTS, add_bank_account
 
 _FIXED = ("customercode", "created", "status", "firsttransaction", "latesttransaction", "trustlevel", "portfoliocode")
@@ -50,11 +49,11 @@ def _create(world: World, call: ApiCall) -> ApiAnswer:
     return success(world.answered_row(call, "customers", row) | {"accounts": accounts})
 
 
-def _items(body: Body, name: str) -> list[Body]:
+def _items(body: checks.Body, name: str) -> list[checks.Body]:
     return [item for item in body.get(name.lower()) or [] if isinstance(item, dict)]
 
 
-def _values(world: World, body: Body, call: ApiCall) -> Record:
+def _values(world: World, body: checks.Body, call: ApiCall) -> Record:
     values: dict[str, Any] = checks.given(body, *(name for folded, name in _NAMES.items() if folded != "currencycode"))
     level = body.get("trustlevelcode") or body.get("trustlevel")
     if level:
@@ -101,7 +100,7 @@ def _delete(world: World, call: ApiCall) -> ApiAnswer:
     return success({"customerCode": world.customers.code(row), "customerStatus": "DELETED", "accounts": listed})
 
 
-def add_account(world: World, customer: int, body: Body, call: ApiCall) -> Record:
+def add_account(world: World, customer: int, body: checks.Body, call: ApiCall) -> Record:
     """Make an account; its record is answered. An unknown type or crypto and a bad address are refused."""
     kind = checks.choice(body, "accountType", _TYPES)
     crypto = checks.crypto(body, "cryptoCode" if body.get("cryptocode") else "dcCode")

@@ -13,7 +13,6 @@ from airflow_provider_nexus.sandbox.rows import Listed, Record, blank
 from airflow_provider_nexus.sandbox.stamps import Stamp
 from airflow_provider_nexus.sandbox.world import World
 from airflow_provider_nexus.sandbox.writes import checks, lists
-from airflow_provider_nexus.sandbox.writes.checks import Body
 
 DOCUMENTS, TYPES = "documents", "document_types"
 _NEEDED = ("filePath", "customerCode", "documentStoreTypeCode")
@@ -32,7 +31,7 @@ def _change_store(world: World, call: ApiCall) -> ApiAnswer:
     return success(world.store)
 
 
-def _store_values(body: Body) -> Record:
+def _store_values(body: checks.Body) -> Record:
     """Null changes nothing; the key of the share is not shown."""
     given = checks.given(body, "name", "description", "documentStoreType", "maxFileSizeInMB", "maxFileCount")
     share = checks.text(body.get("parameters") or {}, "shareName")

@@ -13,7 +13,6 @@ from airflow_provider_nexus.sandbox.rows import Record
 from airflow_provider_nexus.sandbox.stamps import MINUTE, Stamp
 from airflow_provider_nexus.sandbox.world import World
 from airflow_provider_nexus.sandbox.writes import checks
-from airflow_provider_nexus.sandbox.writes.checks import Body
 
 _PLACES = ("Exchange", "HotWallet", "Coldstore", "Other")
 _OPEN = ("Initiated", "Queued", "Open")
@@ -46,7 +45,7 @@ def _place_order(world: World, call: ApiCall) -> ApiAnswer:
     return success(world.answered_row(call, "orders", row))
 
 
-def _exchange(body: Body, name: str) -> str:
+def _exchange(body: checks.Body, name: str) -> str:
     code = (checks.text(body, name) or "").upper()
     if code not in dict(EXCHANGES):
         raise Refusal(404, "ExchangeNotFound", f"Exchange {code!r} was not found")

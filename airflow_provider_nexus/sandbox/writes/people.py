@@ -12,7 +12,6 @@ from airflow_provider_nexus.sandbox.rows import ListedRow, Record, blank
 from airflow_provider_nexus.sandbox.stamps import Stamp
 from airflow_provider_nexus.sandbox.world import World
 from airflow_provider_nexus.sandbox.writes import checks, lists
-from airflow_provider_nexus.sandbox.writes.checks import Body
 
 PERSONS, BANK_ACCOUNTS, BANKS = "customer_persons", "customer_bank_accounts", "banks"
 _TYPES = ("Director", "UltimateBeneficialOwner", "PseudoUltimateBeneficialOwner", "AuthorisedRepresentative", "Other")
@@ -22,7 +21,6 @@ _CLEARABLE = {name.lower(): name for name in (*_PERSON_TEXTS, "ownershipPercenta
 
 
 def _add(world: World, resource: str, customer: int, at: int, values: Record) -> Record:
-    """Add a person or bank account to those of a customer."""
     guid = codes.guid(codes.WRITTEN + world.next_serial(), customer * 31 + at)
     return world.children(resource, customer, at, to_change=True).append("id", blank(resource, id=guid, **values), at)
 
@@ -35,7 +33,7 @@ def _country(code: str, name: str) -> Record:
     return {"code": code.upper(), "name": found}
 
 
-def _person_values(body: Body) -> Record:
+def _person_values(body: checks.Body) -> Record:
     values: Record = {name: str(value) for name, value in checks.given(body, *_PERSON_TEXTS).items()}
     if "dateOfBirth" in values and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", values["dateOfBirth"]):
         raise checks.invalid("dateOfBirth is yyyy-MM-dd")
@@ -80,7 +78,7 @@ def _change_person(world: World, call: ApiCall) -> ApiAnswer:
     return lists.answer(world, call, PERSONS, person)
 
 
-def add_bank_account(world: World, customer: int, body: Body, call: ApiCall) -> Record:
+def add_bank_account(world: World, customer: int, body: checks.Body, call: ApiCall) -> Record:
     """Make a bank account, from the present body or the older one of a broker; it needs a number."""
     number = checks.text(body, "number") or checks.text(body, "bankAccountNumber")
     if not number:
@@ -111,7 +109,7 @@ def _make_primary(world: World, customer: int, number: str, call: ApiCall) -> No
     world.customers.patch(customer, bankAccount=number)
 
 
-def _bank(world: World, body: Body) -> Record | None:
+def _bank(world: World, body: checks.Body) -> Record | None:
     """The bank that the body describes; one that is not known joins the register."""
     described = body.get("bank")
     if not isinstance(described, dict):
@@ -144,7 +142,7 @@ def _change_bank_account(world: World, call: ApiCall) -> ApiAnswer:
     return lists.answer(world, call, BANK_ACCOUNTS, row)
 
 
-def _bank_values(body: Body) -> Record:
+def _bank_values(body: checks.Body) -> Record:
     values: Record = checks.given(body, "name", "bicCode", "city")
     if body.get("countrycode"):
         values["country"] = _country(str(body["countrycode"]), "countryCode")["code"]
