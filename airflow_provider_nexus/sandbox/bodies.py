@@ -158,7 +158,9 @@ def check(method: str, path: str, call: ApiCall) -> None:
         within = body if len(field.path) == 1 else body.get(field.path[0].lower())
         if not isinstance(within, dict):
             continue
-        value = _exactly(call, field.path[0]) if field.is_exact else within.get(field.path[-1].lower())
+        value = within.get(field.path[-1].lower())
+        if field.is_exact:
+            value = (msgspec.json.decode(call.body.strip() or b"{}") or {}).get(field.path[0])
         if value in (None, ""):
             if field.is_required and (own := _OWN_CODES.get((name, field.path[-1]))):
                 raise Refusal(400, own, f"{field.path[-1]} is required", [f"{field.path[-1]} is required"])
@@ -167,10 +169,6 @@ def check(method: str, path: str, call: ApiCall) -> None:
             problems += _wrong(field, value)
     if problems:
         raise Refusal(400, "ValidationError", "The request is not valid", problems)
-
-
-def _exactly(call: ApiCall, name: str) -> Any:
-    return msgspec.json.decode(call.body).get(name) if call.body.strip() else None
 
 
 def _wrong(field: Declared, value: Any) -> Iterator[str]:

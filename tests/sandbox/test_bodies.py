@@ -126,6 +126,11 @@ def test_only_the_type_of_a_store_is_told_by_its_case(client: Client) -> None:
     assert client.values("/integrations/documentstore")["maxFileCount"] == 3
 
 
+def test_a_body_of_null_is_like_none(client: Client) -> None:
+    answer = client.call("POST", "/integrations/documentstore", data="null")
+    assert answer.json()["values"] == ["DocumentStoreType is required"]
+
+
 def test_a_payment_request_needs_no_amount(client: Client) -> None:
     body = {"cryptoCode": "BTC", "currencyCode": "EUR", "paymentMethodCode": "CUST_RECEIVEIN", "customerCode": "C0000000"}
     asked = ok(client.post("/paymentrequest/custodian", **body))
