@@ -208,10 +208,9 @@ def _largest(source: Source) -> Finding:
     except NexusValidationError:
         return Finding("largest page", Grade.NOTE, f"{LARGEST:,} records in one answer are refused")
     more = page.total is not None and page.total > len(page.rows)
-    text = f"{number_of(len(page.rows), 'record')} when {LARGEST:,} are asked for"
-    return Finding(
-        "largest page", Grade.OK, text if more else f"at least {number_of(len(page.rows), 'record')}: there are no more"
-    )
+    seen = number_of(len(page.rows), "record")
+    text = f"{seen} when {LARGEST:,} are asked for" if more else f"at least {seen}: there are no more"
+    return Finding("largest page", Grade.OK, text)
 
 
 def _dates(resource: Resource, row: Row) -> Finding:

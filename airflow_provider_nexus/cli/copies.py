@@ -1,16 +1,22 @@
-"""`airflow nexus verify`, `replay` and `report`: copies, files or tables, checked, brought up to date, and shown as a page."""
+"""`airflow nexus verify`, `replay`, `report` and `files`: copies checked, brought up to date, shown as a page, and listed."""
 
 from __future__ import annotations
 
+import io
+import sys
 from argparse import Namespace
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.cli import running
 from airflow_provider_nexus.cli.output import following, print_json, print_table, print_text, short
 from airflow_provider_nexus.client.log import number_of
 from airflow_provider_nexus.exceptions import printable
+from airflow_provider_nexus.extract.window import RequestedWindow
 from airflow_provider_nexus.load.collection import tables_below
+from airflow_provider_nexus.load.forms import in_form, refuse_inside, to_text
+from airflow_provider_nexus.load.listing import Wanted, listing
 
 if TYPE_CHECKING:
     from airflow_provider_nexus.verify.findings import Report
@@ -107,4 +113,24 @@ def report(arguments: Namespace) -> int:
 
         size = put_report(running.place(arguments.target), page, opened=running.delta_table)
     print(printable(f"{arguments.out}: {number_of(size, 'byte')}"))
+    return 0
+
+
+@running.command
+def files(arguments: Namespace) -> int:
+    """List them on standard output or into a file; what else is to be known goes to standard error."""
+    span = RequestedWindow(arguments.window_start, arguments.window_end, "arguments")
+    wanted = Wanted(arguments.resource, span, arguments.changed_since, strict=not arguments.allow_unproved)
+    base = running.place(arguments.relative_to, "--relative-to") if arguments.relative_to else None
+    target = running.place(arguments.out, "-o") if arguments.out else None
+    with following("checking", "windows") as follow:
+        found = listing(running.place(arguments.target), wanted, follow)
+    text = to_text(in_form(found, arguments.form, base), arguments.form)
+    for line in (*found.notes, found.text):
+        print(printable(line), file=sys.stderr)
+    if target is None:
+        print(text, end="")
+    else:
+        refuse_inside(found, target)
+        store.put(target, io.BytesIO(text.encode()))
     return 0

@@ -165,7 +165,7 @@ COMMANDS = (
     Command(
         "files",
         "List the data files of proved windows, in the form that the loader of a warehouse takes",
-        "airflow_provider_nexus.cli.files.run",
+        "airflow_provider_nexus.cli.copies.files",
         (
             _TARGET,
             Argument("--form", f"{', '.join(_FORMS)} (default: list)", {"choices": _FORMS, "default": "list"}),
@@ -183,7 +183,7 @@ COMMANDS = (
     Command(
         "plan",
         "Show the windows that a backfill would be cut into",
-        "airflow_provider_nexus.cli.plan.run",
+        "airflow_provider_nexus.cli.sync.plan",
         (
             _RESOURCE,
             _moment("--window-start", "start of the span, included", required=True),

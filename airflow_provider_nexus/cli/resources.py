@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterator
 from typing import Any
 
 from airflow_provider_nexus.api.resource import Resource
@@ -84,10 +83,7 @@ def _column(path: str, column: Column) -> dict[str, Any]:
     }
 
 
-def _statuses(resource: Resource) -> Iterator[tuple[str, tuple[str, ...]]]:
-    lifecycle = resource.lifecycle
-    if lifecycle:
-        yield "in flight", lifecycle.in_flight
-        yield "held", lifecycle.held
-        yield "succeeded", lifecycle.succeeded
-        yield "failed", lifecycle.failed
+def _statuses(resource: Resource) -> list[tuple[str, tuple[str, ...]]]:
+    if not (of := resource.lifecycle):
+        return []
+    return [("in flight", of.in_flight), ("held", of.held), ("succeeded", of.succeeded), ("failed", of.failed)]

@@ -84,8 +84,6 @@ def nexus(conn_id: str) -> Iterator[NexusHook]:
     """The hook of a connection, from the environment, a secrets backend or Airflow's database.
 
     What the hook logs meanwhile goes to stderr: nothing of the result may be printed before the end.
-
-    :raises NexusConfigurationError: when there is no such connection
     """
     with _connections():
         from airflow_provider_nexus.hooks.nexus import NexusHook

@@ -1,4 +1,4 @@
-"""`airflow nexus sync`: brings one window, or one snapshot, into files without a DAG."""
+"""`airflow nexus sync` and `plan`: bring a window or snapshot into files without a DAG, and cut a backfill into windows."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import get_resource
+from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.cli import running
-from airflow_provider_nexus.cli.output import following, print_json, print_text, short
+from airflow_provider_nexus.cli.output import following, print_json, print_table, print_text, short
+from airflow_provider_nexus.client.log import number_of
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusWindowError, printable
 from airflow_provider_nexus.extract import checkpoint as staging
+from airflow_provider_nexus.extract.plan import plan as plan_windows
 from airflow_provider_nexus.extract.protect import Protection, Treatment
-from airflow_provider_nexus.extract.request import SyncRequest
+from airflow_provider_nexus.extract.request import SETTLE_LAG, SyncRequest
 from airflow_provider_nexus.extract.window import choose_window
 from airflow_provider_nexus.load.collection import refuse_another, refuse_table
 from airflow_provider_nexus.load.columns import Table
@@ -127,3 +130,21 @@ def _sync(hook: NexusHook, resource: Resource, arguments: Namespace) -> dict[str
     moved, staged = watermark if wanted else None, collection / staging.FOLDER
     with following(f"reading {resource.name}", "records") as follow:
         return SyncJob(hook.client, request, loader, watermark=moved, staging=staged, log=log, follow=follow).run()
+
+
+@running.command
+def plan(arguments: Namespace) -> int:
+    """Show the windows."""
+    resource, wanted = get_resource(arguments.resource), choose_window(arguments=(arguments.window_start, arguments.window_end))
+    with running.nexus(arguments.nexus_conn_id) as hook, following("planning", "counts") as follow:
+        windows = plan_windows(hook.client, resource, wanted, arguments.max_windows, settle_lag=SETTLE_LAG, follow=follow)
+        calls = hook.client.session.calls
+    found = [(to_wire(window.start), to_wire(window.end), window.records) for window in windows]
+    if arguments.output != "table":
+        windowed = [{"window_start": start, "window_end": end, "records": records} for start, end, records in found]
+        print_json(windowed)
+        return 0
+    rows = [(start, end, "?" if records is None else f"{records:,}") for start, end, records in found]
+    print_table(f"Windows of {resource.name}", ("start", "end", "records"), rows, right=("records",))
+    print_text(f"{number_of(len(windows), 'window')}, planned in {number_of(calls, 'call')}")
+    return 0

@@ -50,11 +50,8 @@ class ProvedWindow:
 
 @dataclass(frozen=True)
 class CopiedRecords:
-    """The records of a copy.
+    """The records of a copy at a path or in a table, as they were read from a server, in proved windows.
 
-    :param where: path or table
-    :param base_url: where they were read
-    :param windows: its proved windows
     :param read: of each record that was created in a span the values of some fields, by their wire names or :data:`READ_AT`
     """
 
@@ -74,10 +71,7 @@ class CopiedRecords:
         return next((each.start for each in self.spans if each.start <= span.start < each.end), span.start)
 
     def within(self, span: Window) -> list[ProvedWindow]:
-        """The windows that a span takes.
-
-        :raises NexusWindowError: when it is not proved from end to end, or records of it were put aside
-        """
+        """The windows that a span takes; ``NexusWindowError`` when not all of it is proved, or records of it were put aside."""
         if not any(each.start <= span.start and span.end <= each.end for each in self.spans):
             proved = ", ".join(f"{to_wire(each.start)} to {to_wire(each.end)}" for each in self.spans) or "nothing"
             raise NexusWindowError(
@@ -97,7 +91,6 @@ def copied_files(root: Any, name: str, opened: OpenTable = open_lake) -> CopiedR
     """The copy of a resource in files, or in a Delta table.
 
     :param root: path of a sync, or a folder below it
-    :param name: of the resource
     :param opened: opens a Delta table; by default with the credentials that the machine has
     :raises NexusConfigurationError: when there is none, or there are several
     """
@@ -172,7 +165,6 @@ def copied_table(engine: Engine, table: str, name: str) -> CopiedRecords:
     """The copy of a resource in a table.
 
     :param engine: of the database; it stays the caller's
-    :param name: of the resource
     :raises NexusConfigurationError: when no sync has made the table, or of another resource
     :raises NexusStorageError: when the database fails
     """

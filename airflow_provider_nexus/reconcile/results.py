@@ -25,11 +25,7 @@ _AT_ONCE = 1000
 
 
 def result_table(name: str) -> sa.Table:
-    """The table of results: a row for each place of each reconciliation.
-
-    :param name: behind a schema and a point if it has one
-    :raises NexusConfigurationError: when there can be no such table
-    """
+    """The table of results, ``table`` or ``schema.table``, a row for each place; else ``NexusConfigurationError``."""
     schema, bare = split_name(name, "results_table")
     return sa.Table(
         bare,
@@ -110,11 +106,7 @@ def _row(found: Reconciled, number: int) -> dict[str, Any]:
 
 
 def store_file(folder: Any, found: Reconciled) -> Any:
-    """Write a reconciliation into a file of JSON named by its moment, whole or not at all.
-
-    :return: the file
-    :raises NexusStorageError: when it can't be written
-    """
+    """Write a reconciliation into a file of JSON named by its moment, whole or not at all; the file, or ``NexusStorageError``."""
     path = folder / f"reconciliation-{found.environment}-{found.moment:%Y%m%dT%H%M%SZ}.json"
     text = json.dumps(found.dump(), indent=2, ensure_ascii=False)
     store.put(path, io.BytesIO(f"{text}\n".encode()), f"the reconciliation {path}")

@@ -22,6 +22,7 @@ _MATTERS = (
     *("tradeValue", "payout", "cryptoAmount", "amount", "total", "availableBalance", "available"),
 )
 """The amounts that a reader looks for first, by wire name. All others are folded."""
+_FEES = {"partner": "Partner fee", "bank": "Bank fee", "network": "Network fee charged", "actualNetwork": "Network fee paid"}
 _NAMES = {
     "executedAmounts.fiatValue": "Executed value",
     "executedAmounts.cryptoAmount": "Executed amount",
@@ -29,14 +30,7 @@ _NAMES = {
     "requestedAmounts.cryptoAmount": "Requested amount",
     "balanceMutation.fiat": "Balance change",
     "balanceMutation.crypto": "Balance change",
-    "fees.partnerFeeFiat": "Partner fee",
-    "fees.partnerFeeCrypto": "Partner fee",
-    "fees.bankFeeFiat": "Bank fee",
-    "fees.bankFeeCrypto": "Bank fee",
-    "fees.networkFeeFiat": "Network fee charged",
-    "fees.networkFeeCrypto": "Network fee charged",
-    "fees.actualNetworkFeeFiat": "Network fee paid",
-    "fees.actualNetworkFeeCrypto": "Network fee paid",
+    **{f"fees.{name}Fee{unit}": label for name, label in _FEES.items() for unit in ("Fiat", "Crypto")},
     "executed.value": "Executed value",
     "executed.amount": "Executed amount",
     "executed.fee": "Exchange fee",
@@ -118,11 +112,7 @@ class MoneyTable:
 
 
 class Amounts:
-    """Counts and sums of one resource by day.
-
-    :param resource: its name
-    :param adds_up: whether days add up; else each has the state at a reading, and the last one counts
-    """
+    """Counts and sums of one resource by day. Days that don't add up have the state at a reading, and the last one counts."""
 
     def __init__(self, resource: str, entries: Sequence[WindowEntry], *, adds_up: bool) -> None:
         self.days, self._adds_up = by_day(entries), adds_up

@@ -34,11 +34,9 @@ class Wording:
 
 @dataclass
 class Chain:
-    """What following the digests shows.
+    """What following the digests shows: how many were followed, and what is wrong, by window.
 
-    :param links: digests that were followed to what they name
-    :param superseded: those of them that lead to a manifest that has been replaced since, and is stored
-    :param broken: window and what is wrong
+    :param superseded: how many lead to a manifest that has been replaced since, and is stored
     """
 
     links: int = 0

@@ -24,7 +24,7 @@ from airflow_provider_nexus.load.delta.found import open_table
 from airflow_provider_nexus.load.manifest import NAME
 from airflow_provider_nexus.report.amounts import exact, label_of, rounded
 from airflow_provider_nexus.report.collection import VERDICTS, ResourceCopy, Wording
-from airflow_provider_nexus.report.drawings import RECENT_TALL, RECENT_WIDE
+from airflow_provider_nexus.report.drawings import RECENT_TALL, RECENT_WIDE, recent
 from airflow_provider_nexus.report.section import WORDS, Section, changes, span, stamp
 from airflow_provider_nexus.report.tree import FILES, copies
 from airflow_provider_nexus.verify.findings import verdict_of
@@ -86,7 +86,13 @@ def filled(template: str, sheets: Iterable[str], *, links_from: str = "", **valu
         loader=PackageLoader(_PACKAGE), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
     )
     environment.globals |= {"changes": changes, "span": span, "stamp": stamp, "words": WORDS, "version": __version__}
-    environment.globals |= {"counted": number_of, "label_of": label_of, "rounded": rounded, "exact": exact}
+    environment.globals |= {
+        "counted": number_of,
+        "label_of": label_of,
+        "rounded": rounded,
+        "exact": exact,
+        "marks": recent,
+    }
     environment.filters["address"] = lambda path: links_from + quote(path)
     templates = resources.files(_PACKAGE) / "templates"
     style = "".join(templates.joinpath(name).read_text(encoding="utf-8") for name in sheets)
@@ -126,14 +132,11 @@ def _summary(sections: list[Section], bare: Sequence[str]) -> dict[str, Any]:
 
 
 def put_report(root: Any, target: Any, *, made_at: datetime | None = None, opened: OpenTable = open_table) -> int:
-    """Write a report on the manifests under a folder into a file, whole or not at all.
+    """Write :func:`write_report` into a file, whole or not at all.
 
     The links to the manifests lead from the file to the folder: relatively where both lie in one store, else by the folder's URL.
 
-    :param root: as :func:`~airflow_provider_nexus.report.write_report` takes it
     :param target: the file, any path object that behaves like ``pathlib.Path``; its folder is made if it is missing
-    :param made_at: when it is made; by default now
-    :param opened: as :func:`~airflow_provider_nexus.report.write_report` takes it
     :return: its size in bytes
     :raises NexusConfigurationError: when there is no manifest
     :raises NexusStorageError: when the manifests can't be read, or the file can't be written

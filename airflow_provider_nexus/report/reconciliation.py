@@ -17,12 +17,7 @@ _TITLES = {
     RESERVES: "Reserves",
     PROOF: "Proof of reserves",
 }
-_WORDS = {
-    Outcome.AGREES: "agrees",
-    Outcome.TOLERATED: "within the tolerance",
-    Outcome.TIMING: "timing",
-    Outcome.DIFFERS: "differs",
-}
+_WORDS = {each: str(each) for each in Outcome} | {Outcome.TOLERATED: "within the tolerance"}
 _MOST_LINES = 200
 """Lines of one table; the results have all."""
 

@@ -12,7 +12,7 @@ from airflow_provider_nexus.client.log import number_of
 from airflow_provider_nexus.load.manifest import ChangeCounts
 from airflow_provider_nexus.report.amounts import Amounts
 from airflow_provider_nexus.report.collection import VERDICTS, ResourceCopy, WindowEntry
-from airflow_provider_nexus.report.drawings import Bars, CalendarSpan, Mark, Panel, draw, recent
+from airflow_provider_nexus.report.drawings import Bars, CalendarSpan, Panel, draw
 
 _WIDE, _TALL = 720, 72
 _TALL_PANEL, _PANELS, _TALL_PANELS = 200, 4, 2
@@ -93,10 +93,6 @@ class Section:
         shown = _TALL_PANELS if any(panel.height > _TALL_PANEL for panel in found) else _PANELS
         return found[:-shown], found[-shown:]
 
-    def recent(self, until: datetime) -> list[Mark]:
-        """The calendar of the last four weeks, one line high."""
-        return recent(self.spans, until)
-
     def when(self, entry: WindowEntry) -> str:
         """When a window is, or when the whole was read."""
         return span(entry.start, entry.end) if entry.end else stamp(entry.start)
@@ -114,26 +110,20 @@ class Section:
     @property
     def to_look_into(self) -> list[tuple[str, str]]:
         """What is not sound, of each kind the newest first: where it is shown, and what it is."""
-        unproved = [entry for entry in enumerate(self.collection.entries) if entry[1].verdict == "unproved"]
-        entries = self.collection.entries
+        here, entries = f"r{self.place}", self.collection.entries
+        unproved = [entry for entry in enumerate(entries) if entry[1].verdict == "unproved"]
         no_manifest = [] if any(entry.manifest for entry in entries) else [f"none of its {len(entries)} manifests can be read"]
         return [
-            *((f"r{self.place}-chain", text) for text in no_manifest),
-            *((f"r{self.place}-w{place}", f"{self.when(entry)} is unproved") for place, entry in reversed(unproved)),
-            *((f"r{self.place}-empty", f"{label} has no manifest") for label in self.collection.empty),
-            *((f"r{self.place}-chain", f"{label}: {flaw}") for label, flaw in self.chain.broken),
-            *((f"r{self.place}-g{place}", f"{span(*gap)} is in no window") for place, gap in reversed([*enumerate(self.gaps)])),
+            *((f"{here}-chain", text) for text in no_manifest),
+            *((f"{here}-w{place}", f"{self.when(entry)} is unproved") for place, entry in reversed(unproved)),
+            *((f"{here}-empty", f"{label} has no manifest") for label in self.collection.empty),
+            *((f"{here}-chain", f"{label}: {flaw}") for label, flaw in self.chain.broken),
+            *((f"{here}-g{place}", f"{span(*gap)} is in no window") for place, gap in reversed([*enumerate(self.gaps)])),
             *(
-                (
-                    f"r{self.place}",
-                    f"{self.when(entry)} begins within {self.when(other)}: what lies in both is counted twice here",
-                )
+                (here, f"{self.when(entry)} begins within {self.when(other)}: what lies in both is counted twice here")
                 for entry, other in self.collection.overlaps
             ),
-            *(
-                (f"r{self.place}", f"{self.when(entry)} lies within another window, and is not added up")
-                for entry in self.collection.within
-            ),
+            *((here, f"{self.when(entry)} lies within another window, and is not added up") for entry in self.collection.within),
         ]
 
     @property

@@ -51,11 +51,9 @@ def write_table_report(copy: SqlCopy, *, made_at: datetime | None = None) -> str
 
 
 def put_table_report(copy: SqlCopy, target: Any, *, made_at: datetime | None = None) -> int:
-    """Write a report on the manifests of a table into a file, whole or not at all.
+    """Write :func:`write_table_report` into a file, whole or not at all.
 
-    :param copy: as :func:`~airflow_provider_nexus.verify.tables.open_table` finds it
     :param target: the file, any path object that behaves like ``pathlib.Path``; its folder is made if it is missing
-    :param made_at: when it is made; by default now
     :return: its size in bytes
     :raises NexusConfigurationError: when nothing was ever loaded into the table
     :raises NexusStorageError: when the database fails, or the file can't be written

@@ -63,14 +63,8 @@ def _copy(found: ResourceFolder) -> ResourceCopy:
     chain = follow(published)
     for name, manifest in readings:
         chain.broken += [(name, flaw) for flaw in contradictions(manifest, manifest.put_aside, has_all=False)]
-    return ResourceCopy(
-        found.path,
-        published,
-        [label for label, entry in entries if not entry],
-        readings,
-        _unsettled(found.folder),
-        chain,
-    )
+    empty = [label for label, entry in entries if not entry]
+    return ResourceCopy(found.path, published, empty, readings, _unsettled(found.folder), chain)
 
 
 def _entry(found: ResourceFolder, label: str, start: datetime, end: datetime | None) -> WindowEntry | None:
@@ -150,22 +144,21 @@ def follow(entries: Sequence[WindowEntry]) -> Chain:
 
 def _copy_of_table(path: str, copy: DeltaCopy) -> ResourceCopy:
     books, chain = copy.books(), Chain()
-    loads = list[tuple[str, Manifest]]()
+    loads = list[Manifest]()
     try:
-        for sha256, manifest in copy.shelf.loads(books.last):
-            loads.append((sha256, manifest))
+        for _, manifest in copy.shelf.loads(books.last):
+            loads.append(manifest)
     except NexusError as error:
         chain.broken.append(("the table", str(error)))
     loads.reverse()
-    labels = [manifest.load.label if manifest.load else "" for _, manifest in loads]
+    labels = [manifest.load.label if manifest.load else "" for manifest in loads]
     entries = [_entry_of_table(path, copy, label, reading, labels) for label, reading in books.readings.items()]
     entries.sort(key=lambda each: (each.start, each.end or each.start))
     chain.links = max(0, len(loads) - 1)
     chain.superseded = sum(label in books.readings and label in labels[place + 1 :] for place, label in enumerate(labels))
     chain.broken += [(entry.label, flaw) for entry in entries for flaw in entry.flaws]
-    readings = [(label, manifest) for label, (_, manifest) in zip(labels, loads, strict=True) if label not in books.readings]
-    follows = copy.resource.lifecycle is not None
-    return ResourceCopy(path, entries, [], readings, books.open if follows else None, chain)
+    readings = [(label, manifest) for label, manifest in zip(labels, loads, strict=True) if label not in books.readings]
+    return ResourceCopy(path, entries, [], readings, books.open if copy.resource.lifecycle else None, chain)
 
 
 def _entry_of_table(path: str, copy: DeltaCopy, label: str, reading: Reading, labels: list[str]) -> WindowEntry:

@@ -34,11 +34,7 @@ _SINGLE_ALONE = {"transactions": ("data", "comments"), "customers": ("data",)}
 
 
 def fitted(name: str, record: Record, settings: SandboxSettings, start: int, *, single: bool) -> Record:
-    """A record of a resource in the shapes that the settings ask for; the one given may be changed.
-
-    :param start: where the clock starts, in microseconds
-    :param single: whether it is the answer to a call for one record
-    """
+    """A record of a resource, which may be changed, in the shapes that the settings ask for; a single one has more fields."""
     for field in _not_offered(name, settings.classic, settings.casp):
         record.pop(field, None)
     if not single and (name != "customers" or not settings.classic):
@@ -81,10 +77,7 @@ def _bank(bank: Record, other_shapes: Collection[str]) -> Record:
 def spoiled(
     resource: Resource, rows: RowSet, row: int, record: Record, settings: SandboxSettings, *, digits_alone: bool = False
 ) -> Record:
-    """The record of a row with a value that doesn't fit its schema, if the row is one of those; the one given may be changed.
-
-    :param digits_alone: only an amount of 40 digits counts, as for sums
-    """
+    """The record of a row, which may be changed, with a value that doesn't fit, if it is one of those; in sums only 40 digits."""
     kind, path = _misfit(resource, rows, row, record, settings)
     if not kind or (digits_alone and kind != "digits"):
         return record

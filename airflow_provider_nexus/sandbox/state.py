@@ -30,13 +30,7 @@ _SKIPPING = ("status", "drop", "garbage", "redirect", "empty")
 
 @dataclass(frozen=True)
 class RecordedCall:
-    """One call that the sandbox answered, or not.
-
-    :param query: query names in lower case
-    :param status: 0 where the connection was closed instead
-    :param connection: the client's port
-    :param at: virtual time
-    """
+    """One call, from a port of the client at a virtual time, its query in lower case; its status is 0 where it was closed."""
 
     method: str
     path: str

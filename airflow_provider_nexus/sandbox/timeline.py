@@ -116,10 +116,7 @@ def _gap_after(settings: SandboxSettings, count: int, span: int) -> int:
 
 
 class Presence:
-    """Which rows of a timeline can't be seen at a moment: not visible yet, or deleted.
-
-    :param anchor: the moment that ``while_reading`` and deletions count from
-    """
+    """Which rows of a timeline can't be seen: not yet, or deleted; ``while_reading`` and deletions count from the anchor."""
 
     def __init__(self, settings: SandboxSettings, kind: str, timeline: Timeline, anchor: int) -> None:
         self._settings, self._timeline, self._anchor = settings, timeline, anchor

@@ -29,19 +29,15 @@ _OPENING = {HOT_WALLET: 2_000_000, COLD_STORE: 20_000_000, EXCHANGE: 5_000_000}
 _CHUNK = 1000
 Effect = Callable[[Record, int], Iterable[tuple[Place, Decimal]]]
 """What a record has moved by a moment."""
+Wrong = Callable[[], Collection[str]]
+"""The setting ``wrong_books``, as it is at the moment."""
 
 
 class Books:
     """What lies in each place at a moment; the seeded span ends at ``start``, and ``wrong`` is the setting ``wrong_books``."""
 
     def __init__(
-        self,
-        start: int,
-        market: Market,
-        orders: Orders,
-        transfers: Transfers,
-        mutations: HotWalletMutations,
-        wrong: Callable[[], Collection[str]],
+        self, start: int, market: Market, orders: Orders, transfers: Transfers, mutations: HotWalletMutations, wrong: Wrong
     ) -> None:
         self._start, self._market, self._orders, self._mutations, self._wrong = start, market, orders, mutations, wrong
         self._views, self._last = (orders, transfers, mutations), (tuple[Any, ...](), dict[Place, Decimal]())
@@ -187,9 +183,7 @@ Sums = dict[int, Decimal]
 class Balances:
     """Sums over trades. Chunks of old trades, which do not change any more, are summed once."""
 
-    def __init__(
-        self, start: int, lives: str, trades: Trades, transactions: Transactions, wrong: Callable[[], Collection[str]]
-    ) -> None:
+    def __init__(self, start: int, lives: str, trades: Trades, transactions: Transactions, wrong: Wrong) -> None:
         self._longest, self._trades, self._transactions = progress.LONGEST[lives], trades, transactions
         self._start, self._wrong = start, wrong
         self._settled: dict[int, tuple[Sums, Sums]] = {}

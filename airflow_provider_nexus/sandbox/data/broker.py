@@ -19,11 +19,7 @@ _REASONS = {"PayoutOnHold": "DailySellLimit", "Blocked": "UnidentifiedBusiness"}
 
 def broker_timeline(trades: Timeline) -> Timeline:
     """The four broker trades of every ten."""
-    return derived(
-        trades,
-        lambda row: row // 4 * 10 + BROKER_PLACES[row % 4],
-        lambda count: count // 10 * 4 + _BELOW[count % 10],
-    )
+    return derived(trades, lambda row: row // 4 * 10 + BROKER_PLACES[row % 4], lambda count: count // 10 * 4 + _BELOW[count % 10])
 
 
 class BrokerTransactions(TradeView):

@@ -44,11 +44,9 @@ class SerialView(TradeView):
 
     Long-lived rows that are taken back after they succeeded show as ``CANCELLED``, the nearest that the documents have.
 
-    :cvar noun: what a row is: the resource's name in the singular
-    :cvar stride: how many trades there are for each row
-    :cvar offset: the first trade that has one
+    :cvar noun: the resource's name in the singular
+    :cvar offset: the first trade that has a row; the others are a stride apart
     :cvar steps: statuses in flight, in three equal parts of the time
-    :cvar succeeded: the status of success
     """
 
     noun: str

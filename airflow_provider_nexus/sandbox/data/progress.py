@@ -68,10 +68,8 @@ class Course:
     """The course of a trade.
 
     :param settles: microseconds from its start to its end or hold
-    :param fate: how it ends
     :param hold: microseconds that it is on hold
     :param taken_back: microseconds from its start until it is taken back; 0 for never
-    :param is_stamped: whether its end has a stamp
     """
 
     settles: int

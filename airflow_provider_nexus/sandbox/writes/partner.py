@@ -72,11 +72,6 @@ def _set_fee(name: str, who: str) -> Handler:
     return set_fee
 
 
-def _notify(world: World, call: ApiCall) -> ApiAnswer:  # noqa: ARG001
-    """No body comes back: the API's documents declare none."""
-    return ApiAnswer(media="")
-
-
 def _schedule_values(call: ApiCall) -> Record:
     given = checks.given(call.json(), *_SCHEDULE)
     periods = {name: {part: given[name].get(part) for part in ("amount", "unit")} for name in _PERIODS if name in given}
@@ -185,7 +180,7 @@ ROUTES = (
     Route("PUT", "/buckets/{code}", _change_bucket, "B", writes=True),
     Route("DELETE", "/buckets/{code}", lists.removal(BUCKETS), "B", writes=True),
     Route("POST", "/portfolios", _portfolio, "B", writes=True),
-    Route("POST", "/notifications", _notify, "B", writes=True),
+    Route("POST", "/notifications", lambda world, call: ApiAnswer(media=""), "B", writes=True),  # noqa: ARG005
     Route("POST", f"{_INTEREST}/schedules", _schedule, "B", writes=True),
     Route("PUT", f"{_INTEREST}/schedules/{{code}}", _change_schedule, "B", writes=True),
     Route("GET", f"{_INTEREST}/intervals/{{id}}", partial(_interval, "Interval"), "B"),
