@@ -78,6 +78,10 @@ class World:
         self._offspring = CustomerChildren(seed, self.customers, self.banks)
         self._treasury = Treasury(seed, self.market, self.balances, books, self.customers)
         self._changed: dict[tuple[str, int], Listed] = {}
+        self._name()
+
+    def _name(self) -> None:
+        """Sort all there is by the names of the resources."""
         self.lists: dict[str, Listed] = {
             **self._registers.lists(),
             "banks": self.banks,
