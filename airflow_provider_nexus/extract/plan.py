@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import accumulate, pairwise
 
 from airflow_provider_nexus.api.resource import Resource
@@ -20,7 +20,7 @@ from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.extract.progress import Follow, Steps, unheard
 from airflow_provider_nexus.extract.request import SETTLE_LAG
 from airflow_provider_nexus.extract.source import PAGE_SIZE, Source
-from airflow_provider_nexus.extract.window import RequestedWindow, Window, server_now, settle
+from airflow_provider_nexus.extract.window import BEGINNING, RequestedWindow, Window, server_now, settle
 
 _PIECES_OF_A_WINDOW = 4
 _CALLS_OF_A_WINDOW = 16
@@ -29,8 +29,6 @@ _TOLERANCE = 0.15
 """Share of a window by which it may be smaller or larger for the sake of a rounder end."""
 
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
-_MIDNIGHT = datetime(2000, 1, 1, tzinfo=UTC)
-
 
 CountBetween = Callable[[datetime, datetime], int | None]
 """How many records lie between two moments; ``None`` when that is not known."""
@@ -99,46 +97,35 @@ def divide(count: CountBetween, start: datetime, end: datetime, max_windows: int
 
     :param count: asked at most sixteen times per window and eight times more
     """
-    return _Planner(count, max_windows).windows(start, end)
+    total = count(start, end)
+    if total is None:
+        return [PlannedWindow(*ends) for ends in pairwise(Window(start, end).edges(max_windows))]
+    whole, number = PlannedWindow(start, end, total), min(max_windows, total // PAGE_SIZE)
+    calls = _CALLS_OF_A_WINDOW * max_windows + _CALLS_AT_LEAST - 1
+    return [whole] if number <= 1 else _merge(_split(count, whole, total / number, calls), number)
 
 
-class _Planner:
-    def __init__(self, count: CountBetween, max_windows: int) -> None:
-        self._ask, self._at_most = count, max_windows
-        self._calls_left = _CALLS_OF_A_WINDOW * max_windows + _CALLS_AT_LEAST
+def _split(count: CountBetween, whole: PlannedWindow, size: float, calls: int) -> list[PlannedWindow]:
+    """Pieces that are a quarter of a window at most, as far as seconds and calls go."""
+    done: list[PlannedWindow] = []
+    heap = [(-(whole.records or 0), whole.start, whole)]
+    while heap and calls > 0 and -heap[0][0] > size / _PIECES_OF_A_WINDOW:
+        *_, piece = heapq.heappop(heap)
+        if piece.seconds <= 1:
+            done.append(piece)
+            continue
+        calls -= 1
+        for half in _halves(count, piece):
+            heapq.heappush(heap, (-(half.records or 0), half.start, half))
+    return sorted([*done, *(piece for *_, piece in heap)], key=lambda piece: piece.start)
 
-    def windows(self, start: datetime, end: datetime) -> list[PlannedWindow]:
-        total = self._count(start, end)
-        if total is None:
-            return [PlannedWindow(first, last, None) for first, last in pairwise(_equal(start, end, self._at_most))]
-        number = min(self._at_most, total // PAGE_SIZE)
-        if number <= 1:
-            return [PlannedWindow(start, end, total)]
-        return _merge(self._split(PlannedWindow(start, end, total), total / number), number)
 
-    def _split(self, whole: PlannedWindow, size: float) -> list[PlannedWindow]:
-        """Pieces that are a quarter of a window at most, as far as seconds and calls go."""
-        done: list[PlannedWindow] = []
-        heap = [(-(whole.records or 0), whole.start, whole)]
-        while heap and self._calls_left > 0 and -heap[0][0] > size / _PIECES_OF_A_WINDOW:
-            *_, piece = heapq.heappop(heap)
-            if piece.end - piece.start <= SECOND:
-                done.append(piece)
-                continue
-            for half in self._halves(piece):
-                heapq.heappush(heap, (-(half.records or 0), half.start, half))
-        return sorted([*done, *(piece for *_, piece in heap)], key=lambda piece: piece.start)
-
-    def _halves(self, piece: PlannedWindow) -> tuple[PlannedWindow, PlannedWindow]:
-        """Only the first half is asked for, so that no record counts twice, whatever the server does at the bounds."""
-        middle, records = _middle(piece.start, piece.end), piece.records or 0
-        counted = self._count(piece.start, middle)
-        first = min(records, records // 2 if counted is None else counted)
-        return PlannedWindow(piece.start, middle, first), PlannedWindow(middle, piece.end, records - first)
-
-    def _count(self, start: datetime, end: datetime) -> int | None:
-        self._calls_left -= 1
-        return self._ask(start, end)
+def _halves(count: CountBetween, piece: PlannedWindow) -> tuple[PlannedWindow, PlannedWindow]:
+    """Only the first half is asked for, so that no record counts twice, whatever the server does at the bounds."""
+    middle, records = _middle(piece.start, piece.end), piece.records or 0
+    counted = count(piece.start, middle)
+    first = min(records, records // 2 if counted is None else counted)
+    return PlannedWindow(piece.start, middle, first), PlannedWindow(middle, piece.end, records - first)
 
 
 def _merge(pieces: Sequence[PlannedWindow], number: int) -> list[PlannedWindow]:
@@ -159,29 +146,17 @@ def _best(places: Sequence[int], sums: Sequence[int], ends: Sequence[datetime], 
 
     def badness(place: int) -> tuple[float, int, float]:
         miss = abs(sums[place] / sums[-1] - share)
-        return max(miss, tolerance), _roughness(ends[place]), miss
+        roughness = sum(bool((ends[place] - BEGINNING) % unit) for unit in (_DAY, _HOUR))
+        return max(miss, tolerance), roughness, miss
 
     return min(places, key=badness)
-
-
-def _roughness(moment: datetime) -> int:
-    """0 for a midnight, 1 for a full hour, else 2."""
-    since = moment - _MIDNIGHT
-    return 0 if not since % _DAY else 1 if not since % _HOUR else 2
 
 
 def _middle(start: datetime, end: datetime) -> datetime:
     """About half way: a midnight if one lies between, else a full hour, else a whole second."""
     half = start + (end - start) / 2
     for unit in (_DAY, _HOUR, SECOND):
-        nearest = _MIDNIGHT + round((half - _MIDNIGHT) / unit) * unit
+        nearest = BEGINNING + round((half - BEGINNING) / unit) * unit
         if start < nearest < end:
             return nearest
     return start + SECOND
-
-
-def _equal(start: datetime, end: datetime, number: int) -> list[datetime]:
-    """The ends of equally long windows in whole seconds."""
-    seconds = int((end - start) / SECOND)
-    number = min(number, seconds)
-    return [start + timedelta(seconds=seconds * place // number) for place in range(number + 1)]
