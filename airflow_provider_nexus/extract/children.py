@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING
 
 from airflow_provider_nexus.api.resource import Resource, Shape
@@ -13,7 +13,8 @@ from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.exceptions import NexusNotFoundError, NexusPermissionError
 from airflow_provider_nexus.extract.proof import Proof, Verdict
 from airflow_provider_nexus.extract.proved_read import Reading, read_all, stream
-from airflow_provider_nexus.extract.source import Page, Source
+from airflow_provider_nexus.extract.request import SyncRequest
+from airflow_provider_nexus.extract.source import PAGE_SIZE, Page, Source
 from airflow_provider_nexus.extract.window import BEGINNING, Window, server_now
 
 if TYPE_CHECKING:
@@ -25,29 +26,15 @@ WORST_FIRST = (Verdict.UNPROVED, Verdict.PROVED_SHRUNK, Verdict.PROVED)
 class ChildrenReading:
     """Reads all children of one kind.
 
-    :param client: makes the calls
-    :param resource: the child's entry of the catalogue
-    :param named: codes of the parents that the user named, so that each must be there; ``None`` for all parents, one of which
-        may be deleted meanwhile
-    :param page_size: records asked for in one call
+    :param request: parents that it names must be there, where of all parents one may be deleted meanwhile; as many readings of
+        each parent's children in a row must agree as it wants
     :param on_page: called with every page of children
-    :param readings: as many readings of each parent's children in a row must agree
     """
 
-    def __init__(
-        self,
-        client: NexusClient,
-        resource: Resource,
-        named: Sequence[str] | None,
-        page_size: int,
-        log: Log,
-        on_page: Callable[[Page], None],
-        *,
-        readings: int = 1,
-    ) -> None:
-        self._named, self._readings = named, readings
-        self._client, self._resource, self._page_size, self._log = client, resource, page_size, log
-        self._parent, self._on_page = get_resource(resource.parent), on_page
+    def __init__(self, client: NexusClient, request: SyncRequest, log: Log, on_page: Callable[[Page], None]) -> None:
+        self._client, self._log, self._on_page = client, log, on_page
+        self._resource, self._named, self._readings = request.resource, request.parents, request.readings
+        self._parent, self._page_size = get_resource(request.resource.parent), request.page_size or PAGE_SIZE
         self._largest = 0
         self._without: list[NexusNotFoundError] = []
 
@@ -69,7 +56,7 @@ class ChildrenReading:
         """
         self._without, proofs = [], list[Proof]()
         for parent in self._parents() if self._named is None else self._named:
-            rows, proof = self._read_one(parent, is_named=self._named is not None)
+            rows, proof = self._read_one(parent)
             proofs += [proof] if proof else []
             if rows:
                 yield intake.take(rows) if intake else rows
@@ -88,25 +75,20 @@ class ChildrenReading:
             agreeing=min((proof.agreeing for proof in proofs), default=1),
         )
 
-    def _read_one(self, parent: str, *, is_named: bool) -> tuple[list[Row], Proof | None]:
+    def _read_one(self, parent: str) -> tuple[list[Row], Proof | None]:
         source = Source(
-            self._client,
-            self._resource,
-            parent=parent,
-            page_size=self._page_size,
-            on_page=self._on_page,
-            largest=self._largest,
+            self._client, self._resource, parent=parent, page_size=self._page_size, on_page=self._on_page, largest=self._largest
         )
         reading = Reading(source, None, readings=self._readings)
         try:
             rows = read_all(reading)
         except NexusNotFoundError as error:
-            if is_named:
+            if self._named is not None:
                 refuse_unknown_parent(self._client, self._resource, parent)
             self._explain(error, parent)
             return [], None
         self._largest = source.largest
-        if is_named and not rows:
+        if self._named is not None and not rows:
             refuse_unknown_parent(self._client, self._resource, parent)
         return rows, reading.proof
 

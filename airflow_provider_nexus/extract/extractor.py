@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from airflow_provider_nexus.api.resource import Resource
@@ -84,19 +85,17 @@ class Extractor:
         :param since: they were unsettled then
         """
         intake = self._intake()
-        page_size, on_page = self._small_page, intake.progress.page
-        reading = UnsettledReading(self.client, self.resource, page_size, wanted, since, on_page)
+        reading = UnsettledReading(self.client, self.resource, self._small_page, wanted, since, intake.progress.page)
         return self._extracted("open", None, reading, intake)
 
     def read_whole(self) -> Extracted:
         """Read all that there is: a resource without windows, or the children of all parents or of those asked for."""
-        intake, asked, readings = self._intake(), self.request.parents, self.request.readings
-        if not self.resource.parent:
-            reading = Reading(self._source(intake, self.resource), None, readings=readings)
-            return self._extracted("whole", None, reading, intake)
-        page_size, on_page = self._small_page, intake.progress.page
-        children = ChildrenReading(self.client, self.resource, asked, page_size, self.log, on_page, readings=readings)
-        return self._extracted("whole", None, children, intake)
+        intake = self._intake()
+        if self.resource.parent:
+            records: Records = ChildrenReading(self.client, self.request, self.log, intake.progress.page)
+        else:
+            records = Reading(self._source(intake, self.resource), None, readings=self.request.readings)
+        return self._extracted("whole", None, records, intake)
 
     def _intake(self) -> Intake:
         progress = Progress(self.resource.name, self.log, follow=self._follow)
@@ -128,15 +127,11 @@ class Extractor:
         intake: Intake,
         checkpoints: Checkpoints | None = None,
     ) -> Extracted:
-        began, calls, read_at = time.monotonic(), self.client.session.calls, server_now(self.client, self.resource)
+        describe = partial(self._facts, feed, intake.progress, time.monotonic(), self.client.session.calls)
+        began_at = server_now(self.client, self.resource)
+        return Extracted(self.resource, feed, window, self.request, began_at, records, intake, describe, self.log, checkpoints)
 
-        def facts() -> Facts:
-            cost = intake.progress.pages, self.client.session.calls - calls, round(time.monotonic() - began, 3)
-            return self._facts(feed, cost)
-
-        return Extracted(self.resource, feed, window, self.request, read_at, records, intake, facts, self.log, checkpoints)
-
-    def _facts(self, feed: Feed, cost: tuple[int, int, float]) -> Facts:
+    def _facts(self, feed: Feed, progress: Progress, began: float, calls: int) -> Facts:
         session, server_date = self.client.session, self.client.session.server_now
         dates = (self.resource.finished if feed == "finished" else self.resource.created) if self.request.requested else None
         is_small = feed == "open" or bool(self.resource.parent)
@@ -151,9 +146,9 @@ class Extractor:
             base_url=session.environment.base_url,
             server_date=to_wire(server_date) if server_date else "",
             request=asked,
-            pages=cost[0],
-            calls=cost[1],
-            seconds=cost[2],
+            pages=progress.pages,
+            calls=session.calls - calls,
+            seconds=round(time.monotonic() - began, 3),
             protected=self.protector.treatments,
             airflow_version=self.request.airflow_version,
             run=dict(self.request.run),
