@@ -9,6 +9,7 @@ server that takes no notice of them costs calls, never a record.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING
@@ -66,11 +67,13 @@ class UnsettledReading:
     def rows(self, intake: Intake | None = None) -> Generator[list[Row]]:
         """The records, all at once."""
         wanted, found = self._wanted, dict[str, Row]()
+        missing = wanted
         for way in (self._listed, self._by_code, self._ended_lately):
+            with suppress(*_REFUSED):
+                for row in way(missing) if len(missing) > _FEW else ():
+                    if row.key in missing:
+                        found[row.key] = row
             missing = {key: each for key, each in wanted.items() if key not in found}
-            if len(missing) > _FEW:
-                found |= {row.key: row for row in way(missing) if row.key in missing}
-        missing = {key: each for key, each in wanted.items() if key not in found}
         found |= {row.key: row for row in self._where_made(missing) if row.key in missing}
         if rows := in_order(found.values()):
             yield intake.take(rows) if intake else rows
@@ -84,29 +87,25 @@ class UnsettledReading:
         if lifecycle is None or "status" not in self._resource.filters:
             return
         statuses = {status.upper(): status for status in (*lifecycle.unsettled, *(each.status for each in wanted.values()))}
-        source, window = self._source({"status": "|".join(sorted(statuses.values()))}), _window_of(wanted)
-        try:
-            count = source.count(*widened(window))
-            if count is not None and count <= len(wanted) * self._page_size:
-                # a server that takes no notice of the filter is not read any further
-                yield from takewhile(lambda row: source.reader.status(row) in statuses, stream(source, window))
-        except _REFUSED:
-            return
+        source = self._source({"status": "|".join(sorted(statuses.values()))})
+        made = [each.created.replace(microsecond=0) for each in wanted.values()]
+        window = Window(min(made), max(made) + SECOND)
+        count = source.count(*widened(window))
+        if count is not None and count <= len(wanted) * self._page_size:
+            # a server that takes no notice of the filter is not read any further
+            yield from takewhile(lambda row: source.reader.status(row) in statuses, stream(source, window))
 
     def _by_code(self, wanted: Mapping[str, Open]) -> Iterator[Row]:
         """By their codes joined with bars, as other filters take several values; whether this one does is seen."""
         name = self._resource.key[0]
         if name not in self._resource.filters or len(self._resource.key) > 1:
             return
-        try:
-            for start in range(0, len(wanted), _CODES):
-                codes = sorted(wanted)[start : start + _CODES]
-                page = self._source({name: "|".join(codes)}).page(limit=max(_CODES, self._page_size))
-                yield from page.rows
-                if not page.rows or any(row.key not in codes for row in page.rows):
-                    return
-        except _REFUSED:
-            return
+        for start in range(0, len(wanted), _CODES):
+            codes = sorted(wanted)[start : start + _CODES]
+            page = self._source({name: "|".join(codes)}).page(limit=max(_CODES, self._page_size))
+            yield from page.rows
+            if not page.rows or any(row.key not in codes for row in page.rows):
+                return
 
     def _ended_lately(self, wanted: Mapping[str, Open]) -> Iterator[Row]:
         """Those with the latest ends, as long as the server sorts by that."""
@@ -115,21 +114,18 @@ class UnsettledReading:
             return
         before = max(each.created for each in wanted.values()) + 2 * SECOND
         query = {dates.until: to_wire(before), "limit": self._page_size, "sortBy": _ENDED, "sortDirection": "Desc"}
-        try:
-            known: set[str] = set()
-            for number in range(1, len(wanted) + 1):
-                answer = self._client.fetch(self._resource, params={**query, "page": number}).value
-                rows = [source.reader.read(raw) for raw in answer.raw]
-                self._on_page(Page(rows, answer.total, answer.total_pages))
-                yield from rows
-                ends = [_end_of(row.raw) for row in rows]
-                if known.issuperset(row.key for row in rows):
-                    return
-                known.update(row.key for row in rows)
-                if any(a < b for a, b in pairwise(ends)) or ends[-1] < f"{self._since:%FT%T}":
-                    return
-        except _REFUSED:
-            return
+        known: set[str] = set()
+        for number in range(1, len(wanted) + 1):
+            answer = self._client.fetch(self._resource, params={**query, "page": number}).value
+            rows = [source.reader.read(raw) for raw in answer.raw]
+            self._on_page(Page(rows, answer.total, answer.total_pages))
+            yield from rows
+            ends = [_end_of(row.raw) for row in rows]
+            if known.issuperset(row.key for row in rows):
+                return
+            known.update(row.key for row in rows)
+            if any(a < b for a, b in pairwise(ends)) or ends[-1] < f"{self._since:%FT%T}":
+                return
 
     def _where_made(self, missing: Mapping[str, Open]) -> Iterator[Row]:
         source = self._source({})
@@ -138,11 +134,6 @@ class UnsettledReading:
 
     def _source(self, filters: dict[str, str]) -> Source:
         return Source(self._client, self._resource, filters=filters, page_size=self._page_size, on_page=self._on_page)
-
-
-def _window_of(wanted: Mapping[str, Open]) -> Window:
-    stamps = [each.created.replace(microsecond=0) for each in wanted.values()]
-    return Window(min(stamps), max(stamps) + SECOND)
 
 
 def _end_of(raw: bytes) -> str:
