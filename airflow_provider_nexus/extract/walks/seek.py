@@ -49,20 +49,16 @@ def seek_walk(source: Source, since: datetime, until: datetime, first: Page) -> 
         if last > edge:
             complete = in_order(row for row in rows if row.stamp < last)
             known = {row.key for row in rows if row.stamp >= last}
+            second: Page | None = None
             if page is first:  # what the server does not oblige in shows on the second page: nothing is given out before
-                page = seek.move_to(second_of(last), known)
-                check_page(page, seek.asked, until)
-                refuse_skipped(first, len(complete), page)
-                first.rows.clear()
-                rows.clear()
-                yield complete
-                complete.free()
-            else:
-                page.rows.clear()
-                rows.clear()
-                yield complete
-                complete.free()
-                page = seek.move_to(second_of(last), known)
+                second = seek.move_to(second_of(last), known)
+                check_page(second, seek.asked, until)
+                refuse_skipped(first, len(complete), second)
+            page.rows.clear()
+            rows.clear()
+            yield complete
+            complete.free()
+            page = second or seek.move_to(second_of(last), known)
         else:
             yield seek.crowded_second()
             page = seek.move_to(seek.position + SECOND, set())
