@@ -81,7 +81,8 @@ class Protector:
             raise NexusConfigurationError(
                 f"{resource.name}.{resource.created.stamp} is the creation stamp that windows are read by: it can only be kept"
             )
-        self._changes_key = _key_is_treated(resource, wanted)
+        self.changes_key = _key_is_treated(resource, wanted)
+        """Whether a field of the key is treated, so that records go by another key than in Nexus."""
         self.treatments = {".".join(path): str(treatment) for path, treatment in sorted(wanted.items())}
         """The fields that are treated, each with its treatment, for the manifest."""
         changes = treatments(protection.secret)
@@ -92,11 +93,6 @@ class Protector:
     def is_idle(self) -> bool:
         """Whether nothing is treated, so that records need not pass through here."""
         return not self._root.places
-
-    @property
-    def changes_key(self) -> bool:
-        """Whether a field of the key is treated, so that records go by another key than in Nexus."""
-        return self._changes_key
 
     def raw(self, raw: bytes) -> bytes:
         """The JSON text of a record, treated.

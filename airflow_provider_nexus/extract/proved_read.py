@@ -109,7 +109,7 @@ class Walks:
         if source.resource.shape is not Shape.PAGED:
             self.strategy = "whole answer"
         elif window:
-            self.strategy = "bisect" if source.is_unsorted else "seek"
+            self.strategy = "bisect" if source.resource.name in source.client.unsorted else "seek"
         else:
             self.strategy = "guarded"
 
@@ -117,8 +117,8 @@ class Walks:
         """Take the next strategy that needs less of the server, from the start."""
         self.position = None
         self.strategy = "bisect" if isinstance(doubt, NotSortedDoubt) else "guarded"
-        if self.strategy == "bisect":
-            self._source.remember_unsorted()
+        if self.strategy == "bisect":  # the readings to come need not try to sort
+            self._source.client.unsorted.add(self._source.resource.name)
 
     def groups(self, count: Count) -> Generator[tuple[list[Row], list[Row]]]:
         """One walk: groups of rows, and the part of each that lies inside the window.

@@ -210,9 +210,10 @@ def _personal_data(client: NexusClient, code: str, log: Log) -> Record:
 def _people(kind: str, code: str, name: str, record: Record) -> Iterator[Subject]:
     """A person by its name, and by its first and last name where those are another."""
     born, parts = at(record, "dateOfBirth"), _parts(record)
-    yield Subject(kind, code, _person_query(name, born))
+    dated = {"dateOfBirth": born.isoformat()} if isinstance(born, date) else {}
+    yield Subject(kind, code, {"name": name, **dated} if name else {})
     if parts and not is_same(parts, name):
-        yield Subject(f"{kind}_parts", code, _person_query(parts, born))
+        yield Subject(f"{kind}_parts", code, {"name": parts, **dated})
 
 
 def _name(record: Record) -> str:
@@ -221,12 +222,6 @@ def _name(record: Record) -> str:
 
 def _parts(record: Record) -> str:
     return " ".join(filter(None, (_text(at(record, name)) for name in ("firstName", "lastName"))))
-
-
-def _person_query(name: str, born: Any) -> dict[str, str]:
-    if not name:
-        return {}
-    return {"name": name, **({"dateOfBirth": born.isoformat()} if isinstance(born, date) else {})}
 
 
 def _text(value: Any) -> str:

@@ -88,15 +88,6 @@ class Source:
         source.reader = RowReader(self.resource, with_amounts=False)  # most rows are packed, and their amounts are read later
         return source
 
-    @property
-    def is_unsorted(self) -> bool:
-        """Whether the server was seen not to sort this resource, by this reading or one before it."""
-        return self.resource.name in self.client.unsorted
-
-    def remember_unsorted(self) -> None:
-        """The server does not sort this resource, so the readings to come need not try."""
-        self.client.unsorted.add(self.resource.name)
-
     def page(self, since: datetime | None = None, until: datetime | None = None, *, number: int = 1, limit: int = 0) -> Page:
         """One page of what lies between two bounds, oldest first if the server obliges.
 

@@ -40,7 +40,7 @@ class Totals:
         self.counts[group] = self.counts.get(group, 0) + count
         known = self.sums.setdefault(group, {})
         for name, value in sums.items():
-            known[name] = EXACT.add(known.get(name, Decimal(0)), Decimal(0) if value is None else value)
+            known[name] = EXACT.add(known.get(name, _ZERO), _ZERO if value is None else value)
 
     def merge(self, other: Totals) -> None:
         """Add all groups of another one."""
@@ -79,17 +79,12 @@ class Totals:
 
     def dump(self) -> list[dict[str, Any]]:
         """JSON-able members, numbers as digits; for manifests."""
-        return [
-            {
-                "status": status,
-                "currency": currency,
-                "flag": flag,
-                "count": count,
-                "sums": _digits(self.sums[status, currency, flag]),
-            }
-            for (status, currency, flag), count in sorted(self.counts.items(), key=lambda item: str(item[0]))
-            if count
-        ]
+        found = []
+        for (status, currency, flag), count in sorted(self.counts.items(), key=lambda item: str(item[0])):
+            if count:
+                sums = {name: f"{value:f}" for name, value in sorted(self.sums[status, currency, flag].items())}
+                found.append({"status": status, "currency": currency, "flag": flag, "count": count, "sums": sums})
+        return found
 
     @classmethod
     def load(cls, stored: Iterable[Mapping[str, Any]]) -> Totals:
@@ -171,7 +166,7 @@ class DeliveredTotals:
         for group in groups - self._flawed:
             mine, other = self.totals.sums.get(group, {}), theirs.sums.get(group, {})
             found += [
-                _line(f"{amount} in the sum", group, mine.get(amount, Decimal()), other.get(amount, Decimal()))
+                _line(f"{amount} in the sum", group, mine.get(amount, _ZERO), other.get(amount, _ZERO))
                 for amount in self._fields.values()
             ]
         return sorted(line for line in found if line)
@@ -204,7 +199,3 @@ def _number(row: Mapping[str, Any], name: str) -> Decimal:
 
 def _unreadable(name: str, value: object, expected: str) -> NexusDataError:
     return NexusDataError("totals", "", name, str(value), expected)
-
-
-def _digits(sums: Mapping[str, Decimal]) -> dict[str, str]:
-    return {name: f"{value:f}" for name, value in sorted(sums.items())}
