@@ -39,9 +39,7 @@ class Checkpoints:
 
     The texts of records wait in an unnamed temporary file until they are as many.
 
-    :param reader: reads the records of an earlier try
     :param intake: what the records have passed
-    :param staging: where they are saved
     :param now: the server's time
     :ivar position: all records before this second are of an earlier try; ``None`` when there is none to go on from
     :ivar read_at: the server's time at which the reading began, be it in an earlier try: its oldest records are as they were then
@@ -120,11 +118,9 @@ class Checkpoint:
 
     :param position: all records before this second were taken
     :param read_at: the server's time at which the first try began
-    :param unique: records counted so far, those around the window's edges included
-    :param outside: those of them outside of the window
-    :param total_first: the server's count when reading began
-    :param totals: the totals of what was delivered
-    :param fields: what the watch over the fields has seen
+    :param unique: counts so far, this one and the next two, as in :class:`~airflow_provider_nexus.extract.proved_read.Count`
+    :param totals: of what was delivered
+    :param fields: what was seen of them
     :param parts: name and SHA-256 of each
     """
 

@@ -28,9 +28,6 @@ _LOOKED_AT = 100
 class Intake:
     """Takes the records of a reading in, before anything else sees them.
 
-    :param resource: what is read
-    :param progress: counts the records
-    :param protector: treats personal data
     :param looks_at_all: whether the fields of every record are looked at; by default those of one in a hundred, and of the first
         of each batch
     """
@@ -56,12 +53,9 @@ class Intake:
 class Extracted:
     """A reading. Nothing is read before its batches are asked for.
 
-    :param resource: entry of the catalogue
-    :param feed: why it is read
     :param window: what is asked for; ``None`` when it is no window
     :param began_at: the server's time when it began
-    :param records: the records
-    :param intake: what they pass
+    :param intake: what the records pass
     :param describe: where and how it was read, when it was
     :param checkpoints: what another try would go on from, until the reading is stored
     """

@@ -33,8 +33,6 @@ from airflow_provider_nexus.extract.window import RequestedWindow, Window, serve
 class Extractor:
     """Reads for one request.
 
-    :param client: makes the calls
-    :param request: what is to be synced
     :param staging: folder that checkpoints are saved under; ``None`` when a failed try stores nothing
     :param follow: called with the number of records read
     :param sleep: waits until a window is settled

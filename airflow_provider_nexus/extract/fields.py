@@ -20,10 +20,7 @@ _members = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 class FieldWatch:
-    """Collects field names.
-
-    :param resource: the resource that the records are of
-    """
+    """Collects names of fields in the records of a resource."""
 
     def __init__(self, resource: Resource) -> None:
         self._schema = resource.schema

@@ -31,9 +31,7 @@ _LIMIT = 100
 class Search:
     """A reference, where it is carried, and which records can carry it.
 
-    :param client: makes the calls
     :param resource: name in the catalogue
-    :param reference: what is searched
     :param place: the field that carries it, dotted where it lies deeper
     :param filters: query that narrows the candidates, and what a candidate must have, as a server may ignore filters; only what
         every record with the reference has in common, whatever else was asked for under it

@@ -19,8 +19,6 @@ from airflow_provider_nexus.extract.spool import fill, temporary_file
 
 PART = re.compile(r"part-\d{5}\.(?:jsonl\.gz|parquet)")
 """Names of data files."""
-
-
 PART_RECORDS = 250_000
 """Records in a part file at most."""
 _LONGEST = 64 << 20
@@ -31,12 +29,7 @@ _LEVEL = 1
 
 @dataclass(frozen=True)
 class Part:
-    """One finished part.
-
-    :param name: its file name
-    :param size: its size in bytes
-    :param sha256: of the file
-    """
+    """One finished part: a file's name, its records, its size in bytes, its digest, and the file itself."""
 
     name: str
     records: int

@@ -60,7 +60,6 @@ def plan(
     there are few records: each has at least a page of them, unless it is the only one. Ends are midnights where that makes the
     windows about equal, else full hours, else seconds. Of a server that does not count, the windows are equally long.
 
-    :param max_windows: number of windows
     :param settle_lag: how old a record must be to be sure to be visible
     :param follow: called with the number of counts; nobody knows how many it will be
     :return: the windows, oldest first; none when nothing is settled yet
@@ -84,10 +83,7 @@ def plan(
 
 
 def refuse_unwindowed(resource: Resource) -> None:
-    """Refuse a resource that can't be cut into windows.
-
-    :raises NexusConfigurationError: when so
-    """
+    """Refuse a resource that can't be cut into windows, by a ``NexusConfigurationError``."""
     if not resource.is_windowed:
         raise NexusConfigurationError(f"{resource.name} has no windows: Nexus gives only its current state. Read it whole")
 

@@ -20,11 +20,7 @@ def unheard(done: int, total: int | None) -> None:
 
 
 class Steps:
-    """Counts steps of equal weight.
-
-    :param total: how many there are; ``None`` when that is not known
-    :param follow: called at each
-    """
+    """Counts steps of equal weight, and tells at each; ``total`` is ``None`` when it is not known how many there are."""
 
     def __init__(self, total: int | None, follow: Follow) -> None:
         self._total, self._follow, self._done = total, follow, 0

@@ -63,8 +63,6 @@ class Protection:
 class Protector:
     """Applies a :class:`Protection` to the records of one resource.
 
-    :param resource: the resource
-    :param protection: what is to be done
     :raises NexusConfigurationError: for an unknown treatment, ``hash`` without a secret, ``hash`` or ``mask`` for a field
         that is no text, a name that is no field, any treatment of the creation stamp, and a key that would be masked or
         dropped

@@ -96,7 +96,6 @@ class Count:
 class Walks:
     """Walks one collection, by seek if the server sorts, by bisection if it only filters, else by guarded pages.
 
-    :param source: the collection
     :param window: the stamps to deliver; ``None`` for all there is
     :param parallel: sub-windows that a seek reads at once, at most; ``None`` to choose by size
     """
@@ -199,9 +198,8 @@ AskTotals = Callable[[Window], list[dict[str, Any]] | None]
 class Reading:
     """Reads one collection until a reading is proved.
 
-    :param source: the collection
     :param window: the stamps to deliver; ``None`` for all there is
-    :param totals: asks the totals endpoint, where the resource has one
+    :param totals: given where the resource has a totals endpoint
     :param checkpoints: let another try go on where this one ends; an earlier one's count for the first reading alone
     :param readings: as many readings in a row must be proved and bring the same records with the same contents; with more
         than one there must be no checkpoints, as they are of an earlier try
@@ -264,10 +262,7 @@ class Reading:
         self._conclude(verdict, count, contents.hexdigest())
 
     def _conclude(self, verdict: Verdict, count: Count, contents: str) -> None:
-        """Make the proof, or have the collection read again.
-
-        :param contents: digest of the records
-        """
+        """Make the proof, or have the collection read again; the contents are a digest."""
         self._number += 1
         if verdict is Verdict.UNPROVED:
             self._agreeing, self._contents, self._walks.parallel = 0, "", 1

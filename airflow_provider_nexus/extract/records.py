@@ -31,7 +31,6 @@ _PAGING = ("page", "limit", "sortby", "sortdirection")
 class RecordsWanted:
     """What is wanted of a collection, checked.
 
-    :param resource: entry of the catalogue
     :param start: start of the stamps, included; by default the beginning
     :param end: end of the stamps, excluded; by default now
     :param filters: other query parameters, as Nexus names them

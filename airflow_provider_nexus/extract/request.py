@@ -21,25 +21,19 @@ Contract = Literal["report", "freeze", "allow_new_fields"]
 * ``allow_new_fields`` takes new fields as agreed on; columns that a newer catalogue has for them are added to tables.
 """
 
-
 CONTRACTS: tuple[Contract, ...] = ("report", "freeze", "allow_new_fields")
-
 
 SETTLE_LAG = timedelta(minutes=5)
 """How long after its own stamp a record may appear. Not documented; other payment APIs need five to ten minutes."""
 LONGEST_LAG = timedelta(days=30)
 """The longest settle lag that makes sense: beyond, a mistake in the unit is more likely."""
 
-
 MOST_PARALLEL = 16
 """Sub-windows that are read at once, at most."""
 
 
 def refuse_parallel(resource: Resource, parallel: int | None) -> None:
-    """Refuse to read parts at once of what has none.
-
-    :raises NexusConfigurationError: when so
-    """
+    """Refuse to read parts at once of what has none, by a ``NexusConfigurationError``."""
     if parallel is not None and parallel > 1 and not resource.is_windowed:
         what = "no window, whose parts could be read at once: leave it out"
         raise NexusConfigurationError(f"parallel is {parallel}, and {resource.name} has {what}")
@@ -49,7 +43,6 @@ def refuse_parallel(resource: Resource, parallel: int | None) -> None:
 class SyncRequest:
     """What is to be synced.
 
-    :param resource: entry of the catalogue
     :param requested: the window asked for; ``None`` for resources without windows
     :param parents: codes of the parents, for a child; all by default
     :param settle_lag: how old a record must be to be sure to be visible
@@ -57,11 +50,8 @@ class SyncRequest:
     :param readings: how often in a row a window, or a snapshot, has to be read with the same records and contents
     :param parallel: sub-windows of a window that are read at once, at most; ``None`` to choose by size
     :param page_size: records asked for in one call; ``None`` for as many as the server takes
-    :param contract: what is done about fields that come or go
     :param max_rejected: records that may be put aside because they don't fit; one more fails the sync
-    :param protection: what is done with personal data
-    :param run: the Airflow run, for the manifest
-    :param airflow_version: for the manifest
+    :param run: the Airflow run, for the manifest, as is its ``airflow_version``
     :raises NexusConfigurationError: when parts are to be read at once of a resource without windows
     """
 

@@ -151,8 +151,6 @@ def subjects_of(client: NexusClient, customer: Record, log: Log) -> Iterator[Sub
 def search(client: NexusClient, query: Mapping[str, Any], hits_of: HitsOf) -> Searched:
     """Search once. What can't be read as "nobody" is never clear.
 
-    :param query: body of the call
-    :param hits_of: reads the answer
     :raises NexusApiError: when the search failed; it has no outcome then
     """
     call = Call("POST", "/sanction/search", json=query)

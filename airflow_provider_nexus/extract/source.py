@@ -51,12 +51,9 @@ class Page:
 class Source:
     """Reads pages of one collection.
 
-    :param client: makes the calls
-    :param resource: entry of the catalogue
     :param parent: code of the parent's record, for a child
     :param filters: other query parameters
     :param page_size: records asked for in one call; ``None`` for as many as the server takes, as far as is known
-    :param on_page: called with every page
     :param largest: rows on the largest page that the server is known to have given of this resource
     :param with_amounts: whether the rows come with their amounts
     """

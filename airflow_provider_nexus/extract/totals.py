@@ -14,10 +14,8 @@ from airflow_provider_nexus.exceptions import NexusDataError
 EXACT = Context(prec=2000, traps=[Inexact, Overflow])
 """Adds without ever rounding."""
 
-
 _MOST = 10**18
 """No count is greater. A number of a few characters can have a thousand million digits."""
-
 
 _ZERO = Decimal()
 Group = tuple[str, str, bool | None]
@@ -133,7 +131,6 @@ def totals_of(answer: Iterable[Mapping[str, Any]], fields: Mapping[str, str]) ->
 class DeliveredTotals:
     """Counts and sums of the records that were delivered, to be compared with the totals endpoint.
 
-    :param reader: reads amounts and status of the resource's rows
     :param fields: wire name of a sum in the totals -> wire name of the amount that it adds up
     """
 

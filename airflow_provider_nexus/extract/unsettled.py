@@ -42,12 +42,9 @@ _REFUSED = (NexusValidationError, NexusNotFoundError, NexusUnprovedError)
 class UnsettledReading:
     """Looks records up.
 
-    :param client: makes the calls
     :param resource: a windowed one
-    :param page_size: records asked for in one call
     :param wanted: the records, by key
     :param since: they were unsettled then
-    :param on_page: called with every page
     """
 
     def __init__(

@@ -106,11 +106,9 @@ class ParallelWalk:
 
     A failure of one ends all, and comes out as it is.
 
-    :param source: reads the first page of the window, which is known by now
     :param parts: the sub-windows, one behind the other
     :param threads: how many are read at once
     :param total: records of all of them, as the server counts
-    :param walk: walks one
     """
 
     def __init__(self, source: Source, parts: list[Window], threads: int, total: int, walk: Walk) -> None:

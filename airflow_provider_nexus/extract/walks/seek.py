@@ -26,7 +26,6 @@ def seek_walk(source: Source, since: datetime, until: datetime, first: Page) -> 
     A count does not end the walk, as it may be of another moment than the rows of its page. It ends on a page that has room,
     as the server is known to put more on one; a last page that is full is followed by one more question like any other.
 
-    :param first: the first page between them
     :raises NotSortedDoubt: when stamps fall, or the first page was not the oldest one
     :raises NotFilteredDoubt: when rows lie outside what was asked for
     :raises Doubt: when the counts contradict each other
@@ -65,13 +64,7 @@ def seek_walk(source: Source, since: datetime, until: datetime, first: Page) -> 
 
 
 class _Seek:
-    """The position of the walk.
-
-    ``asked`` is the lower bound of the latest page as it was sent.
-
-    :param since: lower bound of the whole walk
-    :param until: upper bound of the whole walk
-    """
+    """The position of the walk; ``asked`` is the lower bound of the latest page as it was sent."""
 
     def __init__(self, source: Source, since: datetime, until: datetime) -> None:
         self._source, self._since, self._until = source, since, until
