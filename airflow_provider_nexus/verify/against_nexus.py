@@ -1,6 +1,6 @@
 """Comparison of a copy with Nexus as it is now: by totals where Nexus has them, else by the count of each window.
 
-Files and tables are both a :class:`ComparedCopy`, and :func:`_compare` knows no more of them than that.
+Of files and tables alike :func:`_compare` knows no more than their windows, and how to count and add up what is stored of them.
 """
 
 from __future__ import annotations
@@ -72,18 +72,8 @@ class StoredWindow:
     outside: int
 
 
-@dataclass(frozen=True)
-class ComparedCopy:
-    """What a copy answers to be compared.
-
-    :param resource: what it is a copy of
-    :param windows: its windows
-    :param totals: counts and sums of the records that are stored of some windows, and were created from a moment up to another
-    """
-
-    resource: Resource
-    windows: list[StoredWindow]
-    totals: Callable[[Sequence[StoredWindow], datetime, datetime], Totals]
+TotalsOf = Callable[[Sequence[StoredWindow], datetime, datetime], Totals]
+"""Counts and sums of the records that are stored of some windows, and were created from a moment up to another."""
 
 
 def files_against_nexus(root: Any, client: NexusClient, follow: Follow = unheard, opened: OpenTable = open_table) -> Report:
@@ -115,7 +105,7 @@ def files_against_nexus(root: Any, client: NexusClient, follow: Follow = unheard
         if resource is not None:
             totals = _FileTotals(resource, collection.folder, here)
             try:
-                _compare(ComparedCopy(resource, list(here), totals.of), client, findings, steps)
+                _compare(Source(client, resource), list(here), totals.of, findings, steps)
             except NexusStorageError as error:  # files that are damaged
                 findings.problem(collection.folder, str(error))
             for folder in sorted(totals.misfits):
@@ -140,8 +130,8 @@ def _compare_lake(stored: DeltaCopy, client: NexusClient, findings: Findings, fo
     ]
     if not windows:
         findings.note(stored.folder, "has no windows, so it is not compared: Nexus only shows its present state")
-    copy = ComparedCopy(stored.resource, windows, lambda _, start, end: stored.totals(start, end))
-    _compare(copy, client, findings, Steps(len(windows), follow))
+    source, steps = Source(client, stored.resource), Steps(len(windows), follow)
+    _compare(source, windows, lambda _, start, end: stored.totals(start, end), findings, steps)
     return True
 
 
@@ -158,16 +148,15 @@ def table_against_nexus(stored: SqlCopy, client: NexusClient, follow: Follow = u
     findings, before, windows = Findings(), client.session.calls, _table_windows(stored)
     if not windows:
         findings.note(name, "has no windows, so it is not compared: Nexus only shows its present state")
-    copy = ComparedCopy(stored.resource, windows, lambda _, start, end: stored.totals(start, end))
-    _compare(copy, client, findings, Steps(len(windows), follow))
+    source, steps = Source(client, stored.resource), Steps(len(windows), follow)
+    _compare(source, windows, lambda _, start, end: stored.totals(start, end), findings, steps)
     findings.calls = client.session.calls - before
     return findings.report()
 
 
-def _compare(copy: ComparedCopy, client: NexusClient, findings: Findings, steps: Steps) -> None:
+def _compare(source: Source, windows: list[StoredWindow], totals: TotalsOf, findings: Findings, steps: Steps) -> None:
     """Compare each window with Nexus, those with rejected records by their count alone."""
-    source = Source(client, copy.resource)
-    by_totals = {each for each in copy.windows if not each.rejected} if copy.resource.totals_path else set()
+    by_totals = {each for each in windows if not each.rejected} if source.resource.totals_path else set()
     runs: list[list[StoredWindow]] = []
     for each in sorted(by_totals, key=lambda one: (one.window.start, one.window.end)):
         # Windows that touch are compared as one; one that overlaps begins anew, as records would count twice.
@@ -176,30 +165,27 @@ def _compare(copy: ComparedCopy, client: NexusClient, findings: Findings, steps:
         else:
             runs.append([each])
     for run in runs:
-        if not _compare_totals(copy, run, source, client, findings):
+        if not _compare_totals(source, run, totals, findings):
             by_totals = set()
             break
     steps.add(len(by_totals))
-    for each in copy.windows:
+    for each in windows:
         if each not in by_totals:
             _compare_count(each, source, findings)
             steps.add()
 
 
-def _compare_totals(copy: ComparedCopy, run: list[StoredWindow], source: Source, client: NexusClient, findings: Findings) -> bool:
-    """Compare counts and exact sums of adjacent windows, and find the spans that differ.
-
-    :return: whether Nexus has totals of spans
-    """
-    comparison = Comparison(client, copy.resource, _RunTotals(copy, run, source), PAGE_SIZE // 2)
+def _compare_totals(source: Source, run: list[StoredWindow], totals: TotalsOf, findings: Findings) -> bool:
+    """Compare counts and exact sums of adjacent windows, and find the spans that differ; whether Nexus has totals of spans."""
+    comparison = Comparison(source.client, source.resource, _RunTotals(source, run, totals), PAGE_SIZE // 2)
     spans = comparison.differences(Window(run[0].window.start, run[-1].window.end))
     for span in spans or ():
-        names = [each.where for each in run if each.window.start < span.end and span.start < each.window.end]
+        names = [each.where for each in run if each.window.meets(span)]
         text = f"counts or sums of {to_wire(span.start)} to {to_wire(span.end)} differ from those of Nexus now: sync it again"
         findings.problem(", ".join(names), text)
     if comparison.is_cut:
         text = f"totals took {number_of(comparison.calls, 'call')}, and no more are made: only a part of a named span may differ"
-        findings.note(copy.resource.name, text)
+        findings.note(source.resource.name, text)
     return spans is not None
 
 
@@ -215,24 +201,22 @@ def _compare_count(stored: StoredWindow, source: Source, findings: Findings) -> 
     mine = stored.records + stored.rejected + stored.outside
     if theirs != mine:
         difference = f"{theirs - mine:,} more" if theirs > mine else f"{mine - theirs:,} fewer"
-        findings.problem(
-            stored.where, f"Nexus has {number_of(theirs, 'record')}, {difference} than are stored: sync this window again"
-        )
+        text = f"Nexus has {number_of(theirs, 'record')}, {difference} than are stored: sync this window again"
+        findings.problem(stored.where, text)
 
 
 @dataclass(frozen=True)
 class _RunTotals:
     """Totals of adjacent windows; of what lies after them those of Nexus, which show whether it includes an upper bound."""
 
-    copy: ComparedCopy
-    run: list[StoredWindow]
     source: Source
+    run: list[StoredWindow]
+    of: TotalsOf
 
     def totals(self, start: datetime, end: datetime) -> Totals:
-        """Counts and sums of the records that were created in a span."""
         if start < self.run[-1].window.end:
-            return self.copy.totals(self.run, start, end)
-        totals, converter = Totals(), TableConverter(self.copy.resource)
+            return self.of(self.run, start, end)
+        totals, converter = Totals(), TableConverter(self.source.resource)
         grouping = Grouping(converter.table)
         for row in stream(self.source, Window(start, end)):
             with suppress(RejectedRecord):
@@ -244,19 +228,16 @@ class _RunTotals:
 class _FileTotals:
     """Totals of windows in files: of whole windows as their manifests state them, else by reading the files.
 
-    :param folder: of the resource
-    :param manifests: of its windows
     :ivar misfits: folders with records that can't be counted
     """
 
     def __init__(self, resource: Resource, folder: Any, manifests: Mapping[StoredWindow, Manifest]) -> None:
-        self._resource, self._folder, self._manifests = resource, folder, manifests
+        self._table, self._folder, self._manifests = Table(resource), folder, manifests
         self._counted = dict[StoredWindow, Totals]()
         self.misfits = set[str]()
-        self._scan = Scan(Table(resource), self._read)
+        self._scan = Scan(self._table, self._read)
 
     def of(self, windows: Sequence[StoredWindow], start: datetime, end: datetime) -> Totals:
-        """Counts and sums of the records of some windows that were created in a span."""
         totals = Totals()
         for each in windows:
             if start <= each.window.start and each.window.end <= end:
@@ -276,9 +257,8 @@ class _FileTotals:
 
     def _read(self, folder: Any, manifest: Manifest) -> Iterator[tuple[Any, ...]]:
         """Of each record of a window the creation, then the columns that totals are made of."""
-        table = Table(self._resource)
-        names = (table.created, *Grouping(table).columns)
-        for values in column_values(self._resource, folder, manifest, names):
+        names = (self._table.created, *Grouping(self._table).columns)
+        for values in column_values(self._table.resource, folder, manifest, names):
             if values is None:
                 self.misfits.add(str(folder))
             else:
