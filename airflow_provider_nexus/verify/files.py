@@ -7,7 +7,7 @@ from bisect import bisect
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
-from itertools import pairwise
+from itertools import accumulate
 from typing import Any
 
 import msgspec
@@ -92,16 +92,15 @@ def _check_collection(collection: ResourceFolder, findings: Findings, steps: Ste
     if own not in RESOURCES and len({*resources.values()}) > 1:
         text = f"contains windows of {', '.join(sorted({*resources.values()}))}: some were edited or moved"
         findings.problem(collection.folder, text)
-    for name in collection.windows:
-        if name in found:
-            check_previous(collection.folder, name, found[name], findings)
-    check_order(collection, found, findings)
+    windows = {name: window for name, window in collection.windows.items() if name in found}
+    for name in windows:
+        check_previous(collection.folder, name, found[name], findings)
+    check_order(collection.folder, windows, found, findings)
     if collection.is_whole:
         for path, flaw in index_flaws(collection.folder, found):
             findings.problem(path, f"{flaw}: remove the file, and the next run makes it anew")
-        spans = [(window, name) for name, window in collection.windows.items() if name in found]
-        findings.note_gaps(collection.folder, (window for window, _ in spans))
-        note_overlaps(collection.folder, spans, findings)
+        findings.note_gaps(collection.folder, windows.values())
+        note_overlaps(collection.folder, windows, findings)
 
 
 def _sibling_server(collection: ResourceFolder) -> str:
@@ -115,11 +114,7 @@ def _sibling_server(collection: ResourceFolder) -> str:
 
 
 class FolderCheck:
-    """Check of one folder against its manifest: the files that it names, the rows in them, and what they add up to.
-
-    :param path: of the folder
-    :param findings: takes all that is found
-    """
+    """Check of one folder against its manifest: the files that it names, the rows in them, and what they add up to."""
 
     def __init__(self, path: Any, findings: Findings) -> None:
         self._path, self._findings = path, findings
@@ -252,10 +247,7 @@ _REPLACED = re.compile(r"([0-9a-f]{64})\.json")
 
 
 def check_replaced(folder: Any, manifest: Manifest | None, findings: Findings) -> None:
-    """Check the manifests that a folder has replaced: each is there, under its own digest.
-
-    :param manifest: the folder's own
-    """
+    """Check the manifests that a folder, by its own one, has replaced: each is there, under its own digest."""
     names = {match[1] for name in store.names(folder / SUPERSEDED) if (match := _REPLACED.fullmatch(name))}
     wanted = {NAME: manifest.replaces} if manifest else {}
     for digest in sorted(names):
@@ -275,11 +267,7 @@ def check_replaced(folder: Any, manifest: Manifest | None, findings: Findings) -
 
 
 def check_previous(collection: Any, name: str, manifest: Manifest, findings: Findings) -> None:
-    """Check that the manifest of the window before is the one that this one was written after.
-
-    :param collection: folder of the resource
-    :param name: folder of the window
-    """
+    """Check that the manifest of the window before is the one that that of the window of this name was written after."""
     previous = manifest.previous
     if not previous:
         return
@@ -296,43 +284,34 @@ def check_previous(collection: Any, name: str, manifest: Manifest, findings: Fin
         findings.problem(before / NAME, f"{state} that {name} was written after; it was edited, take it back from a backup{hint}")
 
 
-def check_order(collection: ResourceFolder, found: Mapping[str, Manifest], findings: Findings) -> None:
+def check_order(collection: Any, windows: Mapping[str, Window], found: Mapping[str, Manifest], findings: Findings) -> None:
     """Check that no window was stored already between a window and the one that its manifest names as the one before.
 
     Windows that were read at about the same time may have been stored in any order, as by mapped tasks.
-
-    :param found: the manifests by the names of their folders
     """
-    windows = sorted((window.end, name) for name, window in collection.windows.items() if name in found)
-    for name, window in collection.windows.items():
-        if name not in found:
-            continue
+    ends = sorted((window.end, name) for name, window in windows.items())
+    for name, window in windows.items():
         previous = found[name].previous
         named = windows_named([previous.window]) if isinstance(previous, Previous) else {}
         after = next(((each.end, label) for label, each in named.items()), None)
-        for _, other in windows[bisect(windows, after) if after else 0 : bisect(windows, (window.start, "~"))]:
+        for _, other in ends[bisect(ends, after) if after else 0 : bisect(ends, (window.start, "~"))]:
             try:
                 was_read = moment(found[other].server_date, "server_date")
             except NexusWindowError:
                 continue
             if was_read + _STORED_WITHIN < found[name].read_moment:
                 text = f"names {next(iter(named), 'no window')} as the one before it, though {other} was stored already"
-                findings.problem(collection.folder / name / NAME, f"{text}; it was edited, take it back from a backup")
+                findings.problem(collection / name / NAME, f"{text}; it was edited, take it back from a backup")
                 break
 
 
-def note_overlaps(collection: Any, found: list[tuple[Window, str]], findings: Findings) -> None:
-    """Note windows that overlap.
-
-    :param found: the windows that have a manifest, with their folders' names
-    """
-    ordered = sorted(found, key=lambda each: (each[0].start, each[0].end))
-    until = ordered[0][0].end if ordered else None
-    for (_, before), (window, name) in pairwise(ordered):
-        if until is not None and window.start < until:
+def note_overlaps(collection: Any, windows: Mapping[str, Window], findings: Findings) -> None:
+    """Note which of some windows, oldest first, overlap."""
+    latest = accumulate((window.end for window in windows.values()), max)
+    for until, before, (name, window) in zip(latest, windows, list(windows.items())[1:], strict=False):
+        if window.start < until:
             findings.overlaps += 1
             findings.note(collection, f"an overlap: {name} begins before {before} ends, so some records lie in both")
-        until = max(until, window.end) if until else window.end
 
 
 def _read(path: Any, findings: Findings) -> bytes | None:

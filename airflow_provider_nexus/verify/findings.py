@@ -13,13 +13,7 @@ from airflow_provider_nexus.extract.window import Window
 
 
 def verdict_of(problems: int, unproved: int, gaps: int, overlaps: int) -> str:
-    """What a check comes to in a few words: the one rule for ``verify`` and the report.
-
-    :param problems: things that are not as they were stored
-    :param unproved: windows and readings that were stored without a proof
-    :param gaps: spans between windows that no window covers
-    :param overlaps: windows that begin within another one
-    """
+    """What a check comes to in a few words, by the numbers of a :class:`Report`: the one rule for ``verify`` and the report."""
     if not (problems or unproved):
         between = " and ".join(number_of(number, word) for number, word in ((gaps, "gap"), (overlaps, "overlap")) if number)
         return f"All that is stored is proved, with {between} between windows" if between else "All is well"
@@ -42,7 +36,6 @@ def gaps_between(spans: Iterable[tuple[datetime, datetime]]) -> list[tuple[datet
 class CheckFinding:
     """A problem, which is something that is not as it was stored, or a note, which is no fault of what is stored.
 
-    :param where: file, folder, manifest or table
     :param what: of a problem, what is wrong and what to do; of a note, what a person should know
     """
 

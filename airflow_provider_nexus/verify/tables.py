@@ -45,14 +45,8 @@ def open_table(engine: Engine, name: str, argument: str = "table") -> SqlCopy:
         lack = "nexus_table beside it does not name it" if is_there else "the database has no table of that name"
         raise NexusConfigurationError(f"{name} is no table that a sync has made: {lack}")
     output: Output = "history" if found["output"] == "history" else "current"
-    return SqlCopy(
-        engine,
-        name,
-        Table(get_resource(found["resource"])),
-        environment=found["environment"],
-        base_url=found["base_url"],
-        output=output,
-    )
+    table, environment = Table(get_resource(found["resource"])), found["environment"]
+    return SqlCopy(engine, name, table, environment=environment, base_url=found["base_url"], output=output)
 
 
 def verify_table(copy: SqlCopy, follow: Follow = unheard) -> Report:
@@ -93,14 +87,10 @@ def verify_table(copy: SqlCopy, follow: Follow = unheard) -> Report:
         if not books.missing:
             findings.note_gaps(name, (window for window, _ in books.windows_read()))
         if not books.missing and set(books.windows()) != set(books.windows_read()):
-            text = (
-                f"nexus_table has other windows of {name} than the manifests: empty its column windows, which the next load fills"
-            )
-            findings.problem(name, text)
+            hint = "empty its column windows, which the next load fills"
+            findings.problem(name, f"nexus_table has other windows of {name} than the manifests: {hint}")
     for member, values in stated.items():
         if others := values - {owner.get(member, "")}:
-            text = (
-                f"nexus_table has the {member} {owner.get(member)!r}, and manifests have {', '.join(map(repr, sorted(others)))}"
-            )
-            findings.problem(name, f"{text}: {BACKUP}")
+            text = f"nexus_table has the {member} {owner.get(member)!r}, and manifests have"
+            findings.problem(name, f"{text} {', '.join(map(repr, sorted(others)))}: {BACKUP}")
     return findings.report()
