@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -21,7 +21,7 @@ from airflow_provider_nexus.extract import jsonl
 from airflow_provider_nexus.extract.jsonl import PART, Part, lines
 from airflow_provider_nexus.extract.proved_read import Count
 from airflow_provider_nexus.extract.source import second_of
-from airflow_provider_nexus.extract.spool import fill, temporary_file
+from airflow_provider_nexus.extract.spool import RowSpool
 from airflow_provider_nexus.extract.totals import DeliveredTotals
 
 if TYPE_CHECKING:
@@ -35,9 +35,7 @@ _BATCH = 1000
 
 
 class Checkpoints:
-    """Saves how far a reading came, each time that it took as many records as a part has.
-
-    The texts of records wait in an unnamed temporary file until they are as many.
+    """Saves how far a reading came, each time that it took as many records as a part has; until then they wait in a spool.
 
     :param intake: what the records have passed
     :param now: the server's time
@@ -50,7 +48,7 @@ class Checkpoints:
         self.position: datetime | None = None
         self.read_at = now
         self._parts: list[tuple[str, str]] = []
-        self._waiting: BinaryIO | None = None
+        self._waiting: RowSpool | None = None
         self._records = 0
 
     def resume(self, count: Count, totals: DeliveredTotals | None) -> Iterator[list[Row]]:
@@ -79,17 +77,15 @@ class Checkpoints:
         """
         if count.total_first is not None and count.total_first < jsonl.PART_RECORDS:
             return
-        self._waiting = self._waiting or temporary_file()
-        fill(self._waiting, b"".join([b"%b\n" % row.raw for row in taken]))
+        self._waiting = self._waiting or RowSpool()
+        self._waiting.write(taken)
         self._records += len(taken)
         if self._records < jsonl.PART_RECORDS:
             return
         writer = jsonl.PartWriter()
         try:
-            self._waiting.seek(0)
-            texts = io.BufferedReader(self._waiting)  # type: ignore[type-var]
-            while batch := list(islice(texts, _BATCH)):
-                writer.write([text[:-1] for text in batch])
+            for rows in self._waiting.batches():
+                writer.write([row.raw for row in rows])
             part = writer.finish(len(self._parts))
             self._parts.append((part.name, part.sha256))
             position = f"{second_of(group[-1].stamp) + SECOND:%FT%T}"
@@ -137,7 +133,6 @@ class Checkpoint:
 class Staging:
     """The place of one window's unfinished reading.
 
-    :param folder: of the window's own
     :param identity: what must be the same for a try to go on: window, server, treatment of the records
     """
 
@@ -145,10 +140,7 @@ class Staging:
         self._folder, self._identity, self._log = folder, dict(identity), log
 
     def load(self, now: datetime) -> Checkpoint | None:
-        """The checkpoint of an earlier try; ``None`` when there is none, or none that can be used.
-
-        :param now: by the server's clock
-        """
+        """The checkpoint of an earlier try; ``None`` when there is none, or none that can be used by now, the server's time."""
         raw = store.read(self._folder / _NAME)
         if raw is None:
             return None
