@@ -41,13 +41,11 @@ PATIENCE = timedelta(days=90)
 class CaptureJob:
     """One run.
 
-    :param client: makes the calls
-    :param request: what is to be synced; its window begins where the run before ended
+    :param request: its window begins where the run before ended
     :param copy: what is updated
     :param rereads: old windows to read again where there are no totals
     :param watermark: moved to the window's end when all of the run is stored
-    :param staging: folder under which another try finds what this one brought; ``None`` to store nothing for it
-    :param sleep: waits until a window is settled
+    :param staging: as ``sleep`` for the :class:`~airflow_provider_nexus.extract.extractor.Extractor`
     """
 
     def __init__(
@@ -93,9 +91,8 @@ class CaptureJob:
         if any(stored.end == window.end for stored, _ in self._copy.windows()):
             advance(self._watermark, window, self._log)
         else:
-            self._log.warning(
-                "%s is no proved window of the copy: the watermark stays, the next run reads it again", window.label
-            )
+            text = "%s is no proved window of the copy: the watermark stays, the next run reads it again"
+            self._log.warning(text, window.label)
         cost = {"calls": self._client.session.calls - calls, "seconds": round(time.monotonic() - began, 3)}
         found = {"feeds": self._feeds, "changed": any(self._changes.values()) or self._repaired > 0, **self._changes}
         return summary | cost | found | ({"repaired": self._repaired} if self._repaired else {})
@@ -127,21 +124,17 @@ class CaptureJob:
         except NexusDataError as error:
             if error.field != ends.stamp or error.value:
                 raise
-            self._log.warning(
+            text = (
                 "%s: asked for those that ended in the window (%s), the server shows records without an end: each record that "
-                "was open is looked up",
-                self._request.resource.name,
-                ends.since,
+                "was open is looked up"
             )
+            self._log.warning(text, self._request.resource.name, ends.since)
 
     def _refuse_another_place(self, window: Window, torn: list[Window]) -> None:
         """Refuse a copy that is not the one that the last run has left: the watermark is the end of a window in it.
 
         A window that begins where the copy ends brings what is missing. One that begins before a copy without any window may be
         the first one of a new copy, unless it is a data interval, which is no more than that of one run.
-
-        :param torn: windows that are read again anyway
-        :raises NexusWindowError: when so
         """
         if (text := self._watermark.get()) is None:
             return
@@ -160,10 +153,7 @@ class CaptureJob:
         )
 
     def _parts(self, window: Window, torn: list[Window]) -> list[Window]:
-        """The window, parted where the copy's own begin and end: a run that was not finished has left such ones.
-
-        :raises NexusWindowError: when a window of the copy lies in it with no more than a part
-        """
+        """The window, parted where the copy's own begin and end: a run that was not finished has left such ones."""
         windows = [stored for stored, _ in self._copy.windows()] + torn
         for stored in windows:
             if stored.meets(window) and not (window.start <= stored.start and stored.end <= window.end):
@@ -182,11 +172,9 @@ class CaptureJob:
             # One with a status that no source explains may well have ended. The totals show when it changes.
             phase = resource.lifecycle.phase
             wanted = {key: each for key, each in wanted.items() if phase(each.status) is not Phase.UNKNOWN}
-        if len(wanted) < len(known):
-            self._log.info(
-                "not read: %s, as totals or old windows show their changes",
-                number_of(len(known) - len(wanted), "old unsettled record"),
-            )
+        if left := len(known) - len(wanted):
+            left_out = number_of(left, "old unsettled record")
+            self._log.info("not read: %s, as totals or old windows show their changes", left_out)
         if wanted:
             self._store(self._extractor.read_unsettled(wanted, window.start), None)
 
@@ -211,7 +199,6 @@ class CaptureJob:
         """Store a reading, without the records created before a time that nothing was read of."""
         asked, table = self._request, Table(self._request.resource)
         created = table.place(table.created)
-
         wanted = None if since is None else lambda row: row[created] >= since
         loader = Loader(self._copy, asked.max_rejected, contract=asked.contract, wanted=wanted)
         stored = store(extracted, loader, asked, self._log)

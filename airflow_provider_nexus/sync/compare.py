@@ -35,9 +35,7 @@ class Counted(Protocol):
 class Comparison:
     """Compares a copy with Nexus.
 
-    :param client: asks Nexus
     :param resource: one with a totals endpoint
-    :param copy: what is compared
     :param enough: a window with as many records need not be halved
     """
 
@@ -61,11 +59,7 @@ class Comparison:
         return list(joined(wider))
 
     def _differing(self, whole: Window, window: Window, flag: bool | None, before: Totals, theirs: Totals) -> list[Window]:
-        """The parts of a window that differ.
-
-        :param before: the totals of Nexus of the whole up to the window
-        :param theirs: and of the window
-        """
+        """The parts of a window that differ, given the totals that Nexus has of the whole up to it, and of itself."""
         stored = self._copy.totals(window.start, window.end)
         if self._agree(window, flag, stored, theirs):
             return []
@@ -108,11 +102,11 @@ class Comparison:
 
         Whether a bound is included is not documented, so each end may or may not include the records of its second.
         """
-        if stored.cut(flag).same_as(theirs):
+        mine = stored.cut(flag)
+        if mine.same_as(theirs):
             return True
         first = self._copy.totals(window.start, window.start + SECOND).cut(flag)
         after = self._copy.totals(window.end, window.end + SECOND).cut(flag)
-        mine = stored.cut(flag)
         others = (mine.less(first), mine.plus(after), mine.less(first).plus(after)) if first.counts or after.counts else ()
         return any(other.same_as(theirs) for other in others)
 

@@ -32,13 +32,9 @@ _SHOWN = 3
 class SyncJob:
     """Carries out one request.
 
-    :param client: makes the calls
-    :param request: what is to be synced
     :param loader: where it goes
     :param watermark: moved to the window's end when it is stored
-    :param staging: folder under which another try finds what this one brought; ``None`` to store nothing for it
-    :param follow: called with the number of records read
-    :param sleep: waits until a window is settled
+    :param staging: as ``follow`` and ``sleep`` for the :class:`~airflow_provider_nexus.extract.extractor.Extractor`
     """
 
     def __init__(
@@ -82,10 +78,10 @@ class SyncJob:
 
 def store(extracted: Extracted, loader: Loader[Any], request: SyncRequest, log: Log) -> Stored:
     """Read, and store what came if it is as the contract wants it."""
-    before = loader.copy.fields_before(extracted.window)
+    before, name = loader.copy.fields_before(extracted.window), extracted.resource.name
 
     def check() -> None:
-        check_contract(request.contract, extracted.resource.name, drift(extracted.fields, before), log)
+        check_contract(request.contract, name, drift(extracted.fields, before), log)
         if before and not extracted.fields.seen:
             extracted.fields.restore(before)  # a reading that brought nothing changes no agreement
 
@@ -94,25 +90,20 @@ def store(extracted: Extracted, loader: Loader[Any], request: SyncRequest, log: 
     finally:
         extracted.close()
     if stored.damage:
-        what = [f"{name} {flaw}" for name, flaw in stored.damage.items()]
+        what = [f"{file} {flaw}" for file, flaw in stored.damage.items()]
         more = f" and {len(what) - _SHOWN} more" if len(what) > _SHOWN else ""
         text = "%s: what was stored in %s was damaged and has been replaced, and a damaged file counts as not there: %s%s"
-        log.warning(text, extracted.resource.name, stored.path, "; ".join(what[:_SHOWN]), more)
+        log.warning(text, name, stored.path, "; ".join(what[:_SHOWN]), more)
     if stored.repaired:
         text = "%s: %s of %s had been changed, deleted or added since they were loaded; they are put right"
-        log.warning(text, extracted.resource.name, number_of(stored.repaired, "row"), stored.path)
+        log.warning(text, name, number_of(stored.repaired, "row"), stored.path)
     if extracted.checkpoints:
         extracted.checkpoints.forget()
-    for name, count in stored.untyped.items():
-        log.warning(
-            "%s: %s has another kind of value than declared in %s of %s; it is stored as it came in _raw_extra",
-            extracted.resource.name,
-            name,
-            count,
-            number_of(stored.records, "record"),
-        )
+    for field, count in stored.untyped.items():
+        text = "%s: %s has another kind of value than declared in %s of %s; it is stored as it came in _raw_extra"
+        log.warning(text, name, field, count, number_of(stored.records, "record"))
     if stored.rejected:
-        log.warning("%s: put aside as it does not fit: %s", extracted.resource.name, number_of(stored.rejected, "record"))
+        log.warning("%s: put aside as it does not fit: %s", name, number_of(stored.rejected, "record"))
     return stored
 
 

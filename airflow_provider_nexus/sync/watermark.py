@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from airflow_provider_nexus.api.moments import moment
@@ -18,10 +17,7 @@ Watermark = Memory[str]
 
 
 def file_watermark(collection: Any) -> Watermark:
-    """A watermark in a small JSON file beside the data.
-
-    :param collection: folder of the resource's windows
-    """
+    """A watermark in a small JSON file beside the windows of a resource, in their folder."""
     return FileMemory(
         collection / NAME,
         read=lambda found: to_wire(moment(found["watermark"], "watermark")),
@@ -32,10 +28,7 @@ def file_watermark(collection: Any) -> Watermark:
 
 
 class CopyWatermark:
-    """The end of the windows that a copy contains without a gap, from the first on.
-
-    :param copy: stores it by its windows
-    """
+    """The end of the windows that a copy contains without a gap, from the first on."""
 
     def __init__(self, copy: Copy) -> None:
         self._copy = copy
@@ -49,17 +42,11 @@ class CopyWatermark:
         """Nothing to do: the load has written it."""
 
 
-def advance(watermark: Watermark, window: Window, log: Log) -> datetime | None:
-    """Move the watermark to a published window's end, if nothing was left out before it.
-
-    :return: the watermark afterwards
-    """
+def advance(watermark: Watermark, window: Window, log: Log) -> None:
+    """Move the watermark to a published window's end, if nothing was left out before it."""
     text = watermark.get()
     known = moment(text, "watermark") if text else None
     if known and window.start > known:
         log.warning("%s to %s was never read: the watermark stays", to_wire(known), to_wire(window.start))
-        return known
-    if known is None or window.end > known:
+    elif known is None or window.end > known:
         watermark.set(to_wire(window.end))
-        return window.end
-    return known
