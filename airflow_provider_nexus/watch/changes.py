@@ -111,7 +111,8 @@ class Watch:
     """
 
     def __init__(self, resource: Resource, clock: Clock, *, lag: float, with_states: bool) -> None:
-        self.resource, self.lag, self.with_states = resource, timedelta(seconds=lag), with_states
+        self.resource, self.lag = resource, timedelta(seconds=lag)
+        self.lifecycle = resource.lifecycle if with_states else None
         self._clock, self._reader = clock, RowReader(resource)
         self._statuses = StatusReader(resource) if with_states else None
         self._way = 0
@@ -128,7 +129,7 @@ class Watch:
             yield Ask({"page": 1, "limit": 1})
             since = self._now() - self.lag
         self._started = None
-        seen = (yield from self._unsettled()) if self.with_states else {}
+        seen = (yield from self._unsettled(self.lifecycle)) if self.lifecycle else {}
         seen |= yield from self._created(since)
         now = self._started or self._now()
         missing = {code: seen_status.created for code, seen_status in (known or {}).items() if self.is_open(seen_status)}
@@ -153,12 +154,10 @@ class Watch:
 
     def is_open(self, seen_status: SeenStatus) -> bool:
         """Whether a record can be found among the unsettled ones."""
-        lifecycle = self.resource.lifecycle
-        return self.with_states and lifecycle is not None and lifecycle.phase(seen_status.status) in (Phase.IN_FLIGHT, Phase.HELD)
+        return self.lifecycle is not None and self.lifecycle.phase(seen_status.status) in (Phase.IN_FLIGHT, Phase.HELD)
 
-    def _unsettled(self) -> StatusReading:
-        lifecycle = self.resource.lifecycle
-        rows = yield from self._walk({"status": "|".join(lifecycle.unsettled) if lifecycle else ""})
+    def _unsettled(self, lifecycle: Lifecycle) -> StatusReading:
+        rows = yield from self._walk({"status": "|".join(lifecycle.unsettled)})
         seen = {row.key: self._status_of(row) for row in rows.values()}
         return {code: seen_status for code, seen_status in seen.items() if self.is_open(seen_status)}
 
@@ -171,10 +170,7 @@ class Watch:
         return {row.key: self._status_of(row) for row in rows.values() if row.stamp >= edge}
 
     def _walk(self, query: Mapping[str, str], edge: str = "") -> Generator[Ask, Any, dict[str, Row]]:
-        """All rows that match, newest first, so that new ones hide none of the older on later pages.
-
-        :param edge: rows with an older stamp are not wanted
-        """
+        """All rows from a stamp on that match, newest first, so that new ones hide none of the older on later pages."""
         rows: dict[str, Row] = {}
         for _ in range(_WALKS):
             found, shrank = yield from self._pages(query, edge)
@@ -232,8 +228,7 @@ class Watch:
 
 def begin(snapshot: Snapshot, moment: datetime | None = None) -> Position:
     """A position for which all of a snapshot is known already, or all in it that was created before a moment."""
-    edge = "" if moment is None else f"{moment:%FT%T}"
-    known = {code: seen for code, seen in snapshot.seen.items() if not edge or seen.created < edge}
+    known = {code: seen for code, seen in snapshot.seen.items() if moment is None or seen.created < f"{moment:%FT%T}"}
     return Position(snapshot.now, known)
 
 
@@ -250,7 +245,7 @@ def compare(
     :param states: statuses whose entry counts; without them each record's creation does
     """
     resource, edge = watch.resource, f"{position.since - watch.lag:%FT%T}"
-    lifecycle = resource.lifecycle if watch.with_states else None
+    lifecycle = watch.lifecycle
     wanted = {state.casefold() for state in states}
     changes, known = [], dict(position.known)
     for code, seen in sorted(snapshot.seen.items(), key=lambda item: (item[1].created, item[0])):

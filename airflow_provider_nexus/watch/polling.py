@@ -14,10 +14,7 @@ _JITTER = 0.1
 
 @dataclass
 class FailureLimit:
-    """Counts failures in a row; any answer ends the row.
-
-    :param most: failures in a row that are too many
-    """
+    """Counts failures in a row, of which ``most`` are too many; any answer ends the row."""
 
     most: int = 5
     failures: int = 0

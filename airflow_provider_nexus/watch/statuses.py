@@ -18,12 +18,7 @@ from airflow_provider_nexus.api.rows import RowReader
 from airflow_provider_nexus.api.timestamps import to_pendulum, to_wire
 from airflow_provider_nexus.client.call import Ask
 from airflow_provider_nexus.client.log import Log
-from airflow_provider_nexus.exceptions import (
-    NexusConfigurationError,
-    NexusDataError,
-    NexusNotFoundError,
-    NexusValidationError,
-)
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusDataError, NexusNotFoundError, NexusValidationError
 
 
 class WaitState(StrEnum):
@@ -37,11 +32,7 @@ class WaitState(StrEnum):
 
 @dataclass(frozen=True)
 class Goal:
-    """The statuses that a wait is for.
-
-    :param lifecycle: statuses of the kind of record
-    :param targets: statuses that end the wait well; by default every one that means success
-    """
+    """The statuses that a wait is for: the targets end it well, by default every one that means success."""
 
     lifecycle: Lifecycle
     targets: tuple[str, ...] = ()
@@ -103,7 +94,6 @@ _NAMED = 3
 class WaitLog:
     """Logs what a wait is for, until when, and what was seen last: once, and again when that changes.
 
-    :param resource: name of the resource
     :param codes: of the records that are waited for
     """
 
@@ -114,8 +104,7 @@ class WaitLog:
     def log(self, seen: Mapping[str, SeenStatus], looked: datetime, until: datetime | None, *, again: bool = False) -> None:
         """Log a line, unless the last one had the same in it or nothing is waited for any more.
 
-        :param seen: what was seen of each record
-        :param looked: when that was
+        :param looked: when the records were seen so
         :param until: when the wait is given up; ``None`` where only Airflow knows
         :param again: whether a line is due anyway
         """
@@ -151,7 +140,6 @@ MOST = 50
 """As many single records are read at once; the others have their turn the next time."""
 _SECOND = timedelta(seconds=1)
 
-
 Statuses = dict[str, SeenStatus]
 StatusReading = Generator[Ask, Any, Statuses]
 
@@ -178,10 +166,10 @@ class StatusReader:
         """
         seen: Statuses = {}
         for statuses in (self._lifecycle.unsettled, (*self._lifecycle.succeeded, *self._lifecycle.failed)):
-            missing = _missing(wanted, seen)
+            missing = {code: created for code, created in wanted.items() if code not in seen}
             if len(missing) > FEW and self._lists:
                 seen |= yield from self._list(statuses, missing)
-        codes = sorted(_missing(wanted, seen))
+        codes = sorted(wanted.keys() - seen.keys())
         start = self._turn % len(codes) if len(codes) > MOST else 0
         self._turn += MOST
         for code in (codes[start:] + codes[:start])[:MOST]:
@@ -272,7 +260,3 @@ async def adrive(asking: Generator[Ask, Any, T], answer: Callable[[Ask], Awaitab
                 ask = asking.send(value)
     except StopIteration as stop:
         return stop.value  # type: ignore[no-any-return]
-
-
-def _missing(wanted: Mapping[str, str], seen: Statuses) -> dict[str, str]:
-    return {code: created for code, created in wanted.items() if code not in seen}
