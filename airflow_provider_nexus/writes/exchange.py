@@ -31,10 +31,7 @@ def order_write(client: NexusClient, values: Mapping[str, Any], reference: str) 
         "tradePair.exchangeCode": body["exchangeCode"],
         "tradePair.cryptoCode": body["crypto"],
         "tradePair.currencyCode": body["currency"],
-        "action": body["action"],
-        "type": body["type"],
-        "amount": body["amount"],
-        "limitPrice": body.get("limitPrice"),
+        **{name: body.get(name) for name in ("action", "type", "amount", "limitPrice")},
     }
     search = Search(client=client, resource="orders", reference=reference, place="data.reference")
     return Write(
@@ -62,12 +59,8 @@ def transfer_write(client: NexusClient, values: Mapping[str, Any], reference: st
     body = exact(values)
     require(body, "sourceType", "sinkType", "cryptoCode", "amount")
     asked = {
-        "cryptoCode": body["cryptoCode"],
-        "amount": body["amount"],
-        "address.sourceType": body["sourceType"],
-        "address.sinkType": body["sinkType"],
-        "address.sourceExchangeCode": body.get("sourceExchangeCode"),
-        "address.sinkExchangeCode": body.get("sinkExchangeCode"),
+        **{name: body[name] for name in ("cryptoCode", "amount")},
+        **{f"address.{name}": body.get(name) for name in ("sourceType", "sinkType", "sourceExchangeCode", "sinkExchangeCode")},
         "address.address": body.get("transferAddress"),
     }
     search = Search(client=client, resource="transfers", reference=reference, place="userName")

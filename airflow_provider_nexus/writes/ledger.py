@@ -106,8 +106,6 @@ class Claim:
     that do so at once, one at least sees the other, whatever the order of their steps: the earlier one finds itself replaced, or
     the later one finds the mark. A try that finds itself replaced sends nothing, and notes that in an entry of its own, which
     can't wipe out the mark that the other one makes meanwhile.
-
-    :param reference: the one in the call
     """
 
     def __init__(self, ledger: Ledger, reference: str = "") -> None:

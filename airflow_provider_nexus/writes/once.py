@@ -49,7 +49,6 @@ Record = dict[str, Any]
 class Write:
     """One call that changes something, and how its effect is known.
 
-    :param method: HTTP method
     :param path: path from the root
     :param body: with the reference in it
     :param find: since when -> the records that the call made, a pair as one. ``None`` itself when such records can't be found
@@ -104,7 +103,6 @@ def reference_of(*names: object) -> str:
 class Once:
     """Carries writes out.
 
-    :param client: makes the calls
     :param ledger: what is known from earlier tries
     :param quiet: seconds by the server's clock after which a write that can't be found counts as not carried out; ``None``
         never lets it count as that
@@ -201,10 +199,7 @@ class Once:
         return ()
 
     def _send(self, write: Write, call: Call, claim: Claim, since: datetime, looked: datetime) -> Record:
-        """Send it.
-
-        :param looked: from when on a record can have been made that the look-up before this did not show
-        """
+        """Send it; the look-up before this may not have shown a record that was made from ``looked`` on."""
         self._log.info("sending %s %s", call.method, call.label)
         try:
             answer = claim.send(lambda mark: self._client.session.send(call, envelope.unwrap, before=mark).value, self._now)

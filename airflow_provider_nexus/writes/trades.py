@@ -18,7 +18,6 @@ from airflow_provider_nexus.writes.amounts import exact
 class Trade:
     """One trading call.
 
-    :param path: path from the root
     :param type: type of the transactions that it makes
     :param needs: names that the body must have, dotted where they lie deeper; of names joined by a bar one is enough
     :param answer: member of the answer that is the transaction; empty where the answer is
@@ -48,30 +47,24 @@ class Trade:
         return self.resource == "broker_transactions"
 
 
+def _custodian(name: str, needs: str, **more: Any) -> Trade:
+    return Trade(f"/{name}/custodian", name.upper(), needs, **more)
+
+
 _classic = partial(Trade, answer="", resource="broker_transactions")
 _BUY = "customerCode cryptoCode currencyCode fiatValue paymentMethodCode"
 _FROM = "paymentMethodCode source.customerCode source.cryptoCode source.currencyCode source.cryptoAmount"
 TRADES: Mapping[str, Trade] = MappingProxyType(
     {
-        "buy": Trade("/buy/custodian", "BUY", _BUY, has_payment_reference=True),
-        "sell": Trade("/sell/custodian", "SELL", "customerCode cryptoCode cryptoAmount currencyCode paymentMethodCode"),
-        "gift": Trade("/gift/custodian", "GIFT", _BUY),
-        "clawback": Trade(
-            "/clawback/custodian", "CLAWBACK", "customerCode currencyCode cryptoCode cryptoAmount", simulates=False
-        ),
-        "send_out": Trade("/sendout/custodian", "SENDOUT", f"{_FROM} destination.address"),
-        "send_internal": Trade(
-            "/sendinternal/custodian", "SENDINTERNAL", f"{_FROM} destination.customerCode", answer="sourceTransaction"
-        ),
-        "send_to_bucket": Trade(
-            "/sendtobucket/custodian",
-            "SENDTOBUCKET",
-            f"{_FROM} destination.bucketCode|destination.accountCode",
-            simulates=False,
-        ),
-        "swap": Trade(
-            "/swap/custodian",
-            "SWAP",
+        "buy": _custodian("buy", _BUY, has_payment_reference=True),
+        "sell": _custodian("sell", "customerCode cryptoCode cryptoAmount currencyCode paymentMethodCode"),
+        "gift": _custodian("gift", _BUY),
+        "clawback": _custodian("clawback", "customerCode currencyCode cryptoCode cryptoAmount", simulates=False),
+        "send_out": _custodian("sendout", f"{_FROM} destination.address"),
+        "send_internal": _custodian("sendinternal", f"{_FROM} destination.customerCode", answer="sourceTransaction"),
+        "send_to_bucket": _custodian("sendtobucket", f"{_FROM} destination.bucketCode|destination.accountCode", simulates=False),
+        "swap": _custodian(
+            "swap",
             "paymentMethodCode customerCode source.cryptoCode source.cryptoAmount destination.cryptoCode",
             answer="sourceTransaction",
             has_payment_reference=True,

@@ -105,10 +105,7 @@ def payout_write(
     *,
     step: Literal["confirming", "payout"] = "payout",
 ) -> Write:
-    """The call that pays a transaction out.
-
-    :param ledger: says whether this task sent it
-    """
+    """The call that pays a transaction out; the ledger says whether this task sent it."""
     there = ("completed", "payoutconfirming") if step == "confirming" else ("completed",)
 
     def paid(_: datetime) -> list[dict[str, Any]]:

@@ -31,14 +31,8 @@ DOCUMENT = "/integrations/documentstore/file"
 
 _LIST = "/integrations/documentstore/list"
 _NEWEST = {"limit": 100, "sortBy": "CreatedDate", "sortDirection": "Desc"}
-_PLACES = {
-    "filePath": "filePath",
-    "customerCode": "customerCode",
-    "documentStoreTypeCode": "documentStoreType.Code",
-    "alias": "alias",
-    "description": "description",
-    "itemReference": "itemReference",
-}
+_PLACES = {name: name for name in ("filePath", "customerCode", "alias", "description", "itemReference")}
+_PLACES["documentStoreTypeCode"] = "documentStoreType.Code"
 """Fields of a document, and their places in its record."""
 
 
@@ -66,12 +60,7 @@ def load(place: Any, *, max_mb: int) -> bytes:
 
 
 def send(
-    session: NexusSession,
-    call: Call,
-    *,
-    before: Callable[[], object] | None = None,
-    log: Log,
-    pauses: tuple[float, ...] = PAUSES,
+    session: NexusSession, call: Call, *, before: Callable[[], object] | None = None, log: Log, pauses: tuple[float, ...] = PAUSES
 ) -> Any:
     """Send a file once: the decoded ``values``.
 
