@@ -49,7 +49,6 @@ _LOST = "\ufffd"
 class Replayed:
     """One folder, or one reading of a table, that had rejected records.
 
-    :param where: folder, or table and reading
     :param fitted: records that are now among the others
     :param left: records that still don't fit
     :param reasons: why, one line each: field and what was expected
@@ -63,11 +62,7 @@ class Replayed:
 
 @dataclass(frozen=True)
 class Tried(Generic[T]):
-    """Records tried again.
-
-    :param fitting: those that fit, each with the record as it was rejected
-    :param rejects: those that don't, with the reason of now
-    """
+    """Records tried again: what fits, each with the record as it was rejected, and what doesn't, with the reason of now."""
 
     fitting: tuple[tuple[Reject, T], ...]
     rejects: tuple[Reject, ...]
@@ -123,7 +118,7 @@ def _replay(collection: Any, folder: Any, manifest: Manifest) -> Tried[Any]:
     if manifest.format == "jsonl":
         return _into_lines(folder, manifest, resource, rejected)
     table, origin = Table(resource), Origin(manifest.read_moment, manifest.read_by)
-    tried = try_typed(resource, rejected, origin)
+    tried = _try_typed(resource, rejected, origin)
     if folder.parent.name == READINGS:
         return _from_reading(collection, folder, manifest, table, tried)
     _into_window(folder, manifest, table, tried.rows, tried.rejects)
@@ -133,7 +128,14 @@ def _replay(collection: Any, folder: Any, manifest: Manifest) -> Tried[Any]:
 def _into_lines(folder: Any, manifest: Manifest, resource: Resource, rejected: Iterable[Reject]) -> Tried[Row]:
     """Write a window of JSON lines anew with the records that fit, in order of stamp and key."""
     reader = RowReader(resource)
-    tried, tally, writer = try_lines(reader, rejected), LineAccount(reader), JsonLinesWriter()
+
+    def fit(row: Row) -> Row:
+        """JSON lines take a record whose amounts can be added up."""
+        if row.flaw:
+            raise RejectedRecord(row.flaw, reader.expected(row.flaw))
+        return row
+
+    tried, tally, writer = _try(reader, rejected, fit), LineAccount(reader), JsonLinesWriter()
     stored = (reader.read(raw) for file in manifest.files for raw in records_of(folder / file.name))
     try:
         for row in heapq.merge(stored, in_order(tried.rows), key=itemgetter(0, 1, 2)):
@@ -216,7 +218,7 @@ def replay_table(copy: SqlCopy, follow: Follow = unheard) -> list[Replayed]:
 
 def _replay_label(copy: SqlCopy, label: str) -> Replayed:
     reading, manifest, rejected = copy.put_aside(label)
-    tried = try_typed(copy.resource, rejected, Origin(reading["read_at"], manifest.read_by))
+    tried = _try_typed(copy.resource, rejected, Origin(reading["read_at"], manifest.read_by))
     if tried.fitting:
         sealed = _sealed(copy, reading, manifest, tried)
         copy.apply([tried.rows], None, lambda: sealed)
@@ -245,22 +247,8 @@ def _sealed(copy: SqlCopy, reading: dict[str, Any], manifest: Manifest, tried: T
     )
 
 
-def try_lines(reader: RowReader, rejects: Iterable[Reject]) -> Tried[Row]:
-    """Find the records that JSON lines take now: those whose amounts can be added up."""
-
-    def fit(row: Row) -> Row:
-        if row.flaw:
-            raise RejectedRecord(row.flaw, reader.expected(row.flaw))
-        return row
-
-    return _try(reader, rejects, fit)
-
-
-def try_typed(resource: Resource, rejects: Iterable[Reject], origin: Origin) -> Tried[TableRow]:
-    """Find the records that fit their columns now.
-
-    :param origin: of the reading that rejected them
-    """
+def _try_typed(resource: Resource, rejects: Iterable[Reject], origin: Origin) -> Tried[TableRow]:
+    """Find the records that fit their columns now; the origin is that of the reading that rejected them."""
     converter = TableConverter(resource)
     return _try(RowReader(resource), rejects, lambda row: converter.row(row, origin))
 
