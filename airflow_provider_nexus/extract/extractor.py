@@ -25,7 +25,7 @@ from airflow_provider_nexus.extract.proof import Records
 from airflow_provider_nexus.extract.protect import Protector
 from airflow_provider_nexus.extract.proved_read import Reading
 from airflow_provider_nexus.extract.request import SyncRequest
-from airflow_provider_nexus.extract.source import PAGE_SIZE, Source, widened
+from airflow_provider_nexus.extract.source import PAGE_SIZE, Source
 from airflow_provider_nexus.extract.unsettled import UnsettledReading
 from airflow_provider_nexus.extract.window import RequestedWindow, Window, server_now, settled_window
 
@@ -70,18 +70,14 @@ class Extractor:
         # records come in order of their end, then
         resource = dataclasses.replace(self.resource, created=self.resource.finished) if by_end else self.resource
         intake = self._intake()
-        source, totals = self._source(intake, resource), None if by_end else self._ask_totals
+        source, totals = self._source(intake, resource), None if by_end else partial(ask_totals, self.client, self.resource)
         checkpoints = None if by_end else self._checkpoints(source, intake, window, feed)
         readings, parallel = self.request.readings, self.request.parallel
         reading = Reading(source, window, totals, checkpoints, readings=readings, parallel=parallel)
         return self._extracted(feed, window, reading, intake, checkpoints)
 
     def read_unsettled(self, wanted: Mapping[str, Open], since: datetime) -> Extracted:
-        """Read records again whose end has not been seen.
-
-        :param wanted: by key
-        :param since: they were unsettled then
-        """
+        """Read records again, given by key, that were unsettled at a time."""
         intake = self._intake()
         reading = UnsettledReading(self.client, self.resource, self._small_page, wanted, since, intake.progress.page)
         return self._extracted("open", None, reading, intake)
@@ -118,12 +114,7 @@ class Extractor:
         return Checkpoints(source.reader, intake, staging, now, self.log)
 
     def _extracted(
-        self,
-        feed: Feed,
-        window: Window | None,
-        records: Records,
-        intake: Intake,
-        checkpoints: Checkpoints | None = None,
+        self, feed: Feed, window: Window | None, records: Records, intake: Intake, checkpoints: Checkpoints | None = None
     ) -> Extracted:
         describe = partial(self._facts, feed, intake.progress, time.monotonic(), self.client.session.calls)
         began_at = server_now(self.client, self.resource)
@@ -151,9 +142,6 @@ class Extractor:
             airflow_version=self.request.airflow_version,
             run=dict(self.request.run),
         )
-
-    def _ask_totals(self, window: Window) -> list[dict[str, Any]] | None:
-        return ask_totals(self.client, self.resource, *widened(window))
 
 
 def ask_totals(

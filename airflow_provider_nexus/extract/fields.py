@@ -28,6 +28,7 @@ class FieldWatch:
         self.unknown: set[str] = set()
         self.holders: set[str] = set()
         """The objects that were seen filled, by dotted name; the record itself is the empty one."""
+        self._sets = {"fields": self.seen, "unknown_fields": self.unknown, "holders": self.holders}
 
     def look(self, raw: bytes) -> None:
         """Look at one record; at nothing where it can't be read."""
@@ -56,10 +57,6 @@ class FieldWatch:
         """Have seen what was dumped too, or what is in a :meth:`summary`."""
         for name, seen in self._sets.items():
             seen.update(stored.get(name, ()))
-
-    @property
-    def _sets(self) -> dict[str, set[str]]:
-        return {"fields": self.seen, "unknown_fields": self.unknown, "holders": self.holders}
 
     def summary(self) -> dict[str, Any]:
         """For the manifest: a digest of the names seen, the names, and those of them that are unknown."""

@@ -17,14 +17,11 @@ class Facts:
     """Where and how a reading was done, for its manifest.
 
     :param environment: its name
-    :param base_url: where it was called
     :param server_date: the server's clock at the end of the reading
     :param request: path, api_version, the names of the date filter and page size asked with
     :param pages: answers read
     :param calls: calls made, retries included
-    :param seconds: how long it took
     :param protected: fields that were treated, each with its treatment
-    :param airflow_version: of the run
     :param run: the Airflow run that wrote it
     """
 
@@ -42,11 +39,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a version of a record comes from.
-
-    :param read_at: the server's time at which its reading began, in UTC
-    :param read_by: the feed and what it asked for
-    """
+    """Where a version of a record comes from: the server's time in UTC when its reading began, the feed and what it asked for."""
 
     read_at: datetime
     read_by: str
@@ -54,11 +47,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Open:
-    """A record whose end has not been seen.
-
-    :param created: its creation stamp
-    :param status: as it was last seen
-    """
+    """A record whose end has not been seen: its creation stamp, and its status as it was last seen."""
 
     created: datetime
     status: str

@@ -36,20 +36,13 @@ class Progress:
     """Counts records and reports.
 
     :param what: what is read, for the line
-    :param follow: called at every page
     :param every: seconds between two lines
     :ivar total: records to come; ``None`` while unknown
     :ivar pages: answers read
     """
 
     def __init__(
-        self,
-        what: str,
-        log: Log,
-        *,
-        follow: Follow = unheard,
-        every: float = 5.0,
-        clock: Callable[[], float] = time.monotonic,
+        self, what: str, log: Log, *, follow: Follow = unheard, every: float = 5.0, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._what, self._log, self._follow, self._every, self._clock = what, log, follow, every, clock
         self._began = self._spoke = clock()

@@ -56,10 +56,7 @@ class Proof:
 
 
 def judge(unique: int, total_first: int | None, total_last: int | None) -> Verdict:
-    """The verdict on one reading.
-
-    :param unique: unique records counted
-    """
+    """The verdict on one reading, by the unique records in it and by the server's counts."""
     if total_first is None or total_last is None:
         return Verdict.UNPROVED
     if unique == total_last:

@@ -149,16 +149,12 @@ class Place:
     def _found(self, members: Mapping[str, Raw]) -> list[tuple[str, Place]]:
         if self.each is not None:
             return [(name, self.each) for name in members]
-        if not members.keys() <= self._seen:
-            self._learn(members)
+        if not members.keys() <= self._seen:  # few names are ever new, so that a record costs one comparison of sets
+            if len(self._seen) > _ENOUGH_NAMES:
+                self._seen.clear()
+            self._seen.update(members)
+            self._spellings.update({name: self.places[name.lower()] for name in members if name.lower() in self.places})
         return [(name, node) for name, node in self._spellings.items() if name in members]
-
-    def _learn(self, names: Iterable[str]) -> None:
-        """Find the places among names not met before. Few are ever new, so that a record costs one comparison of sets."""
-        if len(self._seen) > _ENOUGH_NAMES:
-            self._seen.clear()
-        self._seen.update(names)
-        self._spellings.update({name: self.places[name.lower()] for name in names if name.lower() in self.places})
 
 
 def _wanted(resource: Resource, protection: Protection) -> dict[_Path, Treatment]:
@@ -269,10 +265,7 @@ def tree_of(resource: Resource, changes: Mapping[_Path, Treat]) -> Place:
 
 
 def treatments(secret: str) -> dict[Treatment, Treat]:
-    """What is made of a JSON value by each treatment but ``keep``.
-
-    :param secret: the key of the hashes
-    """
+    """What is made of a JSON value by each treatment but ``keep``; the secret is the key of the hashes."""
     keyed = hmac.new(secret.encode(), digestmod="sha256")
 
     def hashed(raw: bytes) -> bytes:

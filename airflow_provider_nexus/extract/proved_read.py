@@ -191,8 +191,8 @@ def _sub_walk(source: Source, window: Window) -> tuple[Count, Iterator[list[Row]
     return count, (group for group, _ in Walks(source, window).groups(count))
 
 
-AskTotals = Callable[[Window], list[dict[str, Any]] | None]
-"""Asks the totals endpoint for a window; ``None`` when the server does not offer it."""
+AskTotals = Callable[[datetime, datetime], list[dict[str, Any]] | None]
+"""Asks the totals endpoint for what lies between two bounds; ``None`` when the server does not offer it."""
 
 
 class Reading:
@@ -275,25 +275,16 @@ class Reading:
         if verdict is not Verdict.UNPROVED and self._agreeing < self._wanted:
             verdict = Verdict.UNPROVED
             self._reasons.append(f"of {self._most} readings no {self._wanted} in a row brought the same records and contents")
-        self.proof = Proof(
-            verdict,
-            self._walks.strategy,
-            self._number,
-            count.total_first,
-            count.total_last,
-            count.unique,
-            count.outside,
-            self._totals_match,
-            tuple(dict.fromkeys(self._reasons)),
-            max(1, self._agreeing),
-        )
+        reasons, agreeing = tuple(dict.fromkeys(self._reasons)), max(1, self._agreeing)
+        counts = count.total_first, count.total_last, count.unique, count.outside
+        self.proof = Proof(verdict, self._walks.strategy, self._number, *counts, self._totals_match, reasons, agreeing)
 
     def _verdict(self, count: Count, delivered: DeliveredTotals | None) -> Verdict:
         """Whether all was read, by the counts and, where Nexus has them, by the totals."""
         if count.verdict is Verdict.UNPROVED:
             self._reasons.append(count.doubt)
         elif delivered and self._totals and self._window:
-            totals = self._totals(self._window)
+            totals = self._totals(*widened(self._window))
             differences = delivered.differences(totals) if totals is not None else []
             self._totals_match = "not offered" if totals is None else "differ" if differences else "matched"
             self._reasons += differences[:10]

@@ -57,13 +57,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Searched:
-    """What came of one search.
-
-    :param outcome: one of the outcomes of this module
-    :param hits: number of entries by list
-    :param values: what Nexus answered
-    :param note: why there is no answer
-    """
+    """What came of one search: an outcome of this module, entries by list, and what Nexus answered or why there is no answer."""
 
     outcome: str
     hits: Mapping[str, int] = field(default_factory=dict)

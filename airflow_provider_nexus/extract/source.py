@@ -93,7 +93,7 @@ class Source:
         :param limit: records to ask for; by default the page size
         """
         limit = limit or self.page_size
-        page = self._read({**self._filters, **self._bounds(since, until), "page": number, "limit": limit}, limit)
+        page = self._read({**self._filters, **self._bounds(since, until), "page": number, "limit": limit})
         self.largest = max(self.largest, len(page.rows))
         self.on_page(page)
         return page
@@ -129,7 +129,7 @@ class Source:
         bounds = {dates.since: since, dates.until: until}
         return {name: to_wire(moment) for name, moment in bounds.items() if name and moment is not None}
 
-    def _read(self, query: dict[str, Any], limit: int = PAGE_SIZE) -> Page:
+    def _read(self, query: dict[str, Any]) -> Page:
         try:
             sorting = {"sortBy": self.resource.sort_name, "sortDirection": "Asc"} if self._sorts else {}
             answer = self.client.fetch(self.resource, self._parent, {**query, **sorting})
@@ -139,18 +139,18 @@ class Source:
             if not self._sorts:
                 raise
             self._sorts = False
-            return self._read(query, limit)
+            return self._read(query)
         records = answer.value.raw
         if self._parent and self.resource.parent_field not in self.resource.lifted:
             member = {self.resource.parent_field: msgspec.json.encode(self._parent)}
             records = [inject(raw, member) for raw in records]
-        return Page(self.reader.page(records), answer.value.total, answer.value.total_pages, limit)
+        return Page(self.reader.page(records), answer.value.total, answer.value.total_pages, query.get("limit", PAGE_SIZE))
 
     def _read_less(self, query: dict[str, Any]) -> Page:
         """The answer to a smaller question, once the large one was refused: if for its size, it is not asked again."""
         before = self._sorts
         try:
-            page = self._read({**query, "limit": PAGE_SIZE}, PAGE_SIZE)
+            page = self._read({**query, "limit": PAGE_SIZE})
         except NexusValidationError:
             hint = "%s: pages of %s and of %s records were refused. If Nexus takes only fewer in one call, give page_size"
             _log.warning(hint, self.resource.name, LARGE_PAGE, PAGE_SIZE)

@@ -49,10 +49,7 @@ def _parts(window: Window, page: Page) -> list[Window]:
 
 
 def _leaf(source: Source, part: Window) -> list[Row] | Page:
-    """All rows of a part, or its page when that has too few of them.
-
-    :raises Doubt: when the server counts more than there are on a page that has room
-    """
+    """All rows of a part, or its page when that has too few of them."""
     since, until = widened(part)
     page = source.page(since, until)
     check_page(page, since, until)

@@ -56,7 +56,8 @@ def guarded_walk(
         if (len(pages) == 1 and source.has_room(pages[0])) or before == union.keys():
             return in_order(union.values())
         union, before = {}, set(union) if len(union) == expected else None
-    raise Doubt(f"{READS} readings of the pages never agreed: totals {_shown(totals)}")
+    shown = ["none" if total is None else str(total) for total in sorted(totals, key=lambda total: total or -1)[:5]]
+    raise Doubt(f"{READS} readings of the pages never agreed: totals {', '.join(shown)}")
 
 
 def countless_walk(source: Source, first: Page) -> list[Row]:
@@ -65,7 +66,6 @@ def countless_walk(source: Source, first: Page) -> list[Row]:
     Pages are read until one brings nothing new, which is the second one where the server gives all at once, and two readings
     in a row must bring the same records.
 
-    :param first: the first page
     :raises Doubt: when they never did, when there is no end, or when a page has a key twice
     """
     before: set[str] | None = None
@@ -101,7 +101,6 @@ def _pages(
     the first one over again, as from a server that takes no page numbers and has but one page.
 
     :param is_again: whether the reading before has asked for that next page
-    :raises Doubt: when pages go on without bringing anything new, or there is one page and it does not have all
     """
     page = first = first or source.page(since, until)
     read, number, known, news = 0, 1, set[str](), 0
@@ -111,28 +110,17 @@ def _pages(
         news += not known.issuperset(row.key for row in page.rows)
         known.update(row.key for row in page.rows)
         at_end = page.total is None or (read >= page.total and (is_again or source.has_room(page)))
-        if at_end or number > _last(page, first):
+        # a bound that no mistaken count of pages can lift
+        if at_end or number > -(-(page.total or 0) // len(first.rows)):
             return
         if number - news > news + _BARREN:
             raise Doubt(f"the server goes on with pages that bring nothing new: {number} pages have {len(known)} records")
         number += 1
         page = source.page_after(first, since, until, number=number)
-        if number == 2 and _is_over_again(page, first):
+        is_alike = bool(page.rows) and len(page.rows) == len(first.rows)
+        if number == 2 and is_alike and {row.key for row in page.rows} == {row.key for row in first.rows}:
             if page.total is None or page.total > read:
                 raise Doubt(f"the server gives its first page for the second too: {read} records of {page.total} can be read")
             return
     if number == 1:
         yield page
-
-
-def _is_over_again(page: Page, first: Page) -> bool:
-    return bool(page.rows) and len(page.rows) == len(first.rows) and {a.key for a in page.rows} == {b.key for b in first.rows}
-
-
-def _last(page: Page, first: Page) -> int:
-    """A bound on the page number that no mistaken count of pages can lift."""
-    return -(-(page.total or 0) // len(first.rows))
-
-
-def _shown(totals: set[int | None]) -> str:
-    return ", ".join("none" if total is None else str(total) for total in sorted(totals, key=lambda total: total or -1)[:5])

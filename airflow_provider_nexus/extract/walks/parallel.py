@@ -63,12 +63,7 @@ class _StoppedError(Exception):
 
 @dataclass(eq=False)
 class _Part:
-    """One sub-window, and its groups until they are given out.
-
-    :param low: the first stamp that belongs to it
-    :param high: the stamp that belongs to the next one
-    :param groups: as they are, or packed
-    """
+    """One sub-window: its first stamp, that of the next one, and its groups, as they are or packed, until they are given out."""
 
     window: Window
     low: str
@@ -140,7 +135,7 @@ class ParallelWalk:
     def _next(self) -> list[Row]:
         """The next group; an empty one where something else was to be done first."""
         with self._changed:
-            self._changed.wait_for(self._has_news)
+            self._changed.wait_for(lambda: self._failure or self._asked or self._parts[0].groups or self._parts[0].is_done)
             if self._failure:
                 raise self._failure
             asked, groups = self._asked.popleft() if self._asked else None, self._parts[0].groups
@@ -155,10 +150,6 @@ class ParallelWalk:
         if isinstance(group, list):
             return group
         return [Row(stamp, key, raw, None, flaw) for stamp, key, raw, flaw in _unpack(zlib.decompress(group))]
-
-    def _has_news(self) -> bool:
-        part = self._parts[0]
-        return bool(self._failure or self._asked or part.groups or part.is_done)
 
     # What follows runs in the threads.
 
