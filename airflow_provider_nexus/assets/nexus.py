@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 from airflow.sdk import Asset
 
 from airflow_provider_nexus.api.resources import get_resource
+from airflow_provider_nexus.compat import HAS_TASK_STATE
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusUnknownResourceError
 
 if TYPE_CHECKING:
@@ -74,25 +75,17 @@ def fresh_changes(context: Context, asset: Asset) -> list[dict[str, Any]]:
     payloads = [event.extra.get("payload") for event in events if isinstance(event.extra, Mapping)]
     given = [change for payload in payloads if isinstance(payload, dict) for change in payload.get("changes") or ()]
     changes = {str(change["id"]): change for change in given}
-    store = _memory(context, asset)
-    if store is None:
+    if not HAS_TASK_STATE:  # assets have no memory either then
         return list(changes.values())
+    try:
+        store: Any = context["asset_state_store"][asset]
+    except KeyError:
+        raise NexusConfigurationError(
+            f"the task can't remember what it was given: put the asset {asset.uri} among its inlets, inlets=[asset]"
+        ) from None
     key, run = f"nexus-handled.{context['dag'].dag_id}", context["run_id"]
     handled: dict[str, str] = dict(store.get(key) or {})
     fresh = {name: change for name, change in changes.items() if handled.get(name, run) == run}
     if fresh.keys() - handled.keys():
         store.set(key, dict([*handled.items(), *((name, run) for name in fresh if name not in handled)][-REMEMBERED:]))
     return list(fresh.values())
-
-
-def _memory(context: Context, asset: Asset) -> Any:
-    try:
-        from airflow.sdk.execution_time.context import AssetStateStoreAccessor  # noqa: F401 - only whether it is there
-    except ImportError:  # below Airflow 3.3
-        return None
-    try:
-        return context["asset_state_store"][asset]
-    except KeyError:
-        raise NexusConfigurationError(
-            f"the task can't remember what it was given: put the asset {asset.uri} among its inlets, inlets=[asset]"
-        ) from None

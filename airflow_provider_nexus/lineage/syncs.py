@@ -5,7 +5,7 @@ OpenLineage is an extra, so everything of it is imported when it is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -27,8 +27,6 @@ def lineage_of(
 ) -> OperatorLineage[Any, Any]:
     """The facets of a sync that has ended.
 
-    :param summary: as the operator returns it
-    :param resource: that was read
     :param target: namespace and name of the data set that was written
     :param columns: whether it has the columns of the typed table; else it has the fields as Nexus names them
     """
@@ -38,10 +36,16 @@ def lineage_of(
         data_quality_assertions_dataset,
         documentation_dataset,
         output_statistics_output_dataset,
+        schema_dataset,
     )
 
+    def schema(columns: Iterable[tuple[str, Column]]) -> schema_dataset.SchemaDatasetFacet:
+        field = schema_dataset.SchemaDatasetFacetFields
+        found = [field(name=name, type=column.kind, description=column.meaning) for name, column in columns]
+        return schema_dataset.SchemaDatasetFacet(fields=found)
+
     table, assertion = Table(resource), data_quality_assertions_dataset.Assertion
-    fields = list(table.by_path.items())
+    fields = table.by_path.items()
     checks = [
         assertion(assertion=PROVED, success=summary["verdict"] != Verdict.UNPROVED),
         assertion(assertion=FITTING, success=not summary["rejected"]),
@@ -51,45 +55,28 @@ def lineage_of(
         name=resource.name,
         facets={
             "documentation": documentation_dataset.DocumentationDatasetFacet(description=resource.meaning),
-            "schema": _schema(fields),
+            "schema": schema(fields),
         },
         inputFacets={
             "dataQualityAssertions": data_quality_assertions_dataset.DataQualityAssertionsDatasetFacet(assertions=checks)
         },
     )
     written = output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet(rowCount=summary["records"])
-    namespace, name = target
     output = OutputDataset(
-        namespace=namespace,
-        name=name,
-        facets={"schema": _schema([(column.name, column) for column in table.columns] if columns else fields)},
+        namespace=target[0],
+        name=target[1],
+        facets={"schema": schema([(column.name, column) for column in table.columns] if columns else fields)},
         outputFacets={"outputStatistics": written},
     )
     return OperatorLineage(inputs=[source], outputs=[output])
 
 
 def file_target(path: str) -> tuple[str, str]:
-    """Namespace and name of files, by OpenLineage's naming.
-
-    :param path: URL or local path
-    """
+    """Namespace and name of files at a URL or local path, by OpenLineage's naming."""
     parts = urlsplit(path)
     if parts.scheme in ("", "file"):
         return "file", parts.path
     return f"{parts.scheme}://{parts.netloc}", parts.path.strip("/") or "/"
-
-
-def _schema(columns: list[tuple[str, Column]]) -> Any:
-    from openlineage.client.facet_v2 import schema_dataset
-
-    fields = [
-        schema_dataset.SchemaDatasetFacetFields(name=name, type=column.kind, description=column.meaning)
-        for name, column in columns
-    ]
-    return schema_dataset.SchemaDatasetFacet(fields=fields)
-
-
-PREFIX = "nexus.sync"
 
 
 def count_sync(summary: Mapping[str, Any]) -> None:
@@ -97,10 +84,8 @@ def count_sync(summary: Mapping[str, Any]) -> None:
 
     ``nexus.sync.records``, ``.rejected`` and ``.calls`` are counters, ``nexus.sync.duration`` is a timer in milliseconds; all
     carry the resource, the environment and the verdict as tags.
-
-    :param summary: as the operator returns it
     """
     tags = {name: str(summary[name]) for name in ("resource", "environment", "verdict")}
     for name in ("records", "rejected", "calls"):
-        stats.incr(f"{PREFIX}.{name}", int(summary[name]), tags=tags)
-    stats.timing(f"{PREFIX}.duration", summary["seconds"] * 1000, tags=tags)
+        stats.incr(f"nexus.sync.{name}", int(summary[name]), tags=tags)
+    stats.timing("nexus.sync.duration", summary["seconds"] * 1000, tags=tags)

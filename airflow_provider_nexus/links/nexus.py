@@ -23,27 +23,18 @@ class NexusPortalLink(BaseOperatorLink):
     .. seealso:: :doc:`connection`
     """
 
-    @property
-    def name(self) -> str:
-        """The button's text."""
-        return "Nexus portal"
-
-    @property
-    def xcom_key(self) -> str:
-        """Where Airflow's API server looks. It is the task's own key, so that the button works before the task is done."""
-        return PORTAL_KEY
+    name = "Nexus portal"
+    xcom_key = PORTAL_KEY
+    """Where Airflow's API server looks. It is the task's own key, so that the button works before the task is done."""
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """The address that the task pushed; empty when it pushed none.
-
-        Airflow logs an XCom that is not there as an error, so it is looked for only where there is a portal.
-        """
+        """The address that the task pushed. It is looked for only where there is a portal, as Airflow logs a missing XCom."""
         from airflow_provider_nexus.hooks.nexus import NexusHook
 
         conn_id = getattr(operator, "nexus_conn_id", None)
         if conn_id and not NexusHook(conn_id).settings.portal_url:
             return ""
-        return _pushed(ti_key, PORTAL_KEY)
+        return _pushed(ti_key, self.xcom_key)
 
 
 class NexusReportLink(BaseOperatorLink):
@@ -52,27 +43,16 @@ class NexusReportLink(BaseOperatorLink):
     .. seealso:: :doc:`report`
     """
 
-    @property
-    def name(self) -> str:
-        """The button's text."""
-        return "Proof report"
-
-    @property
-    def xcom_key(self) -> str:
-        """Where Airflow's API server looks."""
-        return REPORT_KEY
+    name = "Proof report"
+    xcom_key = REPORT_KEY
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """The address that the task pushed; empty when it pushed none.
-
-        Airflow logs an XCom that is not there as an error, so tasks without an address are not asked for one.
-        """
-        if not getattr(operator, "report_url", True):
-            return ""
-        return _pushed(ti_key, REPORT_KEY)
+        """The address that the task pushed. It is looked for only where it was given, as Airflow logs a missing XCom."""
+        return _pushed(ti_key, self.xcom_key) if getattr(operator, "report_url", True) else ""
 
 
 def _pushed(ti_key: TaskInstanceKey, key: str) -> str:
+    """What was pushed; empty when nothing was, which Airflow logs as an error."""
     from airflow.sdk.execution_time.xcom import XCom
 
     return str(XCom.get_value(ti_key=ti_key, key=key) or "")
