@@ -65,6 +65,9 @@ class NexusBaseOperator(BaseOperator):
     looks_up_first: ClassVar[bool] = False
     """Whether another try looks up what became of the call before it is sent again."""
 
+    ui_color = "#e3f2ee"
+    """What changes something in Nexus has another."""
+
     operator_extra_links: tuple[BaseOperatorLink, ...] = (NexusPortalLink(),)
     nexus_conn_id: str
 
@@ -122,7 +125,6 @@ class NexusBaseOperator(BaseOperator):
         """Refuse literals that can't be what their argument must be. What is only known in the task is checked there.
 
         :param kind: the class whose constructor has set its arguments
-        :raises NexusConfigurationError: names the argument
         """
         known = [each for each in inspect.signature(kind.__init__).parameters.values() if each.name in CHECKS]
         named = {each.name: getattr(self, each.name) for each in known}
@@ -152,8 +154,7 @@ class NexusBaseOperator(BaseOperator):
         A null that was written out counts as left out. One that the task is mapped over does not, as that is what another task
         makes of a missing value.
         """
-        written = self._BaseOperator__init_kwargs.get(name)  # type: ignore[attr-defined]
-        return written is not None or self.is_mapped_to_nothing(name)
+        return self._BaseOperator__init_kwargs.get(name) is not None or self._is_mapped_over(name)  # type: ignore[attr-defined]
 
     @property
     def map_name(self) -> str:
@@ -182,7 +183,6 @@ class NexusBaseOperator(BaseOperator):
 
         :param mappings: arguments in which each name needs a value, as without it, or with the word None, the call is another,
             and how their parts are called in the error
-        :raises NexusConfigurationError: names the argument or its part; nothing was sent
         """
         for name in self.text_fields:
             value = getattr(self, name)
@@ -198,10 +198,7 @@ class NexusBaseOperator(BaseOperator):
             refuse_missing_parts(what, getattr(self, name))
 
     def pre_execute(self, context: Any) -> None:  # noqa: ARG002 - Airflow's signature
-        """Take the links away in the task: at its end Airflow would push the address of each, an empty one too.
-
-        Where there is an address, the task pushes it by itself.
-        """
+        """Take the links away in the task, which pushes each address by itself: at its end Airflow would push empty ones too."""
         self.operator_extra_links = ()
 
     def execute(self, context: Context) -> Any:
@@ -215,13 +212,7 @@ class NexusBaseOperator(BaseOperator):
             return super().resume_execution(next_method, next_kwargs, context)
 
     def remember(self, context: Context, resource: str, code: str) -> None:
-        """Push the record that the task deals with: for later tasks, and for the link to the portal.
-
-        Pushes the XCom ``nexus_record``, and ``nexus_portal_url`` where the connection has a ``portal_url``.
-
-        :param resource: name in the catalogue, such as ``transactions``
-        :param code: code of the record
-        """
+        """Push the record that the task deals with, and its address in the portal where the connection has a ``portal_url``."""
         instance = context["ti"]
         instance.xcom_push(key=RECORD_KEY, value={"resource": resource, "code": code})
         address = NexusHook(self.nexus_conn_id).portal_link(resource, code)
@@ -243,8 +234,6 @@ def requested_window(
 ) -> RequestedWindow:
     """The window that a run asks for: that of the arguments, else of the params, the data interval or the watermark.
 
-    :param start: the operator's argument ``window_start``
-    :param end: the operator's argument ``window_end``
     :param watermark: reads where the last sync ended; called only when that is needed
     :raises NexusWindowError: when nothing names a start
     """

@@ -42,7 +42,6 @@ class NexusDownloadOperator(NexusBaseOperator):
     template_fields: Sequence[str] = ("target", "endpoint", "query", "headers", "storage_conn_id", "nexus_conn_id")
     text_fields = template_fields
     template_fields_renderers = {"query": "json", "headers": "json"}  # noqa: RUF012 - as BaseOperator declares it
-    ui_color = "#e3f2ee"
 
     def __init__(
         self,
@@ -58,7 +57,7 @@ class NexusDownloadOperator(NexusBaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.target = _place(target)
+        self.target = str(target) if isinstance(target, PathLike) else rendered(target)
         self.endpoint = rendered(endpoint)
         self.query = rendered(query)
         self.headers = rendered(headers)
@@ -129,7 +128,7 @@ class NexusUploadOperator(NexusBaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.source = _place(source)
+        self.source = str(source) if isinstance(source, PathLike) else rendered(source)
         self.fields = rendered(fields)
         self.endpoint = rendered(endpoint)
         self.method = method
@@ -167,8 +166,3 @@ class NexusUploadOperator(NexusBaseOperator):
             if call.is_repeatable:
                 return as_plain(send(session, call, log=self.log))
             return send_once(context, call, lambda before: send(session, call, before=before, log=self.log), as_plain)
-
-
-def _place(given: str | PathLike[str] | XComArg) -> str:
-    """A path or URL as a text, which a template field is."""
-    return str(given) if isinstance(given, PathLike) else rendered(given)

@@ -41,7 +41,6 @@ class NexusCompactOperator(NexusBaseOperator):
 
     template_fields: Sequence[str] = ("resource", "path", "storage_conn_id", "nexus_conn_id")
     text_fields: ClassVar[Collection[str]] = template_fields
-    ui_color = "#e3f2ee"
     operator_extra_links = ()  # a table is no one record
 
     def __init__(
@@ -79,13 +78,7 @@ class NexusCompactOperator(NexusBaseOperator):
         with NexusHook(self.nexus_conn_id) as hook:
             environment = hook.settings.environment.name
         folder = collection_folder(opened("path", self.path, self.storage_conn_id), environment, get_resource(self.resource))
-        done = compact(open_table(folder, delta_options(folder)), self.retention)
-        self.log.info(
-            "%s: %s made %s; removed: %s, %s of books",
-            folder,
-            number_of(done.merged, "file"),
-            number_of(done.made, "file"),
-            number_of(done.removed, "file"),
-            number_of(done.orphans, "file"),
-        )
-        return asdict(done)
+        done = asdict(compact(open_table(folder, delta_options(folder)), self.retention))
+        files = [number_of(count, "file") for count in done.values()]
+        self.log.info("%s: %s made %s; removed: %s, %s of books", folder, *files)
+        return done

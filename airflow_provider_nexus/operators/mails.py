@@ -62,7 +62,6 @@ class NexusSendMailsOperator(NexusBaseOperator):
     """
 
     template_fields: Sequence[str] = ("mail_types", "smtp_conn_id", "from_email", "nexus_conn_id")
-    ui_color = "#e3f2ee"
 
     def __init__(
         self,

@@ -48,7 +48,6 @@ class NexusOperator(NexusBaseOperator):
     template_fields: Sequence[str] = ("endpoint", "method", "query", "json", "headers", "nexus_conn_id")
     text_fields = ("endpoint", "method", "headers", "nexus_conn_id")
     template_fields_renderers = {"query": "json", "json": "json", "headers": "json"}  # noqa: RUF012 - as BaseOperator declares it
-    ui_color = "#e3f2ee"
 
     def __init__(
         self,

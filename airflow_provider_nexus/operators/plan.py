@@ -45,7 +45,6 @@ class NexusPlanWindowsOperator(NexusBaseOperator):
 
     template_fields: Sequence[str] = ("resource", "window_start", "window_end", "max_windows", "nexus_conn_id")
     text_fields = ("resource", "nexus_conn_id")
-    ui_color = "#e3f2ee"
     operator_extra_links = ()  # a window is no one record
 
     def __init__(
