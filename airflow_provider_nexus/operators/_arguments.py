@@ -1,10 +1,14 @@
-"""Checks of arguments where a DAG is parsed: one for each name, as an argument means the same wherever it is taken."""
+"""Checks of arguments where a DAG is parsed: one for each name, as an argument means the same wherever it is taken.
+
+Each raises ``NexusConfigurationError`` with the name of the argument, those of moments ``NexusWindowError``.
+"""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
 from functools import partial
 from typing import Any, get_args
 
@@ -32,7 +36,6 @@ Check = Callable[[str, Any], object]
 _UNKNOWN = object()
 _LONGEST_REVIEW = 3650
 _TEMPLATE = re.compile(r"\{[{%#]")
-_EXAMPLE = "https://reports.example.com/transactions.html"
 
 
 def refuse_wrong(given: Mapping[str, object], templated: Collection[str] = ()) -> None:
@@ -43,8 +46,6 @@ def refuse_wrong(given: Mapping[str, object], templated: Collection[str] = ()) -
 
     :param given: by name of the argument, without those that were left out
     :param templated: names of those that Airflow renders
-    :raises NexusConfigurationError: names the argument
-    :raises NexusWindowError: for a moment that is none
     """
     for name, value in given.items():
         if name not in templated and isinstance(value, str) and _TEMPLATE.search(value):
@@ -67,19 +68,18 @@ def known_part(value: Any) -> Any:
 
 
 def refuse_backwards(start: object, end: object) -> None:
-    """Refuse a window that ends before it starts, where both are known.
-
-    :raises NexusWindowError: when so
-    """
-    first, last = (None if is_missing(each) or known_part(each) is _UNKNOWN else moment(each, "window") for each in (start, end))
+    """Refuse a window that ends before it starts, where both are known."""
+    first, last = (None if known_part(each) is _UNKNOWN else moment_of("window", each) for each in (start, end))
     RequestedWindow(first, last, "arguments")
 
 
-def check_text(name: str, given: object) -> None:
-    """Refuse what is no text, and what a template or another task makes of a missing value.
+def moment_of(name: str, given: object) -> datetime | None:
+    """A moment as it is given; ``None`` where it is missing."""
+    return None if is_missing(given) else moment(given, name)
 
-    :raises NexusConfigurationError: names the argument
-    """
+
+def check_text(name: str, given: object) -> None:
+    """Refuse what is no text, and what a template or another task makes of a missing value."""
     if is_missing(given):
         raise NexusConfigurationError(
             f"{name} is {given!r}, which is what a template or another task makes of a missing value: nothing was sent"
@@ -91,10 +91,7 @@ def check_text(name: str, given: object) -> None:
 
 
 def check_mapping(name: str, given: object) -> None:
-    """Refuse what is no dictionary of names and values.
-
-    :raises NexusConfigurationError: names the argument
-    """
+    """Refuse what is no dictionary of names and values."""
     if not isinstance(given, Mapping):
         raise NexusConfigurationError(
             f"{name} is {given!r}, {a_kind(given)}: give a dictionary of names and values; where a template makes it, set "
@@ -105,11 +102,7 @@ def check_mapping(name: str, given: object) -> None:
 
 
 def refuse_missing_parts(what: str, given: object) -> None:
-    """Refuse a dictionary in which a name has no value.
-
-    :param what: how its parts are called
-    :raises NexusConfigurationError: names the part
-    """
+    """Refuse a dictionary in which a name has no value; ``what`` is how its parts are called."""
     for part, value in given.items() if isinstance(given, Mapping) else ():
         if is_missing(value):
             raise NexusConfigurationError(
@@ -119,10 +112,7 @@ def refuse_missing_parts(what: str, given: object) -> None:
 
 
 def check_reference(name: str, given: object) -> None:
-    """Refuse a reference that many writes would have, or that Nexus would return as another text.
-
-    :raises NexusConfigurationError: names the argument
-    """
+    """Refuse a reference that many writes would have, or that Nexus would return as another text."""
     if not isinstance(given, str):
         raise NexusConfigurationError(
             f"{name} is {given!r}, {a_kind(given)}, and a reference is text: {IN_QUOTES}; nothing was sent"
@@ -135,52 +125,38 @@ def check_reference(name: str, given: object) -> None:
 
 
 def check_address(name: str, given: str) -> None:
-    """Refuse what can't be the address of a page, before anything is read.
-
-    :raises NexusConfigurationError: when it is no http or https address, or contains credentials
-    """
+    """Refuse what is no http or https address of a page, or contains credentials, before anything is read."""
     check_text(name, given)
-    split_link(name, given, _EXAMPLE, ("http", "https"))
+    split_link(name, given, "https://reports.example.com/transactions.html", ("http", "https"))
 
 
 def check_windows(name: str, given: object) -> int:
-    """A number of windows, which a template renders as text.
-
-    :raises NexusConfigurationError: names the argument
-    """
+    """A number of windows, which a template renders as text."""
     text = given.strip() if isinstance(given, str) else ""
     number = int(text) if text.isascii() and text.isdigit() else given
     whole_number(name, number, least=1)
     return number  # type: ignore[return-value]
 
 
-def _flag(name: str, given: object) -> None:
-    if not isinstance(given, bool):
-        raise NexusConfigurationError(f"{name} is {given!r}: give True or False")
-
-
-def _seconds(name: str, given: object) -> None:
-    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 < given < math.inf:
-        raise NexusConfigurationError(f"{name} is {given!r}: give seconds, a number above zero")
-
-
-def _function(name: str, given: object) -> None:
-    if not callable(given):
-        raise NexusConfigurationError(f"{name} is {given!r}: give a function, or another object that can be called")
-
-
-def _one_of(*known: str, with_case: bool = True) -> Check:
+def _fitting(fits: Callable[[Any], bool], what: str) -> Check:
     def check(name: str, given: object) -> None:
-        words = known if with_case else map(str.casefold, known)
-        if (given if with_case or not isinstance(given, str) else given.casefold()) not in words:
-            raise NexusConfigurationError(f"{name} is {given!r}: give one of {', '.join(known)}")
+        if not fits(given):
+            raise NexusConfigurationError(f"{name} is {given!r}: give {what}")
 
     return check
 
 
-def _code(name: str, given: object) -> None:
-    check_text(name, given)
-    path_segment(given, name)
+def _one_of(*known: str) -> Check:
+    return _fitting(lambda given: given in known, f"one of {', '.join(known)}")
+
+
+def _one_in_any_case(*known: str) -> Check:
+    words = [word.casefold() for word in known]
+    return _fitting(lambda given: isinstance(given, str) and given.casefold() in words, f"one of {', '.join(known)}")
+
+
+def _is_number(given: object) -> bool:
+    return isinstance(given, int | float) and not isinstance(given, bool)
 
 
 def _some(read: Callable[[object, str], Collection[str]], what: str) -> Check:
@@ -196,22 +172,14 @@ def _mail_types(name: str, given: object) -> None:
         check_text(name, each)
 
 
-def _moment(name: str, given: object) -> None:
-    if not is_missing(given):
-        moment(given, name)
+def _short_round(name: str, given: str) -> None:
+    if len(given) > LONGEST_ROUND:
+        raise NexusConfigurationError(f"{name} has {len(given)} characters: give {LONGEST_ROUND} at most")
 
 
-def _no_longer(name: str, given: str, most: int) -> None:
-    if len(given) > most:
-        raise NexusConfigurationError(f"{name} has {len(given)} characters: give {most} at most")
-
-
-def _review_days(name: str, given: object) -> None:
-    for days in given.values() or (None,) if isinstance(given, Mapping) else (given,):
-        if not isinstance(days, int) or isinstance(days, bool) or not 0 <= days <= _LONGEST_REVIEW:
-            raise NexusConfigurationError(
-                f"{name} is {given!r}: give whole days from 0 to {_LONGEST_REVIEW}, one number or one for each risk qualification"
-            )
+def _are_review_days(given: object) -> bool:
+    every = list(given.values()) if isinstance(given, Mapping) else [given]
+    return bool(every) and all(isinstance(each, int) and _is_number(each) and 0 <= each <= _LONGEST_REVIEW for each in every)
 
 
 def _all(*checks: Check) -> Check:
@@ -222,38 +190,37 @@ def _all(*checks: Check) -> Check:
     return check
 
 
-def _named(names: Iterable[str], check: Check) -> dict[str, Check]:
-    return dict.fromkeys(names, check)
+def _named(names: str, check: Check) -> dict[str, Check]:
+    return dict.fromkeys(names.split(), check)
 
 
-_PLACES = _one_of("Exchange", "HotWallet", "Coldstore", "Other", with_case=False)
+_FLAG = _fitting(lambda given: isinstance(given, bool), "True or False")
+_SECONDS = _fitting(lambda given: _is_number(given) and 0 < given < math.inf, "seconds, a number above zero")
+_REVIEW_DAYS = f"whole days from 0 to {_LONGEST_REVIEW}, one number or one for each risk qualification"
 CHECKS: Mapping[str, Check] = {
-    **_named(
-        ("nexus_conn_id", "smtp_conn_id", "sql_conn_id", "results_conn_id", "storage_conn_id", "from_email", "api_version"),
-        check_text,
-    ),
-    **_named(("kind", "trust_level", "crypto_code", "currency_code", "exchange_code", "file_field"), check_text),
-    **_named(("source_exchange_code", "sink_exchange_code", "address", "bank_account_id", "payment_reference"), check_text),
-    **_named(("customer_code", "transaction_code"), _code),
-    **_named(("finding", "lists"), check_text),
-    **_named(("target", "source", "path", "report_path", "staging_path", "results_path", "relative_to", "output_path"), place_of),
-    **_named(("amount", "limit_price"), amount),
-    **_named(("strict", "history", "overwrite", "simulate", "customers", "fail_on_difference", "fuzzy"), _flag),
-    **_named(("wait_for_completion", "cancel_on_kill", "deferrable", "fire_on_held"), _flag),
-    **_named(("poll_interval", "max_interval", "wait_timeout"), _seconds),
-    **_named(("page_size", "readings", "limit", "max_consecutive_failures"), partial(whole_number, least=1)),
-    **_named(("max_rejected", "rereads"), partial(whole_number, least=0)),
+    **_named("nexus_conn_id smtp_conn_id sql_conn_id results_conn_id storage_conn_id from_email api_version", check_text),
+    **_named("kind trust_level crypto_code currency_code exchange_code file_field finding lists", check_text),
+    **_named("source_exchange_code sink_exchange_code address bank_account_id payment_reference", check_text),
+    **_named("customer_code transaction_code", _all(check_text, lambda name, given: path_segment(given, name))),
+    **_named("target source path report_path staging_path results_path relative_to output_path", place_of),
+    **_named("amount limit_price", amount),
+    **_named("strict history overwrite simulate customers fail_on_difference fuzzy", _FLAG),
+    **_named("wait_for_completion cancel_on_kill deferrable fire_on_held", _FLAG),
+    **_named("poll_interval max_interval wait_timeout", _SECONDS),
+    **_named("page_size readings limit max_consecutive_failures", partial(whole_number, least=1)),
+    **_named("max_rejected rereads", partial(whole_number, least=0)),
     "parallel": partial(whole_number, least=1, most=MOST_PARALLEL),
-    **_named(("response_filter", "on_held_callback", "deliver", "hits_of"), _function),
-    **_named(("source_type", "sink_type"), _PLACES),
-    **_named(("window_start", "window_end", "moment", "start", "changed_since"), _moment),
-    "answer": check_mapping,
-    "action": _one_of("Buy", "Sell", with_case=False),
+    **_named(
+        "response_filter on_held_callback deliver hits_of", _fitting(callable, "a function, or another object that can be called")
+    ),
+    **_named("source_type sink_type", _one_in_any_case("Exchange", "HotWallet", "Coldstore", "Other")),
+    **_named("window_start window_end moment start changed_since", moment_of),
+    **_named("answer copies protect values", check_mapping),
+    "action": _one_in_any_case("Buy", "Sell"),
     "capture": _one_of("window", "changes"),
     "code": _some(codes_of, "code"),
     "codes": _all(check_mapping, lambda name, given: texts_of(list(given.values()), f"stamp in {name}")),
     "contract": _one_of(*CONTRACTS),
-    "copies": check_mapping,
     "endpoint": _all(check_text, lambda _, given: Call("GET", given)),
     "expiring": _all(check_text, lambda name, given: moment(given, name)),
     "fields": _all(check_mapping, lambda _, given: refuse_missing_parts("the field", given)),
@@ -267,21 +234,19 @@ CHECKS: Mapping[str, Check] = {
     "max_windows": check_windows,
     "method": lambda _, given: method_of(given),
     "on_held": _one_of("wait", "fail"),
-    "order_type": _one_of("Market", "Limit", with_case=False),
+    "order_type": _one_in_any_case("Market", "Limit"),
     "partition_by": _one_of("month", "day"),
     "parent": lambda _, given: codes_of(given, "code in parent"),
     "personal": _one_of(*get_args(Treatment)),
-    "protect": check_mapping,
     "query": _all(lambda _, given: in_query(given), lambda _, given: refuse_missing_parts("the query's", given)),
     "reference": check_reference,
     "report_url": check_address,
-    "review_days": _review_days,
-    "round_id": _all(check_text, lambda name, given: _no_longer(name, given, LONGEST_ROUND)),
+    "review_days": _fitting(_are_review_days, _REVIEW_DAYS),
+    "round_id": _all(check_text, _short_round),
     "resource": _all(check_text, lambda _, given: get_resource(given)),
     "step": _one_of("payout", "confirming"),
-    **_named(("table", "results_table"), lambda name, given: split_name(given, name)),
+    **_named("table results_table", lambda name, given: split_name(given, name)),
     "target_statuses": _some(texts_of, "status in target_statuses"),
     "tolerance": lambda _, given: Tolerance(given),
-    "values": check_mapping,
 }
 """The check of each argument."""

@@ -5,17 +5,16 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_nexus import storage as store
-from airflow_provider_nexus.api.moments import Moment, is_missing, moment
+from airflow_provider_nexus.api.moments import Moment
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.extract.window import RequestedWindow
 from airflow_provider_nexus.hooks._connections import opened
 from airflow_provider_nexus.load.forms import RELATIVE, Part, address, in_form, refuse_inside, to_text
 from airflow_provider_nexus.load.listing import Wanted, listing
-from airflow_provider_nexus.operators._arguments import refuse_backwards
+from airflow_provider_nexus.operators._arguments import moment_of, refuse_backwards
 from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered
 from airflow_provider_nexus.operators._machines import look_at_place
 
@@ -66,7 +65,6 @@ class NexusListFilesOperator(NexusBaseOperator):
         *("relative_to", "output_path", "storage_conn_id"),
     )
     text_fields = ("path", "resource", "relative_to", "output_path", "storage_conn_id")
-    ui_color = "#e3f2ee"
     operator_extra_links = ()  # a list is no one record
 
     def __init__(
@@ -106,8 +104,9 @@ class NexusListFilesOperator(NexusBaseOperator):
         :raises NexusStorageError: when a file is not as its manifest states
         """
         self.refuse_missing()
-        span = RequestedWindow(self._moment("window_start"), self._moment("window_end"), "arguments")
-        wanted = Wanted(self.resource, span, self._moment("changed_since"), self.strict)
+        start, end = moment_of("window_start", self.window_start), moment_of("window_end", self.window_end)
+        since = moment_of("changed_since", self.changed_since)
+        wanted = Wanted(self.resource, RequestedWindow(start, end, "arguments"), since, self.strict)
         base, target = (
             None if (given := getattr(self, name)) is None else opened(name, given, self.storage_conn_id)
             for name in ("relative_to", "output_path")
@@ -132,7 +131,3 @@ class NexusListFilesOperator(NexusBaseOperator):
                 "a file to write it into, or a shorter span"
             )
         return parts
-
-    def _moment(self, name: str) -> datetime | None:
-        given = getattr(self, name)
-        return None if is_missing(given) else moment(given, name)
