@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_nexus.compat import conf, is_dag_test
 from airflow_provider_nexus.exceptions import NexusConfigurationError
+from airflow_provider_nexus.hooks._connections import engine_of
 from airflow_provider_nexus.storage import is_local
 
 if TYPE_CHECKING:
@@ -22,7 +24,6 @@ _IN_CONTAINERS = ("AIRFLOW_IS_K8S_EXECUTOR_POD", "AIRFLOW_IS_EXECUTOR_CONTAINER"
 def look_at_place(operator: Any, name: str, place: Any, *, needed: str = "") -> None:
     """Look whether a place is a folder or file of one machine while tasks run on several.
 
-    :param operator: warns in its task's log
     :param name: of the argument that names the place
     :param place: a path object, or the text of a path or URL
     :param needed: why other tasks have to find what this one stores there, as a clause; then the place is refused
@@ -44,13 +45,16 @@ def look_at_place(operator: Any, name: str, place: Any, *, needed: str = "") -> 
     operator.log.warning("%s: other tasks may not find it. %s", what, hint)
 
 
-def look_at_database(operator: Any, name: str, engine: Engine, *, needed: str = "") -> None:
-    """Look whether a database is a file of one machine while tasks run on several; see :func:`look_at_place`.
-
-    :param name: of the argument that names its connection
-    """
-    if engine.dialect.name == "sqlite":
-        look_at_place(operator, f"the database of {name}", engine.url.database, needed=needed)
+@contextmanager
+def open_database(operator: Any, name: str, conn_id: str, *, needed: str = "") -> Iterator[Engine]:
+    """An engine of a connection's database in the block, looked at where it is a file; see :func:`look_at_place`."""
+    engine = engine_of(conn_id)
+    try:
+        if engine.dialect.name == "sqlite":
+            look_at_place(operator, f"the database of {name}", engine.url.database, needed=needed)
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def _on_this_machine(place: Any) -> PurePosixPath | None:
@@ -75,24 +79,20 @@ def _executor(asked: str | None) -> str:
     """The executor that may run a task on another machine; empty where all tasks run on one.
 
     Which team a task is of can't be seen in it, so where there are teams, any of their executors may run it.
-
-    :param asked: the task's own argument ``executor``
     """
     if any(os.environ.get(name) for name in _IN_CONTAINERS):
         return "an executor that gives each task a container"
     default = conf.get("core", "executor", fallback=_OF_ONE_MACHINE[0])
-    teams = [[_alias_and_path(each) for each in team.partition("=")[2 * ("=" in team)].split(",")] for team in default.split(";")]
+    teams = [[_names(each) for each in team.rpartition("=")[2].split(",")] for team in default.split(";")]
     if not conf.getboolean("core", "multi_team", fallback=False):
         teams = teams[:1]
-    named = [path for team in teams for alias, path in team if asked in (alias, path, _class(path))]
-    paths = named or ([asked] if asked else [team[0][1] for team in teams])
-    return next((_class(path) for path in paths if _class(path) not in _OF_ONE_MACHINE), "")
+    named = [names[-1] for team in teams for names in team if asked in names]
+    classes = named or ([asked.rpartition(".")[2]] if asked else [team[0][-1] for team in teams])
+    return next((each for each in classes if each not in _OF_ONE_MACHINE), "")
 
 
-def _alias_and_path(entry: str) -> tuple[str, str]:
+def _names(entry: str) -> tuple[str, str, str]:
+    """The alias, the path and the class of an executor, as ``[core] executor`` lists it."""
     alias, mark, path = entry.strip().partition(":")
-    return alias, path if mark else alias
-
-
-def _class(path: str) -> str:
-    return path.rpartition(".")[2]
+    path = path if mark else alias
+    return alias, path, path.rpartition(".")[2]

@@ -16,13 +16,11 @@ from airflow_provider_nexus.compat import AirflowFailException
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.extract import screening
 from airflow_provider_nexus.extract.protect import Treatment
-from airflow_provider_nexus.extract.screening import HitsOf, count_hits
-from airflow_provider_nexus.hooks._connections import engine_of
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators._action import run_begin
 from airflow_provider_nexus.operators._arguments import refuse_wrong
 from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered
-from airflow_provider_nexus.operators._machines import look_at_database
+from airflow_provider_nexus.operators._machines import open_database
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperatorLink, Context, XComArg
@@ -49,7 +47,6 @@ class NexusEvidenceBaseOperator(NexusBaseOperator):
 
     template_fields: Sequence[str] = ("sql_conn_id", "table")
     text_fields = template_fields
-    ui_color = "#e3f2ee"
     operator_extra_links: tuple[BaseOperatorLink, ...] = ()  # a round is no one record
 
     def __init__(self, *, sql_conn_id: str | XComArg, table: str | XComArg = "nexus_screening", **kwargs: Any) -> None:
@@ -62,16 +59,13 @@ class NexusEvidenceBaseOperator(NexusBaseOperator):
     def evidence(self) -> Iterator[Evidence]:
         """The evidence, its tables made."""
         refuse_wrong({"sql_conn_id": self.sql_conn_id, "table": self.table})
-        engine = engine_of(self.sql_conn_id)
-        try:
-            look_at_database(self, "sql_conn_id", engine, needed="the tasks of a round store and read one evidence")
+        needed = "the tasks of a round store and read one evidence"
+        with open_database(self, "sql_conn_id", self.sql_conn_id, needed=needed) as engine:
             from airflow_provider_nexus.load.sql.evidence import Evidence
 
             evidence = Evidence(engine, self.table)
             evidence.prepare()
             yield evidence
-        finally:
-            engine.dispose()
 
 
 class NexusScreenCustomersOperator(NexusEvidenceBaseOperator):
@@ -115,7 +109,7 @@ class NexusScreenCustomersOperator(NexusEvidenceBaseOperator):
         review_days: Mapping[str, int] | int = 0,
         fuzzy: bool = True,
         lists: str | XComArg | None = None,
-        hits_of: HitsOf = count_hits,
+        hits_of: screening.HitsOf = screening.count_hits,
         personal: Treatment | str = "hash",
         limit: int = 100,
         nexus_conn_id: str | XComArg = NexusHook.default_conn_name,
@@ -165,8 +159,7 @@ class NexusScreenCustomersOperator(NexusEvidenceBaseOperator):
             found = evidence.undecided(self.round_id)
             summary = evidence.summary(self.round_id)
             earlier = evidence.earlier(self.round_id)
-            asked = ((row, earlier.get((row["customer"], row["kind"], row["code"]))) for row in found[: self.limit])
-            questions = [_question(hook, row, before) for row, before in asked]
+            questions = [_question(hook, row, earlier) for row in found[: self.limit]]
         context["ti"].xcom_push(key="summary", value=summary)
         self.log.info("%s", summary)
         if len(found) > self.limit:
@@ -197,10 +190,7 @@ class NexusRecordDecisionOperator(NexusEvidenceBaseOperator):
         self.check(NexusRecordDecisionOperator)
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Add it.
-
-        :raises NexusConfigurationError: when there is no such finding, or the answer is none
-        """
+        """Add it. ``NexusConfigurationError`` when there is no such finding, or the answer is none."""
         refuse_wrong({"finding": self.finding, "answer": self.answer})
         key, _, attempt = self.finding.partition(":")
         chosen, by = self.answer.get("chosen_options") or [], self.answer.get("responded_by_user") or {}
@@ -247,10 +237,7 @@ class NexusCloseScreeningOperator(NexusEvidenceBaseOperator):
         self.check(NexusCloseScreeningOperator)
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - given by Airflow
-        """Check it.
-
-        :raises AirflowFailException: when the round is not complete, or a finding waits for a decision
-        """
+        """Check it. ``AirflowFailException`` when the round is not complete, or a finding waits for a decision."""
         refuse_wrong({"round_id": self.round_id})
         with self.evidence() as evidence:
             summary = evidence.summary(self.round_id)
@@ -274,11 +261,8 @@ def _run_of(context: Context) -> dict[str, str]:
     return {name: str(getattr(context["ti"], name)) for name in ("dag_id", "run_id", "task_id")}
 
 
-def _question(hook: NexusHook, row: Mapping[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:
-    """A finding as a person reads it: who, what of it, and where; no name, no address.
-
-    :param before: the decision about the same in an earlier round
-    """
+def _question(hook: NexusHook, row: Mapping[str, Any], earlier: Mapping[Any, Mapping[str, Any]]) -> dict[str, Any]:
+    """A finding as a person reads it: who, what of it, where, and the decision of an earlier round; no name, no address."""
     hits = ", ".join(f"{_code(name or 'unnamed')}: {count}" for name, count in json.loads(row["hits"] or "{}").items())
     lines = [
         f"Round {_code(row['round'])}, {row['kind']} {_code(row['code'])}.",
@@ -286,7 +270,7 @@ def _question(hook: NexusHook, row: Mapping[str, Any], before: Mapping[str, Any]
         *([f"Entries by list: {hits}."] if hits else []),
         *([f"Why: {row['note']}."] if row["note"] else []),
     ]
-    if before:
+    if before := earlier.get((row["customer"], row["kind"], row["code"])):
         same = before["answer_sha256"] and before["answer_sha256"] == row["answer_sha256"]
         then = f"{before['decision']} on {before['decided_at']:%Y-%m-%d} in round {_code(before['round'])}"
         lines.append(f"Decided before: {then}. What Nexus answers is {'the same as' if same else 'not the same as'} then.")

@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_nexus.api.moments import Moment, is_missing, moment
+from airflow_provider_nexus.api.moments import Moment
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusReconciliationError, NexusUnprovedError
 from airflow_provider_nexus.hooks._connections import engine_of, opened
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.links.nexus import REPORT_KEY, NexusReportLink
 from airflow_provider_nexus.load.paths import place_of
 from airflow_provider_nexus.load.sql.name import split_name
-from airflow_provider_nexus.operators._arguments import known_part
+from airflow_provider_nexus.operators._arguments import known_part, moment_of
 from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered
-from airflow_provider_nexus.operators._machines import look_at_database, look_at_place
+from airflow_provider_nexus.operators._machines import look_at_place, open_database
 from airflow_provider_nexus.reconcile.request import Tolerance, check_copies
 from airflow_provider_nexus.transfers._report import link_report, page_of
 
@@ -67,11 +67,7 @@ class NexusReconcileOperator(NexusBaseOperator):
         *("results_table", "results_conn_id", "results_path", "report_path", "report_url", "nexus_conn_id"),
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"copies": "json"}
-    text_fields = (
-        *("copies", "sql_conn_id", "tolerance", "results_table", "results_conn_id", "results_path"),
-        *("report_path", "report_url", "nexus_conn_id"),
-    )
-    ui_color = "#e3f2ee"
+    text_fields = tuple(name for name in template_fields if name not in ("moment", "start"))
     operator_extra_links: tuple[BaseOperatorLink, ...] = (NexusReportLink(),)  # it is about no one record
 
     def __init__(
@@ -144,17 +140,14 @@ class NexusReconcileOperator(NexusBaseOperator):
     def _reconcile(self, hook: NexusHook, stack: ExitStack) -> Reconciled:
         from airflow_provider_nexus.reconcile.reconciliation import Reconciliation
 
-        start, end = (
-            None if is_missing(given) else moment(given, name) for name, given in (("start", self.start), ("moment", self.moment))
-        )
         return Reconciliation(
             client=hook.client,
             copies=self._copies(stack),
             tolerance=Tolerance(self.tolerance),
             customers=self.customers,
             log=self.log,
-            start=start,
-            moment=end,
+            start=moment_of("start", self.start),
+            moment=moment_of("moment", self.moment),
         ).run()
 
     def _copies(self, stack: ExitStack) -> dict[str, CopiedRecords]:
@@ -164,7 +157,7 @@ class NexusReconcileOperator(NexusBaseOperator):
         if self.sql_conn_id is None:
             from airflow_provider_nexus.hooks._stores import delta_table
 
-            return {name: copied_files(opened(_argument(name), path), name, delta_table) for name, path in targets.items()}
+            return {name: copied_files(opened(f"{name} in copies", path), name, delta_table) for name, path in targets.items()}
         engine = engine_of(self.sql_conn_id)
         stack.callback(engine.dispose)
         return {name: copied_table(engine, table, name) for name, table in targets.items()}
@@ -172,8 +165,8 @@ class NexusReconcileOperator(NexusBaseOperator):
     def _target(self, name: str, target: Any) -> str:
         """A path or a table, checked."""
         if self.sql_conn_id is None:
-            return place_of(_argument(name), target)
-        split_name(target, _argument(name))
+            return place_of(f"{name} in copies", target)
+        split_name(target, f"{name} in copies")
         return str(target)
 
     def _store(self, stack: ExitStack) -> Callable[[Reconciled], dict[str, Any]]:
@@ -187,11 +180,11 @@ class NexusReconcileOperator(NexusBaseOperator):
         for name, place in (("results_path", folder), ("report_path", page)):
             if place is not None:
                 look_at_place(self, name, place)
-        engine = None if self.results_table is None else engine_of(self.results_conn_id or self.sql_conn_id or "")
-        if engine is not None:
-            stack.callback(engine.dispose)
-            look_at_database(self, "results_conn_id", engine)
-            make_table(engine, str(self.results_table))
+        engine = None
+        if self.results_table is not None:
+            conn_id = self.results_conn_id or self.sql_conn_id or ""
+            engine = stack.enter_context(open_database(self, "results_conn_id", conn_id))
+            make_table(engine, self.results_table)
 
         def store(found: Reconciled) -> dict[str, Any]:
             stored: dict[str, Any] = {}
@@ -207,7 +200,3 @@ class NexusReconcileOperator(NexusBaseOperator):
             return stored
 
         return store
-
-
-def _argument(name: str) -> str:
-    return f"{name} in copies"

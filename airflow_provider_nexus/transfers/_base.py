@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from airflow import __version__ as airflow_version
 from airflow.sdk import Asset
@@ -32,8 +33,7 @@ if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import BaseOperatorLink, Context, XComArg
 
-    from airflow_provider_nexus.load.copy import Copy
-    from airflow_provider_nexus.load.loader import Loader
+    from airflow_provider_nexus.load.copy import Copy, Target
     from airflow_provider_nexus.sync.watermark import Watermark
 
 
@@ -76,7 +76,6 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         *("report_path", "report_url"),
     )
     text_fields: ClassVar[Collection[str]] = ("resource", "parent", "nexus_conn_id", "report_path", "report_url")
-    ui_color = "#e3f2ee"
     operator_extra_links: tuple[BaseOperatorLink, ...] = (NexusReportLink(),)  # a window is no one record
 
     _summary: dict[str, Any] | None = None
@@ -130,10 +129,7 @@ class NexusSyncBaseOperator(NexusBaseOperator):
             self._refuse_unfit(get_resource(known))
 
     def _refuse_unfit(self, resource: Resource) -> None:
-        """Refuse arguments that the resource can't follow: when the DAG is parsed if its name is no template, else in the task.
-
-        :raises NexusConfigurationError: names the argument
-        """
+        """Refuse what the resource can't follow: when the DAG is parsed if its name is no template, else in the task."""
         if self.capture == "changes" and not resource.is_windowed:
             what = "changes can be captured of records that have a window"
             raise NexusConfigurationError(f"{resource.name}: {what}; leave capture out: it is read whole at each run")
@@ -158,15 +154,14 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         self._refuse_unfit(resource)
         if self.report_url:
             check_address("report_url", self.report_url)
-        has_report = self.report_path is not None or self.is_given("report_path")
-        page = self.report_page(self.report_path) if has_report else None
+        page = self.report_page() if self.report_path is not None or self.is_given("report_path") else None
         if page is not None:
             look_at_place(self, "report_path", page)
         with NexusHook(self.nexus_conn_id) as hook:
             summary = self.transfer(context, hook, resource)
             if summary is None:
                 raise AirflowSkipException(f"nothing of {self.resource} is settled yet; the next run will bring it")
-            if has_report:
+            if page is not None:
                 summary |= {"report": self._report(context, page, lambda: self.report(hook, resource, page))}
         for asset in self.assets if context.get("outlet_events") is not None else ():
             context["outlet_events"][asset].extra = dict(summary)
@@ -188,17 +183,11 @@ class NexusSyncBaseOperator(NexusBaseOperator):
 
     @abstractmethod
     def transfer(self, context: Context, hook: NexusHook, resource: Resource) -> dict[str, Any] | None:
-        """Read and store.
-
-        :return: a summary; ``None`` when nothing is old enough to be read
-        """
+        """Read and store. The summary; ``None`` when nothing is old enough to be read."""
 
     @abstractmethod
     def report(self, hook: NexusHook, resource: Resource, page: Any) -> str:
-        """The report on all that is stored where this task stores, as HTML.
-
-        :param page: the file that it will lie in
-        """
+        """The report on all that is stored where this task stores, as HTML; ``page`` is the file that it will lie in."""
 
     def needed_by_others(self, context: Context) -> str:
         """Why other tasks have to find what this one stores, as a clause; empty where none has to."""
@@ -206,12 +195,9 @@ class NexusSyncBaseOperator(NexusBaseOperator):
             return "changes are merged into what earlier runs have stored"
         return "tasks that are mapped store one copy together" if self._is_one_of_several(context) else ""
 
-    def report_page(self, report_path: Any) -> Any:
-        """The file of the report.
-
-        :raises NexusConfigurationError: when its store is not known
-        """
-        return page_of(report_path)
+    def report_page(self) -> Any:
+        """The file of the report. ``NexusConfigurationError`` when its store is not known."""
+        return page_of(self.report_path)
 
     def _report(self, context: Context, page: Any, write: Callable[[], str]) -> str | None:
         """Where the report was written; ``None`` when it could not be.
@@ -232,21 +218,14 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         return where
 
     def sync(
-        self,
-        context: Context,
-        hook: NexusHook,
-        resource: Resource,
-        copy: Copy | None,
-        loader: Loader[Any],
-        watermark: Watermark,
-        staging: Any,
+        self, context: Context, hook: NexusHook, resource: Resource, copy: Target[Any], watermark: Watermark, staging: Any
     ) -> dict[str, Any] | None:
         """Bring the window alone, or all that is new or different since the run before.
 
-        :param copy: what is stored already; only changes need it
-        :param loader: stores what is read
+        :param copy: what is stored already, and where what is read goes; changes need one with typed columns
         :param staging: folder for the parts of a large window, for the next try; ``None`` for none
         """
+        from airflow_provider_nexus.load.loader import Loader
         from airflow_provider_nexus.sync.capture import CaptureJob
         from airflow_provider_nexus.sync.job import SyncJob
 
@@ -266,17 +245,15 @@ class NexusSyncBaseOperator(NexusBaseOperator):
             run={name: getattr(instance, name) for name in names if getattr(instance, name, None) is not None},
             airflow_version=airflow_version,
         )
-        if self.capture == "changes" and copy is not None:
+        if self.capture == "changes":
             parts = {"watermark": watermark, "rereads": self.rereads, "staging": staging}
-            return CaptureJob(hook.client, request, copy, log=self.log, **parts).run()
+            return CaptureJob(hook.client, request, cast("Copy", copy), log=self.log, **parts).run()
+        loader = Loader(copy, self.max_rejected, contract=self.contract)
         moved = watermark if self._moves_watermark(context) else None
         return SyncJob(hook.client, request, loader, watermark=moved, staging=staging, log=self.log).run()
 
     def _parents(self) -> tuple[str, ...] | None:
-        """The codes of the parents; ``None`` for all.
-
-        :raises AirflowSkipException: when there are none to read
-        """
+        """The codes of the parents; ``None`` for all. Where there are none to read, the task is skipped."""
         if self.parent is None:
             if self.is_given("parent"):
                 raise NexusConfigurationError("parent is None, as another task makes it of a missing value: nothing was read")
@@ -338,3 +315,9 @@ class NexusSyncBaseOperator(NexusBaseOperator):
         for name, value in summary.items():
             self.log.info("%s: %s", name, value)
         self.log.info("::endgroup::")
+
+
+def shared(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a transfer's arguments that the base takes too. Each transfer names them all, for people and type checkers."""
+    known = inspect.signature(NexusSyncBaseOperator.__init__).parameters.values()
+    return {each.name: arguments[each.name] for each in known if each.kind is each.KEYWORD_ONLY}

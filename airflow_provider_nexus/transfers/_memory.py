@@ -22,8 +22,6 @@ class AssetMemory(Generic[T]):
 
     The store contains a mark when the object lies beside it, so it alone decides which of the two counts.
 
-    :param store: of the asset
-    :param key: name in it
     :param beside: stores what is too large; it is asked, too, when the store has nothing, as after a task was given an asset
     """
 
@@ -39,8 +37,8 @@ class AssetMemory(Generic[T]):
 
     def set(self, value: T) -> None:
         """Store another one."""
-        if self._beside is None or len(msgspec.json.encode(value)) <= ROOM:
+        if self._beside and len(msgspec.json.encode(value)) > ROOM:
+            self._beside.set(value)
+            self._store.set(self._key, BESIDE)
+        else:
             self._store.set(self._key, value)
-            return
-        self._beside.set(value)
-        self._store.set(self._key, BESIDE)

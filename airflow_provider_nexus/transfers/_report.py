@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.exceptions import NexusConfigurationError
@@ -10,22 +10,12 @@ from airflow_provider_nexus.hooks._connections import opened
 from airflow_provider_nexus.load.paths import place_of
 
 if TYPE_CHECKING:
-    from airflow.sdk import BaseOperatorLink
+    from airflow_provider_nexus.operators.reconcile import NexusReconcileOperator
+    from airflow_provider_nexus.transfers._base import NexusSyncBaseOperator
 
 
-class Reporting(Protocol):
-    """An operator that can write a report."""
-
-    report_path: Any
-    report_url: Any
-    operator_extra_links: tuple[BaseOperatorLink, ...]
-
-
-def link_report(operator: Reporting) -> None:
-    """Leave the button *Proof report* to an operator only where it leads somewhere: an address was given.
-
-    :raises NexusConfigurationError: when there is an address, and no file that people would read there
-    """
+def link_report(operator: NexusSyncBaseOperator | NexusReconcileOperator) -> None:
+    """Leave the button *Proof report* to an operator only where it leads somewhere: an address, which needs a file, was given."""
     if operator.report_url is None:
         operator.operator_extra_links = ()
     elif operator.report_path is None:
@@ -35,11 +25,9 @@ def link_report(operator: Reporting) -> None:
 def page_of(report_path: Any, beside: Any = "", conn_id: str | None = None) -> Any:
     """The file of a report.
 
-    :param report_path: path or URL
     :param beside: path or URL of the data, where those are files
     :param conn_id: connection of the data's store; it opens the report's too where both are of one kind and the report's URL
         names no other
-    :raises NexusConfigurationError: when the store is not known
     """
     text = place_of("report_path", report_path)
     shared = _scheme(text) == _scheme(str(beside)) and "@" not in text.partition("://")[2].partition("/")[0]

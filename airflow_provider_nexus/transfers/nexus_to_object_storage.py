@@ -19,13 +19,14 @@ from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.lineage.syncs import file_target
 from airflow_provider_nexus.operators._base import rendered
 from airflow_provider_nexus.operators._machines import look_at_place
-from airflow_provider_nexus.transfers._base import Capture, NexusSyncBaseOperator
+from airflow_provider_nexus.transfers._base import Capture, NexusSyncBaseOperator, shared
 from airflow_provider_nexus.transfers._memory import AssetMemory
 from airflow_provider_nexus.transfers._report import page_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
 
+    from airflow_provider_nexus.load.copy import Target
     from airflow_provider_nexus.load.memory import Memory
     from airflow_provider_nexus.sync.watermark import Watermark
 
@@ -92,52 +93,39 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
         nexus_conn_id: str | XComArg = NexusHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
-        how: Any = {"strict": strict, "readings": readings, "parallel": parallel, "page_size": page_size}
-        how |= {"contract": contract, "max_rejected": max_rejected, "capture": capture}
-        super().__init__(
-            resource=resource,
-            window_start=window_start,
-            window_end=window_end,
-            parent=parent,
-            settle_lag=settle_lag,
-            **how,
-            history=history,
-            rereads=rereads,
-            personal=personal,
-            protect=protect,
-            report_path=report_path,
-            report_url=report_url,
-            nexus_conn_id=nexus_conn_id,
-            **kwargs,
-        )
+        super().__init__(**shared(locals()), **kwargs)
         self.path, self.storage_conn_id = rendered(path), rendered(storage_conn_id)
         self.file_format, self.partition_by = file_format, partition_by
         self.check(NexusToObjectStorageOperator)
-        self._refuse_changes_in_lines()
-
-    def _refuse_changes_in_lines(self) -> None:
-        if self.partition_by is not None and self.file_format != "delta":
-            text = f"partition_by is {self.partition_by!r}, and only a Delta table has partitions"
+        if partition_by is not None and file_format != "delta":
+            text = f"partition_by is {partition_by!r}, and only a Delta table has partitions"
             raise NexusConfigurationError(f"{text}: use file_format='delta', or leave it out")
-        if self.file_format == "jsonl" and (self.capture == "changes" or self.history):
-            what = "changes are captured" if self.capture == "changes" else "a history is stored"
+        if file_format == "jsonl" and (capture == "changes" or history):
+            what = "changes are captured" if capture == "changes" else "a history is stored"
             raise NexusConfigurationError(f"{what} in typed rows: use file_format='parquet' or 'delta' (or a SQL table)")
 
     def transfer(self, context: Context, hook: NexusHook, resource: Resource) -> dict[str, Any] | None:
         """Read and publish."""
         from airflow_provider_nexus.extract.checkpoint import FOLDER
-        from airflow_provider_nexus.load.collection import refuse_another, refuse_table
-        from airflow_provider_nexus.load.columns import Table
-        from airflow_provider_nexus.load.jsonl.copy import JsonLinesCopy
-        from airflow_provider_nexus.load.loader import Loader
-        from airflow_provider_nexus.load.parquet.unsettled import Unsettled, unsettled_file
-        from airflow_provider_nexus.sync.watermark import file_watermark
 
         collection = self._collection(hook, resource)
         look_at_place(self, "path", collection, needed=self.needed_by_others(context))
         store.refuse_unfit("path", collection)
         if self.file_format == "delta":
-            return self._into_table(context, hook, resource, collection)
+            copy, watermark = self._table(hook, resource, collection)
+        else:
+            copy, watermark = self._folders(context, hook, resource, collection)
+        return self.sync(context, hook, resource, copy, watermark, collection / FOLDER)
+
+    def _folders(self, context: Context, hook: NexusHook, resource: Resource, collection: Any) -> tuple[Target[Any], Watermark]:
+        """The copy with a folder for each window, and the watermark beside it."""
+        from airflow_provider_nexus.load.collection import refuse_another, refuse_table
+        from airflow_provider_nexus.load.columns import Table
+        from airflow_provider_nexus.load.jsonl.copy import JsonLinesCopy
+        from airflow_provider_nexus.load.parquet.copy import ParquetCopy
+        from airflow_provider_nexus.load.parquet.unsettled import Unsettled, unsettled_file
+        from airflow_provider_nexus.sync.watermark import file_watermark
+
         refuse_table(collection)
         refuse_another(collection, hook.settings.environment.base_url)
         watermark: Watermark = file_watermark(collection)
@@ -147,25 +135,17 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
             where = hashlib.sha256(str(collection).encode()).hexdigest()[:16]
             key = f"{hook.settings.environment.name}.{resource.name}.{where}"
             watermark, memory = AssetMemory(state, f"nexus.watermark.{key}"), AssetMemory(state, f"nexus.unsettled.{key}", memory)
-        staged = collection / FOLDER
         if self.file_format == "jsonl":
-            lines = Loader(JsonLinesCopy(collection), self.max_rejected)
-            return self.sync(context, hook, resource, None, lines, watermark, staged)
-        from airflow_provider_nexus.load.parquet.copy import ParquetCopy
-
+            return JsonLinesCopy(collection), watermark
         table = Table(resource)
         unsettled = Unsettled(table, memory) if self.capture == "changes" else None
-        copy = ParquetCopy(collection, table, unsettled=unsettled, keeps_versions=self.history)
-        loader = Loader(copy, self.max_rejected, contract=self.contract)
-        return self.sync(context, hook, resource, copy, loader, watermark, staged)
+        return ParquetCopy(collection, table, unsettled=unsettled, keeps_versions=self.history), watermark
 
-    def _into_table(self, context: Context, hook: NexusHook, resource: Resource, collection: Any) -> dict[str, Any] | None:
-        """Read and load into the Delta table at the folder of the resource, which itself says up to where it goes."""
-        from airflow_provider_nexus.extract.checkpoint import FOLDER
+    def _table(self, hook: NexusHook, resource: Resource, collection: Any) -> tuple[Target[Any], Watermark]:
+        """The Delta table at the folder of the resource, which itself says up to where it goes."""
         from airflow_provider_nexus.hooks._stores import delta_options
         from airflow_provider_nexus.load.columns import Table
         from airflow_provider_nexus.load.delta.copy import DeltaCopy
-        from airflow_provider_nexus.load.loader import Loader
         from airflow_provider_nexus.sync.watermark import CopyWatermark
 
         environment = hook.settings.environment
@@ -178,8 +158,7 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
             partition_by=self.partition_by,
             storage_options=delta_options(collection),
         )
-        loader = Loader(copy, self.max_rejected, contract=self.contract)
-        return self.sync(context, hook, resource, copy, loader, CopyWatermark(copy), collection / FOLDER)
+        return copy, CopyWatermark(copy)
 
     def report(self, hook: NexusHook, resource: Resource, page: Any) -> str:
         """On all windows of the resource, with links to their manifests."""
@@ -189,9 +168,9 @@ class NexusToObjectStorageOperator(NexusSyncBaseOperator):
         collection = self._collection(hook, resource)
         return write_report(collection, links_from=way(page, collection), opened=delta_table)
 
-    def report_page(self, report_path: Any) -> Any:
+    def report_page(self) -> Any:
         """The file of the report, opened by the connection of the data where both are of one kind."""
-        return page_of(report_path, self.path, self.storage_conn_id)
+        return page_of(self.report_path, self.path, self.storage_conn_id)
 
     def _collection(self, hook: NexusHook, resource: Resource) -> Any:
         from airflow_provider_nexus.sync.job import collection_folder

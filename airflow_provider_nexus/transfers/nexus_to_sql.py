@@ -15,8 +15,8 @@ from airflow_provider_nexus.hooks._connections import engine_of, opened, sql_hoo
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators._arguments import refuse_wrong
 from airflow_provider_nexus.operators._base import rendered
-from airflow_provider_nexus.operators._machines import look_at_database, look_at_place
-from airflow_provider_nexus.transfers._base import Capture, NexusSyncBaseOperator
+from airflow_provider_nexus.operators._machines import look_at_place, open_database
+from airflow_provider_nexus.transfers._base import Capture, NexusSyncBaseOperator, shared
 from airflow_provider_nexus.transfers._memory import AssetMemory
 
 if TYPE_CHECKING:
@@ -75,37 +75,15 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
         nexus_conn_id: str | XComArg = NexusHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
-        how: Any = {"strict": strict, "readings": readings, "parallel": parallel, "page_size": page_size}
-        super().__init__(
-            resource=resource,
-            window_start=window_start,
-            window_end=window_end,
-            parent=parent,
-            settle_lag=settle_lag,
-            **how,
-            contract=contract,
-            max_rejected=max_rejected,
-            capture=capture,
-            history=history,
-            rereads=rereads,
-            personal=personal,
-            protect=protect,
-            report_path=report_path,
-            report_url=report_url,
-            nexus_conn_id=nexus_conn_id,
-            **kwargs,
-        )
+        super().__init__(**shared(locals()), **kwargs)
         self.sql_conn_id, self.table, self.staging_path = rendered(sql_conn_id), rendered(table), rendered(staging_path)
         self.check(NexusToSqlOperator)
 
     def transfer(self, context: Context, hook: NexusHook, resource: Resource) -> dict[str, Any] | None:
         """Read and load."""
         refuse_wrong({"sql_conn_id": self.sql_conn_id, "table": self.table})
-        engine = engine_of(self.sql_conn_id)
-        try:
-            look_at_database(self, "sql_conn_id", engine, needed=self.needed_by_others(context))
+        with open_database(self, "sql_conn_id", self.sql_conn_id, needed=self.needed_by_others(context)) as engine:
             from airflow_provider_nexus.load.columns import Table
-            from airflow_provider_nexus.load.loader import Loader
             from airflow_provider_nexus.load.sql.copy import SqlCopy
             from airflow_provider_nexus.sync.watermark import CopyWatermark
 
@@ -128,10 +106,7 @@ class NexusToSqlOperator(NexusSyncBaseOperator):
                 staged = opened("staging_path", self.staging_path) / self.table / resource.name
                 look_at_place(self, "staging_path", staged)
                 store.refuse_unfit("staging_path", staged)
-            loader = Loader(copy, self.max_rejected, contract=self.contract)
-            return self.sync(context, hook, resource, copy, loader, watermark, staged)
-        finally:
-            engine.dispose()
+            return self.sync(context, hook, resource, copy, watermark, staged)
 
     def report(self, hook: NexusHook, resource: Resource, page: Any) -> str:  # noqa: ARG002 - files have links to lead from it
         """On all loads of the table, with their manifests."""
