@@ -17,7 +17,6 @@ from airflow_provider_nexus.client.client import cancel_call
 from airflow_provider_nexus.compat import ResumableJobMixin, conf
 from airflow_provider_nexus.exceptions import NexusWriteRefusedError
 from airflow_provider_nexus.hooks.nexus import NexusHook
-from airflow_provider_nexus.operators._arguments import check_reference
 from airflow_provider_nexus.operators._base import NexusBaseOperator, rendered
 from airflow_provider_nexus.operators._once import ledger_of, mind_earlier_tries
 from airflow_provider_nexus.operators._waiting import OnHeld, StatusWatch, times_of
@@ -94,10 +93,7 @@ class NexusAction(ResumableJobMixin, NexusBaseOperator):
         raise NotImplementedError
 
     def carry_out(self, write: Write, context: Context, ledger: Ledger | None = None) -> dict[str, Any]:
-        """Carry a write out that is looked up by the record itself.
-
-        :param ledger: what is known from earlier tries, where the record does not show all
-        """
+        """Carry a write out that is looked up by the record itself, with a ledger where that does not show all earlier tries."""
         return Once(self.hook.client, ledger or MemoryLedger(), log=self.log).carry_out(write, run_begin(context))
 
     def execute(self, context: Context) -> Any:
@@ -120,12 +116,10 @@ class NexusAction(ResumableJobMixin, NexusBaseOperator):
         return self.poll_until_complete(code, context) if self.wait_for_completion else self.get_job_result(code, context)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None) -> Any:  # noqa: ARG002 - Airflow's signature
-        """Read the record again and return it, or go on waiting.
-
-        :raises NexusWaitError: when the triggerer could not go on
-        """
+        """Read the record again and return it, or go on waiting. ``NexusWaitError`` when the triggerer could not go on."""
+        event = event or {}
         started, deadline = times_of(event)
-        return as_plain(self._wait((event or {})["codes"], started, deadline, event))
+        return as_plain(self._wait(event["codes"], started, deadline, event))
 
     def submit_job(self, context: Context) -> str:
         """Act, and return the code of the record."""
@@ -176,26 +170,20 @@ class NexusAction(ResumableJobMixin, NexusBaseOperator):
         self, codes: Mapping[str, str], started: datetime, deadline: datetime, event: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
         """The record when it is where the wait leads to. Deferred, the task goes on in ``execute_complete``."""
-        watch = StatusWatch(
-            self.nexus_conn_id, self.resource, codes, self.target_statuses, self.max_consecutive_failures, self.log
-        )
+        watch = StatusWatch(self, codes)
         while (pause := watch.look()) is not None:
             if watch.held and self.on_held == "fail":
                 raise watch.error(watch.held[0], "and is held")
             if self.deferrable:
-                watch.go_on_or_raise(event)
-                self.defer(
-                    trigger=watch.trigger(
-                        started,
-                        deadline,
-                        fire_on_held=self.on_held == "fail",
-                        known_held=watch.held,
-                        poll_interval=self.poll_interval,
-                        max_interval=self.max_interval,
-                        cancel_on_kill=self.cancel_on_kill,
-                    ),
-                    method_name="execute_complete",
+                trigger = watch.trigger(
+                    started,
+                    deadline,
+                    event,
+                    fire_on_held=self.on_held == "fail",
+                    poll_interval=self.poll_interval,
+                    cancel_on_kill=self.cancel_on_kill,
                 )
+                self.defer(trigger=trigger, method_name="execute_complete")
             pause = max(pause, interval((datetime.now(UTC) - started).total_seconds(), self.poll_interval, self.max_interval))
             if datetime.now(UTC) + timedelta(seconds=pause) > deadline:
                 raise watch.overdue()
@@ -243,17 +231,13 @@ class NexusOnceOperator(NexusAction):
         self.check(NexusOnceOperator)
 
     def write(self, reference: str) -> Write:
-        """The call with the reference in it, and how its effect is looked up.
-
-        :raises NexusConfigurationError: when the arguments make no call
-        """
+        """The call with the reference in it, and how its effect is looked up. An error where the arguments make no call."""
         raise NotImplementedError
 
     def act(self, context: Context) -> dict[str, Any]:
         """Carry the write out once."""
         instance, begin, ledger = context["ti"], run_begin(context), ledger_of(context)
         if is_own := self.is_given("reference"):
-            check_reference("reference", self.reference)
             reference, back = str(self.reference), _SEARCH_BACK
         else:  # the same for every try of a task in a run, and for no other
             reference = reference_of(instance.dag_id, instance.run_id, instance.task_id, instance.map_index)

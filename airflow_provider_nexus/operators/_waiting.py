@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+from airflow_provider_nexus.api.moments import moment
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.call import Ask
-from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.exceptions import (
     NexusError,
     NexusNotFoundError,
@@ -21,47 +21,37 @@ from airflow_provider_nexus.watch.polling import FailureLimit, OutageLog
 from airflow_provider_nexus.watch.statuses import Statuses, StatusReader, WaitLog, WaitState, drive, goal_of
 
 if TYPE_CHECKING:
+    from airflow_provider_nexus.operators._action import NexusAction
+    from airflow_provider_nexus.sensors.nexus import NexusStatusSensor
     from airflow_provider_nexus.triggers.nexus import NexusStatusTrigger
 
 OnHeld = Literal["wait", "fail"]
 
 
 class StatusWatch:
-    """Looks at records from a worker.
+    """Looks from a worker at the records that an operator waits for.
 
-    :param nexus_conn_id: the connection
-    :param resource: name of a resource with statuses
     :param codes: code -> creation stamp, empty where it is not known
-    :param target_statuses: statuses that end the wait well; by default every one that means success
-    :param max_consecutive_failures: failed looks in a row that end the wait
     """
 
-    def __init__(
-        self,
-        nexus_conn_id: str,
-        resource: str,
-        codes: Mapping[str, str],
-        target_statuses: str | Sequence[str],
-        max_consecutive_failures: int,
-        log: Log,
-    ) -> None:
-        self.resource = get_resource(resource)
+    def __init__(self, operator: NexusAction | NexusStatusSensor, codes: Mapping[str, str]) -> None:
+        self.resource = get_resource(operator.resource)
         self.codes = dict(codes)
         self.verdicts: dict[str, WaitState] = {}
-        self.patience = FailureLimit(max_consecutive_failures)
+        self.known_held: set[str] = set()
+        self.patience = FailureLimit(operator.max_consecutive_failures)
+        self._operator, self._log = operator, operator.log
         self._records: dict[str, dict[str, Any]] = {}
-        self._hook = NexusHook(nexus_conn_id, retries=0)  # the next look is the retry
-        self._goal, self._reader, self._log = goal_of(self.resource, target_statuses), StatusReader(self.resource), log
+        self._hook = NexusHook(operator.nexus_conn_id, retries=0)  # the next look is the retry
+        self._goal, self._reader = goal_of(self.resource, operator.target_statuses or ()), StatusReader(self.resource)
         self._seen: Statuses = {}
-        self._wait_log = WaitLog(resource, self._goal, self.codes, log)
+        self._wait_log = WaitLog(operator.resource, self._goal, self.codes, self._log)
 
     def look(self) -> float | None:
-        """Look at all that are not there yet. A failure that can pass is put up with, and logged once.
+        """Look at all that are not there yet: ``None`` when all are, else the seconds that the server asked to be left alone.
 
-        :return: ``None`` when all are there, else the seconds that the server asked to be left alone
-        :raises NexusStatusError: when one can't get there any more
-        :raises NexusNotFoundError: when there is no such record
-        :raises NexusError: when a failure can't pass, or was one too many
+        A failure that can pass is put up with, and logged once, until there are too many. A record that is missing, or can't get
+        there any more, ends the wait with its error.
         """
         outage = OutageLog(self.resource.name, self._log, self.patience.failures)
         try:
@@ -98,9 +88,7 @@ class StatusWatch:
             if self.resource.member_path:
                 self._records[code] = self._hook.get_record(self.resource.name, code)
             else:
-                created = datetime.fromisoformat(self.codes[code])
-                since = created if created.tzinfo else created.replace(tzinfo=UTC)
-                self._records |= self._found([code], since)
+                self._records |= self._found([code], moment(self.codes[code], "created"))
         return self._records[code]
 
     def error(self, code: str, what: str) -> NexusStatusError:
@@ -120,19 +108,20 @@ class StatusWatch:
         )
 
     def log_wait(self, deadline: datetime | None = None) -> None:
-        """Log what is still waited for, if the last line of this kind did not have the same in it.
-
-        :param deadline: when the wait is given up, if that is known
-        """
+        """Log what is still waited for, and until when if that is known, unless the last line of this kind had the same in it."""
         self._wait_log.log(self._seen, datetime.now(UTC), deadline)
 
-    def trigger(self, started: datetime, deadline: datetime, **arguments: Any) -> NexusStatusTrigger:
-        """The trigger that goes on with the wait.
-
-        :param arguments: its further arguments
-        """
+    def trigger(
+        self, started: datetime, deadline: datetime, event: Mapping[str, Any] | None, **arguments: Any
+    ) -> NexusStatusTrigger:
+        """The trigger that goes on with the wait. An error where the event of the one before is the end of it."""
         from airflow_provider_nexus.triggers.nexus import NexusStatusTrigger
 
+        why = (event or {}).get("why")
+        if why == "deadline":
+            raise self.overdue()
+        if why == "error":
+            raise NexusWaitError(f"the triggerer gave the wait up: {(event or {}).get('message')}")
         self.log_wait(deadline)
         return NexusStatusTrigger(
             resource=self.resource.name,
@@ -140,22 +129,12 @@ class StatusWatch:
             target_statuses=self._goal.targets,
             started=started.isoformat(),
             deadline=deadline.isoformat(),
+            known_held=sorted(self.known_held),
+            max_interval=self._operator.max_interval,
             max_consecutive_failures=self.patience.most,
             nexus_conn_id=self._hook.nexus_conn_id,
             **arguments,
         )
-
-    def go_on_or_raise(self, event: Mapping[str, Any] | None) -> None:
-        """Return when waiting on makes sense after an event.
-
-        :raises NexusWaitTimeoutError: past the deadline
-        :raises NexusWaitError: when the triggerer could not go on
-        """
-        why = (event or {}).get("why")
-        if why == "deadline":
-            raise self.overdue()
-        if why == "error":
-            raise NexusWaitError(f"the triggerer gave the wait up: {(event or {}).get('message')}")
 
     def _waiting(self) -> list[str]:
         return [code for code in self.codes if self.verdicts.get(code) is not WaitState.REACHED]
@@ -172,12 +151,9 @@ class StatusWatch:
         return self._records[ask.code]
 
 
-def times_of(event: Mapping[str, Any] | None) -> tuple[datetime, datetime]:
-    """When the wait of an event began and when it is given up.
-
-    :raises NexusWaitError: when it is not the event of a status trigger: a lost one must not look like success
-    """
+def times_of(event: Mapping[str, Any]) -> tuple[datetime, datetime]:
+    """When the wait of an event began and when it is given up. A lost event is an error, as it must not look like success."""
     try:
-        return datetime.fromisoformat((event or {})["started"]), datetime.fromisoformat((event or {})["deadline"])
+        return datetime.fromisoformat(event["started"]), datetime.fromisoformat(event["deadline"])
     except (KeyError, TypeError, ValueError):
         raise NexusWaitError("the wait ended with an event that names no times: clear the task to look again") from None

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
@@ -60,7 +59,6 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
 
     template_fields: Sequence[str] = ("resource", "code", "target_statuses", "nexus_conn_id")
     text_fields = template_fields
-    ui_color = "#e3f2ee"
 
     def __init__(
         self,
@@ -110,9 +108,7 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
                 raise AirflowSensorTimeout(str(self._watch.overdue())) from None
         started = datetime.now(UTC)
         with self._skipping():
-            if self._look(context) is None:
-                return self._records()
-        return self._hand_over(started, started + timedelta(seconds=self.timeout))
+            return self._done_or_deferred(context, started, started + timedelta(seconds=self.timeout))
 
     def poke(self, context: Context) -> PokeReturnValue | bool:
         """Look once; rescheduled below Airflow 3.3 again after a failure, as the next process would not know of it."""
@@ -124,29 +120,19 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
         return PokeReturnValue(is_done=True, xcom_value=self._records()) if self._pause is None else False
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None) -> Any:
-        """Look again and return the records, or go on waiting.
-
-        :raises NexusWaitError: when the triggerer could not go on
-        """
+        """Look again and return the records, or go on waiting. ``NexusWaitError`` when the triggerer could not go on."""
+        event = event or {}
         with self._skipping():
             started, deadline = times_of(event)
-            self._known_held |= set((event or {})["known_held"])
-            self._watch.codes.update((event or {})["codes"])  # with their stamps, so that none is searched for again
-            if self._look(context) is None:
-                return self._records()
-            self._watch.go_on_or_raise(event)
-        return self._hand_over(started, deadline)
+            self._watch.known_held |= set(event["known_held"])
+            self._watch.codes.update(event["codes"])  # with their stamps, so that none is searched for again
+            return self._done_or_deferred(context, started, deadline, event)
 
     _pause: float | None = 0.0
 
     @cached_property
-    def _known_held(self) -> set[str]:
-        return set()
-
-    @cached_property
     def _watch(self) -> StatusWatch:
-        codes, statuses = dict.fromkeys(self._codes, ""), self.target_statuses or ()
-        return StatusWatch(self.nexus_conn_id, self.resource, codes, statuses, self.max_consecutive_failures, self.log)
+        return StatusWatch(self, dict.fromkeys(self._codes, ""))
 
     @cached_property
     def _codes(self) -> tuple[str, ...]:
@@ -172,43 +158,45 @@ class NexusStatusSensor(NexusBaseOperator, BaseSensorOperator):
         before: dict[str, Any] = stored if isinstance(stored, dict) else {"failures": 0, "known_held": []}
         if store:
             watch.patience.failures = before["failures"]
-            self._known_held |= set(before["known_held"])
+            watch.known_held |= set(before["known_held"])
         try:
             pause = watch.look()
             for code in watch.held:
                 if self.on_held == "fail":
                     raise watch.error(code, "and is held")
-                if self.on_held_callback and code not in self._known_held:
+                if self.on_held_callback and code not in watch.known_held:
                     self.on_held_callback(cast("Context", {**context, "nexus_record": as_plain(watch.record(code))}))
-                self._known_held.add(code)
+                watch.known_held.add(code)
             if not self.deferrable:
                 watch.log_wait()
         finally:
-            after: dict[str, Any] = {"failures": watch.patience.failures, "known_held": sorted(self._known_held)}
+            after: dict[str, Any] = {"failures": watch.patience.failures, "known_held": sorted(watch.known_held)}
             if store and after != before:
                 store.set(_SO_FAR, after)
         return pause
 
     def _get_next_poke_interval(
         self,
-        started_at: dt.datetime | float,  # noqa: ARG002 - Airflow's signature
+        started_at: datetime | float,  # noqa: ARG002 - Airflow's signature
         run_duration: Callable[[], float],
         poke_count: int,  # noqa: ARG002
     ) -> float:
         return max(interval(run_duration(), self.poke_interval, self.max_interval), self._pause or 0.0)
 
-    def _hand_over(self, started: datetime, deadline: datetime) -> NoReturn:
-        self.defer(
-            trigger=self._watch.trigger(
-                started,
-                deadline,
-                fire_on_held=self.on_held == "fail" or self.on_held_callback is not None,
-                known_held=sorted(self._known_held),
-                poll_interval=self.poke_interval,
-                max_interval=self.max_interval,
-            ),
-            method_name="execute_complete",
+    def _done_or_deferred(
+        self, context: Context, started: datetime, deadline: datetime, event: dict[str, Any] | None = None
+    ) -> Any:
+        """Look once: the records when all are there; else the triggerer waits."""
+        if self._look(context) is None:
+            return self._records()
+        trigger = self._watch.trigger(
+            started,
+            deadline,
+            event,
+            fire_on_held=self.on_held == "fail" or self.on_held_callback is not None,
+            poll_interval=self.poke_interval,
         )
+        return self.defer(trigger=trigger, method_name="execute_complete")
 
     @contextmanager
     def _skipping(self) -> Iterator[None]:

@@ -77,14 +77,9 @@ class NexusChangeTrigger(BaseEventTrigger):
         settle_lag: float | timedelta = 120,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        refuse_wrong(
-            {
-                "nexus_conn_id": nexus_conn_id,
-                "resource": resource,
-                **({} if target_statuses is None else {"target_statuses": target_statuses}),
-                "max_consecutive_failures": max_consecutive_failures,
-            }
-        )
+        statuses = {} if target_statuses is None else {"target_statuses": target_statuses}
+        refuse_wrong({"nexus_conn_id": nexus_conn_id, "resource": resource, **statuses})
+        refuse_wrong({"max_consecutive_failures": max_consecutive_failures})
         self._entry = get_resource(resource)
         if not self._entry.is_windowed:
             raise NexusConfigurationError(f"{resource} can't be watched: Nexus does not filter it by the time of creation")
@@ -106,10 +101,7 @@ class NexusChangeTrigger(BaseEventTrigger):
 
     @classmethod
     async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[Snapshot]:
-        """A snapshot for every poll.
-
-        :raises NexusError: when Nexus does not take the token, or polls failed too often in a row
-        """
+        """A snapshot for every poll, until Nexus does not take the token, or polls failed too often in a row."""
         trigger = cls(**kwargs)
         patience, last = FailureLimit(trigger.max_consecutive_failures), None
         outage = OutageLog(trigger.resource, trigger.log)
@@ -190,40 +182,28 @@ class NexusChangeTrigger(BaseEventTrigger):
 
 
 class Observer:
-    """Polls one collection from an event loop. The connection is read at the first call.
+    """Polls one collection from an event loop, each call with one try. The connection is read at the first of them.
 
-    :param nexus_conn_id: the connection
-    :param resource: what is watched
-    :param lag: seconds, see :class:`~airflow_provider_nexus.watch.changes.Watch`
-    :param with_states: likewise
+    The arguments are those of :class:`~airflow_provider_nexus.watch.changes.Watch`.
     """
 
     def __init__(self, nexus_conn_id: str, resource: Resource, *, lag: float, with_states: bool) -> None:
-        self.watch = Watch(resource, self._now, lag=lag, with_states=with_states)
         self._hook = NexusHook(nexus_conn_id)
         self._client: AsyncNexusClient | None = None
+        self.watch = Watch(resource, lambda: self._client.server_now if self._client else None, lag=lag, with_states=with_states)
 
     async def poll(self, since: datetime | None, known: Mapping[str, SeenStatus]) -> Snapshot:
-        """A snapshot that reaches back to ``lag`` before a moment.
-
-        :raises NexusApiError: one class per cause, after one try
-        """
+        """A snapshot that reaches back to ``lag`` before a moment."""
         return await adrive(self.watch.poll(None if since is None else since - self.watch.lag, known), self._answer)
 
     async def find(self, wanted: Mapping[str, str]) -> dict[str, SeenStatus]:
-        """Look for records by code.
-
-        :raises NexusApiError: one class per cause, after one try
-        """
+        """Look for records by code."""
         return await adrive(self.watch.find(wanted), self._answer)
 
     async def aclose(self) -> None:
         """Close the connections."""
         if self._client is not None:
             await self._client.aclose()
-
-    def _now(self) -> datetime | None:
-        return self._client.server_now if self._client else None
 
     async def _answer(self, ask: Ask) -> Any:
         if self._client is None:
@@ -248,10 +228,7 @@ class _StoredPosition:
         return min(positions, key=lambda position: position.since, default=None)
 
     async def move(self, position: Position, *, at_once: bool) -> None:
-        """Store a position.
-
-        :param at_once: whether no event has to be stored before
-        """
+        """Store a position: at once, where no event has to be stored before."""
         self._late = (position, asyncio.get_running_loop().time() + (0 if at_once else _STORED_WITHIN))
         if at_once:
             await self.settle()

@@ -11,7 +11,7 @@ import asyncio
 import contextvars
 import logging
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -27,7 +27,7 @@ from airflow_provider_nexus.client.aio import AsyncNexusClient
 from airflow_provider_nexus.client.client import cancel_call
 from airflow_provider_nexus.exceptions import NexusError
 from airflow_provider_nexus.hooks.nexus import NexusHook
-from airflow_provider_nexus.operators._arguments import refuse_wrong
+from airflow_provider_nexus.operators._arguments import CHECKS, refuse_wrong
 from airflow_provider_nexus.watch.polling import FailureLimit, OutageLog, interval
 from airflow_provider_nexus.watch.statuses import FEW, Statuses, StatusReader, WaitLog, WaitState, adrive, goal_of
 
@@ -45,42 +45,37 @@ class Wait:
     """One waiting trigger.
 
     :param codes: code -> creation stamp
-    :param age: seconds waited before it came here
+    :param began: when it began, by the clock of the event loop
     :param shortest: seconds between two looks at first
     :param longest: seconds between two looks at most
     """
 
     codes: Mapping[str, str]
-    age: float
+    began: float
     shortest: float
     longest: float
     patience: FailureLimit
     news: asyncio.Queue[Statuses | BaseException] = field(default_factory=asyncio.Queue)
-    joined: float = 0.0
     due: float = 0.0
     seen: Statuses = field(default_factory=dict)
     looked: datetime = field(default_factory=partial(datetime.now, UTC))
 
     def plan(self, now: float, pause: float = 0.0) -> None:
         """Set the time of the next look."""
-        self.due = now + max(interval(self.age + now - self.joined, self.shortest, self.longest), pause)
+        self.due = now + max(interval(now - self.began, self.shortest, self.longest), pause)
 
     def hear(self, seen: Statuses) -> None:
         """Take in what was seen, and wake the trigger when something is new."""
-        mine = {code: seen[code] for code in self.codes if code in seen}
         self.patience.answered()
         self.looked = datetime.now(UTC)
-        if any(self.seen.get(code) != seen_status for code, seen_status in mine.items()):
-            self.seen |= mine
-            self.news.put_nowait(dict(self.seen))
+        known = self.seen | {code: seen[code] for code in self.codes if code in seen}
+        if known != self.seen:
+            self.seen = known
+            self.news.put_nowait(known)
 
 
 class Poller:
-    """Looks at the records of all waits that have joined.
-
-    :param nexus_conn_id: the connection, read once when the first wait joins
-    :param resource: name of the resource
-    """
+    """Looks at the records of all waits that have joined. The connection is read once when the first wait joins."""
 
     def __init__(self, nexus_conn_id: str, resource: str) -> None:
         self._hook, self._reader = NexusHook(nexus_conn_id), StatusReader(get_resource(resource))
@@ -88,17 +83,13 @@ class Poller:
         self._task: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
         self._quiet_until = 0.0
-        self._outage = OutageLog(resource, _log)
 
     def join(self, wait: Wait) -> None:
         """Look for a wait from now on; its first look is one interval away, as the task looked just before."""
-        now = asyncio.get_running_loop().time()
-        wait.joined = now
-        wait.plan(now)
+        wait.plan(asyncio.get_running_loop().time())
         self._waits.add(wait)
         self._changed.set()
         if self._task is None or self._task.done():
-            self._outage = OutageLog(f"{self._reader.resource.name} by the connection {self._hook.nexus_conn_id}", _log)
             # a context of its own: it must not log as the trigger that happened to come first
             self._task = asyncio.get_running_loop().create_task(self._run(), context=contextvars.Context())
 
@@ -109,10 +100,11 @@ class Poller:
 
     async def _run(self) -> None:
         client: AsyncNexusClient | None = None
+        outage = OutageLog(f"{self._reader.resource.name} by the connection {self._hook.nexus_conn_id}", _log)
         try:
             while await self._sleep():
                 client = client or await self._hook.aclient()
-                await self._poll(client)
+                await self._poll(client, outage)
         except Exception as error:  # noqa: BLE001 - every wait gets it, whatever it is
             self._fail(self._waits, error)
         finally:
@@ -121,10 +113,7 @@ class Poller:
                 await client.aclose()
 
     async def _sleep(self) -> bool:
-        """Sleep until a wait is due.
-
-        :return: whether there is one left
-        """
+        """Sleep until a wait is due, and return whether there is one left."""
         loop = asyncio.get_running_loop()
         while self._waits:
             pause = max(min(wait.due for wait in self._waits), self._quiet_until) - loop.time()
@@ -136,7 +125,7 @@ class Poller:
                     await self._changed.wait()
         return False
 
-    async def _poll(self, client: AsyncNexusClient) -> None:
+    async def _poll(self, client: AsyncNexusClient, outage: OutageLog) -> None:
         now = asyncio.get_running_loop().time()
         due = [wait for wait in self._waits if wait.due - now <= wait.shortest * _SLACK]
         if sum(len(wait.codes) for wait in due) > FEW:
@@ -145,7 +134,7 @@ class Poller:
         try:
             seen = await adrive(self._reader.read(wanted), partial(client.answer, self._reader.resource))
         except NexusError as error:
-            self._outage.failed(error)
+            outage.failed(error)
             now = asyncio.get_running_loop().time()
             for wait in due:
                 try:
@@ -156,7 +145,7 @@ class Poller:
                     wait.plan(now, pause)
                     self._quiet_until = max(self._quiet_until, now + pause)
             return
-        self._outage.answered()
+        outage.answered()
         for wait in due:
             wait.plan(now)
             wait.hear(seen)
@@ -209,36 +198,14 @@ class NexusStatusTrigger(BaseTrigger):
         cancel_on_kill: bool = False,
         nexus_conn_id: str = NexusHook.default_conn_name,
     ) -> None:
+        given = {name: value for name, value in locals().items() if name not in ("self", "__class__")}  # all arguments
         super().__init__()  # type: ignore[no-untyped-call]
-        refuse_wrong(
-            {
-                "resource": resource,
-                "codes": codes,
-                **({"target_statuses": target_statuses} if target_statuses else {}),
-                "fire_on_held": fire_on_held,
-                "poll_interval": poll_interval,
-                "max_interval": max_interval,
-                "max_consecutive_failures": max_consecutive_failures,
-                "cancel_on_kill": cancel_on_kill,
-                "nexus_conn_id": nexus_conn_id,
-            }
-        )
+        left_out = () if target_statuses else ("target_statuses",)
+        refuse_wrong({name: value for name, value in given.items() if name in CHECKS and name not in left_out})
         self._goal = goal_of(get_resource(resource), target_statuses)
         self._started, self._deadline = moment(started, "started"), moment(deadline, "deadline")
-        self._kwargs: dict[str, Any] = {
-            "resource": resource,
-            "codes": dict(codes),
-            "started": started,
-            "deadline": deadline,
-            "target_statuses": list(self._goal.targets),
-            "fire_on_held": fire_on_held,
-            "known_held": list(texts_of(known_held, "code in known_held")),
-            "poll_interval": poll_interval,
-            "max_interval": max_interval,
-            "max_consecutive_failures": max_consecutive_failures,
-            "cancel_on_kill": cancel_on_kill,
-            "nexus_conn_id": nexus_conn_id,
-        }
+        held = list(texts_of(known_held, "code in known_held"))
+        self._kwargs = given | {"codes": dict(codes), "target_statuses": list(self._goal.targets), "known_held": held}
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Class path and arguments, as Airflow stores them."""
@@ -246,14 +213,12 @@ class NexusStatusTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and fire once."""
-        given = self._kwargs
-        age = (datetime.now(UTC) - self._started).total_seconds()
+        given, loop = self._kwargs, asyncio.get_running_loop()
+        began = loop.time() - (datetime.now(UTC) - self._started).total_seconds()
         patience = FailureLimit(given["max_consecutive_failures"])
-        wait = Wait(given["codes"], age, given["poll_interval"], given["max_interval"], patience)
-        pollers, key = _POLLERS.setdefault(asyncio.get_running_loop(), {}), (given["nexus_conn_id"], given["resource"])
-        if key not in pollers:
-            pollers[key] = Poller(*key)
-        poller = pollers[key]
+        wait = Wait(given["codes"], began, given["poll_interval"], given["max_interval"], patience)
+        key = given["nexus_conn_id"], given["resource"]
+        poller = _POLLERS.setdefault(loop, {}).setdefault(key, Poller(*key))
         poller.join(wait)
         wait_log = WaitLog(given["resource"], self._goal, given["codes"], self.log)
         try:
@@ -282,10 +247,8 @@ class NexusStatusTrigger(BaseTrigger):
     def _news(self, seen: Statuses) -> str:
         """The reason to fire; empty when there is none."""
         verdicts = {
-            code: WaitState.MISSED
-            if seen_status.status is None
-            else self._goal.judge(seen_status.status, ended=seen_status.ended)
-            for code, seen_status in seen.items()
+            code: WaitState.MISSED if each.status is None else self._goal.judge(each.status, ended=each.ended)
+            for code, each in seen.items()
         }
         if WaitState.MISSED in verdicts.values():
             return "missed"
@@ -299,12 +262,9 @@ class NexusStatusTrigger(BaseTrigger):
         """Cancel the records in Nexus, when that was asked for. Airflow calls this when a person ends the waiting task."""
         if not self._kwargs["cancel_on_kill"]:
             return
-        client = await NexusHook(self._kwargs["nexus_conn_id"]).aclient()
-        try:
+        async with aclosing(await NexusHook(self._kwargs["nexus_conn_id"]).aclient()) as client:
             for code in self._kwargs["codes"]:
                 try:
                     await client.send(cancel_call(get_resource(self._kwargs["resource"]), code), bytes)
                 except NexusError as error:
                     self.log.warning("could not cancel: %s", error)
-        finally:
-            await client.aclose()
