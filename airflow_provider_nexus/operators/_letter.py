@@ -40,7 +40,6 @@ _HEADERS = "its headers"
 class Letter:
     """A mail whose every member could be read.
 
-    :param code: its code in Nexus
     :param bodies: subtype of ``text`` to text, lines ended by LF
     """
 
@@ -81,9 +80,7 @@ def is_fit(code: object) -> bool:
 def join_addresses(mail: Mapping[str, Any]) -> dict[str, Any]:
     """The recipients of a mail, each member one text fit for a header, without the blanks that Nexus pads them with.
 
-    A member is ``None`` where nobody is in it. See docs/api_facts.rst, Mail.
-
-    :raises NexusUnsentMailError: when one can't be read
+    A member is ``None`` where nobody is in it. ``NexusUnsentMailError`` when one can't be read. See docs/api_facts.rst, Mail.
     """
     recipient = mail.get("recipient") or {}
     read = {name: _recipients(mail, name) for name in _MEMBERS if name in recipient}
@@ -91,10 +88,7 @@ def join_addresses(mail: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def compose(mail: Mapping[str, Any], from_email: str | None) -> Letter:
-    """A mail understood.
-
-    :raises NexusUnsentMailError: when that can't be; names the mail and the member, and no address
-    """
+    """A mail understood. ``NexusUnsentMailError`` when that can't be, with the mail and the member, and no address."""
     code, content = mail["code"], mail.get("content") or {}
     if not is_fit(code):
         raise NexusUnsentMailError(f"mail {code!a:.100}: its code can't be a Message-ID; nothing was sent")
@@ -127,10 +121,7 @@ def parse_addresses(value: object) -> Addresses:
 
 
 def write(letter: Letter) -> bytes:
-    """The bytes of a mail, read again before they are given, as headers that Python folds don't always arrive as they were.
-
-    :raises NexusUnsentMailError: when a reader would find something else than was given
-    """
+    """The bytes of a mail, refused where a reader would find something else, as headers that Python folds can arrive changed."""
     differs = _HEADERS
     for longest in (_USUAL_LINE, _LONGEST_LINE):  # what is lost by folding may arrive unfolded
         with suppress(Exception):  # Python's email package has no list of what it raises for a text that it can't write
@@ -195,12 +186,16 @@ def _refusal(code: str, member: str, why: str) -> NexusUnsentMailError:
     return NexusUnsentMailError(f"mail {code}: {member} {why}; nothing was sent")
 
 
-def _line(value: object) -> str:
+def _text(value: object, unfit: re.Pattern[str], what: str) -> str:
     if not isinstance(value, str | None):
         raise ValueError("is no text")  # noqa: TRY004 - as for all other values that can't be sent
-    if value and _CONTROLS.search(value):
-        raise ValueError("contains a line break, another control character or half a character")
-    return (value or "").strip(" \t")
+    if value and unfit.search(value):
+        raise ValueError(f"contains {what}")
+    return value or ""
+
+
+def _line(value: object) -> str:
+    return _text(value, _CONTROLS, "a line break, another control character or half a character").strip(" \t")
 
 
 def _subject(value: object) -> str:
@@ -211,11 +206,7 @@ def _subject(value: object) -> str:
 
 
 def _lines(value: object) -> str:
-    if not isinstance(value, str | None):
-        raise ValueError("is no text")  # noqa: TRY004 - as for all other values that can't be sent
-    if value and _HALVES.search(value):
-        raise ValueError("contains half a character")
-    text = re.sub("\r\n?", "\n", value or "")
+    text = re.sub("\r\n?", "\n", _text(value, _HALVES, "half a character"))
     return text if not text or text.endswith("\n") else f"{text}\n"
 
 
@@ -232,9 +223,8 @@ def _address(piece: str) -> Address:
         raise ValueError("contains an address that is not a name, one @ and a domain")
     address = Address(name, local, ascii_domain)
     readings = [(_squeezed(its_name), its_spec) for its_name, its_spec in getaddresses([piece])]
-    if readings != [(name, spec)] or not _is_read(
-        "To", str(address), lambda header: _shown(header.addresses) == _shown([address])
-    ):
+    is_read = _is_read("To", str(address), lambda header: _shown(header.addresses) == _shown([address]))
+    if readings != [(name, spec)] or not is_read:
         raise ValueError("contains an address that can be read in two ways")
     return address
 
@@ -250,12 +240,9 @@ def _ascii(domain: str) -> str:
     """A domain as mail servers take it; empty for one that is no domain, or that would become another one."""
     if len(domain) > _LONGEST_DOMAIN:
         return ""
-    known = domain
-    if not domain.isascii():
-        try:
-            known = domain.encode("idna").decode()
-            if known.encode().decode("idna") != normalize("NFC", domain.lower()):
-                return ""
-        except UnicodeError:
-            return ""
-    return known if _DOMAIN.fullmatch(known) and len(known) <= _LONGEST_DOMAIN else ""
+    try:
+        known = domain if domain.isascii() else domain.encode("idna").decode()
+        is_kept = known == domain or known.encode().decode("idna") == normalize("NFC", domain.lower())
+    except UnicodeError:
+        return ""
+    return known if is_kept and _DOMAIN.fullmatch(known) and len(known) <= _LONGEST_DOMAIN else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.sdk import Variable
@@ -79,10 +80,7 @@ class AirflowLedger:
 
 
 def ledger_of(context: Context, *shared_by: str) -> AirflowLedger:
-    """The ledger of a task, which every try of it has.
-
-    :param shared_by: what makes the write unique, where other tasks can mean the same one
-    """
+    """The ledger of a task, which every try of it has, and where others can mean the same write, those that share its names."""
     store, instance = context.get("task_state_store"), context["ti"]
     if store is None and not shared_by:
         shared_by = (instance.dag_id, instance.run_id, instance.task_id, str(instance.map_index))
@@ -105,13 +103,9 @@ def send_once(context: Context, call: Call, send: Callable[[Callable[[], object]
 
     :param send: makes the call, and right before its first byte the one that it is given
     :param finish: answer -> result; when it fails, the call has been made all the same
-    :raises NexusAmbiguousWriteError: when an earlier try sent the call and it is not known what became of it, or when that
-        happens now
+    :raises NexusAmbiguousWriteError: when it is not known what became of the call, which this try or an earlier one sent
     """
-
-    def doubt(detail: str) -> NexusAmbiguousWriteError:
-        return NexusAmbiguousWriteError(call.method, call.label, detail=detail)
-
+    doubt = partial(NexusAmbiguousWriteError, call.method, call.label)
     ledger, instance = ledger_of(context), context["ti"]
     is_retry = instance.try_number > instance.max_tries - (context["task"].retries or 0) + 1
     if is_retry:
@@ -121,24 +115,22 @@ def send_once(context: Context, call: Call, send: Callable[[Callable[[], object]
     claim = Claim(ledger)
     known = claim.take()
     if known.code:
-        raise doubt("an earlier try of this task made it and Nexus took it; what came back was lost with that try")
+        raise doubt(detail="an earlier try of this task made it and Nexus took it; what came back was lost with that try")
     if known.sent:
         detail = f"an earlier try of this task sent it at {known.sent}, and it is not known what became of it; only when "
-        raise doubt(f"{detail}Nexus did not carry it out, {ledger.way_out}")
+        raise doubt(detail=f"{detail}Nexus did not carry it out, {ledger.way_out}")
     try:
         values = claim.send(send, lambda: datetime.now(UTC))
-    except NexusError:
-        raise
     except (Exception, AirflowTaskTimeout) as error:
-        if not claim.is_marked:
+        if isinstance(error, NexusError) or not claim.is_marked:
             raise
-        raise doubt(f"{type(error).__name__} came before the answer") from error
+        raise doubt(detail=f"{type(error).__name__} came before the answer") from error
     try:
         result = finish(values)
-    except Exception as error:
-        if not isinstance(error, AirflowSkipException | AirflowFailException):
-            raise doubt(f"Nexus answered, then {type(error).__name__} came while the answer was dealt with") from error
+    except (AirflowSkipException, AirflowFailException):
         settle(ledger, _DONE)
         raise
+    except Exception as error:
+        raise doubt(detail=f"Nexus answered, then {type(error).__name__} came while the answer was dealt with") from error
     settle(ledger, _DONE)
     return result

@@ -23,8 +23,6 @@ def prepare(mail: Mapping[str, Any], *, smtp_conn_id: str, from_email: str | Non
     What is returned raises :class:`NexusUnsentMailError` when the mail did not go out, and :class:`NexusAmbiguousMailError` when
     the server may have taken the mail and did not answer.
 
-    :param mail: Nexus' record
-    :param smtp_conn_id: Airflow connection of type ``smtp``
     :param from_email: sender; by default the one of the connection
     :param log: gets a warning when the mail server took the mail and refused some of its recipients
     :raises NexusUnsentMailError: when it can't be sent as it is; the mail server was not called

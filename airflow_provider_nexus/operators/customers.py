@@ -49,11 +49,7 @@ class NexusCustomerAction(NexusAction):
         raise NotImplementedError
 
     def act(self, context: Context) -> dict[str, Any]:
-        """Bring the customer into the wanted state.
-
-        :raises NexusConflictError: when the customer to create exists with other values
-        :raises NexusAmbiguousWriteError: when it is not known whether Nexus carried it out; another try looks again
-        """
+        """Bring the customer into the wanted state. ``NexusConflictError`` when one to create exists with other values."""
         refuse_none(self.values or {})
         return self.carry_out(self.write(), context)
 

@@ -20,20 +20,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
 
 
-Kind = Literal[
-    "buy",
-    "sell",
-    "gift",
-    "clawback",
-    "send_out",
-    "send_internal",
-    "send_to_bucket",
-    "swap",
-    "broker_buy",
-    "broker_sell",
-    "classic_buy",
-    "classic_sell",
-]
+CustodianKind = Literal["buy", "sell", "gift", "clawback", "send_out", "send_internal", "send_to_bucket", "swap"]
+Kind = CustodianKind | Literal["broker_buy", "broker_sell", "classic_buy", "classic_sell"]
 
 
 class NexusCreateTransactionOperator(NexusOnceOperator):
@@ -98,11 +86,7 @@ class NexusCreateTransactionOperator(NexusOnceOperator):
         return as_plain(self.hook.run("POST", f"{trade.path}/simulate", json=trade_body(trade, self.values)))
 
     def write(self, reference: str) -> Write:
-        """The call.
-
-        :raises NexusConfigurationError: when ``values`` have a ``paymentReference`` of their own beside the user's ``reference``:
-            the tasks that give the one would not see those that give the other
-        """
+        """The call. Two references are refused, as the tasks that give the one would not see those that give the other."""
         own = at(self.values, "paymentReference")
         if self.reference is not None and own not in (None, "", self.reference):
             raise NexusConfigurationError(
@@ -129,10 +113,7 @@ class NexusCancelTransactionOperator(NexusAction):
         self.check(NexusCancelTransactionOperator)
 
     def act(self, context: Context) -> dict[str, Any]:
-        """Cancel it.
-
-        :raises NexusConflictError: when it is completed
-        """
+        """Cancel it. ``NexusConflictError`` when it is completed."""
         return self.carry_out(cancel_write(self.hook.client, self.transaction_code), context)
 
 
@@ -170,10 +151,7 @@ class NexusPayoutTransactionOperator(NexusAction):
         self.check(NexusPayoutTransactionOperator)
 
     def act(self, context: Context) -> dict[str, Any]:
-        """Pay it out.
-
-        :raises NexusConflictError: when somebody else has
-        """
+        """Pay it out. ``NexusConflictError`` when somebody else has."""
         write = payout_write(
             self.hook.client,
             ledger_of(context),
