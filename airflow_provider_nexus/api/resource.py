@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
@@ -47,7 +47,7 @@ class DateFilter:
     stamp: str = "created"
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)  # of each there is one, which is itself alone
+@dataclass(frozen=True, eq=False)  # of each there is one, which is itself alone
 class Resource:
     """One collection or snapshot of Nexus.
 
@@ -94,6 +94,7 @@ class Resource:
     path: str
     schema: Schema
     meaning: str
+    _: KW_ONLY
     surface: str = "AB"
     api_version: str = "1.2"
     shape: Shape = Shape.PAGED
