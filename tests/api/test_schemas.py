@@ -8,7 +8,7 @@ from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.api.schemas import transactions
 from airflow_provider_nexus.api.schemas.field import Field, Kind, Schema, Unit, crypto, fiat, many, mapping, nested, price, text
 
-SCHEMAS = {schema.name: schema for schema in (*(r.schema for r in RESOURCES.values()), transactions.TRANSACTION_TOTALS)}
+SCHEMAS = {resource.schema.name: resource.schema for resource in RESOURCES.values()}
 
 every_schema = pytest.mark.parametrize("schema", SCHEMAS.values(), ids=list(SCHEMAS))
 
@@ -129,6 +129,7 @@ def test_amounts_can_be_summed() -> None:
 
 
 def test_totals_sum_fields_of_the_broker_transaction() -> None:
-    own = {path: field.unit for path, field in transactions.BROKER_TRANSACTION.amounts()}
-    totals = {path for path, _ in transactions.TRANSACTION_TOTALS.amounts()}
-    assert {path if path != ("payoutValue",) else ("payout",) for path in totals} <= set(own)
+    own = {".".join(path) for path, field in transactions.BROKER_TRANSACTION.amounts() if field.unit == "fiat"}
+    fields = RESOURCES["broker_transactions"].totals_fields
+    assert fields
+    assert set(fields.values()) <= own

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_provider_nexus.api.schemas.field import date, flag, many, mapping, nested, ratio, schema, text, time
-from airflow_provider_nexus.api.schemas.partner import BANK
+from airflow_provider_nexus.api.schemas.partner import BANK, NAMED_COUNTRY
 
 CUSTOMER = schema(
     "Customer",
@@ -65,8 +65,6 @@ ACCOUNT = schema(
     ),
 )
 
-_COUNTRY = (text("code", "Country code"), text("name", "Country name"))
-
 PERSON = schema(
     "Person",
     text("id", "Guid of the person"),
@@ -75,8 +73,8 @@ PERSON = schema(
     text("lastName", "Last name", personal=True),
     many("types", "Director, UltimateBeneficialOwner, PseudoUltimateBeneficialOwner, AuthorisedRepresentative, Other"),
     date("dateOfBirth", "Date of birth", personal=True),
-    nested("nationality", "Nationality", *_COUNTRY),
-    nested("residenceCountry", "Country of residence", *_COUNTRY),
+    nested("nationality", "Nationality", *NAMED_COUNTRY),
+    nested("residenceCountry", "Country of residence", *NAMED_COUNTRY),
     ratio("ownershipPercentage", "Share owned, 0.01 to 1"),
     time("createdOn", "When the person was added"),
     text("createdBy", "Who added the person", personal=True),
@@ -91,11 +89,7 @@ BANK_ACCOUNT = schema(
     text("name", "Holder", personal=True),
     text("customerCode", "Owner", personal=True),
     text("currencyCode", "Currency of the account"),
-    nested(
-        "bank",
-        "The bank",
-        *BANK.fields,
-    ),
+    nested("bank", "The bank", *BANK.fields),
     flag("isPrimary", "The customer's primary account; setting one unsets the others"),
     time("created", "When the bank account was added"),
     text("createdBy", "Who added it", personal=True),

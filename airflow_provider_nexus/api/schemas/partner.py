@@ -38,10 +38,7 @@ TRUST_LEVEL = schema(
 )
 
 PORTFOLIO = schema(
-    "Portfolio",
-    text("code", "Code"),
-    text("name", "Name"),
-    flag("mailsEnabled", "Mails are made for its customers"),
+    "Portfolio", text("code", "Code"), text("name", "Name"), flag("mailsEnabled", "Mails are made for its customers")
 )
 
 BUCKET = schema(
@@ -89,10 +86,7 @@ CRYPTOCURRENCY = schema(
         text("addressExplorerURL", "Where an address can be looked up"),
         text("transactionExplorerURL", "Where a transaction can be looked up"),
     ),
-    text(
-        "hotWalletReceiveFlow",
-        "MultiAddressFlow, SingleAddressUsingMemoFlow or MultiAddressWithForwardingToMainAddressFlow",
-    ),
+    text("hotWalletReceiveFlow", "MultiAddressFlow, SingleAddressUsingMemoFlow or MultiAddressWithForwardingToMainAddressFlow"),
     nested(
         "transactionLimits",
         "Limits on single transactions, whatever the trust level",
@@ -101,6 +95,13 @@ CRYPTOCURRENCY = schema(
     ),
 )
 
+
+def _place(name: str, meaning: str) -> Field:
+    kind = text(f"{name}Type", "Exchange, HotWallet, Coldstore or Other")
+    exchange = text(f"{name}TradeExchangeCode", "Exchange"), text(f"{name}TradeExchangeName", "Name of the exchange")
+    return nested(name, meaning, kind, *exchange)
+
+
 CRYPTO_ADDRESS = schema(
     "CryptoAddress",
     text("cryptoCode", "Crypto"),
@@ -108,36 +109,20 @@ CRYPTO_ADDRESS = schema(
     text("addressReference", "Memo or tag that belongs to the address"),
     text("exchangeWalletCode", "Wallet at the exchange"),
     many("status", "Inactive, Active, Deleted, Whitelisted, NotValidated, ToBeDeleted; several at once"),
-    nested(
-        "sink",
-        "Where crypto sent to it arrives",
-        text("sinkType", "Exchange, HotWallet, Coldstore or Other"),
-        text("sinkTradeExchangeCode", "Exchange"),
-        text("sinkTradeExchangeName", "Name of the exchange"),
-    ),
-    nested(
-        "source",
-        "Where it may be sent from",
-        text("sourceType", "Exchange, HotWallet, Coldstore or Other"),
-        text("sourceTradeExchangeCode", "Exchange"),
-        text("sourceTradeExchangeName", "Name of the exchange"),
-    ),
+    _place("sink", "Where crypto sent to it arrives"),
+    _place("source", "Where it may be sent from"),
     text("comment", "Comment"),
     time("created", "When it was added"),
     text("createdBy", "Who added it", personal=True),
 )
 
+NAMED_COUNTRY = (text("code", "Country code"), text("name", "Country name"))
+
 BANK = schema(
     "Bank",
     text("id", "Guid of the bank"),
     text("name", "Name"),
-    nested(
-        "country",
-        "Country; declared as its code alone",
-        text("code", "Country code"),
-        text("name", "Country name"),
-        also=("text",),
-    ),
+    nested("country", "Country; declared as its code alone", *NAMED_COUNTRY, also=("text",)),
     text("bicCode", "BIC"),
     text("city", "City"),
 )
@@ -175,12 +160,7 @@ def _period(name: str, meaning: str) -> Field:
     return nested(name, meaning, integer("amount", "How many of the unit"), text("unit", "Days or Months"))
 
 
-_SPAN = (
-    text("id", "Guid"),
-    integer("number", "Place among its siblings"),
-    time("from", "Start"),
-    time("to", "End"),
-)
+_SPAN = (text("id", "Guid"), integer("number", "Place among its siblings"), time("from", "Start"), time("to", "End"))
 
 INTEREST_SCHEDULE = schema(
     "InterestSchedule",

@@ -1,4 +1,4 @@
-"""Transactions of both API generations, their totals and callbacks."""
+"""Transactions of both API generations, and their callbacks."""
 
 from __future__ import annotations
 
@@ -54,18 +54,6 @@ BROKER_TRANSACTION = schema(
     text("payComment", "Comment on the payment"),
     text("bankTransferReference", "Reference on the bank transfer", personal=True),
     flag("isSettled", "Settled with the bank"),
-)
-
-TRANSACTION_TOTALS = schema(
-    "TransactionTotals",
-    text("status", "Status, in upper case here"),
-    text("currencyCode", "Currency"),
-    integer("transactionCount", "Number of transactions"),
-    fiat("payoutValue", "Sum of payout"),
-    fiat("tradeValue", "Sum of tradeValue"),
-    fiat("bankCommission", "Sum of bankCommission"),
-    fiat("partnerCommission", "Sum of partnerCommission"),
-    fiat("networkCommission", "Sum of networkCommission"),
 )
 
 
