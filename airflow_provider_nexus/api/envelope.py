@@ -1,7 +1,8 @@
 """Envelope of an answer: its bytes -> values, records, or the complaint of Nexus. See docs/api_facts.rst, Envelope.
 
 Numbers never become floats: a fraction or an exponent is read as ``Decimal``, digit by digit. Records of a collection
-stay the raw bytes that came. Member names are matched without regard to case, as the vendor's own client does.
+stay the raw bytes that came. Member names are matched without regard to case, as the vendor's own client does. What can't be read
+raises :class:`MalformedAnswerError`, and what carries errors :class:`RefusedAnswerError`.
 """
 
 from __future__ import annotations
@@ -101,19 +102,12 @@ _decode_page = msgspec.json.Decoder(_PageEnvelope, strict=False).decode
 
 
 def decode(body: bytes) -> Any:
-    """Any JSON text, with fractions as ``Decimal``.
-
-    :raises MalformedAnswerError: when it is no JSON
-    """
+    """Any JSON text, with fractions as ``Decimal``."""
     return _checked(_decode_any, body)
 
 
 def unwrap(body: bytes) -> Any:
-    """The decoded ``values`` of an envelope, or the whole of a body that is none; ``None`` for an empty body.
-
-    :raises MalformedAnswerError: when it is no JSON
-    :raises RefusedAnswerError: when the envelope carries errors
-    """
+    """The decoded ``values`` of an envelope, or the whole of a body that is none; ``None`` for an empty body."""
     if not _clean(body).strip():
         return None
     answer = decode(body)
@@ -124,11 +118,7 @@ def unwrap(body: bytes) -> Any:
 
 
 def records(resource: Resource, body: bytes) -> Records:
-    """The records of an answer to a call of the resource's collection.
-
-    :raises MalformedAnswerError: when the body is no JSON or of another shape
-    :raises RefusedAnswerError: when the envelope carries errors
-    """
+    """The records of an answer to a call of the resource's collection."""
     if not body.isascii():  # raw records are taken over unread, so this is the place to see whether they are text at all
         _checked(bytes.decode, body)
     if resource.shape is Shape.PAGED and resource.is_seen:
@@ -136,7 +126,7 @@ def records(resource: Resource, body: bytes) -> Records:
     values = _values(body) if resource.envelope else _bare(body)
     if not resource.is_seen:
         return _in_any_shape(resource, values)
-    raw = _on_one_line(_READERS[resource.shape](resource, values))
+    raw = _on_one_line(_whole(resource, values))
     return Records(raw, total=len(raw), total_pages=1)
 
 
@@ -185,8 +175,7 @@ def _names_record(values: Any) -> bool:
 def redact(text: str) -> str:
     """The beginning of a text without what can identify a person or let somebody in: mail addresses, account numbers, tokens.
 
-    It is cut first, since what the patterns cost grows with the square of a text's length, and so that half of something that is
-    blanked does not stay. Then it is cut to what a log line bears.
+    It is cut first, since what the patterns cost grows with the square of a text's length; half of what is blanked does not stay.
     """
     piece = text if len(text) <= _WINDOW else _CUT.sub("", text[:_WINDOW])
     return " ".join(_PERSONAL.sub("***", piece).split())[:_EXCERPT_LENGTH]
@@ -255,7 +244,7 @@ def _in_any_shape(resource: Resource, values: bytes) -> Records:
 
 
 def _values(body: bytes) -> bytes:
-    answer = _fold(_clean(body))
+    answer = _fold(body)
     _refuse_errors(answer.get("errors", _NULL))
     if "values" not in answer:
         raise MalformedAnswerError("an answer without values")
@@ -271,13 +260,14 @@ def _bare(body: bytes) -> bytes:
     return body
 
 
-def _array(resource: Resource, values: bytes) -> Iterator[bytes]:  # noqa: ARG001 - all readers are called alike
-    yield from _checked(lenient.items, values)
-
-
-def _object(resource: Resource, values: bytes) -> Iterator[bytes]:  # noqa: ARG001 - all readers are called alike
-    _fold(values)
-    yield values
+def _whole(resource: Resource, values: bytes) -> Iterable[Raw | bytes]:
+    """All records of an answer that has no pages."""
+    if resource.shape is Shape.ARRAY:
+        return _checked(lenient.items, values)
+    if resource.shape is Shape.OBJECT:
+        _fold(values)
+        return [values]
+    return _lists(resource, values) if resource.shape is Shape.LISTS else _keyed(resource, values)
 
 
 def _lists(resource: Resource, values: bytes) -> Iterator[bytes]:
@@ -294,20 +284,11 @@ def _lists(resource: Resource, values: bytes) -> Iterator[bytes]:
 def _keyed(resource: Resource, values: bytes) -> Iterator[bytes]:
     members = _fold(values)
     lifted = {name: bytes(members[name.lower()]) for name in resource.lifted if name.lower() in members}
-    missing = [holder for holder in resource.holders if holder.lower() not in members]
-    if missing:
+    if missing := [holder for holder in resource.holders if holder.lower() not in members]:
         raise MalformedAnswerError(f"an answer without {missing[0]}")
     inside = _checked(lenient.members, next(iter(members[h.lower()] for h in resource.holders), values))
     for code, record in inside.items():
         yield inject(bytes(record), {**lifted, resource.keyed_by: msgspec.json.encode(code)})
-
-
-_READERS: dict[Shape, Callable[[Resource, bytes], Iterator[bytes]]] = {
-    Shape.ARRAY: _array,
-    Shape.OBJECT: _object,
-    Shape.LISTS: _lists,
-    Shape.KEYED: _keyed,
-}
 
 
 def _fold(body: bytes) -> dict[str, Raw]:

@@ -36,7 +36,6 @@ def typed(resource: Resource, record: dict[str, Any], on_untyped: OnUntyped | No
     """
 
     def refuse_or_pass(path: str, field: Field, value: Any) -> Any:
-        """A value that is of no kind that its field may have, as it came."""
         expected = _EXPECTED.get(field.kind, with_article(field.kind))
         if resource.must_be_typed(path, field):
             shown = "(personal data, not shown)" if field.personal else value
@@ -109,7 +108,18 @@ class _Plan:
             usual[dict] = inside.read
 
         def otherwise(value: Any, misfit: _OnMisfit) -> Any:
-            return _value(misfit, path, field, inside, value)
+            for kind in (field.kind, *field.also):
+                if kind in _CONTAINERS:
+                    if inside is None:
+                        return value
+                    if isinstance(value, _CONTAINERS[kind]):
+                        return _contents(misfit, inside, value, is_map=kind == "map")
+                    continue
+                try:
+                    return _READERS[kind](value)
+                except (ValueError, TypeError, InvalidOperation):
+                    continue
+            return misfit(path, field, value)
 
         def stamp(value: str, misfit: _OnMisfit) -> Any:
             try:
@@ -129,21 +139,6 @@ _plans = dict[int, tuple[Schema, _Plan]]()
 def _plan_of(schema: Schema) -> _Plan:
     _, plan = _plans.get(id(schema)) or _plans.setdefault(id(schema), (schema, _Plan("", schema.fields)))
     return plan
-
-
-def _value(misfit: _OnMisfit, path: str, field: Field, inside: _Plan | None, value: Any) -> Any:
-    for kind in (field.kind, *field.also):
-        if kind in _CONTAINERS:
-            if not inside:
-                return value
-            if isinstance(value, _CONTAINERS[kind]):
-                return _contents(misfit, inside, value, is_map=kind == "map")
-            continue
-        try:
-            return _READERS[kind](value)
-        except (ValueError, TypeError, InvalidOperation):
-            continue
-    return misfit(path, field, value)
 
 
 def _contents(misfit: _OnMisfit, plan: _Plan, value: Any, *, is_map: bool) -> Any:

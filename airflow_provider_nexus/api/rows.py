@@ -93,19 +93,17 @@ class RowReader:
         self.resource, self._with_amounts = resource, with_amounts
         self._stamp = resource.created.stamp if resource.created else resource.stamp
         self._amounts = list(resource.schema.amounts())
+        self._status = (resource.lifecycle.status_field,) if resource.lifecycle else ()
+        self._keys = [tuple(name.split(".")) for name in resource.key]
         self._tree = self._wanted()
         self._is_respelt: bool | None = None
-        whole = _struct(resource.name, self._tree)
-        self._decode = decoder_of(whole)
+        trees = (self._tree, self._wanted(amount=None), self._wanted(amount=None, with_codes=False))
+        self._decoders = [decoder_of(_struct(resource.name, wanted)) for wanted in trees]
         page = _struct(resource.name, self._wanted(amount=Any if with_amounts else None, part_of_key=str))
         self._decode_page = decoder_of(list[page], Decimal)  # type: ignore[valid-type]
-        kinds = (self._wanted(amount=None), self._wanted(amount=None, with_codes=False))
-        self._decoders_without = [decoder_of(_struct(resource.name, wanted)) for wanted in kinds]
         self._holders: dict[tuple[str, ...], list[tuple[str, bool]]] = {}
         for path, field in self._amounts:
             self._holders.setdefault(path[:-1], []).append((path[-1], field.unit == "fiat"))
-        self._keys = [tuple(name.split(".")) for name in resource.key]
-        self._status = (resource.lifecycle.status_field,) if resource.lifecycle else ()
 
     def _wanted(self, *, amount: Any = Number, with_codes: bool = True, part_of_key: type = Raw) -> lenient.Tree:
         """What to decode.
@@ -117,11 +115,10 @@ class RowReader:
         resource, tree = self.resource, lenient.Tree()
         for path, _ in self._amounts if amount else ():
             _plant(tree, path, Number if ".".join(path) in resource.key else amount)
-        for name in resource.key:
-            _plant(tree, tuple(name.split(".")), part_of_key)
+        for path in self._keys:
+            _plant(tree, path, part_of_key)
         codes = (resource.fiat_code, resource.crypto_code) if with_codes else ()
-        status = (resource.lifecycle.status_field,) if resource.lifecycle else ()
-        for path in (*codes, status, (self._stamp,) if self._stamp else ()):
+        for path in (*codes, self._status, (self._stamp,) if self._stamp else ()):
             _plant(tree, path, str)
         return tree
 
@@ -141,10 +138,8 @@ class RowReader:
             stamps = [getattr(each, self._stamp) for each in found] if self._stamp else []
             if all(key.strip("|") for key in keys) and timestamps.are_plain(stamps):
                 texts = [stamp[:-1] for stamp in stamps] if stamps else repeat("")
-                return [
-                    _row(Row, each)
-                    for each in zip(texts, keys, raws, found if self._with_amounts else repeat(None), repeat(""), strict=False)
-                ]
+                amounts = found if self._with_amounts else repeat(None)
+                return [_row(Row, each) for each in zip(texts, keys, raws, amounts, repeat(""), strict=False)]
         return [self.read(raw) for raw in raws]
 
     def read(self, raw: bytes) -> Row:
@@ -205,12 +200,8 @@ class RowReader:
         with suppress(*_UNUSUAL, NexusDataError):
             if any(row.amounts is None for row in ready):
                 found = self.page([row.raw for row in ready])
-                ready = Rows(
-                    [
-                        row._replace(amounts=each.amounts, flaw=row.flaw or each.flaw)
-                        for row, each in zip(ready, found, strict=True)
-                    ]
-                )
+                pairs = zip(ready, found, strict=True)
+                ready = Rows([row._replace(amounts=each.amounts, flaw=row.flaw or each.flaw) for row, each in pairs])
             columns, is_long = self.columns(ready), max(map(len, map(_text, ready))) > _LONG
             if all(_are_sane(column.values, is_long=is_long) for column in columns):
                 ready.columns = columns
@@ -246,7 +237,7 @@ class RowReader:
         found, flaw = None, ""
         for is_respelt in (True,) if self._is_respelt else (False, True):
             try:
-                found = self._decode(lenient.refold(raw, self._tree) if is_respelt else raw)
+                found = self._decoders[0](lenient.refold(raw, self._tree) if is_respelt else raw)
             except (msgspec.MsgspecError, UnicodeDecodeError):
                 found, flaw = self._decode_slowly(raw)
             parts = [_texts([found], path)[0] for path in self._keys]
@@ -257,11 +248,8 @@ class RowReader:
     def _decode_slowly(self, raw: bytes) -> tuple[Any, str]:
         """The record, and which amount, or what it is in, can't be read."""
         folded, unreadable = lenient.refold(raw, self._tree), lenient.unreadable(raw)
-        try:
-            return self._decode(folded), unreadable
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            field = _field_of(error)
-        for decode in self._decoders_without:
+        field = ""
+        for decode in self._decoders:  # without amounts, and then without their currencies, where these can't be read
             try:
                 return decode(folded), unreadable or field
             except (msgspec.MsgspecError, UnicodeDecodeError) as error:
