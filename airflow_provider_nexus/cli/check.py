@@ -122,7 +122,7 @@ class Probe:
 
     def _expiry(self) -> Finding:
         session = self.client.session
-        expiry, now = session.expiry, session.server_now or self.now()
+        expiry, now = session.settings.expiry, session.server_now or self.now()
         if expiry is None:
             detail = "it is not known when it ends: look it up in the Nexus Identity portal, and put it into key_expires"
             return Finding("token", Grade.NOTE, detail)
@@ -141,10 +141,10 @@ class Probe:
 
     def _rate_limit(self) -> Iterator[Finding]:
         session = self.client.session
-        if store := session.rate_limit_store:
+        if store := session.settings.rate_limit_store:
             how = "for this machine alone, as it can't be shared through" if store.is_lost else "shared through"
             grade = Grade.WARNING if store.is_lost else Grade.OK
-            yield Finding("rate limit", grade, f"{session.rate_limit:g} calls a second, {how} {store}")
+            yield Finding("rate limit", grade, f"{session.settings.rate_limit:g} calls a second, {how} {store}")
 
     def _role(self, resource: Resource) -> tuple[Finding, Page | None]:
         what = f"read {resource.name}"

@@ -105,15 +105,15 @@ class AsyncNexusClient(ClientCore):
         :raises NexusConfigurationError: when this machine can't send it as it is set up
         :raises NexusApiError: one class per cause
         """
-        used = self._settings
+        used = self.settings
         try:
             return await self._settled(call, decode)
         except NexusAuthenticationError:
             async with self._renewing:
-                if self._settings is used and self._refresh:
+                if self.settings is used and self._refresh:
                     with self._reading_settings():
                         self._renew(await self._refresh())
-            if self._settings is used:
+            if self.settings is used:
                 raise
         return await self._settled(call, decode)
 
@@ -148,8 +148,11 @@ class AsyncNexusClient(ClientCore):
         if failure:
             raise failure  # out here, so that it has no reference to the original, whose request has the token
         self._clock.set_by(received.headers)
-        async with self._limiter.aheeding():
-            return read(call, received, self._settings, decode)
+        try:
+            return read(call, received, self.settings, decode)
+        except NexusApiError as error:
+            await self._limiter.apause(error.pause)
+            raise
 
     async def aclose(self) -> None:
         """Give the connections back."""
@@ -168,7 +171,7 @@ class AsyncNexusClient(ClientCore):
             if event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
                 departure.leave()
 
-        headers = {**call.own_headers, "Authorization": f"Bearer {self._settings.token.reveal()}"}
+        headers = {**call.own_headers, "Authorization": f"Bearer {self.settings.token.reveal()}"}
         with unlogged():
             async with self._session().stream(
                 call.method,

@@ -10,11 +10,10 @@ from datetime import datetime
 from airflow_provider_nexus import __version__
 from airflow_provider_nexus.client.body import CODING, MEGABYTE
 from airflow_provider_nexus.client.call import Call
-from airflow_provider_nexus.client.expiry import Expiry, ExpiryLog
+from airflow_provider_nexus.client.expiry import ExpiryLog
 from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.client.network import misconfigured, unreached
 from airflow_provider_nexus.client.rate_limit import RateLimiter
-from airflow_provider_nexus.client.rate_store import RateStore
 from airflow_provider_nexus.client.reply import ServerClock
 from airflow_provider_nexus.client.settings import ClientSettings
 from airflow_provider_nexus.client.wire import Bounds
@@ -47,30 +46,16 @@ class ClientCore:
 
     :param settings: the connection
     :param log: where retries are reported, and a key that is near its end
+    :ivar settings: the connection with the key that is in use
     """
 
     def __init__(self, settings: ClientSettings, log: Log | None) -> None:
         self.environment = settings.environment
         self.calls = 0
-        self._settings, self._limiter = settings, RateLimiter(settings)
+        self.settings, self._limiter = settings, RateLimiter(settings)
         self._log = log or logging.getLogger(type(self).__module__)
         self._expiry_log, self._clock = ExpiryLog(self._log), ServerClock()
         self._bounds = Bounds(settings.timeout * _TIMES, settings.max_answer_mb * MEGABYTE)
-
-    @property
-    def expiry(self) -> Expiry | None:
-        """When the token ends that is in use; ``None`` when nothing states it."""
-        return self._settings.expiry
-
-    @property
-    def rate_limit(self) -> float | None:
-        """Calls a second that all tasks of a machine, or of those that share it, make together; ``None`` for no limit."""
-        return self._settings.rate_limit
-
-    @property
-    def rate_limit_store(self) -> RateStore | None:
-        """Where machines share the rate limit; ``None`` where each has its own."""
-        return self._settings.rate_limit_store
 
     @property
     def server_now(self) -> datetime | None:
@@ -80,11 +65,11 @@ class ClientCore:
     @property
     def _timeouts(self) -> tuple[float, float]:
         """Seconds to wait for a connection, and for the next piece of an answer."""
-        return min(CONNECT_TIMEOUT, self._settings.timeout), self._settings.timeout
+        return min(CONNECT_TIMEOUT, self.settings.timeout), self.settings.timeout
 
     def _refuse_change(self, call: Call) -> None:
         """Let a call pass unless it would change something and the connection does not allow that."""
-        if call.changes_something and not self._settings.allow_writes:
+        if call.changes_something and not self.settings.allow_writes:
             raise NexusWriteRefusedError(
                 f"{call.method} {call.label} would change something in Nexus ({self.environment.name}) and the connection does "
                 "not allow that: switch on 'Allow writes' in the connection, or use one that has it on"
@@ -92,7 +77,7 @@ class ClientCore:
 
     def _warn_of_expiry(self) -> None:
         """Called after a call, as the server's clock is known by then, if it can be."""
-        self._expiry_log.report(self.expiry, self.server_now, self.environment.name)
+        self._expiry_log.report(self.settings.expiry, self.server_now, self.environment.name)
 
     @contextmanager
     def _reading_settings(self) -> Iterator[None]:
@@ -110,9 +95,9 @@ class ClientCore:
         :param found: the connection as it is now
         """
         here, there = (f"{each.name} ({each.base_url})" for each in (self.environment, found.environment))
-        if settings := self._settings.renewed_by(found):
+        if settings := self.settings.renewed_by(found):
             self._log.info("%s refused the API key, and the connection has another one by now: using that", here)
-            self._settings, self._limiter = settings, RateLimiter(settings)
+            self.settings, self._limiter = settings, RateLimiter(settings)
         elif found.environment != self.environment:
             self._log.warning("%s refused the API key; the connection leads to %s by now, which is not used", here, there)
 

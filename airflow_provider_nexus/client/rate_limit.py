@@ -17,14 +17,14 @@ import stat
 import tempfile
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from math import isfinite
 from pathlib import Path
 
 from airflow_provider_nexus.client.rate_store import SharedBucket
 from airflow_provider_nexus.client.settings import ClientSettings
-from airflow_provider_nexus.exceptions import LONGEST_PAUSE, NexusApiError, NexusConfigurationError
+from airflow_provider_nexus.exceptions import LONGEST_PAUSE, NexusConfigurationError
 
 _DAY = 86_400.0
 _WIDTH = 64
@@ -105,26 +105,12 @@ class RateLimiter:
                 with suppress(NexusConfigurationError):  # the next call tells: this one has an error of its own
                     self._shared.change(rest, 0.0)
 
-    @contextmanager
-    def heeding(self) -> Iterator[None]:
-        """Pause all calls when the answer that is read in the block asks for that."""
-        try:
-            yield
-        except NexusApiError as error:
-            self.pause(error.pause)
-            raise
-
-    @asynccontextmanager
-    async def aheeding(self) -> AsyncIterator[None]:
-        """:meth:`heeding` in an event loop, which does not wait for the store of machines."""
-        try:
-            yield
-        except NexusApiError as error:
-            if self._shared and error.pause > 0:
-                await asyncio.to_thread(self.pause, error.pause)
-            else:
-                self.pause(error.pause)
-            raise
+    async def apause(self, seconds: float) -> None:
+        """:meth:`pause` in an event loop, which does not wait for the store of machines."""
+        if self._shared and seconds > 0:
+            await asyncio.to_thread(self.pause, seconds)
+        else:
+            self.pause(seconds)
 
     def close(self) -> None:
         """Give the connections to the store of machines back, if there are any."""

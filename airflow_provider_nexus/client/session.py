@@ -90,8 +90,7 @@ class NexusSession(ClientCore):
 
         def once() -> Answer[T]:
             received = self._exchange(call, bounds, lambda head: Body(head.headers, bounds.size), before)
-            with self._limiter.heeding():
-                return read(call, received, self._settings, decode)
+            return read(call, received, self.settings, decode)
 
         return self._run(call, once)
 
@@ -112,8 +111,7 @@ class NexusSession(ClientCore):
         def once() -> str:
             file.clear()
             received = self._exchange(call, bounds, body_of, accept="*/*")
-            with self._limiter.heeding():
-                return read_file(call, received, self._settings, file, bounds)
+            return read_file(call, received, self.settings, file, bounds)
 
         return self._run(call, once)
 
@@ -125,7 +123,7 @@ class NexusSession(ClientCore):
         :param sleep: waits before a call
         :param ask: calls a function in the one thread that may read the connection again
         """
-        limiter, refresh, found = RateLimiter(self._settings, is_alone=False), self._refresh, []
+        limiter, refresh, found = RateLimiter(self.settings, is_alone=False), self._refresh, []
         for _ in range(number):
             twin = copy.copy(self)
             twin.__dict__.pop("_http", None)
@@ -152,27 +150,44 @@ class NexusSession(ClientCore):
 
     def _run(self, call: Call, once: Callable[[], T]) -> T:
         """Make a call, and once more when the token was refused and the connection has another one by now."""
-        used = self._settings
+        used = self.settings
         try:
             return self._retried(call, once)
         except NexusAuthenticationError:
-            if self._settings is used and self._refresh:
+            if self.settings is used and self._refresh:
                 with self._reading_settings():
                     self._renew(self._refresh())
-            if self._settings is used:
+            if self.settings is used:
                 raise
         return self._retried(call, once)
 
     def _retried(self, call: Call, once: Callable[[], T]) -> T:
         self._refuse_change(call)
         try:
-            return retry.run(self._policy, call, lambda: _bared(once), self._log, self._sleep)
+            return retry.run(self._policy, call, lambda: self._bared(once), self._log, self._sleep)
         finally:
             self._warn_of_expiry()
 
+    def _bared(self, once: Callable[[], T]) -> T:
+        """The result of an attempt; what it raises goes without its frames, whose locals have the token.
+
+        All calls pause when the answer asks for that.
+        """
+        failure: BaseException
+        try:
+            return once()
+        except NexusApiError as error:
+            failure = bare(error)
+            self._limiter.pause(error.pause)
+        except Exception:
+            raise  # of what was to happen before, or of how this machine is set up
+        except BaseException as error:  # noqa: BLE001 - what ends a task, such as a time-out or Ctrl-C
+            failure = bare(error)
+        raise failure
+
     def _authorised(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """The request with the token. Called by ``requests``, which then takes no credentials out of a netrc."""
-        request.headers["Authorization"] = f"Bearer {self._settings.token.reveal()}"
+        request.headers["Authorization"] = f"Bearer {self.settings.token.reveal()}"
         return request
 
     def _exchange(
@@ -221,20 +236,6 @@ class NexusSession(ClientCore):
         self._log.debug("%s %s: %d, %.0f ms", call.method, call.label, received.status, (time.monotonic() - began) * 1000)
         self._clock.set_by(received.headers)
         return received
-
-
-def _bared(once: Callable[[], T]) -> T:
-    """The result of an attempt; what it raises goes without its frames, whose locals have the token."""
-    failure: BaseException
-    try:
-        return once()
-    except NexusApiError as error:
-        failure = bare(error)
-    except Exception:
-        raise  # of what was to happen before, or of how this machine is set up
-    except BaseException as error:  # noqa: BLE001 - what ends a task, such as a time-out or Ctrl-C
-        failure = bare(error)
-    raise failure
 
 
 def _typed(call: Call, error: Exception, bounds: Bounds, *, has_left: bool) -> NexusError:

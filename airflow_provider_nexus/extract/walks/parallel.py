@@ -82,7 +82,7 @@ def parts_of(source: Source, start: datetime, end: datetime, first: Page, most: 
     :param first: the first page from there, and its count
     :param most: sub-windows at once, at most; ``None`` to choose by size
     """
-    total, rate = first.total or 0, source.client.session.rate_limit
+    total, rate = first.total or 0, source.client.session.settings.rate_limit
     if most is None:
         most = _DEFAULT if total >= _WORTH else 1
         most = min(most, max(1, int(rate))) if rate else most

@@ -24,7 +24,7 @@ def _aread(hook: NexusHook) -> ClientSettings:
     async def main() -> ClientSettings:
         client = await hook.aclient()
         await client.aclose()
-        return client._settings
+        return client.settings
 
     return asyncio.run(main())
 
