@@ -5,21 +5,10 @@ from __future__ import annotations
 _NEXUS = "Quantoz Nexus"
 _STORAGE = "Object storage"
 _DATABASE = "SQL database"
-_DOCS = "https://docs.quantoznexus.com"
-_OPERATORS = (
-    "nexus",
-    "transactions",
-    "orders",
-    "transfers",
-    "customers",
-    "mails",
-    "documents",
-    "plan",
-    "files",
-    "reconcile",
-    "lakehouse",
-    "compliance",
-)
+_AIRFLOW_DOCS = "https://airflow.apache.org/docs"
+_OPERATORS = """
+nexus transactions orders transfers customers mails documents plan files reconcile lakehouse compliance
+""".split()  # noqa: SIM905 - a list of twelve quoted words reads worse
 _KEY, _CALLS = "Environment, writes, key expiry", "Calls, portal, hash secret"
 """The folds of the form, which show at once where the environment is chosen. Airflow unfolds none of them by itself."""
 _FIELDS: dict[str, object] = {
@@ -91,6 +80,14 @@ _FIELDS: dict[str, object] = {
     },
 }
 """The fields that a connection has beside Airflow's own, as its form shows them."""
+_PATHS: dict[str, object] = {
+    "description": "Folders that all workers have in common, with commas between. Where the executor runs tasks on "
+    "several machines, other local paths are warned of, or refused where tasks have to share what is stored there.",
+    "version_added": "0.1.0",
+    "type": "string",
+    "example": "/mnt/nexus,/mnt/reports",
+    "default": "",
+}
 
 
 def get_provider_info() -> dict[str, object]:
@@ -100,37 +97,40 @@ def get_provider_info() -> dict[str, object]:
         "name": _NEXUS,
         "description": "Proved syncs, exact money and an offline sandbox for `Quantoz Nexus <https://www.quantoz.com/>`__\n",
         "integrations": [
-            {"integration-name": _NEXUS, "external-doc-url": _DOCS, "tags": ["service"]},
-            {
-                "integration-name": _STORAGE,
-                "external-doc-url": "https://airflow.apache.org/docs/apache-airflow/stable/core-concepts/objectstorage.html",
-                "tags": ["software"],
-            },
-            {
-                "integration-name": _DATABASE,
-                "external-doc-url": "https://airflow.apache.org/docs/apache-airflow-providers-common-sql/stable/index.html",
-                "tags": ["software"],
-            },
+            _integration(_NEXUS, "https://docs.quantoznexus.com", "service"),
+            _integration(_STORAGE, f"{_AIRFLOW_DOCS}/apache-airflow/stable/core-concepts/objectstorage.html", "software"),
+            _integration(_DATABASE, f"{_AIRFLOW_DOCS}/apache-airflow-providers-common-sql/stable/index.html", "software"),
         ],
-        "config": {"nexus": _config()},
-        "connection-types": [_connection_type()],
-        "hooks": [_modules("airflow_provider_nexus.hooks.nexus")],
-        "operators": [_modules(*(f"airflow_provider_nexus.operators.{name}" for name in _OPERATORS))],
-        "sensors": [_modules("airflow_provider_nexus.sensors.nexus")],
-        "triggers": [_modules("airflow_provider_nexus.triggers.nexus")],
-        "transfers": [
+        "config": {"nexus": {"description": "Settings of the provider of Quantoz Nexus.", "options": {"shared_paths": _PATHS}}},
+        "connection-types": [
             {
-                "source-integration-name": _NEXUS,
-                "target-integration-name": _STORAGE,
-                "python-module": "airflow_provider_nexus.transfers.nexus_to_object_storage",
-            },
-            {
-                "source-integration-name": _NEXUS,
-                "target-integration-name": _DATABASE,
-                "python-module": "airflow_provider_nexus.transfers.nexus_to_sql",
-            },
+                "connection-type": "nexus",
+                "hook-class-name": "airflow_provider_nexus.hooks.nexus.NexusHook",
+                "hook-name": _NEXUS,
+                "ui-field-behaviour": {
+                    "hidden-fields": ["login", "schema", "port", "extra"],
+                    "relabeling": {"password": "API token", "host": "Base URL"},
+                    "placeholders": {
+                        "password": "API key of a Service Account, of the environment below",
+                        "host": "for a sandbox or a host that Quantoz gave you; wins over the environment",
+                    },
+                },
+                "conn-fields": _FIELDS,
+            }
         ],
-        "asset-uris": [_asset_uri()],
+        "hooks": [_modules("hooks.nexus")],
+        "operators": [_modules(*(f"operators.{name}" for name in _OPERATORS))],
+        "sensors": [_modules("sensors.nexus")],
+        "triggers": [_modules("triggers.nexus")],
+        "transfers": [_transfer(_STORAGE, "nexus_to_object_storage"), _transfer(_DATABASE, "nexus_to_sql")],
+        "asset-uris": [
+            {
+                "schemes": ["nexus"],
+                "handler": "airflow_provider_nexus.assets.nexus.sanitize_uri",
+                "factory": "airflow_provider_nexus.assets.nexus.create_asset",
+                "to_openlineage_converter": "airflow_provider_nexus.assets.nexus.convert_asset_to_openlineage",
+            }
+        ],
         "extra-links": [
             "airflow_provider_nexus.links.nexus.NexusPortalLink",
             "airflow_provider_nexus.links.nexus.NexusReportLink",
@@ -139,47 +139,14 @@ def get_provider_info() -> dict[str, object]:
     }
 
 
+def _integration(name: str, url: str, tag: str) -> dict[str, object]:
+    return {"integration-name": name, "external-doc-url": url, "tags": [tag]}
+
+
 def _modules(*names: str) -> dict[str, object]:
-    return {"integration-name": _NEXUS, "python-modules": list(names)}
+    return {"integration-name": _NEXUS, "python-modules": [f"airflow_provider_nexus.{name}" for name in names]}
 
 
-def _config() -> dict[str, object]:
-    return {
-        "description": "Settings of the provider of Quantoz Nexus.",
-        "options": {
-            "shared_paths": {
-                "description": "Folders that all workers have in common, with commas between. Where the executor runs tasks on "
-                "several machines, other local paths are warned of, or refused where tasks have to share what is stored there.",
-                "version_added": "0.1.0",
-                "type": "string",
-                "example": "/mnt/nexus,/mnt/reports",
-                "default": "",
-            }
-        },
-    }
-
-
-def _asset_uri() -> dict[str, object]:
-    return {
-        "schemes": ["nexus"],
-        "handler": "airflow_provider_nexus.assets.nexus.sanitize_uri",
-        "factory": "airflow_provider_nexus.assets.nexus.create_asset",
-        "to_openlineage_converter": "airflow_provider_nexus.assets.nexus.convert_asset_to_openlineage",
-    }
-
-
-def _connection_type() -> dict[str, object]:
-    return {
-        "connection-type": "nexus",
-        "hook-class-name": "airflow_provider_nexus.hooks.nexus.NexusHook",
-        "hook-name": _NEXUS,
-        "ui-field-behaviour": {
-            "hidden-fields": ["login", "schema", "port", "extra"],
-            "relabeling": {"password": "API token", "host": "Base URL"},
-            "placeholders": {
-                "password": "API key of a Service Account, of the environment below",
-                "host": "for a sandbox or a host that Quantoz gave you; wins over the environment",
-            },
-        },
-        "conn-fields": _FIELDS,
-    }
+def _transfer(target: str, module: str) -> dict[str, object]:
+    module = f"airflow_provider_nexus.transfers.{module}"
+    return {"source-integration-name": _NEXUS, "target-integration-name": target, "python-module": module}

@@ -81,10 +81,7 @@ def _remove_leftovers(path: Path, now: float) -> None:
 
 
 def another_run(what: str) -> NexusStorageError:
-    """The error when something is not there as this run has read or written it.
-
-    :param what: what is otherwise, and where
-    """
+    """The error when something is not there as this run has read or written it: what is otherwise, and where."""
     return NexusStorageError(f"{what}: is another run writing there? Run it again")
 
 
@@ -170,10 +167,7 @@ def opened(path: Any) -> IO[bytes]:
 
 
 def read(path: Any) -> bytes | None:
-    """A file's bytes; ``None`` when there is none.
-
-    :raises NexusStorageError: when it is none that can be read
-    """
+    """A file's bytes, read as :func:`opened` does; ``None`` when there is none."""
     try:
         source = opened(path)
     except FileNotFoundError:
@@ -247,9 +241,7 @@ def storage_errors(where: Any, verb: str) -> Iterator[None]:
     except NexusError:
         raise
     except Exception as error:  # noqa: BLE001 - each store has errors of its own
-        number = getattr(error, "errno", None)
-        if number not in _WAYS:
-            number = next((number for kind, number in _KINDS if isinstance(error, kind)), None)
-        way = _WAYS.get(number, "") if number is not None else ""
+        known = (_WAYS[number] for kind, number in _KINDS if isinstance(error, kind))
+        way = _WAYS.get(getattr(error, "errno", None)) or next(known, "")  # type: ignore[arg-type]
         text = f"{where} can't be {verb}: {way or f'{type(error).__name__}: {error}'}"
         raise NexusStorageError(text) from (None if way else error)

@@ -47,12 +47,11 @@ def upload_call(
     path: str,
     source: str | PathLike[str],
     fields: Mapping[str, Any],
-    *,
-    method: str = "POST",
-    file_field: str = "file",
-    headers: Mapping[str, Any] | None = None,
-    max_mb: int = LARGEST_UPLOAD,
-    storage_conn_id: str | None = None,
+    method: str,
+    file_field: str,
+    headers: Mapping[str, Any] | None,
+    max_mb: int,
+    storage_conn_id: str | None,
 ) -> Call:
     """The call that sends a file: see :meth:`FileCalls.upload`."""
     place = opened("source", source, storage_conn_id)
@@ -146,15 +145,6 @@ class FileCalls(_Base):
         :raises NexusStorageError: when there is no such file, or it can't be read
         :raises NexusApiError: one class per cause
         """
-        call = upload_call(
-            path,
-            source,
-            fields,
-            method=method,
-            file_field=file_field,
-            headers=headers,
-            max_mb=max_mb,
-            storage_conn_id=storage_conn_id,
-        )
+        call = upload_call(path, source, fields, method, file_field, headers, max_mb, storage_conn_id)
         with sent_once():
             return send(self.get_conn().session, call, log=self.log)
