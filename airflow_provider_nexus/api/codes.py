@@ -1,4 +1,7 @@
-"""Codes and names as users give them: one or several, as a segment of a path, and the hint for one that is not known."""
+"""Codes and names as users give them: one or several, as a segment of a path, and the hint for one that is not known.
+
+What can't be one is refused by a :class:`NexusConfigurationError`, in which ``what`` is what it is called.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +21,7 @@ IN_QUOTES = "give it in quotes; where templates are rendered as native objects, 
 
 
 def path_segment(code: object, what: str = "code") -> str:
-    """A code, percent-encoded as one segment of a path.
-
-    :param what: what it is called, for the error
-    :raises NexusConfigurationError: for what is no text, is empty, or leads to another path; nothing is sent
-    """
+    """A code, percent-encoded as one segment of a path: a text that is not empty and leads to no other path."""
     if not isinstance(code, str):
         raise NexusConfigurationError(f"the {what} is {code!r}, {a_kind(code)}, and a code is text: {IN_QUOTES}")
     if not code.strip():
@@ -35,11 +34,7 @@ def path_segment(code: object, what: str = "code") -> str:
 
 
 def code_of(given: object, what: str = "code") -> str:
-    """One code as it is given.
-
-    :param what: what it is called, for the error
-    :raises NexusConfigurationError: for what is no text or can't be a code; so is what a template makes of a missing value
-    """
+    """One code as it is given. What a template makes of a missing value is refused, too."""
     path_segment(given, what)
     text = str(given)
     if text.strip() == "None":
@@ -50,22 +45,15 @@ def code_of(given: object, what: str = "code") -> str:
 
 
 def codes_of(given: object, what: str = "code") -> tuple[str, ...]:
-    """Codes as they are given, each once: one text is one code.
-
-    :param given: see :func:`texts_of`
-    :param what: what one of them is called, for the error
-    :raises NexusConfigurationError: for what is neither a code nor several
-    """
+    """Codes as they are given, each once, read as :func:`texts_of` does: one text is one code."""
     return tuple(code_of(each, what) for each in texts_of(given, what))
 
 
 def texts_of(given: object, what: str) -> tuple[str, ...]:
     """One text or several, as they are given, each once.
 
-    :param given: a text, which is one; the text that a template makes of a list; a list or anything else that can be
+    :param given: a text, which is one; the text that a template makes of a list; a list of texts or anything else that can be
         iterated, but no dictionary
-    :param what: what one of them is called, for the error
-    :raises NexusConfigurationError: for anything else, and for several that are not all texts
     """
     found = _listed(given)
     if found is None and isinstance(given, str):

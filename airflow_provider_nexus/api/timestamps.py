@@ -2,7 +2,7 @@
 
 Two readings: :func:`normalise` gives text that sorts as time, with every digit, for the walk; :func:`to_pendulum`
 gives a pendulum ``DateTime`` at the edges, with microseconds (a seventh digit is cut). ``pendulum.parse`` is not used:
-it is two orders slower and reads ``"03:04"`` as today.
+it is two orders slower and reads ``"03:04"`` as today. What is of no known form raises :class:`ValueError`.
 """
 
 from __future__ import annotations
@@ -36,10 +36,7 @@ def _parts(value: str) -> tuple[datetime, str]:
 
 
 def normalise(value: str) -> str:
-    """The stamp in UTC as text that compares like time, with every digit of the fraction: ``2026-01-02T03:04:05.1234567``.
-
-    :raises ValueError: when the text is no stamp of a known form
-    """
+    """The stamp in UTC as text that compares like time, with every digit of the fraction: ``2026-01-02T03:04:05.1234567``."""
     if _PLAIN.fullmatch(value):
         datetime.fromisoformat(value)
         return value[:19]
@@ -58,19 +55,13 @@ def are_plain(values: Iterable[str]) -> bool:
 
 
 def to_pendulum(value: str) -> pendulum.DateTime:
-    """The stamp as a pendulum ``DateTime`` in UTC, cut to microseconds.
-
-    :raises ValueError: when the text is no stamp of a known form
-    """
+    """The stamp as a pendulum ``DateTime`` in UTC, cut to microseconds."""
     at = to_datetime(value)
     return pendulum.DateTime(at.year, at.month, at.day, at.hour, at.minute, at.second, at.microsecond, tzinfo=pendulum.UTC)
 
 
 def to_datetime(value: str) -> datetime:
-    """The stamp as a plain ``datetime`` in UTC, cut to microseconds: for tables, where pendulum would only cost time.
-
-    :raises ValueError: when the text is no stamp of a known form
-    """
+    """The stamp as a plain ``datetime`` in UTC, cut to microseconds: for tables, where pendulum would only cost time."""
     if _PLAIN.fullmatch(value):
         return datetime.fromisoformat(value)
     moment, fraction = _parts(value)
@@ -78,10 +69,7 @@ def to_datetime(value: str) -> datetime:
 
 
 def to_date(value: str) -> date:
-    """A calendar date; the date part when a midnight stamp was sent instead.
-
-    :raises ValueError: when the text is neither
-    """
+    """A calendar date; the date part when a midnight stamp was sent instead."""
     if _DATE.fullmatch(value):
         return date.fromisoformat(value)
     moment, fraction = _parts(value)

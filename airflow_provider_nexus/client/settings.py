@@ -1,4 +1,7 @@
-"""Settings of a connection, read tolerantly: nulls, blanks and texts from forms and URIs count as what they are."""
+"""Settings of a connection, read tolerantly: nulls, blanks and texts from forms and URIs count as what they are.
+
+Anything else is refused by a :class:`NexusConfigurationError`, in which ``what`` is what it is called.
+"""
 
 from __future__ import annotations
 
@@ -267,11 +270,7 @@ def _secret(extra: Mapping[str, Any]) -> Secret:
 
 
 def flag(given: object, what: str) -> bool:
-    """Yes or no, also as text.
-
-    :param what: what it is called, for the error
-    :raises NexusConfigurationError: for anything else
-    """
+    """Yes or no, also as text."""
     text = str(given).strip().lower()
     if text not in (*_TRUE, *_FALSE):
         raise NexusConfigurationError(f"{what} is {given!r}: give true or false")
@@ -279,11 +278,7 @@ def flag(given: object, what: str) -> bool:
 
 
 def whole(given: object, what: str, low: int, high: int) -> int:
-    """A whole number, also as text.
-
-    :param what: what it is called, for the error
-    :raises NexusConfigurationError: for anything else, or when it lies outside of the bounds
-    """
+    """A whole number within the bounds, also as text."""
     found = number(given, what, low, high)
     if found != int(found):
         raise NexusConfigurationError(f"{what} is {given!r}: give a whole number")
@@ -291,11 +286,7 @@ def whole(given: object, what: str, low: int, high: int) -> int:
 
 
 def number(given: object, what: str, low: float, high: float) -> float:
-    """A number, also as text.
-
-    :param what: what it is called, for the error
-    :raises NexusConfigurationError: for anything else, or when it lies outside of the bounds
-    """
+    """A number within the bounds, also as text."""
     try:
         is_odd = isinstance(given, bool | bytes | bytearray) or (isinstance(given, str) and not NUMBER.fullmatch(given.strip()))
         found = math.nan if is_odd else float(given)  # type: ignore[arg-type]

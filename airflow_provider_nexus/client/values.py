@@ -1,4 +1,7 @@
-"""Values of a call's query, body and headers: what would arrive as something else than it was meant to be is refused."""
+"""Values of a call's query, body and headers: what would arrive as something else than it was meant to be is refused.
+
+A refusal is a :class:`NexusConfigurationError`. ``place`` is where a value stands and ``what`` is what has it, for the error.
+"""
 
 from __future__ import annotations
 
@@ -42,10 +45,7 @@ _PERSONAL = frozenset({"customer-ip-address"})
 
 
 def method_of(given: object) -> str:
-    """The method of a call in capitals.
-
-    :raises NexusConfigurationError: when it is none
-    """
+    """The method of a call in capitals."""
     method = given.strip().upper() if isinstance(given, str) else ""
     if method not in METHODS:
         raise NexusConfigurationError(f"method is {given!r}: give one of {', '.join(METHODS)}; nothing was sent")
@@ -53,10 +53,7 @@ def method_of(given: object) -> str:
 
 
 def refuse_bare(json: object) -> None:
-    """Refuse a body that is one bare value. As what a template makes of a dictionary, it would be sent as a text in quotes.
-
-    :raises NexusConfigurationError: when so
-    """
+    """Refuse a body that is one bare value. As what a template makes of a dictionary, it would be sent as a text in quotes."""
     if isinstance(json, str | bytes | bytearray | memoryview | int | float | Decimal | date):
         raise NexusConfigurationError(
             f"json is {excerpt(json)}, {a_kind(json)}, and Nexus takes no bare value: give a dictionary or a list; "
@@ -65,11 +62,7 @@ def refuse_bare(json: object) -> None:
 
 
 def refuse_twins(names: Iterable[object], what: str) -> None:
-    """Refuse names that are one or differ in case only: Nexus reads them as one, and one of the two values would be lost.
-
-    :param what: what has them, for the error
-    :raises NexusConfigurationError: names both
-    """
+    """Refuse names that are one or differ in case only: Nexus reads them as one, and one of the two values would be lost."""
     seen: dict[str, object] = {}
     for name in names:
         folded = str(name).casefold()
@@ -82,9 +75,7 @@ def refuse_twins(names: Iterable[object], what: str) -> None:
 def in_body(value: Any, place: str) -> Any:
     """A value for a body: times as Nexus writes them, all else as it is.
 
-    :param place: its place in the body, for the error
-    :raises NexusConfigurationError: for a float, what is no number, bytes, a number where a code is meant, and names that differ
-        in case only
+    Refused are a float, what is no number, bytes, a number where a code is meant, and names that differ in case only.
     """
     if isinstance(value, Mapping):
         if not place.endswith(_FREE):
@@ -99,53 +90,39 @@ def in_body(value: Any, place: str) -> Any:
 
 
 def refuse_number_for_code(value: Any, place: str) -> None:
-    """Refuse a number where a code is meant, as it may have lost its leading zeros.
-
-    :param place: its place, for the error; a code's name ends so
-    :raises NexusConfigurationError: when so
-    """
+    """Refuse a number where a code is meant, which the end of its place shows, as it may have lost its leading zeros."""
     if isinstance(value, int) and place.rstrip("]").casefold().endswith("code"):
         raise NexusConfigurationError(f"{place} is the number {value!r}, and a code is text: {IN_QUOTES}; nothing was sent")
 
 
 def refuse_float(value: Any, place: str) -> None:
-    """Refuse what may have lost digits.
-
-    :param place: its place, for the error
-    :raises NexusConfigurationError: for a float
-    """
+    """Refuse a float, as it may have lost digits."""
     if isinstance(value, float):
         raise NexusConfigurationError(f"{place} is the float {value!r}, {_LOST_DIGITS}: nothing was sent")
 
 
 def in_query(params: Mapping[str, Any] | None) -> dict[str, str | list[str]]:
-    """A query as text. What is ``None`` is left out; the values of a list are sent one by one under their name.
-
-    :raises NexusConfigurationError: when it is no mapping of names to values that a query can carry, or names differ in case only
-    """
+    """A query as text. What is ``None`` is left out; the values of a list are sent one by one under their name."""
     if params is not None and not isinstance(params, Mapping):
         raise NexusConfigurationError(
             f"the query is {params!r}, {a_kind(params)}: give a dictionary of names and values; nothing was sent"
         )
     given = {name: value for name, value in (params or {}).items() if value is not None}
     refuse_twins(given, "the query")
-    query: dict[str, str | list[str]] = {}
-    for name, value in given.items():
-        place = f"the query's {name}"
-        if isinstance(value, list | tuple):
-            query[str(name)] = [as_text(item, f"{place}[{number}]", "query") for number, item in enumerate(value)]
-        else:
-            query[str(name)] = as_text(value, place, "query")
-    return query
+    return {str(name): _in_query(value, f"the query's {name}") for name, value in given.items()}
+
+
+def _in_query(value: Any, place: str) -> str | list[str]:
+    if isinstance(value, list | tuple):
+        return [as_text(item, f"{place}[{number}]", "query") for number, item in enumerate(value)]
+    return as_text(value, place, "query")
 
 
 def as_text(value: Any, place: str, holder: str, *, is_shown: bool = True) -> str:
-    """A value as text for a query, a header or a form.
+    """A value as text for a query, a header or a form: no float, and nothing that is no single value.
 
-    :param place: its place, for the error
     :param holder: what carries it
     :param is_shown: whether an error may show it
-    :raises NexusConfigurationError: for a float, what is no number, and anything that is no single value
     """
     value = _scalar(value, place)
     if isinstance(value, bool):
@@ -170,11 +147,7 @@ def _scalar(value: Any, place: str) -> Any:
 
 
 def in_headers(headers: Mapping[str, Any] | None) -> dict[str, str]:
-    """Headers of the user's own as text. No error shows a value, as that can be personal data.
-
-    :raises NexusConfigurationError: when they are no mapping of names to values for headers, or one of them is not the user's to
-        set
-    """
+    """Headers of the user's own as text. No error shows a value, as that can be personal data."""
     if headers is not None and not isinstance(headers, Mapping):
         raise NexusConfigurationError(f"headers is {a_kind(headers)}: give a dictionary of names and values; nothing was sent")
     found: dict[str, str] = {}
