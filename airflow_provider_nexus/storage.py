@@ -1,4 +1,7 @@
-"""Storage of files: any path object that behaves like ``pathlib.Path``, Airflow's ``ObjectStoragePath`` included."""
+"""Storage of files: any path object that behaves like ``pathlib.Path``, Airflow's ``ObjectStoragePath`` included.
+
+What can't be done raises :class:`NexusStorageError`, whatever the store itself raises.
+"""
 
 from __future__ import annotations
 
@@ -147,7 +150,6 @@ def opened(path: Any) -> IO[bytes]:
     """A file, to be read. On this machine it has to be a regular one: a pipe would never end, and a link leads elsewhere.
 
     :raises FileNotFoundError: when there is none
-    :raises NexusStorageError: when it is none that can be read
     """
     if not (isinstance(path, os.PathLike) or hasattr(path, "protocol")):
         return path.open("rb")  # type: ignore[no-any-return]
@@ -189,7 +191,6 @@ def modified(path: Any) -> datetime:
     """When a file was written, by the clock of its store, in UTC.
 
     :raises NexusConfigurationError: when the store does not tell
-    :raises NexusStorageError: when there is no such file
     """
     with storage_errors(path, "looked at"):
         if is_local(path):
@@ -230,11 +231,10 @@ _KINDS = ((PermissionError, errno.EACCES), (NotADirectoryError, errno.ENOTDIR), 
 
 @contextmanager
 def storage_errors(where: Any, verb: str) -> Iterator[None]:
-    """Turn what a store raises into one sentence.
+    """Turn what a store raises into one sentence. What is known to the last word has no cause that is shown as well.
 
     :param where: path
     :param verb: what is done there, such as ``written``
-    :raises NexusStorageError: instead of any other error; what is known to the last word has no cause that is shown as well
     """
     try:
         yield

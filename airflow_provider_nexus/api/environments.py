@@ -1,4 +1,7 @@
-"""Environments: where Nexus is, and which addresses may carry a token. See docs/api_facts.rst, Environments."""
+"""Environments: where Nexus is, and which addresses may carry a token. See docs/api_facts.rst, Environments.
+
+What is none of either is refused by a :class:`NexusConfigurationError`.
+"""
 
 from __future__ import annotations
 
@@ -32,16 +35,13 @@ class Environment:
 
 
 def resolve(environment: str | None = None, host: str | None = None, port: int | None = None) -> Environment:
-    """The environment of a connection; an own base URL in ``host`` wins over the name.
-
-    :raises NexusConfigurationError: when the name is unknown, or the address may not carry a token
-    """
+    """The environment of a connection; an own base URL in ``host`` wins over the name."""
     if host:
         return _own(host.strip(), port)
     name = (environment or "test").strip().lower()
     if name not in BASE_URLS:
-        known = ", ".join(sorted(BASE_URLS))
-        raise NexusConfigurationError(f"unknown Nexus environment {name!r}: use one of {known}, or give a base URL as the host")
+        hint = f"use one of {', '.join(sorted(BASE_URLS))}, or give a base URL as the host"
+        raise NexusConfigurationError(f"unknown Nexus environment {name!r}: {hint}")
     return Environment(name, BASE_URLS[name])
 
 
@@ -96,12 +96,11 @@ def _split(url: str) -> SplitResult:
 
 
 def split_link(what: str, address: str, example: str, schemes: tuple[str, ...] = ()) -> SplitResult:
-    """An address that people are shown as a link, taken apart.
+    """An address that people are shown as a link, taken apart. It has no credentials, and a plain host.
 
     :param what: what it is called, for the error
     :param example: one that would do, for the error
     :param schemes: those that it may have; by default any
-    :raises NexusConfigurationError: when it can't be read, has credentials, another scheme, or no plain host
     """
     parts = split(address)
     if parts is None:
@@ -134,10 +133,7 @@ def is_loopback(address: str) -> bool:
 
 
 def join(base_url: str, endpoint: str) -> str:
-    """The full URL of an endpoint. An absolute endpoint is taken only when it names the same host.
-
-    :raises NexusConfigurationError: when the endpoint leads elsewhere: a token is for one host
-    """
+    """The full URL of an endpoint. An absolute endpoint is taken only when it names the same host: a token is for one host."""
     parts = _split(endpoint)
     if not parts.scheme and not parts.netloc:
         return f"{base_url}/{endpoint.lstrip('/')}"

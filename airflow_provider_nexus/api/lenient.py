@@ -2,7 +2,8 @@ r"""JSON objects that are out of the ordinary: names in another case, texts with
 
 A server that cuts a text between the halves of a character sends such an escape. The grammar allows it, no text can have
 it, and the strict parser refuses all that it is in: a page for one letter of one record. Here values stay as bytes, so that
-the one record can be separated from the others. It is slow, and only for what is not read otherwise.
+the one record can be separated from the others. It is slow, and only for what is not read otherwise. What is no JSON for another
+reason than a surrogate, or is no object or array, raises ``msgspec.DecodeError``.
 """
 
 from __future__ import annotations
@@ -37,10 +38,7 @@ def has_surrogate(raw: bytes) -> bool:
 
 
 def members(raw: bytes) -> dict[str, Raw]:
-    """The members of an object, each value as it came.
-
-    :raises msgspec.DecodeError: when it is no JSON object for another reason than a surrogate
-    """
+    """The members of an object, each value as it came."""
     try:
         return _strict_members(raw)
     except msgspec.DecodeError:
@@ -50,18 +48,12 @@ def members(raw: bytes) -> dict[str, Raw]:
 
 
 def names(raw: bytes) -> list[str]:
-    """The names of an object's members, one that comes twice twice.
-
-    :raises msgspec.DecodeError: when it is no JSON object
-    """
+    """The names of an object's members, one that comes twice twice."""
     return [name for name, _ in _pairs(_Cursor(raw))]
 
 
 def items(raw: bytes) -> list[Raw]:
-    """The items of an array, each as it came.
-
-    :raises msgspec.DecodeError: when it is no JSON array for another reason than a surrogate
-    """
+    """The items of an array, each as it came."""
     try:
         return _strict_items(raw)
     except msgspec.DecodeError:

@@ -24,7 +24,7 @@ _DAY_NUMBER = re.compile(r"(?:19|2\d)\d{6}", re.ASCII)
 def moment(given: object, what: str) -> datetime:
     """A moment in UTC, always as a plain ``datetime``.
 
-    :param given: see :data:`Moment`
+    :param given: a :data:`Moment`
     :param what: where it was given, for the error
     :raises NexusWindowError: when it can't be read
     """

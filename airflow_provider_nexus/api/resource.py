@@ -157,10 +157,7 @@ class Resource:
         return self.sorted_by or (self.created.stamp if self.created else self.stamp)
 
     def collection_path(self, parent: str = "") -> str:
-        """The path of the collection, the parent's code percent-encoded.
-
-        :raises NexusConfigurationError: when the code can't be one
-        """
+        """The path of the collection, the parent's code percent-encoded; :func:`path_segment` refuses what can't be one."""
         if "{parent}" not in self.path:
             return self.path
         return self.path.replace("{parent}", path_segment(parent, f"code of one of {self.parent}"))
@@ -169,7 +166,6 @@ class Resource:
         """The path of one record, its code percent-encoded.
 
         :raises LookupError: when single records of the resource can't be read
-        :raises NexusConfigurationError: when the code can't be one
         """
         if not self.member_path:
             raise LookupError(f"Nexus offers no call for one record of {self.name}: iterate over the collection instead")

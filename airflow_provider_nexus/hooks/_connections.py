@@ -1,4 +1,7 @@
-"""Airflow's connections of Nexus, databases and object stores. One that can't be used is one sentence that names it."""
+"""Airflow's connections of Nexus, databases and object stores.
+
+One that is not there or can't be used raises :class:`NexusConfigurationError`, with one sentence that names it.
+"""
 
 from __future__ import annotations
 
@@ -37,9 +40,7 @@ class Given:
 def defined(conn_id: str, kind: str = "") -> Iterator[None]:
     """Look a connection up in the block.
 
-    :param conn_id: the connection
     :param kind: the type that it has to be of, for the error
-    :raises NexusConfigurationError: when there is no such connection
     """
     try:
         with no_word_of_short_extras():
@@ -53,10 +54,7 @@ def defined(conn_id: str, kind: str = "") -> Iterator[None]:
 
 
 def sql_hook(conn_id: str) -> DbApiHook:
-    """The hook of a connection of a SQL database.
-
-    :raises NexusConfigurationError: when there is no such connection, it is of no SQL database, or its provider is not installed
-    """
+    """The hook of a connection of a SQL database, whose provider is installed."""
     try:
         from airflow.providers.common.sql.hooks.sql import DbApiHook
     except ImportError:
@@ -75,10 +73,7 @@ def sql_hook(conn_id: str) -> DbApiHook:
 
 
 def engine_of(conn_id: str) -> Engine:
-    """An engine of a connection's database. The caller disposes of it.
-
-    :raises NexusConfigurationError: when it is none that tables can be stored in
-    """
+    """An engine of a connection's database, one that tables can be stored in. The caller disposes of it."""
     hook = sql_hook(conn_id)
     try:
         engine: Engine = hook.get_sqlalchemy_engine()
@@ -104,7 +99,6 @@ def opened(name: str, path: Any, conn_id: str | None = None) -> ObjectStoragePat
     """A place in a store.
 
     :param name: of the argument that names it
-    :raises NexusConfigurationError: when the path can't be one, or its store or its connection is not known
     :raises NexusStorageError: when the store can't be reached
     """
     text = place_of(name, path)

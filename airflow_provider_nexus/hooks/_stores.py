@@ -1,7 +1,7 @@
 """Object stores of Airflow's connections, as deltalake opens them: each field of a connection in the library's words.
 
 What a connection says and the library can't follow is refused: a table that is written with other rights than asked for would
-show nowhere.
+show nowhere. A connection that is not there, or has a field that can't be followed, raises :class:`NexusConfigurationError`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ def delta_options(folder: ObjectStoragePath) -> dict[str, str]:
     Without a connection the library finds credentials by itself: those of the environment, or of the machine's role.
 
     :param folder: opened by the connection, if it has one
-    :raises NexusConfigurationError: when there is no such connection, or a field of it can't be followed
     """
     if store.is_local(folder):
         return {}
@@ -43,10 +42,7 @@ def delta_options(folder: ObjectStoragePath) -> dict[str, str]:
 
 
 def delta_table(folder: ObjectStoragePath) -> DeltaCopy:
-    """The copy in a Delta table, opened by the connection of its folder.
-
-    :raises NexusConfigurationError: when there is none that a sync has made, or the connection can't be followed
-    """
+    """The copy in a Delta table that a sync has made, opened by the connection of its folder."""
     from airflow_provider_nexus.load.delta.found import open_table
 
     return open_table(folder, delta_options(folder))
@@ -54,8 +50,6 @@ def delta_table(folder: ObjectStoragePath) -> DeltaCopy:
 
 _SAFE = {"aws_conditional_put": "etag"}
 """A commit is put only where there is none yet, so that of two writers one is refused."""
-
-
 _AZURE = "core.windows.net"
 """Where accounts of Azure are that no other place is said of."""
 
