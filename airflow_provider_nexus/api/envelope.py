@@ -182,10 +182,7 @@ def redact(text: str) -> str:
 
 
 def inject(raw: bytes, members: Mapping[str, bytes]) -> bytes:
-    """The record with members put before its own, none that it has already; the rest stays as it came.
-
-    :param members: JSON texts by name
-    """
+    """The record with members, JSON texts by name, put before its own, none that it has already; the rest stays as it came."""
     own = {name.lower() for name in _checked(lenient.members, raw)}
     new = [msgspec.json.encode(name) + b":" + value for name, value in members.items() if name.lower() not in own]
     rest = raw.strip()[1:].lstrip()

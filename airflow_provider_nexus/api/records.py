@@ -233,8 +233,5 @@ def _number(kind: type, value: Any) -> Decimal:  # noqa: ARG001 - there is one k
 
 
 def decoder_of(kind: Any, of_float: Callable[[str], Any] = str) -> Callable[[bytes], Any]:
-    """A decoder of records.
-
-    :param of_float: ``str`` names the field of a number that can't be one, ``Decimal`` is faster
-    """
+    """A decoder of records. ``of_float=str`` names the field of a number that can't be one, ``Decimal`` is faster."""
     return msgspec.json.Decoder(kind, dec_hook=_number, float_hook=of_float).decode

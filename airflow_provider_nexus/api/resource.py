@@ -142,12 +142,9 @@ class Resource:
         return frozenset(".".join(path[:depth]) for path in parts for depth in range(1, len(path) + 1))
 
     def must_be_typed(self, path: str, field: Field) -> bool:
-        """Whether a record is refused when a field can't be read: money, and what identifies and orders records.
+        """Whether a record is refused when the field at a dotted path can't be read: money, and what names or orders records.
 
-        Any other field stays as it came, since one that is of another kind than declared must not make a whole resource
-        unreadable.
-
-        :param path: dotted wire name of the field
+        Any other stays as it came, since one that is of another kind than declared must not make a whole resource unreadable.
         """
         return field.holds_money or path.lower() in self._pillars
 
@@ -163,10 +160,7 @@ class Resource:
         return self.path.replace("{parent}", path_segment(parent, f"code of one of {self.parent}"))
 
     def record_path(self, code: str) -> str:
-        """The path of one record, its code percent-encoded.
-
-        :raises LookupError: when single records of the resource can't be read
-        """
+        """The path of one record, its code percent-encoded; :class:`LookupError` where single ones can't be read."""
         if not self.member_path:
             raise LookupError(f"Nexus offers no call for one record of {self.name}: iterate over the collection instead")
         return self.member_path.replace("{code}", path_segment(code, f"code of one of {self.name}"))

@@ -123,10 +123,7 @@ class RowReader:
         return tree
 
     def page(self, raws: list[bytes]) -> list[Row]:
-        """Records of one answer, decoded at once; one by one where one is out of the ordinary.
-
-        :raises NexusDataError: as :meth:`read`
-        """
+        """Records of one answer, decoded at once; one by one, as by :meth:`read`, where one is out of the ordinary."""
         if raws and self._is_respelt is None:
             self._is_respelt = lenient.is_respelt(raws[0], self._tree)
         with suppress(*_UNUSUAL):
@@ -162,10 +159,7 @@ class RowReader:
         return Row(stamp, key, raw, found, flaw)
 
     def record(self, row: Row) -> dict[str, Any]:
-        """A record with all its members.
-
-        :raises NexusDataError: when it has a number or a text that can't be read
-        """
+        """A record with all its members; :class:`NexusDataError` when a number or a text in it can't be read."""
         try:
             found: dict[str, Any] = envelope.decode(row.raw)
         except envelope.MalformedAnswerError as error:
@@ -262,10 +256,7 @@ class RowReader:
 
 
 def _are_sane(values: Iterable[Decimal | None], *, is_long: bool) -> bool:
-    """Whether numbers are of a size that amounts have.
-
-    :param is_long: whether their record is so long that they may have very many digits after the point
-    """
+    """Whether numbers are of a size that amounts have; those of a long record may have very many digits after the point."""
     known = [value for value in values if value is not None]
     sizes = set(map(Decimal.adjusted, known))
     if sizes and not -_MOST_DIGITS <= min(sizes) <= max(sizes) <= _MOST_DIGITS:
@@ -314,11 +305,7 @@ def _texts(found: list[Any], path: tuple[str, ...]) -> list[str]:
 
 
 def _numbers(values: list[Any]) -> list[Decimal | None]:
-    """Numbers as they were decoded.
-
-    :raises ValueError: when one is text that is no number
-    :raises TypeError: when one is something else
-    """
+    """Numbers as they were decoded; what is none raises as :func:`money` does."""
     if _NUMBERS.issuperset(map(type, values)):
         return values
     plain = [Decimal(each) if each.__class__ is int else each for each in values]

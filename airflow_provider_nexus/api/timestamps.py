@@ -79,10 +79,7 @@ def to_date(value: str) -> date:
 
 
 def to_wire(moment: datetime) -> str:
-    """A moment as Nexus wants it in a request, ``yyyy-MM-ddTHH:mm:ssZ``; fractions of a second are cut.
-
-    :raises ValueError: when the moment has no zone
-    """
+    """A moment, whose zone is known, as Nexus wants it: ``yyyy-MM-ddTHH:mm:ssZ``; fractions of a second are cut."""
     if moment.tzinfo is None:
         raise ValueError(f"a moment without a zone could be any time: {moment.isoformat()}")
     return _text(moment.astimezone(UTC)) + "Z"

@@ -66,29 +66,16 @@ class AsyncNexusClient(ClientCore):
         api_version: str | None = None,
         headers: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Any call, once: the decoded ``values``, typed as :meth:`NexusHook.run` does it.
-
-        :param headers: headers of one's own, such as ``customer_ip_address``
-        :raises NexusAmbiguousWriteError: when a change may or may not have happened, or its answer can't be read
-        :raises NexusApiError: one class per cause, after one try
-        """
+        """Any call, once: values, arguments and errors are those of :meth:`NexusClient.run`."""
         call = Call(method_of(method), path, params, json, api_version, headers)
         return typed_answer(call, (await self.send(call, envelope.unwrap)).value)
 
     async def fetch(self, resource: Resource, params: Mapping[str, Any] | None = None) -> Answer[envelope.Records]:
-        """One answer of a collection: its records raw.
-
-        :raises NexusApiError: one class per cause, after one try
-        """
+        """One answer of a collection: its records raw."""
         return await self.send(collection_call(resource, params=params), lambda body: envelope.records(resource, body))
 
     async def get_record(self, resource: str, code: str) -> dict[str, Any]:
-        """One record: times as pendulum in UTC, money as ``Decimal``.
-
-        :raises NexusNotFoundError: when there is none
-        :raises NexusResponseError: when Nexus answers with another one
-        :raises NexusConfigurationError: when the resource has no call for one record
-        """
+        """One record, as :meth:`NexusClient.get_record` gives it."""
         return (await self.send(*record_call(get_resource(resource), code))).value
 
     async def answer(self, resource: Resource, ask: Ask) -> Any:
@@ -100,10 +87,7 @@ class AsyncNexusClient(ClientCore):
     async def send(self, call: Call, decode: Callable[[bytes], T]) -> Answer[T]:
         """Send a call once and decode its answer; once more when the token is refused and the connection has another by now.
 
-        :raises NexusWriteRefusedError: when it would change something and the connection does not allow that
-        :raises NexusAmbiguousWriteError: when a change may or may not have happened
-        :raises NexusConfigurationError: when this machine can't send it as it is set up
-        :raises NexusApiError: one class per cause
+        Errors are those of :meth:`NexusSession.send`.
         """
         used = self.settings
         try:

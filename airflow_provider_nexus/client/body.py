@@ -67,10 +67,7 @@ class Body:
             )
 
     def take(self, piece: bytes) -> bool:
-        """Take in the next piece.
-
-        :return: whether a further one is of use
-        """
+        """Take in the next piece, and tell whether a further one is of use."""
         self._came += len(piece)
         if self._came > self._limit:
             self._fault = self._fault or OversizeError(self._limit)
@@ -99,10 +96,7 @@ class Body:
             raise BadBodyError("its packed body ends too early", is_final=False)
 
     def whole(self) -> bytes:
-        """The body that was put into memory, once the last piece was taken.
-
-        :raises BadBodyError: when it is too large, packed in another way, or damaged
-        """
+        """The body that was put into memory, once the last piece was taken and passed :meth:`check`."""
         self.check()
         return self._bytes.getvalue()
 

@@ -75,7 +75,8 @@ class Form:
 class Call:
     """A call before it is sent.
 
-    A path whose parts can't all be names is refused, as it would lead elsewhere than it reads: ``.``, ``..``, an empty part.
+    What would not arrive as it is meant is refused by a :class:`NexusConfigurationError`: a path whose parts can't all be names,
+    as ``.``, ``..`` or an empty one would lead elsewhere than it reads, a float, a number for a code.
 
     :param method: HTTP method in upper case
     :param path: path from the root, codes percent-encoded
@@ -146,10 +147,7 @@ class Call:
 
     @property
     def query(self) -> dict[str, str | list[str]]:
-        """The query as text.
-
-        :raises NexusConfigurationError: when it is none, has a value that a query can't, or a name that the path has as well
-        """
+        """The query as text; no name in it is one that the path has as well."""
         query = in_query(self.params)
         in_path = dict.fromkeys(name for name, _ in parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
         refuse_twins([*in_path, *query], "the query")
@@ -169,10 +167,7 @@ class Call:
 
     @property
     def body(self) -> bytes | None:
-        """The form, or the body as JSON text: a ``Decimal`` with the digits that it has, times as Nexus writes them.
-
-        :raises NexusConfigurationError: when it has what JSON can't, a float, or a number for a code
-        """
+        """The form, or the body as JSON text: a ``Decimal`` with the digits that it has, times as Nexus writes them."""
         if self.form or self.json is None:
             return self.form.content if self.form else None
         try:
@@ -202,7 +197,6 @@ def form_of(fields: Mapping[str, Any], *, file_field: str, file_name: str, data:
     :param fields: texts, numbers, flags and moments; ``None`` is left out
     :param file_field: name of the field that the file goes into
     :param file_name: what the file is called; its ending gives its kind
-    :param data: the file
     :raises NexusConfigurationError: when the fields are no mapping of names to values that a form can carry
     """
     if not isinstance(file_field, str) or not file_field.strip():

@@ -64,10 +64,7 @@ class NexusClient:
         return self.send(Call(method_of(method), path, params, json, api_version, headers))
 
     def send(self, call: Call, before: Callable[[], object] | None = None) -> Any:
-        """A call that is made up already: its answer as :meth:`run` returns it.
-
-        :param before: called right before the first byte leaves; what it raises keeps the call here
-        """
+        """The answer to a call that is made up, as :meth:`run` returns it; ``before`` is that of :meth:`NexusSession.send`."""
         return typed_answer(call, self.session.send(call, envelope.unwrap, before=before).value)
 
     def get_record(self, resource: str, code: str) -> dict[str, Any]:
@@ -80,10 +77,7 @@ class NexusClient:
         return self.session.send(*record_call(get_resource(resource), code)).value
 
     def fetch(self, resource: Resource, parent: str = "", params: Mapping[str, Any] | None = None) -> Answer[envelope.Records]:
-        """One answer of a collection: its records raw.
-
-        :param parent: code of the parent's record, for a child
-        """
+        """One answer of a collection, of a child by the code of its parent's record: its records raw."""
         return self.session.send(collection_call(resource, parent, params), lambda body: envelope.records(resource, body))
 
 
@@ -134,10 +128,7 @@ def record_call(resource: Resource, code: str) -> tuple[Call, Callable[[bytes], 
 
 
 def cancel_call(resource: Resource, code: str) -> Call:
-    """The call that cancels a record.
-
-    :raises NexusConfigurationError: when the resource has none
-    """
+    """The call that cancels a record; :class:`NexusConfigurationError` where the resource has none."""
     if not resource.cancel:
         raise NexusConfigurationError(f"Nexus offers no call that cancels one of {resource.name}")
     method, path = resource.cancel

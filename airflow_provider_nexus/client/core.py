@@ -90,10 +90,7 @@ class ClientCore:
             self._log.warning("the API key was refused, and the connection could not be read again: %s", why)
 
     def _renew(self, found: ClientSettings) -> None:
-        """Use the key that the connection has by now, if it is another one for the same place.
-
-        :param found: the connection as it is now
-        """
+        """Use the key that the connection has by now, if it is another one for the same place."""
         here, there = (f"{each.name} ({each.base_url})" for each in (self.environment, found.environment))
         if settings := self.settings.renewed_by(found):
             self._log.info("%s refused the API key, and the connection has another one by now: using that", here)

@@ -32,8 +32,6 @@ def refuse_no_file(name: str, given: Any, place: Any) -> None:
     """Refuse a place that can't be a file.
 
     :param name: of the argument that it was given in
-    :param given: as it was given
-    :param place: the path that it names
     :raises NexusConfigurationError: when it is a folder or a bucket
     """
     container = store.container_of(place)
@@ -81,20 +79,13 @@ def fetch(session: NexusSession, call: Call, place: Any, *, overwrite: bool, max
 
 
 def refuse_size(max_mb: int) -> None:
-    """Refuse what is no size of a file.
-
-    :param max_mb: million bytes
-    :raises NexusConfigurationError: when so
-    """
+    """Refuse what is no size of a file in million bytes, by a :class:`NexusConfigurationError`."""
     if isinstance(max_mb, bool) or not isinstance(max_mb, int) or not 1 <= max_mb <= _MOST_MEGABYTES:
         raise NexusConfigurationError(f"max_mb is {max_mb!r}: give a whole number from 1 to {_MOST_MEGABYTES}")
 
 
 def _is_there(place: Any, spool: SpooledFile) -> bool:
-    """Whether a place has a file already, and the same.
-
-    :raises NexusStorageError: when it has another
-    """
+    """Whether a place has the same file already; :class:`NexusStorageError` when it has another."""
     try:
         with store.opened(place) as file, storage_errors(place, "read"):
             digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]

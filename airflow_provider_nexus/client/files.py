@@ -56,10 +56,7 @@ class SpooledFile:
         self.size, self._digest = 0, hashlib.sha256()
 
     def write(self, piece: bytes) -> None:
-        """Store the next piece.
-
-        :raises NexusStorageError: when the disk is full
-        """
+        """Store the next piece; :class:`NexusStorageError` when the disk is full."""
         with _disk_errors():
             self._file.write(piece)
         self.size += len(piece)

@@ -118,10 +118,7 @@ class RateLimiter:
             self._shared.close()
 
     def _change(self, least: float, step: float) -> float:
-        """Let the bucket be full no sooner than in that many seconds, and then later by a step.
-
-        :return: seconds until it is full
-        """
+        """Let the bucket be full no sooner than in that many seconds, and then later by a step. Return the seconds until then."""
 
         def change(state: _State) -> _State:
             (booked, full), now = state, self._clock()
@@ -145,10 +142,7 @@ class RateLimiter:
 
 
 def _change_file(path: Path, change: Callable[[_State], _State]) -> _State:
-    """Change the bucket in a file, which is made if it is not there.
-
-    :raises OSError: when it can't be used, or when somebody else has put something in its place
-    """
+    """Change the bucket in a file, made if it is not there; :class:`OSError` when it can't be, or is somebody else's."""
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
     try:
         found = os.fstat(file)

@@ -83,8 +83,12 @@ class SharedBucket:
     """
 
     def __init__(self, store: RateStore, key: str) -> None:
+        try:
+            import redis  # noqa: F401
+        except ImportError:
+            hint = "pip install 'airflow-provider-nexus[redis]'"
+            raise NexusConfigurationError(f"a rate limit that machines share needs the extra 'redis': {hint}") from None
         self.key, self._store = key, store
-        _load()
 
     def change(self, least: float, step: float) -> float:
         """Let it be full no sooner than in that many seconds, and then later by a step.
@@ -142,7 +146,9 @@ class SharedBucket:
             port=store.port,
             db=store.db,
             # of a password itself, the texts of the library's own objects would show it
-            credential_provider=_provider(UsernamePasswordCredentialProvider, store) if has_key else None,
+            credential_provider=UsernamePasswordCredentialProvider(store.user or None, store.password.reveal())
+            if has_key
+            else None,
             socket_connect_timeout=PATIENCE,
             socket_timeout=PATIENCE,
             retry=Retry(NoBackoff(), 1),
@@ -150,19 +156,6 @@ class SharedBucket:
             **tls,
         )
         return client.register_script(_CHANGE)
-
-
-def _provider(kind: Any, store: RateStore) -> Any:
-    return kind(store.user or None, store.password.reveal())
-
-
-def _load() -> None:
-    try:
-        import redis  # noqa: F401
-    except ImportError:
-        raise NexusConfigurationError(
-            "a rate limit that machines share needs the extra 'redis': pip install 'airflow-provider-nexus[redis]'"
-        ) from None
 
 
 def _refusal(error: Exception) -> str:

@@ -86,7 +86,6 @@ class ServerClock:
 def read(call: Call, received: Received, settings: ClientSettings, decode: Callable[[bytes], T]) -> Answer[T]:
     """The answer to a call.
 
-    :param settings: the connection, whose token is blanked in the server's texts
     :raises NexusApiError: for a refusal, for an answer that is not whole, or for a body that the decoder can't read
     """
     status, headers, date = received.status, received.headers, server_time(received.headers)
@@ -127,7 +126,6 @@ def bad_body(call: Call, fault: BadBodyError, status: int | None = None) -> Nexu
 def refusal(call: Call, status: int, headers: Mapping[str, str], body: bytes, settings: ClientSettings) -> NexusApiError:
     """The error that an answer is.
 
-    :param headers: of the answer, found without regard to case
     :param settings: the connection, whose token is blanked in the server's texts: some servers repeat what they were sent
     """
     token, date = settings.token, server_time(headers)

@@ -133,10 +133,7 @@ class NexusSession(ClientCore):
         return found
 
     def abort(self) -> None:
-        """Break off the call that another thread makes, if it makes one; nothing is sent again.
-
-        There :class:`AbortedError` is raised.
-        """
+        """Break off the call that another thread makes, where :class:`AbortedError` is raised then; nothing is sent again."""
         self._is_aborted = True
         if self._departure and self._departure.sock:
             with suppress(OSError):  # it may have ended
@@ -169,10 +166,7 @@ class NexusSession(ClientCore):
             self._warn_of_expiry()
 
     def _bared(self, once: Callable[[], T]) -> T:
-        """The result of an attempt; what it raises goes without its frames, whose locals have the token.
-
-        All calls pause when the answer asks for that.
-        """
+        """The result of an attempt; its error can pause all, and goes without its frames, whose locals have the token."""
         failure: BaseException
         try:
             return once()

@@ -106,7 +106,6 @@ def read_settings(
     :param schema: ``https``, or ``http`` for this machine, where the host does not state it
     :param has_login: whether the connection has a login; its text is not passed, as it may be the token
     :param extra: JSON text of an object, as Airflow stores it, or the object
-    :raises NexusConfigurationError: when the token is missing or can't be one, a key is unknown, or a value is not of its kind
     """
     token = Secret(token) if isinstance(token, str) else token
     extra = Secret(extra) if isinstance(extra, str) else extra
@@ -206,9 +205,7 @@ def _token(token: Secret | None, conn_id: str) -> Secret:
 def check_template(template: str) -> str:
     """The template of the addresses of records in the Nexus portal, if it can be one; an empty one for none.
 
-    The portal's paths are not documented, so the connection gives them.
-
-    :raises NexusConfigurationError: when it is no https address, has credentials, or an unknown placeholder
+    The portal's paths are not documented, so the connection gives them: an https address without credentials.
     """
     if not template:
         return ""

@@ -62,10 +62,7 @@ class Departure:
         self.sock: socket.socket | None = None
 
     def leave(self) -> None:
-        """The first byte is about to go, or a further one.
-
-        :raises HeldBackError: when the call must stay
-        """
+        """The first byte is about to go, or a further one. :class:`HeldBackError` when the call must stay."""
         if self.has_left:
             return
         if self._before:
@@ -82,11 +79,7 @@ _current: ContextVar[tuple[Departure, float, int] | None] = ContextVar("nexus_ca
 
 @contextmanager
 def departing(bounds: Bounds, before: Callable[[], object] | None = None) -> Iterator[Departure]:
-    """The departure of the one call that is made, and whose answer is read, in the block, in this thread.
-
-    :param bounds: what its answer may take
-    :param before: called right before the first byte
-    """
+    """The departure, within bounds, of the one call that is made, and whose answer is read, in the block, in this thread."""
     departure = Departure(before)
     token = _current.set((departure, time.monotonic() + bounds.seconds, bounds.size))
     try:
@@ -96,10 +89,7 @@ def departing(bounds: Bounds, before: Callable[[], object] | None = None) -> Ite
 
 
 class _Bounded(io.RawIOBase):
-    """What a socket brings, until a moment and up to a number of bytes.
-
-    :param raw: reads from the socket
-    """
+    """What a socket brings, as ``raw`` reads it, until a moment and up to a number of bytes."""
 
     def __init__(self, sock: socket.socket, raw: Any, deadline: float, size: int) -> None:
         self._sock, self._raw, self._deadline, self._size = sock, raw, deadline, size

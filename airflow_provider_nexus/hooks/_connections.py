@@ -38,10 +38,7 @@ class Given:
 
 @contextmanager
 def defined(conn_id: str, kind: str = "") -> Iterator[None]:
-    """Look a connection up in the block.
-
-    :param kind: the type that it has to be of, for the error
-    """
+    """Look a connection up in the block; ``kind`` is the type that it has to be of, for the error."""
     try:
         with no_word_of_short_extras():
             yield

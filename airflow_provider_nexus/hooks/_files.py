@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
+
+from airflow.sdk import BaseHook
 
 from airflow_provider_nexus.client.call import Call, form_of
 from airflow_provider_nexus.client.download import LARGEST_DOWNLOAD, fetch, refuse_no_file
@@ -15,11 +17,6 @@ from airflow_provider_nexus.compat import AirflowFailException, get_hook_lineage
 from airflow_provider_nexus.exceptions import NexusAmbiguousWriteError, NexusConfigurationError
 from airflow_provider_nexus.hooks._connections import opened
 from airflow_provider_nexus.writes.upload import LARGEST_UPLOAD, load, send
-
-if TYPE_CHECKING:
-    from airflow.sdk import BaseHook as _Base
-else:
-    _Base = object
 
 _SENDING = ("POST", "PUT", "PATCH")
 _AS_IN_URLS = "/:@!$&'()*+,;=~%?#[]"
@@ -62,17 +59,14 @@ def upload_call(
 
 
 def sending_method(given: object) -> str:
-    """The method of a call that sends a file, in capitals.
-
-    :raises NexusConfigurationError: when it is none
-    """
+    """The method of a call that sends a file, in capitals; :class:`NexusConfigurationError` for any other."""
     method = method_of(given)
     if method not in _SENDING:
         raise NexusConfigurationError(f"method is {given!r}, and a file is sent by {' or '.join(_SENDING)}: nothing was sent")
     return method
 
 
-class FileCalls(_Base):
+class FileCalls(BaseHook):
     """The file calls of a hook."""
 
     def download(

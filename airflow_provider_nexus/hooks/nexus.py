@@ -9,8 +9,6 @@ from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from airflow.sdk import BaseHook
-
 from airflow_provider_nexus.api.moments import Moment
 from airflow_provider_nexus.api.records import as_plain
 from airflow_provider_nexus.api.resources import find_by_path, get_resource
@@ -43,7 +41,7 @@ TEST_TIMEOUT = 10.0
 """Seconds that the connection test waits at most, as a person waits for it."""
 
 
-class NexusHook(FileCalls, BaseHook):
+class NexusHook(FileCalls):
     """Calls Quantoz Nexus with the token of a connection.
 
     Nothing is read before the first call. One kept-alive session serves all calls of a hook. ``with NexusHook() as hook:``
