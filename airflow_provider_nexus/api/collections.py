@@ -1,4 +1,4 @@
-"""Catalogue, collections that belong to no other record: customers, transactions, orders and so on, and a tenant's registers."""
+"""Catalogue, what belongs to no other record: customers, transactions, orders and so on, a tenant's registers, and snapshots."""
 
 from __future__ import annotations
 
@@ -238,3 +238,83 @@ COLLECTIONS = (
         filters=("excludeLatest",),
     ),
 )
+
+SNAPSHOTS = (
+    Resource(
+        "currencies",
+        "/currencies",
+        treasury.CURRENCY,
+        "Currencies and their rates",
+        shape=Shape.LISTS,
+        holders={"currencies": ""},
+    ),
+    Resource(
+        "prices",
+        "/prices/{parent}",
+        treasury.PRICE,
+        "Buy and sell price of every crypto, per currency",
+        shape=Shape.KEYED,
+        holders={"prices": ""},
+        keyed_by="cryptoCode",
+        lifted=("currencyCode", "created"),
+        parent="currencies",
+        parent_field="currencyCode",
+        parent_only="isActive",
+        key=("currencyCode", "cryptoCode"),
+    ),
+    Resource(
+        "reserves",
+        "/reserves",
+        treasury.RESERVE,
+        "Reserves per currency and crypto",
+        shape=Shape.LISTS,
+        holders={"currencyReserves": "currency", "cryptoReserves": "crypto"},
+        holder_field="reserveKind",
+        key=("reserveKind", "code", "cryptoCode", "type", "exchangeCode", "bucketCode"),
+        filters=("reservesTimeStamp",),
+        crypto_code=("code",),
+    ),
+    Resource(
+        "balances",
+        "/balances",
+        treasury.BALANCE,
+        "Total custodian balances",
+        shape=Shape.LISTS,
+        holders={"cryptoBalances": ""},
+        filters=("balanceDateTime",),
+        crypto_code=("code",),
+    ),
+    Resource(
+        "hot_wallet_balances",
+        "/balances/hotwallet",
+        treasury.HOT_WALLET_BALANCE,
+        "Hot wallet balances",
+        shape=Shape.ARRAY,
+        envelope=False,
+        key=("cryptoCode",),
+        crypto_code=("cryptoCode",),
+        surface="B",
+    ),
+    Resource(
+        "broker_balances",
+        "/labelpartner/balance",
+        treasury.BROKER_BALANCE,
+        "Broker balances of the classic generation",
+        api_version="1.1",
+        shape=Shape.KEYED,
+        envelope=False,
+        keyed_by="balanceCurrencyCode",
+        key=("balanceCurrencyCode",),
+        crypto_code=("balanceCurrencyCode",),
+        surface="A",
+    ),
+    Resource(
+        "label_partner",
+        "/labelpartner",
+        partner.LABEL_PARTNER,
+        "The tenant itself",
+        shape=Shape.OBJECT,
+        key=("labelPartnerCode",),
+    ),
+)
+"""The state of this moment, with no history to page through."""

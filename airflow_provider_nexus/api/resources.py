@@ -10,9 +10,8 @@ from types import MappingProxyType
 
 from airflow_provider_nexus.api.children import CHILDREN
 from airflow_provider_nexus.api.codes import did_you_mean
-from airflow_provider_nexus.api.collections import COLLECTIONS
+from airflow_provider_nexus.api.collections import COLLECTIONS, SNAPSHOTS
 from airflow_provider_nexus.api.resource import Resource, words
-from airflow_provider_nexus.api.snapshots import SNAPSHOTS
 from airflow_provider_nexus.exceptions import NexusUnknownResourceError
 
 RESOURCES = MappingProxyType({resource.name: resource for resource in (*COLLECTIONS, *SNAPSHOTS, *CHILDREN)})

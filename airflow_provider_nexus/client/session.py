@@ -22,7 +22,7 @@ from airflow_provider_nexus.client import retry
 from airflow_provider_nexus.client.body import MEGABYTE, PIECE, Body, OversizeError, Received
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.core import HEADERS, ClientCore, unanswered
-from airflow_provider_nexus.client.files import FOUND, SpooledFile, read_file
+from airflow_provider_nexus.client.download import FOUND, SpooledFile, read_file
 from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.client.network import distrust, proxy_for, trusted
 from airflow_provider_nexus.client.rate_limit import RateLimiter

@@ -26,9 +26,8 @@ from airflow_provider_nexus.exceptions import (
 )
 from airflow_provider_nexus.extract.request import SETTLE_LAG
 from airflow_provider_nexus.extract.source import PAGE_SIZE
-from airflow_provider_nexus.hooks._connections import Given, defined
+from airflow_provider_nexus.hooks._connections import Given, defined, store_of
 from airflow_provider_nexus.hooks._files import FileCalls, sent_once
-from airflow_provider_nexus.hooks._rate_store import store_of
 
 if TYPE_CHECKING:
     from airflow_provider_nexus.client.aio import AsyncNexusClient

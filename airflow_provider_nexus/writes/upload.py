@@ -13,8 +13,7 @@ from airflow_provider_nexus.api.codes import is_same
 from airflow_provider_nexus.api.records import at
 from airflow_provider_nexus.client.body import MEGABYTE
 from airflow_provider_nexus.client.call import Call, Form
-from airflow_provider_nexus.client.download import LARGEST_DOWNLOAD, refuse_size
-from airflow_provider_nexus.client.files import SpooledFile
+from airflow_provider_nexus.client.download import LARGEST_DOWNLOAD, SpooledFile, refuse_size
 from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.client.retry import ambiguous
 from airflow_provider_nexus.exceptions import NexusAmbiguousWriteError, NexusConfigurationError, NexusError, NexusStorageError
