@@ -54,6 +54,10 @@ class NexusError(Exception):
     is_permanent: ClassVar[bool] = False
     """Whether another try of the same task must end the same way, or would do harm."""
 
+    def __init_subclass__(cls, *, is_permanent: bool = False) -> None:
+        super().__init_subclass__()
+        cls.is_permanent = cls.is_permanent or is_permanent
+
     def __init__(self, *args: object) -> None:
         super().__init__(*(without_secrets(arg) if isinstance(arg, str) else arg for arg in args))
 
@@ -65,25 +69,19 @@ class NexusError(Exception):
         return _rebuild, (type(self), self.args), self.__dict__
 
 
-class NexusConfigurationError(NexusError, ValueError):
+class NexusConfigurationError(NexusError, ValueError, is_permanent=True):
     """The connection or an argument is wrong; nothing was called."""
 
-    is_permanent = True
 
-
-class NexusUnknownResourceError(NexusError, LookupError):
+class NexusUnknownResourceError(NexusError, LookupError, is_permanent=True):
     """The catalogue has no resource of that name."""
 
-    is_permanent = True
 
-
-class NexusWriteRefusedError(NexusError):
+class NexusWriteRefusedError(NexusError, is_permanent=True):
     """The connection does not allow writes, and the call would change something. Nothing was sent."""
 
-    is_permanent = True
 
-
-class NexusDataError(NexusError, ValueError):
+class NexusDataError(NexusError, ValueError, is_permanent=True):
     """A value can't be read as the kind that its schema names.
 
     :param resource: name of the resource
@@ -92,8 +90,6 @@ class NexusDataError(NexusError, ValueError):
     :param value: the value as it came; its text with three stars in place of a secret when it has one
     """
 
-    is_permanent = True
-
     def __init__(self, resource: str, key: str, field: str, value: object, expected: str) -> None:
         self.resource, self.key, self.field = resource, without_secrets(key), without_secrets(field)
         self.value = value if without_secrets(repr(value)) == repr(value) else without_secrets(str(value))
@@ -101,10 +97,8 @@ class NexusDataError(NexusError, ValueError):
         super().__init__(f"{resource} record {self.key or '?'}: field {self.field!r} holds {shown}, which is not {expected}")
 
 
-class NexusWindowError(NexusError, ValueError):
+class NexusWindowError(NexusError, ValueError, is_permanent=True):
     """No window could be resolved, or it is none that can be taken."""
-
-    is_permanent = True
 
 
 class NexusUnprovedError(NexusError):
@@ -120,29 +114,23 @@ class NexusUnprovedError(NexusError):
         super().__init__(message)
 
 
-class NexusReconciliationError(NexusError):
+class NexusReconciliationError(NexusError, is_permanent=True):
     """What Nexus states is not what proved records add up to."""
 
-    is_permanent = True
 
-
-class NexusContractError(NexusError):
+class NexusContractError(NexusError, is_permanent=True):
     """The fields that Nexus sends, or the table that they go into, are not those that were agreed on; nothing was stored."""
 
-    is_permanent = True
 
-
-class NexusRejectedError(NexusError):
+class NexusRejectedError(NexusError, is_permanent=True):
     """More records do not fit the schema than are allowed to be put aside; nothing was stored."""
-
-    is_permanent = True
 
 
 class NexusStorageError(NexusError):
     """What is stored, or the database that stores it, is not as it must be. A statement that failed left nothing behind."""
 
 
-class NexusStatusError(NexusError):
+class NexusStatusError(NexusError, is_permanent=True):
     """A record that was waited for is held, or ended otherwise than the task waits for.
 
     :param resource: name of the resource
@@ -151,8 +139,6 @@ class NexusStatusError(NexusError):
     :param what: its state, in words
     :param reason: the reason in the record itself
     """
-
-    is_permanent = True
 
     def __init__(self, resource: str, code: str, status: str, what: str, reason: str = "") -> None:
         self.resource, self.code = resource, without_secrets(code)
@@ -165,10 +151,8 @@ class NexusWaitError(NexusError):
     """The triggerer could not go on waiting."""
 
 
-class NexusWaitTimeoutError(NexusError):
+class NexusWaitTimeoutError(NexusError, is_permanent=True):
     """What was waited for did not come in time."""
-
-    is_permanent = True
 
 
 class NexusApiError(NexusError):
@@ -241,10 +225,9 @@ class NexusInterruptedError(NexusApiError):
     advice = "Try again; if it lasts, look at what is between the worker and Nexus."
 
 
-class NexusAuthenticationError(NexusApiError):
+class NexusAuthenticationError(NexusApiError, is_permanent=True):
     """401: the token was not accepted."""
 
-    is_permanent = True
     advice = (
         "The token is wrong, expired, revoked or of the other environment, or a second person has not validated its Service "
         "Account yet: look it up in the Nexus Identity portal. If it is lost or has ended, make a new API key there and store it "
@@ -252,34 +235,30 @@ class NexusAuthenticationError(NexusApiError):
     )
 
 
-class NexusPermissionError(NexusApiError):
+class NexusPermissionError(NexusApiError, is_permanent=True):
     """403: the token is known but may not do this."""
 
-    is_permanent = True
     advice = (
         "Give the Service Account a role that allows this call, in the Nexus Identity portal under Roles: it has none at first. "
         "A default role can't be changed, but cloned, and the copy changed."
     )
 
 
-class NexusNotFoundError(NexusApiError):
+class NexusNotFoundError(NexusApiError, is_permanent=True):
     """404: no such record, or the endpoint is not offered on this host."""
 
-    is_permanent = True
     advice = "Check the code; for an endpoint of the classic generation, Nexus may not offer it on this host."
 
 
-class NexusConflictError(NexusApiError):
+class NexusConflictError(NexusApiError, is_permanent=True):
     """409: the record is not in a state that allows this, or exists already."""
 
-    is_permanent = True
     advice = "Read the record again and decide."
 
 
-class NexusValidationError(NexusApiError):
+class NexusValidationError(NexusApiError, is_permanent=True):
     """400, 422 or another refusal: Nexus read the call and would not do it."""
 
-    is_permanent = True
     advice = "Correct what the codes name; the same call will be refused again."
 
 
@@ -304,13 +283,12 @@ class NexusResponseError(NexusApiError):
     )
 
 
-class NexusAmbiguousWriteError(NexusApiError):
+class NexusAmbiguousWriteError(NexusApiError, is_permanent=True):
     """A call that changes something may or may not have been carried out. It was not sent again.
 
     :param lookup: the look-up to make by hand
     """
 
-    is_permanent = True
     advice = "Look up by hand whether Nexus carried it out before anything is sent again."
 
     def __init__(self, method: str, path: str, *, lookup: str = "", **known: Any) -> None:
