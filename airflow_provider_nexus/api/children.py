@@ -1,7 +1,5 @@
 """Catalogue, children: collections that each belong to one record of a parent."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from airflow_provider_nexus.api.resource import DateFilter, Resource, Shape

@@ -56,12 +56,11 @@ def texts_of(given: object, what: str) -> tuple[str, ...]:
         iterated, but no dictionary
     """
     found = _listed(given)
-    if found is None and isinstance(given, str):
-        raise NexusConfigurationError(f"the {what} is {given!r}, which looks like a list and can't be read as one of texts")
     if found is None:
-        raise NexusConfigurationError(
-            f"the {what} is {given!r}, {a_kind(given)}: give a text or a list of texts. If it looks like a number, {IN_QUOTES}"
-        )
+        why = f"{a_kind(given)}: give a text or a list of texts. If it looks like a number, {IN_QUOTES}"
+        if isinstance(given, str):
+            why = "which looks like a list and can't be read as one of texts"
+        raise NexusConfigurationError(f"the {what} is {given!r}, {why}")
     for each in found:
         if not isinstance(each, str):
             raise NexusConfigurationError(f"the {what} {each!r} in a list is {a_kind(each)}, and has to be text: {IN_QUOTES}")

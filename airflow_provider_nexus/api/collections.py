@@ -1,7 +1,5 @@
 """Catalogue, what belongs to no other record: customers, transactions, orders and so on, a tenant's registers, and snapshots."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from airflow_provider_nexus.api import lifecycles

@@ -33,6 +33,9 @@ class Environment:
     name: str
     base_url: str
 
+    def __str__(self) -> str:
+        return f"{self.name} ({self.base_url})"
+
 
 def resolve(environment: str | None = None, host: str | None = None, port: int | None = None) -> Environment:
     """The environment of a connection; an own base URL in ``host`` wins over the name."""

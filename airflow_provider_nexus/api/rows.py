@@ -85,7 +85,6 @@ _row = tuple.__new__
 class RowReader:
     """Reads :class:`Row` objects of one resource.
 
-    :param resource: the resource
     :param with_amounts: whether the rows of a page come with their amounts
     """
 

@@ -38,12 +38,7 @@ _CONNECTIONS = 4
 
 
 class AsyncNexusClient(ClientCore):
-    """Calls Nexus from an event loop.
-
-    :param settings: the connection
-    :param log: where a key is reported that is near its end
-    :param refresh: reads the connection again, after its token was refused
-    """
+    """Calls Nexus from an event loop. Settings, log and refresh are those of :class:`NexusSession`."""
 
     def __init__(
         self,

@@ -91,11 +91,11 @@ class ClientCore:
 
     def _renew(self, found: ClientSettings) -> None:
         """Use the key that the connection has by now, if it is another one for the same place."""
-        here, there = (f"{each.name} ({each.base_url})" for each in (self.environment, found.environment))
+        here, there = self.environment, found.environment
         if settings := self.settings.renewed_by(found):
             self._log.info("%s refused the API key, and the connection has another one by now: using that", here)
             self.settings, self._limiter = settings, RateLimiter(settings)
-        elif found.environment != self.environment:
+        elif there != here:
             self._log.warning("%s refused the API key; the connection leads to %s by now, which is not used", here, there)
 
 
@@ -114,9 +114,6 @@ def unanswered(
             return misconfigured(call, error)
         detail = unreached(error) or detail or f"no connection was made ({type(error).__name__})"
         return NexusConnectionError(call.method, call.label, detail=detail)
-    kind, what = (
-        (NexusTimeoutError, "no whole answer came in time")
-        if is_late
-        else (NexusInterruptedError, "the connection broke before the whole answer had come")
-    )
+    kind = NexusTimeoutError if is_late else NexusInterruptedError
+    what = "no whole answer came in time" if is_late else "the connection broke before the whole answer had come"
     return kind(call.method, call.label, detail=f"{what} ({type(error).__name__})")

@@ -151,20 +151,19 @@ def refusal(call: Call, status: int, headers: Mapping[str, str], body: bytes, se
 def _situation(kind: type[NexusApiError], call: Call, settings: ClientSettings, now: datetime) -> str:
     """What is known here of a refusal: which Nexus it was, whether the key has ended, what kind of call needs a role."""
     environment = settings.environment
-    where = f"{environment.name} ({environment.base_url})"
     if kind is NexusPermissionError:
         need = "reads: a role for other pages or calls does not cover it."
         if call.changes_something:
             need = "changes something: a role that only reads is not enough for it."
         elif call.method not in ("GET", "HEAD"):
             need = "changes nothing, and can need the role of the call that it simulates all the same."
-        return f"{where} takes the token, but not for this. {call.method} {call.label} {need}"
+        return f"{environment} takes the token, but not for this. {call.method} {call.label} {need}"
     if kind is not NexusAuthenticationError:
         return ""
     others = [name for name in BASE_URLS if name != environment.name] if environment.name in BASE_URLS else []
     elsewhere = f", where no key of {others[0]} is taken" if others else ""
     ended = settings.expiry.explanation(now) if settings.expiry else ""
-    return f"It was asked of {where}{elsewhere}. {ended}".rstrip()
+    return f"It was asked of {environment}{elsewhere}. {ended}".rstrip()
 
 
 def content_type(headers: Mapping[str, str]) -> str:

@@ -187,17 +187,9 @@ def ambiguous(error: NexusApiError, lookup: str = "") -> NexusAmbiguousWriteErro
 
     :param lookup: the look-up to make by hand
     """
-    return NexusAmbiguousWriteError(
-        error.method,
-        error.path,
-        status=error.status,
-        codes=error.codes,
-        detail=error.detail or type(error).__name__,
-        request_id=error.request_id,
-        excerpt=error.excerpt,
-        retry_after=error.retry_after,
-        lookup=lookup,
-    )
+    known = {name: getattr(error, name) for name in ("status", "codes", "request_id", "excerpt", "retry_after")}
+    detail = error.detail or type(error).__name__
+    return NexusAmbiguousWriteError(error.method, error.path, detail=detail, lookup=lookup, **known)
 
 
 def is_unknown(error: NexusApiError, call: Call) -> bool:

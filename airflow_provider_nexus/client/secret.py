@@ -18,10 +18,7 @@ _TO_URL_SAFE = str.maketrans("+/", "-_")
 
 
 class Secret:
-    """A text that lets somebody in. Whoever prints it, or the locals of a frame that has it, sees three stars.
-
-    :param text: the text; blanks around it are not of it
-    """
+    """A text, without blanks around it, that lets somebody in. Who prints it, or the locals of a frame, sees three stars."""
 
     __slots__ = ("_needles", "_text")
 

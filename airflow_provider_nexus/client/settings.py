@@ -151,8 +151,7 @@ def _address(host: str | None, port: int | None, schema: str | None, conn_id: st
             f"connection {conn_id!r} has something in the field schema that is neither http nor https: leave it empty, and give "
             "the whole base URL as the host"
         )
-    given = next((name for name, value in (("port", port), ("schema", schema)) if value and not host), "")
-    if given:
+    if given := next((name for name, value in (("port", port), ("schema", schema)) if value and not host), ""):
         hint = "give the host as well, or leave it empty to call the environment"
         raise NexusConfigurationError(f"connection {conn_id!r} has a {given} and no host: {hint}")
     if schema and "://" in host and not host.lower().startswith(f"{schema.lower()}://"):

@@ -314,7 +314,7 @@ class NexusHook(FileCalls):
         except NexusError as error:
             return False, str(error)
         session = NexusSession(settings, policy=RetryPolicy(retries=0), log=self.log)
-        where = f"{settings.environment.name} ({settings.environment.base_url})"
+        where = str(settings.environment)
         try:
             values = NexusClient(session).run("GET", "/labelpartner")
             code = (values or {}).get("labelPartnerCode") or "without a code"

@@ -1,7 +1,5 @@
 """Schemas of compliance: history, comments, free data, personal data, and the sanction lists."""
 
-from __future__ import annotations
-
 from airflow_provider_nexus.api.schemas.field import date, flag, integer, schema, text, time
 
 _OWNER = text("customerCode", "Customer that it belongs to; not on the wire, added by the provider", personal=True)

@@ -1,7 +1,5 @@
 """Customers and what belongs to them: accounts, persons, bank accounts, traces."""
 
-from __future__ import annotations
-
 from airflow_provider_nexus.api.schemas.field import date, flag, many, mapping, nested, ratio, schema, text, time
 from airflow_provider_nexus.api.schemas.partner import BANK, NAMED_COUNTRY
 

@@ -1,7 +1,5 @@
 """Mails that Nexus wants sent. See docs/api_facts.rst, Mail."""
 
-from __future__ import annotations
-
 from airflow_provider_nexus.api.schemas.field import integer, nested, schema, text, time
 
 MAIL = schema(

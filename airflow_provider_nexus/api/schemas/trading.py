@@ -1,7 +1,5 @@
 """Orders, transfers, exchanges and trade pairs."""
 
-from __future__ import annotations
-
 from airflow_provider_nexus.api.schemas.field import crypto, fiat, flag, many, mapping, nested, price, schema, text, time
 
 ORDER = schema(

@@ -1,7 +1,5 @@
 """Prices, currencies, reserves, balances and the hot wallet's ledger."""
 
-from __future__ import annotations
-
 from airflow_provider_nexus.api.schemas.field import crypto, flag, many, price, schema, text, time
 
 CURRENCY = schema(
