@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copyreg
 from typing import Any, ClassVar, Protocol
 
 _LOOKED_AT, _HALF, _SHOWN = 16_384, 8_192, 300
@@ -66,7 +67,7 @@ class NexusError(Exception):
         return "\n".join(printable(line) for line in super().__str__().split("\n"))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.args), self.__dict__
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
 class NexusConfigurationError(NexusError, ValueError, is_permanent=True):
@@ -319,10 +320,3 @@ def fails_at_once(error: BaseException, *, looks_up_first: bool = False) -> bool
     if isinstance(error, NexusAmbiguousWriteError):
         return not looks_up_first
     return isinstance(error, NexusError) and error.is_permanent
-
-
-def _rebuild(kind: type[NexusError], args: tuple[Any, ...]) -> NexusError:
-    """An error from its text; its other attributes are put back by pickle."""
-    error = kind.__new__(kind, *args)
-    error.args = args
-    return error

@@ -38,8 +38,7 @@ def put(path: Any, data: IO[bytes], what: str = "") -> None:
     Object stores show an object only when it was closed. On a local file system a hidden neighbour is written and renamed.
 
     :param what: what it is, in an error; by default its path
-    :raises NexusStorageError: when it can't be written: as the disk is full, there is no such bucket, or another process that
-        writes the same window has taken the neighbour for a leftover
+    :raises NexusStorageError: also when another process that writes the same window has taken the neighbour for a leftover
     """
     with storage_errors(what or path, "written"):
         if is_local(path):

@@ -7,6 +7,7 @@ from airflow_provider_nexus.api.schemas import compliance, customers, partner, t
 
 _of_customers = partial(Resource, parent="customers", parent_field="customerCode")
 _of_casp_customers = partial(_of_customers, surface="B")
+_declared_of_customers = partial(_of_casp_customers, is_seen=False)
 _of_payment_methods = partial(Resource, parent="payment_methods", parent_field="paymentMethodCode", is_seen=False, surface="B")
 _callbacks = partial(
     Resource,
@@ -72,31 +73,28 @@ CHILDREN = (
         created=DateFilter("startDate", "endDate"),
         mutable=False,
     ),
-    _of_casp_customers(
+    _declared_of_customers(
         "customer_comments",
         "/customer/{parent}/comments",
         compliance.COMMENT,
         "Comments on a customer",
-        is_seen=False,
         key=("guid",),
         stamp="created",
     ),
-    _of_casp_customers(
+    _declared_of_customers(
         "customer_data",
         "/customer/{parent}/data",
         compliance.CUSTOMER_DATA,
         "Free key and value data of a customer, one record for each key",
         shape=Shape.ARRAY,
-        is_seen=False,
         key=("customerCode", "key"),
     ),
-    _of_casp_customers(
+    _declared_of_customers(
         "customer_personal_data",
         "/customer/{parent}/personalData",
         compliance.PERSONAL_DATA,
         "Personal data of a customer",
         shape=Shape.OBJECT,
-        is_seen=False,
         key=("customerCode",),
     ),
     _of_customers(

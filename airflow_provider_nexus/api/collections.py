@@ -4,7 +4,7 @@ from functools import partial
 
 from airflow_provider_nexus.api import lifecycles
 from airflow_provider_nexus.api.resource import DateFilter, Resource, Shape, words
-from airflow_provider_nexus.api.schemas import compliance, customers, mails, partner, trading, transactions, treasury
+from airflow_provider_nexus.api.schemas import compliance, customers, partner, trading, transactions, treasury
 
 _CREATED_DATE = DateFilter("startDate", "endDate")
 _CREATED_FROM = DateFilter("createdFrom", "createdTill")
@@ -58,9 +58,8 @@ COLLECTIONS = (
         key=("customerCode",),
         created=_CREATED_DATE,
         filters=words(
-            "bankAccount email externalCustomerCode isReviewRecommended latestReviewStartDate "
-            "latestReviewEndDate latestTransactionStartDate latestTransactionEndDate portfolio "
-            "riskQualification status trustLevel"
+            "bankAccount email externalCustomerCode isReviewRecommended latestReviewStartDate latestReviewEndDate "
+            "latestTransactionStartDate latestTransactionEndDate portfolio riskQualification status trustLevel"
         ),
         lifecycle=lifecycles.CUSTOMER,
     ),
@@ -119,7 +118,7 @@ COLLECTIONS = (
     Resource(
         "mails",
         "/mail",
-        mails.MAIL,
+        customers.MAIL,
         "Mails that Nexus wants sent",
         member_path="/mail/{code}",
         created=_CREATED_DATE,

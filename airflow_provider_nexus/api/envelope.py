@@ -55,10 +55,8 @@ class RefusedAnswerError(ValueError):
 
 @dataclass(frozen=True)
 class Complaint:
-    """The complaint in an error body.
+    """The complaint in an error body: Nexus' codes and its message.
 
-    :param codes: Nexus' codes
-    :param detail: Nexus' message
     :param excerpt: a short piece of the body with personal data blanked
     :param names_record: whether it has the code of a transaction, an order or a transfer; of a body that can't be read, or is
         too long for a complaint, whether it mentions one
@@ -82,9 +80,6 @@ class Records:
     raw: list[bytes] = field(default_factory=list)
     total: int | None = None
     total_pages: int | None = None
-
-
-_NULL = Raw(b"null")
 
 
 class _PageValues(msgspec.Struct, rename="camel"):
@@ -242,7 +237,7 @@ def _in_any_shape(resource: Resource, values: bytes) -> Records:
 
 def _values(body: bytes) -> bytes:
     answer = _fold(body)
-    _refuse_errors(answer.get("errors", _NULL))
+    _refuse_errors(answer.get("errors", Raw(b"")))
     if "values" not in answer:
         raise MalformedAnswerError("an answer without values")
     return bytes(answer["values"])

@@ -12,10 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 
-BASE_URLS = {
-    "test": "https://api.test.casp.quantoznexus.com",
-    "production": "https://api.quantoznexus.com",
-}
+BASE_URLS = {"test": "https://api.test.casp.quantoznexus.com", "production": "https://api.quantoznexus.com"}
 """The two environments of the vendor's authentication page."""
 
 _NAME = re.compile(r"[A-Za-z0-9.-]+")

@@ -44,7 +44,9 @@ def typed(resource: Resource, record: dict[str, Any], on_untyped: OnUntyped | No
             on_untyped(path, expected)
         return value
 
-    return _plan_of(resource.schema).read(record, refuse_or_pass)
+    schema = resource.schema
+    _, plan = _plans.get(id(schema)) or _plans.setdefault(id(schema), (schema, _Plan("", schema.fields)))
+    return plan.read(record, refuse_or_pass)
 
 
 def key_text(resource: Resource, record: dict[str, Any]) -> str:
@@ -136,11 +138,6 @@ _plans = dict[int, tuple[Schema, _Plan]]()
 """By the identity of a schema, as its hash is that of all its fields; with the schema, so that no other one gets its identity."""
 
 
-def _plan_of(schema: Schema) -> _Plan:
-    _, plan = _plans.get(id(schema)) or _plans.setdefault(id(schema), (schema, _Plan("", schema.fields)))
-    return plan
-
-
 def _contents(misfit: _OnMisfit, plan: _Plan, value: Any, *, is_map: bool) -> Any:
     def inside(item: Any) -> Any:
         return plan.read(item, misfit) if isinstance(item, dict) else item
@@ -201,8 +198,6 @@ _READERS: dict[Kind, Callable[[Any], Any]] = {
     "integer": _integer,
     "flag": _flag,
 }
-
-
 _USUAL: dict[Kind, dict[type, _Read | None]] = {
     "money": {Decimal: None, int: lambda value, _: Decimal(value)},  # JSON has no infinite numbers
     "text": {str: None},

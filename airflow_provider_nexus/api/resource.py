@@ -37,7 +37,6 @@ def words(text: str) -> tuple[str, ...]:
 class DateFilter:
     """A pair of query names that bounds a time stamp. Whether the bounds are inclusive is not known.
 
-    :param since: name of the lower bound
     :param until: name of the upper bound; empty where there is none
     :param stamp: wire name of the field that it bounds
     """
@@ -53,7 +52,6 @@ class Resource:
 
     :param name: snake_case plural
     :param path: path of the collection; ``{parent}`` in place of the parent's code
-    :param schema: fields of a record
     :param meaning: one line for a person
     :param surface: ``A`` (classic), ``B`` (CASP) or ``AB``
     :param api_version: the ``api_version`` header, docs/api_facts.rst, Headers
@@ -69,9 +67,7 @@ class Resource:
     :param finished: a second date filter on the stamp of the end
     :param stamp: the field to sort by where there is no date filter; empty where there is none
     :param sorted_by: name to ask for the order by, where it is not that of the field
-    :param filters: other query names
     :param mutable: whether a record changes after it was made
-    :param lifecycle: statuses by phase
     :param cancel: method and path of the call that cancels a record; empty where there is none
     :param parent: the resource whose records each have a collection of this kind; empty for a top-level one
     :param parent_field: wire name that a record has the parent's code under
@@ -86,8 +82,7 @@ class Resource:
     :param holder_field: wire name of that mark
     :param keyed_by: for ``KEYED``: wire name that a record has the dictionary's key under
     :param lifted: members of the answer that are copied into each record
-    :param fiat_code: path of the currency that ``fiat`` amounts are in
-    :param crypto_code: path of the currency that ``crypto`` amounts are in
+    :param fiat_code: path of the currency that ``fiat`` amounts are in; ``crypto_code`` likewise
     """
 
     name: str

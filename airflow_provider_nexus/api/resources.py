@@ -18,7 +18,6 @@ RESOURCES = MappingProxyType({resource.name: resource for resource in (*COLLECTI
 """The catalogue: name -> resource. Of a resource ``name``, ``meaning``, ``path``, ``key``, ``parent``, ``is_windowed`` and
 ``mutable`` are public."""
 
-
 _TRADES = words(
     "buy/broker sell/broker brokerbuy paymentrequest/brokersell buy/custodian sell/custodian gift/custodian "
     "sendinternal/custodian sendout/custodian swap/custodian paymentrequest/custodian"

@@ -32,7 +32,6 @@ class Row(NamedTuple):
     """One record on its way.
 
     :param stamp: its creation stamp, normalised so that it sorts as time; empty where the resource has none
-    :param key: its key as one text
     :param raw: its JSON text as it came
     :param amounts: decoded holder of the amounts; ``None`` for a row whose amounts are not decoded yet
     :param flaw: dotted wire name of an amount that can't be read, or of a text with an unpaired surrogate; the record
@@ -66,9 +65,8 @@ def in_order(rows: Iterable[Row]) -> Rows:
 
 
 class AmountColumn(NamedTuple):
-    """One amount of many records.
+    """One amount of many records, of the field of a dotted wire name.
 
-    :param field: dotted wire name
     :param currencies: of each record, empty when it names none
     :param values: of each record, ``None`` when it has none or a flaw
     """
@@ -246,7 +244,8 @@ class RowReader:
             try:
                 return decode(folded), unreadable or field
             except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-                field = _field_of(error)
+                _, found, place = str(error).rpartition("$.")  # nothing when the whole is no JSON
+                field = place.rstrip("`") if found else ""
         value, key = lenient.value_at(folded, field) if field else "a value", ""
         with suppress(msgspec.MsgspecError, UnicodeDecodeError):
             members = lenient.members(folded)
@@ -261,12 +260,6 @@ def _are_sane(values: Iterable[Decimal | None], *, is_long: bool) -> bool:
     if sizes and not -_MOST_DIGITS <= min(sizes) <= max(sizes) <= _MOST_DIGITS:
         return False
     return not is_long or all(-int(value.as_tuple().exponent) <= _MOST_DIGITS for value in known)
-
-
-def _field_of(error: Exception) -> str:
-    """The place that an error names; empty when the whole is no JSON."""
-    _, found, place = str(error).rpartition("$.")
-    return place.rstrip("`") if found else ""
 
 
 def _plant(tree: lenient.Tree, path: tuple[str, ...], leaf: object) -> None:

@@ -9,14 +9,14 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from airflow_provider_nexus.api import envelope
 from airflow_provider_nexus.api.environments import join
 from airflow_provider_nexus.api.resource import Resource
 from airflow_provider_nexus.api.resources import get_resource
 from airflow_provider_nexus.client.body import Body, Received
-from airflow_provider_nexus.client.call import Ask, Call
+from airflow_provider_nexus.client.call import Ask, Call, Options
 from airflow_provider_nexus.client.client import collection_call, record_call, typed_answer
 from airflow_provider_nexus.client.core import HEADERS, ClientCore, unanswered
 from airflow_provider_nexus.client.log import Log
@@ -32,7 +32,6 @@ from airflow_provider_nexus.exceptions import NexusApiError, NexusAuthentication
 if TYPE_CHECKING:
     import httpx
 
-
 T = TypeVar("T")
 _CONNECTIONS = 4
 
@@ -41,28 +40,15 @@ class AsyncNexusClient(ClientCore):
     """Calls Nexus from an event loop. Settings, log and refresh are those of :class:`NexusSession`."""
 
     def __init__(
-        self,
-        settings: ClientSettings,
-        *,
-        log: Log | None = None,
-        refresh: Callable[[], Awaitable[ClientSettings]] | None = None,
+        self, settings: ClientSettings, *, log: Log | None = None, refresh: Callable[[], Awaitable[ClientSettings]] | None = None
     ) -> None:
         super().__init__(settings, log)
         self._refresh, self._renewing = refresh, asyncio.Lock()
         self._http: httpx.AsyncClient | None = None
 
-    async def run(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, Any] | None = None,
-        json: Any = None,
-        api_version: str | None = None,
-        headers: Mapping[str, Any] | None = None,
-    ) -> Any:
+    async def run(self, method: str, path: str, **options: Unpack[Options]) -> Any:
         """Any call, once: values, arguments and errors are those of :meth:`NexusClient.run`."""
-        call = Call(method_of(method), path, params, json, api_version, headers)
+        call = Call(method_of(method), path, **options)
         return typed_answer(call, (await self.send(call, envelope.unwrap)).value)
 
     async def fetch(self, resource: Resource, params: Mapping[str, Any] | None = None) -> Answer[envelope.Records]:

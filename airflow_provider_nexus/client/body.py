@@ -1,7 +1,6 @@
 """Body of an answer: unpacked piece by piece, up to a limit, so that no answer takes all memory.
 
-Both clients read what comes over the wire as it is and hand it to a :class:`Body`. Only gzip is asked for, and nothing else is
-unpacked.
+Both clients hand what comes over the wire to a :class:`Body`. Only gzip is asked for, and nothing else is unpacked.
 """
 
 from __future__ import annotations
@@ -50,14 +49,16 @@ class OversizeError(BadBodyError):
 class Body:
     """A body on its way in.
 
-    :param headers: of the answer
     :param limit: bytes that it may have, packed and unpacked
     :param write: takes each unpacked piece; by default they are put into memory
+    :param by: what sets the limit, and what to do
     """
 
-    def __init__(self, headers: Mapping[str, str], limit: int, write: Callable[[bytes], object] | None = None) -> None:
+    def __init__(
+        self, headers: Mapping[str, str], limit: int, write: Callable[[bytes], object] | None = None, by: str = OF_THE_CONNECTION
+    ) -> None:
         coding = headers.get("Content-Encoding", "").strip().lower()
-        self._limit, self._came, self._bytes = limit, 0, BytesIO()
+        self._limit, self._by, self._came, self._bytes = limit, by, 0, BytesIO()
         self._write, self.size = write or self._bytes.write, 0
         self._unpacker = zlib.decompressobj(_GZIP_BITS) if coding in _GZIP else None
         self._fault: BadBodyError | None = None
@@ -70,7 +71,7 @@ class Body:
         """Take in the next piece, and tell whether a further one is of use."""
         self._came += len(piece)
         if self._came > self._limit:
-            self._fault = self._fault or OversizeError(self._limit)
+            self._fault = self._fault or OversizeError(self._limit, self._by)
         if self._fault is None:
             try:
                 unpacked = self._unpacked(piece)
@@ -109,7 +110,7 @@ class Body:
         except zlib.error:
             raise BadBodyError("its packed body is damaged", is_final=False) from None
         if len(unpacked) > room:
-            raise OversizeError(self._limit)
+            raise OversizeError(self._limit, self._by)
         if self._unpacker.unused_data:
             raise BadBodyError("something comes after the end of its packed body", is_final=False)
         return unpacked
@@ -117,10 +118,7 @@ class Body:
 
 @dataclass(frozen=True)
 class Received:
-    """An answer whose last byte has come.
-
-    :param headers: found without regard to case
-    """
+    """An answer whose last byte has come. Its headers are found without regard to case."""
 
     status: int
     headers: Mapping[str, str]

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from posixpath import normpath
-from typing import Any
+from typing import Any, TypedDict
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
@@ -41,6 +41,15 @@ class Ask:
     code: str = ""
 
 
+class Options(TypedDict, total=False):
+    """What a :class:`Call` can have beside its method and path, but a form."""
+
+    params: Mapping[str, Any] | None
+    json: Any
+    api_version: str | None
+    headers: Mapping[str, Any] | None
+
+
 _WORDS = frozenset(
     word.lower() for resource in RESOURCES.values() for word in re.findall(r"(?<=/)[A-Za-z]+(?=/|$)", resource.path)
 ) | frozenset(
@@ -59,8 +68,7 @@ _MINUTE_CHART = re.compile(r"^/?api/minutechart/", re.IGNORECASE)
 class Form:
     """A form as it is sent, the same at each attempt.
 
-    :param content: its bytes
-    :param content_type: with the boundary that parts them
+    :param content_type: with the boundary that parts its bytes
     :param fields: what goes with the file
     :param sha256: digest of the file
     """
@@ -81,7 +89,6 @@ class Call:
     :param method: HTTP method in upper case
     :param path: path from the root, codes percent-encoded
     :param params: query; ``None`` values are left out, those of a list are sent one by one
-    :param json: body
     :param api_version: the ``api_version`` header; by default the catalogue's for the path, else 1.2
     :param headers: headers of the user's own
     :param form: the body as a form, instead of ``json``

@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from airflow_provider_nexus.api import envelope
 from airflow_provider_nexus.api.codes import is_same, path_segment
 from airflow_provider_nexus.api.records import at, typed
 from airflow_provider_nexus.api.resource import Resource, Shape
 from airflow_provider_nexus.api.resources import find_by_path, get_resource
-from airflow_provider_nexus.client.call import Call
+from airflow_provider_nexus.client.call import Call, Options
 from airflow_provider_nexus.client.reply import Answer
 from airflow_provider_nexus.client.values import method_of
 from airflow_provider_nexus.exceptions import (
@@ -43,25 +43,15 @@ class NexusClient:
         self.unsorted: set[str] = set()
         self.page_size = LARGE_PAGE
 
-    def run(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, Any] | None = None,
-        json: Any = None,
-        api_version: str | None = None,
-        headers: Mapping[str, Any] | None = None,
-    ) -> Any:
+    def run(self, method: str, path: str, **options: Unpack[Options]) -> Any:
         """Any call: the decoded ``values``, or the bare body where there is no envelope; ``None`` for an empty one.
 
         Fractions are ``Decimal``. Where the catalogue knows the path, money is ``Decimal`` throughout and times are pendulum.
 
-        :param headers: headers of one's own, such as ``customer_ip_address``
         :raises NexusAmbiguousWriteError: when a change may or may not have happened, or its answer can't be read
         :raises NexusApiError: one class per cause
         """
-        return self.send(Call(method_of(method), path, params, json, api_version, headers))
+        return self.send(Call(method_of(method), path, **options))
 
     def send(self, call: Call, before: Callable[[], object] | None = None) -> Any:
         """The answer to a call that is made up, as :meth:`run` returns it; ``before`` is that of :meth:`NexusSession.send`."""

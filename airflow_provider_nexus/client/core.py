@@ -44,7 +44,6 @@ class ClientCore:
     A key that is exchanged while it is in use: after a 401 the connection is read again, and another key in it is used from then
     on. A 401 is the server's own word that it did not do what it was asked, so the call may go out once more, a change included.
 
-    :param settings: the connection
     :param log: where retries are reported, and a key that is near its end
     :ivar settings: the connection with the key that is in use
     """

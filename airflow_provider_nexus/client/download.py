@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, Self
 
 from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.api import envelope
-from airflow_provider_nexus.client.body import MEGABYTE, BadBodyError, OversizeError, Received
+from airflow_provider_nexus.client.body import MEGABYTE, BadBodyError, Received
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.reply import PAGES, bad_body, content_type, read, refusal
 from airflow_provider_nexus.client.settings import ClientSettings
@@ -28,7 +28,6 @@ from airflow_provider_nexus.storage import storage_errors
 
 if TYPE_CHECKING:
     from airflow_provider_nexus.client.session import NexusSession
-    from airflow_provider_nexus.client.wire import Bounds
 
 FOUND = 200
 """The one status of an answer that brings a whole file."""
@@ -92,7 +91,7 @@ def _disk_errors() -> Any:
     return storage_errors(f"the file on its way, in {tempfile.gettempdir()},", "stored")
 
 
-def read_file(call: Call, received: Received, settings: ClientSettings, file: SpooledFile, bounds: Bounds) -> str:
+def read_file(call: Call, received: Received, settings: ClientSettings, file: SpooledFile) -> str:
     """The kind of a file that has come whole.
 
     :param file: has its bytes
@@ -105,8 +104,6 @@ def read_file(call: Call, received: Received, settings: ClientSettings, file: Sp
         raise NexusResponseError(call.method, call.label, detail=f"HTTP {status} brings no whole file")
     try:
         body.check()
-    except OversizeError:
-        raise bad_body(call, OversizeError(bounds.size, bounds.by), status) from None
     except BadBodyError as fault:
         raise bad_body(call, fault, status) from None
     is_chunked = headers.get("Transfer-Encoding", "").strip().lower() == "chunked"
@@ -160,7 +157,6 @@ def refuse_no_file(name: str, given: Any, place: Any) -> None:
 def fetch(session: NexusSession, call: Call, place: Any, *, overwrite: bool, max_mb: int) -> dict[str, Any]:
     """Fetch a file and put it in its place, whole or not at all.
 
-    :param place: path object of the file
     :param overwrite: whether a file that is there with other bytes is replaced
     :param max_mb: million bytes that it may have
     :return: ``place``, ``bytes``, ``sha256`` and ``content_type``

@@ -134,7 +134,6 @@ class ExpiryLog:
         """Log a warning, if there is one that was not logged yet.
 
         :param now: the time by the server's clock; by default this machine's
-        :param where: the environment that the key is for
         """
         if expiry is None:
             return

@@ -136,8 +136,5 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def trusted() -> tuple[str, str]:
-    """The variable that names the certificates to trust instead of those of ``certifi``, and the file or folder of them.
-
-    They are the same for every client, and empty texts when no variable names any.
-    """
+    """The variable that names certificates to trust instead of ``certifi``'s, and their file or folder; empty when none does."""
     return next(((name, place) for name in _TRUST_VARIABLES if (place := os.environ.get(name))), ("", ""))

@@ -30,7 +30,6 @@ _DAY = 86_400.0
 _WIDTH = 64
 _log = logging.getLogger(__name__)
 
-
 _State = tuple[float, float]
 """The bucket: when the last call was booked, and when the bucket is full again."""
 _local_buckets: dict[Path, _State] = {}

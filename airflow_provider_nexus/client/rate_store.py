@@ -52,7 +52,6 @@ _log = logging.getLogger(__name__)
 class RateStore:
     """A Redis, as a connection of Airflow describes it.
 
-    :param conn_id: the connection
     :param user: whom its password is of; empty for the default one
     :param tls: how ``redis`` is to check certificates, as pairs of its arguments and their values; ``None`` without TLS
     """
@@ -75,10 +74,8 @@ class RateStore:
 
 
 class SharedBucket:
-    """A bucket in Redis that the machines change together. Threads can share it.
+    """A bucket in Redis that the machines change together. Threads can share it. Nothing is sent before the first change.
 
-    :param store: where it is; nothing is sent before the first change
-    :param key: its name there
     :raises NexusConfigurationError: when the library is missing
     """
 

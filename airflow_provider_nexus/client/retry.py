@@ -55,12 +55,10 @@ class WriteOutcome(StrEnum):
 
 @dataclass(frozen=True)
 class Ending:
-    """One way in which a call ends.
+    """One way in which a call ends, and why its outcome is what it means for the change.
 
     :param name: what comes back, for a person
-    :param why: the reason for the outcome
     :param statuses: HTTP statuses that it covers
-    :param outcome: what it means for the change
     """
 
     name: str
@@ -79,8 +77,7 @@ ENDINGS = (
     ),
     Ending("2xx that can be read, without errors in it", "Nexus confirms it", frozenset(range(200, 300)), WriteOutcome.DONE),
     Ending(
-        "2xx with errors in it, unreadable, or empty where the operator knows that a record is due",
-        "success and failure at once",
+        "2xx with errors in it, unreadable, or empty where the operator knows that a record is due", "success and failure at once"
     ),
     Ending(
         ", ".join(map(str, sorted(_REFUSALS))),
@@ -183,10 +180,7 @@ def settle(error: NexusApiError, call: Call) -> NexusApiError:
 
 
 def ambiguous(error: NexusApiError, lookup: str = "") -> NexusAmbiguousWriteError:
-    """The error for a change that nobody knows of whether it was made, from the one that its call ended in.
-
-    :param lookup: the look-up to make by hand
-    """
+    """The error for a change that may have been made, from the one that its call ended in, with the look-up to make by hand."""
     known = {name: getattr(error, name) for name in ("status", "codes", "request_id", "excerpt", "retry_after")}
     detail = error.detail or type(error).__name__
     return NexusAmbiguousWriteError(error.method, error.path, detail=detail, lookup=lookup, **known)

@@ -45,7 +45,6 @@ class AbortedError(Exception):
 class NexusSession(ClientCore):
     """Sends calls to one Nexus with one token.
 
-    :param settings: the connection
     :param policy: when to try again; by default the connection's number of retries
     :param log: where retries are reported, and a key that is near its end
     :param refresh: reads the connection again, after its token was refused
@@ -106,12 +105,12 @@ class NexusSession(ClientCore):
 
         def body_of(head: requests.Response) -> Body:
             is_file = head.status_code == FOUND
-            return Body(head.headers, bounds.size, file.write) if is_file else Body(head.headers, self._bounds.size)
+            return Body(head.headers, bounds.size, file.write, bounds.by) if is_file else Body(head.headers, self._bounds.size)
 
         def once() -> str:
             file.clear()
             received = self._exchange(call, bounds, body_of, accept="*/*")
-            return read_file(call, received, self.settings, file, bounds)
+            return read_file(call, received, self.settings, file)
 
         return self._run(call, once)
 
@@ -223,7 +222,7 @@ class NexusSession(ClientCore):
             except NexusError as error:
                 failure = error  # of who takes the bytes
             except Exception as error:  # noqa: BLE001 - whatever it is: what counts is whether the call had left
-                failure = _typed(call, error, bounds, has_left=departure.has_left)
+                failure = _typed(call, error, has_left=departure.has_left)
         if failure:
             # out here, so that it has no reference to the original, whose request has the token
             raise AbortedError if self._is_aborted else failure
@@ -232,10 +231,10 @@ class NexusSession(ClientCore):
         return received
 
 
-def _typed(call: Call, error: Exception, bounds: Bounds, *, has_left: bool) -> NexusError:
+def _typed(call: Call, error: Exception, *, has_left: bool) -> NexusError:
     """The cause as one of ours. The original's own text is not used: it contains the full URL, codes included."""
     if isinstance(error, OversizeError):
-        return bad_body(call, OversizeError(bounds.size, bounds.by))
+        return bad_body(call, error)
     cause = error.args[0] if error.args else None
     reason = cause.reason if isinstance(cause, MaxRetryError) else None
     is_distrust = isinstance(error, requests.exceptions.SSLError) and bool(distrust())

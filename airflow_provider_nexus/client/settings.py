@@ -52,8 +52,6 @@ _TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 class ClientSettings:
     """One connection, read and checked.
 
-    :param environment: where to call
-    :param token: the API key
     :param allow_writes: whether calls that change something may be sent
     :param timeout: seconds without a byte after which an answer is given up; the whole of it has four times as long
     :param retries: attempts after the first

@@ -73,15 +73,15 @@ class Departure:
         self.has_left = True
 
 
-_current: ContextVar[tuple[Departure, float, int] | None] = ContextVar("nexus_call", default=None)
-"""The call that is made: its departure, when its answer has to end, and how many bytes that may have."""
+_current: ContextVar[tuple[Departure, float, Bounds] | None] = ContextVar("nexus_call", default=None)
+"""The call that is made: its departure, when its answer has to end, and what that may take."""
 
 
 @contextmanager
 def departing(bounds: Bounds, before: Callable[[], object] | None = None) -> Iterator[Departure]:
     """The departure, within bounds, of the one call that is made, and whose answer is read, in the block, in this thread."""
     departure = Departure(before)
-    token = _current.set((departure, time.monotonic() + bounds.seconds, bounds.size))
+    token = _current.set((departure, time.monotonic() + bounds.seconds, bounds))
     try:
         yield departure
     finally:
@@ -91,9 +91,12 @@ def departing(bounds: Bounds, before: Callable[[], object] | None = None) -> Ite
 class _Bounded(io.RawIOBase):
     """What a socket brings, as ``raw`` reads it, until a moment and up to a number of bytes."""
 
-    def __init__(self, sock: socket.socket, raw: Any, deadline: float, size: int) -> None:
-        self._sock, self._raw, self._deadline, self._size = sock, raw, deadline, size
-        self._left, self._patience = size + MEGABYTE, sock.gettimeout()  # some more, for the head and the marks between pieces
+    def __init__(self, sock: socket.socket, raw: Any, deadline: float, bounds: Bounds) -> None:
+        self._sock, self._raw, self._deadline, self._bounds = sock, raw, deadline, bounds
+        self._left, self._patience = (
+            bounds.size + MEGABYTE,
+            sock.gettimeout(),
+        )  # some more, for the head and the marks between pieces
 
     def readable(self) -> bool:
         return True
@@ -106,7 +109,7 @@ class _Bounded(io.RawIOBase):
         count: int | None = self._raw.readinto(buffer)
         self._left -= count or 0
         if self._left < 0:
-            raise OversizeError(self._size)
+            raise OversizeError(self._bounds.size, self._bounds.by)
         return count
 
     def close(self) -> None:

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection
     from sqlalchemy import Engine
 
-
 DATABASES = ("postgresql", "mysql", "mariadb", "sqlite")
 """Databases that tables can be stored in, by SQLAlchemy's names."""
 _REDIS = ("redis", "rediss")
@@ -87,17 +86,14 @@ def engine_of(conn_id: str) -> Engine:
             f"connection {conn_id!r} needs a driver that is not installed ({error}): install its provider's extras"
         ) from error
     if engine.dialect.name == "sqlite" and engine.url.database in (None, "", ":memory:"):
-        engine.dispose()
-        raise NexusConfigurationError(
-            f"connection {conn_id!r} leads to a SQLite database in memory, which ends with its process: name a file"
-        )
-    if engine.dialect.name not in DATABASES:
-        engine.dispose()
-        raise NexusConfigurationError(
-            f"connection {conn_id!r} leads to a database of the kind {engine.dialect.name!r}; tables are stored in "
-            f"{', '.join(DATABASES)}. For others, write Parquet files with NexusToObjectStorageOperator and load those"
-        )
-    return engine
+        where = "a SQLite database in memory, which ends with its process: name a file"
+    elif engine.dialect.name not in DATABASES:
+        hint = "For others, write Parquet files with NexusToObjectStorageOperator and load those"
+        where = f"a database of the kind {engine.dialect.name!r}; tables are stored in {', '.join(DATABASES)}. {hint}"
+    else:
+        return engine
+    engine.dispose()
+    raise NexusConfigurationError(f"connection {conn_id!r} leads to {where}")
 
 
 def opened(name: str, path: Any, conn_id: str | None = None) -> ObjectStoragePath:

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from airflow_provider_nexus.extract.records import RecordsWanted
     from airflow_provider_nexus.load.frames import FrameType
 
-
 TEST_TIMEOUT = 10.0
 """Seconds that the connection test waits at most, as a person waits for it."""
 
@@ -60,12 +59,7 @@ class NexusHook(FileCalls):
     hook_name = "Quantoz Nexus"
 
     def __init__(
-        self,
-        nexus_conn_id: str = default_conn_name,
-        *,
-        timeout: float | None = None,
-        retries: int | None = None,
-        **kwargs: Any,
+        self, nexus_conn_id: str = default_conn_name, *, timeout: float | None = None, retries: int | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.nexus_conn_id = nexus_conn_id

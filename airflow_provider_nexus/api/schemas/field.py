@@ -27,8 +27,6 @@ class Field:
 
     :param name: the name on the wire, misspellings included
     :param meaning: one line for a person
-    :param kind: how the value is read
-    :param unit: what a number counts
     :param personal: whether it can identify a person
     :param surface: where it was seen: ``A`` (classic), ``B`` (CASP) or ``AB``
     :param children: the fields of an ``object``, or of the objects in a ``list`` or ``map``
