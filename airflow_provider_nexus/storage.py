@@ -72,10 +72,7 @@ def _put_here(path: Path, data: IO[bytes]) -> None:
 
 
 def _remove_leftovers(path: Path, now: float) -> None:
-    """Remove what killed writes of a file have left, but nothing that is being written, be it on another machine.
-
-    :param now: by the clock of the disk, which may be that of a server
-    """
+    """Remove what killed writes left by now, by the disk's clock, but nothing that is being written, be it on another machine."""
     for left in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 16}.tmp"):
         with suppress(FileNotFoundError):
             if left.lstat().st_mtime < now - _SILENCE:

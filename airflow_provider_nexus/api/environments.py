@@ -1,6 +1,6 @@
 """Environments: where Nexus is, and which addresses may carry a token. See docs/api_facts.rst, Environments.
 
-What is none of either is refused by a :class:`NexusConfigurationError`.
+What is none of either is refused by a :class:`NexusConfigurationError`, in which ``what`` is what it is called.
 """
 
 from __future__ import annotations
@@ -57,16 +57,14 @@ def _own(host: str, port: int | None) -> Environment:
     parts = _split(host if "://" in host else f"https://{host}")
     address = parts.hostname or ""
     if parts.username or parts.password:
-        raise NexusConfigurationError(
-            "the base URL may not contain a user name or password: the API token belongs in the password field"
-        )
+        hint = "the API token belongs in the password field"
+        raise NexusConfigurationError(f"the base URL may not contain a user name or password: {hint}")
     # libraries disagree on where a name with other characters ends, so one could check a host that another does not call
     if not (_NAME.fullmatch(address) or _ip(address)) or parts.scheme not in ("http", "https"):
         raise NexusConfigurationError(f"the base URL {host!r} is not an https address, as in https://api.quantoznexus.com")
     if parts.scheme == "http" and not is_loopback(address):
-        raise NexusConfigurationError(
-            f"plain http would send the token in the clear to {address}: use https (http is for this machine only)"
-        )
+        hint = "use https (http is for this machine only)"
+        raise NexusConfigurationError(f"plain http would send the token in the clear to {address}: {hint}")
     if parts.path.strip("/") or parts.query or parts.fragment:
         raise NexusConfigurationError(f"the base URL must end after the host, as in {parts.scheme}://{address}")
     number = parts.port or port
@@ -98,7 +96,6 @@ def _split(url: str) -> SplitResult:
 def split_link(what: str, address: str, example: str, schemes: tuple[str, ...] = ()) -> SplitResult:
     """An address that people are shown as a link, taken apart. It has no credentials, and a plain host.
 
-    :param what: what it is called, for the error
     :param example: one that would do, for the error
     :param schemes: those that it may have; by default any
     """
@@ -108,9 +105,8 @@ def split_link(what: str, address: str, example: str, schemes: tuple[str, ...] =
     if "@" in parts.netloc:
         raise NexusConfigurationError(f"{what} may not contain a user name or password: everybody sees the link")
     if schemes and parts.scheme not in schemes:
-        raise NexusConfigurationError(
-            f"{what} starts with {parts.scheme!r}: give an {' or '.join(schemes)} address, such as {example}"
-        )
+        hint = f"give an {' or '.join(schemes)} address, such as {example}"
+        raise NexusConfigurationError(f"{what} starts with {parts.scheme!r}: {hint}")
     if not parts.hostname or set("{}\\ ") & set(parts.netloc) or not address.isprintable():
         raise NexusConfigurationError(f"{what} has no plain host: give an address such as {example}")
     return parts

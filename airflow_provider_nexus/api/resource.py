@@ -79,7 +79,6 @@ class Resource:
     :param totals_fields: wire name of a sum in the totals -> wire name of the amount that it adds up
     :param holders: for ``LISTS`` and ``KEYED``: members of the answer that contain records, each with the mark that its
         records get in ``holder_field``
-    :param holder_field: wire name of that mark
     :param keyed_by: for ``KEYED``: wire name that a record has the dictionary's key under
     :param lifted: members of the answer that are copied into each record
     :param fiat_code: path of the currency that ``fiat`` amounts are in; ``crypto_code`` likewise

@@ -49,7 +49,6 @@ def find_by_path(path: str) -> Resource | None:
 def changes_something(method: str, path: str, decoded: str) -> bool:
     """Whether Nexus is another after a call. The method alone does not show it: a GET activates an account, some POSTs only read.
 
-    :param method: HTTP method in upper case
     :param path: path as it is sent, without its query. No other spelling of a POST counts as one that reads
     :param decoded: path as the server reads it, so that no other spelling hides what a GET does
     """

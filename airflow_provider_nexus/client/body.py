@@ -36,9 +36,8 @@ class BadBodyError(Exception):
 
 
 class OversizeError(BadBodyError):
-    """More came than is taken of one answer.
+    """More bytes came than the limit of one answer.
 
-    :param limit: bytes that are taken
     :param by: what sets the limit, and what to do
     """
 

@@ -209,17 +209,15 @@ def form_of(fields: Mapping[str, Any], *, file_field: str, file_name: str, data:
     if not isinstance(file_field, str) or not file_field.strip():
         raise NexusConfigurationError(f"file_field is {file_field!r}: give the name of the field that the file goes into")
     if not isinstance(fields, Mapping):
-        raise NexusConfigurationError(
-            f"fields is {fields!r}, {a_kind(fields)}: give a dictionary of names and values; nothing was sent"
-        )
+        hint = "give a dictionary of names and values; nothing was sent"
+        raise NexusConfigurationError(f"fields is {fields!r}, {a_kind(fields)}: {hint}")
     texts: dict[str, str] = {}
     for name, value in fields.items():
         if not isinstance(name, str) or not name.strip() or not name.isprintable():
             raise NexusConfigurationError(f"fields has the name {name!r}, and a field's name is text: nothing was sent")
         if name == file_field:
-            raise NexusConfigurationError(
-                f"fields has {name!r}, which the file goes into: leave it out, or give another file_field; nothing was sent"
-            )
+            hint = "leave it out, or give another file_field; nothing was sent"
+            raise NexusConfigurationError(f"fields has {name!r}, which the file goes into: {hint}")
         if value is None:
             continue
         place = f"fields.{name}"

@@ -7,10 +7,10 @@ import json
 import re
 import stat
 import tempfile
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any
 
 from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.api import envelope
@@ -42,16 +42,13 @@ _PAGE = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s|<!--.*?-->|<\?xml.*?\?>)*<(?:!docty
 _PAGES = (".htm", ".html")
 
 
-class SpooledFile:
+class SpooledFile(AbstractContextManager["SpooledFile"]):
     """A file on this machine's disk, under no name, for as long as its ``with`` block lasts."""
 
     def __init__(self) -> None:
         with _disk_errors():
             self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed at the end of the block
         self.size, self._digest = 0, hashlib.sha256()
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._file.close()
@@ -149,9 +146,8 @@ def refuse_no_file(name: str, given: Any, place: Any) -> None:
     if mode is not None and not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
         raise NexusConfigurationError(f"{name} is {given}, a link or a device: name a file itself")
     if str(given).endswith(("/", "\\")) or is_bucket or (mode is not None and stat.S_ISDIR(mode)):
-        raise NexusConfigurationError(
-            f"{name} is {given}, a folder: name the file in it, such as {str(given).rstrip('/')}/C1.pdf"
-        )
+        hint = f"name the file in it, such as {str(given).rstrip('/')}/C1.pdf"
+        raise NexusConfigurationError(f"{name} is {given}, a folder: {hint}")
 
 
 def fetch(session: NexusSession, call: Call, place: Any, *, overwrite: bool, max_mb: int) -> dict[str, Any]:
@@ -164,9 +160,8 @@ def fetch(session: NexusSession, call: Call, place: Any, *, overwrite: bool, max
     :raises NexusApiError: one class per cause
     """
     if call.changes_something:
-        raise NexusConfigurationError(
-            f"{call.method} {call.label} changes something, and a download only reads: make it with run"
-        )
+        hint = "make it with run"
+        raise NexusConfigurationError(f"{call.method} {call.label} changes something, and a download only reads: {hint}")
     if not isinstance(overwrite, bool):
         raise NexusConfigurationError(f"overwrite is {overwrite!r}: give True or False")
     refuse_size(max_mb)

@@ -135,15 +135,12 @@ class ExpiryLog:
 
         :param now: the time by the server's clock; by default this machine's
         """
-        if expiry is None:
-            return
         now = now or datetime.now(UTC)
-        stage = expiry.stage(now)
-        if (expiry, stage) in self._reported:
+        if expiry is None or (found := (expiry, expiry.stage(now))) in self._reported:
             return
-        self._reported.add((expiry, stage))
-        if stage is not Stage.FAR:
-            self._log.warning("%s: %s", where, expiry.warning(now))
+        self._reported.add(found)
+        if warning := expiry.warning(now):
+            self._log.warning("%s: %s", where, warning)
 
 
 def _own_end(token: Secret) -> datetime | None:

@@ -51,9 +51,8 @@ def proxy_for(url: str) -> str | None:
     name = next((name for name in names if os.environ.get(name)), "the proxy of this machine").upper()
     parts = split(proxy)
     if parts is None or not parts.hostname or re.search(r"[\s\x00-\x1f]", proxy):
-        raise UnreadableProxyError(
-            f"{name} or NO_PROXY can't be read as what it must be, a URL and a list of hosts: correct it, as in http://proxy:3128"
-        )
+        hint = "correct it, as in http://proxy:3128"
+        raise UnreadableProxyError(f"{name} or NO_PROXY can't be read as what it must be, a URL and a list of hosts: {hint}")
     if parts.scheme not in _SCHEMES:
         raise UnreadableProxyError(f"{name} names a proxy of the kind {parts.scheme!r}: give one of {', '.join(_SCHEMES)}")
     return proxy

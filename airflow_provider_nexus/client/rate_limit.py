@@ -69,10 +69,8 @@ class RateLimiter:
             digest = hashlib.sha256(f"{settings.environment.base_url}\0{settings.token.reveal()}".encode()).hexdigest()[:32]
             self.path = (folder or Path(tempfile.gettempdir())) / f"nexus-rate-{os.geteuid()}-{digest}"
             if settings.rate_limit_conn_id and not settings.rate_limit_store:
-                conn_id = settings.rate_limit_conn_id
-                raise NexusConfigurationError(
-                    f"the rate limit is to be shared by connection {conn_id!r}, which was not read: make the client by NexusHook"
-                )
+                what = f"connection {settings.rate_limit_conn_id!r}, which was not read: make the client by NexusHook"
+                raise NexusConfigurationError(f"the rate limit is to be shared by {what}")
             if settings.rate_limit_store:
                 self._shared = SharedBucket(settings.rate_limit_store, f"nexus-rate-{digest}")
 

@@ -108,7 +108,6 @@ ENDINGS = (
 class RetryPolicy:
     """How patient a client is.
 
-    :param retries: attempts after the first
     :param base: seconds that the first wait is at least, doubled with each further one
     :param cap: seconds that this grows to. Each wait is longer by chance, by as much again at most, or as long as the server asks
     :param deadline: seconds after which no further attempt is begun

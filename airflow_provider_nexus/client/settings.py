@@ -54,7 +54,6 @@ class ClientSettings:
 
     :param allow_writes: whether calls that change something may be sent
     :param timeout: seconds without a byte after which an answer is given up; the whole of it has four times as long
-    :param retries: attempts after the first
     :param rate_limit: calls a second that all tasks of a machine make together; ``None`` for no limit
     :param rate_limit_conn_id: the connection of Airflow that leads to where machines share the limit; empty for none
     :param max_answer_mb: million bytes that one answer may have, packed and unpacked
@@ -153,9 +152,8 @@ def _address(host: str | None, port: int | None, schema: str | None, conn_id: st
         hint = "give the host as well, or leave it empty to call the environment"
         raise NexusConfigurationError(f"connection {conn_id!r} has a {given} and no host: {hint}")
     if schema and "://" in host and not host.lower().startswith(f"{schema.lower()}://"):
-        raise NexusConfigurationError(
-            f"connection {conn_id!r} has the schema {schema!r}, and its host begins otherwise: leave the schema empty"
-        )
+        hint = "leave the schema empty"
+        raise NexusConfigurationError(f"connection {conn_id!r} has the schema {schema!r}, and its host begins otherwise: {hint}")
     return (f"{schema.lower()}://{host}" if schema and "://" not in host else host) or None, port or None
 
 
@@ -189,9 +187,8 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _token(token: Secret | None, conn_id: str) -> Secret:
     if not token:
-        raise NexusConfigurationError(
-            f"connection {conn_id!r} has no API token: put the Service Account's API key in the password field"
-        )
+        hint = "put the Service Account's API key in the password field"
+        raise NexusConfigurationError(f"connection {conn_id!r} has no API token: {hint}")
     if not token.matches(_TOKEN):
         raise NexusConfigurationError(
             f"the API token of connection {conn_id!r} has blanks, line breaks or characters that no token has"
@@ -212,14 +209,12 @@ def check_template(template: str) -> str:
         raise NexusConfigurationError(f"the extra 'portal_url' has an odd brace: write it as in {_EXAMPLE}") from None
     for name, spec, conversion in places:
         if name not in _PLACES or spec or conversion:
-            raise NexusConfigurationError(
-                f"the extra 'portal_url' has an unknown placeholder {{{name}}}: use {{resource}} and {{code}}, as they are"
-            )
+            hint = "use {resource} and {code}, as they are"
+            raise NexusConfigurationError(f"the extra 'portal_url' has an unknown placeholder {{{name}}}: {hint}")
     parts = split_link("the extra 'portal_url'", template, _EXAMPLE)
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
-        raise NexusConfigurationError(
-            f"the extra 'portal_url' starts with {parts.scheme!r}: use https (http is for this machine only)"
-        )
+        hint = "use https (http is for this machine only)"
+        raise NexusConfigurationError(f"the extra 'portal_url' starts with {parts.scheme!r}: {hint}")
     return template
 
 
@@ -242,9 +237,8 @@ def _expiry(extra: Mapping[str, Any], key: Secret) -> Expiry | None:
 def _conn_id(extra: Mapping[str, Any]) -> str:
     found = extra.get("rate_limit_conn_id", "")
     if not isinstance(found, str) or "://" in found:  # a URL can have a password
-        raise NexusConfigurationError(
-            "the extra 'rate_limit_conn_id' is no connection's id: make one of type 'redis', and give its id"
-        )
+        hint = "make one of type 'redis', and give its id"
+        raise NexusConfigurationError(f"the extra 'rate_limit_conn_id' is no connection's id: {hint}")
     if found and "rate_limit" not in extra:
         raise NexusConfigurationError(
             f"the extra 'rate_limit_conn_id' is {found!r}, and there is no rate limit to share: give 'rate_limit' as well, the "

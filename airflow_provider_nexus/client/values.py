@@ -19,7 +19,6 @@ from airflow_provider_nexus.api.moments import is_missing, moment
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.exceptions import NexusConfigurationError, excerpt
 
-_LOST_DIGITS = f"which may have lost digits: give a Decimal or text, {IN_QUOTES.removeprefix('give it in quotes; ')}"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 """The methods of HTTP that a call can have."""
 _FREE = ".data"
@@ -98,15 +97,15 @@ def refuse_number_for_code(value: Any, place: str) -> None:
 def refuse_float(value: Any, place: str) -> None:
     """Refuse a float, as it may have lost digits."""
     if isinstance(value, float):
-        raise NexusConfigurationError(f"{place} is the float {value!r}, {_LOST_DIGITS}: nothing was sent")
+        hint = f"give a Decimal or text, {IN_QUOTES.removeprefix('give it in quotes; ')}: nothing was sent"
+        raise NexusConfigurationError(f"{place} is the float {value!r}, which may have lost digits: {hint}")
 
 
 def in_query(params: Mapping[str, Any] | None) -> dict[str, str | list[str]]:
     """A query as text. What is ``None`` is left out; the values of a list are sent one by one under their name."""
     if params is not None and not isinstance(params, Mapping):
-        raise NexusConfigurationError(
-            f"the query is {params!r}, {a_kind(params)}: give a dictionary of names and values; nothing was sent"
-        )
+        hint = "give a dictionary of names and values; nothing was sent"
+        raise NexusConfigurationError(f"the query is {params!r}, {a_kind(params)}: {hint}")
     given = {name: value for name, value in (params or {}).items() if value is not None}
     refuse_twins(given, "the query")
     return {str(name): _in_query(value, f"the query's {name}") for name, value in given.items()}

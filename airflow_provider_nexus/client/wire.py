@@ -93,10 +93,8 @@ class _Bounded(io.RawIOBase):
 
     def __init__(self, sock: socket.socket, raw: Any, deadline: float, bounds: Bounds) -> None:
         self._sock, self._raw, self._deadline, self._bounds = sock, raw, deadline, bounds
-        self._left, self._patience = (
-            bounds.size + MEGABYTE,
-            sock.gettimeout(),
-        )  # some more, for the head and the marks between pieces
+        self._patience = sock.gettimeout()
+        self._left = bounds.size + MEGABYTE  # some more, for the head and the marks between pieces
 
     def readable(self) -> bool:
         return True
@@ -206,7 +204,6 @@ class _StraightSession(requests.Session):
 def noting_session(proxy: str | None, trusted: str) -> requests.Session:
     """A session whose connections note when a call leaves.
 
-    :param proxy: the address of the proxy that they take
     :param trusted: the file or folder of certificates to trust; empty for those of ``requests``
     """
     session = _StraightSession()

@@ -82,9 +82,8 @@ def engine_of(conn_id: str) -> Engine:
     try:
         engine: Engine = hook.get_sqlalchemy_engine()
     except ImportError as error:
-        raise NexusConfigurationError(
-            f"connection {conn_id!r} needs a driver that is not installed ({error}): install its provider's extras"
-        ) from error
+        hint = "install its provider's extras"
+        raise NexusConfigurationError(f"connection {conn_id!r} needs a driver that is not installed ({error}): {hint}") from error
     if engine.dialect.name == "sqlite" and engine.url.database in (None, "", ":memory:"):
         where = "a SQLite database in memory, which ends with its process: name a file"
     elif engine.dialect.name not in DATABASES:

@@ -80,8 +80,7 @@ class NexusHook(FileCalls):
     def _read(self) -> ClientSettings:
         """The connection as it is at the moment."""
         with defined(self.nexus_conn_id, self.conn_type):
-            given = Given(self.get_connection(self.nexus_conn_id))
-        settings = self._understood(given)
+            settings = self._understood(Given(self.get_connection(self.nexus_conn_id)))
         if conn_id := settings.rate_limit_conn_id:
             with defined(conn_id, "redis"):
                 store = Given(self.get_connection(conn_id))
@@ -90,8 +89,7 @@ class NexusHook(FileCalls):
 
     async def _aread(self) -> ClientSettings:
         with defined(self.nexus_conn_id, self.conn_type):
-            given = Given(await self.aget_connection(self.nexus_conn_id))
-        settings = self._understood(given)
+            settings = self._understood(Given(await self.aget_connection(self.nexus_conn_id)))
         if conn_id := settings.rate_limit_conn_id:
             with defined(conn_id, "redis"):
                 store = Given(await self.aget_connection(conn_id))
@@ -308,13 +306,12 @@ class NexusHook(FileCalls):
         except NexusError as error:
             return False, str(error)
         session = NexusSession(settings, policy=RetryPolicy(retries=0), log=self.log)
-        where = str(settings.environment)
         try:
             values = NexusClient(session).run("GET", "/labelpartner")
             code = (values or {}).get("labelPartnerCode") or "without a code"
-            works, words = True, f"Nexus {where} answers as tenant {without_secrets(str(code))}"
+            works, words = True, f"Nexus {settings.environment} answers as tenant {without_secrets(str(code))}"
         except NexusError as error:
-            works, words = _explain(where, error)
+            works, words = _explain(str(settings.environment), error)
         finally:
             session.close()
         now = session.server_now or datetime.now(UTC)
