@@ -43,7 +43,7 @@ class Checkpoints:
     :ivar read_at: the server's time at which the reading began, be it in an earlier try: its oldest records are as they were then
     """
 
-    def __init__(self, reader: RowReader, intake: Intake, staging: Staging, now: datetime, log: Log) -> None:
+    def __init__(self, reader: RowReader, intake: Intake, staging: CheckpointFolder, now: datetime, log: Log) -> None:
         self._reader, self._intake, self._staging, self._now, self._log = reader, intake, staging, now, log
         self.position: datetime | None = None
         self.read_at = now
@@ -130,7 +130,7 @@ class Checkpoint:
     parts: list[tuple[str, str]]
 
 
-class Staging:
+class CheckpointFolder:
     """The place of one window's unfinished reading.
 
     :param identity: what must be the same for a try to go on: window, server, treatment of the records

@@ -16,7 +16,7 @@ from airflow_provider_nexus.extract.checkpoint import Checkpoints
 from airflow_provider_nexus.extract.fields import FieldWatch
 from airflow_provider_nexus.extract.origin import Facts, Feed, Origin, label_of
 from airflow_provider_nexus.extract.progress import Progress
-from airflow_provider_nexus.extract.proof import Proof, Records
+from airflow_provider_nexus.extract.proof import Proof, ProvedReading
 from airflow_provider_nexus.extract.protect import Protector
 from airflow_provider_nexus.extract.request import SyncRequest
 from airflow_provider_nexus.extract.window import ALL_TIME, Window
@@ -65,7 +65,7 @@ class Extracted:
     window: Window | None
     request: SyncRequest
     began_at: datetime
-    records: Records
+    records: ProvedReading
     intake: Intake
     describe: Callable[[], Facts]
     log: Log

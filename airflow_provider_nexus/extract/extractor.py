@@ -16,12 +16,12 @@ from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.log import Log
 from airflow_provider_nexus.exceptions import NexusNotFoundError
-from airflow_provider_nexus.extract.checkpoint import Checkpoints, Staging
+from airflow_provider_nexus.extract.checkpoint import CheckpointFolder, Checkpoints
 from airflow_provider_nexus.extract.children import ChildrenReading
 from airflow_provider_nexus.extract.extracted import Extracted, Intake
 from airflow_provider_nexus.extract.origin import Facts, Feed, Open
 from airflow_provider_nexus.extract.progress import Follow, Progress, unheard
-from airflow_provider_nexus.extract.proof import Records
+from airflow_provider_nexus.extract.proof import ProvedReading
 from airflow_provider_nexus.extract.protect import Protector
 from airflow_provider_nexus.extract.proved_read import Reading
 from airflow_provider_nexus.extract.request import SyncRequest
@@ -86,7 +86,7 @@ class Extractor:
         """Read all that there is: a resource without windows, or the children of all parents or of those asked for."""
         intake = self._intake()
         if self.resource.parent:
-            records: Records = ChildrenReading(self.client, self.request, self.log, intake.progress.page)
+            records: ProvedReading = ChildrenReading(self.client, self.request, self.log, intake.progress.page)
         else:
             records = Reading(self._source(intake, self.resource), None, readings=self.request.readings)
         return self._extracted("whole", None, records, intake)
@@ -110,11 +110,11 @@ class Extractor:
             "protected": self.protector.treatments,
             "secret": hmac.digest(self.request.protection.secret.encode(), b"staging", "sha256").hex()[:16],
         }
-        staging, now = Staging(self._staging / window.label, identity, self.log), server_now(self.client, self.resource)
+        staging, now = CheckpointFolder(self._staging / window.label, identity, self.log), server_now(self.client, self.resource)
         return Checkpoints(source.reader, intake, staging, now, self.log)
 
     def _extracted(
-        self, feed: Feed, window: Window | None, records: Records, intake: Intake, checkpoints: Checkpoints | None = None
+        self, feed: Feed, window: Window | None, records: ProvedReading, intake: Intake, checkpoints: Checkpoints | None = None
     ) -> Extracted:
         describe = partial(self._facts, feed, intake.progress, time.monotonic(), self.client.session.calls)
         began_at = server_now(self.client, self.resource)

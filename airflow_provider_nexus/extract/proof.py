@@ -68,7 +68,7 @@ class ReadAgain(Exception):  # noqa: N818 - it is no error
     """What a reading has given so far is void: it has to be asked for its rows again."""
 
 
-class Records(Protocol):
+class ProvedReading(Protocol):
     """What can be read.
 
     :ivar proof: that the rows are complete; known when the last one was given

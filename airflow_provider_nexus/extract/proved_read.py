@@ -19,7 +19,7 @@ from airflow_provider_nexus.api.rows import Row
 from airflow_provider_nexus.api.timestamps import SECOND
 from airflow_provider_nexus.client.log import number_of
 from airflow_provider_nexus.exceptions import NexusUnprovedError
-from airflow_provider_nexus.extract.proof import Proof, ReadAgain, Records, Verdict, judge
+from airflow_provider_nexus.extract.proof import Proof, ProvedReading, ReadAgain, Verdict, judge
 from airflow_provider_nexus.extract.source import Doubt, NotFilteredDoubt, NotSortedDoubt, Page, Source, widened
 from airflow_provider_nexus.extract.totals import DeliveredTotals
 from airflow_provider_nexus.extract.walks.bisect import bisect_walk
@@ -229,7 +229,7 @@ class Reading:
     proof: Proof
 
     def rows(self, intake: Intake | None = None) -> Generator[list[Row]]:
-        """One reading; see :class:`Records`."""
+        """One reading; see :class:`~airflow_provider_nexus.extract.proof.ProvedReading`."""
         count, contents = Count(), hashlib.sha256()
         fields = self._source.resource.totals_fields if self._totals and self._window else None
         delivered = DeliveredTotals(self._source.reader, fields) if fields else None
@@ -298,7 +298,7 @@ class Reading:
             self._checkpoints.forget()
 
 
-def read_all(records: Records) -> list[Row]:
+def read_all(records: ProvedReading) -> list[Row]:
     """The rows of a small collection."""
     while True:
         with suppress(ReadAgain):

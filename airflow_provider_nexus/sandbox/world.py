@@ -10,7 +10,7 @@ from typing import Any
 from airflow_provider_nexus.api.resource import Resource, Shape
 from airflow_provider_nexus.api.resources import RESOURCES
 from airflow_provider_nexus.sandbox.call import ApiCall, Refusal
-from airflow_provider_nexus.sandbox.data.books import Balances, Books
+from airflow_provider_nexus.sandbox.data.books import Balances, Holdings
 from airflow_provider_nexus.sandbox.data.broker import BrokerTransactions
 from airflow_provider_nexus.sandbox.data.children import CustomerChildren
 from airflow_provider_nexus.sandbox.data.customers import EACH, Accounts, Customers
@@ -72,7 +72,7 @@ class World:
         self.mutations = HotWalletMutations(self.trades, self.transfers, shown)
         wrong = lambda: self.settings.wrong_books  # noqa: E731 - the settings may be replaced
         self.balances = Balances(start, settings.lives, self.trades, self.transactions, wrong)
-        books = Books(start, self.market, self.orders, self.transfers, self.mutations, wrong)
+        books = Holdings(start, self.market, self.orders, self.transfers, self.mutations, wrong)
         self.banks = Banks(seed, self.next_serial)
         self._registers = Registers(settings, start, self.market)
         self._offspring = CustomerChildren(seed, self.customers, self.banks)

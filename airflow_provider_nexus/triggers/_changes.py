@@ -22,7 +22,7 @@ from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusErro
 from airflow_provider_nexus.extract.request import LONGEST_LAG
 from airflow_provider_nexus.hooks.nexus import NexusHook
 from airflow_provider_nexus.operators._arguments import refuse_wrong
-from airflow_provider_nexus.watch.changes import Position, RecordChange, Snapshot, Watch, begin, compare, unseen
+from airflow_provider_nexus.watch.changes import Poll, Position, RecordChange, Watch, begin, compare, unseen
 from airflow_provider_nexus.watch.polling import FailureLimit, OutageLog
 from airflow_provider_nexus.watch.statuses import SeenStatus, adrive, goal_of
 
@@ -100,7 +100,7 @@ class NexusChangeTrigger(BaseEventTrigger):
         return ("nexus-changes", *{**self.serialize()[1], "target_statuses": bool(self.target_statuses)}.values())
 
     @classmethod
-    async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[Snapshot]:
+    async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[Poll]:
         """A snapshot for every poll, until Nexus does not take the token, or polls failed too often in a row."""
         trigger = cls(**kwargs)
         patience, last = FailureLimit(trigger.max_consecutive_failures), None
@@ -119,7 +119,7 @@ class NexusChangeTrigger(BaseEventTrigger):
                     yield last
                 await asyncio.sleep(max(trigger.poll_interval * (1 + random.random() * _JITTER), pause))
 
-    async def filter_shared_stream(self, shared_stream: AsyncIterator[Snapshot]) -> AsyncIterator[TriggerEvent]:
+    async def filter_shared_stream(self, shared_stream: AsyncIterator[Poll]) -> AsyncIterator[TriggerEvent]:
         """What is new in each snapshot to this trigger's own position."""
         patience = FailureLimit(self.max_consecutive_failures)
         outage = OutageLog(f"what {self.resource} were missed", self.log)
@@ -158,9 +158,7 @@ class NexusChangeTrigger(BaseEventTrigger):
     def _observer(self) -> Observer:
         return Observer(self.nexus_conn_id, self._entry, lag=self.settle_lag, with_states=bool(self.target_statuses))
 
-    async def _news(
-        self, observer: Observer, position: Position | None, snapshot: Snapshot
-    ) -> tuple[list[RecordChange], Position]:
+    async def _news(self, observer: Observer, position: Position | None, snapshot: Poll) -> tuple[list[RecordChange], Position]:
         watch = observer.watch
         if position is None:
             if self.stores():
@@ -171,7 +169,7 @@ class NexusChangeTrigger(BaseEventTrigger):
         if snapshot.since > position.since - watch.lag:
             snapshot = await observer.poll(position.since, position.known)
         found = await observer.find(unseen(watch, position, snapshot))
-        return compare(watch, position, Snapshot(snapshot.now, snapshot.since, found | snapshot.seen), self.target_statuses or ())
+        return compare(watch, position, Poll(snapshot.now, snapshot.since, found | snapshot.seen), self.target_statuses or ())
 
     def stores(self) -> list[Any]:
         """Stores of the position: of each asset that is watched with these very arguments; none below Airflow 3.3."""
@@ -192,7 +190,7 @@ class Observer:
         self._client: AsyncNexusClient | None = None
         self.watch = Watch(resource, lambda: self._client.server_now if self._client else None, lag=lag, with_states=with_states)
 
-    async def poll(self, since: datetime | None, known: Mapping[str, SeenStatus]) -> Snapshot:
+    async def poll(self, since: datetime | None, known: Mapping[str, SeenStatus]) -> Poll:
         """A snapshot that reaches back to ``lag`` before a moment."""
         return await adrive(self.watch.poll(None if since is None else since - self.watch.lag, known), self._answer)
 

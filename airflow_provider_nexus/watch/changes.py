@@ -1,6 +1,6 @@
 """Changes of a collection since a position, found by comparing polls. No sockets: generators yield what to ask for.
 
-Nexus has no "updated since". A :class:`Snapshot` therefore contains what was seen in one poll: the records that are not settled,
+Nexus has no "updated since". A :class:`Poll` therefore contains what was seen in one poll: the records that are not settled,
 those created lately, and those that have left the unsettled ones since the poll before. :func:`compare` returns what in it
 is new to a :class:`Position`, which is all that a watcher has to store. Many watchers can share the snapshots.
 
@@ -33,7 +33,7 @@ _WALKS = 3
 
 Clock = Callable[[], datetime | None]
 Known = dict[str, SeenStatus]
-Polling = Generator[Ask, Any, "Snapshot"]
+Polling = Generator[Ask, Any, "Poll"]
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class RecordChange:
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class Poll:
     """What one poll saw.
 
     :param now: the server's time when it began
@@ -134,7 +134,7 @@ class Watch:
         now = self._started or self._now()
         missing = {code: seen_status.created for code, seen_status in (known or {}).items() if self.is_open(seen_status)}
         seen |= yield from self.find({code: at for code, at in missing.items() if code not in seen})
-        return Snapshot(now, since, seen)
+        return Poll(now, since, seen)
 
     def find(self, wanted: Mapping[str, str]) -> StatusReading:
         """Look for records by code. One that could not be looked at this time is left out.
@@ -226,19 +226,19 @@ class Watch:
         return SeenStatus(spelt(self.resource.lifecycle, self._reader.status(row)), created=row.stamp)
 
 
-def begin(snapshot: Snapshot, moment: datetime | None = None) -> Position:
+def begin(snapshot: Poll, moment: datetime | None = None) -> Position:
     """A position for which all of a snapshot is known already, or all in it that was created before a moment."""
     known = {code: seen for code, seen in snapshot.seen.items() if moment is None or seen.created < f"{moment:%FT%T}"}
     return Position(snapshot.now, known)
 
 
-def unseen(watch: Watch, position: Position, snapshot: Snapshot) -> dict[str, str]:
+def unseen(watch: Watch, position: Position, snapshot: Poll) -> dict[str, str]:
     """The records that a snapshot does not contain: code -> creation stamp. They are to be looked for."""
     return {code: known.created for code, known in position.known.items() if code not in snapshot.seen and watch.is_open(known)}
 
 
 def compare(
-    watch: Watch, position: Position, snapshot: Snapshot, states: Collection[str] = ()
+    watch: Watch, position: Position, snapshot: Poll, states: Collection[str] = ()
 ) -> tuple[list[RecordChange], Position]:
     """What is new in a snapshot, oldest record first, and the position after it.
 

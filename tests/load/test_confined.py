@@ -124,12 +124,12 @@ def test_what_is_no_file_is_told_and_not_read(folder: Path, name: str, put_there
 def test_what_a_failed_try_left_leads_nowhere_else(served: Sandbox, tmp_path: Path, part: str) -> None:
     from datetime import timedelta
 
-    from airflow_provider_nexus.extract.checkpoint import Checkpoint, Staging
+    from airflow_provider_nexus.extract.checkpoint import Checkpoint, CheckpointFolder
     from airflow_provider_nexus.extract.jsonl import PartWriter
 
     said: list[str] = []
     log: Any = type("Log", (), {"warning": lambda _, text, *more: said.append(text % more)})()
-    staging = Staging(tmp_path / "staged", {"a": 1}, log)
+    staging = CheckpointFolder(tmp_path / "staged", {"a": 1}, log)
     (tmp_path / "secret").write_bytes(b"")
     empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     staging.save(PartWriter().finish(0), Checkpoint("2026-01-01T00:00:00", served.now, 0, 0, 0, None, {}, [(part, empty)]))

@@ -14,7 +14,7 @@ from airflow_provider_nexus.client.call import Ask
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.exceptions import NexusNotFoundError, NexusValidationError
 from airflow_provider_nexus.sandbox import Sandbox
-from airflow_provider_nexus.watch.changes import Position, RecordChange, Snapshot, Watch, begin, compare, spelt, unseen
+from airflow_provider_nexus.watch.changes import Poll, Position, RecordChange, Watch, begin, compare, spelt, unseen
 from airflow_provider_nexus.watch.statuses import SeenStatus
 from tests.extract.serving import sandbox_and_client
 
@@ -31,7 +31,7 @@ class Blocking:
         self.client, self.entry = client, get_resource(resource)
         self.watch = Watch(self.entry, lambda: client.session.server_now, lag=LAG, with_states=with_states)
 
-    def poll(self, position: Position | None = None) -> Snapshot:
+    def poll(self, position: Position | None = None) -> Poll:
         if position is None:
             return self._drive(self.watch.poll())
         return self._drive(self.watch.poll(position.since - self.watch.lag, position.known))
@@ -39,7 +39,7 @@ class Blocking:
     def news(self, position: Position, states: tuple[str, ...] = ()) -> tuple[list[RecordChange], Position]:
         snapshot = self.poll(position)
         found = self._drive(self.watch.find(unseen(self.watch, position, snapshot)))
-        return compare(self.watch, position, Snapshot(snapshot.now, snapshot.since, found | snapshot.seen), states)
+        return compare(self.watch, position, Poll(snapshot.now, snapshot.since, found | snapshot.seen), states)
 
     def _drive(self, asking: Generator[Ask, Any, T]) -> T:
         try:

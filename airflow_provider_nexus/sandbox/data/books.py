@@ -33,7 +33,7 @@ Wrong = Callable[[], Collection[str]]
 """The setting ``wrong_books``, as it is at the moment."""
 
 
-class Books:
+class Holdings:
     """What lies in each place at a moment; the seeded span ends at ``start``, and ``wrong`` is the setting ``wrong_books``."""
 
     def __init__(

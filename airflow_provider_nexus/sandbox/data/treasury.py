@@ -13,7 +13,7 @@ from airflow_provider_nexus.sandbox import money
 from airflow_provider_nexus.sandbox.call import ApiCall, not_found
 from airflow_provider_nexus.sandbox.chance import salt_of, scatter
 from airflow_provider_nexus.sandbox.data import vocabulary as words
-from airflow_provider_nexus.sandbox.data.books import COLD_STORE, EXCHANGE, HOT_WALLET, Balances, Books, Place, opening
+from airflow_provider_nexus.sandbox.data.books import COLD_STORE, EXCHANGE, HOT_WALLET, Balances, Holdings, Place, opening
 from airflow_provider_nexus.sandbox.data.customers import Customers
 from airflow_provider_nexus.sandbox.data.market import CRYPTOS, CURRENCIES, Currency, Market, crypto_index, currency_of
 from airflow_provider_nexus.sandbox.rows import Listed, ListedRow, Record
@@ -28,7 +28,7 @@ _LENT = money.crypto(12 * 10**8, money.WHOLE)
 class Treasury:
     """The ``values`` of the snapshots; each takes a call."""
 
-    def __init__(self, seed: int, market: Market, balances: Balances, books: Books, customers: Customers) -> None:
+    def __init__(self, seed: int, market: Market, balances: Balances, books: Holdings, customers: Customers) -> None:
         self._market, self._balances, self._books = market, balances, books
         self._salt = salt_of(seed, "treasury")
         self.snapshots: dict[str, Callable[[ApiCall], Any]] = {
