@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from decimal import Context, Decimal, Inexact, InvalidOperation
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -36,7 +36,6 @@ _text = msgspec.json.Decoder(str).decode
 class ValueReader:
     """Reads the values of a table's columns.
 
-    :param table: of one resource
     :param keeps_untyped: whether values of another kind than declared go to ``_raw_extra``; if not, the record does not fit
     :param on_unknown: called with each field that the catalogue does not know: the dotted name of the object that it is in,
         with a point at the end, and its own name
@@ -157,18 +156,9 @@ def _read_flag(raw: bytes) -> bool:
     return raw == b"true"
 
 
-def _read_time(raw: bytes) -> datetime | None:
+def _read_stamp(raw: bytes, read: Callable[[str], Any]) -> Any:
     text = _text(raw)
-    return timestamps.to_datetime(text) if text.strip() else None
-
-
-def _read_date(raw: bytes) -> Any:
-    text = _text(raw)
-    return timestamps.to_date(text) if text.strip() else None
-
-
-def _read_json(raw: bytes) -> str:
-    return raw.decode()
+    return read(text) if text.strip() else None
 
 
 _READERS: Mapping[str, Callable[[bytes], Any]] = {
@@ -176,25 +166,19 @@ _READERS: Mapping[str, Callable[[bytes], Any]] = {
     "money": _read_money,
     "integer": _read_integer,
     "flag": _read_flag,
-    "time": _read_time,
-    "date": _read_date,
-    "object": _read_json,
-    "list": _read_json,
-    "map": _read_json,
+    "time": partial(_read_stamp, read=timestamps.to_datetime),
+    "date": partial(_read_stamp, read=timestamps.to_date),
+    **dict.fromkeys(("object", "list", "map"), bytes.decode),
 }
-_EXPECTED: Mapping[str, str] = {
+_EXPECTED = {
     "text": "text without NUL characters",
+    "money": "a decimal number of at most {} digits before the point and {} after it",
     "integer": "a whole number of 64 bits",
     "flag": "true or false",
     "time": "an ISO 8601 time stamp",
     "date": "a date",
-    "object": "JSON",
-    "list": "JSON",
-    "map": "JSON",
 }
 
 
 def _expected(field: Field) -> str:
-    if field.kind != "money":
-        return _EXPECTED[field.kind]
-    return f"a decimal number of at most {PRECISION - field.scale} digits before the point and {field.scale} after it"
+    return _EXPECTED.get(field.kind, "JSON").format(PRECISION - field.scale, field.scale)
