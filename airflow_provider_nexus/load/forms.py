@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.load.listing import ListedWindow, Listing
 from airflow_provider_nexus.load.manifest import File
+from airflow_provider_nexus.load.paths import BUCKET_STORES
 
 MOST_NAMED = 1_000
 """Files that ``FILES`` of Snowflake's and Databricks' ``COPY INTO`` may name."""
 MOST_URIS = 10_000
 """URIs that a load job of BigQuery may name."""
+_STORES = BUCKET_STORES | {"s3n": "s3"}
 Part = str | Sequence[str] | Mapping[str, Any]
 """What one statement or job of a loader takes."""
 
@@ -30,11 +33,9 @@ def in_form(listing: Listing, form: str, relative_to: Any = None) -> list[Part]:
     """
     if relative_to is not None and form not in RELATIVE:
         raise NexusConfigurationError(f"form is {form!r}, which names whole addresses: leave out relative_to")
-    return (
-        FORMS[form](listing, listing.root if relative_to is None else relative_to)
-        if any(window.manifest.files for window in listing.windows)
-        else []
-    )
+    if not any(window.manifest.files for window in listing.windows):
+        return []
+    return FORMS[form](listing, listing.root if relative_to is None else relative_to)
 
 
 def to_text(parts: Sequence[Part], form: str) -> str:
@@ -80,14 +81,6 @@ def _bigquery(listing: Listing, _: Any) -> list[Part]:
             f"{starred} has a star in its name, which BigQuery takes for any files: sync to another path"
         )
     return [*_parted(uris, MOST_URIS)]
-
-
-def _snowflake(listing: Listing, base: Any) -> list[Part]:
-    return _clauses(listing, base, "''")
-
-
-def _databricks(listing: Listing, base: Any) -> list[Part]:
-    return _clauses(listing, base, r"\'")
 
 
 def _clauses(listing: Listing, base: Any, quote: str) -> list[Part]:
@@ -136,15 +129,12 @@ def _real(path: Any) -> str:
     if store.is_local(path):
         return os.path.realpath(address(path))
     scheme, mark, rest = address(path).partition("://")
-    return next((name for name, others in _ALIASES.items() if scheme in others), scheme) + mark + rest
-
-
-_ALIASES = {"s3": ("s3", "s3a", "s3n"), "gs": ("gs", "gcs")}
+    return _STORES.get(scheme, scheme) + mark + rest
 
 
 def _in_store(url: str, scheme: str, loader: str) -> str:
     own, mark, rest = url.partition("://")
-    if not mark or own not in _ALIASES[scheme]:
+    if not mark or _STORES.get(own) != scheme:
         raise NexusConfigurationError(f"{url} can't be loaded by {loader}, which reads {scheme}:// alone: sync to a bucket there")
     return f"{scheme}://{rest}"
 
@@ -153,8 +143,8 @@ FORMS: Mapping[str, Callable[[Listing, Any], list[Part]]] = {
     "list": _addresses,
     "json": _json,
     "redshift": _redshift,
-    "snowflake": _snowflake,
-    "databricks": _databricks,
+    "snowflake": partial(_clauses, quote="''"),
+    "databricks": partial(_clauses, quote=r"\'"),
     "bigquery": _bigquery,
 }
 """What each form is made by."""
