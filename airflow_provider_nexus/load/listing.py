@@ -19,7 +19,7 @@ from airflow_provider_nexus.exceptions import (
 )
 from airflow_provider_nexus.extract.progress import Follow, Steps, unheard
 from airflow_provider_nexus.extract.proof import Verdict
-from airflow_provider_nexus.extract.window import RequestedWindow, joined
+from airflow_provider_nexus.extract.window import ALL_TIME, RequestedWindow, Window, joined
 from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load.claims import contradictions, other_name, refuse_damaged
 from airflow_provider_nexus.load.collection import ResourceFolder, collections, tables_below
@@ -31,10 +31,7 @@ ANY_TIME = RequestedWindow(None, None, "arguments")
 
 @dataclass(frozen=True)
 class ListedWindow:
-    """A window, or a snapshot, whose files are as its manifest states.
-
-    :param folder: where they lie
-    """
+    """A window, or a snapshot, in the folder where its files lie as its manifest states."""
 
     folder: Any
     manifest: Manifest
@@ -116,11 +113,7 @@ def listing(root: Any, wanted: Wanted, follow: Follow = unheard) -> Listing:
 
 
 def _refuse_holes(collection: ResourceFolder, gaps: list[str], span: RequestedWindow, *, is_empty: bool) -> None:
-    """Refuse a span that is asked for and not covered: a load that replaces it would delete the rest.
-
-    :param gaps: in it
-    :raises NexusWindowError: when so
-    """
+    """Refuse a span that is asked for and has gaps, or is not covered at all: a load that replaces it would delete the rest."""
     if span.start is None and span.end is None:
         return
     if gaps or is_empty:
@@ -131,10 +124,7 @@ def _refuse_holes(collection: ResourceFolder, gaps: list[str], span: RequestedWi
 
 
 def _one(root: Any, resource: str, every: list[ResourceFolder], tables: list[Any]) -> ResourceFolder:
-    """The one folder of a resource at or below a root.
-
-    :raises NexusConfigurationError: when there is none, or there are several
-    """
+    """The one folder of a resource at or below a root."""
     if table := next((folder for folder in tables if resource in ("", folder.name)), None):
         raise NexusConfigurationError(
             f"{table} is a Delta table, whose files are no list of its rows: let the warehouse read it as a table"
@@ -151,17 +141,12 @@ def _one(root: Any, resource: str, every: list[ResourceFolder], tables: list[Any
 
 
 def _windows(collection: ResourceFolder, span: RequestedWindow) -> list[str]:
-    """The windows in a span.
-
-    :raises NexusWindowError: when one lies only partly in it
-    """
-    found = []
+    """The windows in a span; one that lies only partly in it is refused."""
+    found, asked = [], _bounded(span)
     for name, window in collection.windows.items():
-        is_after_start = span.start is None or window.start >= span.start
-        is_before_end = span.end is None or window.end <= span.end
-        if is_after_start and is_before_end:
+        if asked.start <= window.start and window.end <= asked.end:
             found.append(name)
-        elif (span.start is None or window.end > span.start) and (span.end is None or window.start < span.end):
+        elif window.meets(asked):
             raise NexusWindowError(
                 f"the window {name} lies only partly in the span that is asked for, and its files can't be parted: let the span "
                 f"begin and end where windows do, as at {to_wire(window.start)} or {to_wire(window.end)}"
@@ -169,16 +154,17 @@ def _windows(collection: ResourceFolder, span: RequestedWindow) -> list[str]:
     return found
 
 
+def _bounded(span: RequestedWindow) -> Window:
+    return Window(span.start or ALL_TIME.start, span.end or ALL_TIME.end)
+
+
 def _snapshot(collection: ResourceFolder, span: RequestedWindow) -> list[str]:
     """The latest snapshot in a span that has a manifest: each is the whole of a resource.
 
-    :raises NexusConfigurationError: when some are of the children of a few parents only, so that none is the whole
+    Some that are of the children of a few parents only are refused: none of them is the whole.
     """
-    names = [
-        name
-        for name, read_at in collection.snapshots.items()
-        if (span.start is None or span.start <= read_at) and (span.end is None or read_at < span.end)
-    ]
+    asked = _bounded(span)
+    names = [name for name, read_at in collection.snapshots.items() if asked.start <= read_at < asked.end]
     if collection.is_whole and (parts := [name for name in names if _OF_PARENTS in name]):
         raise NexusConfigurationError(
             f"{collection.folder / parts[-1]} was read for some parents only, so the latest reading is not the whole of "
@@ -190,10 +176,7 @@ def _snapshot(collection: ResourceFolder, span: RequestedWindow) -> list[str]:
 
 
 def _published(folder: Any) -> bytes | None:
-    """The manifest of a window, as it is stored; ``None`` where no window was ever published.
-
-    :raises NexusStorageError: when one was withdrawn and nothing has come in its place
-    """
+    """The manifest of a window, as it is stored; ``None`` where none was ever published. One that was withdrawn is refused."""
     raw = store.read(folder / NAME)
     if raw is None and store.names(folder / SUPERSEDED):
         raise NexusStorageError(
@@ -229,10 +212,7 @@ def _listed(collection: ResourceFolder, name: str, raw: bytes, wanted: Wanted) -
 
 
 def _around(collection: ResourceFolder, names: list[str], span: RequestedWindow) -> Iterator[str]:
-    """The gaps between windows, and at the ends of a span, one line each.
-
-    :raises NexusConfigurationError: when windows overlap
-    """
+    """The gaps between windows, and at the ends of a span, one line each; windows that overlap are refused."""
     windows = [(collection.windows[name], name) for name in names if name in collection.windows]
     for (before, first), (after, second) in pairwise(windows):
         if after.start < before.end:
