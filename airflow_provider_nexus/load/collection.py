@@ -75,15 +75,13 @@ def below(folder: Any, levels: int, path: str = "") -> Iterator[ResourceFolder]:
     """The folders of resources at or below a folder, by path.
 
     :param levels: how deep they may lie
-    :param path: of the folder, relative to the root
     """
     found = content_of(folder, path)
     if found.folders:
         yield found
     elif levels:
-        for name in store.names(folder):
-            if name[:1] not in "._" and (folder / name).is_dir():
-                yield from below(folder / name, levels - 1, f"{path}/{name}".lstrip("/"))
+        for inner, place in _folders_in(folder, store.names(folder), path):
+            yield from below(inner, levels - 1, place)
 
 
 def tables_below(folder: Any, levels: int = _LEVELS, path: str = "") -> list[tuple[str, Any]]:
@@ -96,13 +94,14 @@ def tables_below(folder: Any, levels: int = _LEVELS, path: str = "") -> list[tup
         return [(path, folder)]
     if not levels or windows_named(names) or _snapshots(names):
         return []
-    within = [name for name in names if name[:1] not in "._"]
-    return [
-        found
-        for name in within
-        if (folder / name).is_dir()
-        for found in tables_below(folder / name, levels - 1, f"{path}/{name}".lstrip("/"))
-    ]
+    within = _folders_in(folder, names, path)
+    return [found for inner, place in within for found in tables_below(inner, levels - 1, place)]
+
+
+def _folders_in(folder: Any, names: Iterable[str], path: str) -> Iterator[tuple[Any, str]]:
+    for name in names:
+        if name[:1] not in "._" and (folder / name).is_dir():
+            yield folder / name, f"{path}/{name}".lstrip("/")
 
 
 def content_of(folder: Any, path: str = "") -> ResourceFolder:
@@ -126,11 +125,7 @@ def snapshots_of(folder: Any) -> dict[str, datetime]:
 
 
 def previous_of(folder: Any, window: Window) -> Previous | None:
-    """The latest published window that ends at or before the start of another.
-
-    :param folder: of the resource
-    :return: its folder and the SHA-256 of its manifest
-    """
+    """The latest published window of a resource that ends at or before the start of another."""
     found = _before(folder, window)
     return Previous(window=found[0], sha256=digest_of(found[1])) if found else None
 
@@ -227,11 +222,9 @@ def _latest_first(collection: Any) -> Iterator[str]:
 
 
 def refuse_other_format(folder: Any, manifest: Manifest, file_format: str) -> None:
-    """Refuse the folder of a window that is stored in another format than the one that is to come.
+    """Refuse the folder of a window that is stored in another format, ``jsonl`` or ``parquet``, than the one that is to come.
 
-    :param manifest: of the folder
-    :param file_format: ``jsonl`` or ``parquet``
-    :raises NexusConfigurationError: when so
+    :raises NexusConfigurationError: when its manifest says so
     """
     stored = manifest.format
     if stored != file_format and stored in _FORMATS and file_format in _FORMATS:
