@@ -25,7 +25,7 @@ _MODES = ("STRICT_ALL_TABLES", "NO_ENGINE_SUBSTITUTION", "NO_ZERO_IN_DATE", "NO_
 @contextmanager
 def session(engine: Engine) -> Iterator[Connection]:
     """A connection that is thrown away if anything goes wrong on it, with all its temporary tables."""
-    with _opened(engine, "READ COMMITTED") as connection:
+    with reading(engine) as connection:
         try:
             yield connection
         except BaseException:
@@ -36,21 +36,15 @@ def session(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
-def reading(engine: Engine) -> Iterator[Connection]:
-    """A connection to read by."""
-    with _opened(engine, "READ COMMITTED") as connection:
-        yield connection
-
-
-@contextmanager
 def snapshot(engine: Engine) -> Iterator[Connection]:
     """A connection that sees the database as it was at one moment."""
-    with _opened(engine, "REPEATABLE READ") as connection, transaction(connection, begin="BEGIN"):
+    with reading(engine, "REPEATABLE READ") as connection, transaction(connection, begin="BEGIN"):
         yield connection
 
 
 @contextmanager
-def _opened(engine: Engine, level: str) -> Iterator[Connection]:
+def reading(engine: Engine, level: str = "READ COMMITTED") -> Iterator[Connection]:
+    """A connection to read by; its transactions on a server are isolated by a level."""
     kind = engine.dialect.name
     try:
         opened = engine.connect()
@@ -83,8 +77,7 @@ def _set_up_postgresql(connection: Connection) -> None:
         raise NexusConfigurationError(_unfit(f"in the encoding {encoding}"))
     connection.rollback()
     change = getattr(_driver(connection), "set_client_encoding", None)
-    if change:
-        # psycopg2 sets it itself
+    if change:  # psycopg2 sets it itself
         change("UTF8")
     else:
         connection.exec_driver_sql("SET client_encoding TO 'UTF8'")
