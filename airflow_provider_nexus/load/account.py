@@ -8,19 +8,23 @@ from __future__ import annotations
 import hashlib
 from abc import abstractmethod
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal, localcontext
 from itertools import accumulate, repeat
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from msgspec.structs import replace
+
 from airflow_provider_nexus.api.rows import AmountColumn, Row, RowReader
+from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.exceptions import NexusDataError
 from airflow_provider_nexus.extract.totals import EXACT, Group, Totals, group_of, sum_of
 from airflow_provider_nexus.load.columns import CONTENT, KEY, Table
 from airflow_provider_nexus.load.days import DAY, Cell, Days
-from airflow_provider_nexus.load.manifest import GroupTotals, Manifest
+from airflow_provider_nexus.load.manifest import ChangeCounts, GroupTotals, Manifest, PatchedBy, TableState
 
 if TYPE_CHECKING:
     from airflow_provider_nexus.load.copy import TableRow
@@ -39,10 +43,7 @@ class Digest:
     total: int = 0
 
     def add(self, sha256: str, sign: int = 1) -> None:
-        """Count a text, or with ``sign=-1`` take it away.
-
-        :param sha256: of the text, in hex
-        """
+        """Count a text by its SHA-256 in hex, or with ``sign=-1`` take it away."""
         self.add_all([bytes.fromhex(sha256)], sign)
 
     def add_all(self, sha256: Sequence[bytes], sign: int = 1) -> None:
@@ -54,6 +55,14 @@ class Digest:
         """Count a text by itself, or with ``sign=-1`` take it away."""
         self.add_all([hashlib.sha256(text).digest()], sign)
 
+    def add_stored(self, contents: Iterable[object], sign: int = 1) -> None:
+        """Count rows by their digests, or take them away; what somebody else has put there may be no digest."""
+        for content in contents:
+            try:
+                self.add(content, sign)  # type: ignore[arg-type]
+            except (ValueError, TypeError):
+                self.add_text(str(content).encode(), sign)
+
     def plus(self, other: Digest) -> Digest:
         """That of both together."""
         return Digest(self.records + other.records, (self.total + other.total) % _MODULUS)
@@ -64,27 +73,43 @@ class Digest:
         return f"{_MARK}{self.total:064x}"
 
     @classmethod
-    def of(cls, records: int, digest: str) -> Digest:
-        """What was stored."""
-        return cls(records, int(digest.removeprefix(_MARK), 16))
+    def of(cls, records: int | None, digest: str | None) -> Digest:
+        """What was stored, if anything was."""
+        return cls(records or 0, int(digest.removeprefix(_MARK), 16)) if digest else cls()
+
+
+@dataclass
+class TableDigests:
+    """Counts and digests of a table's records as they are and, of a history, of all rows, those of deleted records included."""
+
+    current: Digest = field(default_factory=Digest)
+    versions: Digest = field(default_factory=Digest)
+
+    def dump(self, *, is_history: bool) -> TableState:
+        """The member of the manifest."""
+        return TableState(
+            records=self.current.records,
+            digest=self.current.digest,
+            versions=self.versions.records if is_history else None,
+            versions_digest=self.versions.digest if is_history else None,
+        )
+
+    @classmethod
+    def load(cls, stored: TableState) -> TableDigests:
+        """What was dumped."""
+        return cls(Digest.of(stored.records, stored.digest), Digest.of(stored.versions, stored.versions_digest))
 
 
 class Account(Generic[R]):
     """What the records of a copy add up to: their number, a digest of their keys and one of their contents, exact sums by day.
 
     :param resource: its name, for errors
-    :param stored: members of a manifest to go on from; by default from nothing
     """
 
-    def __init__(self, resource: str, stored: Mapping[str, Any] | None = None) -> None:
-        self._resource, stored = resource, stored or {}
-        records = stored.get("records", 0)
-        self.keys = Digest.of(records, stored["key_digest"]) if stored else Digest()
-        self.contents = Digest.of(records, stored["content"]) if stored.get("content") else Digest()
-        sums = stored.get("sums", {}).items()
-        self.sums = {(name, code): Decimal(digits) for name, by_code in sums for code, digits in by_code.items()}
+    def __init__(self, resource: str) -> None:
+        self._resource, self.keys, self.contents, self.days = resource, Digest(), Digest(), Days()
+        self.sums = dict[tuple[str, str], Decimal]()
         """Exact sums by field and currency."""
-        self.days = Days()
         self.first: Row | None = None
         self.last: Row | None = None
         """The ends of what was counted, where the order of the records has a meaning."""
@@ -172,10 +197,7 @@ class Account(Generic[R]):
 
 
 class LineAccount(Account[Row]):
-    """The account of records that are stored as they came.
-
-    :param reader: reads the amounts of the resource's rows
-    """
+    """The account of records that are stored as they came, whose amounts a reader of the resource reads."""
 
     def __init__(self, reader: RowReader) -> None:
         super().__init__(reader.resource.name)
@@ -189,10 +211,7 @@ class LineAccount(Account[Row]):
 
 
 class Grouping:
-    """Finds the groups and the amounts of rows of a table.
-
-    :param table: of a resource with a totals endpoint
-    """
+    """Finds the groups and the amounts of rows of a table, of a resource with a totals endpoint."""
 
     def __init__(self, table: Table) -> None:
         resource = table.resource
@@ -225,7 +244,7 @@ class TableAccount(Account["TableRow"]):
     """
 
     def __init__(self, table: Table, stored: Manifest | None = None) -> None:
-        super().__init__(table.resource.name, stored.dump() if stored else None)
+        super().__init__(table.resource.name)
         resource = table.resource
         place = {path: table.place(column.name) for path, column in table.by_path.items()}
         fiat, crypto = (place.get(".".join(code)) for code in (resource.fiat_code, resource.crypto_code))
@@ -237,7 +256,11 @@ class TableAccount(Account["TableRow"]):
         ]
         self._grouping = Grouping(table) if resource.totals_path else None
         self._totals = stored.group_totals if stored else Totals()
-        self.days = stored.day_totals if stored else Days()
+        if stored:
+            self.keys, self.contents = (Digest.of(stored.records, each) for each in (stored.key_digest, stored.content))
+            sums = stored.sums.items()
+            self.sums = {(name, code): Decimal(digits) for name, by_code in sums for code, digits in by_code.items()}
+            self.days = stored.day_totals
 
     def add(self, rows: Sequence[TableRow], sign: int = 1) -> None:
         """Count rows, or with ``sign=-1`` take them away."""
@@ -257,3 +280,8 @@ class TableAccount(Account["TableRow"]):
         """The members of a manifest that describe the rows of a folder."""
         grouped = {"totals": [GroupTotals(**each) for each in self._totals.dump()]} if self._grouping else {}
         return {**super().members(), "content": self.contents.digest, **grouped}
+
+    def patched(self, manifest: Manifest, read_at: datetime, read_by: str, changes: ChangeCounts) -> Manifest:
+        """The manifest of the rows, of which a later reading has changed some."""
+        by = PatchedBy(read_at=to_wire(read_at), read_by=read_by, **changes.dump())
+        return replace(manifest, **self.members(), patches=[*manifest.patches, by])

@@ -15,7 +15,8 @@ from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusStor
 from airflow_provider_nexus.extract.fields import fingerprint_of
 from airflow_provider_nexus.extract.origin import Feed, label_of
 from airflow_provider_nexus.extract.proof import Verdict, judge
-from airflow_provider_nexus.load.manifest import NAME, REJECTED, File, Manifest, NamedProof, load
+from airflow_provider_nexus.load.manifest import NAME, File, Manifest, NamedProof, load
+from airflow_provider_nexus.load.rejects import FOLDER
 
 _STRATEGIES = ("seek", "bisect", "guarded", "whole answer", "lookup")
 _TOTALS = ("none", "not offered", "matched", "differ")
@@ -23,7 +24,6 @@ _NUMBERED, _OF_PARENTS = re.compile(r"-\d+"), re.compile(r"-of-[0-9a-f]{12}")
 _LOOSE = ("finished", "open")
 """Feeds of which records are left out that are older than the copy."""
 _PART = re.compile(r"part-\d{5}\..+")
-_READ = 1 << 20
 MISSING = "is missing"
 
 
@@ -140,22 +140,20 @@ def flaw_of(path: Any, file: File) -> str:
 
     :raises NexusStorageError: when it can't be read
     """
-    size, digest = store.size(path), hashlib.sha256()
+    size = store.size(path)
     if size is None:
         return MISSING
     if size != file.bytes:
         return f"has {number_of(size, 'byte')} instead of {file.bytes}"
     with store.storage_errors(path, "read"), store.opened(path) as source:
-        while piece := source.read(_READ):
-            digest.update(piece)
-    return "" if digest.hexdigest() == file.sha256 else f"was changed, its SHA-256 is not the one that {NAME} states"
+        digest = hashlib.file_digest(source, "sha256").hexdigest()  # type: ignore[arg-type]
+    return "" if digest == file.sha256 else f"was changed, its SHA-256 is not the one that {NAME} states"
 
 
 def unnamed(folder: Any, manifest: Manifest) -> list[str]:
     """The files that a sync writes for readers, and that a manifest does not name."""
-    aside = REJECTED.partition("/")[0]
     found = [name for name in store.names(folder) if _PART.fullmatch(name)]
-    found += [f"{aside}/{name}" for name in store.names(folder / aside)]
+    found += [f"{FOLDER}/{name}" for name in store.names(folder / FOLDER)]
     named = {file.name for file in (*manifest.files, *manifest.rejected)}
     return [name for name in found if name not in named]
 
@@ -176,8 +174,7 @@ def refuse_damaged(folder: Any, manifest: Manifest) -> None:
 def refuse_changed(folder: Any, manifest: Manifest) -> None:
     """Refuse what was read of a folder while another run changed it: that withdraws the manifest before anything else.
 
-    :param manifest: of the folder before it was read
-    :raises NexusStorageError: when it has another one now, or none
+    :raises NexusStorageError: when there is another manifest now than before it was read, or none
     """
     if load(folder) != manifest:
         raise store.another_run(f"{folder} changed while it was read")

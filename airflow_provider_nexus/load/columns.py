@@ -55,10 +55,7 @@ DIGESTED = 4
 
 @dataclass(frozen=True)
 class Table:
-    """The columns of a resource, in order: the system's, then the record's.
-
-    :param resource: entry of the catalogue
-    """
+    """The columns of a resource of the catalogue, in order: the system's, then the record's."""
 
     resource: Resource
 
@@ -109,11 +106,9 @@ def _kind(field: Field) -> ColumnKind:
 
 
 class UnsettledRule:
-    """Which records are unsettled, by their status.
+    """Which records of a resource are unsettled, by their status; none where it has no lifecycle.
 
     One whose status no source explains counts as unsettled, unless it carries the time of its end.
-
-    :param table: of a resource; without a lifecycle none of its records is unsettled
     """
 
     def __init__(self, table: Table) -> None:

@@ -15,7 +15,7 @@ from airflow_provider_nexus.extract.origin import Feed, Open, Origin
 from airflow_provider_nexus.extract.totals import Totals
 from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load.account import Account
-from airflow_provider_nexus.load.manifest import Manifest
+from airflow_provider_nexus.load.manifest import Manifest, TableLoad
 
 TableRow = tuple[Any, ...]
 """The values of one version of a record, in the order of ``Table.columns``."""
@@ -26,11 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 class RejectedRecord(Exception):  # noqa: N818 - it is the record's fault, and never leaves this package
-    """A record that does not fit.
-
-    :param field: dotted wire name
-    :param reason: what was expected, without the value
-    """
+    """A record that does not fit: the dotted wire name of a field, and what was expected there, without the value."""
 
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(f"{field}: {reason}")
@@ -39,13 +35,7 @@ class RejectedRecord(Exception):  # noqa: N818 - it is the record's fault, and n
 
 @dataclass(frozen=True)
 class Reject:
-    """A record that does not fit.
-
-    :param key: its key
-    :param field: dotted wire name of what does not fit
-    :param reason: what was expected
-    :param raw: its JSON text as it was read
-    """
+    """A record that does not fit: key, dotted wire name of what does not fit, what was expected, its JSON text as it was read."""
 
     key: str
     field: str
@@ -74,6 +64,12 @@ class Sealed:
     manifest: Manifest
     account: Account[Any]
     rejects: tuple[Reject, ...] = ()
+
+    def load(self, number: int, belongs: Mapping[str, str], **others: Any) -> TableLoad:
+        """The load into a table of a resource, environment and base URL, with the members that are not of the reading."""
+        others |= {name: belongs[name] for name in ("resource", "environment", "base_url")}
+        others |= {name: getattr(self, name) for name in ("feed", "label", "content", "verdict", "records")}
+        return TableLoad(number=number, rejected=len(self.rejects), **others)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +104,24 @@ class Stored:
     rejected: int = 0
     untyped: Mapping[str, int] = field(default_factory=dict)
     damage: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a check of a table found.
+
+    :param problems: one line each, naming the table and the row's key or the manifest; empty when all is well
+    :param records: rows that were looked at
+    :param manifests: manifests that were looked at
+    :param bytes: size of the files that were looked at, where the table has some
+    :param of_rows: in a database, the problems of rows that are no old versions; reading their windows again puts these right
+    """
+
+    problems: tuple[str, ...] = ()
+    records: int = 0
+    manifests: int = 0
+    bytes: int = 0
+    of_rows: frozenset[str] = frozenset()
 
 
 class Converter(Protocol[R]):
@@ -172,10 +186,7 @@ class Copy(Target[TableRow], Protocol):
 
 
 def warn_outdated(where: str, count: int) -> None:
-    """Log that records came in an older version than the stored one, which stays.
-
-    :param where: the table, with its kind
-    """
+    """Log that records came in an older version than the stored one of a table, named with its kind, which stays."""
     _log.warning(
         "%s has %s of these records in a version that was read later, which stays: another run has read them, or the clock of "
         "Nexus has stepped back, and then they are stale until it has caught up",

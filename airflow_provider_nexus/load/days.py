@@ -118,10 +118,7 @@ class Days:
 
     @classmethod
     def load(cls, stored: Sequence[DayTotals], sums: Mapping[str, Mapping[str, str]]) -> Days:
-        """What was dumped.
-
-        :param sums: of all days, by field and currency
-        """
+        """What was dumped, with the sums of all days by field and currency."""
         days = cls(min((len(each.day) for each in stored if each.day), default=DAY))
         for each in stored:
             of_day = each.sums if len(stored) > 1 else sums

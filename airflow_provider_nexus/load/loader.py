@@ -13,7 +13,6 @@ from airflow_provider_nexus.extract.proof import ReadAgain
 from airflow_provider_nexus.extract.request import Contract
 from airflow_provider_nexus.extract.spool import RowSpool
 from airflow_provider_nexus.load import manifest as manifests
-from airflow_provider_nexus.load.account import Digest
 from airflow_provider_nexus.load.copy import R, RejectedRecord, Sealed, Stored, Target
 from airflow_provider_nexus.load.rejects import Rejects
 
@@ -21,7 +20,6 @@ from airflow_provider_nexus.load.rejects import Rejects
 class Loader(Generic[R]):
     """Brings readings into a copy.
 
-    :param copy: where they go
     :param max_rejected: records of one reading that may be put aside
     :param contract: under ``freeze`` a value of another kind than declared does not fit; else it is stored untyped
     :param wanted: whether a row is to be stored; ``None`` when all are
@@ -53,16 +51,13 @@ class Loader(Generic[R]):
 
     def _store(self, extracted: Extracted, batches: Iterator[list[Row]], checks: Iterable[Callable[[], None]]) -> Stored:
         converter = self.copy.converter(extracted.resource, keeps_untyped=self._contract != "freeze")
-        account, put_aside, rejects = converter.account(), Digest(), Rejects(extracted.resource.name, self._max_rejected)
+        account, rejects = converter.account(), Rejects(extracted.resource.name, self._max_rejected)
 
         def rows() -> Iterator[Sequence[R]]:
             for batch in batches:
                 records, rows = batch, converter.rows(batch, extracted.origin)
                 if self._wanted or RejectedRecord in map(type, rows):
-                    records, rows, rejected = self._parted(batch, rows)
-                    for record, why in rejected:
-                        rejects.add(record, why.field, why.reason)
-                        put_aside.add_text(record.raw)
+                    records, rows = self._fitting(batch, rows, rejects)
                 if rows:
                     account.add(fitting := cast(Sequence[R], rows))
                     account.first, account.last = account.first or records[0], records[-1]
@@ -79,7 +74,7 @@ class Loader(Generic[R]):
                 window=extracted.window,
                 verdict=str(extracted.proof.verdict),
                 records=account.records,
-                content=account.contents.plus(put_aside).digest,
+                content=account.contents.plus(rejects.contents).digest,
                 manifest=manifests.describe(extracted, account, manifests.TABLE, dict(sorted(converter.untyped.items()))),
                 account=account,
                 rejects=tuple(rejects.found),
@@ -94,17 +89,15 @@ class Loader(Generic[R]):
             untyped=dict(sorted(converter.untyped.items())),
         )
 
-    def _parted(
-        self, records: list[Row], rows: Sequence[R | RejectedRecord]
-    ) -> tuple[list[Row], Sequence[R], list[tuple[Row, RejectedRecord]]]:
-        """The records that fit and are to be stored, their rows, and those that don't fit."""
-        fitting, rejected = list[tuple[Row, R]](), list[tuple[Row, RejectedRecord]]()
+    def _fitting(self, records: list[Row], rows: Sequence[R | RejectedRecord], rejects: Rejects) -> tuple[list[Row], Sequence[R]]:
+        """The records that fit and are to be stored, and their rows."""
+        fitting = list[tuple[Row, R]]()
         for record, row in zip(records, rows, strict=True):
             if isinstance(row, RejectedRecord):
-                rejected.append((record, row))
+                rejects.add(record, row.field, row.reason)
             elif self._wanted is None or self._wanted(row):
                 fitting.append((record, row))
-        return [record for record, _ in fitting], [row for _, row in fitting], rejected
+        return [record for record, _ in fitting], [row for _, row in fitting]
 
 
 @contextmanager

@@ -311,7 +311,7 @@ def to_json(manifest: Manifest) -> bytes:
 
 
 def digest_of(raw: bytes) -> str:
-    """SHA-256 of a manifest as it is stored."""
+    """SHA-256 of a manifest, or of any text, as it is stored."""
     return hashlib.sha256(raw).hexdigest()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from functools import cache
 from types import NoneType
-from typing import Annotated, Any, NoReturn, Self, get_args, get_origin
+from typing import Annotated, Any, NoReturn, Self, TypeVar, get_args, get_origin
 
 import msgspec
 from msgspec import NODEFAULT, Meta, Struct, UnsetType
@@ -13,11 +13,19 @@ from msgspec.structs import FieldInfo, fields, force_setattr
 
 from airflow_provider_nexus.exceptions import NexusDataError
 
+T = TypeVar("T")
 Count = Annotated[int, Meta(ge=0, description="a count")]
 Digits = Annotated[str, Meta(pattern=r"^-?[0-9]+(\.[0-9]+)?\Z")]
 Sums = Annotated[dict[str, dict[str, Digits]], Meta(description="sums in digits, by field and currency")]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z", description="a SHA-256")]
 _KINDS = {str: "a text", bool: "true or false", int: "a number", float: "a number", list: "a list", NoneType: "null"}
+
+
+def decoded(raw: bytes | str | None, kind: type[T]) -> T | None:
+    """An object of a file that may be damaged; ``None`` when there is none, or it can't be read."""
+    with suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None if raw is None else msgspec.json.decode(raw, type=kind)
+    return None
 
 
 class Members(Struct, kw_only=True, frozen=True):
@@ -40,9 +48,8 @@ class Members(Struct, kw_only=True, frozen=True):
 
     @classmethod
     def read(cls, found: object, where: str) -> Self:
-        """The object that was decoded.
+        """The object that was decoded, in a folder or table that errors name.
 
-        :param where: the folder or table, for the error
         :raises NexusDataError: when a member is missing, or is not what it has to be; it names the member
         """
         try:
@@ -134,10 +141,8 @@ def _in_words(kind: Any) -> str:
 
 
 def refuse(where: str, name: str, value: object, expected: str) -> NoReturn:
-    """Refuse a manifest for one of its members.
+    """Refuse a manifest for one of its members, which has to be something else.
 
-    :param name: of the member
-    :param expected: what it has to be
     :raises NexusDataError: always
     """
     raise NexusDataError("manifest", where, name, value, f"{expected}; move it away and sync again")

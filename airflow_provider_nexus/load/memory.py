@@ -28,7 +28,6 @@ class Memory(Protocol[T]):
 class FileMemory(Generic[T]):
     """A JSON file.
 
-    :param path: of the file
     :param read: makes the object of the file's JSON, and raises what any reader of JSON may when it is another
     :param write: makes the file's JSON of the object
     :param damage: what is not known when the file is damaged, and what to do

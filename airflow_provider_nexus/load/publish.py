@@ -8,7 +8,6 @@ manifest that is replaced is stored under ``_superseded/``.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import re
 from collections.abc import Mapping, Sequence
@@ -22,13 +21,13 @@ from airflow_provider_nexus.extract.jsonl import Part
 from airflow_provider_nexus.extract.proof import Verdict
 from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load import rejects
-from airflow_provider_nexus.load.claims import amounts_of, contradictions, damage
+from airflow_provider_nexus.load.claims import amounts_of, contradictions, damage, unnamed
 from airflow_provider_nexus.load.collection import refuse_another, refuse_other_format
 from airflow_provider_nexus.load.copy import Reject
-from airflow_provider_nexus.load.manifest import NAME, READINGS, REJECTED, SUPERSEDED, File, Manifest, Previous, RejectsFile
+from airflow_provider_nexus.load.manifest import NAME, READINGS, REJECTED, SUPERSEDED, File, Manifest, Previous
 
-_PART = re.compile(rf"\.?part-\d{{5}}\..+|{store.TEMPORARY.format(re.escape(NAME))}")
-"""Parts, and what a process that died while it wrote left of a part or of a manifest."""
+_LEFT = re.compile(rf"\.part-\d{{5}}\..+|{store.TEMPORARY.format(re.escape(NAME))}")
+"""What a process that died while it wrote left of a part or of a manifest."""
 
 
 class Published(NamedTuple):
@@ -73,13 +72,12 @@ def publish(
     files = [File(name=each.name, bytes=each.size, records=each.records, sha256=each.sha256) for each in parts]
     manifest = replace(manifest, files=files)
     if not keep_rejected:
-        file = RejectsFile(name=REJECTED, bytes=len(aside), records=len(put_aside), sha256=hashlib.sha256(aside).hexdigest())
-        manifest = replace(manifest, rejected=[file] if put_aside else [])
+        manifest = replace(manifest, rejected=rejects.described(aside, len(put_aside)))
     former, wrong = store.read(folder / NAME), dict(found or {})
     if former is not None:
         published = manifests.parse(former, str(folder))
         refuse_other_format(folder, published, manifest.format)
-        _refuse_unproved(folder, published, manifest)
+        refuse_unproved(folder, published.proof.verdict, manifest.proof.verdict, manifest.proof.reasons)
         if _is_same(published, manifest):
             wrong = damage(folder, published) if found is None else wrong
             wrong |= _misstated(published, manifest, has_all=not is_reading) or _orphaned(collection, published)
@@ -91,17 +89,16 @@ def publish(
 
 
 def _put(folder: Any, parts: list[Part], aside: bytes, manifest: Manifest) -> bytes:
-    """Put all files in place, the manifest last.
+    """Put all files in place, the manifest last, which is given back as it is stored.
 
     :param aside: the file of the records that were put aside; empty for none
-    :return: the manifest as it is stored
     :raises NexusStorageError: when the other files are not there then
     """
     for part in parts:
         part.spool.seek(0)
         store.put(folder / part.name, part.spool)
     if aside:
-        store.put(folder / rejects.FOLDER / rejects.NAME, io.BytesIO(aside))
+        store.put(folder / REJECTED, io.BytesIO(aside))
     for each in (*manifest.files, *manifest.rejected):
         if store.size(folder / each.name) != each.bytes:
             raise store.another_run(f"{each.name} is not in {folder} as it was written")
@@ -109,14 +106,14 @@ def _put(folder: Any, parts: list[Part], aside: bytes, manifest: Manifest) -> by
     return raw
 
 
-def _refuse_unproved(folder: Any, published: Manifest, manifest: Manifest) -> None:
-    """Refuse to replace what is proved by what is not.
+def refuse_unproved(where: object, former: str, verdict: str, reasons: Sequence[str]) -> None:
+    """Refuse to replace what is proved by what is not, for some reasons.
 
-    :raises NexusUnprovedError: when so
+    :raises NexusUnprovedError: when the verdicts say so
     """
-    if manifest.proof.verdict == Verdict.UNPROVED != published.proof.verdict:
-        text = f"{folder} is proved, and what was read this time is not: it stays as it is. Run it again"
-        raise NexusUnprovedError(text, tuple(manifest.proof.reasons))
+    if verdict == Verdict.UNPROVED != former:
+        text = f"{where} is proved, and what was read this time is not: it stays as it is. Run it again"
+        raise NexusUnprovedError(text, tuple(reasons))
 
 
 def _withdraw(folder: Any, former: bytes | None, manifest: Manifest) -> None:
@@ -124,13 +121,8 @@ def _withdraw(folder: Any, former: bytes | None, manifest: Manifest) -> None:
     if former is not None:
         store.put(folder / SUPERSEDED / f"{manifest.replaces}.json", io.BytesIO(former))
     store.remove(folder / NAME)
-    wanted = {file.name for file in (*manifest.files, *manifest.rejected)}
-    for name in store.names(folder):
-        if _PART.fullmatch(name) and name not in wanted:
-            store.remove(folder / name)
-    for name in store.names(folder / rejects.FOLDER):
-        if f"{rejects.FOLDER}/{name}" not in wanted:
-            store.remove(folder / rejects.FOLDER / name)
+    for name in (*filter(_LEFT.fullmatch, store.names(folder)), *unnamed(folder, manifest)):
+        store.remove(folder / name)
     if not manifest.rejected:
         store.remove_folder(folder / rejects.FOLDER)
 

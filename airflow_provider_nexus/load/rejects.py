@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 
 import msgspec
@@ -11,29 +12,32 @@ from airflow_provider_nexus.client.log import number_of
 from airflow_provider_nexus.exceptions import NexusRejectedError
 from airflow_provider_nexus.load.account import Digest
 from airflow_provider_nexus.load.copy import Reject
-from airflow_provider_nexus.load.manifest import REJECTED
+from airflow_provider_nexus.load.manifest import REJECTED, RejectsFile
 
-FOLDER, _, NAME = REJECTED.partition("/")
+FOLDER = REJECTED.partition("/")[0]
 _SHOWN = 3
 
 
 class Rejects:
-    """Collects the rejected records of one reading.
+    """Collects the rejected records of one reading of a resource, which errors name, up to a limit.
 
-    :param resource: name of the resource, for the error
-    :param limit: how many are allowed
     :ivar found: the first ones; no more than are allowed or shown
-    :ivar count: how many there are
+    :ivar contents: a digest of all of their texts
     """
 
     def __init__(self, resource: str, limit: int) -> None:
         self._resource, self._limit = resource, limit
         self.found: list[Reject] = []
-        self.count = 0
+        self.contents = Digest()
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return self.contents.records
 
     def add(self, row: Row, field: str, reason: str) -> None:
         """Reject a record; those beyond the limit are only counted."""
-        self.count += 1
+        self.contents.add_text(row.raw)
         if len(self.found) < max(self._limit, _SHOWN):
             self.found.append(Reject(row.key, field, reason, row.raw.decode("utf-8", "replace")))
 
@@ -56,6 +60,12 @@ class Rejects:
 def dump(rejects: Iterable[Reject]) -> bytes:
     """One JSON object a line: key, field, reason and the record's text."""
     return b"".join(msgspec.json.encode(each) + b"\n" for each in rejects)
+
+
+def described(raw: bytes, records: int) -> list[RejectsFile]:
+    """How a manifest names the file that :func:`dump` has made; not at all when there are no records in it."""
+    sha256 = hashlib.sha256(raw).hexdigest()
+    return [RejectsFile(name=REJECTED, bytes=len(raw), records=records, sha256=sha256)] if records else []
 
 
 def digest_of(rejects: Iterable[Reject]) -> str:

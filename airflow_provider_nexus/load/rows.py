@@ -54,9 +54,8 @@ _encoder = msgspec.json.Encoder()
 
 
 class TableConverter:
-    """Reads records of one resource into rows of its table.
+    """Reads records of one resource of the catalogue into rows of its table.
 
-    :param resource: entry of the catalogue
     :param keeps_untyped: whether values of another kind than declared go to ``_raw_extra``; if not, the record does not fit
     :ivar untyped: how many values were stored so, by dotted wire name of their field
     """
@@ -102,12 +101,10 @@ def content_of(values: Sequence[Any]) -> str:
 
 
 class TypedDecoder:
-    """Decodes records of one table.
+    """Decodes records of one table into its columns.
 
     Fields that the catalogue does not know go to ``_raw_extra``. Each is known from its first record on, as a field that Nexus
     adds comes with every record.
-
-    :param table: its columns are filled
     """
 
     def __init__(self, table: Table) -> None:
@@ -150,10 +147,7 @@ class TypedDecoder:
         return values
 
     def _halved(self, found: list[Any], members: list[int]) -> list[tuple[Any, ...] | None]:
-        """The values of decoded records; when one of them does not fit, those of each half.
-
-        :param members: how many members each has, in the objects in it too
-        """
+        """The values of decoded records with so many members each; when one of them does not fit, those of each half."""
         try:
             return self._columns(found, sum(members)) if found else []
         except _UNUSUAL:

@@ -24,10 +24,7 @@ FORMAT = "jsonl"
 
 
 class JsonLinesCopy:
-    """Publishes each window in a folder of its own.
-
-    :param collection: folder of the resource's windows
-    """
+    """Publishes each window of a resource in a folder of its own."""
 
     takes_streams = True
 
@@ -55,20 +52,12 @@ class JsonLinesCopy:
             published = publish(folder, writer.parts(), manifest, sealed.rejects)
         finally:
             writer.close()
-        return Stored(
-            path=str(folder),
-            manifest=str(folder / NAME),
-            changed=published.changed,
-            sha256=manifests.digest_of(published.raw),
-            damage=published.damage,
-        )
+        sha256, path = manifests.digest_of(published.raw), str(folder / NAME)
+        return Stored(path=str(folder), manifest=path, changed=published.changed, sha256=sha256, damage=published.damage)
 
 
 class LineConverter:
-    """Leaves records as they came; one whose amounts can't be added up does not fit.
-
-    :param resource: entry of the catalogue
-    """
+    """Leaves a resource's records as they came; one whose amounts can't be added up does not fit."""
 
     def __init__(self, resource: Resource) -> None:
         self.untyped: Counter[str] = Counter()
