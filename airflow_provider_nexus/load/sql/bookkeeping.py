@@ -20,14 +20,14 @@ from sqlalchemy import Connection
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusContractError, NexusDataError
 from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load.copy import Reject, Sealed
-from airflow_provider_nexus.load.manifest import NAME, ChangeCounts, Manifest, TableLoad, parse
+from airflow_provider_nexus.load.manifest import NAME, Manifest, parse
+from airflow_provider_nexus.load.members import decoded
 from airflow_provider_nexus.load.rejects import digest_of
 from airflow_provider_nexus.load.sql.errors import refuse_swallowed
 from airflow_provider_nexus.load.sql.merge import Merge
 from airflow_provider_nexus.load.sql.name import BOOKS
 from airflow_provider_nexus.load.sql.sessions import transaction
-from airflow_provider_nexus.load.sql.state import AT_ONCE
-from airflow_provider_nexus.load.sql.tables import Model, table_of_manifests, table_of_rejected, table_of_tables
+from airflow_provider_nexus.load.sql.tables import AT_ONCE, Model, tables_of_books
 
 _log = logging.getLogger(__name__)
 BACKUP = "take it back from a backup, or sync into a new table"
@@ -38,19 +38,13 @@ _Stamp = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class Bookkeeping:
-    """The rows of the three bookkeeping tables that are about one table.
-
-    :param connection: on which they are read and written
-    :param model: the table, with its schema and name as the database has them
-    """
+    """The rows of the three bookkeeping tables that are about one table, named as the database has it."""
 
     def __init__(self, connection: Connection, model: Model) -> None:
         self._connection, self._model = connection, model
-        self._table = table_of_tables(model.schema)
-        self._manifest = table_of_manifests(model.schema)
-        self._rejected = table_of_rejected(model.schema)
-        self.tables = (self._table, self._manifest, self._rejected)
+        self.tables = tables_of_books(model.schema)
         """To be made where they are missing."""
+        self._table, self._manifest, self._rejected = self.tables
         self._here = self._table.c.table_name == model.bare
         self._mine = self._manifest.c.table_name == model.bare
 
@@ -107,7 +101,6 @@ class Bookkeeping:
     def claim(self, belongs: Mapping[str, str]) -> None:
         """Enter a new table, or make sure that it is what its row says.
 
-        :param belongs: resource, environment, base URL and output
         :raises NexusConfigurationError: when the table contains something else
         """
         if self.owner() is None:
@@ -139,10 +132,7 @@ class Bookkeeping:
     # Its loads, on a connection in whose transaction they are locked.
 
     def lock(self) -> int:
-        """Make other loads of the table wait.
-
-        :returns: this load's number
-        """
+        """Make other loads of the table wait; this load's number."""
         found = self._connection.execute(sa.update(self._table).where(self._here).values(loads=self._table.c.loads + 1)).rowcount
         number = self.loads()
         refuse_swallowed(self._table.name, "rows of this table", 1, found)
@@ -153,10 +143,7 @@ class Bookkeeping:
         return self._connection.execute(sa.select(self._table.c.loads).where(self._here)).scalar_one_or_none()
 
     def last(self, label: str = "") -> dict[str, Any] | None:
-        """The columns of the last manifest.
-
-        :param label: of the reading that it is of; by default of any
-        """
+        """The columns of the last manifest, of the reading of a label if one is given."""
         query = sa.select(self._manifest).where(self._mine)
         if label:
             query = query.where(self._manifest.c.label == label)
@@ -165,12 +152,9 @@ class Bookkeeping:
         return dict(found) if found else None
 
     def write(self, sealed: Sealed, merge: Merge, previous: str, belongs: Mapping[str, str]) -> str:
-        """Store a load's manifest and what did not fit.
+        """Store the manifest of a load after the one of a digest, and what did not fit; the digest of the new one.
 
-        :param merge: what the load has changed
-        :param previous: digest of the manifest before
         :param belongs: resource, environment, base URL and output
-        :returns: the manifest's digest
         """
         # PostgreSQL's text takes no NUL: it is written as JSON would.
         rejects = [
@@ -178,25 +162,18 @@ class Bookkeeping:
             for each in sealed.rejects
         ]
         self._write_rejected(sealed, rejects)
-        columns: dict[str, Any] = {
-            "table_name": self._model.bare,
-            "number": merge.number,
-            **{name: value for name, value in belongs.items() if name != "output"},
-            **{"feed": sealed.feed, "label": sealed.label, "content": sealed.content},
-            **{"verdict": sealed.verdict, "records": sealed.records, "rejected": len(sealed.rejects)},
-        }
-        manifest = replace(
-            sealed.manifest,
-            previous=previous,
-            changes=ChangeCounts(inserted=merge.inserted, updated=merge.updated, deleted=merge.deleted),
-            state=merge.state.dump(is_history=self._model.is_history),
-            load=TableLoad(**columns, columns=list(self._model.names), repaired=merge.repaired, rejects=digest_of(rejects)),
+        names, digest = list(self._model.names), digest_of(rejects)
+        load = sealed.load(
+            merge.number, belongs, table_name=self._model.bare, columns=names, repaired=merge.repaired, rejects=digest
         )
+        state = merge.state.dump(is_history=self._model.is_history)
+        manifest = replace(sealed.manifest, previous=previous, changes=merge.changes, state=state, load=load)
         encoded = msgspec.json.encode(manifest.dump(), enc_hook=str, order="sorted")
         text = msgspec.json.format(encoded, indent=1).decode()
         sha256 = hashlib.sha256(text.encode()).hexdigest()
         start, end = (sealed.window.start, sealed.window.end) if sealed.window else (None, None)
         window = {"window_start": start, "window_end": end, "read_at": sealed.read_at}
+        columns = {name: value for name, value in load.dump().items() if name in self._manifest.c}
         stored = columns | window | {"previous": previous, "sha256": sha256, "manifest": text}
         self._connection.execute(sa.insert(self._manifest).values(stored))
         query = sa.select(self._manifest).where(self._mine, self._manifest.c.number == merge.number)
@@ -258,8 +235,8 @@ class Bookkeeping:
         :param loads: after how many loads, of which ``nexus_table`` has them; by default after all
         """
         row = self._connection.execute(sa.select(self._table.c.loads, self._table.c.windows).where(self._here)).one_or_none()
-        noted, loads = _noted_in(row.windows) if row else None, row.loads if row and loads is None else loads
-        if noted is not None and noted.loads == loads:
+        noted, loads = decoded(row.windows, _Noted) if row else None, row.loads if row and loads is None else loads
+        if noted and noted.loads == loads and all(start < end for start, end, _ in noted.windows):
             return [(Window(start, end), read_at) for start, end, read_at in noted.windows]
         if loads:
             _log.warning("Table %s: nexus_table has not the windows of its last load: all manifests are read", self._model.name)
@@ -317,28 +294,16 @@ class Bookkeeping:
 
 
 class _Noted(msgspec.Struct, frozen=True):
-    """Windows as ``nexus_table`` has them: start, end, and when each was read last.
-
-    :param loads: after which load
-    """
+    """Windows as ``nexus_table`` has them after so many loads: start, end, and when each was read last."""
 
     loads: int
     windows: list[tuple[_Stamp, _Stamp, _Stamp]]
 
 
-def _noted_in(text: str | None) -> _Noted | None:
-    try:
-        noted = msgspec.json.decode(text or "", type=_Noted)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        return None
-    return noted if all(start < end for start, end, _ in noted.windows) else None
-
-
 def last_readings(readings: Iterable[tuple[str, Window, datetime]]) -> list[tuple[Window, datetime]]:
     """The windows that were read by their creation, each with the last time that it, or one that contains it, was read.
 
-    :param readings: feed, window and time of each
-    :return: oldest first
+    :param readings: feed, window and time of each, in any order; those that are found come oldest first
     """
     found, around = list[tuple[Window, datetime]](), list[tuple[datetime, datetime]]()
     # each comes after those that contain it, so that few are still open where one begins

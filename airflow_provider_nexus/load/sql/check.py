@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,28 +12,13 @@ from sqlalchemy import Connection
 from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.exceptions import NexusDataError
 from airflow_provider_nexus.extract.progress import Follow, unheard
+from airflow_provider_nexus.load.account import TableDigests
 from airflow_provider_nexus.load.columns import DIGESTED
-from airflow_provider_nexus.load.manifest import parse
+from airflow_provider_nexus.load.copy import Checked
+from airflow_provider_nexus.load.manifest import digest_of, parse
 from airflow_provider_nexus.load.rows import content_of
 from airflow_provider_nexus.load.sql.bookkeeping import Bookkeeping
-from airflow_provider_nexus.load.sql.state import AT_ONCE, TableDigests
-from airflow_provider_nexus.load.sql.tables import Model, current
-
-
-@dataclass(frozen=True)
-class Checked:
-    """What a check found.
-
-    :param problems: one line each, naming the table and the row's key or the manifest's number; empty when all is well
-    :param records: rows that were looked at
-    :param manifests: manifests that were looked at
-    :param of_rows: the problems of rows that are no old versions; reading their windows again puts these right
-    """
-
-    problems: tuple[str, ...]
-    records: int
-    manifests: int
-    of_rows: frozenset[str] = frozenset()
+from airflow_provider_nexus.load.sql.tables import AT_ONCE, Model, current
 
 
 def check(connection: Connection, model: Model, follow: Follow = unheard) -> Checked:
@@ -55,12 +38,9 @@ def check(connection: Connection, model: Model, follow: Follow = unheard) -> Che
     if stored is not None:
         lines += _differences(found, stored, model)
     named = [(f"table {model.name}: {line}", is_current) for line, is_current in lines]
-    return Checked(
-        (*problems, *(line for line, _ in named)),
-        found.versions.records,
-        manifests.count,
-        frozenset(line for line, is_current in named if is_current),
-    )
+    of_rows = frozenset(line for line, is_current in named if is_current)
+    every = (*problems, *(line for line, _ in named))
+    return Checked(every, found.versions.records, manifests.count, of_rows=of_rows)
 
 
 def _differences(found: TableDigests, stored: TableDigests, model: Model) -> Iterator[tuple[str, bool]]:
@@ -75,10 +55,7 @@ def _differences(found: TableDigests, stored: TableDigests, model: Model) -> Ite
 
 
 class ManifestCheck:
-    """The manifests of a table, each against its digest, its columns and the one before.
-
-    :param books: of the table
-    """
+    """The manifests of a table in its books, each against its digest, its columns and the one before."""
 
     def __init__(self, books: Bookkeeping, model: Model) -> None:
         self._books, self._name = books, model.name
@@ -112,7 +89,7 @@ class ManifestCheck:
 
     def flaws(self, row: dict[str, Any]) -> Iterator[str]:
         """What is wrong with the text of one, and with the columns beside it."""
-        if hashlib.sha256(row["manifest"].encode()).hexdigest() != row["sha256"]:
+        if digest_of(row["manifest"].encode()) != row["sha256"]:
             yield "was edited: its text is not what its digest is of"
         self.state = None
         try:

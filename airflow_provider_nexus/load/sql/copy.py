@@ -18,19 +18,19 @@ from airflow_provider_nexus.extract.progress import Follow, unheard
 from airflow_provider_nexus.extract.request import CONTRACTS, Contract
 from airflow_provider_nexus.extract.totals import Totals
 from airflow_provider_nexus.extract.window import ALL_TIME, Window, joined
+from airflow_provider_nexus.load.account import TableDigests
 from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.copy import Output, Reject, Sealed, Stored, TableRow
+from airflow_provider_nexus.load.copy import Checked, Output, Reject, Sealed, Stored, TableRow
 from airflow_provider_nexus.load.manifest import Manifest
 from airflow_provider_nexus.load.rows import TableConverter
 from airflow_provider_nexus.load.sql.bookkeeping import BACKUP, Bookkeeping
-from airflow_provider_nexus.load.sql.check import Checked, ManifestCheck, check
+from airflow_provider_nexus.load.sql.check import ManifestCheck, check
 from airflow_provider_nexus.load.sql.errors import failing
-from airflow_provider_nexus.load.sql.merge import Merge
+from airflow_provider_nexus.load.sql.merge import Ground, Merge
 from airflow_provider_nexus.load.sql.place import placed
 from airflow_provider_nexus.load.sql.schema import prepare
 from airflow_provider_nexus.load.sql.sessions import reading, session, snapshot, transaction
 from airflow_provider_nexus.load.sql.staging import Staging
-from airflow_provider_nexus.load.sql.state import Ground, TableDigests
 from airflow_provider_nexus.load.sql.tables import Model, totals_of, unsettled_in
 
 
@@ -154,9 +154,7 @@ class SqlCopy:
             manifest=f"nexus_manifest of {self.model.bare}",
             changed=not unchanged,
             sha256=unchanged or sha256,
-            inserted=merge.inserted,
-            updated=merge.updated,
-            deleted=merge.deleted,
+            **merge.changes.dump(),
             repaired=merge.repaired,
         )
 
@@ -195,7 +193,7 @@ class SqlCopy:
             with reading(self.engine) as connection:
                 missing = Bookkeeping(connection, self.model).missing
             if missing:
-                return Checked((f"table {missing} is not there",), 0, 0)
+                return Checked((f"table {missing} is not there",))
             with snapshot(self.engine) as connection:
                 return check(connection, self.model, follow)
 

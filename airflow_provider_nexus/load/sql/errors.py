@@ -81,9 +81,8 @@ _UNREACHED = re.compile(r"connection to server .* failed|could not translate hos
 
 @contextmanager
 def failing(what: str, table: str) -> Iterator[None]:
-    """Errors of the database as ours.
+    """Errors of the database as ours, with what was being done to the table.
 
-    :param what: what is being done
     :raises NexusConfigurationError: when another try would end alike
     :raises NexusStorageError: when another try may help
     """
@@ -103,10 +102,8 @@ def failing(what: str, table: str) -> Iterator[None]:
 
 
 def refuse_swallowed(name: str, what: str, wanted: int, found: int) -> None:
-    """Refuse a load of which a table contains something else than was written.
+    """Refuse a load of which a table contains another number of something than was written.
 
-    :param name: of the table
-    :param what: is counted
     :raises NexusContractError: when the numbers differ
     """
     if found != wanted:

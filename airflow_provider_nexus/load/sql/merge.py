@@ -8,7 +8,8 @@ rows came back or went that had been read before.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -19,17 +20,30 @@ from sqlalchemy import Connection
 
 from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.extract.window import ALL_TIME, Window
+from airflow_provider_nexus.load.account import Digest, TableDigests
 from airflow_provider_nexus.load.columns import DIGESTED
 from airflow_provider_nexus.load.copy import Sealed, warn_outdated
+from airflow_provider_nexus.load.manifest import ChangeCounts
 from airflow_provider_nexus.load.rows import content_of
 from airflow_provider_nexus.load.sql.errors import refuse_swallowed
-from airflow_provider_nexus.load.sql.state import Doubts, Ground, TableDigests, count, counted
-from airflow_provider_nexus.load.sql.tables import Model, current
+from airflow_provider_nexus.load.sql.tables import AT_ONCE, Model, current
 from airflow_provider_nexus.load.sql.types import JsonType, MoneyType, TimeType
 
 _VERSION = ("_key", "_content", "_read_at", "_read_by")
 """The columns that tell versions of a record apart."""
 _log = logging.getLogger(__name__)
+
+
+class Ground:
+    """The spans of time that have been read before, in order; none meets another."""
+
+    def __init__(self, spans: Sequence[Window]) -> None:
+        self._spans, self._starts = spans, [each.start for each in spans]
+
+    def has(self, created: datetime | None) -> bool:
+        """Whether a record would have been read, had it been there. One without a time of creation may have been anywhere."""
+        place = bisect_right(self._starts, created) - 1 if created else len(self._spans) - 1
+        return place >= 0 and (created is None or created < self._spans[place].end)
 
 
 @dataclass
@@ -58,7 +72,12 @@ class Merge:
     repaired: int = 0
     outdated: int = 0
     _unchanged: int = 0
-    _doubts: Doubts = field(default_factory=Doubts)
+    _returned: int = 0
+    """Rows that were inserted on ground that had been read before."""
+    _doubtful: Digest = field(default_factory=Digest)
+    """What to add to the state if these, and all deletions, are repairs."""
+    _rewritten: Digest = field(default_factory=Digest)
+    """What to add to it if all updates are repairs as well."""
 
     def upsert(self) -> None:
         """Insert what is new, and replace what was read in another version.
@@ -72,15 +91,17 @@ class Merge:
             unseen = self.connection.execute(unseen_of.where(piece)).all()
             is_all_new = len(unseen) == self.batch
             known = [] if is_all_new else self.connection.execute(self._known.where(piece)).all()
-            damaged = [row for row in known if _is_damaged(row)]
+            # They have the digest of what came, and other values.
+            damaged = [row for row in known if row.stored == row.content and not (row.is_same or row.is_deleted)]
             self._restore(damaged)
             restored += len(damaged)
-            self.outdated += sum(map(_is_outdated, known))
+            self.outdated += sum(row.stored != row.content and row.stored_at > row.read_at for row in known)
             self._unchanged += sum(row.is_unchanged for row in known)
-            newer = [row for row in known if _replaces(row)]
+            changed = [row for row in known if row.stored != row.content or row.is_deleted]
+            newer = [row for row in changed if row.stored_at <= row.read_at]
             old = [row for row in newer if not row.is_deleted]
             new = [*unseen, *((row.its_key, row.content, row.created) for row in newer if row.is_deleted)]
-            self._discount(row.stored for row in old)
+            self.state.current.add_stored((row.stored for row in old), -1)
             replaced, added = [row.its_key for row in old], [row[0] for row in new]
             if self.model.is_history:
                 added += replaced
@@ -108,31 +129,31 @@ class Merge:
         unread = [row for row in self._unread(scope, sealed) if row["_key"] not in rejected]
         for start in range(0, len(unread), self.batch):
             self._delete(unread[start : start + self.batch], sealed)
-        for row in unread:
-            count(self._doubts.state, row["_content"])
+        self._doubtful.add_stored(row["_content"] for row in unread)
         self.deleted += len(unread)
 
     def settle(self, sealed: Sealed, scope: Window | None, *, is_rerun: bool) -> None:
         """Find out which changes were repairs, and make the state that of a table which nobody else has changed.
 
-        Rows that came back to where all had been read, or that went, are as Nexus has it, or put right what somebody else has
-        done. The table is counted anew: is it not what the state makes it, then somebody has, and they were repairs.
+        A row that somebody else has deleted comes like a new record, and one that was added by hand goes like a deleted one. So
+        the table is counted anew: is it not what the state makes it, whose digest is that of the rows that loads have brought,
+        then rows that came back to where all had been read, or that went, put right what somebody has done.
 
         :param is_rerun: whether the last reading of this label has brought the same, so that updates may be repairs too
         """
         changes = self.updated - self.repaired if is_rerun else 0
-        if not (self._doubts.returned or self.deleted or changes or scope == ALL_TIME):
+        if not (self._returned or self.deleted or changes or scope == ALL_TIME):
             return
-        found, expected = counted(self.connection, self.model), self.state.current
+        found, expected = self._counted(), self.state.current
         if found == expected:
             return
-        self.state.current = repaired = expected.plus(self._doubts.state)
-        self.repaired += self._doubts.returned + self.deleted
+        self.state.current = repaired = expected.plus(self._doubtful)
+        self.repaired += self._returned + self.deleted
         if found == repaired:
             return
-        if found == repaired.plus(self._doubts.updated):
+        if found == repaired.plus(self._rewritten):
             self.repaired += self.updated - self.repaired
-        if found == repaired.plus(self._doubts.updated) or (scope == ALL_TIME and found == sealed.account.contents):
+        if found == repaired.plus(self._rewritten) or (scope == ALL_TIME and found == sealed.account.contents):
             self.state.current = found
             return
         _log.warning(
@@ -140,6 +161,17 @@ class Merge:
             self.model.name,
             "airflow nexus verify names what to sync again",
         )
+
+    def _counted(self) -> Digest:
+        """The records as they are, counted anew by their digests. Their values are not looked at."""
+        found, query = Digest(), sa.select(self.model.data.c["_content"]).where(current(self.model))
+        found.add_stored(self.connection.execute(query, execution_options={"yield_per": AT_ONCE}).scalars())
+        return found
+
+    @property
+    def changes(self) -> ChangeCounts:
+        """How many records were inserted, updated and deleted."""
+        return ChangeCounts(inserted=self.inserted, updated=self.updated, deleted=self.deleted)
 
     def _pieces(self) -> Iterator[sa.ColumnElement[bool]]:
         """Conditions that divide the rows that were read by their keys."""
@@ -187,27 +219,19 @@ class Merge:
         self.connection.execute(sa.insert(self.model.data).from_select(names, query, include_defaults=False))
 
     def _replace(self, keys: Sequence[str]) -> None:
-        """Write rows that were read in the place of other versions. Columns that somebody has added keep their values.
-
-        :raises NexusContractError: when the table does not take them
-        """
+        """Write rows that were read in the place of other versions. Columns that somebody has added keep their values."""
         data, staged = self.model.data, self.staged
         values = {data.c[name]: staged.c[name] for name in self.model.names if name != "_key"}
         update = sa.update(data).values(values).where(data.c["_key"] == staged.c["_key"], data.c["_key"].in_(keys))
         refuse_swallowed(self.model.name, "rows to be replaced", len(keys), self.connection.execute(update).rowcount)
 
     def _count(self, replacing: Sequence[sa.Row[Any]], new: Sequence[tuple[str, str, datetime | None]]) -> None:
-        """Bring the state up to date with rows that were inserted.
-
-        :param replacing: those in the place of another version
-        :param new: key, digest and time of creation of each other one
-        """
-        for row in replacing:
-            self._doubts.updated.add(row.content, -1)
-            count(self._doubts.updated, row.stored)
+        """Bring the state up to date with rows in the place of others, and with key, digest and creation of each other one."""
+        self._rewritten.add_stored((row.content for row in replacing), -1)
+        self._rewritten.add_stored(row.stored for row in replacing)
         returned = [bytes.fromhex(content) for _, content, created in new if self.ground.has(created)]
-        self._doubts.returned += len(returned)
-        self._doubts.state.add_all(returned, -1)
+        self._returned += len(returned)
+        self._doubtful.add_all(returned, -1)
         contents = list(map(bytes.fromhex, [*(row.content for row in replacing), *(content for _, content, _ in new)]))
         self.state.current.add_all(contents)
         self.state.versions.add_all(contents)
@@ -215,10 +239,7 @@ class Merge:
         self.inserted += len(new)
 
     def _restore(self, damaged: Sequence[sa.Row[Any]]) -> None:
-        """Write the values of rows again that are not what their digest is of; the version, and when it was read, stay.
-
-        :raises NexusContractError: when the table does not store them
-        """
+        """Write the values of rows again that are not what their digest is of; the version, and when it was read, stay."""
         if not damaged:
             return
         columns, loads = self.model.data.c, {row.its_key: row.load for row in damaged}
@@ -232,19 +253,8 @@ class Merge:
         missing = sum(not row.is_same for row in self.connection.execute(self._known.where(key.in_(loads))))
         refuse_swallowed(self.model.name, "rows to be put right", len(damaged), len(damaged) - missing)
 
-    def _discount(self, contents: Iterable[str]) -> None:
-        """Rows are no longer what the record is; only a history goes on storing them.
-
-        :param contents: their digests
-        """
-        for content in contents:
-            count(self.state.current, content, -1)
-
     def _confirm(self) -> None:
-        """Make sure that what was brought lies there, value by value: a trigger can swallow or change it without an error.
-
-        :raises NexusContractError: when it does not
-        """
+        """Make sure that what was brought lies there, value by value: a trigger can swallow or change it without an error."""
         data, staged = self.model.data, self.staged
         query = sa.select(sa.func.count()).select_from(staged.join(data, staged.c["_key"] == data.c["_key"]))
         query = query.where(*(self._is_stored(name) for name in self.model.names if name != "_key"))
@@ -281,7 +291,7 @@ class Merge:
         return self.connection.execute(query).mappings().all()
 
     def _delete(self, rows: Sequence[sa.RowMapping], sealed: Sealed) -> None:
-        self._discount(row["_content"] for row in rows)
+        self.state.current.add_stored((row["_content"] for row in rows), -1)
         columns, keys = self.model.data.c, [row["_key"] for row in rows]
         if not self.model.is_history:
             found = self.connection.execute(sa.delete(self.model.data).where(columns["_key"].in_(keys))).rowcount
@@ -302,18 +312,3 @@ class Merge:
             query = query.where(columns["_load"] == self.number, columns["_deleted"])
             wanted = len(rows)
         refuse_swallowed(self.model.name, "rows of deleted records", wanted, self.connection.execute(query).scalar_one())
-
-
-def _is_damaged(row: sa.Row[Any]) -> bool:
-    """Whether a stored row has the digest of a version that came, and other values."""
-    return row.stored == row.content and not (row.is_same or row.is_deleted)
-
-
-def _is_outdated(row: sa.Row[Any]) -> bool:
-    """Whether another version is stored that was read later."""
-    return bool(row.stored != row.content and row.stored_at > row.read_at)
-
-
-def _replaces(row: sa.Row[Any]) -> bool:
-    """Whether a version takes the place of the one that is stored: one that was read earlier never does."""
-    return bool((row.stored != row.content or row.is_deleted) and row.stored_at <= row.read_at)

@@ -32,10 +32,7 @@ def placed(connection: Connection, given: Model) -> tuple[Model, bool]:
 
 
 def kind_of_view(connection: Connection, model: Model) -> str:
-    """What lies where the view of a table's records belongs: "a view", something else, or empty when nothing does.
-
-    :param model: the table, as the database calls it
-    """
+    """What lies where the view of a placed table's records belongs: "a view", something else, or empty when nothing does."""
     _, bare, kind = _find(connection, in_place(model, str(model.schema), model.view))
     connection.rollback()
     return (kind or "a table") if bare else ""

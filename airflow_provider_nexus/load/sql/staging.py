@@ -25,12 +25,7 @@ _ESCAPED = str.maketrans(_SPECIAL)
 
 
 class Staging:
-    """The rows of a reading, in a temporary table, until all of them have come.
-
-    :param connection: whose session it is
-    :param model: of the table that the rows are for
-    :ivar table: they are in
-    """
+    """The rows of a reading, in a temporary table of a connection's session, until all of them have come."""
 
     def __init__(self, connection: Connection, model: Model) -> None:
         self._connection, dialect = connection, connection.dialect
@@ -67,10 +62,7 @@ class Staging:
         return list(zip(*(map(process, values) if process else values for process, values in columns), strict=True))
 
     def _write(self, rows: Sequence[TableRow]) -> None:
-        """Send rows by ``COPY``, past SQLAlchemy, which knows nothing of it.
-
-        :raises DBAPIError: when the database fails
-        """
+        """Send rows by ``COPY``, past SQLAlchemy, which knows nothing of it. A failure is a ``DBAPIError``, as its own are."""
         columns = map(_copy_text, zip(*rows, strict=True), self._is_text)
         text = "".join([f"{line}\n" for line in map("\t".join, zip(*columns, strict=True))]).encode()
         dialect: Any = self._connection.dialect

@@ -26,6 +26,8 @@ from airflow_provider_nexus.load.values import LONGEST_KEY
 
 ENGINE: dict[str, Any] = {"mysql_engine": "InnoDB", "mariadb_engine": "InnoDB"}
 """A server's own default may be one without transactions."""
+AT_ONCE = 1000
+"""Rows that are fetched at once, where all are looked at."""
 _REMEMBERED = 64
 """Tables of each kind that a process keeps; a run has a few."""
 _INDEXED = 64
@@ -190,11 +192,7 @@ def current(model: Model) -> sa.ColumnElement[bool]:
 
 
 def created_in(model: Model, start: datetime, end: datetime) -> sa.ColumnElement[bool]:
-    """The records as they are that were created in a span.
-
-    :param start: from here on
-    :param end: up to but not including this
-    """
+    """The records as they are that were created in a span, from its start up to but not including its end."""
     created = model.data.c[model.source.created]
     return sa.and_(created >= start, created < end, current(model))
 
@@ -226,12 +224,9 @@ def _in_few_statuses(model: Model, status: sa.Column[Any]) -> sa.ColumnElement[b
 
 
 def totals_of(connection: Connection, model: Model, start: datetime, end: datetime) -> Totals:
-    """Counts and exact sums of the records that were created in a span.
+    """Counts and exact sums of the records that were created in a span, from its start up to but not including its end.
 
     The database adds up, but for SQLite, which has no decimal numbers.
-
-    :param start: from here on
-    :param end: up to but not including this
     """
     grouping, totals, columns = Grouping(model.source), Totals(), model.data.c
     groups = [columns[name] if name else sa.null() for name in (grouping.status, grouping.currency, grouping.flag)]
@@ -252,28 +247,23 @@ def totals_of(connection: Connection, model: Model, start: datetime, end: dateti
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def table_of_tables(schema: str | None) -> sa.Table:
-    """``nexus_table``."""
-    return sa.Table(
+def tables_of_books(schema: str | None) -> tuple[sa.Table, sa.Table, sa.Table]:
+    """``nexus_table``, ``nexus_manifest`` and ``nexus_rejected``."""
+    every, options = sa.MetaData(), {"schema": schema, **ENGINE}
+    tables = sa.Table(
         BOOKS[0],
-        sa.MetaData(),
+        every,
         _key("table_name", 63, is_primary=True),
         *(_key(name) for name in ("resource", "environment", "base_url", "output")),
         _key("records_view", 63),
         sa.Column("loads", sa.BigInteger, nullable=False),
         sa.Column("windows", TextType(), nullable=False),
-        schema=schema,
         comment="One row for each table that syncs bring up to date: what it is of, and how many loads it had",
-        **ENGINE,
+        **options,
     )
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def table_of_manifests(schema: str | None) -> sa.Table:
-    """``nexus_manifest``."""
-    return sa.Table(
+    manifests = sa.Table(
         BOOKS[1],
-        sa.MetaData(),
+        every,
         _key("table_name", 63, is_primary=True),
         _number(),
         *(_key(name) for name in ("resource", "environment", "base_url", "feed", "label")),
@@ -284,27 +274,21 @@ def table_of_manifests(schema: str | None) -> sa.Table:
         *(_key(name, 64) for name in ("sha256", "previous")),
         sa.Column("manifest", TextType(), nullable=False),
         sa.Index("nexus_manifest_label", "table_name", "label", "number"),
-        schema=schema,
         comment="One row for each load that changed something, with its manifest and the digest of the one before",
-        **ENGINE,
+        **options,
     )
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def table_of_rejected(schema: str | None) -> sa.Table:
-    """``nexus_rejected``."""
-    return sa.Table(
+    rejected = sa.Table(
         BOOKS[2],
-        sa.MetaData(),
+        every,
         _key("table_name", 63, is_primary=True),
         _key("label", is_primary=True),
         _number(),
         *(sa.Column(name, TextType(), nullable=False) for name in ("key", "field", "reason", "raw")),
         sa.Column("read_at", TimeType(), nullable=False),
-        schema=schema,
         comment="The records that did not fit, of the last reading of each label",
-        **ENGINE,
+        **options,
     )
+    return tables, manifests, rejected
 
 
 def _key(name: str, length: int = LONGEST_KEY, *, is_primary: bool = False) -> sa.Column[Any]:

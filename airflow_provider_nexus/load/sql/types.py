@@ -18,11 +18,9 @@ from airflow_provider_nexus.load.values import LONGEST_KEY, exact
 
 
 class MoneyType(TypeDecorator[Any]):
-    """A decimal number, with as many digits after the point as its column has.
+    """A decimal number, with as many digits after the point as its scale says.
 
     SQLite has no exact decimal numbers: there it is text, which its own ``sum`` would add up as floats.
-
-    :param scale: digits after the point
     """
 
     impl = Numeric
@@ -87,11 +85,9 @@ class TimeType(TypeDecorator[Any]):
 
 
 class KeyType(TypeDecorator[str]):
-    """A short text that is compared character by character, trailing blanks included.
+    """A short text of so many characters, which is compared character by character, trailing blanks included.
 
     MySQL's usual collations take ``a`` and ``A``, or ``a`` with and without a blank behind it, for the same.
-
-    :param length: characters
     """
 
     impl = String
