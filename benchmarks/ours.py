@@ -85,8 +85,8 @@ def json_lines_parallel(url: str, page_size: int) -> Work:
 
 def parquet(url: str, page_size: int) -> Work:
     """A proved sync into typed Parquet files."""
+    from airflow_provider_nexus.load.parquet.batches import load
     from airflow_provider_nexus.load.parquet.copy import ParquetCopy
-    from airflow_provider_nexus.load.parquet.writer import load
 
     load()
     return partial(_sync_into_folder, url, page_size, partial(ParquetCopy, table=Table(_RESOURCE)))

@@ -13,7 +13,7 @@ from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusData
 from airflow_provider_nexus.extract.origin import Origin
 from airflow_provider_nexus.load.columns import SYSTEM
 from airflow_provider_nexus.load.copy import RejectedRecord
-from airflow_provider_nexus.load.parquet.writer import arrow_type, load
+from airflow_provider_nexus.load.parquet.batches import arrow, arrow_type, load
 from airflow_provider_nexus.load.rows import TableConverter
 
 FrameType = Literal["pandas", "polars"]
@@ -48,6 +48,6 @@ def data_frame(resource: Resource, rows: Iterable[Row], df_type: FrameType, on_u
         on_untyped(path, converter.expected(path))
     columns = (*converter.table.fields, SYSTEM[-1])
     by_column = zip(*found, strict=True) if found else [()] * len(columns)
-    arrays = [load().array(values, arrow_type(column)) for values, column in zip(by_column, columns, strict=True)]
-    table = load().Table.from_arrays(arrays, names=[column.name for column in columns])
+    arrays = [arrow.array(values, arrow_type(column)) for values, column in zip(by_column, columns, strict=True)]
+    table = arrow.Table.from_arrays(arrays, names=[column.name for column in columns])
     return library.from_arrow(table) if df_type == "polars" else table.to_pandas(integer_object_nulls=True)

@@ -27,8 +27,9 @@ from airflow_provider_nexus.load.columns import CONTENT, DIGESTED, KEY, SYSTEM, 
 from airflow_provider_nexus.load.copy import RejectedRecord
 from airflow_provider_nexus.load.days import Days
 from airflow_provider_nexus.load.manifest import Manifest, end_record
+from airflow_provider_nexus.load.parquet.batches import load
 from airflow_provider_nexus.load.parquet.changes import DELETED
-from airflow_provider_nexus.load.parquet.writer import load, read_columns, read_rows
+from airflow_provider_nexus.load.parquet.writer import read_columns, read_rows
 from airflow_provider_nexus.load.rows import TableConverter, content_of
 
 _HASH = re.compile(rb'"h:[0-9a-f]{32}"')

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, cast
@@ -23,18 +23,16 @@ from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load import rejects
 from airflow_provider_nexus.load.copy import Reject, Sealed
-from airflow_provider_nexus.load.manifest import REJECTED, Manifest, RejectsFile, TableState
-from airflow_provider_nexus.load.members import Sha256
+from airflow_provider_nexus.load.delta.library import OR_AWAY
+from airflow_provider_nexus.load.manifest import Manifest, RejectsFile, TableState
+from airflow_provider_nexus.load.members import Sha256, decoded
 from airflow_provider_nexus.load.parquet.index import IndexedTotals
+from airflow_provider_nexus.load.parquet.unsettled import codes_of
 
 FOLDER = "_nexus"
 BOOKS, MANIFESTS, REJECTS = f"{FOLDER}/books", f"{FOLDER}/manifests", f"{FOLDER}/rejected"
 VERSION = 1
-_BACK = (
-    "take it back from a backup, restore the table to a version before it was written, or move the table away and sync its "
-    "windows again"
-)
-_DAMAGED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_BACK = f"take it back from a backup, restore the table to a version before it was written, {OR_AWAY}"
 
 
 class Reading(Struct, frozen=True):
@@ -96,16 +94,12 @@ class Books(Struct, frozen=True):
     @property
     def open(self) -> dict[str, Open]:
         """The unsettled records by key, their creation stamps cut to the second."""
-        parts = ((key, *text.partition(" ")) for key, text in self.unsettled.items())
-        return {key: Open(datetime.fromisoformat(stamp), status) for key, stamp, _, status in parts}
+        return codes_of(self.unsettled)
 
 
 @dataclass(frozen=True)
 class Shelf:
-    """The files below ``_nexus/`` of a table.
-
-    :param folder: root of the table
-    """
+    """The files below ``_nexus/`` of the table in a folder."""
 
     folder: Any
 
@@ -118,11 +112,8 @@ class Shelf:
             return Books()
         path = self.folder / BOOKS / f"{number}.json"
         raw = store.read(path)
-        try:
-            if raw is not None and name_of(raw) == number:
-                return msgspec.json.decode(raw, type=Books)
-        except _DAMAGED:
-            pass
+        if raw is not None and name_of(raw) == number and (books := decoded(raw, Books)):
+            return books
         what = "is missing" if raw is None else "is not what the last load has written"
         raise NexusStorageError(
             f"{path} {what}, so it is not known which windows the table contains: {_BACK}. Compactions remove the books of "
@@ -130,10 +121,7 @@ class Shelf:
         )
 
     def put_books(self, books: Books) -> int:
-        """Write books.
-
-        :return: what a commit names them by
-        """
+        """Write books; the number that a commit names them by."""
         raw = msgspec.json.encode(books, enc_hook=_plain, order="sorted")
         number = name_of(raw)
         store.put(self.folder / BOOKS / f"{number}.json", io.BytesIO(raw))
@@ -165,12 +153,11 @@ class Shelf:
 
     def put_rejects(self, put_aside: Sequence[Reject]) -> list[RejectsFile]:
         """Write the records that did not fit, if there are any; how the manifest names them."""
-        if not put_aside:
-            return []
         raw = rejects.dump(put_aside)
-        sha256 = hashlib.sha256(raw).hexdigest()
-        store.put(self.folder / REJECTS / f"{sha256}.jsonl", io.BytesIO(raw))
-        return [RejectsFile(name=REJECTED, bytes=len(raw), records=len(put_aside), sha256=sha256)]
+        files = rejects.described(raw, len(put_aside))
+        for file in files:
+            store.put(self.folder / REJECTS / f"{file.sha256}.jsonl", io.BytesIO(raw))
+        return files
 
     def rejects(self, manifest: Manifest) -> list[Reject]:
         """The records of a reading that did not fit.
@@ -181,7 +168,7 @@ class Shelf:
         for file in manifest.rejected:
             path = self.folder / REJECTS / f"{file.sha256}.jsonl"
             raw = store.read(path)
-            if raw is None or hashlib.sha256(raw).hexdigest() != file.sha256:
+            if raw is None or manifests.digest_of(raw) != file.sha256:
                 what = "is missing" if raw is None else "was edited"
                 raise NexusStorageError(f"{path} {what}: sync its window again; what that does not put right, {_BACK}")
             found += rejects.load(raw)
@@ -190,7 +177,6 @@ class Shelf:
     def loads(self, last: str) -> Iterator[tuple[str, Manifest]]:
         """The manifests of all loads with their SHA-256, the last one first, each found by the one after it.
 
-        :param last: SHA-256 of the last one
         :raises NexusStorageError: when one is missing, or was edited
         """
         while last:
@@ -206,8 +192,3 @@ def name_of(raw: bytes) -> int:
 
 def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else str(value)
-
-
-def named(readings: Mapping[str, Reading]) -> Iterable[str]:
-    """The manifests that readings name."""
-    return (each.sha256 for each in readings.values())

@@ -10,33 +10,17 @@ from typing import Any
 from airflow_provider_nexus.exceptions import NexusError
 from airflow_provider_nexus.extract.progress import Follow, unheard
 from airflow_provider_nexus.extract.window import ALL_TIME
-from airflow_provider_nexus.load.account import Digest, TableAccount
+from airflow_provider_nexus.load.account import Digest, TableAccount, TableDigests
 from airflow_provider_nexus.load.columns import Table
+from airflow_provider_nexus.load.copy import Checked
 from airflow_provider_nexus.load.delta.books import Books, Shelf
-from airflow_provider_nexus.load.delta.effects import inside
 from airflow_provider_nexus.load.delta.files import current_rows, digest_of_rows, is_sound
 from airflow_provider_nexus.load.delta.table import Snapshot
 from airflow_provider_nexus.load.manifest import Manifest
-from airflow_provider_nexus.load.parquet.writer import Batch, rows_of
+from airflow_provider_nexus.load.parquet.batches import Batch, inside, rows_of
 
 _AGAIN = "sync its window again; what that does not put right, restore the table to a version before the change"
 _BATCH = 1000
-
-
-@dataclass(frozen=True)
-class DeltaCheck:
-    """What a check found.
-
-    :param problems: one line each, with what to do; empty when all is well
-    :param records: rows that were looked at
-    :param manifests: manifests that were looked at
-    :param bytes: size of the files that were looked at
-    """
-
-    problems: tuple[str, ...] = ()
-    records: int = 0
-    manifests: int = 0
-    bytes: int = 0
 
 
 @dataclass
@@ -50,18 +34,17 @@ class _Walk:
     problems: list[str] = field(default_factory=list)
 
 
-def check(folder: Any, table: Table, columns: Table, snapshot: Snapshot, follow: Follow = unheard) -> DeltaCheck:
+def check(folder: Any, table: Table, columns: Table, snapshot: Snapshot, follow: Follow = unheard) -> Checked:
     """Look at every manifest and every row. Nexus is not asked.
 
-    :param table: the resource's columns
-    :param columns: those of the files
+    :param table: the resource's columns; those of the files may be more
     :param follow: called with the number of rows that were looked at
     """
     shelf = Shelf(folder)
     try:
         books = shelf.books(snapshot.books)
     except NexusError as error:
-        return DeltaCheck((str(error),))
+        return Checked((str(error),))
     walk = _Walk()
     manifests, problems = dict[str, Manifest](), list(_of_the_loads(shelf, books, walk))
     for label, reading in books.readings.items():
@@ -84,7 +67,7 @@ def check(folder: Any, table: Table, columns: Table, snapshot: Snapshot, follow:
         problems += _of_the_versions(folder, files, columns, books)
     except NexusError as error:
         problems.append(str(error))
-    return DeltaCheck(tuple(problems), walk.state.records, len(manifests) + books.number, sum(file.size for file in files))
+    return Checked(tuple(problems), walk.state.records, len(manifests) + books.number, sum(file.size for file in files))
 
 
 def _of_the_loads(shelf: Shelf, books: Books, walk: _Walk) -> Iterator[str]:
@@ -122,10 +105,7 @@ def _look(batch: Batch, walk: _Walk, keys: set[str]) -> None:
                 f"the row of key {key!r} was edited: its _read_at is later than all loads, so no newer version replaces it: "
                 "restore the table to a version before that"
             )
-        try:
-            walk.state.add(stored)
-        except (ValueError, TypeError):
-            walk.state.add_text(str(stored).encode())
+        walk.state.add_stored([stored])
 
 
 def _differences(walk: _Walk, manifests: dict[str, Manifest], books: Books) -> Iterator[str]:
@@ -138,7 +118,7 @@ def _differences(walk: _Walk, manifests: dict[str, Manifest], books: Books) -> I
             yield f"window {label} has other records than its manifest says: their digest differs: {_AGAIN}"
         elif not account.days.same_as(stated.day_totals):
             yield f"window {label} has other counts or sums by day than its manifest says: {_AGAIN}"
-    if walk.state != Digest.of(books.state.records, books.state.digest):
+    if walk.state != TableDigests.load(books.state).current:
         yield (
             f"the table has {walk.state.records} records, and had {books.state.records} after its last load, or other ones: "
             f"{_AGAIN}"
@@ -150,7 +130,7 @@ def _of_the_versions(folder: Any, files: Any, columns: Table, books: Books) -> I
     if books.state.versions is None:
         return
     found = digest_of_rows(folder, files, columns)
-    if found != Digest.of(books.state.versions, books.state.versions_digest or Digest().digest):
+    if found != TableDigests.load(books.state).versions:
         yield (
             f"the history has {found.records} versions, and had {books.state.versions} after its last load, or other ones: "
             "restore the table to a version before that"

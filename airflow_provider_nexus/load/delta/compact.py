@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.exceptions import NexusConfigurationError
-from airflow_provider_nexus.load.delta.books import BOOKS, MANIFESTS, REJECTS, named
+from airflow_provider_nexus.load.delta.books import BOOKS, MANIFESTS, REJECTS
 from airflow_provider_nexus.load.delta.copy import DeltaCopy
 from airflow_provider_nexus.load.delta.library import lake_errors, load_library
 
@@ -79,7 +79,8 @@ def _orphans(copy: DeltaCopy, before: float) -> Iterator[Any]:
     snapshot = copy.snapshot()
     books = copy.shelf.books(snapshot.books if snapshot else None)
     manifests = dict(copy.shelf.loads(books.last))
-    manifests |= {sha256: copy.shelf.manifest(sha256) for sha256 in named(books.readings) if sha256 not in manifests}
+    named = {each.sha256 for each in books.readings.values()}
+    manifests |= {sha256: copy.shelf.manifest(sha256) for sha256 in named - manifests.keys()}
     needed = {BOOKS: {f"{snapshot.books}.json" if snapshot else ""}, MANIFESTS: {f"{sha256}.json" for sha256 in manifests}}
     needed[REJECTS] = {f"{file.sha256}.jsonl" for manifest in manifests.values() for file in manifest.rejected}
     for folder, name in there:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,26 +11,27 @@ from msgspec.structs import asdict, replace
 
 from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.api.resource import Resource
-from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusStorageError, NexusUnprovedError
+from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusStorageError
 from airflow_provider_nexus.extract.origin import Open
 from airflow_provider_nexus.extract.progress import Follow, unheard
-from airflow_provider_nexus.extract.proof import Verdict
 from airflow_provider_nexus.extract.totals import Totals
 from airflow_provider_nexus.extract.window import ALL_TIME, Window
-from airflow_provider_nexus.load.account import Digest, Grouping, TableAccount
+from airflow_provider_nexus.load.account import Grouping, TableAccount, TableDigests
 from airflow_provider_nexus.load.collection import snapshots_of, windows_of
 from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.copy import Output, Sealed, Stored, TableRow
+from airflow_provider_nexus.load.copy import Checked, Output, Sealed, Stored, TableRow
 from airflow_provider_nexus.load.delta.books import BOOKS, Books, Reading, Shelf
-from airflow_provider_nexus.load.delta.check import DeltaCheck, check
-from airflow_provider_nexus.load.delta.effects import Effects, inside, is_inside
+from airflow_provider_nexus.load.delta.check import check
+from airflow_provider_nexus.load.delta.effects import Effects
 from airflow_provider_nexus.load.delta.files import current_rows
 from airflow_provider_nexus.load.delta.incoming import Incoming
+from airflow_provider_nexus.load.delta.library import OR_AWAY
 from airflow_provider_nexus.load.delta.mend import Mend
-from airflow_provider_nexus.load.delta.merge import Merge
-from airflow_provider_nexus.load.delta.table import MONTH, PARTITIONS, DataFile, LakeTable, PartitionBy, Snapshot, VersionTable
-from airflow_provider_nexus.load.manifest import Manifest, TableLoad, TableState
-from airflow_provider_nexus.load.parquet.writer import rows_of
+from airflow_provider_nexus.load.delta.merge import Merge, meets
+from airflow_provider_nexus.load.delta.table import PARTITIONS, DataFile, LakeTable, PartitionBy, Snapshot, VersionTable, by_month
+from airflow_provider_nexus.load.manifest import Manifest, TableState
+from airflow_provider_nexus.load.parquet.batches import Batch, inside, rows_of
+from airflow_provider_nexus.load.publish import refuse_unproved
 from airflow_provider_nexus.load.rejects import digest_of
 from airflow_provider_nexus.load.rows import TableConverter
 
@@ -41,15 +41,6 @@ WHOLE = "whole"
 TRIES = 20
 """How often a load is merged anew when other commits come in between."""
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """A table as it was found."""
-
-    snapshot: Snapshot | None
-    books: Books
-    files: tuple[DataFile, ...]
 
 
 class DeltaCopy:
@@ -94,7 +85,7 @@ class DeltaCopy:
             collection, self._columns, self._belongs, partition_by=partition_by, storage_options=storage_options or {}
         )
         self.shelf = Shelf(collection)
-        self._seen: _Seen | None = None
+        self._seen: tuple[Books, list[DataFile]] | None = None
 
     def prepare(self) -> Snapshot:
         """The table, made if there is none, with all columns of the catalogue.
@@ -111,10 +102,8 @@ class DeltaCopy:
                     "table another path"
                 )
             if store.names(self.folder / BOOKS) and self._lake.opened() is None:
-                raise NexusStorageError(
-                    f"{self.folder} has the books of a Delta table and not its log: take _delta_log back from a backup, or move "
-                    "the table away and sync its windows again"
-                )
+                lack = "has the books of a Delta table and not its log"
+                raise NexusStorageError(f"{self.folder} {lack}: take _delta_log back from a backup, {OR_AWAY}")
             found = self._lake.made()
         return self._lake.fitted(found)
 
@@ -124,14 +113,13 @@ class DeltaCopy:
 
     def books(self) -> Books:
         """What is known of the table since the last load; looked up once as long as nothing is loaded here."""
-        return self._look().books
+        return self._look()[0]
 
-    def _look(self) -> _Seen:
-        """The table, its books and its files, looked up once as long as nothing is loaded here."""
+    def _look(self) -> tuple[Books, list[DataFile]]:
+        """The books of the table and its files."""
         if self._seen is None:
             found = self._lake.opened()
-            books = self.shelf.books(found.books) if found else Books()
-            self._seen = _Seen(found, books, tuple(found.files(self._source.created)) if found else ())
+            self._seen = (self.shelf.books(found.books), found.files(self._source.created)) if found else (Books(), [])
         return self._seen
 
     def converter(self, resource: Resource, *, keeps_untyped: bool) -> TableConverter:
@@ -170,22 +158,10 @@ class DeltaCopy:
         books = self.shelf.books(snapshot.books)
         label, own = _own(books, sealed, scope)
         before = books.readings.get(label) if label else None
-        if before and sealed.verdict == Verdict.UNPROVED != before.verdict:
-            text = f"{label} in {self.folder} is proved, and what was read this time is not: it stays as it is. Run it again"
-            raise NexusUnprovedError(text, tuple(sealed.manifest.proof.reasons))
-        effects = Effects(self._source, books, self.shelf, label)
-        merge = Merge(
-            self.folder,
-            self._columns,
-            snapshot,
-            incoming,
-            sealed,
-            scope=scope,
-            own=own,
-            effects=effects,
-            number=books.number + 1,
-            is_history=self._is_history,
-        )
+        if before:
+            refuse_unproved(f"{label} in {self.folder}", before.verdict, sealed.verdict, sealed.manifest.proof.reasons)
+        effects, number = Effects(self._source, books, self.shelf, label), books.number + 1
+        merge = Merge(self._columns, snapshot, incoming, sealed, scope=scope, own=own, effects=effects, number=number)
         merge.run()
         former = self.shelf.manifest(before.sha256) if before else None
         mend = Mend(self.folder, self._source, self._columns, merge, effects)
@@ -209,18 +185,10 @@ class DeltaCopy:
     def _manifest(
         self, books: Books, sealed: Sealed, effects: Effects, mend: Mend, *, state: TableState, account: TableAccount | None
     ) -> Manifest:
-        rejected = self.shelf.put_rejects(sealed.rejects)
-        whose = {name: value for name, value in self._belongs.items() if name != "output"}
-        said = TableLoad(
+        said = sealed.load(
+            books.number + 1,
+            self._belongs,
             table_name=self.folder.name,
-            number=books.number + 1,
-            **whose,
-            feed=sealed.feed,
-            label=sealed.label,
-            content=sealed.content,
-            verdict=sealed.verdict,
-            records=sealed.records,
-            rejected=len(sealed.rejects),
             columns=[column.name for column in self._columns.columns],
             repaired=mend.repaired,
             rejects=digest_of(sealed.rejects),
@@ -230,7 +198,7 @@ class DeltaCopy:
             sealed.manifest,
             **members,
             format=FORMAT,
-            rejected=rejected,
+            rejected=self.shelf.put_rejects(sealed.rejects),
             previous=books.last,
             changes=effects.changes,
             state=state,
@@ -238,16 +206,8 @@ class DeltaCopy:
         )
 
     def _stored(self, sha256: str, effects: Effects, *, changed: bool = True, repaired: int = 0) -> Stored:
-        return Stored(
-            path=str(self.folder),
-            manifest=str(self.shelf.manifest_path(sha256)),
-            changed=changed,
-            sha256=sha256,
-            inserted=effects.counts["inserted"],
-            updated=effects.counts["updated"],
-            deleted=effects.counts["deleted"],
-            repaired=repaired,
-        )
+        said, path = effects.changes.dump() | {"repaired": repaired}, str(self.shelf.manifest_path(sha256))
+        return Stored(path=str(self.folder), manifest=path, changed=changed, sha256=sha256, **said)
 
     def fields_before(self, window: Window | None) -> dict[str, Any] | None:  # noqa: ARG002 - a table is one for all windows
         """Member ``schema`` of the last load's manifest; ``None`` before the first."""
@@ -270,26 +230,28 @@ class DeltaCopy:
         readings = self.books().readings
         return {label: self.shelf.manifest(readings[label].sha256) for label in sorted(readings)}
 
-    def check(self, follow: Follow = unheard) -> DeltaCheck:
+    def check(self, follow: Follow = unheard) -> Checked:
         """Whether the table contains what its last load left in it, and its manifests are whole. Nexus is not asked.
 
         :param follow: called with the number of rows that were looked at
         """
         if (found := self._lake.opened()) is None:
-            return DeltaCheck((f"{self.folder} contains no Delta table",))
+            return Checked((f"{self.folder} contains no Delta table",))
         return check(self.folder, self._source, self._columns, found, follow)
 
     def current(self) -> list[TableRow]:
         """The records as they are, all at once, their values in the order of ``Table.columns``."""
-        found, names = self._lake.opened(), [column.name for column in self._source.columns]
-        files = found.files(self._source.created) if found else ()
-        return [row for batch in current_rows(self.folder, files, self._columns, names) for row in rows_of(batch)]
+        return [row for batch in self._current([column.name for column in self._source.columns]) for row in rows_of(batch)]
+
+    def _current(self, names: Sequence[str]) -> Iterator[Batch]:
+        """Some columns of the records as they are."""
+        found = self._lake.opened()
+        return current_rows(self.folder, found.files(self._source.created) if found else (), self._columns, names)
 
     def values(self, names: Sequence[str], start: datetime, end: datetime) -> Iterator[TableRow]:
         """Some columns of the records as they are that were created in a span."""
-        found, created = self._lake.opened(), self._source.created
-        files = found.files(created) if found else ()
-        for batch in current_rows(self.folder, files, self._columns, [created, *names]):
+        created = self._source.created
+        for batch in self._current([created, *names]):
             for row in rows_of(inside(batch, created, Window(start, end)).select([created, *names])):
                 yield row[1:]
 
@@ -299,34 +261,22 @@ class DeltaCopy:
 
     def totals(self, start: datetime, end: datetime) -> Totals:
         """Counts and sums of the records that were created in a span, as they are stored now."""
-        totals, seen = Totals(), self._look()
-        months: dict[str, list[DataFile]] = {}
-        for file in (each for each in seen.files if each.partition is not None):
-            months.setdefault(str(file.partition)[:MONTH], []).append(file)
-        for month, mine in months.items():
-            if all(file.first and file.last and start <= file.first and file.last < end for file in mine):
-                totals.merge(Totals.load(map(asdict, seen.books.months.get(month, ()))))
-                continue
-            near = [file for file in mine if not (file.first and file.last) or (file.first < end and start <= file.last)]
-            self._count(totals, near, start, end)
-        return totals
-
-    def _count(self, totals: Totals, files: Sequence[DataFile], start: datetime, end: datetime) -> None:
-        """Add the records of files that were created in a span."""
+        totals, span, (books, files) = Totals(), Window(start, end), self._look()
         grouping, created = Grouping(self._source), self._source.created
-        for rows in current_rows(self.folder, files, self._columns, [created, *grouping.columns]):
-            mine = rows.filter(is_inside(rows[created], start, end))
-            grouping.count(totals, rows_of(mine.select(list(grouping.columns))))
+        for month, mine in by_month(each for each in files if each.partition is not None).items():
+            if all(file.first and file.last and start <= file.first and file.last < end for file in mine):
+                totals.merge(Totals.load(map(asdict, books.months.get(month, ()))))
+                continue
+            near = [file for file in mine if meets(span, file)]
+            for rows in current_rows(self.folder, near, self._columns, [created, *grouping.columns]):
+                grouping.count(totals, rows_of(inside(rows, created, span).select(list(grouping.columns))))
+        return totals
 
 
 def _state(books: Books, merge: Merge, mend: Mend, effects: Effects) -> TableState:
     """What the table contains after a load."""
-    state = TableState(records=effects.state.records, digest=effects.state.digest)
-    if not merge.is_history:
-        return state
-    before = Digest.of(books.state.versions or 0, books.state.versions_digest) if books.state.versions_digest else Digest()
-    after = before.plus(merge.versions) if mend.versions is None else mend.versions
-    return replace(state, versions=after.records, versions_digest=after.digest)
+    versions = mend.versions or TableDigests.load(books.state).versions.plus(merge.versions)
+    return TableDigests(effects.state, versions).dump(is_history=merge.is_history)
 
 
 def _own(books: Books, sealed: Sealed, scope: Window | None) -> tuple[str, Window | None]:

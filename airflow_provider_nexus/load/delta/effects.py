@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from datetime import datetime
-from typing import Any, Literal
+from collections.abc import Iterable
+from typing import Literal
 
 from msgspec.structs import asdict as members_of
 from msgspec.structs import replace
 
-from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.extract.totals import Totals
 from airflow_provider_nexus.extract.window import ALL_TIME, Window
-from airflow_provider_nexus.load.account import Digest, Grouping, TableAccount
+from airflow_provider_nexus.load.account import Grouping, TableAccount, TableDigests
 from airflow_provider_nexus.load.columns import Table, UnsettledRule
 from airflow_provider_nexus.load.copy import Sealed
 from airflow_provider_nexus.load.delta.books import Books, Reading, Shelf
-from airflow_provider_nexus.load.delta.files import contents_of, partition_of
+from airflow_provider_nexus.load.delta.files import contents_of, parted
 from airflow_provider_nexus.load.delta.table import MONTH
-from airflow_provider_nexus.load.manifest import ChangeCounts, Manifest, PatchedBy
+from airflow_provider_nexus.load.manifest import ChangeCounts, Manifest
+from airflow_provider_nexus.load.parquet.batches import Batch, compute, inside, rows_of
 from airflow_provider_nexus.load.parquet.index import IndexedTotals
-from airflow_provider_nexus.load.parquet.writer import Batch, load, rows_of
+from airflow_provider_nexus.load.parquet.unsettled import noted
 
 Kind = Literal["inserted", "updated", "deleted"]
 
@@ -28,14 +27,12 @@ Kind = Literal["inserted", "updated", "deleted"]
 class Effects:
     """What a load changes of the books.
 
-    :param table: the resource's columns
-    :param books: as they are before
     :param own: label of the window that the load reads whole, whose account is made anew
     """
 
     def __init__(self, table: Table, books: Books, shelf: Shelf, own: str) -> None:
         self._table, self._shelf, self._readings = table, shelf, books.readings
-        self.state = Digest.of(books.state.records, books.state.digest)
+        self.state = TableDigests.load(books.state).current
         self.counts = dict[Kind, int](inserted=0, updated=0, deleted=0)
         self.unsettled = dict(books.unsettled)
         self._rule = UnsettledRule(table) if table.resource.lifecycle else None
@@ -65,8 +62,9 @@ class Effects:
             return
         self.state.add_all(contents_of(batch), sign)
         if self._grouping:
-            for month, rows in self._by_month(batch):
-                self._grouping.count(self._months.setdefault(month, Totals()), rows_of(rows), sign)
+            for month, rows in parted(batch, self._table.created, MONTH):
+                values = rows_of(rows.select(list(self._grouping.columns)))
+                self._grouping.count(self._months.setdefault(month or "", Totals()), values, sign)
         for label in self._meeting(batch):
             mine = inside(batch, self._table.created, self._others[label])
             if mine.num_rows:
@@ -76,7 +74,7 @@ class Effects:
         """The windows that lie between the first and the last stamp of a batch."""
         if not self._table.created:
             return list(self._others)
-        ends = load("pyarrow.compute").min_max(batch[self._table.created]).as_py()
+        ends = compute.min_max(batch[self._table.created]).as_py()
         first, last = ends["min"], ends["max"]
         return [
             label
@@ -84,19 +82,13 @@ class Effects:
             if window == ALL_TIME or (first is not None and window.start <= last and first < window.end)
         ]
 
-    def _by_month(self, batch: Batch) -> Iterator[tuple[str, Batch]]:
-        compute, columns = load("pyarrow.compute"), batch.select(list(self._grouping.columns)) if self._grouping else batch
-        months = partition_of(batch[self._table.created], MONTH)
-        for month in compute.unique(months).to_pylist():
-            yield month or "", columns.filter(compute.is_null(months) if month is None else compute.equal(months, month))
-
     def _see(self, batch: Batch, rule: UnsettledRule) -> None:
         """Learn which records may still change."""
         columns = [batch[name].to_pylist() if name else [None] * batch.num_rows for name in (rule.status, rule.ended)]
         created = rows_of(batch.select([self._table.created])) if self._table.created else [(None,)] * batch.num_rows
         for key, (stamp,), status, ended in zip(batch["_key"].to_pylist(), created, *columns, strict=True):
             if stamp is not None and rule.is_unsettled(status, ended):
-                self.unsettled[key] = f"{to_wire(stamp)} {status or ''}"
+                self.unsettled[key] = noted(stamp, status)
             else:
                 self.unsettled.pop(key, None)
 
@@ -139,10 +131,7 @@ class Effects:
 
 
 class Patched:
-    """A window of which another reading changes rows.
-
-    :param stored: its manifest
-    """
+    """A window of which another reading changes rows, with its manifest as it was stored."""
 
     def __init__(self, table: Table, stored: Manifest) -> None:
         self._table, self.stored, self._account = table, stored, TableAccount(table, stored)
@@ -166,25 +155,7 @@ class Patched:
             self._account.add(rows_of(batch))
 
     def manifest(self, sealed: Sealed, former: str) -> Manifest:
-        """The manifest from now on.
-
-        :param former: SHA-256 of the one that it replaces
-        """
-        by = PatchedBy(read_at=to_wire(sealed.read_at), read_by=sealed.manifest.read_by, **self._counts)
-        patches = [*self.stored.patches, by]
-        return replace(self.stored, **self._account.members(), patches=patches, replaces=former)
-
-
-def inside(batch: Batch, created: str, window: Window) -> Batch:
-    """The rows of a batch that were created in a window; one without a stamp lies in all time only."""
-    if window == ALL_TIME:
-        return batch
-    return batch.filter(is_inside(batch[created], window.start, window.end))
-
-
-def is_inside(stamps: Any, start: datetime, end: datetime) -> Any:
-    """Which stamps lie in a span; none that are null."""
-    arrow, compute = load(), load("pyarrow.compute")
-    kind = arrow.timestamp("us", tz="UTC")
-    bounds = compute.greater_equal(stamps, arrow.scalar(start, kind)), compute.less(stamps, arrow.scalar(end, kind))
-    return compute.fill_null(compute.and_(*bounds), False)
+        """The manifest from now on, which replaces the one of a SHA-256."""
+        changes = ChangeCounts(**self._counts)
+        patched = self._account.patched(self.stored, sealed.read_at, sealed.manifest.read_by, changes)
+        return replace(patched, replaces=former)

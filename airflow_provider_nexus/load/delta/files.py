@@ -15,8 +15,9 @@ from airflow_provider_nexus.extract.jsonl import Part
 from airflow_provider_nexus.load.account import Digest
 from airflow_provider_nexus.load.columns import CONTENT, DIGESTED, Table
 from airflow_provider_nexus.load.copy import TableRow
-from airflow_provider_nexus.load.delta.table import PARTITIONS, DataFile, NewFile
-from airflow_provider_nexus.load.parquet.writer import Batch, ParquetWriter, arrow_schema, batches, load, opened
+from airflow_provider_nexus.load.delta.table import PARTITIONS, DataFile
+from airflow_provider_nexus.load.parquet.batches import Batch, arrow, arrow_schema, compute, parquet
+from airflow_provider_nexus.load.parquet.writer import ParquetWriter, batches, opened
 from airflow_provider_nexus.load.rows import content_of
 
 _AT_ONCE = 8
@@ -27,12 +28,10 @@ _MILLISECOND = timedelta(milliseconds=1)
 def rows_in(folder: Any, file: DataFile, schema: Any, names: Sequence[str] | None = None) -> Iterator[Batch]:
     """The rows of a file, one row group after the other, as batches of a schema; columns that the file lacks are null.
 
-    :param folder: root of the table
-    :param schema: of the batches
     :param names: columns that are wanted; all by default
     :raises NexusStorageError: when the file is missing or damaged
     """
-    wanted = schema if names is None else load().schema([schema.field(name) for name in names])
+    wanted = schema if names is None else arrow.schema([schema.field(name) for name in names])
     path = folder / file.path
     try:
         with opened(path) as source:
@@ -41,7 +40,7 @@ def rows_in(folder: Any, file: DataFile, schema: Any, names: Sequence[str] | Non
                 yield _fitted(batch, wanted)
     except FileNotFoundError:
         raise _damaged(path, "is missing") from None
-    except (load().ArrowException, OSError) as error:
+    except (arrow.ArrowException, OSError) as error:
         raise _damaged(path, f"can't be read ({type(error).__name__})") from error
     except NexusStorageError:
         raise
@@ -50,21 +49,17 @@ def rows_in(folder: Any, file: DataFile, schema: Any, names: Sequence[str] | Non
 
 
 def current_rows(folder: Any, files: Sequence[DataFile], table: Table, names: Sequence[str]) -> Iterator[Batch]:
-    """Some columns of the records as they are: all rows, and of a history the newest version of each that is not deleted.
-
-    :param table: the columns of the files
-    :param names: the columns that are wanted
-    """
+    """Some columns of the records as they are: all rows, and of a history the newest version of each that is not deleted."""
     schema, wanted = arrow_schema(table, {}), list(dict.fromkeys(names))
     if "_deleted" not in schema.names:
         for file in files:
             yield from rows_in(folder, file, schema, wanted)
         return
     also = list(dict.fromkeys([*wanted, "_key", "_load", "_deleted"]))
-    pieces = [load().Table.from_batches([batch]) for file in files for batch in rows_in(folder, file, schema, also)]
+    pieces = [arrow.Table.from_batches([batch]) for file in files for batch in rows_in(folder, file, schema, also)]
     if pieces:
-        found = newest(load().concat_tables(pieces))
-        yield from found.filter(load("pyarrow.compute").invert(found["_deleted"])).select(wanted).to_batches()
+        found = newest(arrow.concat_tables(pieces))
+        yield from found.filter(compute.invert(found["_deleted"])).select(wanted).to_batches()
 
 
 def contents_of(batch: Batch) -> list[bytes]:
@@ -73,10 +68,7 @@ def contents_of(batch: Batch) -> list[bytes]:
 
 
 def digest_of_rows(folder: Any, files: Iterable[DataFile], table: Table) -> Digest:
-    """The digest of all rows of files, of a history of all versions.
-
-    :param table: the columns of the files
-    """
+    """The digest of all rows of files, of a history of all versions."""
     found = Digest()
     for file in files:
         for batch in rows_in(folder, file, arrow_schema(table, {}), ["_content"]):
@@ -86,22 +78,15 @@ def digest_of_rows(folder: Any, files: Iterable[DataFile], table: Table) -> Dige
 
 def is_sound(row: TableRow) -> bool:
     """Whether the values are those of the row's digest, which may be from before columns were added, which are null then."""
-    values = row[DIGESTED:]
-    last = len(values)
-    while True:
-        if content_of(values[:last]) == row[CONTENT]:
-            return True
-        if not last or values[last - 1] is not None:
+    values = list(row[DIGESTED:])
+    while content_of(values) != row[CONTENT]:
+        if not values or values.pop() is not None:
             return False
-        last -= 1
+    return True
 
 
 def newest(versions: Any) -> Any:
-    """The newest version of each record, a table of them in one piece.
-
-    :param versions: a table with the columns ``_key`` and ``_load``
-    """
-    arrow, compute = load(), load("pyarrow.compute")
+    """The newest version of each record by ``_key`` and ``_load``, a table of them in one piece."""
     if not versions.num_rows:
         return versions
     order = compute.sort_indices(versions, [("_key", "ascending"), ("_load", "descending")])
@@ -112,11 +97,7 @@ def newest(versions: Any) -> Any:
 
 
 def each_once(versions: Any) -> tuple[Any, Any]:
-    """The versions of a history, and those of them that are there again: no load brings two of a record.
-
-    :param versions: a table with the columns ``_key`` and ``_load``
-    """
-    arrow, compute = load(), load("pyarrow.compute")
+    """The versions of a history by ``_key`` and ``_load``, and those that are there again: no load brings two of a record."""
     if not versions.num_rows:
         return versions, versions
     versions = versions.take(compute.sort_indices(versions, [("_key", "ascending"), ("_load", "ascending")])).combine_chunks()
@@ -133,7 +114,7 @@ def _damaged(path: Any, what: str) -> NexusStorageError:
 
 
 def _fitted(batch: Batch, schema: Any) -> Batch:
-    arrow, names = load(), set(batch.schema.names)
+    names = set(batch.schema.names)
     columns = [
         (there if (there := batch[each.name]).type == each.type else there.cast(each.type))
         if each.name in names
@@ -146,8 +127,6 @@ def _fitted(batch: Batch, schema: Any) -> Batch:
 class FileWriter:
     """Writes rows into new files of a table, each of one partition.
 
-    :param folder: root of the table
-    :param table: the columns of its rows
     :param partition_by: of the table; empty where it has no partitions
     :param others: fields that somebody has added to the table; null in batches that lack them
     :ivar schema: of its files
@@ -157,14 +136,15 @@ class FileWriter:
         self._folder, self._table, self._others = folder, table, others
         self._column, self._width = PARTITIONS[partition_by] if partition_by else ("", 0)
         self._open: dict[str | None, ParquetWriter] = {}
-        self._made: list[NewFile] = []
-        self.schema = load().schema([*arrow_schema(table, {}), *others])
+        self._made: list[DataFile] = []
+        self.schema = arrow.schema([*arrow_schema(table, {}), *others])
 
     def write(self, batch: Batch) -> None:
         """Add rows to the files of their partitions."""
         if not batch.num_rows:
             return
-        for value, rows in self._parted(_fitted(batch, self.schema) if self._others else batch):
+        batch = _fitted(batch, self.schema) if self._others else batch
+        for value, rows in parted(batch, self._table.created, self._width) if self._column else [(None, batch)]:
             writer = self._open.pop(value, None) or ParquetWriter(self._table, {}, others=self._others)
             self._open[value] = writer  # the last one is the one that was written to last
             writer.write_batch(rows)
@@ -176,7 +156,7 @@ class FileWriter:
         """Those that rows came for and that are not finished."""
         return list(self._open)
 
-    def finish(self) -> list[NewFile]:
+    def finish(self) -> list[DataFile]:
         """Put all of them beside the table's; those that were made since this was asked last."""
         for value in list(self._open):
             self._finish(value)
@@ -189,19 +169,6 @@ class FileWriter:
             writer.close()
         self._open.clear()
 
-    def _parted(self, batch: Batch) -> Iterator[tuple[str | None, Batch]]:
-        if not self._column:
-            yield None, batch
-            return
-        compute = load("pyarrow.compute")
-        values = partition_of(batch[self._table.created], self._width)
-        every = compute.unique(values).to_pylist()
-        for value in every:
-            if len(every) == 1:
-                yield value, batch
-            else:
-                yield value, batch.filter(compute.is_null(values) if value is None else compute.equal(values, value))
-
     def _finish(self, value: str | None) -> None:
         writer = self._open.pop(value)
         try:
@@ -211,7 +178,7 @@ class FileWriter:
         finally:
             writer.close()
 
-    def _put(self, part: Part, value: str | None) -> NewFile:
+    def _put(self, part: Part, value: str | None) -> DataFile:
         name = f"part-{uuid.uuid4()}.parquet"
         path = f"{self._column}={value or '__HIVE_DEFAULT_PARTITION__'}/{name}" if self._column else name
         first, last, nulls = _ends(part, self._table.created)
@@ -223,14 +190,19 @@ class FileWriter:
             stats["nullCount"] = {self._table.created: nulls}
         part.spool.seek(0)
         store.put(self._folder / path, part.spool)
-        return NewFile(path, part.size, value, part.records, first, last, nulls, stats=msgspec.json.encode(stats).decode())
+        return DataFile(path, part.size, value, part.records, first, last, nulls, msgspec.json.encode(stats).decode())
 
 
-def partition_of(created: Any, width: int) -> Any:
-    """The partitions of creation stamps: so many characters of their UTC text."""
-    arrow, compute = load(), load("pyarrow.compute")
-    plain = created.cast(arrow.timestamp("us"))
-    return compute.utf8_slice_codeunits(compute.strftime(plain, "%Y-%m-%d"), 0, width)
+def parted(batch: Batch, created: str, width: int) -> Iterator[tuple[str | None, Batch]]:
+    """The rows of each partition: so many characters of the UTC text of their creation stamps; ``None`` for those without."""
+    plain = batch[created].cast(arrow.timestamp("us"))
+    values = compute.utf8_slice_codeunits(compute.strftime(plain, "%Y-%m-%d"), 0, width)
+    every = compute.unique(values).to_pylist()
+    for value in every:
+        if len(every) == 1:
+            yield value, batch
+        else:
+            yield value, batch.filter(compute.is_null(values) if value is None else compute.equal(values, value))
 
 
 def _ends(part: Part, created: str) -> tuple[datetime | None, datetime | None, int]:
@@ -238,7 +210,7 @@ def _ends(part: Part, created: str) -> tuple[datetime | None, datetime | None, i
     if not created:
         return None, None, 0
     part.spool.seek(0)
-    metadata = load("pyarrow.parquet").ParquetFile(part.spool).metadata
+    metadata = parquet.ParquetFile(part.spool).metadata
     place = metadata.schema.names.index(created)
     groups = [metadata.row_group(number).column(place).statistics for number in range(metadata.num_row_groups)]
     known = [each for each in groups if each.has_min_max]

@@ -10,7 +10,7 @@ from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import Output
 from airflow_provider_nexus.load.delta.copy import DeltaCopy
-from airflow_provider_nexus.load.delta.library import lake_errors, load_library, url_of
+from airflow_provider_nexus.load.delta.library import handle_of, lake_errors
 from airflow_provider_nexus.load.delta.log import APPLICATION
 
 
@@ -22,12 +22,10 @@ def open_table(folder: Any, storage_options: Mapping[str, str] | None = None) ->
     :raises NexusConfigurationError: when there is none that a sync has made, or deltalake is not installed
     :raises NexusStorageError: when the store fails
     """
-    library = load_library()
     with lake_errors(folder, "read"):
-        try:
-            handle = library.DeltaTable(url_of(folder), storage_options=dict(storage_options or {}) or None)
-        except library.exceptions.TableNotFoundError:
-            raise NexusConfigurationError(f"{folder} contains no Delta table: give the path of one") from None
+        handle = handle_of(folder, storage_options or {})
+        if handle is None:
+            raise NexusConfigurationError(f"{folder} contains no Delta table: give the path of one")
         configuration = handle.metadata().configuration
     said = {name: configuration.get(f"{APPLICATION}.{name}", "") for name in ("resource", "environment", "base_url", "output")}
     if not all(said.values()):

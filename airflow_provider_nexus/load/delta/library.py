@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,7 +15,8 @@ from airflow_provider_nexus.load.paths import BUCKET_STORES
 _DECODED, _CUT = "%\\", "#?"
 """Signs that the library decodes, or takes for a separator, in one place and not in another; and those that end a URL's path."""
 _COLOURS, _SHOWN = re.compile(r"\x1b\[[0-9;]*m"), 300
-_BACK = "take it back from a backup, or move the table away and sync its windows again"
+OR_AWAY = "or move the table away and sync its windows again"
+_BACK = f"take it back from a backup, {OR_AWAY}"
 _HOLE = re.compile("contiguous commit files|Gap between checkpoint|No table metadata or protocol")
 _FEATURES = re.compile(r"Unsupported table features required: \[(.*?)\]")
 _DAMAGE = re.compile("Json error|Arrow error|Parquet error|Invalid Checkpoint|Invalid JSON")
@@ -53,12 +54,20 @@ def url_of(folder: Any) -> str:
     return f"{BUCKET_STORES[folder.protocol]}://{str(folder.path).lstrip('/')}"
 
 
+def handle_of(folder: Any, storage_options: Mapping[str, str]) -> Any:
+    """The library's table as it is now; ``None`` when there is none."""
+    library = load_library()
+    try:
+        return library.DeltaTable(url_of(folder), storage_options=dict(storage_options) or None)
+    except library.exceptions.TableNotFoundError:
+        return None
+
+
 @contextmanager
 def lake_errors(folder: Any, verb: str) -> Iterator[None]:
     """Turn what the library raises into one sentence: it writes for programmers in Rust, on many lines and in colours.
 
-    :param folder: root of the table
-    :param verb: what is done there, such as ``written``
+    :param verb: what is done with the table, such as ``written``
     :raises NexusConfigurationError: when there is no such bucket
     :raises NexusStorageError: instead of any other error
     """

@@ -14,6 +14,7 @@ import msgspec
 
 from airflow_provider_nexus import storage as store
 from airflow_provider_nexus.exceptions import NexusStorageError
+from airflow_provider_nexus.load.delta.library import OR_AWAY
 
 APPLICATION = "nexus"
 """Name of the application whose version names the books of a load."""
@@ -25,9 +26,8 @@ class LogCutError(NexusStorageError):
 
 
 def books_at(folder: Any, version: int) -> int | None:
-    """Names the books of the rows that a version of the table has; ``None`` before the first load.
+    """Names the books of the rows that a version of the table in a folder has; ``None`` before the first load.
 
-    :param folder: root of the table
     :raises LogCutError: when the log does not go back to the load that brought them
     :raises NexusStorageError: when it is damaged
     """
@@ -71,15 +71,12 @@ def _entry(folder: Any, version: int) -> list[dict[str, Any]]:
     try:
         return [msgspec.json.decode(line, type=dict[str, Any]) for line in raw.splitlines() if line.strip()]
     except msgspec.MsgspecError:
-        raise NexusStorageError(
-            f"{folder / '_delta_log'} is damaged at version {version}: take its file back from a backup, or move the table away "
-            "and sync its windows again"
-        ) from None
+        log = folder / "_delta_log"
+        raise NexusStorageError(f"{log} is damaged at version {version}: take its file back from a backup, {OR_AWAY}") from None
 
 
 def _lost(folder: Any, version: int) -> LogCutError:
     return LogCutError(
         f"the log of {folder} has no version {version} any more, and the table has other rows than after its last load, so it "
-        "may have been restored since: take the files of _delta_log back from a backup, or move the table away and sync its "
-        "windows again"
+        f"may have been restored since: take the files of _delta_log back from a backup, {OR_AWAY}"
     )

@@ -13,22 +13,19 @@ from airflow_provider_nexus.extract.totals import Totals
 from airflow_provider_nexus.extract.window import ALL_TIME, Window
 from airflow_provider_nexus.load.account import Digest, Grouping
 from airflow_provider_nexus.load.columns import Table
-from airflow_provider_nexus.load.delta.effects import Effects, inside
+from airflow_provider_nexus.load.delta.effects import Effects
 from airflow_provider_nexus.load.delta.files import contents_of, current_rows, digest_of_rows
 from airflow_provider_nexus.load.delta.merge import Merge, meets
-from airflow_provider_nexus.load.delta.table import MONTH, DataFile
+from airflow_provider_nexus.load.delta.table import DataFile, by_month
 from airflow_provider_nexus.load.manifest import Manifest
-from airflow_provider_nexus.load.parquet.writer import Batch, rows_of
+from airflow_provider_nexus.load.parquet.batches import Batch, inside, rows_of
 
 
 class Mend:
-    """The books of one load, put right.
+    """Puts the books of one load right, whose merge has been run.
 
-    :param folder: root of the table
     :param source: the resource's columns
     :param columns: those of the files
-    :param merge: has been run
-    :param effects: are corrected
     :ivar repaired: rows that were put right
     :ivar versions: those of a history from now on, where they had to be counted anew
     """
@@ -40,11 +37,7 @@ class Mend:
         self.versions: Digest | None = None
 
     def run(self, own: Window | None, former: Manifest | None) -> None:
-        """Look at all windows that rows came into, or left.
-
-        :param own: the window that was read whole
-        :param former: its manifest before
-        """
+        """Look at all windows that rows came into, or left, and at the one that was read whole, by its manifest before."""
         counts, repaired = self._effects.counts, self._merge.edited
         if own and former and self._correct(own, self._merge.found, former):
             repaired += counts["inserted"] + counts["deleted"] or counts["updated"]
@@ -94,9 +87,7 @@ class Mend:
         """Counts and sums of the months that the windows lie in, as they are from now on."""
         if not self._source.resource.totals_path:
             return
-        grouping, months = Grouping(self._source), dict[str, list[DataFile]]()
-        for file in self._merge.after:
-            months.setdefault((file.partition or "")[:MONTH], []).append(file)
+        grouping, months = Grouping(self._source), by_month(self._merge.after)
         for month in sorted(months.keys() | self._effects.months.keys()):
             if any(each == ALL_TIME or f"{each.start:%Y-%m}" <= month <= f"{each.end:%Y-%m}" for each in self._damaged):
                 totals = Totals()

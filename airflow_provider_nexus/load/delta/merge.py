@@ -17,11 +17,12 @@ from airflow_provider_nexus.extract.window import ALL_TIME, Window
 from airflow_provider_nexus.load.account import Digest, TableAccount
 from airflow_provider_nexus.load.columns import DIGESTED, Table
 from airflow_provider_nexus.load.copy import Sealed, warn_outdated
-from airflow_provider_nexus.load.delta.effects import Effects, inside, is_inside
+from airflow_provider_nexus.load.delta.effects import Effects
 from airflow_provider_nexus.load.delta.files import FileWriter, contents_of, each_once, is_sound, newest, rows_in
 from airflow_provider_nexus.load.delta.incoming import MOVED, NEW, OUTDATED, UPDATE, Incoming, Near
-from airflow_provider_nexus.load.delta.table import VERSIONING, DataFile, NewFile, Snapshot
-from airflow_provider_nexus.load.parquet.writer import Batch, batch_of, load, rows_of
+from airflow_provider_nexus.load.delta.table import VERSIONING, DataFile, Snapshot, VersionTable
+from airflow_provider_nexus.load.parquet.batches import Batch, arrow, arrow_schema, compute, inside, is_gone, is_inside, rows_of
+from airflow_provider_nexus.load.parquet.writer import batch_of
 from airflow_provider_nexus.load.rows import content_of
 
 REPLACED, DELETED, TWICE, KEPT, EDITED = range(1, 6)
@@ -45,24 +46,16 @@ class Plan:
     marks: bytearray
     updates: list[int] = field(default_factory=list)
 
-    @property
-    def is_changed(self) -> bool:
-        """Whether rows leave the file."""
-        return any(self.marks.count(mark) for mark in (REPLACED, DELETED, TWICE))
-
 
 class Merge:
     """Merges one reading into the table as it is at one version.
 
-    :param folder: root of the table
-    :param columns: of its rows
-    :param snapshot: the table
-    :param incoming: the rows of the reading
-    :param scope: what they are the whole of
+    :param scope: what the reading is the whole of
     :param own: the window that gets a manifest of its own by this; all time where records have none; else ``None``
     :param effects: gets what is changed
     :param number: of the load
-    :param is_history: whether rows are never changed and each version is stored
+    :ivar is_history: whether rows are never changed and each version is stored
+    :ivar before: the files that were the table
     :ivar added: files to be added
     :ivar removed: files to be removed
     :ivar found: the rows of the own window as they were stored before
@@ -73,7 +66,6 @@ class Merge:
 
     def __init__(
         self,
-        folder: Any,
         columns: Table,
         snapshot: Snapshot,
         incoming: Incoming,
@@ -83,22 +75,22 @@ class Merge:
         own: Window | None,
         effects: Effects,
         number: int,
-        is_history: bool,
     ) -> None:
-        self._folder, self._table, self._incoming, self._sealed = folder, columns, incoming, sealed
+        self._folder, self._table, self._incoming, self._sealed = snapshot.folder, columns, incoming, sealed
         self._scope, self._own, self._effects = scope, own, effects
-        self._number, self.is_history, self._partition_by = number, is_history, snapshot.partition_by
-        self._files = snapshot.files(columns.created)
-        self._schema, self._others = FileWriter(folder, columns, "").schema, snapshot.others(columns)
-        self._spared = load().array(sorted({each.key for each in sealed.rejects}), load().string())
+        self._number, self.is_history, self._partition_by = number, isinstance(columns, VersionTable), snapshot.partition_by
+        self.before = snapshot.files(columns.created)
+        self._schema, self._others = arrow_schema(columns, {}), snapshot.others(columns)
+        self._leaving = (TWICE, EDITED) if self.is_history else (REPLACED, DELETED, TWICE)
+        self._spared = arrow.array(sorted({each.key for each in sealed.rejects}), arrow.string())
         self.account = TableAccount(columns, replace(sealed.manifest, **sealed.account.members()))
-        self.added, self.removed = list[NewFile](), list[DataFile]()
+        self.added, self.removed = list[DataFile](), list[DataFile]()
         self.found, self.versions, self.twice, self.edited = Digest(), Digest(), 0, 0
 
     def run(self) -> None:
         """Compare, and write the files; nothing is committed."""
-        self._incoming.begin()
-        near = [file for file in self._files if self._may_change(file)]
+        self._incoming.marks = bytearray(self._incoming.index.num_rows)
+        near = [file for file in self.before if self._may_change(file)]
         plans = self._plans_of_versions(near) if self.is_history else [self._plan(file) for file in near]
         writer = self._writer()
         try:
@@ -114,15 +106,10 @@ class Merge:
         return FileWriter(self._folder, self._table, self._partition_by, self._others)
 
     @property
-    def before(self) -> list[DataFile]:
-        """The files that were the table."""
-        return self._files
-
-    @property
     def after(self) -> list[DataFile]:
         """The files that are the table from now on."""
         gone = {file.path for file in self.removed}
-        return [*(file for file in self._files if file.path not in gone), *self.added]
+        return [*(file for file in self.before if file.path not in gone), *self.added]
 
     def _may_change(self, file: DataFile) -> bool:
         return self._incoming.may_meet(file) or any(meets(span, file) for span in (self._scope, self._own) if span)
@@ -143,7 +130,7 @@ class Merge:
 
     def _compare(self, near: Near, stored: Batch, marks: bytearray) -> list[int]:
         """Mark stored rows, and those that came; the numbers of the versions that replace some."""
-        compute, incoming, updates = load("pyarrow.compute"), self._incoming.marks, list[int]()
+        incoming, updates = self._incoming.marks, list[int]()
         found, matches = near.compare(stored)
         for row, number, mark in matches:
             if incoming[number]:
@@ -155,37 +142,24 @@ class Merge:
                 updates.append(number)
             elif mark == OUTDATED:
                 marks[row] = KEPT
-        mine = self._inside(stored, self._own) if self._own else None
+        mine = is_inside(stored, self._table.created, self._own) if self._own else None
         if mine is not None:
             if TWICE in marks:
-                mine = compute.and_(mine, load().array([mark != TWICE for mark in marks], load().bool_()))
+                mine = compute.and_(mine, arrow.array([mark != TWICE for mark in marks], arrow.bool_()))
             self.found.add_all(contents_of(stored.filter(mine)))
-        deleted = self._deleted(stored, found)
-        for row in compute.indices_nonzero(deleted).to_pylist() if deleted is not None else ():
-            marks[row] = DELETED
+        if self._scope:  # what came and did not fit stays
+            stays = compute.or_(found, compute.is_in(stored["_key"], value_set=self._spared))
+            deleted = is_gone(stored, stays, self._table.created, self._scope, self._sealed.read_at)
+            for row in compute.indices_nonzero(deleted).to_pylist():
+                marks[row] = DELETED
         if mine is not None:
             for row in compute.indices_nonzero(compute.and_(mine, compute.invert(found))).to_pylist():
                 marks[row] = marks[row] or KEPT
         return updates
 
-    def _inside(self, stored: Batch, window: Window) -> Any:
-        if window == ALL_TIME:
-            return load().array([True] * stored.num_rows, load().bool_())
-        return is_inside(stored[self._table.created], window.start, window.end)
-
-    def _deleted(self, stored: Batch, found: Any) -> Any:
-        """Which rows lie in the scope and did not come. What was read later, or came and did not fit, stays."""
-        if self._scope is None:
-            return None
-        arrow, compute = load(), load("pyarrow.compute")
-        until = arrow.scalar(self._sealed.read_at, arrow.timestamp("us", tz="UTC"))
-        stays = compute.or_(found, compute.is_in(stored["_key"], value_set=self._spared))
-        leaves = compute.and_(compute.invert(stays), compute.less_equal(stored["_read_at"], until))
-        return compute.fill_null(compute.and_(leaves, self._inside(stored, self._scope)), False)
-
     def _plans_of_versions(self, files: Sequence[DataFile]) -> list[Plan]:
         """Compare the newest version of each record with those that came."""
-        arrow, compute, plans, pieces = load(), load("pyarrow.compute"), list[Plan](), list[Any]()
+        plans, pieces = list[Plan](), list[Any]()
         for number, file in enumerate(files):
             plans.append(Plan(file, bytearray()))
             for batch in rows_in(self._folder, file, self._schema, self._compared):
@@ -227,7 +201,7 @@ class Merge:
                 updates.add([first + place for place, mark in enumerate(of_batch) if mark == UPDATE], update)
             self.account.add(rows_of(outdated), -1)
             if self._own and self._sealed.manifest.proof.outside:
-                outside = batch.filter(load("pyarrow.compute").invert(self._inside(batch, self._own)))
+                outside = batch.filter(compute.invert(is_inside(batch, self._table.created, self._own)))
                 self.account.add(rows_of(outside), -1)
         if outdated_count := marks.count(OUTDATED):
             warn_outdated(f"Delta table {self._folder}", outdated_count)
@@ -235,7 +209,7 @@ class Merge:
 
     def _store(self, batch: Batch, writer: FileWriter, *, is_deleted: bool = False) -> None:
         if self.is_history and batch.num_rows:
-            arrow, count = load(), batch.num_rows
+            count = batch.num_rows
             extra = [arrow.array([self._number] * count, arrow.int64()), arrow.array([is_deleted] * count, arrow.bool_())]
             batch = arrow.RecordBatch.from_arrays([*batch.columns, *extra], schema=self._schema)
             self.versions.add_all(contents_of(batch))
@@ -246,7 +220,7 @@ class Merge:
         if not any(plan.marks):
             return
         anew = self._writer()
-        is_written = TWICE in plan.marks or EDITED in plan.marks if self.is_history else plan.is_changed
+        is_written = any(mark in plan.marks for mark in self._leaving)
         first = 0
         try:
             for batch in rows_in(self._folder, plan.file, anew.schema):
@@ -276,8 +250,7 @@ class Merge:
             self._store(self._tombstones(deleted), writer, is_deleted=True)
         if self._own:
             self.account.add(rows_of(inside(marked(batch, marks, KEPT), self._table.created, self._own)))
-        leaving = (TWICE, EDITED) if self.is_history else (REPLACED, DELETED, TWICE)
-        return whole.filter(load().array([mark not in leaving for mark in marks], load().bool_()))
+        return whole.filter(arrow.array([mark not in self._leaving for mark in marks], arrow.bool_()))
 
     def _tombstones(self, deleted: Batch) -> Batch:
         """Versions that say that records were deleted: their key and when they were created."""
@@ -287,13 +260,13 @@ class Merge:
         for row in rows_of(deleted):
             values = [value if place == created else None for place, value in enumerate(row[:-2])][DIGESTED:]
             rows.append((row[0], self._sealed.read_at, self._sealed.manifest.read_by, content_of(values), *values))
-        return batch_of(rows, load().schema(list(self._schema)[:-2]))
+        return batch_of(rows, arrow.schema(list(self._schema)[:-2]))
 
     def _absorb(self, writer: FileWriter) -> None:
         """Make many small files of a partition that gets new rows one, so that their number does not grow with that of loads."""
         gone = {file.path for file in self.removed}
         for partition in writer.partitions:
-            mine = [each for each in self._files if each.partition == partition and each.path not in gone]
+            mine = [each for each in self.before if each.partition == partition and each.path not in gone]
             small = [each for each in mine if each.records is not None and each.records < _SMALL]
             for file in small if len(small) >= _MANY_SMALL else ():
                 for batch in rows_in(self._folder, file, writer.schema):
@@ -314,7 +287,6 @@ class Updates:
 
     def of(self, numbers: Sequence[int]) -> Batch:
         """Those of some numbers; none where none are kept."""
-        arrow = load()
         if not numbers or not self._pieces:
             return arrow.RecordBatch.from_pylist([], schema=self._schema)
         if len(self._pieces) > 1:
@@ -330,7 +302,7 @@ def marked(batch: Batch, marks: bytearray, mark: int) -> Batch:
         return batch
     if not count:
         return batch.slice(0, 0)
-    return batch.filter(load().array([each == mark for each in marks], load().bool_()))
+    return batch.filter(arrow.array([each == mark for each in marks], arrow.bool_()))
 
 
 def meets(window: Window, file: DataFile) -> bool:

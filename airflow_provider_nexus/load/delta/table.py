@@ -9,7 +9,7 @@ import importlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, Literal
@@ -19,9 +19,9 @@ from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusCont
 from airflow_provider_nexus.load.collection import is_same
 from airflow_provider_nexus.load.columns import Column, Table
 from airflow_provider_nexus.load.delta.books import Shelf
-from airflow_provider_nexus.load.delta.library import lake_errors, load_library, url_of, without
+from airflow_provider_nexus.load.delta.library import handle_of, lake_errors, load_library, url_of, without
 from airflow_provider_nexus.load.delta.log import APPLICATION, LogCutError, books_at
-from airflow_provider_nexus.load.parquet.writer import arrow_schema, load
+from airflow_provider_nexus.load.parquet.batches import arrow, arrow_schema
 
 PartitionBy = Literal["month", "day"]
 MONTH = len("2026-11")
@@ -60,13 +60,14 @@ class VersionTable(Table):
 
 @dataclass(frozen=True)
 class DataFile:
-    """A file of the table, as the log has it.
+    """A file of the table, as the log has it, or one that was put beside those and that a commit is to add.
 
     :param path: relative to the table
     :param partition: value of its partition; ``None`` for records without a stamp
     :param first: no record in it was created earlier; ``None`` when that is not known
     :param last: no record in it was created later
     :param nulls: records without a stamp; ``None`` when that is not known
+    :param stats: of one that is to be added: its statistics, as the log stores them
     """
 
     path: str
@@ -76,24 +77,12 @@ class DataFile:
     first: datetime | None = None
     last: datetime | None = None
     nulls: int | None = None
-
-
-@dataclass(frozen=True)
-class NewFile(DataFile):
-    """A file that was put beside those of the table, and that a commit is to add.
-
-    :param stats: its statistics, as the log stores them
-    """
-
-    stats: str = field(default="", kw_only=True)
+    stats: str = ""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The table at its latest version.
-
-    :param handle: the library's table
-    """
+    """The table at its latest version, with the library's own object."""
 
     folder: Any
     handle: Any
@@ -108,7 +97,8 @@ class Snapshot:
         try:
             return books_at(self.folder, self.version)
         except LogCutError:
-            last, sizes = self.handle.transaction_version(APPLICATION), self._records
+            # How many rows each file has, as far as that is known.
+            last, sizes = self.handle.transaction_version(APPLICATION), [each.get("num_records") for each in self._actions]
             if last is None or None in sizes:
                 raise
             state = Shelf(self.folder).books(last).state
@@ -117,17 +107,19 @@ class Snapshot:
             return int(last)
 
     @property
-    def _records(self) -> list[Any]:
-        """How many rows each file has, as far as that is known."""
-        return [each.get("num_records") for each in load().table(self.handle.get_add_actions(flatten=True)).to_pylist()]
+    def column(self) -> str:
+        """The column of the partitions; empty where there are none."""
+        return PARTITIONS[self.partition_by][0] if self.partition_by else ""
+
+    @property
+    def _actions(self) -> list[Any]:
+        """What the log says of each file."""
+        return list(arrow.table(self.handle.get_add_actions(flatten=True)).to_pylist())
 
     def others(self, table: Table) -> list[Any]:
-        """The fields of the table that somebody has added to it.
-
-        :param table: its columns else
-        """
-        known = {*(column.name for column in table.columns), *(PARTITIONS[self.partition_by][:1] if self.partition_by else ())}
-        return [each for each in load().schema(self.handle.schema().to_arrow()) if each.name not in known]
+        """The fields of the table that somebody has added to its columns."""
+        known = {*(column.name for column in table.columns), self.column}
+        return [each for each in arrow.schema(self.handle.schema().to_arrow()) if each.name not in known]
 
     @property
     def version(self) -> int:
@@ -135,32 +127,34 @@ class Snapshot:
         return int(self.handle.version())
 
     def files(self, created: str) -> list[DataFile]:
-        """The files that are the table.
-
-        :param created: the column of the creation stamp; empty where there is none
-        """
-        column = PARTITIONS[self.partition_by][0] if self.partition_by else ""
-        actions = load().table(self.handle.get_add_actions(flatten=True)).to_pylist()
+        """The files that are the table; ``created`` is the column of the creation stamp, empty where there is none."""
         return [
             DataFile(
                 unquote(each["path"]),
                 each["size_bytes"],
-                each.get(f"partition.{column}"),
+                each.get(f"partition.{self.column}"),
                 each.get("num_records"),
                 _utc(each.get(f"min.{created}")),
                 # Programs cut statistics to milliseconds; the last record may lie behind what they say.
                 (last := _utc(each.get(f"max.{created}"))) and last + timedelta(milliseconds=1),
                 each.get(f"null_count.{created}"),
             )
-            for each in actions
+            for each in self._actions
         ]
+
+
+def by_month(files: Iterable[DataFile]) -> dict[str, list[DataFile]]:
+    """Files by the month of their partition; empty for those of records without a stamp."""
+    months: dict[str, list[DataFile]] = {}
+    for file in files:
+        months.setdefault((file.partition or "")[:MONTH], []).append(file)
+    return months
 
 
 class LakeTable:
     """A Delta table that is the copy of one resource.
 
     :param folder: its root, a ``pathlib.Path`` or an ``ObjectStoragePath``
-    :param table: the columns of its rows
     :param belongs: whose records it has: ``resource``, ``environment``, ``base_url`` and ``output``
     :param partition_by: of a table that is made; ``None`` to take that of the table
     :param storage_options: what the library needs to open the store
@@ -175,7 +169,7 @@ class LakeTable:
         partition_by: str | None,
         storage_options: Mapping[str, str],
     ) -> None:
-        self.folder, self.table, self.url = folder, table, url_of(folder)
+        self.folder, self.table, self._url = folder, table, url_of(folder)
         self._belongs, self._asked, self._options = dict(belongs), partition_by, dict(storage_options)
 
     def opened(self) -> Snapshot | None:
@@ -184,14 +178,11 @@ class LakeTable:
         :raises NexusConfigurationError: when what lies there is another copy, or no table that a sync has made
         :raises NexusStorageError: when the store fails
         """
-        library = load_library()
         with lake_errors(self.folder, "read"):
-            try:
-                handle = library.DeltaTable(self.url, storage_options=self._options or None)
-            except library.exceptions.TableNotFoundError:
+            handle = handle_of(self.folder, self._options)
+            if handle is None:
                 return None
-            configuration = handle.metadata().configuration
-            partition_by = self._compared(configuration)
+            partition_by = self._compared(handle.metadata().configuration)
             protocol = handle.protocol()
         unreadable = sorted({*(protocol.reader_features or ())} - _READABLE)
         if unreadable or protocol.min_reader_version == _WITH_COLUMN_MAPPING:
@@ -211,7 +202,7 @@ class LakeTable:
         with lake_errors(self.folder, "written"), suppress(library.exceptions.DeltaError):
             # When it fails as another run was faster, that one's is opened; any other cause shows where nothing can be.
             library.DeltaTable.create(
-                self.url,
+                self._url,
                 self._schema(column),
                 mode="error",
                 partition_by=[column] if column else None,
@@ -236,8 +227,8 @@ class LakeTable:
             raise NexusConfigurationError(
                 f"{self.folder} has {_APPEND_ONLY}=true, and loads and compactions replace files: {hint}"
             )
-        library, stored = load_library(), load().schema(snapshot.handle.schema().to_arrow())
-        wanted = self._schema(PARTITIONS[snapshot.partition_by][0] if snapshot.partition_by else "")
+        library, stored = load_library(), arrow.schema(snapshot.handle.schema().to_arrow())
+        wanted = self._schema(snapshot.column)
         types = {each.name: each.type for each in stored}
         other = [
             f"{each.name} is {types[each.name]}, not {each.type}"
@@ -254,7 +245,7 @@ class LakeTable:
         missing = [each for each in wanted if each.name not in types]
         if not missing:
             return snapshot
-        fields = library.Schema.from_arrow(load().schema([each.with_nullable(True) for each in missing])).fields
+        fields = library.Schema.from_arrow(arrow.schema([each.with_nullable(True) for each in missing])).fields
         with lake_errors(self.folder, "written"), suppress(library.exceptions.CommitFailedError):
             snapshot.handle.alter.add_columns(fields)  # another run may just have done the same
         found = self.opened()
@@ -276,7 +267,7 @@ class LakeTable:
     def commit(
         self,
         snapshot: Snapshot,
-        added: Sequence[NewFile],
+        added: Sequence[DataFile],
         removed: Iterable[DataFile],
         books: int,
         said: Mapping[str, str],
@@ -289,8 +280,7 @@ class LakeTable:
         :raises NexusStorageError: when the store fails
         """
         library, transaction = load_library(), importlib.import_module("deltalake.transaction")
-        column = PARTITIONS[snapshot.partition_by][0] if snapshot.partition_by else ""
-        now = int(time.time() * 1000)
+        column, now = snapshot.column, int(time.time() * 1000)
 
         def values(file: DataFile) -> dict[str, str | None]:
             return {column: file.partition} if column else {}
@@ -336,7 +326,7 @@ class LakeTable:
         return partition_by
 
     def _schema(self, column: str) -> Any:
-        arrow, schema = load(), arrow_schema(self.table, {})
+        schema = arrow_schema(self.table, {})
         if not column:
             return schema
         meaning = "Partition: the UTC month or day of creation"

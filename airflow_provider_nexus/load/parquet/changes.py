@@ -10,26 +10,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from msgspec.structs import replace
-
-from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.exceptions import NexusError
-from airflow_provider_nexus.extract.window import ALL_TIME, Window
+from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load.account import TableAccount
 from airflow_provider_nexus.load.claims import refuse_changed, refuse_damaged
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import Reject, Sealed, TableRow
-from airflow_provider_nexus.load.manifest import ChangeCounts, Manifest, PatchedBy
-from airflow_provider_nexus.load.parquet.writer import (
-    Batch,
-    ParquetWriter,
-    batch_of,
-    batches,
-    load,
-    opened,
-    read_columns,
-    rows_of,
-)
+from airflow_provider_nexus.load.manifest import ChangeCounts, Manifest
+from airflow_provider_nexus.load.parquet.batches import Batch, arrow, compute, is_gone, rows_of
+from airflow_provider_nexus.load.parquet.writer import ParquetWriter, batch_of, batches, opened, read_columns
 from airflow_provider_nexus.load.publish import publish
 
 DELETED = ""
@@ -38,11 +27,8 @@ _FIRST = datetime.min.replace(tzinfo=UTC)
 
 
 class Patch:
-    """Changes one folder.
+    """Changes one folder of a window, which has a manifest.
 
-    :param folder: of the window
-    :param table: the resource's columns
-    :param manifest: of the folder as it is
     :param writer: takes all rows of the folder
     """
 
@@ -62,8 +48,7 @@ class Patch:
         """Write the folder's rows anew, somewhere else.
 
         :param versions: by key
-        :param read_at: when they were read
-        :param read_by: the reading that brings them
+        :param read_at: when they were read, by the reading ``read_by``
         :param scope: what they are the whole of; see :func:`rewrite`
         :param spared: keys of records that did not fit
         :raises NexusError: when a file has other columns than this version
@@ -73,13 +58,11 @@ class Patch:
         paths = [self._folder / file.name for file in self._manifest.files]
         self._result = rewrite(paths, self._writer, versions, scope=scope, read_at=read_at, spared=spared)
         refuse_changed(self._folder, self._manifest)
-        account = TableAccount(self._table, self._manifest)
-        account.add([*self._result.deleted, *(old for old, _ in self._result.updated)], -1)
-        account.add(self.versions)
-        patches = self._manifest.patches
         if any(self.counts.dump().values()):
-            patches = [*patches, PatchedBy(read_at=to_wire(read_at), read_by=read_by, **self.counts.dump())]
-        self._manifest = replace(self._manifest, **account.members(), patches=patches)
+            account = TableAccount(self._table, self._manifest)
+            account.add([*self._result.deleted, *(old for old, _ in self._result.updated)], -1)
+            account.add(self.versions)
+            self._manifest = account.patched(self._manifest, read_at, read_by, self.counts)
 
     def publish(self, rejects: Sequence[Reject] | None = None) -> None:
         """Put it in place, if anything is different.
@@ -190,33 +173,21 @@ class _Leaving:
     def __init__(
         self, table: Table, known: Collection[str], stored: Mapping[str, TableRow], scope: Window | None, read_at: datetime | None
     ) -> None:
-        arrow = load()
         self._stored, self._created, self._scope, self._read_at = stored, table.created, scope, read_at
         self._versions, self._replaced = (arrow.array(list(keys), arrow.string()) for keys in (sorted(known), stored))
 
     def split(self, batch: Batch, result: Rewritten) -> Batch:
         """The rows that stay; the others are added to the result."""
-        compute = load("pyarrow.compute")
-        replaced = compute.is_in(batch["_key"], value_set=self._replaced)
-        deleted = self._deleted(batch)
-        out = replaced if deleted is None else compute.or_(replaced, deleted)
+        out = replaced = compute.is_in(batch["_key"], value_set=self._replaced)
+        if self._scope:
+            came = compute.is_in(batch["_key"], value_set=self._versions)
+            deleted = is_gone(batch, came, self._created, self._scope, self._read_at)
+            result.deleted.extend(rows_of(batch.filter(deleted)))
+            out = compute.or_(replaced, deleted)
         if not out.true_count:
             return batch
         result.updated.extend((row, self._stored[row[0]]) for row in rows_of(batch.filter(replaced)))
-        result.deleted.extend(rows_of(batch.filter(deleted)) if deleted is not None else ())
         return batch.filter(compute.invert(out))
-
-    def _deleted(self, batch: Batch) -> Any:
-        """Which rows lie in the scope and are not among the versions; without a stamp it lies in all time only."""
-        if self._scope is None:
-            return None
-        compute = load("pyarrow.compute")
-        deleted = compute.invert(compute.is_in(batch["_key"], value_set=self._versions))
-        bounds = [(compute.greater_equal, self._created, self._scope.start), (compute.less, self._created, self._scope.end)]
-        read = [(compute.less_equal, "_read_at", self._read_at)] if self._read_at else []
-        for holds, name, bound in (*(bounds if self._scope != ALL_TIME else ()), *read):
-            deleted = compute.and_(deleted, compute.fill_null(holds(batch[name], _moment(bound)), False))
-        return deleted
 
 
 class _Coming:
@@ -236,7 +207,6 @@ class _Coming:
             self._writer.write_batch(staying)
             return
         due, self._rows = self._rows[:count], self._rows[count:]
-        arrow = load()
         pieces = [arrow.Table.from_batches([each]) for each in (batch_of(due, self._writer.schema), staying)]
         merged = arrow.concat_tables(pieces).combine_chunks().sort_by(self._order)
         for each in merged.to_batches():
@@ -256,8 +226,3 @@ class _Coming:
         """Rows without creation stamp come last, as where Arrow sorts."""
         created = row[self._created] if self._created is not None else None
         return created is None, created or _FIRST, row[0]
-
-
-def _moment(value: datetime) -> Any:
-    arrow = load()
-    return arrow.scalar(value, arrow.timestamp("us", tz="UTC"))

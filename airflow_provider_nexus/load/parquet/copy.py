@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from itertools import chain, count
 from typing import Any
@@ -28,7 +28,7 @@ from airflow_provider_nexus.load.parquet.index import Entry, WindowIndex, forget
 from airflow_provider_nexus.load.parquet.scan import Scan
 from airflow_provider_nexus.load.parquet.unsettled import Unsettled
 from airflow_provider_nexus.load.parquet.writer import ParquetWriter, read_columns, read_rows
-from airflow_provider_nexus.load.publish import publish
+from airflow_provider_nexus.load.publish import Published, publish
 from airflow_provider_nexus.load.rows import TableConverter
 
 FORMAT = "parquet"
@@ -38,8 +38,6 @@ _COMPARED = ("_key", "_read_at", "_read_by", "_content")
 class ParquetCopy:
     """A copy in the folder of a resource.
 
-    :param collection: that folder
-    :param table: the resource's columns
     :param unsettled: remembers the records that may still change; ``None`` when each window is by itself and never
         changed by what is read later
     :param keeps_versions: whether each version that was seen is stored, in ``_readings/``
@@ -53,8 +51,7 @@ class ParquetCopy:
         self._index = WindowIndex(collection, FORMAT, has_totals=bool(table.resource.totals_path))
         self._known: dict[str, tuple[Window, Entry]] | None = None
         self._manifests = dict[str, Manifest | None]()
-        self._scan = Scan(table)
-        self._readings = Readings(collection, table, keeps_versions=keeps_versions)
+        self._scan, self._keeps_versions = Scan(table), keeps_versions
 
     def converter(self, resource: Resource, *, keeps_untyped: bool) -> TableConverter:
         """Makes records rows of the table."""
@@ -140,13 +137,13 @@ class ParquetCopy:
     def _replace(self, batches: Iterable[Sequence[TableRow]], window: Window | None, seal: Callable[[], Sealed]) -> Stored:
         """Write a folder anew, its rows streaming through."""
         changes = Changes(self._collection / window.label if window else None)
-        writer, versions = self._writer(), self._readings.writer()
+        writer, versions = self._writer(), self._writer(kind="versions")
         try:
             for rows in batches:
                 writer.write(compared := changes.compare(rows))
                 self._see(compared)
                 fresh = changes.take()
-                if self._readings.keeps_versions:
+                if self._keeps_versions:
                     versions.write(fresh)
             sealed = seal()
             # A record of the copy that did not fit this time is not deleted; a window by itself stores what was read.
@@ -154,9 +151,9 @@ class ParquetCopy:
                 spared = changes.spare({reject.key for reject in sealed.rejects})
                 sealed.account.add(spared)
                 writer.write(spared)
-            if self._readings.keeps_versions and any(changes.counts.dump().values()):
+            if self._keeps_versions and any(changes.counts.dump().values()):
                 versions.write(tombstones(self._table, changes.deleted, sealed))
-                self._readings.store(sealed, versions, changes.counts)
+                self._store_reading(sealed, versions, changes.counts)
             folder = self._collection / (window.label if window else sealed.label)
             # An unproved reading is the whole of nothing, and yet of a window.
             previous = previous_of(self._collection, sealed.window) if sealed.window else None
@@ -170,7 +167,7 @@ class ParquetCopy:
             writer.close()
             versions.close()
         self._forget(row[0] for row in changes.deleted)
-        return _stored(str(folder), published.raw, changes.counts, changed=published.changed, damage=published.damage)
+        return _stored(str(folder), published, changes.counts, changed=published.changed)
 
     def _patch(self, batches: Iterable[Sequence[TableRow]], scope: Window | None, seal: Callable[[], Sealed]) -> Stored:
         """Rewrite the folders of the records, the reading being stored first: what is in no folder yet is found again."""
@@ -179,7 +176,7 @@ class ParquetCopy:
         stamps = sorted(row[created] for row in versions.values())
         spared = {reject.key for reject in sealed.rejects}
         patches = []
-        log = self._readings.writer()
+        log = self._writer(kind="versions")
         try:
             for name, (window, _) in self._published().items():
                 is_near = bool(stamps) and stamps[0] < window.end and window.start <= stamps[-1]
@@ -195,7 +192,7 @@ class ParquetCopy:
             counts = ChangeCounts(**{word: sum(each[word] for each in changes) for word in ("inserted", "updated", "deleted")})
             for patch in patches:
                 log.write([*patch.versions, *tombstones(self._table, patch.deleted, sealed)])
-            folder, raw = self._readings.store(sealed, log, counts)
+            folder, published = self._store_reading(sealed, log, counts)
             self._index.begin(patch.name for patch in patches if any(patch.counts.dump().values()))
             for patch in patches:
                 patch.publish()
@@ -205,15 +202,10 @@ class ParquetCopy:
                 patch.close()
         self._see(versions.values())
         self._forget(row[0] for patch in patches for row in patch.deleted)
-        return _stored(folder, raw, counts, changed=any(counts.dump().values()))
+        return _stored(folder, published, counts, changed=any(counts.dump().values()))
 
     def _refuse_without_window(self, stamps: Iterable[datetime]) -> None:
-        """Refuse changes of records that some window has brought, when that window is not in this copy.
-
-        :param stamps: when the records were created
-        :raises NexusWindowError: when so
-        :raises NexusStorageError: when another run is replacing that window
-        """
+        """Refuse changes of records that some window has brought, when that window is not in this copy, or is being replaced."""
         windows = [window for window, _ in self._published().values()]
         without = [stamp for stamp in stamps if not any(window.start <= stamp < window.end for window in windows)]
         if any(window.start <= stamp < window.end for stamp in without for window in self._index.named.values()):
@@ -239,8 +231,17 @@ class ParquetCopy:
             self._unsettled.save()
             self._index.commit()
 
-    def _writer(self) -> ParquetWriter:
-        return ParquetWriter(self._table, {"resource": self._table.resource.name})
+    def _store_reading(self, sealed: Sealed, versions: ParquetWriter, changes: ChangeCounts) -> tuple[str, Published]:
+        """Store a reading that is no window of its own in a folder that is never changed afterwards; the folder."""
+        # A window that is read again has the same name as one that is there: it is numbered.
+        names = chain([sealed.label], (f"{sealed.label}-{number}" for number in count(2)))
+        folders = (self._collection / READINGS / name for name in names)
+        folder = next(each for each in folders if store.size(each / NAME) is None)
+        manifest = replace(sealed.manifest, format=FORMAT, changes=changes, content=sealed.content)
+        return str(folder), publish(folder, versions.parts() if self._keeps_versions else [], manifest, sealed.rejects)
+
+    def _writer(self, **said: str) -> ParquetWriter:
+        return ParquetWriter(self._table, {"resource": self._table.resource.name, **said})
 
 
 class Changes:
@@ -260,12 +261,12 @@ class Changes:
             self._paths = [folder / file.name for file in manifest.files if file.name not in self.damage]
         self._stored = {row[0]: row for path in self._paths for rows in read_columns(path, _COMPARED) for row in rows}
         self._fresh: list[TableRow] = []
-        self.inserted = self.updated = 0
+        self._inserted = self._updated = 0
 
     def compare(self, rows: Sequence[TableRow]) -> Sequence[TableRow]:
         """The rows, each as it is stored when it is there in the same version: that shows since when it is known."""
         if not self._stored:
-            self.inserted += len(rows)
+            self._inserted += len(rows)
             self._fresh += rows
             return rows
         compared = list[TableRow]()
@@ -274,8 +275,8 @@ class Changes:
             if stored and stored[3] == row[3]:
                 compared.append((*stored, *row[4:]))
                 continue
-            self.inserted += stored is None
-            self.updated += stored is not None
+            self._inserted += stored is None
+            self._updated += stored is not None
             self._fresh.append(row)
             compared.append(row)
         return compared
@@ -299,52 +300,9 @@ class Changes:
     @property
     def counts(self) -> ChangeCounts:
         """How many rows were inserted, updated and deleted."""
-        return ChangeCounts(inserted=self.inserted, updated=self.updated, deleted=len(self._stored))
+        return ChangeCounts(inserted=self._inserted, updated=self._updated, deleted=len(self._stored))
 
 
-class Readings:
-    """Stores readings that are no window of their own, one folder each, never changed afterwards.
-
-    :param collection: folder of the resource
-    :param table: the resource's columns
-    :param keeps_versions: whether the versions that a reading brought are stored with it
-    """
-
-    def __init__(self, collection: Any, table: Table, *, keeps_versions: bool) -> None:
-        self.keeps_versions = keeps_versions
-        self._folder, self._table = collection / READINGS, table
-
-    def writer(self) -> ParquetWriter:
-        """Takes the versions of one reading."""
-        return ParquetWriter(self._table, {"resource": self._table.resource.name, "kind": "versions"})
-
-    def store(self, sealed: Sealed, versions: ParquetWriter, changes: ChangeCounts) -> tuple[str, bytes]:
-        """Store a reading.
-
-        :param changes: what it changed in the copy
-        :return: its folder, and its manifest as it is stored
-        """
-        folder = self._folder / self._free(sealed.label)
-        manifest = replace(sealed.manifest, format=FORMAT, changes=changes, content=sealed.content)
-        published = publish(folder, versions.parts() if self.keeps_versions else [], manifest, sealed.rejects)
-        return str(folder), published.raw
-
-    def _free(self, label: str) -> str:
-        """The reading's name, numbered when one of the same name is stored: a window that is read again has the same."""
-        names = chain([label], (f"{label}-{number}" for number in count(2)))
-        return next(name for name in names if store.size(self._folder / name / NAME) is None)
-
-
-def _stored(
-    folder: str, manifest: bytes, counts: ChangeCounts, *, changed: bool, damage: Mapping[str, str] | None = None
-) -> Stored:
-    return Stored(
-        path=folder,
-        manifest=f"{folder}/{NAME}",
-        changed=changed,
-        sha256=manifests.digest_of(manifest),
-        inserted=counts.inserted,
-        updated=counts.updated,
-        deleted=counts.deleted,
-        damage=damage or {},
-    )
+def _stored(folder: str, published: Published, counts: ChangeCounts, *, changed: bool) -> Stored:
+    sha256, path = manifests.digest_of(published.raw), f"{folder}/{NAME}"
+    return Stored(path=folder, manifest=path, changed=changed, sha256=sha256, damage=published.damage, **counts.dump())

@@ -12,6 +12,7 @@ import logging
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import reduce
 from itertools import groupby
 from typing import Annotated, Any
 
@@ -25,13 +26,12 @@ from airflow_provider_nexus.extract.window import Window
 from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load.collection import refuse_other_format, windows_named, windows_of
 from airflow_provider_nexus.load.manifest import NAME, Manifest, Previous, digest_of
-from airflow_provider_nexus.load.members import Digits, Sha256
+from airflow_provider_nexus.load.members import Digits, Sha256, decoded
 
 FOLDER, WINDOWS = "_index", "windows.json"
 LOOKED_AT = 10
 """Windows that a run compares with the index, besides those that it reads anyway."""
 _log = logging.getLogger(__name__)
-_DAMAGED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class Entry(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -58,11 +58,7 @@ class IndexedTotals(Struct, frozen=True):
 
 
 class Month(Struct, frozen=True):
-    """Counts and sums of the windows that begin in a month.
-
-    :param sha256: of the file that has them window by window
-    :param totals: of all of them
-    """
+    """Counts and sums of all windows that begin in a month, and the SHA-256 of the file that has them window by window."""
 
     sha256: Sha256
     totals: list[IndexedTotals]
@@ -84,11 +80,9 @@ class Stored(Struct, frozen=True):
 
 
 class WindowIndex:
-    """The windows of a copy.
+    """The windows of a copy in the folder of a resource, all in one format.
 
-    :param collection: folder of the resource
     :param has_totals: whether manifests have counts and sums by group
-    :param file_format: of all windows
     :ivar named: the folders that are named as windows are, as they were listed last
     :ivar lost: windows whose folders are not there any more, until they are read again
     """
@@ -133,7 +127,7 @@ class WindowIndex:
     def _read(self) -> None:
         """Take what is stored, but for what may not be so any more."""
         self._is_read, self._raw = True, store.read(self._folder / WINDOWS)
-        stored = stored_in(self._raw)
+        stored = decoded(self._raw, Stored)
         if stored is None and self.named:
             level, lack = (logging.INFO, "is missing") if self._raw is None else (logging.WARNING, "can't be read")
             _log.log(level, "%s %s: it is made anew from %s manifests", self._folder / WINDOWS, lack, f"{len(self.named):,}")
@@ -254,10 +248,7 @@ class WindowIndex:
 
 
 def entry_of(raw: bytes, manifest: Manifest) -> Entry:
-    """What the index has of a manifest.
-
-    :param raw: as it is stored
-    """
+    """What the index has of a manifest, whose text is as it is stored."""
     previous = manifest.previous.window if isinstance(manifest.previous, Previous) else ""
     return Entry(digest_of(raw), manifest.read_moment, previous)
 
@@ -274,18 +265,7 @@ def file_of(month: str) -> str:
 
 def sum_of(every: Iterable[Totals]) -> Totals:
     """Counts and sums of several windows."""
-    found = Totals()
-    for each in every:
-        found.merge(each)
-    return found
-
-
-def stored_in(raw: bytes | None) -> Stored | None:
-    """The index in a file; ``None`` when there is none, or one that can't be read."""
-    try:
-        return None if raw is None else msgspec.json.decode(raw, type=Stored)
-    except _DAMAGED:
-        return None
+    return reduce(Totals.plus, every, Totals())
 
 
 def totals_in(raw: bytes | None, month: Month) -> dict[str, Totals] | None:
@@ -309,7 +289,7 @@ def flaws_of(collection: Any, found: Mapping[str, Manifest]) -> Iterator[tuple[A
     """
     path = collection / FOLDER / WINDOWS
     raw = store.read(path)
-    stored = stored_in(raw)
+    stored = decoded(raw, Stored)
     if stored is None:
         if raw is not None:
             yield path, "can't be read"

@@ -13,6 +13,7 @@ from airflow_provider_nexus.load.account import Grouping
 from airflow_provider_nexus.load.claims import refuse_damaged
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.manifest import Manifest
+from airflow_provider_nexus.load.parquet.writer import read_columns
 
 _KEPT = 100_000
 """Records of a window that stays in memory, by their own number and not by that of its manifest: the next question is most
@@ -24,9 +25,8 @@ Values = Iterator[tuple[Any, ...]]
 
 
 class Scan:
-    """Reads the columns that matter.
+    """Reads the columns of a table that matter.
 
-    :param table: whose rows they are
     :param read: reads them off a folder, given its manifest; by default off Parquet files
     """
 
@@ -52,8 +52,6 @@ class Scan:
 
     def typed(self, folder: Any, manifest: Manifest) -> Values:
         """Those of Parquet files."""
-        from airflow_provider_nexus.load.parquet.writer import read_columns
-
         names = (self._table.created, *self._grouping.columns)
         for file in manifest.files:
             for rows in read_columns(folder / file.name, names):

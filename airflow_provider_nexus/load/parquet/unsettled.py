@@ -18,14 +18,11 @@ NAME = "_unsettled.json"
 
 
 def unsettled_file(collection: Any) -> Memory[dict[str, str]]:
-    """A JSON file in the folder of the resource.
-
-    :param collection: that folder
-    """
+    """A JSON file in the folder of the resource."""
 
     def read(found: Any) -> dict[str, str]:
         known = msgspec.convert(found, dict[str, str])
-        _ = _read(known)
+        _ = codes_of(known)
         return known
 
     return FileMemory(
@@ -38,11 +35,7 @@ def unsettled_file(collection: Any) -> Memory[dict[str, str]]:
 
 
 class Unsettled:
-    """Keys of unsettled records, each with its creation stamp and status.
-
-    :param table: of the copy
-    :param memory: where they are stored
-    """
+    """Keys of a table's unsettled records, each with its creation stamp and status, and the memory that stores them."""
 
     def __init__(self, table: Table, memory: Memory[dict[str, str]]) -> None:
         self._memory, self._rule = memory, UnsettledRule(table)
@@ -53,7 +46,7 @@ class Unsettled:
     def see(self, row: TableRow) -> None:
         """Learn from the latest version of a record."""
         if self._rule.is_unsettled_row(row):
-            self._known[row[0]] = f"{to_wire(row[self._created])} {row[self._status] or ''}"
+            self._known[row[0]] = noted(row[self._created], row[self._status])
         else:
             self._known.pop(row[0], None)
 
@@ -69,9 +62,15 @@ class Unsettled:
     @property
     def codes(self) -> dict[str, Open]:
         """The records by key, their creation stamps cut to the second."""
-        return _read(self._known)
+        return codes_of(self._known)
 
 
-def _read(known: Mapping[str, str]) -> dict[str, Open]:
+def noted(created: datetime, status: str | None) -> str:
+    """An unsettled record as it is remembered."""
+    return f"{to_wire(created)} {status or ''}"
+
+
+def codes_of(known: Mapping[str, str]) -> dict[str, Open]:
+    """What was remembered, by key; creation stamps are cut to the second."""
     parts = ((key, *text.partition(" ")) for key, text in known.items())
     return {key: Open(datetime.fromisoformat(stamp), status) for key, stamp, _, status in parts}

@@ -1,55 +1,45 @@
 """Parquet files of rows: typed columns in parts of bounded size, the same bytes for the same rows, read back as exactly.
 
 Rows go to unnamed temporary files in groups of bounded size, so memory does not grow with their number. Groups and parts are cut
-by number alone, however the rows were handed over. Amounts are decimals and times are in UTC.
-
-pyarrow belongs to the ``parquet`` extra and takes a tenth of a second to import, so it is imported when it is needed.
+by number alone, however the rows were handed over.
 """
 
 from __future__ import annotations
 
 import hashlib
-import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC
 from typing import Any
 
 from airflow_provider_nexus import storage as store
-from airflow_provider_nexus.api.schemas.field import PRECISION
-from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusError
+from airflow_provider_nexus.exceptions import NexusError
 from airflow_provider_nexus.extract.jsonl import PART_RECORDS, Part
 from airflow_provider_nexus.extract.spool import disk_errors, temporary_file
-from airflow_provider_nexus.load.columns import Column, Table
+from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import TableRow
+from airflow_provider_nexus.load.parquet.batches import Batch, arrow, arrow_schema, parquet, rows_of
 
-Batch = Any
-"""A ``pyarrow.RecordBatch``; pyarrow has no types for mypy."""
 GROUP_RECORDS = 10_000
 """Records in a row group at most, and so in memory at once."""
 _BATCH = 500
 """Rows that are made columns at once: as Python objects they take many times the memory."""
 _LEVEL = 3
-_EXTRAS = {"pandas": "pandas", "polars": "polars"}
 
 
 class ParquetWriter:
-    """Writes rows into parts.
+    """Writes rows of a table into parts.
 
-    :param table: whose rows they are
-    :param metadata: the metadata of each file, see :func:`~airflow_provider_nexus.load.parquet.writer.arrow_schema`
+    :param metadata: the metadata of each file, see :func:`~airflow_provider_nexus.load.parquet.batches.arrow_schema`
     :param part_records: records in a part at most
     :param others: fields that batches have behind those of the table
     :raises NexusConfigurationError: when pyarrow is not installed
     """
 
-    suffix = ".parquet"
-
     def __init__(
         self, table: Table, metadata: Mapping[str, str], part_records: int = PART_RECORDS, others: Sequence[Any] = ()
     ) -> None:
         known = arrow_schema(table, metadata)
-        self.table, self.schema = table, load().schema([*known, *others], metadata=known.metadata)
+        self.table, self.schema = table, arrow.schema([*known, *others], metadata=known.metadata)
         self._most = part_records
         self._rows: list[TableRow] = []
         self._waiting = self.schema.empty_table()
@@ -67,8 +57,8 @@ class ParquetWriter:
     def write_batch(self, batch: Batch) -> None:
         """Add the rows of a batch with the columns of this table, without making Python objects of them."""
         self._flush()
-        added = load().Table.from_batches([batch.replace_schema_metadata(self.schema.metadata)])
-        self._waiting = load().concat_tables([self._waiting, added])
+        added = arrow.Table.from_batches([batch.replace_schema_metadata(self.schema.metadata)])
+        self._waiting = arrow.concat_tables([self._waiting, added])
         while self._waiting.num_rows >= (room := min(GROUP_RECORDS, self._most - (self._open.records if self._open else 0))):
             self._put(room)
 
@@ -112,7 +102,7 @@ class ParquetWriter:
         with disk_errors():
             part.writer.close()  # which writes the footer
             part.file.flush()
-        size, name = part.file.tell(), f"part-{len(self._done):05d}{self.suffix}"
+        size, name = part.file.tell(), f"part-{len(self._done):05d}.parquet"
         part.file.seek(0)
         digest = hashlib.file_digest(part.file, "sha256").hexdigest()  # type: ignore[arg-type]
         part.file.seek(0)
@@ -125,7 +115,13 @@ class _OpenPart:
 
     def __init__(self, schema: Any) -> None:
         self.records, self.file = 0, temporary_file(is_buffered=True)  # pyarrow takes no notice of bytes that found no room
-        self.writer = load("pyarrow.parquet").ParquetWriter(self.file, schema, compression="zstd", compression_level=_LEVEL)
+        self.writer = parquet.ParquetWriter(self.file, schema, compression="zstd", compression_level=_LEVEL)
+
+
+def batch_of(rows: Sequence[TableRow], schema: Any) -> Batch:
+    """Rows, at least one, as a batch with the :func:`arrow_schema` of their table."""
+    arrays = [arrow.array(values, field.type) for values, field in zip(zip(*rows, strict=True), schema, strict=True)]
+    return arrow.RecordBatch.from_arrays(arrays, schema=schema)
 
 
 def read_rows(path: Any) -> Iterator[list[TableRow]]:
@@ -141,10 +137,8 @@ def read_rows(path: Any) -> Iterator[list[TableRow]]:
 
 
 def read_columns(path: Any, names: Sequence[str]) -> Iterator[list[tuple[Any, ...]]]:
-    """The values of some columns, the others not being read.
+    """The values of some columns, named as in ``Table.columns``, of a file as for :func:`read_rows`; the others are not read.
 
-    :param path: see :func:`read_rows`
-    :param names: as in ``Table.columns``
     :raises NexusError: when it is no Parquet file or lacks a column
     """
     with opened(path) as file:
@@ -159,11 +153,11 @@ def read_columns(path: Any, names: Sequence[str]) -> Iterator[list[tuple[Any, ..
 @contextmanager
 def opened(path: Any) -> Iterator[Any]:
     """A Parquet file, its columns to be read piece by piece."""
-    arrow, parquet = load(), load("pyarrow.parquet")
+    unfit = arrow.ArrowInvalid  # that pyarrow is not installed shows first
     with store.opened(path) as source:
         try:
             file = parquet.ParquetFile(source)
-        except arrow.ArrowInvalid:
+        except unfit:
             raise NexusError(f"{path} is no Parquet file, or not a whole one: write it anew") from None
         yield file
 
@@ -172,70 +166,3 @@ def batches(file: Any, columns: Sequence[str] | None = None) -> Iterator[Batch]:
     """Batches of a file, one row group being read after the other, so that no more than one is in memory."""
     for number in range(file.num_row_groups):
         yield from file.iter_batches(batch_size=GROUP_RECORDS, row_groups=[number], columns=columns)
-
-
-def load(module: str = "pyarrow") -> Any:
-    """Import pyarrow or a module of it, or what makes data frames.
-
-    :raises NexusConfigurationError: when it is not installed
-    """
-    try:
-        return importlib.import_module(module)
-    except ImportError:
-        extra = _EXTRAS.get(module, "parquet")
-        what = f"data frames need {module}" if module in _EXTRAS else "Parquet files and data frames need pyarrow"
-        hint = f"pip install 'airflow-provider-nexus[{extra}]'"
-        raise NexusConfigurationError(f"{what}: install the {extra!r} extra, {hint}") from None
-
-
-def arrow_schema(table: Table, metadata: Mapping[str, str]) -> Any:
-    """The ``pyarrow.Schema`` of a table's files: the columns that the SQL table has, in its order.
-
-    The metadata of a column has its ``meaning``, its dotted ``wire_name``, whether it is ``personal``, and ``content: json``
-    where its values are JSON text.
-
-    :param metadata: of the file; each name gets the prefix ``nexus.``
-    :raises NexusConfigurationError: when pyarrow is not installed
-    """
-    fields = [load().field(column.name, arrow_type(column), metadata=_metadata(column)) for column in table.columns]
-    return load().schema(fields, metadata={f"nexus.{name}": metadata[name] for name in sorted(metadata)})
-
-
-def _metadata(column: Column) -> dict[str, str]:
-    known = {"meaning": column.meaning, "wire_name": ".".join(column.path), "personal": str(column.personal).lower()}
-    return known | {"content": "json"} if column.kind == "json" else known
-
-
-def arrow_type(column: Column) -> Any:
-    """The Arrow type of a column's values."""
-    arrow = load()
-    if column.kind == "money":
-        return arrow.decimal128(PRECISION, column.scale)
-    if column.kind == "time":
-        return arrow.timestamp("us", tz="UTC")
-    kinds = {"date": arrow.date32, "integer": arrow.int64, "flag": arrow.bool_}
-    return kinds.get(column.kind, arrow.string)()
-
-
-def batch_of(rows: Sequence[TableRow], schema: Any) -> Batch:
-    """Rows, at least one, as a batch.
-
-    :param schema: an :func:`arrow_schema` of their table
-    """
-    arrow = load()
-    arrays = [arrow.array(values, field.type) for values, field in zip(zip(*rows, strict=True), schema, strict=True)]
-    return arrow.RecordBatch.from_arrays(arrays, schema=schema)
-
-
-def rows_of(batch: Batch) -> list[TableRow]:
-    """The rows of a batch: the values of its columns, in their order."""
-    return list(zip(*map(_values, batch.columns), strict=True))
-
-
-def _values(array: Any) -> list[Any]:
-    """Values as Python has them. Times are read without their zone, as pyarrow's choice of a zone object has changed."""
-    arrow = load()
-    if not arrow.types.is_timestamp(array.type):
-        return list(array.to_pylist())
-    plain = array.cast(arrow.timestamp("us")).to_pylist()
-    return [value if value is None else value.replace(tzinfo=UTC) for value in plain]

@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.delta.files import rows_in
 from airflow_provider_nexus.load.delta.table import VersionTable
-from airflow_provider_nexus.load.parquet.writer import arrow_schema, rows_of
+from airflow_provider_nexus.load.parquet.batches import arrow_schema, rows_of
 from tests.repeated import times
 from tests.sync.capturing import DAY, Capture, into_delta, living
 

@@ -17,7 +17,7 @@ from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.delta import incoming, merge
 from airflow_provider_nexus.load.delta.copy import DeltaCopy
 from airflow_provider_nexus.load.delta.table import VersionTable
-from airflow_provider_nexus.load.parquet.writer import arrow_schema
+from airflow_provider_nexus.load.parquet.batches import arrow_schema
 from airflow_provider_nexus.load.values import EXACT
 from tests.load.delta.writing import (
     DAY,

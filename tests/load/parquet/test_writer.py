@@ -17,7 +17,8 @@ from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusErro
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import TableRow
 from airflow_provider_nexus.load.parquet import writer as parquet
-from airflow_provider_nexus.load.parquet.writer import ParquetWriter, arrow_schema, batch_of, load, read_columns, read_rows
+from airflow_provider_nexus.load.parquet.batches import arrow_schema, load
+from airflow_provider_nexus.load.parquet.writer import ParquetWriter, batch_of, read_columns, read_rows
 from airflow_provider_nexus.load.rows import content_of
 from airflow_provider_nexus.sandbox import Sandbox
 from tests.load.parquet.rowing import read, rows_of, saved
