@@ -55,11 +55,11 @@ def check(folder: Any, table: Table, columns: Table, snapshot: Snapshot, follow:
     walk.accounts = {label: TableAccount(table) for label in manifests}
     spans = {label: each.window or ALL_TIME for label, each in books.readings.items() if label in manifests}
     files, names = snapshot.files(table.created), [column.name for column in table.columns]
-    keys = set[str]()
+    keys, latest = set[str](), snapshot.latest(table)
     try:
         for batch in current_rows(folder, files, columns, names):
             for start in range(0, batch.num_rows, _BATCH):
-                _look(batch.slice(start, _BATCH), walk, keys)
+                _look(batch.slice(start, _BATCH), walk, keys, latest)
             for label, span in spans.items():
                 walk.accounts[label].add(rows_of(inside(batch, table.created, span)))
             follow(walk.state.records, books.state.records)
@@ -88,14 +88,14 @@ def _of_the_loads(shelf: Shelf, books: Books, walk: _Walk) -> Iterator[str]:
         yield f"the manifests of the first {expected} loads are not named by those after them: take them back from a backup"
 
 
-def _look(batch: Batch, walk: _Walk, keys: set[str]) -> None:
+def _look(batch: Batch, walk: _Walk, keys: set[str], latest: list[int]) -> None:
     """Look at rows by themselves."""
     for row in rows_of(batch):
         key, stored = row[0], row[3]
         if key in keys:
             walk.problems.append(f"the record of key {key!r} is there twice: {_AGAIN}")
         keys.add(key)
-        if not is_sound(row):
+        if not is_sound(row, latest):
             walk.problems.append(
                 f"the row of key {key!r} was edited: its values are not what its _content is of: restore the table to a version "
                 "before that"

@@ -76,13 +76,18 @@ def digest_of_rows(folder: Any, files: Iterable[DataFile], table: Table) -> Dige
     return found
 
 
-def is_sound(row: TableRow) -> bool:
-    """Whether the values are those of the row's digest, which may be from before columns were added, which are null then."""
-    values = list(row[DIGESTED:])
-    while content_of(values) != row[CONTENT]:
-        if not values or values.pop() is not None:
+def is_sound(row: TableRow, latest: Iterable[int]) -> bool:
+    """Whether the values are those of the row's digest, which may be from before columns were added, which are null then.
+
+    :param latest: the places of the values, that of the column first that was added to the table last
+    """
+    values = dict(enumerate(row[DIGESTED:]))
+    for place in latest:
+        if content_of([*values.values()]) == row[CONTENT]:
+            return True
+        if values.pop(place) is not None:
             return False
-    return True
+    return False
 
 
 def newest(versions: Any) -> Any:

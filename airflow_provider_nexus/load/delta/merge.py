@@ -80,7 +80,7 @@ class Merge:
         self._scope, self._own, self._effects = scope, own, effects
         self._number, self.is_history, self._partition_by = number, isinstance(columns, VersionTable), snapshot.partition_by
         self.before = snapshot.files(columns.created)
-        self._schema, self._others = arrow_schema(columns, {}), snapshot.others(columns)
+        self._schema, self._others, self._latest = arrow_schema(columns, {}), snapshot.others(columns), snapshot.latest(columns)
         self._leaving = (TWICE, EDITED) if self.is_history else (REPLACED, DELETED, TWICE)
         self._spared = arrow.array(sorted({each.key for each in sealed.rejects}), arrow.string())
         self.account = TableAccount(columns, replace(sealed.manifest, **sealed.account.members()))
@@ -245,7 +245,8 @@ class Merge:
         self._effects.take(deleted, "deleted")
         self.twice += twice.num_rows
         names = [column.name for column in self._table.columns if column not in VERSIONING]
-        self.edited += sum(not is_sound(row) for rows in (replaced, deleted) for row in rows_of(rows.select(names)))
+        rows = (row for rows in (replaced, deleted) for row in rows_of(rows.select(names)))
+        self.edited += sum(not is_sound(row, self._latest) for row in rows)
         if self.is_history and deleted.num_rows:
             self._store(self._tombstones(deleted), writer, is_deleted=True)
         if self._own:

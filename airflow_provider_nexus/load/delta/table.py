@@ -17,7 +17,7 @@ from urllib.parse import unquote
 
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusContractError, NexusStorageError
 from airflow_provider_nexus.load.collection import is_same
-from airflow_provider_nexus.load.columns import Column, Table
+from airflow_provider_nexus.load.columns import DIGESTED, Column, Table
 from airflow_provider_nexus.load.delta.books import Shelf
 from airflow_provider_nexus.load.delta.library import handle_of, lake_errors, load_library, url_of, without
 from airflow_provider_nexus.load.delta.log import APPLICATION, LogCutError, books_at
@@ -120,6 +120,12 @@ class Snapshot:
         """The fields of the table that somebody has added to its columns."""
         known = {*(column.name for column in table.columns), self.column}
         return [each for each in arrow.schema(self.handle.schema().to_arrow()) if each.name not in known]
+
+    def latest(self, table: Table) -> list[int]:
+        """The places of a row's values, without those that are not digested, that of the column first that was added last."""
+        there = {name: place for place, name in enumerate(arrow.schema(self.handle.schema().to_arrow()).names)}
+        names = [column.name for column in table.columns[DIGESTED:] if column not in VERSIONING]
+        return sorted(range(len(names)), key=lambda place: there.get(names[place], len(there)), reverse=True)
 
     @property
     def version(self) -> int:

@@ -13,11 +13,12 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from airflow_provider_nexus.exceptions import NexusConfigurationError, NexusContractError, NexusStorageError, NexusUnprovedError
-from airflow_provider_nexus.load.columns import Table
+from airflow_provider_nexus.load.columns import CONTENT, DIGESTED, Table
 from airflow_provider_nexus.load.delta import incoming, merge
 from airflow_provider_nexus.load.delta.copy import DeltaCopy
-from airflow_provider_nexus.load.delta.table import VersionTable
+from airflow_provider_nexus.load.delta.table import VERSIONING, VersionTable
 from airflow_provider_nexus.load.parquet.batches import arrow_schema
+from airflow_provider_nexus.load.rows import content_of
 from airflow_provider_nexus.load.values import EXACT
 from tests.load.delta.writing import (
     DAY,
@@ -161,6 +162,23 @@ def test_a_column_that_is_missing_is_added(tmp_path: Path) -> None:
     load_day(tmp_path, 0, day(0, 20))
     assert DeltaTable(tmp_path).schema().to_arrow().field(TABLE.columns[-1].name).nullable
     assert len(held(tmp_path)) == 20
+
+
+@pytest.mark.parametrize("output", ["current", "history"])
+def test_rows_from_before_a_column_among_the_others_are_sound(tmp_path: Path, output: Any) -> None:
+    rows, own = day(0, 20), () if output == "current" else VERSIONING
+    place = next(place for place in range(DIGESTED + 2, len(TABLE.columns)) if rows[0][place] is None)
+    former = copy_in(tmp_path, output=output)
+    former._lake.table = Table(TABLE.resource)
+    former._lake.table.__dict__["columns"] = (*TABLE.columns[:place], *TABLE.columns[place + 1 :], *own)
+    former.prepare()
+    digests = [content_of([*each[DIGESTED:place], *each[place + 1 :]]) for each in rows]
+    load_day(
+        tmp_path, 0, [(*each[:CONTENT], it, *each[DIGESTED:]) for each, it in zip(rows, digests, strict=True)], output=output
+    )
+    assert copy_in(tmp_path, output=output).check().problems == ()
+    assert load_day(tmp_path, 0, day(0, 20, version=1), output=output).repaired == 0
+    assert copy_in(tmp_path, output=output).check().problems == ()
 
 
 def test_what_lies_there_is_refused(tmp_path: Path) -> None:
