@@ -35,10 +35,9 @@ class _Walk:
 
 
 def check(folder: Any, table: Table, columns: Table, snapshot: Snapshot, follow: Follow = unheard) -> Checked:
-    """Look at every manifest and every row. Nexus is not asked.
+    """Look at every manifest and every row; ``follow`` is called with the number of rows. Nexus is not asked.
 
     :param table: the resource's columns; those of the files may be more
-    :param follow: called with the number of rows that were looked at
     """
     shelf = Shelf(folder)
     try:

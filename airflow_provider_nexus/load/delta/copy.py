@@ -51,8 +51,7 @@ class DeltaCopy:
 
     :param collection: root of the table: the folder of the resource
     :param table: the resource's columns
-    :param environment: whose records they are
-    :param base_url: where they are read
+    :param environment: whose records they are, read at ``base_url``
     :param output: one row for each record, or one for each version that was seen
     :param partition_by: ``month`` or ``day`` of creation, for a table that is made; ``None`` to take that of the table
     :param storage_options: what deltalake needs to open the store

@@ -25,10 +25,7 @@ Kind = Literal["inserted", "updated", "deleted"]
 
 
 class Effects:
-    """What a load changes of the books.
-
-    :param own: label of the window that the load reads whole, whose account is made anew
-    """
+    """What a load changes of the books; the account of its own window, which it reads whole, is made anew."""
 
     def __init__(self, table: Table, books: Books, shelf: Shelf, own: str) -> None:
         self._table, self._shelf, self._readings = table, shelf, books.readings

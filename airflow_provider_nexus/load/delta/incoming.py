@@ -95,9 +95,8 @@ class Near:
         self._keys = self._index["_key"].combine_chunks()
 
     def compare(self, stored: Batch) -> tuple[Any, list[tuple[int, int, int]]]:
-        """Look for the keys of stored rows.
+        """Look for the keys of stored rows, by ``_key``, ``_read_at``, ``_content`` and the creation stamp.
 
-        :param stored: their columns ``_key``, ``_read_at``, ``_content`` and that of the creation stamp
         :return: which rows were found, and of each the number of the stored row, that of the incoming one, and its mark
         """
         places = compute.index_in(stored["_key"], value_set=self._keys)

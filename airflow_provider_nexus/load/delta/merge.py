@@ -36,11 +36,7 @@ _SMALL, _MANY_SMALL = 10_000, 16
 
 @dataclass
 class Plan:
-    """What becomes of the rows of a file.
-
-    :param marks: of each row, in order; zero where nothing is to be done
-    :param updates: the numbers of the incoming rows that replace some
-    """
+    """What becomes of the rows of a file: a mark for each, zero where nothing is to be done, and the rows that replace some."""
 
     file: DataFile
     marks: bytearray

@@ -106,12 +106,7 @@ def tombstones(table: Table, deleted: Iterable[TableRow], sealed: Sealed) -> lis
 
 @dataclass(frozen=True)
 class Rewritten:
-    """What rewriting changed.
-
-    :param inserted: versions of records that were not there
-    :param updated: each version that was replaced, with the one in its place
-    :param deleted: rows that were deleted
-    """
+    """What rewriting changed: new versions, each replaced one with the one in its place, and rows that were deleted."""
 
     inserted: list[TableRow] = field(default_factory=list)
     updated: list[tuple[TableRow, TableRow]] = field(default_factory=list)

@@ -22,10 +22,7 @@ from airflow_provider_nexus.load.sql.tables import AT_ONCE, Model, current
 
 
 def check(connection: Connection, model: Model, follow: Follow = unheard) -> Checked:
-    """Look at every manifest and every row.
-
-    :param follow: called with the number of rows that were looked at
-    """
+    """Look at every manifest and every row; ``follow`` is called with the number of rows that were looked at."""
     manifests, problems = ManifestCheck(Bookkeeping(connection, model), model), list[str]()
     for row, flaws in manifests.walk():
         problems += [f"manifest {row['number']} of table {model.name} {flaw}" for flaw in flaws]

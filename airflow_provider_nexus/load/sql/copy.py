@@ -47,13 +47,11 @@ class SqlCopy:
 
     :param engine: of the database; it stays the caller's
     :param name: of the table, behind a schema and a point if it has one
-    :param table: the resource's columns
-    :param environment: whose records they are
-    :param base_url: where they are read
+    :param table: the columns of the ``resource`` that it is a copy of
+    :param environment: whose records they are, read at ``base_url``
     :param output: one row for each record, or one for each version that was seen
     :param contract: what becomes of differences between the table and the catalogue
     :param batch: rows in one statement
-    :ivar resource: what it is a copy of
     :raises NexusConfigurationError: when an argument is none of those that can be
     """
 
