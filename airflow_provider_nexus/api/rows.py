@@ -98,6 +98,8 @@ class RowReader:
         self._decoders = [decoder_of(_struct(resource.name, wanted)) for wanted in trees]
         page = _struct(resource.name, self._wanted(amount=Any if with_amounts else None, part_of_key=str))
         self._decode_page = decoder_of(list[page], Decimal)  # type: ignore[valid-type]
+        # such a part is no text, and its zero would be taken for nothing
+        self._has_amount_in_key = any(".".join(path) in resource.key for path, _ in self._amounts)
         self._holders: dict[tuple[str, ...], list[tuple[str, bool]]] = {}
         for path, field in self._amounts:
             self._holders.setdefault(path[:-1], []).append((path[-1], field.unit == "fiat"))
@@ -124,7 +126,7 @@ class RowReader:
         if raws and self._is_respelt is None:
             self._is_respelt = lenient.is_respelt(raws[0], self._tree)
         with suppress(*_UNUSUAL):
-            found = [] if self._is_respelt else self._decode_page(b"[%b]" % b",".join(raws))
+            found = [] if self._is_respelt or self._has_amount_in_key else self._decode_page(b"[%b]" % b",".join(raws))
             if len(found) != len(raws):
                 raise ValueError("names in another case, or a text that is not one record")
             parts = [[getattr(each, name) or "" for each in found] for name in self.resource.key]

@@ -232,6 +232,19 @@ class TestErrors:
             RowReader(get_resource("orders")).read(raw)
 
 
+@pytest.mark.parametrize("amount", ["0", "0.0", "-0", "0E-8", '"0"', "12.50", "1E5", "null"])
+def test_an_amount_in_a_key_is_the_same_text_alone_and_in_a_page(amount: str) -> None:
+    """A record with one text for its key on its own, and another on a page of such records, would be two records."""
+
+    def mutation(crypto: str, amount: str) -> bytes:
+        members = f'"transactionCode":"T","type":"FEE","cryptoCode":"{crypto}","cryptoAmount":{amount}'
+        return f'{{{members},"created":"2026-01-01T10:00:00Z"}}'.encode()
+
+    reader, raw = RowReader(get_resource("hot_wallet_mutations")), mutation("BTC", amount)
+    pages = [reader.page([raw]), reader.page([raw, mutation("ETH", "7")])]
+    assert {page[0].key for page in pages} == {reader.read(raw).key}
+
+
 def test_in_order_is_by_stamp_key_and_text() -> None:
     rows = [
         Row("2026-01-02T03:04:05", "A", b"1"),
