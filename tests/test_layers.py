@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -209,3 +210,8 @@ def test_the_command_line_is_defined_without_heavy_imports() -> None:
     names = [_dotted(path) for path in _of({"cli"}) if path.stem in ("__init__", "definition")]
     found = json.loads(_run(_HEAVY_IMPORTS.format(prepare=_AIRFLOW_FIRST, names=names, heavy=HEAVY)))
     assert {name: heavy for name, heavy in found.items() if heavy} == {}
+
+
+def test_no_class_shares_its_name_with_another_one() -> None:
+    named = [node.name for path in MODULES for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ClassDef)]
+    assert {name for name, times in Counter(named).items() if times > 1} == set()

@@ -18,7 +18,7 @@ from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load.claims import contradictions
 from airflow_provider_nexus.load.collection import ResourceFolder, below, tables_below
 from airflow_provider_nexus.load.copy import Reject
-from airflow_provider_nexus.load.delta.books import MANIFESTS, Reading
+from airflow_provider_nexus.load.delta.books import MANIFESTS, StoredReading
 from airflow_provider_nexus.load.delta.copy import DeltaCopy
 from airflow_provider_nexus.load.manifest import NAME, READINGS, REJECTED, SUPERSEDED, Manifest, Previous
 from airflow_provider_nexus.load.parquet.unsettled import NAME as UNSETTLED
@@ -161,7 +161,7 @@ def _copy_of_table(path: str, copy: DeltaCopy) -> ResourceCopy:
     return ResourceCopy(path, entries, [], readings, books.open if copy.resource.lifecycle else None, chain)
 
 
-def _entry_of_table(path: str, copy: DeltaCopy, label: str, reading: Reading, labels: list[str]) -> WindowEntry:
+def _entry_of_table(path: str, copy: DeltaCopy, label: str, reading: StoredReading, labels: list[str]) -> WindowEntry:
     place = f"{path}/{MANIFESTS}/{reading.sha256}.json".lstrip("/")
     entry = WindowEntry(label, place, reading.start or reading.read_at, reading.end, None, reading.sha256)
     try:

@@ -35,7 +35,7 @@ VERSION = 1
 _BACK = f"take it back from a backup, restore the table to a version before it was written, {OR_AWAY}"
 
 
-class Reading(Struct, frozen=True):
+class StoredReading(Struct, frozen=True):
     """A window in the table, or all of it where its records have no window.
 
     :param start: ``None`` with ``end`` for all records
@@ -51,7 +51,7 @@ class Reading(Struct, frozen=True):
     sha256: Sha256
 
     @classmethod
-    def of(cls, sealed: Sealed, sha256: str) -> Reading:
+    def of(cls, sealed: Sealed, sha256: str) -> StoredReading:
         """A reading that was just made. Its moments may be pendulum's, which would be stored in another way."""
         ends = (sealed.window.start, sealed.window.end) if sealed.window else (None, None)
         start, end, read_at = (
@@ -80,7 +80,7 @@ class Books(Struct, frozen=True):
     number: int = 0
     last: str = ""
     state: TableState = TableState(records=0, digest="sha256-sum:" + "0" * 64)
-    readings: dict[str, Reading] = {}
+    readings: dict[str, StoredReading] = {}
     unsettled: dict[str, str] = {}
     months: dict[str, list[IndexedTotals]] = {}
     books_version: int = VERSION

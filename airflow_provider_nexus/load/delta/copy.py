@@ -20,14 +20,14 @@ from airflow_provider_nexus.load.account import Grouping, TableAccount, TableDig
 from airflow_provider_nexus.load.collection import snapshots_of, windows_of
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import Checked, Output, Sealed, Stored, TableRow
-from airflow_provider_nexus.load.delta.books import BOOKS, Books, Reading, Shelf
+from airflow_provider_nexus.load.delta.books import BOOKS, Books, Shelf, StoredReading
 from airflow_provider_nexus.load.delta.check import check
 from airflow_provider_nexus.load.delta.effects import Effects
 from airflow_provider_nexus.load.delta.files import current_rows
 from airflow_provider_nexus.load.delta.incoming import Incoming
 from airflow_provider_nexus.load.delta.library import OR_AWAY
 from airflow_provider_nexus.load.delta.mend import Mend
-from airflow_provider_nexus.load.delta.merge import Merge, meets
+from airflow_provider_nexus.load.delta.merge import DeltaMerge, meets
 from airflow_provider_nexus.load.delta.table import PARTITIONS, DataFile, LakeTable, PartitionBy, Snapshot, VersionTable, by_month
 from airflow_provider_nexus.load.manifest import Manifest, TableState
 from airflow_provider_nexus.load.parquet.batches import Batch, inside, rows_of
@@ -160,7 +160,7 @@ class DeltaCopy:
         if before:
             refuse_unproved(f"{label} in {self.folder}", before.verdict, sealed.verdict, sealed.manifest.proof.reasons)
         effects, number = Effects(self._source, books, self.shelf, label), books.number + 1
-        merge = Merge(self._columns, snapshot, incoming, sealed, scope=scope, own=own, effects=effects, number=number)
+        merge = DeltaMerge(self._columns, snapshot, incoming, sealed, scope=scope, own=own, effects=effects, number=number)
         merge.run()
         former = self.shelf.manifest(before.sha256) if before else None
         mend = Mend(self.folder, self._source, self._columns, merge, effects)
@@ -173,7 +173,7 @@ class DeltaCopy:
         sha256 = self.shelf.put_manifest(manifest)
         readings = effects.readings(sealed, scope)
         if label:
-            readings[label] = Reading.of(sealed, sha256)
+            readings[label] = StoredReading.of(sealed, sha256)
         number = self.shelf.put_books(Books(books.number + 1, sha256, state, readings, effects.unsettled, effects.months))
         said = {"nexus.load": str(books.number + 1), "nexus.reading": sealed.label, "nexus.verdict": sealed.verdict}
         said |= {"nexus.resource": self._belongs["resource"], "nexus.key_digest": manifest.key_digest, "nexus.manifest": sha256}
@@ -272,7 +272,7 @@ class DeltaCopy:
         return totals
 
 
-def _state(books: Books, merge: Merge, mend: Mend, effects: Effects) -> TableState:
+def _state(books: Books, merge: DeltaMerge, mend: Mend, effects: Effects) -> TableState:
     """What the table contains after a load."""
     versions = mend.versions or TableDigests.load(books.state).versions.plus(merge.versions)
     return TableDigests(effects.state, versions).dump(is_history=merge.is_history)

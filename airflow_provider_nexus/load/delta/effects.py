@@ -13,7 +13,7 @@ from airflow_provider_nexus.extract.window import ALL_TIME, Window
 from airflow_provider_nexus.load.account import Grouping, TableAccount, TableDigests
 from airflow_provider_nexus.load.columns import Table, UnsettledRule
 from airflow_provider_nexus.load.copy import Sealed
-from airflow_provider_nexus.load.delta.books import Books, Reading, Shelf
+from airflow_provider_nexus.load.delta.books import Books, Shelf, StoredReading
 from airflow_provider_nexus.load.delta.files import contents_of, parted
 from airflow_provider_nexus.load.delta.table import MONTH
 from airflow_provider_nexus.load.manifest import ChangeCounts, Manifest
@@ -114,7 +114,7 @@ class Effects:
         found = {month: [IndexedTotals(**each) for each in totals.dump()] for month, totals in sorted(self._months.items())}
         return {month: every for month, every in found.items() if every}
 
-    def readings(self, sealed: Sealed, scope: Window | None) -> dict[str, Reading]:
+    def readings(self, sealed: Sealed, scope: Window | None) -> dict[str, StoredReading]:
         """The readings as they are from now on, the manifests of those that were changed being written."""
         found = dict(self._readings)
         for label, patched in self._patches.items():

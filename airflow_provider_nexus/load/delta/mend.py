@@ -15,7 +15,7 @@ from airflow_provider_nexus.load.account import Digest, Grouping
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.delta.effects import Effects
 from airflow_provider_nexus.load.delta.files import contents_of, current_rows, digest_of_rows
-from airflow_provider_nexus.load.delta.merge import Merge, meets
+from airflow_provider_nexus.load.delta.merge import DeltaMerge, meets
 from airflow_provider_nexus.load.delta.table import DataFile, by_month
 from airflow_provider_nexus.load.manifest import Manifest
 from airflow_provider_nexus.load.parquet.batches import Batch, inside, rows_of
@@ -30,7 +30,7 @@ class Mend:
     :ivar versions: those of a history from now on, where they had to be counted anew
     """
 
-    def __init__(self, folder: Any, source: Table, columns: Table, merge: Merge, effects: Effects) -> None:
+    def __init__(self, folder: Any, source: Table, columns: Table, merge: DeltaMerge, effects: Effects) -> None:
         self._folder, self._source, self._columns, self._merge, self._effects = folder, source, columns, merge, effects
         self._damaged = list[Window]()
         self.repaired = 0

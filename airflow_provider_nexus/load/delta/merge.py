@@ -43,7 +43,7 @@ class Plan:
     updates: list[int] = field(default_factory=list)
 
 
-class Merge:
+class DeltaMerge:
     """Merges one reading into the table as it is at one version.
 
     :param scope: what the reading is the whole of

@@ -64,7 +64,7 @@ class Month(Struct, frozen=True):
     totals: list[IndexedTotals]
 
 
-class Stored(Struct, frozen=True):
+class StoredIndex(Struct, frozen=True):
     """The index as it is stored.
 
     :param windows: by the names of their folders
@@ -127,7 +127,7 @@ class WindowIndex:
     def _read(self) -> None:
         """Take what is stored, but for what may not be so any more."""
         self._is_read, self._raw = True, store.read(self._folder / WINDOWS)
-        stored = decoded(self._raw, Stored)
+        stored = decoded(self._raw, StoredIndex)
         if stored is None and self.named:
             level, lack = (logging.INFO, "is missing") if self._raw is None else (logging.WARNING, "can't be read")
             _log.log(level, "%s %s: it is made anew from %s manifests", self._folder / WINDOWS, lack, f"{len(self.named):,}")
@@ -201,7 +201,9 @@ class WindowIndex:
             self._months[month] = Month(digest_of(raw), [IndexedTotals(**each) for each in self._sum_of(month).dump()])
         self._stale.clear()
         self._fresh.clear()
-        raw = msgspec.json.encode(Stored(self._entries, sorted(self._changing), self._looked_at, self._months), order="sorted")
+        raw = msgspec.json.encode(
+            StoredIndex(self._entries, sorted(self._changing), self._looked_at, self._months), order="sorted"
+        )
         if raw != self._raw:
             store.put(path, io.BytesIO(raw))
             self._raw = raw
@@ -289,7 +291,7 @@ def flaws_of(collection: Any, found: Mapping[str, Manifest]) -> Iterator[tuple[A
     """
     path = collection / FOLDER / WINDOWS
     raw = store.read(path)
-    stored = decoded(raw, Stored)
+    stored = decoded(raw, StoredIndex)
     if stored is None:
         if raw is not None:
             yield path, "can't be read"

@@ -24,7 +24,7 @@ from airflow_provider_nexus.load.manifest import NAME, Manifest, parse
 from airflow_provider_nexus.load.members import decoded
 from airflow_provider_nexus.load.rejects import digest_of
 from airflow_provider_nexus.load.sql.errors import refuse_swallowed
-from airflow_provider_nexus.load.sql.merge import Merge
+from airflow_provider_nexus.load.sql.merge import SqlMerge
 from airflow_provider_nexus.load.sql.name import BOOKS
 from airflow_provider_nexus.load.sql.sessions import transaction
 from airflow_provider_nexus.load.sql.tables import AT_ONCE, Model, tables_of_books
@@ -151,7 +151,7 @@ class Bookkeeping:
         found = self._connection.execute(query).mappings().one_or_none()
         return dict(found) if found else None
 
-    def write(self, sealed: Sealed, merge: Merge, previous: str, belongs: Mapping[str, str]) -> str:
+    def write(self, sealed: Sealed, merge: SqlMerge, previous: str, belongs: Mapping[str, str]) -> str:
         """Store the manifest of a load after the one of a digest, and what did not fit; the digest of the new one.
 
         :param belongs: resource, environment, base URL and output

@@ -26,7 +26,7 @@ from airflow_provider_nexus.load.rows import TableConverter
 from airflow_provider_nexus.load.sql.bookkeeping import BACKUP, Bookkeeping
 from airflow_provider_nexus.load.sql.check import ManifestCheck, check
 from airflow_provider_nexus.load.sql.errors import failing
-from airflow_provider_nexus.load.sql.merge import Ground, Merge
+from airflow_provider_nexus.load.sql.merge import Ground, SqlMerge
 from airflow_provider_nexus.load.sql.place import placed
 from airflow_provider_nexus.load.sql.schema import prepare
 from airflow_provider_nexus.load.sql.sessions import reading, session, snapshot, transaction
@@ -135,7 +135,7 @@ class SqlCopy:
             digests = TableDigests.load(state) if state else TableDigests()
             read = (window for window, _ in books.windows(number - 1))
             ground = Ground([ALL_TIME] if last and scope == ALL_TIME else list(joined(read)))
-            merge = Merge(connection, self.model, staged, number, digests, ground, self._batch)
+            merge = SqlMerge(connection, self.model, staged, number, digests, ground, self._batch)
             merge.upsert()
             if scope is not None:
                 merge.delete(scope, sealed)

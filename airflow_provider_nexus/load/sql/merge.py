@@ -47,7 +47,7 @@ class Ground:
 
 
 @dataclass
-class Merge:
+class SqlMerge:
     """One load's changes.
 
     :param staged: the table of the rows that were read
