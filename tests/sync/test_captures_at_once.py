@@ -17,6 +17,7 @@ from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.manifest import load
 from airflow_provider_nexus.load.parquet.changes import Patch
 from airflow_provider_nexus.load.parquet.writer import ParquetWriter
+from tests.repeated import times
 from tests.sync.capturing import DAY, into_files, living
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -53,7 +54,7 @@ def test_a_window_that_another_run_has_changed_is_not_patched(tmp_path: Path) ->
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(times(2, 3)))
 def test_neither_spoils_what_the_other_writes(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     with living(per_day=40) as sandbox:

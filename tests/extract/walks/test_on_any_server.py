@@ -110,7 +110,7 @@ def test_each_setting(server: Sandbox, name: str, resource: str) -> None:
     assert len(result.before) > 5, "a window with nothing in it proves nothing"
 
 
-EXAMPLES = times(10, 100)
+EXAMPLES = times(6, 100)
 """How many servers are drawn."""
 CHURN = st.sampled_from(
     [
