@@ -224,6 +224,20 @@ def test_a_run_that_broke_off_anywhere_is_made_good(tmp_path: Path, resource: st
         writes_of_a_run(tmp_path / str(number), resource, history, monkeypatch, number)
 
 
+def test_a_window_whose_manifest_somebody_has_deleted_is_read_again_in_its_place(tmp_path: Path, caplog: Any) -> None:
+    with living(per_day=25) as sandbox:
+        capture = into_files(sandbox, tmp_path)
+        for _ in range(3):
+            capture.run()
+            sandbox.advance(DAY)
+        last = sorted(windows_of(tmp_path))[-1]
+        (tmp_path / last / manifests.NAME).unlink()
+        capture.run()
+        assert capture.wrong() == []
+        assert manifests.load(tmp_path / last) is not None
+        assert "is not whole in the copy: it is read again" in caplog.text
+
+
 def writes_of_a_run(folder: Path, resource: str, history: bool, monkeypatch: Any, stop: int | None) -> int:
     with living(per_day=25) as sandbox:
         capture = into_files(sandbox, folder, resource, history=history, rereads=5)
@@ -242,6 +256,8 @@ def writes_of_a_run(folder: Path, resource: str, history: bool, monkeypatch: Any
             sandbox.advance(seconds)
             capture.run()
             assert capture.wrong() == [], (stop, seconds)
+            unpublished = [folder / name for name in windows_of(folder) if manifests.load(folder / name) is None]
+            assert not any(part for each in unpublished for part in each.glob("part-*")), "who knows no manifests reads them too"
             chain(folder)
             if history:
                 shown = latest_of(folder)

@@ -22,7 +22,7 @@ from airflow_provider_nexus.load.claims import damage
 from airflow_provider_nexus.load.collection import fields_before, previous_of, refuse_other_format, windows_named
 from airflow_provider_nexus.load.columns import Table
 from airflow_provider_nexus.load.copy import Sealed, Stored, TableRow
-from airflow_provider_nexus.load.manifest import NAME, READINGS, SUPERSEDED, ChangeCounts, Manifest
+from airflow_provider_nexus.load.manifest import NAME, READINGS, ChangeCounts, Manifest
 from airflow_provider_nexus.load.parquet.changes import Patch, tombstones
 from airflow_provider_nexus.load.parquet.index import Entry, WindowIndex, forget
 from airflow_provider_nexus.load.parquet.scan import Scan
@@ -87,13 +87,14 @@ class ParquetCopy:
     def torn(self, asked: Window) -> list[Window]:
         """The windows to be read again.
 
-        Those whose manifest was withdrawn to be replaced, and never was; those that a later manifest names and that are missing,
-        with the window that names them, as its manifest must name the new one; and of those asked for the damaged ones.
+        Those whose folders have files and no manifest, as a run was cut off or somebody has deleted it, since a reader that knows
+        nothing of manifests takes these files; those that a later manifest names and that are missing, with the window that names
+        them, as its manifest must name the new one; and of those asked for the damaged ones.
         """
         published = self._published()
-        torn = {name: window for name, window in self._index.named.items() if name not in published}
-        torn = {name: window for name, window in torn.items() if store.names(self._collection / name / SUPERSEDED)}
-        torn |= self._index.lost
+        left = {name: window for name, window in self._index.named.items() if name not in published}
+        left = {name: window for name, window in left.items() if not self._meets_others(window)}
+        torn = {name: window for name, window in left.items() if store.names(self._collection / name)} | self._index.lost
         for name, (window, entry) in published.items():
             before = entry.previous
             lost = {} if before in published else windows_named([before])
