@@ -150,11 +150,11 @@ def flaw_of(path: Any, file: File) -> str:
     return "" if digest == file.sha256 else f"was changed, its SHA-256 is not the one that {NAME} states"
 
 
-def unnamed(folder: Any, manifest: Manifest) -> list[str]:
-    """The files that a sync writes for readers, and that a manifest does not name."""
+def unnamed(folder: Any, manifest: Manifest | None) -> list[str]:
+    """The files that a sync writes for readers, and that a manifest does not name; all of them where there is none."""
     found = [name for name in store.names(folder) if _PART.fullmatch(name)]
     found += [f"{FOLDER}/{name}" for name in store.names(folder / FOLDER)]
-    named = {file.name for file in (*manifest.files, *manifest.rejected)}
+    named = {file.name for file in (*manifest.files, *manifest.rejected)} if manifest else set()
     return [name for name in found if name not in named]
 
 

@@ -22,7 +22,7 @@ from airflow_provider_nexus.extract.proof import Verdict
 from airflow_provider_nexus.load import manifest as manifests
 from airflow_provider_nexus.load import rejects
 from airflow_provider_nexus.load.claims import amounts_of, contradictions, damage, unnamed
-from airflow_provider_nexus.load.collection import refuse_another, refuse_other_format
+from airflow_provider_nexus.load.collection import refuse_another, refuse_other_format, windows_of
 from airflow_provider_nexus.load.copy import Reject
 from airflow_provider_nexus.load.manifest import NAME, READINGS, REJECTED, SUPERSEDED, File, Manifest, Previous
 
@@ -82,10 +82,13 @@ def publish(
             wrong = damage(folder, published) if found is None else wrong
             wrong |= _misstated(published, manifest, has_all=not is_reading) or _orphaned(collection, published)
             if not wrong:
+                _clear_unpublished(folder, published)
                 return Published(changed=False, raw=former)
         manifest = replace(manifest, replaces=manifests.digest_of(former))
     _withdraw(folder, former, manifest)
-    return Published(changed=True, raw=_put(folder, parts, aside, manifest), damage=wrong)
+    raw = _put(folder, parts, aside, manifest)
+    _clear_unpublished(folder, manifest)
+    return Published(changed=True, raw=raw, damage=wrong)
 
 
 def _put(folder: Any, parts: list[Part], aside: bytes, manifest: Manifest) -> bytes:
@@ -121,10 +124,28 @@ def _withdraw(folder: Any, former: bytes | None, manifest: Manifest) -> None:
     if former is not None:
         store.put(folder / SUPERSEDED / f"{manifest.replaces}.json", io.BytesIO(former))
     store.remove(folder / NAME)
+    _remove_unnamed(folder, manifest)
+
+
+def _remove_unnamed(folder: Any, manifest: Manifest | None) -> None:
     for name in (*filter(_LEFT.fullmatch, store.names(folder)), *unnamed(folder, manifest)):
         store.remove(folder / name)
-    if not manifest.rejected:
+    if manifest is None or not manifest.rejected:
         store.remove_folder(folder / rejects.FOLDER)
+
+
+def _clear_unpublished(folder: Any, manifest: Manifest) -> None:
+    """Remove the files of tries that were cut off before their manifest, of windows within this one, which is proved.
+
+    The end of a window that is open moves from one try to the next, and who reads all files would find their records twice.
+    """
+    span = manifest.span
+    if folder.parent.name == READINGS or span is None or manifest.proof.verdict == Verdict.UNPROVED:
+        return
+    for name, window in windows_of(folder.parent).items():
+        is_within = name != folder.name and span.start <= window.start and window.end <= span.end
+        if is_within and store.size(folder.parent / name / NAME) is None:
+            _remove_unnamed(folder.parent / name, None)
 
 
 def _is_same(published: Manifest, manifest: Manifest) -> bool:

@@ -336,3 +336,28 @@ def test_changes_are_not_captured_into_json_lines(tmp_path: Path) -> None:
         assert span.end
         with pytest.raises(NexusConfigurationError, match="contains JSON lines, and this run writes Parquet files"):
             capture(sandbox, tmp_path, "broker_transactions", span.end)
+
+
+@pytest.mark.parametrize("file_format", ["jsonl", "parquet"])
+def test_a_try_that_was_cut_off_is_not_read_beside_the_longer_window_of_the_next_one(
+    tmp_path: Path, file_format: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a window without an end, the next try reads one that ends later: it has another folder."""
+    with sandbox_and_client() as (sandbox, client):
+        begin = RequestedWindow((sandbox.now - timedelta(hours=24)).replace(microsecond=0), None, "arguments")
+        whole = store.put
+
+        def cut_off(path: Any, data: Any) -> None:
+            if path.name == NAME:
+                raise OSError("the worker is gone")
+            whole(path, data)
+
+        with monkeypatch.context() as broken:
+            broken.setattr(store, "put", cut_off)
+            with pytest.raises(OSError, match="gone"):
+                put(client, tmp_path, "transactions", begin, file_format)
+        (left,) = tmp_path.rglob("part-*")
+        sandbox.advance(3600)
+        folder = put(client_of(sandbox), tmp_path, "transactions", begin, file_format)
+        assert folder != left.parent
+        assert list(tmp_path.rglob("part-*")) == [folder / left.name]
