@@ -39,7 +39,7 @@ def contradictions(manifest: Manifest, rejected: int, *, has_all: bool = True) -
         yield "its schema's fingerprint is not that of its fields"
     yield from _of_the_window(manifest)
     yield from _of_the_server(manifest)
-    flaws = list(_of_the_proof(manifest.proof))
+    flaws = list(_of_the_proof(manifest.proof, is_of_one=manifest.feed != "whole"))
     yield from _of_the_days(manifest)
     yield from flaws or _of_the_count(manifest, rejected, exact=has_all and manifest.feed not in _LOOSE)
 
@@ -73,7 +73,8 @@ def _of_the_server(manifest: Manifest) -> Iterator[str]:
         yield f"its environment is {manifest.environment!r}, and its base_url is that of {name!r}"
 
 
-def _of_the_proof(proof: NamedProof) -> Iterator[str]:
+def _of_the_proof(proof: NamedProof, *, is_of_one: bool) -> Iterator[str]:
+    """What is wrong with a proof, be it of one collection or of the children of many parents."""
     for name, known in (("verdict", [str(each) for each in Verdict]), ("strategy", _STRATEGIES), ("totals", _TOTALS)):
         if getattr(proof, name) not in known:
             yield f"its proof's {name} is {getattr(proof, name)!r}, which is none: there are {', '.join(known)}"
@@ -82,7 +83,7 @@ def _of_the_proof(proof: NamedProof) -> Iterator[str]:
     if proof.verdict in (Verdict.PROVED, Verdict.PROVED_SHRUNK):
         judged = judge(proof.unique, proof.total_first, proof.total_last)
         # Of children some may be proved and some have shrunk.
-        if judged not in (proof.verdict, Verdict.PROVED):
+        if judged != proof.verdict and (is_of_one or judged != Verdict.PROVED):
             totals = f"totals of {proof.total_first} at first and {proof.total_last} at the end"
             yield f"its verdict is {proof.verdict!r}, and {proof.unique} unique records with {totals} make that {str(judged)!r}"
         if proof.totals == "differ":

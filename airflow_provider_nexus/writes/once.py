@@ -20,6 +20,7 @@ from airflow_provider_nexus.api.records import at
 from airflow_provider_nexus.client.call import Call
 from airflow_provider_nexus.client.client import NexusClient
 from airflow_provider_nexus.client.log import Log
+from airflow_provider_nexus.client.retry import ambiguous
 from airflow_provider_nexus.exceptions import (
     NexusAmbiguousWriteError,
     NexusClaimLostError,
@@ -204,7 +205,7 @@ class Once:
         try:
             answer = claim.send(lambda mark: self._client.session.send(call, envelope.unwrap, before=mark).value, self._now)
         except NexusAmbiguousWriteError as error:
-            return self._look_again(write, since, error.detail or "no answer")
+            return self._look_again(write, since, error)
         except NexusError as error:
             if not isinstance(error, NexusClaimLostError):
                 self._log.info("it was not carried out")
@@ -219,7 +220,7 @@ class Once:
             self._log.warning("Nexus did not store the reference of %s: no other run can find it by that", write.shown(code))
         return record
 
-    def _look_again(self, write: Write, since: datetime, why: str) -> Record:
+    def _look_again(self, write: Write, since: datetime, why: str | NexusAmbiguousWriteError) -> Record:
         for pause in self._pauses if write.find else ():
             self._log.info("not known whether it was carried out: looking for it in %.0f s", pause)
             self._sleep(pause)
@@ -276,7 +277,9 @@ class Once:
     def _conflict(self, write: Write, detail: str) -> NexusConflictError:
         return NexusConflictError(write.method, Call(write.method, write.path).label, detail=detail)
 
-    def _ambiguous(self, write: Write, since: datetime, why: str) -> NexusAmbiguousWriteError:
+    def _ambiguous(self, write: Write, since: datetime, why: str | NexusAmbiguousWriteError) -> NexusAmbiguousWriteError:
         lookup = write.lookup_by_hand.replace("{since}", f"{since:%Y-%m-%dT%H:%M:%SZ}")
         lookup = f"{lookup} Only when Nexus did not carry it out, {self._ledger.way_out}.".lstrip()
-        return NexusAmbiguousWriteError(write.method, Call(write.method, write.path).label, detail=why, lookup=lookup)
+        if isinstance(why, str):
+            why = NexusAmbiguousWriteError(write.method, Call(write.method, write.path).label, detail=why)
+        return ambiguous(why, lookup)

@@ -203,6 +203,7 @@ CLAIMS: dict[str, tuple[Tamper, str]] = {
         lambda folder: of_proof(folder, verdict="proved_shrunk", total_first=1, total_last=2),
         "make that 'unproved'",
     ),
+    "one that did not shrink": (lambda folder: of_proof(folder, verdict="proved_shrunk"), "make that 'proved'"),
     "strategy": (lambda folder: of_proof(folder, strategy="faith"), "strategy is 'faith', which is none"),
     "totals that differ": (lambda folder: of_proof(folder, totals="differ"), "says that the totals differ"),
     "agreeing": (lambda folder: of_proof(folder, agreeing=2), "2 of 1 readings agreed"),

@@ -107,6 +107,13 @@ def test_a_row_that_shows_late_is_waited_for(sandbox: Sandbox, client: NexusClie
     assert (posts(sandbox), known_to(ledger).code) == (1, "ONCE")
 
 
+def test_what_the_answer_was_is_in_the_error_of_a_write_that_nobody_finds(sandbox: Sandbox, client: NexusClient) -> None:
+    sandbox.configure(faults=(Fault(kind="status", path=PATH, method="POST", status=503),))
+    with pytest.raises(NexusAmbiguousWriteError, match=r"HTTP 503; .*Look from ") as caught:
+        once(client, MemoryLedger()).carry_out(write(client), sandbox.now)
+    assert caught.value.status == 503
+
+
 def test_sent_again_when_nothing_turned_up(sandbox: Sandbox, client: NexusClient) -> None:
     ledger = MemoryLedger()
     sandbox.configure(faults=(Fault(kind="drop", path=PATH, method="POST"),))
