@@ -18,7 +18,7 @@ from airflow_provider_nexus.load.copy import Checked
 from airflow_provider_nexus.load.manifest import digest_of, parse
 from airflow_provider_nexus.load.rows import content_of
 from airflow_provider_nexus.load.sql.bookkeeping import Bookkeeping
-from airflow_provider_nexus.load.sql.tables import AT_ONCE, Model, current
+from airflow_provider_nexus.load.sql.tables import AT_ONCE, WITHOUT_WINDOW, Model, current
 
 
 def check(connection: Connection, model: Model, follow: Follow = unheard) -> Checked:
@@ -120,6 +120,10 @@ def _of_no_load(connection: Connection, model: Model, manifests: ManifestCheck) 
         for key in connection.execute(sa.select(columns["_key"]).where(is_wrong).order_by(columns["_key"])).scalars():
             hint = "set it right, or delete the row and sync its window again"
             yield f"the row of key {key!r} was edited: its {name} is of no load, so no newer version replaces it: {hint}"
+    if created := model.source.created:
+        in_no_window = sa.select(columns["_key"]).where(columns[created].is_(None), current(model)).order_by(columns["_key"])
+        for key in connection.execute(in_no_window).scalars():
+            yield f"the row of key {key!r} is in no window, as it has no {created}: {WITHOUT_WINDOW}"
 
 
 def _row_problems(

@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.extract.origin import Open
 from airflow_provider_nexus.extract.totals import Totals, group_of
 from airflow_provider_nexus.load.account import Grouping
@@ -197,8 +198,15 @@ def created_in(model: Model, start: datetime, end: datetime) -> sa.ColumnElement
     return sa.and_(created >= start, created < end, current(model))
 
 
+WITHOUT_WINDOW = "sync the window of that record again, and if the row is still so then, delete it"
+"""What to do about a row that somebody else has written without a creation stamp."""
+
+
 def unsettled_in(connection: Connection, model: Model) -> dict[str, Open]:
-    """The records whose end has not been seen, by key; none where records have no creation stamp or no status."""
+    """The records whose end has not been seen, by key; none where records have no creation stamp or no status.
+
+    :raises NexusConfigurationError: when a row has no creation stamp, which no load has written
+    """
     rule, source, columns = UnsettledRule(model.source), model.source, model.data.c
     if not source.created or not source.status:
         return {}
@@ -209,8 +217,14 @@ def unsettled_in(connection: Connection, model: Model) -> dict[str, Open]:
         query = query.where(model.beside_ends(columns[source.status]))
     elif connection.dialect.name == "sqlite":
         query = query.where(_in_few_statuses(model, columns[source.status]))
-    rows = connection.execute(query)
-    return {key: Open(created, status or "") for key, created, status, end in rows if rule.is_unsettled(status, end)}
+    found = dict[str, Open]()
+    for key, created, status, end in connection.execute(query):
+        if created is None:
+            what = f"a row of key {key!r} that is in no window, as it has no {source.created}"
+            raise NexusConfigurationError(f"table {model.name} has {what}: {WITHOUT_WINDOW}")
+        if rule.is_unsettled(status, end):
+            found[key] = Open(created, status or "")
+    return found
 
 
 def _in_few_statuses(model: Model, status: sa.Column[Any]) -> sa.ColumnElement[bool]:

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
+from airflow_provider_nexus.exceptions import NexusConfigurationError
 from airflow_provider_nexus.extract.window import ALL_TIME, Window
 from airflow_provider_nexus.load.account import TableAccount
 from airflow_provider_nexus.load.copy import Stored, TableRow
@@ -139,6 +140,20 @@ def test_damage_of_several_windows_is_put_right_one_by_one(engine: Engine, caplo
     assert any("has 2 records, but 3" in line for line in problems(engine))
     assert bring(copy, second(1), SECOND).repaired == 1
     assert problems(engine) == []
+
+
+def test_a_row_of_no_window_is_named_until_somebody_deletes_it(engine: Engine) -> None:
+    copy = loaded(engine)
+    ours = "_read_at, _read_by, _content"
+    do(engine, f"INSERT INTO nexus_copy (_key, {ours}) SELECT 'X', {ours} FROM nexus_copy WHERE _key = 'T1'")
+    with pytest.raises(
+        NexusConfigurationError, match="a row of key 'X' that is in no window, as it has no created: sync the win"
+    ):
+        copy.unsettled()
+    bring(copy, first())
+    assert any("the row of key 'X' is in no window" in problem and "delete it" in problem for problem in problems(engine))
+    do(engine, "DELETE FROM nexus_copy WHERE _key = 'X'")
+    assert (problems(engine), set(copy.unsettled())) == ([], {"T1", "T2", "U1"})
 
 
 def test_a_snapshot_is_then_what_was_read(engine: Engine) -> None:
