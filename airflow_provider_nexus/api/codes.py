@@ -23,7 +23,8 @@ IN_QUOTES = "give it in quotes; where templates are rendered as native objects, 
 def path_segment(code: object, what: str = "code") -> str:
     """A code, percent-encoded as one segment of a path: a text that is not empty and leads to no other path."""
     if not isinstance(code, str):
-        raise NexusConfigurationError(f"the {what} is {code!r}, {a_kind(code)}, and a code is text: {IN_QUOTES}")
+        hint = "give one code" if isinstance(code, list | tuple | Set | Mapping) else IN_QUOTES
+        raise NexusConfigurationError(f"the {what} is {code!r}, {a_kind(code)}, and a code is text: {hint}")
     if not code.strip():
         raise NexusConfigurationError(f"the {what} is empty: without one the call would be another")
     if code in (".", ".."):

@@ -61,6 +61,7 @@ def sandbox() -> Iterator[Sandbox]:
         ({"resource": "prices"}, "belong to one of currencies: give its code as parent"),
         ({"resource": "customer_persons", "parent": None}, "the parent is None"),
         ({"resource": "customer_persons", "parent": "None"}, "what a template makes of a missing value"),
+        ({"resource": "customer_persons", "parent": ["C1", "C2"]}, "a list, and a code is text: give one code"),
         ({"resource": "orders", "parent": "C1"}, "belong to no other record"),
         ({"resource": ["orders"]}, "unknown Nexus resource"),
         ({"resource": "orders", "limit": -1}, "limit is -1: give a whole number"),
