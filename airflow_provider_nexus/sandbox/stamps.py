@@ -18,6 +18,7 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_MARKS = str.maketrans("", "", "-:T")
+_FIRST, _END = 365 * DAY, (datetime(9999, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 
 Form = Callable[[int], str]
 """Writes a moment."""
@@ -102,7 +103,9 @@ class Clock:
         return self._virtual + int(elapsed * self._speed)
 
     def advance(self, seconds: float) -> None:
-        """Move on by virtual seconds."""
+        """Move on by virtual seconds, or back; ``ValueError`` when that leads out of the years from 1971 to 9998."""
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not _FIRST <= self.now + seconds * SECOND < _END:
+            raise ValueError(f"the clock can't move by {seconds!r}: give seconds that leave it in the years from 1971 to 9998")
         self._virtual += round(seconds * SECOND)
 
     def change_speed(self, speed: float) -> None:

@@ -29,11 +29,11 @@ with DAG("nexus_documents", schedule=None, params={"customer": "C1", "folder": "
     )
     NexusUploadOperator(
         task_id="send",
-        source="{{ params.folder }}/contract.pdf",
+        source="{{ params.folder }}/identity.pdf",
         fields={
-            "filePath": "{{ params.customer }}/contract.pdf",
+            "filePath": "{{ params.customer }}/identity.pdf",
             "customerCode": "{{ params.customer }}",
-            "documentStoreTypeCode": "CONTRACT",
+            "documentStoreTypeCode": "ID",
         },
     )
     # [END files]

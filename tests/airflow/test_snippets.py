@@ -71,11 +71,11 @@ def test_documents(tmp_path: Path) -> None:
             held = {"page": page, "total": len(records), "totalPages": 1, "filteringParameters": {}}
             return enveloped({**held, "records": records if page == 1 else []})
         if asked.method == "POST":
-            store["C1/contract.pdf"] = asked.body
-            return enveloped({"filePath": "C1/contract.pdf"})
+            store["C1/identity.pdf"] = asked.body
+            return enveloped({"filePath": "C1/identity.pdf"})
         return answer(store[parse_qs(parts.query)["filePath"][0]], Content_Type="application/pdf")
 
-    (tmp_path / "contract.pdf").write_bytes(b"%PDF-1.4 contract")
+    (tmp_path / "identity.pdf").write_bytes(b"%PDF-1.4 identity")
     with SocketServer(by=reply) as server:
         server.token = "T"  # type: ignore[attr-defined]
         with connection(server):  # type: ignore[arg-type]
@@ -83,7 +83,7 @@ def test_documents(tmp_path: Path) -> None:
     assert run.state == "success"
     assert xcom_of(run, "screen") == {"listResults": {}}
     assert (tmp_path / "C1" / "passport.pdf").read_bytes() == store["C1/passport.pdf"]
-    assert b"%PDF-1.4 contract" in store["C1/contract.pdf"]
+    assert b"%PDF-1.4 identity" in store["C1/identity.pdf"]
     assert (tmp_path / "all" / "C1" / "passport.pdf").read_bytes() == store["C1/passport.pdf"]
     assert xcom_of(run, "fetch_all")
 

@@ -169,7 +169,11 @@ def test_no_page_of_a_browser_controls_it(make: Make, path: str, page: str) -> N
 
 
 @pytest.mark.parametrize(
-    "body", ['{"seconds": 60}', '{"advance": 60, "by": 1}', '{"advance": "soon"}', '{"advance": null}', "[60]"]
+    "body",
+    [
+        *('{"seconds": 60}', '{"advance": 60, "by": 1}', '{"advance": "soon"}', '{"advance": "5"}', '{"advance": true}'),
+        *('{"advance": null}', "[60]", '{"advance": 1e18}', '{"advance": -1e18}', '{"advance": 1e999}'),
+    ],
 )
 def test_what_does_not_move_the_clock_is_refused(make: Make, body: str) -> None:
     client = make()
