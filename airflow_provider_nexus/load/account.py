@@ -23,7 +23,7 @@ from airflow_provider_nexus.api.timestamps import to_wire
 from airflow_provider_nexus.exceptions import NexusDataError
 from airflow_provider_nexus.extract.totals import EXACT, Group, Totals, group_of, sum_of
 from airflow_provider_nexus.load.columns import CONTENT, KEY, Table
-from airflow_provider_nexus.load.days import DAY, Cell, Days
+from airflow_provider_nexus.load.days import DAY, MOST, Cell, Days
 from airflow_provider_nexus.load.manifest import ChangeCounts, GroupTotals, Manifest, PatchedBy, TableState
 
 if TYPE_CHECKING:
@@ -150,7 +150,11 @@ class Account(Generic[R]):
                     except ArithmeticError:
                         raise self._unfit(keys, column, currency, add) from None
         self.sums = sums
-        self.days.set({day: self.days.records[day] + sign * number for day, number in Counter(days).items()}, cells)
+        for day, number in Counter(days).items():
+            self.days.records[day] += sign * number
+        self.days.sums |= cells
+        if len(self.days.records) > MOST:
+            self.days.fit()
         self.keys.add_all([hashlib.sha256(key.encode()).digest() for key in keys], sign)
 
     def _unfit(

@@ -66,6 +66,10 @@ class Days:
         """Replace the counts and sums of some days."""
         self.records.update(records)
         self.sums |= sums
+        self.fit()
+
+    def fit(self) -> None:
+        """Have months in place of days, or years in place of months, where there are more than are told apart."""
         while len(self.records) > MOST and self.width in _COARSER:
             self._coarsen(_COARSER[self.width])
 

@@ -52,4 +52,5 @@ def test_each_step_is_there_and_all_are_counted(title: str) -> None:
         known = set(names_in(module))
         assert {name for name in names if name not in known} == set(), module
     functions, modules = sum(map(len, way.values())), len(way)
+    assert (functions <= 30, modules <= 12) == (True, True), "what a reader can hold in mind"
     assert re.search(rf"\b{functions} functions in {modules} modules", section_of(title))
