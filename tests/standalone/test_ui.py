@@ -165,6 +165,9 @@ def test_a_payout_waits_for_its_approval(airflow: Airflow, page: Page, tmp_path:
     page.set_viewport_size({**VIEWPORT, "height": 520})
     picture(page, "approval")
     page.set_viewport_size(VIEWPORT)
+    # Airflow fails a task that goes on before its scheduler has heard of its pause, as no person is so quick
+    heard, log = re.compile(r"Received executor event with state success .*task_id='approve'"), airflow.home / "airflow-ui"
+    wait_for("the scheduler", lambda: heard.search((log / "airflow.log").read_text(errors="replace")), 60)
     with page.expect_response(lambda answer: answer.request.method == "PATCH" and answer.ok):
         page.get_by_role("button", name="Approve").click()
     assert ended(airflow, run) == "success"
