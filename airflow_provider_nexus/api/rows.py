@@ -113,7 +113,7 @@ class RowReader:
         """
         resource, tree = self.resource, lenient.Tree()
         for path, _ in self._amounts if amount else ():
-            _plant(tree, path, Number if ".".join(path) in resource.key else amount)
+            _plant(tree, path, amount)
         for path in self._keys:
             _plant(tree, path, part_of_key)
         codes = (resource.fiat_code, resource.crypto_code) if with_codes else ()
